@@ -1,0 +1,93 @@
+//! Option objects as they cross; the facade has validated them.
+
+use crate::cache::Cache;
+use crate::runtime::{RuntimeOptions, RuntimeStats};
+use crate::transport::{LoadRequest, Source};
+use napi::bindgen_prelude::{Either, Uint8Array};
+use napi_derive::napi;
+
+/// How a runtime is set up; what is absent is the default.
+#[napi(object, object_to_js = false)]
+pub struct BindingRuntimeOptions {
+    pub threads: Option<u32>,
+    pub max_concurrent_runs: Option<u32>,
+    /// A folder, or false for none; default: the user's cache folder.
+    pub cache_dir: Option<Either<String, bool>>,
+}
+
+impl From<BindingRuntimeOptions> for RuntimeOptions {
+    fn from(options: BindingRuntimeOptions) -> Self {
+        let mut this = Self::default();
+        if let Some(threads) = options.threads {
+            this.threads = threads as usize;
+        }
+        if let Some(runs) = options.max_concurrent_runs {
+            this.max_concurrent_runs = runs as usize;
+        }
+        if let Some(cache) = options.cache_dir.and_then(cache) {
+            this.cache = cache;
+        }
+        this
+    }
+}
+
+/// What to load, and how.
+#[napi(object, object_to_js = false)]
+pub struct BindingLoadRequest {
+    /// A path or the bytes themselves.
+    pub source: Either<String, Uint8Array>,
+    pub name: String,
+    pub fuel: bool,
+    pub cache: Option<Either<String, bool>>,
+}
+
+impl From<BindingLoadRequest> for LoadRequest {
+    fn from(request: BindingLoadRequest) -> Self {
+        Self {
+            source: match request.source {
+                Either::A(path) => Source::File(path),
+                // A copy: JavaScript may change its bytes while a thread of ours reads.
+                Either::B(bytes) => Source::Bytes(bytes.to_vec()),
+            },
+            name: request.name,
+            fuel: request.fuel,
+            cache: request.cache.and_then(cache),
+        }
+    }
+}
+
+/// `None` stands for the default.
+fn cache(option: Either<String, bool>) -> Option<Cache> {
+    match option {
+        Either::A(folder) => Some(Cache::at(folder.into())),
+        Either::B(true) => None,
+        Either::B(false) => Some(Cache::none()),
+    }
+}
+
+/// What a runtime has and does.
+#[napi(object, object_from_js = false)]
+pub struct BindingStats {
+    pub threads: u32,
+    pub max_concurrent_runs: u32,
+    pub allocation: String,
+    pub programs: u32,
+    pub queued: u32,
+    pub running: u32,
+    pub finished: f64,
+}
+
+impl From<RuntimeStats> for BindingStats {
+    fn from(stats: RuntimeStats) -> Self {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            threads: count(stats.threads),
+            max_concurrent_runs: count(stats.max_concurrent_runs),
+            allocation: stats.allocation.as_str().to_owned(),
+            programs: count(stats.programs),
+            queued: count(stats.counts.queued),
+            running: count(stats.counts.running),
+            finished: stats.counts.finished as f64,
+        }
+    }
+}

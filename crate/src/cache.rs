@@ -1,0 +1,188 @@
+//! Compiled code on disk.
+//!
+//! An entry is the serialized code followed by its BLAKE3 digest, in a file named by a digest of the
+//! program, the engine's settings and wasmtime's version. Entries appear by rename, so a reader sees
+//! all of one or nothing; whatever is wrong with an entry, or with the folder, only costs the speed.
+
+use crate::artifact::Artifact;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use wasmtime::Engine;
+
+const DIGEST: usize = blake3::OUT_LEN;
+const CHUNK: usize = 4 << 20;
+
+/// Where compiled code is kept, if anywhere.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    folder: Option<PathBuf>,
+}
+
+impl Cache {
+    /// No cache.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// This folder, made at the first store.
+    pub fn at(folder: PathBuf) -> Self {
+        Self {
+            folder: Some(folder),
+        }
+    }
+
+    /// The user's cache folder by the platform's convention; none if there is no home.
+    pub fn for_user() -> Self {
+        Self {
+            folder: user_cache_folder().map(|folder| folder.join("wasiexec")),
+        }
+    }
+
+    /// The folder, if there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    pub(crate) fn entry(&self, wasm: &[u8], engine: &Engine) -> Option<Entry> {
+        let folder = self.folder.as_ref()?;
+        let mut key = KeyHasher(blake3::Hasher::new());
+        key.0.update(env!("CARGO_PKG_VERSION").as_bytes());
+        engine.precompile_compatibility_hash().hash(&mut key);
+        key.0.update_rayon(wasm);
+        let name = format!("{}.cwasm", key.0.finalize().to_hex());
+        Some(Entry {
+            path: folder.join(name),
+        })
+    }
+}
+
+/// The place of one program's code.
+pub(crate) struct Entry {
+    path: PathBuf,
+}
+
+impl Entry {
+    pub(crate) fn load<A: Artifact>(&self, engine: &Engine) -> Option<A> {
+        if !is_intact(&self.path).unwrap_or(false) {
+            return None;
+        }
+        // SAFETY: the file's digest is right, so it is what a wasiexec of this user wrote from
+        // `serialize`; entries are replaced by rename and never written in place.
+        unsafe { A::deserialize_file(engine, &self.path) }.ok()
+    }
+
+    /// Best effort: a folder that cannot be written costs the next process a compilation.
+    pub(crate) fn store(&self, code: &[u8]) {
+        let _ = self.try_store(code);
+    }
+
+    fn try_store(&self, code: &[u8]) -> io::Result<()> {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        make_folder(folder)?;
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
+        let temporary = self.path.with_extension(format!("{process}-{serial}.tmp"));
+        let written = write_new(&temporary, code).and_then(|()| fs::rename(&temporary, &self.path));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+fn write_new(path: &Path, code: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(code)?;
+    file.write_all(digest(code).as_bytes())
+}
+
+/// Whether the file is ours and its digest is right.
+fn is_intact(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || !is_private(&metadata) || metadata.len() <= DIGEST as u64 {
+        return Ok(false);
+    }
+    let mut rest = metadata.len() - DIGEST as u64;
+    let mut buffer = vec![0; CHUNK.min(rest as usize)];
+    let mut actual = blake3::Hasher::new();
+    while rest > 0 {
+        let chunk = &mut buffer[..CHUNK.min(rest as usize)];
+        file.read_exact(chunk)?;
+        actual.update_rayon(chunk);
+        rest -= chunk.len() as u64;
+    }
+    let mut expected = [0; DIGEST];
+    file.read_exact(&mut expected)?;
+    Ok(actual.finalize() == expected)
+}
+
+/// Nobody else could have written it.
+#[cfg(unix)]
+fn is_private(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    metadata.uid() == me && metadata.mode() & 0o022 == 0
+}
+
+/// The folder is in the user's profile, which Windows keeps from others.
+#[cfg(not(unix))]
+fn is_private(_: &fs::Metadata) -> bool {
+    true
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn digest(code: &[u8]) -> blake3::Hash {
+    blake3::Hasher::new().update_rayon(code).finalize()
+}
+
+/// Lets `std::hash` values flow into BLAKE3, so that equal settings give equal names in every process.
+struct KeyHasher(blake3::Hasher);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(first)
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn user_cache_folder() -> Option<PathBuf> {
+    Some(absolute("HOME")?.join("Library/Caches"))
+}
+
+#[cfg(windows)]
+fn user_cache_folder() -> Option<PathBuf> {
+    absolute("LOCALAPPDATA")
+}
+
+#[cfg(not(any(target_os = "macos", windows)))]
+fn user_cache_folder() -> Option<PathBuf> {
+    // XDG Base Directory Specification: a relative path is to be ignored.
+    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(std::env::var_os(variable)?);
+    path.is_absolute().then_some(path)
+}

@@ -1,0 +1,258 @@
+//! Engines: how programs are compiled and where their instances live.
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::program::ProgramKind;
+use crate::run::RunState;
+use crate::wasi;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use wasmtime::{
+    Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    ResourcesRequired, WasmBacktraceDetails, WasmFeatures, component,
+};
+
+/// Stack of a guest's own frames. wasmtime's default of 512 KiB is short for recursive judge
+/// submissions; half of the fiber's 2 MiB stays for host calls.
+const WASM_STACK: usize = 1 << 20;
+const FIBER_STACK: usize = 2 << 20;
+/// A slot holds what a 32-bit memory can address.
+const SLOT_BYTES: usize = 4 << 30;
+/// 8 MiB of address space a table.
+const SLOT_TABLE_ELEMENTS: usize = 1 << 20;
+const TABLES_PER_MODULE: u32 = 2;
+const TABLES_PER_COMPONENT: u32 = 8;
+const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+/// Dirty pages up to here are zeroed in place instead of given back to the kernel (DESIGN.md 7).
+const KEEP_RESIDENT: usize = 64 << 20;
+const KEEP_RESIDENT_TABLE: usize = 1 << 20;
+
+/// How instances of an engine get their memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// Slots of a pool, made once and reused.
+    Pooling,
+    /// Mapped for each run: for programs larger than a slot.
+    OnDemand,
+    /// Mapped for each run without reserving address space: where the process may not have much.
+    Compact,
+}
+
+impl Allocation {
+    /// The name that `stats()` shows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pooling => "pooling",
+            Self::OnDemand => "on-demand",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+/// An engine with WASI linked into it.
+pub(crate) struct Host {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker,
+    pub(crate) allocation: Allocation,
+}
+
+pub(crate) enum Linker {
+    Module(wasmtime::Linker<RunState>),
+    Component(component::Linker<RunState>),
+}
+
+/// The engines of a runtime, each made at first use.
+pub(crate) struct Engines {
+    slots: u32,
+    families: [Family; 4],
+    /// Every engine made so far, for the ticker.
+    made: Mutex<Vec<Engine>>,
+}
+
+/// The engines that share one way of compiling.
+#[derive(Default)]
+struct Family {
+    primary: OnceLock<Host>,
+    on_demand: OnceLock<Host>,
+    making: Mutex<()>,
+}
+
+/// Which family of engines a program is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flavor {
+    pub(crate) kind: ProgramKind,
+    pub(crate) fuel: bool,
+}
+
+impl Engines {
+    pub(crate) fn new(slots: u32) -> Self {
+        Self {
+            slots,
+            families: Default::default(),
+            made: Mutex::default(),
+        }
+    }
+
+    /// The engine that programs of this flavor are compiled for.
+    pub(crate) fn primary(&self, flavor: Flavor) -> Result<&Host> {
+        let family = &self.families[flavor.index()];
+        self.get_or_make(family, &family.primary, || {
+            self.make(flavor, Allocation::Pooling)
+                .or_else(|_| self.make(flavor, Allocation::Compact))
+        })
+    }
+
+    /// The engine for a program with these needs: the primary one, unless a slot is too small.
+    pub(crate) fn fitting(&self, flavor: Flavor, needs: &ResourcesRequired) -> Result<&Host> {
+        let primary = self.primary(flavor)?;
+        if primary.allocation != Allocation::Pooling || fits_slot(flavor.kind, needs) {
+            return Ok(primary);
+        }
+        self.on_demand(flavor)
+    }
+
+    /// The engine whose instances are not bound to slots.
+    pub(crate) fn on_demand(&self, flavor: Flavor) -> Result<&Host> {
+        let family = &self.families[flavor.index()];
+        self.get_or_make(family, &family.on_demand, || {
+            self.make(flavor, Allocation::OnDemand)
+        })
+    }
+
+    /// How instances get their memory, by the engines made so far.
+    pub(crate) fn allocation(&self) -> Allocation {
+        let mut made = self.families.iter().filter_map(|f| f.primary.get());
+        match made.any(|host| host.allocation == Allocation::Compact) {
+            true => Allocation::Compact,
+            false => Allocation::Pooling,
+        }
+    }
+
+    pub(crate) fn increment_epochs(&self) {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.iter().for_each(Engine::increment_epoch);
+    }
+
+    fn get_or_make<'a>(
+        &self,
+        family: &Family,
+        cell: &'a OnceLock<Host>,
+        make: impl FnOnce() -> Result<Host>,
+    ) -> Result<&'a Host> {
+        if let Some(host) = cell.get() {
+            return Ok(host);
+        }
+        let _making = family.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = cell.get() {
+            return Ok(host);
+        }
+        let host = make()?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.push(host.engine.clone());
+        drop(made);
+        Ok(cell.get_or_init(|| host))
+    }
+
+    fn make(&self, flavor: Flavor, allocation: Allocation) -> Result<Host> {
+        let engine = Engine::new(&config(flavor, allocation, self.slots)).map_err(|error| {
+            Error::new(
+                ErrorCode::OutOfResources,
+                format!("cannot set up the {} engine: {error:#}", allocation.as_str()),
+            )
+        })?;
+        let linker = match flavor.kind {
+            ProgramKind::Module => wasi::module_linker(&engine).map(Linker::Module),
+            ProgramKind::Component => wasi::component_linker(&engine).map(Linker::Component),
+        };
+        Ok(Host {
+            linker: linker.map_err(Error::internal)?,
+            engine,
+            allocation,
+        })
+    }
+}
+
+impl Flavor {
+    fn index(self) -> usize {
+        let kind = match self.kind {
+            ProgramKind::Module => 0,
+            ProgramKind::Component => 2,
+        };
+        kind + usize::from(self.fuel)
+    }
+}
+
+fn fits_slot(kind: ProgramKind, needs: &ResourcesRequired) -> bool {
+    let tables = match kind {
+        ProgramKind::Module => TABLES_PER_MODULE,
+        ProgramKind::Component => TABLES_PER_COMPONENT,
+    };
+    let memory = needs.max_initial_memory_size.unwrap_or(0);
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    needs.num_memories <= 1
+        && needs.num_tables <= tables
+        && memory <= SLOT_BYTES as u64
+        && elements <= SLOT_TABLE_ELEMENTS as u64
+}
+
+fn config(flavor: Flavor, allocation: Allocation, slots: u32) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .consume_fuel(flavor.fuel)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(FIBER_STACK)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .collector(Collector::DeferredReferenceCounting)
+        // Atomics are fine on a memory of one's own; shared memories are refused at load.
+        .wasm_features(WasmFeatures::THREADS, true)
+        .wasm_function_references(true)
+        .wasm_gc(true)
+        .wasm_exceptions(true)
+        // Node handles signals, too; mach ports would bypass its handlers (macOS only).
+        .macos_use_mach_ports(false);
+    match flavor.kind {
+        ProgramKind::Module => config.concurrency_support(false),
+        ProgramKind::Component => config.wasm_component_model_async(true),
+    };
+    match allocation {
+        Allocation::Pooling => {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
+        }
+        Allocation::OnDemand => {
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        }
+        Allocation::Compact => {
+            config
+                .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+                .memory_reservation(0)
+                .memory_guard_size(64 << 10)
+                .memory_reservation_for_growth(1 << 20)
+                .gc_heap_reservation(0)
+                .gc_heap_guard_size(64 << 10);
+        }
+    }
+    config
+}
+
+fn pool(slots: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_memories(slots)
+        .total_stacks(slots)
+        .total_gc_heaps(slots)
+        .total_component_instances(slots)
+        .total_core_instances(slots * CORE_INSTANCES_PER_COMPONENT)
+        .total_tables(slots * TABLES_PER_COMPONENT)
+        .max_memories_per_module(1)
+        .max_memories_per_component(1)
+        .max_tables_per_module(TABLES_PER_MODULE)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memory_size(SLOT_BYTES)
+        .table_elements(SLOT_TABLE_ELEMENTS)
+        .max_unused_warm_slots(slots)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT_TABLE)
+        .async_stack_keep_resident(FIBER_STACK)
+        .decommit_batch_size(16)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}

@@ -1,0 +1,103 @@
+//! What the host or the caller did wrong. Guests never cause one of these.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Stable names of host faults; they cross to JavaScript as `WasiexecError.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The bytes are neither a valid Wasm module or component nor WAT text.
+    InvalidWasm,
+    /// The program needs something that this version does not run (threads, for example).
+    UnsupportedWasm,
+    /// An import that nobody provides.
+    UnresolvedImport,
+    /// No `_start`, or no `wasi:cli/run`.
+    NoEntryPoint,
+    /// An option is of the wrong shape or range.
+    InvalidOption,
+    /// A preopened host directory cannot be opened.
+    Preopen,
+    /// The program's file cannot be read.
+    ReadFailed,
+    /// The runtime is closed.
+    RuntimeClosed,
+    /// The operating system refused memory, threads or address space.
+    OutOfResources,
+    /// A bug in wasiexec.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The name that JavaScript sees.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidWasm => "ERR_INVALID_WASM",
+            Self::UnsupportedWasm => "ERR_UNSUPPORTED_WASM",
+            Self::UnresolvedImport => "ERR_UNRESOLVED_IMPORT",
+            Self::NoEntryPoint => "ERR_NO_ENTRY_POINT",
+            Self::InvalidOption => "ERR_INVALID_OPTION",
+            Self::Preopen => "ERR_PREOPEN",
+            Self::ReadFailed => "ERR_READ_FAILED",
+            Self::RuntimeClosed => "ERR_RUNTIME_CLOSED",
+            Self::OutOfResources => "ERR_OUT_OF_RESOURCES",
+            Self::Internal => "ERR_INTERNAL",
+        }
+    }
+}
+
+/// A host fault: a stable code and a message that names the thing.
+#[derive(Clone, Debug)]
+pub struct Error {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+}
+
+/// The result of everything here that can fail on the host's side.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A fault of the given kind.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A broken invariant of our own.
+    pub fn internal(what: impl fmt::Display) -> Self {
+        Self::new(
+            ErrorCode::Internal,
+            format!("{what} (this is a bug in wasiexec, please report it)"),
+        )
+    }
+
+    /// A panic that was caught on its way out.
+    pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("a panic without a message");
+        Self::internal(format_args!("internal panic: {text}"))
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The message, without the code.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}

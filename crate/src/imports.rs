@@ -1,0 +1,327 @@
+//! What programs need and offer, and where a run of one begins.
+
+use crate::engine::{Host, Linker};
+use crate::error::{Error, ErrorCode, Result};
+use crate::limits::Limits;
+use crate::options::RunOptions;
+use crate::program::{Entry, ExternInfo, ProgramInfo, ProgramKind, WasiVersion};
+use crate::run::RunState;
+use crate::stdio::Capture;
+use crate::stop::Control;
+use crate::wasi::{self, P0, P1};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::{Engine, ExternType, Module, Store};
+use wasmtime_wasi::{p2, p3};
+
+/// The packages of WASI that components can import, with the versions that have them.
+const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
+    ("wasi:cli", &["0.2", "0.3"]),
+    ("wasi:clocks", &["0.2", "0.3"]),
+    ("wasi:filesystem", &["0.2", "0.3"]),
+    ("wasi:io", &["0.2"]),
+    ("wasi:random", &["0.2", "0.3"]),
+    ("wasi:sockets", &["0.2", "0.3"]),
+];
+/// So many names of a kind are listed in a message.
+const MAX_LISTED: usize = 20;
+
+pub(crate) fn describe_module(name: String, module: &Module) -> ProgramInfo {
+    let imports: Vec<_> = module
+        .imports()
+        .map(|import| ExternInfo {
+            module: Some(import.module().to_owned()),
+            name: import.name().to_owned(),
+            kind: kind_of(&import.ty()),
+        })
+        .collect();
+    let uses = |wanted: &str| {
+        let mut modules = imports.iter().filter_map(|import| import.module.as_deref());
+        modules.any(|module| module == wanted)
+    };
+    let wasi = match (uses(P1), uses(P0)) {
+        (true, _) => WasiVersion::P1,
+        (false, true) => WasiVersion::P0,
+        (false, false) => WasiVersion::None,
+    };
+    let exports = module.exports().map(|export| ExternInfo {
+        module: None,
+        name: export.name().to_owned(),
+        kind: kind_of(&export.ty()),
+    });
+    ProgramInfo {
+        name,
+        kind: ProgramKind::Module,
+        wasi,
+        exports: exports.collect(),
+        imports,
+    }
+}
+
+pub(crate) fn describe_component(name: String, component: &Component) -> ProgramInfo {
+    let ty = component.component_type();
+    let engine = component.engine();
+    let info = |(name, item): (&str, _)| ExternInfo {
+        module: None,
+        name: name.to_owned(),
+        kind: kind_of_item(&item),
+    };
+    let imports: Vec<_> = ty.imports(engine).map(|(n, i)| info((n, i.ty))).collect();
+    let exports: Vec<_> = ty.exports(engine).map(|(n, e)| info((n, e.ty))).collect();
+    let speaks = |version: &str| {
+        let mut names = exports.iter().chain(&imports).map(|e| e.name.as_str());
+        names.any(|name| wasi_version(name).is_some_and(|(_, v)| in_line(v, version)))
+    };
+    // A 0.3 program may still use interfaces of 0.2; its entry point tells.
+    let entry = entry_version(exports.iter().map(|export| export.name.as_str()));
+    let wasi = match entry {
+        Some(version) => version,
+        None if speaks("0.3") => WasiVersion::P3,
+        None if speaks("0.2") => WasiVersion::P2,
+        None => WasiVersion::None,
+    };
+    ProgramInfo {
+        name,
+        kind: ProgramKind::Component,
+        wasi,
+        imports,
+        exports,
+    }
+}
+
+pub(crate) fn module_entry(module: &Module, host: &Host) -> Result<Entry> {
+    let Linker::Module(linker) = &host.linker else {
+        return Err(Error::internal("a module met a component linker"));
+    };
+    refuse_threads(module)?;
+    let pre = match linker.instantiate_pre(module) {
+        Ok(pre) => pre,
+        Err(error) => return Err(unresolved_module(module, linker, &host.engine, &error)),
+    };
+    let no_entry = |message: String| Err(Error::new(ErrorCode::NoEntryPoint, message));
+    match module.get_export("_start") {
+        Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {}
+        Some(ExternType::Func(ty)) => {
+            return no_entry(format!(
+                "`_start` must take and return nothing, this one is {ty}"
+            ));
+        }
+        Some(other) => {
+            let kind = kind_of(&other);
+            return no_entry(format!("`_start` must be a function, this one is a {kind}"));
+        }
+        None if module.get_export("_initialize").is_some() => {
+            return no_entry(
+                "the program is a reactor (it exports `_initialize`), not a command with `_start`"
+                    .into(),
+            );
+        }
+        None => {
+            let names = module.exports().map(|export| export.name().to_owned());
+            let exports = list(names.collect());
+            return no_entry(format!(
+                "the program has no `_start` function; it exports {exports}"
+            ));
+        }
+    }
+    match module.get_export_index("_start") {
+        Some(start) => Ok(Entry::Module { pre, start }),
+        None => Err(Error::internal("`_start` has a type but no index")),
+    }
+}
+
+pub(crate) fn component_entry(component: &Component, host: &Host) -> Result<Entry> {
+    let Linker::Component(linker) = &host.linker else {
+        return Err(Error::internal("a component met a module linker"));
+    };
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| unresolved_component(component, &error))?;
+    let ty = component.component_type();
+    let names: Vec<String> = ty
+        .exports(component.engine())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let entry = match entry_version(names.iter().map(String::as_str)) {
+        Some(WasiVersion::P3) => p3::bindings::CommandPre::new(pre).map(Entry::P3),
+        Some(_) => p2::bindings::CommandPre::new(pre).map(Entry::P2),
+        None => {
+            let exports = list(names);
+            return Err(Error::new(
+                ErrorCode::NoEntryPoint,
+                format!(
+                    "the component is not a command: it exports {exports}, and no `wasi:cli/run` \
+                     of WASI 0.2 or 0.3.0"
+                ),
+            ));
+        }
+    };
+    entry.map_err(|error| {
+        Error::new(
+            ErrorCode::NoEntryPoint,
+            format!("the component's `wasi:cli/run` is not usable: {error:#}"),
+        )
+    })
+}
+
+fn refuse_threads(module: &Module) -> Result<()> {
+    let mut needed = module.imports().filter(|import| match import.ty() {
+        ExternType::Memory(memory) => memory.is_shared(),
+        _ => import.module() == "wasi" && import.name() == "thread-spawn",
+    });
+    match needed.next() {
+        None => Ok(()),
+        Some(import) => Err(Error::new(
+            ErrorCode::UnsupportedWasm,
+            format!(
+                "the program needs threads (it imports {}.{}), which wasiexec does not run",
+                import.module(),
+                import.name()
+            ),
+        )),
+    }
+}
+
+fn unresolved_module(
+    module: &Module,
+    linker: &wasmtime::Linker<RunState>,
+    engine: &Engine,
+    error: &wasmtime::Error,
+) -> Error {
+    let mut provided: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    match idle_store(engine) {
+        Err(error) => return error,
+        Ok(mut store) => {
+            for (module, name, _) in linker.iter(&mut store) {
+                let names = provided.entry(module.to_owned()).or_default();
+                names.push(name.to_owned());
+            }
+        }
+    }
+    let is_provided = |module: &str, name: &str| {
+        let names = provided.get(module);
+        names.is_some_and(|names| names.iter().any(|provided| provided == name))
+    };
+    let missing = module
+        .imports()
+        .filter(|import| !is_provided(import.module(), import.name()))
+        .map(|import| {
+            let kind = kind_of(&import.ty());
+            format!("{}.{} ({kind})", import.module(), import.name())
+        });
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        // Every name is there, so one of them has another type.
+        let message = format!("an import does not fit: {error:#}");
+        return Error::new(ErrorCode::UnresolvedImport, message);
+    }
+    let mut message = format!("nobody provides {}; provided are", list(missing));
+    for (module, mut names) in provided {
+        names.sort_unstable();
+        let _ = write!(message, " {module}: {};", names.join(", "));
+    }
+    message.pop();
+    Error::new(ErrorCode::UnresolvedImport, message)
+}
+
+fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error {
+    let ty = component.component_type();
+    let missing: Vec<_> = ty
+        .imports(component.engine())
+        .map(|(name, _)| name)
+        .filter(|name| !is_package_provided(name))
+        .map(str::to_owned)
+        .collect();
+    if missing.is_empty() {
+        let message = format!("an import does not fit: {error:#}");
+        return Error::new(ErrorCode::UnresolvedImport, message);
+    }
+    let provided: Vec<_> = PROVIDED_PACKAGES
+        .iter()
+        .map(|(package, versions)| format!("{package}@{}", versions.join("/")))
+        .collect();
+    Error::new(
+        ErrorCode::UnresolvedImport,
+        format!(
+            "nobody provides {}; provided are {}",
+            list(missing),
+            provided.join(", ")
+        ),
+    )
+}
+
+fn is_package_provided(import: &str) -> bool {
+    let Some((interface, version)) = wasi_version(import) else {
+        return false;
+    };
+    let package = interface.split('/').next().unwrap_or_default();
+    PROVIDED_PACKAGES
+        .iter()
+        .any(|(name, lines)| *name == package && lines.iter().any(|line| in_line(version, line)))
+}
+
+/// Splits `wasi:cli/run@0.2.3` into the interface and its version.
+fn wasi_version(name: &str) -> Option<(&str, &str)> {
+    name.starts_with("wasi:").then(|| name.split_once('@'))?
+}
+
+/// Whether `version` (0.2.3) belongs to the line (0.2).
+fn in_line(version: &str, line: &str) -> bool {
+    let rest = version.strip_prefix(line);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn entry_version<'a>(exports: impl Iterator<Item = &'a str>) -> Option<WasiVersion> {
+    exports
+        .filter_map(wasi_version)
+        .filter(|(interface, _)| *interface == "wasi:cli/run")
+        .find_map(|(_, version)| match version {
+            version if in_line(version, "0.2") => Some(WasiVersion::P2),
+            version if in_line(version, "0.3") => Some(WasiVersion::P3),
+            _ => None,
+        })
+}
+
+fn idle_store(engine: &Engine) -> Result<Store<RunState>> {
+    let control = Arc::<Control>::default();
+    let limits = Limits::default();
+    let capture = Capture::new(control.clone(), &limits);
+    let wasi = wasi::context("", &RunOptions::default(), &capture)?;
+    Ok(Store::new(engine, RunState::new(wasi, limits, control)))
+}
+
+fn list(names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let mut text = match names.is_empty() {
+        true => "nothing".to_owned(),
+        false => names[..names.len() - more].join(", "),
+    };
+    if more > 0 {
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}
+
+fn kind_of(ty: &ExternType) -> &'static str {
+    match ty {
+        ExternType::Func(_) => "function",
+        ExternType::Global(_) => "global",
+        ExternType::Table(_) => "table",
+        ExternType::Memory(_) => "memory",
+        ExternType::Tag(_) => "tag",
+    }
+}
+
+fn kind_of_item(item: &ComponentItem) -> &'static str {
+    match item {
+        ComponentItem::ComponentFunc(_) | ComponentItem::CoreFunc(_) => "function",
+        ComponentItem::Module(_) => "module",
+        ComponentItem::Component(_) => "component",
+        ComponentItem::ComponentInstance(_) => "instance",
+        ComponentItem::Type(_) => "type",
+        ComponentItem::Resource(_) => "resource",
+    }
+}

@@ -1,0 +1,49 @@
+//! Runs WASI programs inside the calling process and answers how each run ended as a value.
+//!
+//! The binding to Node is in [`binding`]; everything else is usable from Rust alone:
+//!
+//! ```no_run
+//! # async fn example() -> wasiexec::Result<()> {
+//! use wasiexec::{Ending, RunOptions, Runtime, RuntimeOptions};
+//!
+//! let runtime = Runtime::new(RuntimeOptions::default())?;
+//! let program = runtime.load(br#"(module (func (export "_start")))"#, "example", false, None)?;
+//! let outcome = runtime.run(&program, RunOptions::default()).await?;
+//! assert_eq!(outcome.ending, Ending::Exit { code: 0 });
+//! # Ok(()) }
+//! ```
+
+mod artifact;
+mod binding;
+mod cache;
+mod deterministic;
+mod engine;
+mod error;
+mod imports;
+mod limits;
+mod options;
+mod outcome;
+mod program;
+mod run;
+mod runtime;
+mod scheduler;
+mod stdio;
+mod stop;
+mod ticker;
+mod transport;
+mod trap_code;
+mod wasi;
+
+pub use cache::Cache;
+pub use engine::Allocation;
+pub use error::{Error, ErrorCode, Result};
+pub use limits::{Limits, OnMemory, OnOutput};
+pub use options::{Clock, Preopen, RunOptions};
+pub use outcome::{Ending, Frame, LimitKind, Outcome, TrapInfo, Usage};
+pub use program::{ExternInfo, Program, ProgramInfo, ProgramKind, WasiVersion};
+pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
+pub use scheduler::{Counts, Job, Origin, Submission};
+pub use stdio::{Input, InputPipe, Output, OutputPipe, OutputStreamKind};
+pub use stop::{Cause, Control};
+pub use transport::Port;
+pub use trap_code::TrapCode;

@@ -1,0 +1,50 @@
+//! What a caller grants to one run. Nothing is granted by default.
+
+use crate::limits::Limits;
+use crate::stdio::{Input, Output};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The options of one run.
+#[derive(Clone, Default)]
+pub struct RunOptions {
+    /// argv from index 1 on; argv\[0\] is the program's name.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// Where stdin comes from.
+    pub stdin: Input,
+    /// Where stdout goes.
+    pub stdout: Output,
+    /// Where stderr goes.
+    pub stderr: Output,
+    /// Granted directories.
+    pub preopens: Vec<Preopen>,
+    /// What the clocks say.
+    pub clock: Clock,
+    /// Seed for deterministic random numbers; the operating system's otherwise.
+    pub random_seed: Option<u64>,
+    /// The caps.
+    pub limits: Limits,
+}
+
+/// A host directory granted at a guest path.
+#[derive(Clone, Debug)]
+pub struct Preopen {
+    /// The name under which the guest sees it.
+    pub guest_path: String,
+    /// The directory on the host.
+    pub host_path: PathBuf,
+    /// Whether the guest may write.
+    pub write: bool,
+}
+
+/// What the guest's clocks say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// The host's clocks.
+    #[default]
+    Real,
+    /// The wall clock stands still at this time since the Unix epoch; the monotonic clock counts from 0.
+    Fixed(Duration),
+}

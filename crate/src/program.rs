@@ -1,0 +1,269 @@
+//! Compiled programs.
+
+use crate::artifact;
+use crate::cache::Cache;
+use crate::engine::{Engines, Flavor};
+use crate::error::{Error, ErrorCode, Result};
+use crate::imports;
+use crate::run::RunState;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use wasmtime::component::Component;
+use wasmtime::{Engine, InstancePre, Module, ModuleExport};
+use wasmtime_wasi::{p2, p3};
+
+/// What the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProgramKind {
+    /// A core module.
+    Module,
+    /// A component.
+    Component,
+}
+
+/// The WASI that a program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WasiVersion {
+    /// `wasi_unstable`.
+    P0,
+    /// `wasi_snapshot_preview1`.
+    P1,
+    /// WASI 0.2.
+    P2,
+    /// WASI 0.3, which wasmtime calls experimental.
+    P3,
+    /// Imports nothing of WASI.
+    None,
+}
+
+/// An import or export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExternInfo {
+    /// The module of a core module's import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The name.
+    pub name: String,
+    /// function, memory, table, global, tag; for components also instance, component, type, …
+    pub kind: &'static str,
+}
+
+/// What a caller can ask of a program.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProgramInfo {
+    /// argv\[0\] of its runs.
+    pub name: String,
+    /// Module or component.
+    pub kind: ProgramKind,
+    /// The WASI that it speaks.
+    pub wasi: WasiVersion,
+    /// What it needs.
+    pub imports: Vec<ExternInfo>,
+    /// What it offers.
+    pub exports: Vec<ExternInfo>,
+}
+
+/// A program, compiled for each way of running that was asked for.
+pub struct Program {
+    info: ProgramInfo,
+    wasm: Arc<[u8]>,
+    engines: Arc<Engines>,
+    cache: Cache,
+    plain: Variant,
+    fueled: Variant,
+}
+
+#[derive(Default)]
+struct Variant {
+    compiled: OnceLock<Compiled>,
+    compiling: Mutex<()>,
+}
+
+/// Code and what it is linked with.
+pub(crate) struct Compiled {
+    code: Code,
+    entry: Result<Entry>,
+}
+
+enum Code {
+    Module(Module),
+    Component(Component),
+}
+
+/// Where a run of a command begins.
+pub(crate) enum Entry {
+    Module {
+        pre: InstancePre<RunState>,
+        start: ModuleExport,
+    },
+    P2(p2::bindings::CommandPre<RunState>),
+    P3(p3::bindings::CommandPre<RunState>),
+}
+
+impl Compiled {
+    /// The engine that the code was made for.
+    pub(crate) fn engine(&self) -> &Engine {
+        match &self.code {
+            Code::Module(module) => module.engine(),
+            Code::Component(component) => component.engine(),
+        }
+    }
+
+    pub(crate) fn entry(&self) -> Result<&Entry> {
+        self.entry.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl Program {
+    /// Compiles `source`, a Wasm binary or WAT text; takes seconds for large programs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`] and [`ErrorCode::UnsupportedWasm`]. A missing import or entry point
+    /// is reported by the run instead, so that such a program can still be inspected.
+    pub(crate) fn compile(
+        name: String,
+        source: &[u8],
+        fuel: bool,
+        engines: &Arc<Engines>,
+        cache: Cache,
+    ) -> Result<Arc<Self>> {
+        let wasm = binary(source)?;
+        let kind = kind_of(&wasm)?;
+        let compile = |fuel| compile(&wasm, Flavor { kind, fuel }, engines, &cache);
+        let plain = compile(false)?;
+        let fueled = fuel.then(|| compile(true)).transpose()?;
+        let info = match &plain.code {
+            Code::Module(module) => imports::describe_module(name, module),
+            Code::Component(component) => imports::describe_component(name, component),
+        };
+        Ok(Arc::new(Self {
+            info,
+            wasm: wasm.into(),
+            engines: engines.clone(),
+            cache,
+            plain: Variant::new(Some(plain)),
+            fueled: Variant::new(fueled),
+        }))
+    }
+
+    /// What it is, needs and offers.
+    pub fn info(&self) -> &ProgramInfo {
+        &self.info
+    }
+
+    /// argv\[0\] of its runs.
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// The code for runs with or without fuel, compiled now if it was not yet.
+    pub(crate) async fn compiled(self: &Arc<Self>, fuel: bool) -> Result<&Compiled> {
+        let variant = if fuel { &self.fueled } else { &self.plain };
+        if let Some(compiled) = variant.compiled.get() {
+            return Ok(compiled);
+        }
+        let this = self.clone();
+        // Compilation would hold a scheduler thread for seconds.
+        let made = tokio::task::spawn_blocking(move || this.compile_variant(fuel)).await;
+        made.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => Error::from_panic(&*panic),
+            Err(error) => Error::internal(error),
+        })??;
+        variant
+            .compiled
+            .get()
+            .ok_or_else(|| Error::internal("a compiled variant is missing"))
+    }
+
+    fn compile_variant(&self, fuel: bool) -> Result<()> {
+        let variant = if fuel { &self.fueled } else { &self.plain };
+        let _compiling = variant
+            .compiling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if variant.compiled.get().is_none() {
+            let flavor = Flavor {
+                kind: self.info.kind,
+                fuel,
+            };
+            let compiled = compile(&self.wasm, flavor, &self.engines, &self.cache)?;
+            let _ = variant.compiled.set(compiled);
+        }
+        Ok(())
+    }
+}
+
+impl Variant {
+    fn new(compiled: Option<Compiled>) -> Self {
+        let this = Self::default();
+        if let Some(compiled) = compiled {
+            let _ = this.compiled.set(compiled);
+        }
+        this
+    }
+}
+
+/// The binary of `source`, which may be WAT text.
+fn binary(source: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>> {
+    if source.is_empty() {
+        return Err(Error::new(
+            ErrorCode::InvalidWasm,
+            "the program is empty (0 bytes)",
+        ));
+    }
+    wat::parse_bytes(source).map_err(|error| {
+        let detail = match std::str::from_utf8(source) {
+            Ok(_) => error.to_string(),
+            Err(_) => "it does not begin with the Wasm magic number and is no text either".into(),
+        };
+        Error::new(
+            ErrorCode::InvalidWasm,
+            format!("the program is neither a Wasm binary nor WAT text: {detail}"),
+        )
+    })
+}
+
+fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
+    match wasm.get(4..8) {
+        Some([1, 0, 0, 0]) => Ok(ProgramKind::Module),
+        Some([13, 0, 1, 0]) => Ok(ProgramKind::Component),
+        Some(version) => Err(Error::new(
+            ErrorCode::InvalidWasm,
+            format!("the program has an unknown Wasm version: {version:02x?}"),
+        )),
+        None => Err(Error::new(
+            ErrorCode::InvalidWasm,
+            "the program is truncated within its first 8 bytes",
+        )),
+    }
+}
+
+fn compile(wasm: &[u8], flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
+    let primary = engines.primary(flavor)?;
+    match flavor.kind {
+        ProgramKind::Module => {
+            let module: Module = artifact::obtain(wasm, &primary.engine, cache)?;
+            let host = engines.fitting(flavor, &module.resources_required())?;
+            let module = artifact::rehome(module, &host.engine)?;
+            Ok(Compiled {
+                entry: imports::module_entry(&module, host),
+                code: Code::Module(module),
+            })
+        }
+        ProgramKind::Component => {
+            let component: Component = artifact::obtain(wasm, &primary.engine, cache)?;
+            let host = match component.resources_required() {
+                Some(needs) => engines.fitting(flavor, &needs)?,
+                None => engines.on_demand(flavor)?,
+            };
+            let component = artifact::rehome(component, &host.engine)?;
+            Ok(Compiled {
+                entry: imports::component_entry(&component, host),
+                code: Code::Component(component),
+            })
+        }
+    }
+}

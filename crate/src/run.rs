@@ -1,0 +1,230 @@
+//! One run: one store, one call, one outcome.
+
+use crate::error::Result;
+use crate::limits::{Limits, MemoryLimiter};
+use crate::options::RunOptions;
+use crate::outcome::{Exit, LimitKind, Outcome, Usage, classify};
+use crate::program::{Compiled, Entry, Program};
+use crate::stdio::Capture;
+use crate::stop::{Cause, Control, Stopped};
+use crate::ticker::Ticker;
+use crate::wasi;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::time::{Sleep, sleep_until};
+use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+/// Host work (bytes copied for the guest) that one host call may cause; wasmtime's own default.
+const HOSTCALL_FUEL: usize = 128 << 20;
+
+/// What every store of ours holds, whatever kind of program runs in it.
+pub struct RunState {
+    wasi: WasiP1Ctx,
+    limiter: MemoryLimiter,
+    control: Arc<Control>,
+    limits: Limits,
+}
+
+impl RunState {
+    pub(crate) fn new(wasi: WasiP1Ctx, limits: Limits, control: Arc<Control>) -> Self {
+        Self {
+            wasi,
+            limiter: MemoryLimiter::new(control.clone(), &limits),
+            control,
+            limits,
+        }
+    }
+
+    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+}
+
+impl WasiView for RunState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+/// Runs `program` to its end, whatever that is.
+///
+/// The future must be polled on a tokio runtime with a clock.
+///
+/// # Errors
+///
+/// Host faults only: an import nobody provides, no entry point, a preopen that does not open, no memory.
+pub(crate) async fn execute(
+    program: &Arc<Program>,
+    options: &RunOptions,
+    control: &Arc<Control>,
+    ticker: &Ticker,
+) -> Result<Outcome> {
+    let fuel = options.limits.fuel;
+    let compiled = program.compiled(fuel.is_some()).await?;
+    let entry = compiled.entry()?;
+    let capture = Capture::new(control.clone(), &options.limits);
+    let wasi = wasi::context(program.name(), options, &capture)?;
+    let mut store = store(compiled, wasi, options.limits, control)?;
+
+    let started = *control.started.get_or_init(Instant::now);
+    let deadline = options.limits.timeout.and_then(|t| started.checked_add(t));
+    let result = Supervised {
+        call: call(&mut store, entry),
+        control,
+        ticker,
+        limits: &options.limits,
+        deadline,
+        alarm: None,
+    }
+    .await;
+    let wall = started.elapsed();
+    let fuel_left = store.get_fuel().unwrap_or(0);
+    // Before the output is taken: only the store's end is the end of all that might print.
+    drop(store);
+
+    let ending = classify(result, control)?;
+    let printed = capture.take();
+    Ok(Outcome {
+        ending,
+        stdout: printed.stdout,
+        stderr: printed.stderr,
+        usage: Usage {
+            wall,
+            cpu: control.meter.total(),
+            fuel: fuel.map(|limit| limit - fuel_left),
+            memory_peak: control.memory_peak.load(Ordering::Relaxed),
+            memory_denied: control.memory_denied.load(Ordering::Relaxed),
+            output_truncated: printed.truncated,
+        },
+    })
+}
+
+fn store(
+    compiled: &Compiled,
+    wasi: WasiP1Ctx,
+    limits: Limits,
+    control: &Arc<Control>,
+) -> Result<Store<RunState>> {
+    let engine: &Engine = compiled.engine();
+    let mut store = Store::new(engine, RunState::new(wasi, limits, control.clone()));
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(HOSTCALL_FUEL);
+    store.epoch_deadline_callback(at_epoch);
+    store.set_epoch_deadline(1);
+    if let Some(fuel) = limits.fuel {
+        store.set_fuel(fuel).map_err(crate::error::Error::internal)?;
+    }
+    Ok(store)
+}
+
+/// Runs in the guest's loops and functions once a tick: ends it, or lets others have the thread.
+fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDeadline> {
+    let RunState {
+        control, limits, ..
+    } = store.data();
+    if limits.timeout.is_some_and(|limit| control.wall() >= limit) {
+        control.stop(Cause::Limit(LimitKind::Timeout));
+    } else if limits.cpu.is_some_and(|limit| control.meter.now() >= limit) {
+        control.stop(Cause::Limit(LimitKind::Cpu));
+    }
+    match control.cause() {
+        Some(_) => Err(Stopped.into()),
+        None => Ok(UpdateDeadline::Yield(1)),
+    }
+}
+
+async fn call(store: &mut Store<RunState>, entry: &Entry) -> wasmtime::Result<()> {
+    match entry {
+        Entry::Module { pre, start } => {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let Some(start) = instance
+                .get_module_export(&mut *store, start)
+                .and_then(wasmtime::Extern::into_func)
+            else {
+                return Err(wasmtime::Error::msg("`_start` vanished"));
+            };
+            let start = start.typed::<(), ()>(&*store)?;
+            store.data_mut().limiter.instantiated = true;
+            start.call_async(store, ()).await
+        }
+        Entry::P2(pre) => {
+            let command = pre.instantiate_async(&mut *store).await?;
+            store.data_mut().limiter.instantiated = true;
+            answer(command.wasi_cli_run().call_run(store).await?)
+        }
+        Entry::P3(pre) => {
+            let command = pre.instantiate_async(&mut *store).await?;
+            store.data_mut().limiter.instantiated = true;
+            let run = async |store: &_| command.wasi_cli_run().call_run(store).await;
+            answer(store.run_concurrent(run).await??)
+        }
+    }
+}
+
+/// A component's `run` that answers an error is exit 1.
+fn answer(result: std::result::Result<(), ()>) -> wasmtime::Result<()> {
+    result.map_err(|()| Exit(1).into())
+}
+
+/// A guest's call raced against everything that may stop it while it is in a host call; while its
+/// own code runs, [`at_epoch`] does the same.
+struct Supervised<'a, F> {
+    call: F,
+    control: &'a Control,
+    ticker: &'a Ticker,
+    limits: &'a Limits,
+    deadline: Option<Instant>,
+    /// Made at the first wait: most runs never wait.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F: Future<Output = wasmtime::Result<()>>> Supervised<'_, F> {
+    fn poll_call(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: `call` is never moved out of the pinned struct, and has no other accessor.
+        let call = unsafe { self.map_unchecked_mut(|this| &mut this.call) };
+        call.poll(context)
+    }
+}
+
+impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let control = self.control;
+        if control.cause().is_some() {
+            return Poll::Ready(Err(Stopped.into()));
+        }
+        let computing = self.ticker.computing();
+        control.meter.enter();
+        let polled = self.as_mut().poll_call(context);
+        control.meter.leave();
+        drop(computing);
+        if polled.is_ready() {
+            return polled;
+        }
+        // Registered first: a stop between the two lines must not be missed.
+        control.register(context.waker());
+        if let Some(deadline) = self.deadline {
+            // SAFETY: `alarm` is its own pinned box; the other fields are not touched.
+            let this = unsafe { self.as_mut().get_unchecked_mut() };
+            let alarm = this
+                .alarm
+                .get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
+            if alarm.as_mut().poll(context).is_ready() {
+                control.stop(Cause::Limit(LimitKind::Timeout));
+            }
+        }
+        if self.limits.cpu.is_some_and(|limit| control.meter.total() >= limit) {
+            control.stop(Cause::Limit(LimitKind::Cpu));
+        }
+        match control.cause() {
+            Some(_) => Poll::Ready(Err(Stopped.into())),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! A runtime: engines, threads, slots and a cache.
+
+use crate::cache::Cache;
+use crate::engine::{Allocation, Engines};
+use crate::error::{Error, ErrorCode, Result};
+use crate::options::RunOptions;
+use crate::outcome::Outcome;
+use crate::program::Program;
+use crate::scheduler::{Counts, Job, Origin, Scheduler, Submission, closed};
+use crate::stop::Control;
+use crate::ticker::Ticker;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::oneshot;
+
+/// How a runtime is set up.
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    /// Threads that run guests.
+    pub threads: usize,
+    /// Runs that can be going on at a time, waiting ones included.
+    pub max_concurrent_runs: usize,
+    /// Where compiled code is kept.
+    pub cache: Cache,
+}
+
+impl RuntimeOptions {
+    /// Address space for so many 4 GiB slots is there on every 64-bit machine.
+    pub const DEFAULT_MAX_CONCURRENT_RUNS: usize = 1024;
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            max_concurrent_runs: Self::DEFAULT_MAX_CONCURRENT_RUNS,
+            cache: Cache::for_user(),
+        }
+    }
+}
+
+/// What a runtime has and does.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeStats {
+    /// Threads that run guests.
+    pub threads: usize,
+    /// Slots for runs.
+    pub max_concurrent_runs: usize,
+    /// How instances get their memory.
+    pub allocation: Allocation,
+    /// Its runs.
+    pub counts: Counts,
+    /// Programs that are loaded.
+    pub programs: usize,
+}
+
+/// Runs programs on threads of its own.
+pub struct Runtime {
+    options: RuntimeOptions,
+    engines: Arc<Engines>,
+    scheduler: Arc<Scheduler>,
+    threads: Option<tokio::runtime::Runtime>,
+    /// Programs by the digest of their bytes and name: loading one twice compiles it once.
+    programs: Mutex<HashMap<blake3::Hash, Weak<Program>>>,
+    closed: AtomicBool,
+}
+
+impl Runtime {
+    /// Starts the threads; engines are made when a program of their kind is loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::OutOfResources`] when the threads cannot be started.
+    pub fn new(options: RuntimeOptions) -> Result<Self> {
+        let failed = |error| {
+            Error::new(
+                ErrorCode::OutOfResources,
+                format!("cannot start the runtime's threads: {error}"),
+            )
+        };
+        let slots = u32::try_from(options.max_concurrent_runs).unwrap_or(u32::MAX);
+        let engines = Arc::new(Engines::new(slots));
+        let ticker = Arc::new(Ticker::start(engines.clone()).map_err(failed)?);
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(options.threads)
+            .thread_name("wasiexec-run")
+            // Guests keep a thread for a whole tick; timers must not wait for 61 of those.
+            .event_interval(1)
+            .global_queue_interval(2)
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let scheduler = Scheduler::new(
+            threads.handle().clone(),
+            ticker,
+            options.threads,
+            options.max_concurrent_runs,
+        );
+        Ok(Self {
+            options,
+            engines,
+            scheduler: Arc::new(scheduler),
+            threads: Some(threads),
+            programs: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Compiles a Wasm binary or WAT text, or finds it in the cache or among the loaded programs.
+    ///
+    /// Takes seconds for large programs; never call it on a thread that must not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`], [`ErrorCode::UnsupportedWasm`], [`ErrorCode::RuntimeClosed`].
+    pub fn load(
+        &self,
+        source: &[u8],
+        name: &str,
+        fuel: bool,
+        cache: Option<Cache>,
+    ) -> Result<Arc<Program>> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        let mut digest = blake3::Hasher::new();
+        digest.update(&[u8::from(fuel)]);
+        digest.update(&(name.len() as u64).to_le_bytes());
+        digest.update(name.as_bytes());
+        let digest = digest.update_rayon(source).finalize();
+        if let Some(program) = self.loaded(&digest) {
+            return Ok(program);
+        }
+        let cache = cache.unwrap_or_else(|| self.options.cache.clone());
+        let program = Program::compile(name.to_owned(), source, fuel, &self.engines, cache)?;
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.retain(|_, program| program.strong_count() > 0);
+        programs.insert(digest, Arc::downgrade(&program));
+        Ok(program)
+    }
+
+    fn loaded(&self, digest: &blake3::Hash) -> Option<Arc<Program>> {
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.get(digest)?.upgrade()
+    }
+
+    /// Queues runs in their order.
+    pub fn submit(&self, submissions: impl IntoIterator<Item = Submission>) {
+        self.scheduler.submit(submissions);
+    }
+
+    /// Runs `program` and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// Host faults; whatever the guest does is an outcome.
+    pub async fn run(&self, program: &Arc<Program>, options: RunOptions) -> Result<Outcome> {
+        self.start(program, options, Arc::default())
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("a run vanished")))
+    }
+
+    /// Queues a run that `control` can stop.
+    pub fn start(
+        &self,
+        program: &Arc<Program>,
+        options: RunOptions,
+        control: Arc<Control>,
+    ) -> oneshot::Receiver<Result<Outcome>> {
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(OneRun {
+            program: program.clone(),
+            options: Some(options),
+            sender,
+        });
+        self.submit([Submission { job, control }]);
+        receiver
+    }
+
+    /// To be called after stopping runs through their controls: lets them notice it at once.
+    pub fn sweep(&self) {
+        self.scheduler.sweep();
+    }
+
+    /// Aborts the runs that `which` picks by where they come from.
+    pub fn abort(&self, which: impl Fn(Origin) -> bool) {
+        self.scheduler.abort(which);
+    }
+
+    /// Refuses new runs and programs, aborts all runs and waits for their end.
+    pub async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.scheduler.close().await;
+    }
+
+    /// What it has and does.
+    pub fn stats(&self) -> RuntimeStats {
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        RuntimeStats {
+            threads: self.options.threads,
+            max_concurrent_runs: self.options.max_concurrent_runs,
+            allocation: self.engines.allocation(),
+            counts: self.scheduler.counts(),
+            programs: programs.values().filter(|p| p.strong_count() > 0).count(),
+        }
+    }
+
+    /// Spawns work that may block, off the threads that run guests.
+    pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
+        if let Some(threads) = &self.threads {
+            threads.spawn_blocking(work);
+        }
+    }
+
+    /// Spawns a future on the runtime's threads.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(threads) = &self.threads {
+            threads.spawn(future);
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // A host call of a guest may block for ever; its thread must not hold up this one.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// A run from Rust.
+struct OneRun {
+    program: Arc<Program>,
+    options: Option<RunOptions>,
+    sender: oneshot::Sender<Result<Outcome>>,
+}
+
+impl Job for OneRun {
+    fn origin(&self) -> Origin {
+        Origin {
+            owner: u64::MAX,
+            handle: u64::MAX,
+        }
+    }
+
+    fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    fn options(&mut self) -> Result<RunOptions> {
+        Ok(self.options.take().unwrap_or_default())
+    }
+
+    fn done(self: Box<Self>, result: Result<Outcome>) {
+        // The one who asked may have lost interest.
+        let _ = self.sender.send(result);
+    }
+}

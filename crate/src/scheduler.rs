@@ -1,0 +1,285 @@
+//! Which run has which thread.
+//!
+//! Submissions wait in one queue. As many runners as there are threads take from it; a runner polls a
+//! run once, and most runs end in that one poll. A run that waits for something, or that the epoch
+//! preempts, goes on as a task of its own, and the runner takes the next. A run holds one of the
+//! pool's slots from its start to its end.
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::options::RunOptions;
+use crate::outcome::{Ending, Outcome, Usage};
+use crate::program::Program;
+use crate::run::execute;
+use crate::stop::{Cause, Control};
+use crate::ticker::Ticker;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+/// A runner lets other tasks of its thread run at least this often.
+const RUNNER_TURN: Duration = Duration::from_micros(500);
+
+/// One run as its submitter knows it.
+pub trait Job: Send {
+    /// Who submitted it and through which of its handles; see [`crate::Runtime::abort`].
+    fn origin(&self) -> Origin;
+    /// What to run.
+    fn program(&self) -> &Arc<Program>;
+    /// How; asked once, on a scheduler thread, when the run starts.
+    ///
+    /// # Errors
+    ///
+    /// A host fault, which ends the run before it starts.
+    fn options(&mut self) -> Result<RunOptions>;
+    /// Told exactly once how it ended.
+    fn done(self: Box<Self>, result: Result<Outcome>);
+}
+
+/// Where a job comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The submitter's number.
+    pub owner: u64,
+    /// The submitter's number for the program.
+    pub handle: u64,
+}
+
+/// A job and the means to stop it.
+pub struct Submission {
+    /// The run.
+    pub job: Box<dyn Job>,
+    /// Shared with whoever may stop it.
+    pub control: Arc<Control>,
+}
+
+/// Counts of a scheduler, as `stats()` shows them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Runs that wait for a slot or a thread.
+    pub queued: usize,
+    /// Runs that have started and not ended.
+    pub running: usize,
+    /// Runs that have ended.
+    pub finished: u64,
+}
+
+/// The queue, the slots and the runs that are going on.
+pub(crate) struct Scheduler {
+    handle: Handle,
+    ticker: Arc<Ticker>,
+    threads: usize,
+    slots: usize,
+    state: Mutex<State>,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Submission>,
+    live: Slab<Live>,
+    runners: usize,
+    finished: u64,
+    closed: bool,
+}
+
+/// What is known of a run that is going on.
+struct Live {
+    origin: Origin,
+    control: Arc<Control>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(handle: Handle, ticker: Arc<Ticker>, threads: usize, slots: usize) -> Self {
+        Self {
+            handle,
+            ticker,
+            threads,
+            slots,
+            state: Mutex::default(),
+            idle: Notify::new(),
+        }
+    }
+
+    /// Queues runs in their order.
+    pub(crate) fn submit(self: &Arc<Self>, submissions: impl IntoIterator<Item = Submission>) {
+        let mut refused = Vec::new();
+        let mut state = self.lock();
+        if state.closed {
+            refused.extend(submissions);
+        } else {
+            state.queue.extend(submissions);
+            self.start_runners(&mut state);
+        }
+        drop(state);
+        for Submission { job, .. } in refused {
+            job.done(Err(closed()));
+        }
+    }
+
+    /// Stops the runs that `which` picks; those that wait never start.
+    pub(crate) fn abort(&self, which: impl Fn(Origin) -> bool) {
+        let state = self.lock();
+        let waiting = state.queue.iter().map(|s| (s.job.origin(), &s.control));
+        let live = state.live.iter().map(|(_, l)| (l.origin, &l.control));
+        for (origin, control) in live.chain(waiting) {
+            if which(origin) {
+                control.stop(Cause::Abort);
+            }
+        }
+        drop(state);
+        self.sweep();
+    }
+
+    /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
+    pub(crate) fn sweep(&self) {
+        self.ticker.advance();
+        let mut state = self.lock();
+        let mut stopped = Vec::new();
+        if state.queue.iter().any(|s| s.control.cause().is_some()) {
+            let queue = std::mem::take(&mut state.queue);
+            let (kept, out): (VecDeque<_>, VecDeque<_>) =
+                queue.into_iter().partition(|s| s.control.cause().is_none());
+            stopped.extend(out);
+            state.queue = kept;
+            state.finished += stopped.len() as u64;
+        }
+        drop(state);
+        for Submission { job, .. } in stopped {
+            job.done(Ok(never_started()));
+        }
+    }
+
+    /// Refuses new runs, aborts all others and waits for their end.
+    pub(crate) async fn close(&self) {
+        self.lock().closed = true;
+        self.abort(|_| true);
+        loop {
+            let idle = self.idle.notified();
+            if self.lock().live.is_empty() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let state = self.lock();
+        Counts {
+            queued: state.queue.len(),
+            running: state.live.len(),
+            finished: state.finished,
+        }
+    }
+
+    fn start_runners(self: &Arc<Self>, state: &mut State) {
+        let possible = state.queue.len().min(self.slots - state.live.len());
+        while state.runners < self.threads && state.runners < possible {
+            state.runners += 1;
+            self.handle.spawn(self.clone().runner());
+        }
+    }
+
+    async fn runner(self: Arc<Self>) {
+        let mut ended = None;
+        let mut turn = Instant::now();
+        while let Some((key, submission)) = self.next(ended.take()) {
+            let mut run = Box::pin(self.clone().drive(submission));
+            match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
+                Poll::Ready(()) => ended = Some(key),
+                Poll::Pending => {
+                    let this = self.clone();
+                    self.handle.spawn(async move {
+                        run.await;
+                        this.end(key);
+                    });
+                }
+            }
+            if turn.elapsed() >= RUNNER_TURN {
+                tokio::task::yield_now().await;
+                turn = Instant::now();
+            }
+        }
+    }
+
+    /// Ends the run `ended` and starts the next; without one the runner is done.
+    fn next(&self, ended: Option<usize>) -> Option<(usize, Submission)> {
+        let mut state = self.lock();
+        if let Some(key) = ended {
+            self.remove(&mut state, key);
+        }
+        let next = match state.live.len() < self.slots {
+            true => state.queue.pop_front(),
+            false => None,
+        };
+        let Some(submission) = next else {
+            state.runners -= 1;
+            return None;
+        };
+        let key = state.live.insert(Live {
+            origin: submission.job.origin(),
+            control: submission.control.clone(),
+        });
+        Some((key, submission))
+    }
+
+    fn end(self: &Arc<Self>, key: usize) {
+        let mut state = self.lock();
+        self.remove(&mut state, key);
+        self.start_runners(&mut state);
+    }
+
+    fn remove(&self, state: &mut State, key: usize) {
+        state.live.remove(key);
+        state.finished += 1;
+        if state.closed && state.live.is_empty() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    async fn drive(self: Arc<Self>, submission: Submission) {
+        let Submission { mut job, control } = submission;
+        let result = self.attempt(&mut *job, &control).await;
+        job.done(result);
+    }
+
+    /// The run itself; a panic in it is an error of ours, not the end of the process.
+    async fn attempt(&self, job: &mut dyn Job, control: &Arc<Control>) -> Result<Outcome> {
+        if control.cause().is_some() {
+            return Ok(never_started());
+        }
+        let program = job.program().clone();
+        let mut run = Box::pin(async {
+            let options = job.options()?;
+            execute(&program, &options, control, &self.ticker).await
+        });
+        poll_fn(move |context| {
+            catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))
+                .unwrap_or_else(|panic| Poll::Ready(Err(Error::from_panic(&*panic))))
+        })
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorCode::RuntimeClosed, "the runtime is closed")
+}
+
+/// The outcome of a run that was aborted while it waited.
+fn never_started() -> Outcome {
+    Outcome {
+        ending: Ending::Abort,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        usage: Usage::default(),
+    }
+}

@@ -1,0 +1,149 @@
+//! Output kept in memory, up to a cap that stdout and stderr share.
+
+use super::OutputStreamKind;
+use crate::limits::{Limits, OnOutput};
+use crate::outcome::LimitKind;
+use crate::stop::{Cause, Control, Stopped};
+use bytes::Bytes;
+use std::io;
+use std::mem::take;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+/// How much a guest may write at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// What a run has printed so far; outlives the guest, however that ends.
+pub(crate) struct Capture {
+    control: Arc<Control>,
+    cap: u64,
+    on_output: OnOutput,
+    printed: Mutex<Printed>,
+}
+
+#[derive(Default)]
+pub(crate) struct Printed {
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) truncated: bool,
+}
+
+impl Capture {
+    pub(crate) fn new(control: Arc<Control>, limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            control,
+            cap: limits.output_bytes,
+            on_output: limits.on_output,
+            printed: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn take(&self) -> Printed {
+        take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = (printed.stdout.len() + printed.stderr.len()) as u64;
+        let room = usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX);
+        let kept = &bytes[..bytes.len().min(room)];
+        match kind {
+            OutputStreamKind::Stdout => printed.stdout.extend_from_slice(kept),
+            OutputStreamKind::Stderr => printed.stderr.extend_from_slice(kept),
+        }
+        if kept.len() == bytes.len() {
+            return Ok(());
+        }
+        match self.on_output {
+            OnOutput::Truncate => {
+                printed.truncated = true;
+                Ok(())
+            }
+            OnOutput::Stop => {
+                self.control.stop(Cause::Limit(LimitKind::Output));
+                Err(Stopped)
+            }
+        }
+    }
+}
+
+/// One of the two streams into a [`Capture`].
+#[derive(Clone)]
+pub(super) struct CaptureStream {
+    capture: Arc<Capture>,
+    kind: OutputStreamKind,
+}
+
+impl CaptureStream {
+    pub(super) fn new(capture: &Arc<Capture>, kind: OutputStreamKind) -> Self {
+        Self {
+            capture: capture.clone(),
+            kind,
+        }
+    }
+}
+
+impl IsTerminal for CaptureStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for CaptureStream {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for CaptureStream {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait::async_trait]
+impl OutputStream for CaptureStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.capture
+            .write(self.kind, &bytes)
+            .map_err(|stopped| StreamError::Trap(stopped.into()))
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(CHUNK)
+    }
+
+    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.write(bytes)
+    }
+}
+
+impl AsyncWrite for CaptureStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.capture.write(self.kind, bytes);
+        Poll::Ready(written.map(|()| bytes.len()).map_err(io::Error::other))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

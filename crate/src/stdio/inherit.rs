@@ -1,0 +1,162 @@
+//! The host process's own stdin, stdout and stderr.
+//!
+//! Each has one thread of its own, started at first use, because a read from a terminal or a write
+//! to a full pipe blocks, and a guest that waits for it must still meet its deadline.
+
+use super::OutputStreamKind;
+use super::pipe::{InputPipe, OutputPipe};
+use bytes::Bytes;
+use std::io::{self, ErrorKind, IsTerminal};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+const CHUNK: usize = 64 * 1024;
+
+/// The pipe that carries the process's stdin; every run that inherits it shares this one.
+pub(super) fn stdin() -> Arc<InputPipe> {
+    static PIPE: OnceLock<Arc<InputPipe>> = OnceLock::new();
+    PIPE.get_or_init(|| {
+        let (ask, asked) = channel::<()>();
+        let pipe = InputPipe::new(io::stdin().is_terminal(), move || {
+            // The thread lives as long as the process.
+            let _ = ask.send(());
+        });
+        let reader = pipe.clone();
+        start("wasiexec-stdin", move || read_stdin(&reader, &asked));
+        pipe
+    })
+    .clone()
+}
+
+/// The pipe that carries the process's stdout or stderr.
+pub(super) fn output(kind: OutputStreamKind) -> Arc<OutputPipe> {
+    static STDOUT: OnceLock<Arc<OutputPipe>> = OnceLock::new();
+    static STDERR: OnceLock<Arc<OutputPipe>> = OnceLock::new();
+    let cell = match kind {
+        OutputStreamKind::Stdout => &STDOUT,
+        OutputStreamKind::Stderr => &STDERR,
+    };
+    cell.get_or_init(|| {
+        let (sender, receiver): (Sender<Bytes>, _) = channel();
+        let terminal = match kind {
+            OutputStreamKind::Stdout => io::stdout().is_terminal(),
+            OutputStreamKind::Stderr => io::stderr().is_terminal(),
+        };
+        let pipe = OutputPipe::new(terminal, true, move |bytes| {
+            let _ = sender.send(bytes);
+        });
+        let writer = pipe.clone();
+        start("wasiexec-output", move || {
+            write_chunks(kind, &writer, &receiver);
+        });
+        pipe
+    })
+    .clone()
+}
+
+fn start(name: &str, body: impl FnOnce() + Send + 'static) {
+    // Without the thread the stream stays silent; the run's own limits still hold.
+    let _ = thread::Builder::new().name(name.to_owned()).spawn(body);
+}
+
+fn read_stdin(pipe: &InputPipe, asked: &Receiver<()>) {
+    let mut buffer = vec![0; CHUNK];
+    while asked.recv().is_ok() {
+        match retry(|| raw::read_stdin(&mut buffer), raw::wait_readable) {
+            Ok(0) | Err(_) => return pipe.end(),
+            Ok(length) => pipe.push(Bytes::copy_from_slice(&buffer[..length])),
+        }
+    }
+}
+
+fn write_chunks(kind: OutputStreamKind, pipe: &OutputPipe, chunks: &Receiver<Bytes>) {
+    while let Ok(chunk) = chunks.recv() {
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            match retry(|| raw::write(kind, rest), || raw::wait_writable(kind)) {
+                Ok(length) => rest = &rest[length..],
+                Err(_) => return pipe.close(),
+            }
+        }
+        pipe.take(chunk.len() as u64);
+    }
+}
+
+/// Node may have made the stream non-blocking; then `wait` until it is ready again.
+fn retry(
+    mut attempt: impl FnMut() -> io::Result<usize>,
+    mut wait: impl FnMut(),
+) -> io::Result<usize> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait(),
+            result => return result,
+        }
+    }
+}
+
+#[cfg(unix)]
+mod raw {
+    use super::OutputStreamKind;
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::stdio;
+    use std::io;
+    use std::os::fd::BorrowedFd;
+
+    pub(super) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(stdio::stdin(), buffer)?)
+    }
+
+    pub(super) fn write(kind: OutputStreamKind, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(descriptor(kind), bytes)?)
+    }
+
+    pub(super) fn wait_readable() {
+        wait(stdio::stdin(), PollFlags::IN);
+    }
+
+    pub(super) fn wait_writable(kind: OutputStreamKind) {
+        wait(descriptor(kind), PollFlags::OUT);
+    }
+
+    fn descriptor(kind: OutputStreamKind) -> BorrowedFd<'static> {
+        match kind {
+            OutputStreamKind::Stdout => stdio::stdout(),
+            OutputStreamKind::Stderr => stdio::stderr(),
+        }
+    }
+
+    fn wait(descriptor: BorrowedFd<'_>, flags: PollFlags) {
+        // A failure shows again in the read or write that follows.
+        let _ = poll(&mut [PollFd::from_borrowed_fd(descriptor, flags)], None);
+    }
+}
+
+#[cfg(windows)]
+mod raw {
+    use super::OutputStreamKind;
+    use std::io::{self, Read, Write};
+
+    pub(super) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
+        io::stdin().read(buffer)
+    }
+
+    pub(super) fn write(kind: OutputStreamKind, bytes: &[u8]) -> io::Result<usize> {
+        match kind {
+            OutputStreamKind::Stdout => write_flushed(&mut io::stdout(), bytes),
+            OutputStreamKind::Stderr => write_flushed(&mut io::stderr(), bytes),
+        }
+    }
+
+    fn write_flushed(stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+        let length = stream.write(bytes)?;
+        stream.flush()?;
+        Ok(length)
+    }
+
+    pub(super) fn wait_readable() {}
+
+    pub(super) fn wait_writable(_: OutputStreamKind) {}
+}

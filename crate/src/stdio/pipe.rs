@@ -1,0 +1,199 @@
+//! Streams between a guest and the host, with backpressure in both directions.
+
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// How many bytes may be on their way to the host at a time.
+const WINDOW: u64 = 64 * 1024;
+
+/// Bytes on their way from the host to a guest; the host is asked when the guest waits.
+pub struct InputPipe {
+    state: Mutex<InputState>,
+    ask: Box<dyn Fn() + Send + Sync>,
+    terminal: bool,
+}
+
+#[derive(Default)]
+struct InputState {
+    chunks: VecDeque<Bytes>,
+    ended: bool,
+    asked: bool,
+    wakers: Vec<Waker>,
+}
+
+impl InputPipe {
+    /// A pipe that calls `ask` once for each chunk that a guest waits for.
+    pub fn new(terminal: bool, ask: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            ask: Box::new(ask),
+            terminal,
+        })
+    }
+
+    /// Hands over the chunk that was asked for.
+    pub fn push(&self, bytes: Bytes) {
+        self.update(|state| {
+            if !bytes.is_empty() {
+                state.chunks.push_back(bytes);
+            }
+        });
+    }
+
+    /// Says that nothing more comes.
+    pub fn end(&self) {
+        self.update(|state| state.ended = true);
+    }
+
+    fn update(&self, change: impl FnOnce(&mut InputState)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.asked = false;
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, InputState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.chunks.is_empty() || state.ended {
+            return Poll::Ready(());
+        }
+        state.wakers.push(context.waker().clone());
+        let ask = !std::mem::replace(&mut state.asked, true);
+        drop(state);
+        if ask {
+            (self.ask)();
+        }
+        Poll::Pending
+    }
+
+    /// Up to `size` bytes; empty when nothing is there yet, `None` at the end.
+    pub(super) fn read(&self, size: usize) -> Option<Bytes> {
+        let mut state = self.lock();
+        let Some(chunk) = state.chunks.front_mut() else {
+            return (!state.ended).then(Bytes::new);
+        };
+        if chunk.len() > size {
+            return Some(chunk.split_to(size));
+        }
+        state.chunks.pop_front()
+    }
+}
+
+/// Bytes on their way from a guest to the host; the guest waits while the window is full.
+pub struct OutputPipe {
+    state: Mutex<OutputState>,
+    send: Box<dyn Fn(Bytes) + Send + Sync>,
+    terminal: bool,
+    flush_waits: bool,
+}
+
+#[derive(Default)]
+struct OutputState {
+    sent: u64,
+    taken: u64,
+    closed: bool,
+    wakers: Vec<Waker>,
+}
+
+impl OutputPipe {
+    /// A pipe that hands each chunk to `send`, which must not block.
+    ///
+    /// With `flush_waits`, a guest's flush lasts until the host has taken everything sent before.
+    pub fn new(
+        terminal: bool,
+        flush_waits: bool,
+        send: impl Fn(Bytes) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            send: Box::new(send),
+            terminal,
+            flush_waits,
+        })
+    }
+
+    /// Says that the host has taken `bytes` more bytes.
+    pub fn take(&self, bytes: u64) {
+        self.update(|state| state.taken += bytes);
+    }
+
+    /// Says that nobody reads any more; the guest's next write fails as on a broken pipe.
+    pub fn close(&self) {
+        self.update(|state| state.closed = true);
+    }
+
+    fn update(&self, change: impl FnOnce(&mut OutputState)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OutputState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// How many bytes may be sent now; `None` when nobody reads any more.
+    /// With `after`, none until everything up to there was taken.
+    pub(super) fn room(&self, after: Option<u64>) -> Option<usize> {
+        self.lock().room(after)
+    }
+
+    pub(super) fn poll_room(
+        &self,
+        after: Option<u64>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<usize>> {
+        let mut state = self.lock();
+        match state.room(after) {
+            Some(0) => {
+                state.wakers.push(context.waker().clone());
+                Poll::Pending
+            }
+            room => Poll::Ready(room),
+        }
+    }
+
+    /// Sends `bytes` and answers where their last one stands in everything sent.
+    pub(super) fn send(&self, bytes: Bytes) -> u64 {
+        let mut state = self.lock();
+        state.sent += bytes.len() as u64;
+        // Under the lock, so that the writers of one pipe keep their order.
+        (self.send)(bytes);
+        state.sent
+    }
+
+    pub(super) fn flush_waits(&self) -> bool {
+        self.flush_waits
+    }
+}
+
+impl OutputState {
+    fn room(&self, after: Option<u64>) -> Option<usize> {
+        if self.closed {
+            return None;
+        }
+        if after.is_some_and(|mark| self.taken < mark) {
+            return Some(0);
+        }
+        let on_the_way = self.sent - self.taken;
+        Some(WINDOW.saturating_sub(on_the_way) as usize)
+    }
+}

@@ -1,0 +1,113 @@
+//! Options as they cross: tagged fields, little-endian, only those that are not the default.
+
+use super::pipes::PipeMaker;
+use crate::error::{Error, Result};
+use crate::limits::{OnMemory, OnOutput};
+use crate::options::{Clock, Preopen, RunOptions};
+use crate::stdio::{Input, Output, OutputStreamKind};
+use bytes::{Buf, Bytes};
+use std::time::Duration;
+
+/// Decodes the options of a run; none at all are the defaults.
+pub(super) fn run_options(encoded: &Bytes, pipes: &mut impl PipeMaker) -> Result<RunOptions> {
+    let mut options = RunOptions::default();
+    let mut fields = Fields(encoded.clone());
+    while let Some(tag) = fields.next_tag() {
+        let limits = &mut options.limits;
+        match tag {
+            1 => options.args = fields.list(Fields::string)?,
+            2 => options.env = fields.list(|f| Ok((f.string()?, f.string()?)))?,
+            3 => {
+                options.stdin = match fields.byte()? {
+                    1 => Input::Bytes(fields.bytes()?),
+                    2 => Input::Inherit,
+                    3 => Input::Pipe(pipes.input()?),
+                    _ => return Err(malformed()),
+                }
+            }
+            4 => options.stdout = fields.output(OutputStreamKind::Stdout, pipes)?,
+            5 => options.stderr = fields.output(OutputStreamKind::Stderr, pipes)?,
+            6 => {
+                options.preopens = fields.list(|f| {
+                    Ok(Preopen {
+                        guest_path: f.string()?,
+                        host_path: f.string()?.into(),
+                        write: f.byte()? != 0,
+                    })
+                })?;
+            }
+            7 => options.clock = Clock::Fixed(fields.milliseconds()?),
+            8 => options.random_seed = Some(fields.integer()?),
+            9 => limits.timeout = Some(fields.milliseconds()?),
+            10 => limits.cpu = Some(fields.milliseconds()?),
+            11 => limits.fuel = Some(fields.integer()?),
+            12 => limits.memory_bytes = fields.number()? as u64,
+            13 => limits.on_memory = OnMemory::Stop,
+            14 => limits.output_bytes = fields.number()? as u64,
+            15 => limits.on_output = OnOutput::Truncate,
+            _ => return Err(malformed()),
+        }
+    }
+    Ok(options)
+}
+
+struct Fields(Bytes);
+
+impl Fields {
+    fn next_tag(&mut self) -> Option<u8> {
+        self.0.has_remaining().then(|| self.0.get_u8())
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        self.0.try_get_u8().map_err(|_| malformed())
+    }
+
+    fn length(&mut self) -> Result<usize> {
+        let length = self.0.try_get_u32_le().map_err(|_| malformed())?;
+        Ok(length as usize)
+    }
+
+    fn integer(&mut self) -> Result<u64> {
+        self.0.try_get_u64_le().map_err(|_| malformed())
+    }
+
+    fn number(&mut self) -> Result<f64> {
+        self.0.try_get_f64_le().map_err(|_| malformed())
+    }
+
+    fn milliseconds(&mut self) -> Result<Duration> {
+        let seconds = self.number()? / 1000.0;
+        // Longer than any clock runs is as good as for ever.
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    }
+
+    fn bytes(&mut self) -> Result<Bytes> {
+        let length = self.length()?;
+        match length <= self.0.len() {
+            true => Ok(self.0.split_to(length)),
+            false => Err(malformed()),
+        }
+    }
+
+    fn string(&mut self) -> Result<String> {
+        String::from_utf8(self.bytes()?.into()).map_err(|_| malformed())
+    }
+
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let length = self.length()?;
+        (0..length).map(|_| item(self)).collect()
+    }
+
+    fn output(&mut self, kind: OutputStreamKind, pipes: &mut impl PipeMaker) -> Result<Output> {
+        match self.byte()? {
+            1 => Ok(Output::Ignore),
+            2 => Ok(Output::Inherit),
+            3 => Ok(Output::Pipe(pipes.output(kind)?)),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+fn malformed() -> Error {
+    Error::internal("options are not well-formed")
+}

@@ -1,0 +1,105 @@
+//! Runs as the scheduler sees them.
+
+use super::operation::RunOperation;
+use super::pipes::{NoPipes, PortPipes};
+use super::{Port, decode};
+use crate::error::Result;
+use crate::options::RunOptions;
+use crate::outcome::Outcome;
+use crate::program::Program;
+use crate::scheduler::{Job, Origin};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+/// A run whose outcome goes into the outbox of its port.
+pub(super) struct PortRun {
+    port: Arc<Port>,
+    program: Arc<Program>,
+    run: RunOperation,
+    piped: bool,
+}
+
+impl PortRun {
+    pub(super) fn new(port: &Arc<Port>, program: &Arc<Program>, run: RunOperation) -> Self {
+        Self {
+            port: port.clone(),
+            program: program.clone(),
+            run,
+            piped: false,
+        }
+    }
+}
+
+impl Job for PortRun {
+    fn origin(&self) -> Origin {
+        self.port.origin(self.run.handle)
+    }
+
+    fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    fn options(&mut self) -> Result<RunOptions> {
+        let mut maker = PortPipes::new(&self.port, self.run.id);
+        let options = decode::run_options(&self.run.options, &mut maker)?;
+        self.piped = maker.register();
+        Ok(options)
+    }
+
+    fn done(self: Box<Self>, result: Result<Outcome>) {
+        let id = self.run.id;
+        if self.run.abortable || self.piped {
+            let mut tables = self.port.tables();
+            tables.controls.remove(&id);
+            tables.pipes.remove(&id);
+        }
+        self.port.deliver(|outbox| match &result {
+            Ok(outcome) => outbox.outcome(id, outcome),
+            Err(error) => outbox.fault(id, error),
+        });
+    }
+}
+
+/// A run that a thread waits for.
+pub(super) struct SyncRun {
+    origin: Origin,
+    program: Arc<Program>,
+    options: Bytes,
+    sender: SyncSender<Result<Outcome>>,
+}
+
+impl SyncRun {
+    pub(super) fn new(
+        origin: Origin,
+        program: Arc<Program>,
+        options: Bytes,
+        sender: SyncSender<Result<Outcome>>,
+    ) -> Self {
+        Self {
+            origin,
+            program,
+            options,
+            sender,
+        }
+    }
+}
+
+impl Job for SyncRun {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    fn options(&mut self) -> Result<RunOptions> {
+        decode::run_options(&self.options, &mut NoPipes)
+    }
+
+    fn done(self: Box<Self>, result: Result<Outcome>) {
+        // The receiver waits for as long as the run lasts.
+        let _ = self.sender.send(result);
+    }
+}

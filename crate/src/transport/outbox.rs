@@ -1,0 +1,157 @@
+//! What waits for the submitter: records of [`RECORD`] numbers, and the bytes they speak of.
+//!
+//! Every record is kind, id, code, stdout length, stderr length, wall ms, cpu ms, fuel low, fuel
+//! high, memory peak, flags, extra length; its stdout, stderr and extra bytes follow those of the
+//! record before. Fuel is -1, -1 where it was not counted.
+
+use crate::error::Error;
+use crate::outcome::{Ending, LimitKind, Outcome};
+use crate::stdio::OutputStreamKind;
+use serde_json::json;
+use std::time::Duration;
+
+/// Numbers in a record.
+const RECORD: usize = 12;
+
+const EXIT: f64 = 0.0;
+const TRAP: f64 = 1.0;
+const LIMIT: f64 = 2.0;
+const ABORT: f64 = 3.0;
+const FAULT: f64 = 4.0;
+const LOADED: f64 = 5.0;
+const ASK: f64 = 6.0;
+const OUTPUT: f64 = 7.0;
+const CLOSED: f64 = 8.0;
+
+const MEMORY_DENIED: u32 = 1;
+const OUTPUT_TRUNCATED: u32 = 2;
+
+/// What crosses to the submitter in one go.
+#[derive(Default)]
+pub struct Delivery {
+    /// Records.
+    pub records: Vec<f64>,
+    /// The bytes that they speak of.
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Default)]
+pub(super) struct Outbox {
+    delivery: Delivery,
+    woken: bool,
+}
+
+impl Outbox {
+    /// Whether the submitter has to be told that there is something.
+    pub(super) fn needs_wake(&mut self) -> bool {
+        !std::mem::replace(&mut self.woken, true)
+    }
+
+    pub(super) fn take(&mut self) -> Delivery {
+        self.woken = false;
+        std::mem::take(&mut self.delivery)
+    }
+
+    pub(super) fn outcome(&mut self, id: u64, outcome: &Outcome) {
+        let Outcome {
+            ending,
+            stdout,
+            stderr,
+            usage,
+        } = outcome;
+        let mut extra = Vec::new();
+        let (kind, code) = match ending {
+            Ending::Exit { code } => (EXIT, f64::from(*code)),
+            Ending::Limit(limit) => (LIMIT, limit_number(*limit)),
+            Ending::Abort => (ABORT, 0.0),
+            Ending::Trap(trap) => {
+                extra = json!({
+                    "code": trap.code.as_str(),
+                    "message": trap.message,
+                    "frames": trap.frames,
+                })
+                .to_string()
+                .into_bytes();
+                (TRAP, 0.0)
+            }
+        };
+        let mut flags = 0;
+        if usage.memory_denied {
+            flags |= MEMORY_DENIED;
+        }
+        if usage.output_truncated {
+            flags |= OUTPUT_TRUNCATED;
+        }
+        let (fuel_low, fuel_high) = match usage.fuel {
+            Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
+            None => (-1.0, -1.0),
+        };
+        self.delivery.records.extend([
+            kind,
+            id as f64,
+            code,
+            stdout.len() as f64,
+            stderr.len() as f64,
+            milliseconds(usage.wall),
+            milliseconds(usage.cpu),
+            fuel_low,
+            fuel_high,
+            usage.memory_peak as f64,
+            f64::from(flags),
+            extra.len() as f64,
+        ]);
+        let bytes = &mut self.delivery.bytes;
+        bytes.extend_from_slice(stdout);
+        bytes.extend_from_slice(stderr);
+        bytes.extend_from_slice(&extra);
+    }
+
+    pub(super) fn fault(&mut self, id: u64, error: &Error) {
+        let text = json!({ "code": error.code().as_str(), "message": error.message() }).to_string();
+        self.event(FAULT, id, 0.0, text.as_bytes());
+    }
+
+    pub(super) fn loaded(&mut self, id: u64, info: &str) {
+        self.event(LOADED, id, 0.0, info.as_bytes());
+    }
+
+    pub(super) fn ask(&mut self, id: u64) {
+        self.event(ASK, id, 0.0, &[]);
+    }
+
+    pub(super) fn output(&mut self, id: u64, kind: OutputStreamKind, bytes: &[u8]) {
+        let stream = match kind {
+            OutputStreamKind::Stdout => 1.0,
+            OutputStreamKind::Stderr => 2.0,
+        };
+        self.event(OUTPUT, id, stream, bytes);
+    }
+
+    pub(super) fn closed(&mut self, id: u64) {
+        self.event(CLOSED, id, 0.0, &[]);
+    }
+
+    fn event(&mut self, kind: f64, id: u64, code: f64, extra: &[u8]) {
+        let mut record = [0.0; RECORD];
+        record[0] = kind;
+        record[1] = id as f64;
+        record[2] = code;
+        record[RECORD - 1] = extra.len() as f64;
+        self.delivery.records.extend(record);
+        self.delivery.bytes.extend_from_slice(extra);
+    }
+}
+
+fn limit_number(limit: LimitKind) -> f64 {
+    match limit {
+        LimitKind::Timeout => 0.0,
+        LimitKind::Cpu => 1.0,
+        LimitKind::Fuel => 2.0,
+        LimitKind::Memory => 3.0,
+        LimitKind::Output => 4.0,
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

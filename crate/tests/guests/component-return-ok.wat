@@ -1,0 +1,8 @@
+;; A WASI 0.2 command whose run answers ok: exit 0. Its core module imports nothing.
+(component
+  (core module $Main
+    (func (export "run") (result i32) (i32.const 0)))
+  (core instance $main (instantiate $Main))
+  (func $run (result (result)) (canon lift (core func $main "run")))
+  (instance $command (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $command)))
