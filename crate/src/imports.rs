@@ -12,6 +12,7 @@ use crate::wasi::{self, P0, P1};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use wasmparser::{Parser, Payload, TypeRef};
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, Module, Store};
@@ -96,7 +97,6 @@ pub(crate) fn module_entry(module: &Module, host: &Host) -> Result<Entry> {
     let Linker::Module(linker) = &host.linker else {
         return Err(Error::internal("a module met a component linker"));
     };
-    refuse_threads(module)?;
     let pre = match linker.instantiate_pre(module) {
         Ok(pre) => pre,
         Err(error) => return Err(unresolved_module(module, linker, &host.engine, &error)),
@@ -167,22 +167,33 @@ pub(crate) fn component_entry(component: &Component, host: &Host) -> Result<Entr
     })
 }
 
-fn refuse_threads(module: &Module) -> Result<()> {
-    let mut needed = module.imports().filter(|import| match import.ty() {
-        ExternType::Memory(memory) => memory.is_shared(),
-        _ => import.module() == "wasi" && import.name() == "thread-spawn",
-    });
-    match needed.next() {
-        None => Ok(()),
-        Some(import) => Err(Error::new(
-            ErrorCode::UnsupportedWasm,
-            format!(
-                "the program needs threads (it imports {}.{}), which wasiexec does not run",
-                import.module(),
-                import.name()
-            ),
-        )),
+/// wasmtime would refuse these only at instantiation, and without a name.
+pub(crate) fn refuse_threads(wasm: &[u8]) -> Result<()> {
+    let needs = |what: &str| {
+        let message = format!("the program needs threads ({what}), which wasiexec does not run");
+        Err(Error::new(ErrorCode::UnsupportedWasm, message))
+    };
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::ImportSection(section)) => {
+                for import in section.into_imports().flatten() {
+                    let shared = matches!(import.ty, TypeRef::Memory(memory) if memory.shared);
+                    if shared || (import.module, import.name) == ("wasi", "thread-spawn") {
+                        return needs(&format!("it imports {}.{}", import.module, import.name));
+                    }
+                }
+            }
+            Ok(Payload::MemorySection(section)) => {
+                if section.into_iter().flatten().any(|memory| memory.shared) {
+                    return needs("it has a shared memory");
+                }
+            }
+            // Neither section can follow; what is malformed is for the compiler to say.
+            Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+            Ok(_) => {}
+        }
     }
+    Ok(())
 }
 
 fn unresolved_module(

@@ -132,6 +132,9 @@ impl Program {
     ) -> Result<Arc<Self>> {
         let wasm = binary(source)?;
         let kind = kind_of(&wasm)?;
+        if kind == ProgramKind::Module {
+            imports::refuse_threads(&wasm)?;
+        }
         let compile = |fuel| compile(&wasm, Flavor { kind, fuel }, engines, &cache);
         let plain = compile(false)?;
         let fueled = fuel.then(|| compile(true)).transpose()?;

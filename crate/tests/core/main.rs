@@ -1,0 +1,16 @@
+//! The core from outside: one file a concept, guests in `../guests`, each named for its behaviour.
+
+mod bad_input;
+mod cache;
+mod components;
+mod endings;
+mod files;
+mod host;
+mod limits;
+mod memory;
+mod output;
+mod programs;
+mod scheduler;
+mod stdio;
+mod stops;
+mod traps;
