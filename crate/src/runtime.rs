@@ -12,6 +12,7 @@ use crate::ticker::Ticker;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// How a runtime is set up.
@@ -60,7 +61,8 @@ pub struct Runtime {
     options: RuntimeOptions,
     engines: Arc<Engines>,
     scheduler: Arc<Scheduler>,
-    threads: Option<tokio::runtime::Runtime>,
+    handle: Handle,
+    threads: Mutex<Option<tokio::runtime::Runtime>>,
     /// Programs by the digest of their bytes and name: loading one twice compiles it once.
     programs: Mutex<HashMap<blake3::Hash, Weak<Program>>>,
     closed: AtomicBool,
@@ -91,8 +93,9 @@ impl Runtime {
             .enable_all()
             .build()
             .map_err(failed)?;
+        let handle = threads.handle().clone();
         let scheduler = Scheduler::new(
-            threads.handle().clone(),
+            handle.clone(),
             ticker,
             options.threads,
             options.max_concurrent_runs,
@@ -101,7 +104,8 @@ impl Runtime {
             options,
             engines,
             scheduler: Arc::new(scheduler),
-            threads: Some(threads),
+            handle,
+            threads: Mutex::new(Some(threads)),
             programs: Mutex::default(),
             closed: AtomicBool::new(false),
         })
@@ -194,6 +198,11 @@ impl Runtime {
         self.scheduler.close().await;
     }
 
+    /// The same for a thread that may wait.
+    pub fn close_and_wait(&self) {
+        self.handle.block_on(self.close());
+    }
+
     /// What it has and does.
     pub fn stats(&self) -> RuntimeStats {
         let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,27 +215,27 @@ impl Runtime {
         }
     }
 
-    /// Spawns work that may block, off the threads that run guests.
-    pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
-        if let Some(threads) = &self.threads {
-            threads.spawn_blocking(work);
-        }
+    /// Does work that may block on a thread of its own; answers false, and does nothing, when the
+    /// runtime's threads have stopped.
+    pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let threads = threads.as_ref();
+        threads.map(|threads| threads.spawn_blocking(work)).is_some()
     }
 
-    /// Spawns a future on the runtime's threads.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        if let Some(threads) = &self.threads {
-            threads.spawn(future);
+    /// Stops the threads, wherever they are: for a runtime that is closed.
+    pub fn stop_threads(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(threads) = threads.take() {
+            // A host call of a guest may block for ever; its thread must not hold up this one.
+            threads.shutdown_background();
         }
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // A host call of a guest may block for ever; its thread must not hold up this one.
-        if let Some(threads) = self.threads.take() {
-            threads.shutdown_background();
-        }
+        self.stop_threads();
     }
 }
 

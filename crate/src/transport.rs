@@ -16,7 +16,7 @@ use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result};
 use crate::program::Program;
 use crate::runtime::Runtime;
-use crate::scheduler::{Origin, Submission};
+use crate::scheduler::{Origin, Submission, closed};
 use crate::stop::{Cause, Control};
 use bytes::Bytes;
 use job::{PortRun, SyncRun};
@@ -24,6 +24,7 @@ use operation::Operation;
 use outbox::Outbox;
 use pipes::Pipes;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -171,15 +172,17 @@ impl Port {
     /// the program's handle from then on.
     pub fn load(self: &Arc<Self>, id: u64, request: LoadRequest) {
         let this = self.clone();
-        self.runtime.spawn_blocking(move || {
-            let work = std::panic::AssertUnwindSafe(|| this.load_sync(id, request));
-            let loaded = std::panic::catch_unwind(work)
-                .unwrap_or_else(|panic| Err(Error::from_panic(&*panic)));
+        let started = self.runtime.spawn_blocking(move || {
+            let work = AssertUnwindSafe(|| this.load_sync(id, request));
+            let loaded = catch_unwind(work).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)));
             this.deliver(|outbox| match loaded {
                 Ok(info) => outbox.loaded(id, &info),
                 Err(error) => outbox.fault(id, &error),
             });
         });
+        if !started {
+            self.deliver(|outbox| outbox.fault(id, &closed()));
+        }
     }
 
     /// Loads a program on the calling thread and answers its description as JSON.
@@ -206,10 +209,17 @@ impl Port {
     /// Closes the runtime; a delivery for `id` says when all its runs have ended.
     pub fn close_runtime(self: &Arc<Self>, id: u64) {
         let this = self.clone();
-        self.runtime.spawn(async move {
-            this.runtime.close().await;
+        // A thread of its own, because it outlives the runtime's.
+        let waiting = std::thread::Builder::new().name("wasiexec-close".into());
+        let started = waiting.spawn(move || {
+            this.runtime.close_and_wait();
+            this.runtime.stop_threads();
             this.deliver(|outbox| outbox.closed(id));
         });
+        if let Err(error) = started {
+            let error = Error::new(ErrorCode::OutOfResources, format!("cannot close: {error}"));
+            self.deliver(|outbox| outbox.fault(id, &error));
+        }
     }
 
     /// The submitter is gone: aborts its runs and forgets what it had.

@@ -41,6 +41,7 @@ impl BindingPort {
     pub fn new(
         env: Env,
         options: Option<BindingRuntimeOptions>,
+        #[napi(ts_arg_type = "(records: Float64Array, bytes: Uint8Array) => void")]
         receive: Function<Records, ()>,
     ) -> napi::Result<Self> {
         let runtime = match options {

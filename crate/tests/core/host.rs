@@ -1,10 +1,19 @@
 //! What every test needs: one runtime, guests by name, and outcomes that print well.
 
+use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasiexec::{
-    Cache, Ending, Error, Limits, Outcome, Program, Result, RunOptions, Runtime, RuntimeOptions,
+    Cache, Control, Ending, Error, Limits, Outcome, Output, OutputPipe, Program, Result,
+    RunOptions, Runtime, RuntimeOptions,
 };
+
+/// A test that waits longer hangs; a loaded machine needs a fraction of it.
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -20,9 +29,23 @@ pub fn options() -> RuntimeOptions {
     }
 }
 
+/// One thread: when a second run has ended on it, the first one waits in the host.
+pub fn single_threaded() -> Runtime {
+    let options = RuntimeOptions {
+        threads: 1,
+        max_concurrent_runs: 16,
+        ..options()
+    };
+    Runtime::new(options).expect("a runtime")
+}
+
 pub fn guest_path(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
     folder.join(name).with_extension("wat")
+}
+
+pub fn source(name: &str) -> Vec<u8> {
+    std::fs::read(guest_path(name)).expect("a guest of that name")
 }
 
 pub fn load(name: &str) -> Arc<Program> {
@@ -30,16 +53,40 @@ pub fn load(name: &str) -> Arc<Program> {
 }
 
 pub fn load_in(runtime: &Runtime, name: &str) -> Arc<Program> {
-    let source = std::fs::read(guest_path(name)).expect("a guest of that name");
-    runtime.load(&source, name, false, None).expect("a program")
+    let program = runtime.load(&source(name), name, false, None);
+    program.expect("a program")
 }
 
+/// The bytes of a real program from `guests/bin`.
+pub fn real_source(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/bin");
+    let packed = std::fs::File::open(folder.join(name).with_extension("wasm.br"));
+    let mut wasm = Vec::new();
+    brotli_decompressor::Decompressor::new(packed.expect("a real guest"), 1 << 16)
+        .read_to_end(&mut wasm)
+        .expect("brotli");
+    wasm
+}
+
+/// A real program, compiled once for all tests.
+pub fn load_real(name: &'static str) -> Arc<Program> {
+    static LOADED: OnceLock<Mutex<HashMap<&str, Arc<Program>>>> = OnceLock::new();
+    let mut loaded = LOADED.get_or_init(Mutex::default).lock().expect("a lock");
+    let load = || runtime().load(&real_source(name), name, false, None);
+    loaded
+        .entry(name)
+        .or_insert_with(|| load().expect("a program"))
+        .clone()
+}
+
+/// Waits for `future`; panics when it takes longer than [`PATIENCE`].
 pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a test runtime")
-        .block_on(future)
+        .block_on(async { tokio::time::timeout(PATIENCE, future).await })
+        .expect("an end within minutes")
 }
 
 pub fn try_run(name: &str, options: RunOptions) -> Result<Outcome> {
@@ -53,6 +100,61 @@ pub fn run(name: &str, options: RunOptions) -> Outcome {
 
 pub fn run_plain(name: &str) -> Outcome {
     run(name, RunOptions::default())
+}
+
+pub fn run_in(runtime: &Runtime, name: &str, options: RunOptions) -> Outcome {
+    let program = load_in(runtime, name);
+    block_on(runtime.run(&program, options)).expect("an outcome")
+}
+
+pub fn run_real(name: &'static str, options: RunOptions) -> Outcome {
+    let program = load_real(name);
+    block_on(runtime().run(&program, options)).expect("an outcome")
+}
+
+/// A run that goes on while the test looks at it.
+pub struct Started {
+    pub control: Arc<Control>,
+    outcome: oneshot::Receiver<Result<Outcome>>,
+}
+
+pub fn start(runtime: &Runtime, name: &str, options: RunOptions) -> Started {
+    let control = Arc::<Control>::default();
+    let program = load_in(runtime, name);
+    let outcome = runtime.start(&program, options, control.clone());
+    Started { control, outcome }
+}
+
+impl Started {
+    pub fn result(self) -> Result<Outcome> {
+        block_on(self.outcome).expect("every run is answered")
+    }
+
+    pub fn outcome(self) -> Outcome {
+        self.result().expect("an outcome")
+    }
+
+    pub fn is_going_on(&mut self) -> bool {
+        matches!(self.outcome.try_recv(), Err(TryRecvError::Empty))
+    }
+}
+
+/// An output whose chunks come out of the receiver; nobody takes them off the window.
+pub fn channel_output(flush_waits: bool) -> (Arc<OutputPipe>, Output, Receiver<bytes::Bytes>) {
+    let (sender, receiver) = mpsc::channel();
+    let pipe = OutputPipe::new(false, flush_waits, move |bytes| {
+        // The test may have seen enough.
+        let _ = sender.send(bytes);
+    });
+    (pipe.clone(), Output::Pipe(pipe), receiver)
+}
+
+/// Numbers that look random and are the same in every run of the tests.
+pub fn random_bytes(seed: &str, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(seed.as_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
 }
 
 /// The host fault of a guest that does not start.
@@ -74,6 +176,14 @@ pub fn limits(limits: Limits) -> RunOptions {
     RunOptions {
         limits,
         ..RunOptions::default()
+    }
+}
+
+/// Well above what a start takes on a loaded machine, so that what comes before the limit happens.
+pub fn one_second() -> Limits {
+    Limits {
+        timeout: Some(Duration::from_secs(1)),
+        ..Limits::default()
     }
 }
 

@@ -1,0 +1,130 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const napi = join(root, 'node_modules/@napi-rs/cli/dist/cli.js')
+const { files: whitelist, version } = createRequire(import.meta.url)('../package.json') as {
+  files: string[]
+  version: string
+}
+
+const exec = promisify(execFile)
+const node = async (cwd: string, ...args: string[]): Promise<string> =>
+  (await exec(process.execPath, args, { cwd })).stdout.replaceAll('\r\n', '\n')
+const npm = async (cwd: string, ...args: string[]): Promise<string> =>
+  (await exec('npm', args, { cwd, shell: process.platform === 'win32' })).stdout
+
+/** Packs a folder; answers with the tarball's name and the files in it. */
+async function pack(
+  cwd: string,
+  ...args: string[]
+): Promise<{ filename: string; files: string[] }> {
+  const report = JSON.parse(await npm(cwd, 'pack', '--json', ...args)) as {
+    filename: string
+    files: { path: string }[]
+  }[]
+  const { filename, files } = report[0]!
+  return { filename, files: files.map((file) => file.path).toSorted() }
+}
+
+/** The package as a release has it: all platforms as optional dependencies, only this machine's among the tarballs. */
+async function installRelease(folder: string): Promise<void> {
+  const stage = join(folder, 'stage')
+  await cp(join(root, 'npm'), join(stage, 'npm'), { recursive: true })
+  for (const file of ['package.json', 'README.md', 'LICENSE', ...whitelist]) {
+    await mkdir(dirname(join(stage, file)), { recursive: true })
+    await cp(join(root, file), join(stage, file))
+  }
+  const here = `${process.platform}-${process.arch}`
+  const built = (await readdir(join(root, 'src/native'))).find((file) =>
+    file.startsWith(`wasiexec.${here}`),
+  )!
+  for (const platform of await readdir(join(stage, 'npm'))) {
+    const binary = `wasiexec.${platform}.node`
+    if (binary === built)
+      await cp(join(root, 'src/native', built), join(stage, 'npm', platform, binary))
+    else await writeFile(join(stage, 'npm', platform, binary), '')
+  }
+  await node(
+    stage,
+    napi,
+    'pre-publish',
+    '--tag-style',
+    'npm',
+    '--no-gh-release',
+    '--skip-optional-publish',
+  )
+
+  const platform = join(stage, 'npm', built.split('.')[1]!)
+  const tarballs = [
+    join(stage, (await pack(stage)).filename),
+    join(platform, (await pack(platform)).filename),
+  ]
+  await writeFile(join(folder, 'package.json'), '{ "private": true }')
+  await npm(folder, 'install', '--no-audit', '--no-fund', '--offline', ...tarballs)
+  await rm(stage, { recursive: true })
+}
+
+/** The README's first example and what it says that the example prints. */
+async function readmeExample(): Promise<{ code: string; output: string }> {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const blocks = [...readme.replaceAll('\r\n', '\n').matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+  const first = blocks.findIndex(([, language]) => language === 'js')
+  const [code, output] = [blocks[first]?.[2], blocks[first + 1]]
+  if (code === undefined || output?.[1] !== 'text')
+    throw new Error('README.md: the first ```js block needs a ```text block after it')
+  return { code, output: output[2]! }
+}
+
+/** ESM to CommonJS, as far as an example needs it: named, default and namespace imports, and top-level await. */
+function toCommonJs(code: string): string {
+  const body = code.replaceAll(
+    /^import (?:\* as )?(.+?) from (.+?);?$/gm,
+    (_, names: string, from: string) => {
+      return `const ${names.replaceAll(' as ', ': ')} = require(${from})`
+    },
+  )
+  return `(async () => {\n${body}\n})()\n`
+}
+
+test('the package holds exactly the whitelisted files', async (t) => {
+  const packed = await pack(root, '--dry-run')
+  t.deepEqual(packed.files, ['LICENSE', 'README.md', 'package.json', ...whitelist].toSorted())
+})
+
+test('a platform package holds exactly its binary, in the one version', async (t) => {
+  for (const platform of await readdir(join(root, 'npm'))) {
+    const manifest: unknown = JSON.parse(
+      await readFile(join(root, 'npm', platform, 'package.json'), 'utf8'),
+    )
+    t.like(manifest, { version, files: [`wasiexec.${platform}.node`] })
+  }
+  t.true((await readFile(join(root, 'Cargo.toml'), 'utf8')).includes(`\nversion = "${version}"\n`))
+})
+
+test('an installed release runs the README example from ESM and from CommonJS', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'wasiexec-pack-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await installRelease(folder)
+
+  const { code, output } = await readmeExample()
+  await writeFile(join(folder, 'example.mjs'), code)
+  await writeFile(join(folder, 'example.cjs'), toCommonJs(code))
+  t.is(await node(folder, 'example.mjs'), output)
+  t.is(await node(folder, 'example.cjs'), output)
+})
+
+test('ESM and CommonJS share one instance', async (t) => {
+  const script = `
+    import { createRequire } from 'node:module'
+    import * as esm from 'wasiexec'
+    const cjs = createRequire(import.meta.url)('wasiexec')
+    console.log(Object.keys(cjs).length > 0 && Object.keys(cjs).every((name) => cjs[name] === esm[name]))`
+  t.is(await node(root, '--input-type=module', '--eval', script), 'true\n')
+})

@@ -1,0 +1,407 @@
+// The public contract of wasiexec, rolled up from src/ by `npm run build:ts`. Do not edit.
+/// <reference types="node" />
+import { Readable, Writable } from 'node:stream'
+/**
+ * How a run ended. Discriminated by `kind`; `ok` is true for exit code 0 alone.
+ *
+ * @example
+ * switch (outcome.kind) {
+ *   case 'exit': return outcome.code
+ *   case 'trap': return outcome.trap.code
+ *   case 'limit': return outcome.limit
+ *   case 'abort': return outcome.reason
+ *   default: outcome satisfies never
+ * }
+ */
+export type Outcome = Exit | Trap | Limit | Abort
+/** What every outcome has. */
+export interface Ending {
+  /** Whether the program ended with exit code 0. */
+  readonly ok: boolean
+  /** Everything that it printed to stdout before it ended; empty unless captured. */
+  readonly stdout: Buffer
+  /** Everything that it printed to stderr before it ended; empty unless captured. */
+  readonly stderr: Buffer
+  /** What it used. */
+  readonly usage: Usage
+}
+/** The program returned (code 0) or called WASI's exit. */
+export interface Exit extends Ending {
+  readonly kind: 'exit'
+  /** The guest's own number, unsigned 32-bit, exactly as it gave it. */
+  readonly code: number
+}
+/** A Wasm fault. */
+export interface Trap extends Ending {
+  readonly kind: 'trap'
+  readonly ok: false
+  readonly trap: TrapInfo
+}
+/** What a trap was and where. */
+export interface TrapInfo {
+  readonly code: TrapCode
+  /** The fault in words. */
+  readonly message: string
+  /** The guest's call stack, innermost first; at most 20 frames. */
+  readonly frames: readonly Frame[]
+}
+/** A cap ended the run. */
+export interface Limit extends Ending {
+  readonly kind: 'limit'
+  readonly ok: false
+  readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
+}
+/** The caller's signal ended the run, or its program or runtime was closed. */
+export interface Abort extends Ending {
+  readonly kind: 'abort'
+  readonly ok: false
+  /** `signal.reason`, or a `WasiexecError` that says what was closed. */
+  readonly reason: unknown
+}
+/** One frame of a guest's call stack. */
+export interface Frame {
+  /** The function's index in its module. */
+  readonly functionIndex: number
+  /** The function's demangled name, where the program has names. */
+  readonly function?: string
+  /** The module's name, where it has one. */
+  readonly module?: string
+  /** Offset of the instruction in the module's bytes. */
+  readonly offset?: number
+  /** Source file, where the program has DWARF. */
+  readonly file?: string
+  /** Line in that file, from 1. */
+  readonly line?: number
+  /** Column in that line, from 1. */
+  readonly column?: number
+}
+/** What a run used. */
+export interface Usage {
+  /** Wall clock from the guest's start to its end, in milliseconds. */
+  readonly wallMs: number
+  /** Time on a core, in milliseconds. */
+  readonly cpuMs: number
+  /** Fuel consumed; only where the run had a fuel limit. */
+  readonly fuel?: bigint
+  /** The most that all linear memories and tables took together. */
+  readonly memoryPeakBytes: number
+  /** Whether a growth was refused. */
+  readonly memoryDenied: boolean
+  /** Whether output was cut at `outputBytes`. */
+  readonly outputTruncated: boolean
+}
+/** The stable name of a Wasm fault. */
+export type TrapCode =
+  | 'stack-overflow'
+  | 'memory-out-of-bounds'
+  | 'unaligned-atomic'
+  | 'table-out-of-bounds'
+  | 'indirect-call-to-null'
+  | 'indirect-call-type-mismatch'
+  | 'integer-overflow'
+  | 'integer-divide-by-zero'
+  | 'invalid-conversion-to-integer'
+  | 'unreachable'
+  | 'atomic-wait-on-unshared-memory'
+  | 'null-reference'
+  | 'array-out-of-bounds'
+  | 'allocation-too-large'
+  | 'cast-failure'
+  | 'cannot-enter-component'
+  | 'no-async-result'
+  | 'unhandled-tag'
+  | 'continuation-already-consumed'
+  | 'disabled-opcode'
+  | 'async-deadlock'
+  | 'cannot-leave-component'
+  | 'cannot-block-sync-task'
+  | 'invalid-char'
+  | 'debug-assert-string-encoding-finished'
+  | 'debug-assert-equal-code-units'
+  | 'debug-assert-pointer-aligned'
+  | 'debug-assert-upper-bits-unset'
+  | 'string-out-of-bounds'
+  | 'list-out-of-bounds'
+  | 'invalid-discriminant'
+  | 'unaligned-pointer'
+  | 'task-cancel-not-cancelled'
+  | 'task-cancel-or-return-twice'
+  | 'subtask-cancel-after-terminal'
+  | 'task-return-invalid'
+  | 'waitable-set-drop-has-waiters'
+  | 'subtask-drop-not-resolved'
+  | 'thread-new-indirect-invalid-type'
+  | 'thread-new-indirect-uninitialized'
+  | 'backpressure-overflow'
+  | 'unsupported-callback-code'
+  | 'cannot-resume-thread'
+  | 'concurrent-future-stream-op'
+  | 'reference-count-overflow'
+  | 'stream-op-too-big'
+  | 'waitable-sync-and-async'
+  | 'uncaught-exception'
+  | 'host-call'
+/**
+ * Stable names for what the caller or the host did wrong. Guests never cause one of these.
+ *
+ * - `ERR_INVALID_OPTION`: an option has the wrong type, is out of range or unknown.
+ * - `ERR_INVALID_WASM`: neither a valid Wasm binary nor WAT text.
+ * - `ERR_UNSUPPORTED_WASM`: the program needs something that is not run here, such as threads.
+ * - `ERR_UNRESOLVED_IMPORT`: the program imports something that nobody provides.
+ * - `ERR_NO_ENTRY_POINT`: no `_start` function, or no `wasi:cli/run`.
+ * - `ERR_PREOPEN`: a granted directory cannot be opened.
+ * - `ERR_READ_FAILED`: the program's file cannot be read.
+ * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
+ * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory or threads.
+ * - `ERR_INTERNAL`: a bug in wasiexec.
+ */
+export type WasiexecErrorCode =
+  | 'ERR_INVALID_OPTION'
+  | 'ERR_INVALID_WASM'
+  | 'ERR_UNSUPPORTED_WASM'
+  | 'ERR_UNRESOLVED_IMPORT'
+  | 'ERR_NO_ENTRY_POINT'
+  | 'ERR_PREOPEN'
+  | 'ERR_READ_FAILED'
+  | 'ERR_STREAM'
+  | 'ERR_PROGRAM_CLOSED'
+  | 'ERR_RUNTIME_CLOSED'
+  | 'ERR_OUT_OF_RESOURCES'
+  | 'ERR_INTERNAL'
+/** A host fault: misuse or a failing machine, never an ending of a guest. */
+export declare class WasiexecError extends Error {
+  /** What went wrong, as a stable name. */
+  readonly code: WasiexecErrorCode
+  constructor(code: WasiexecErrorCode, message: string, options?: ErrorOptions)
+}
+/** Thrown by {@link orThrow} for every ending other than exit 0. */
+export declare class ProgramError<T extends Outcome = Outcome> extends Error {
+  /** How the program ended, with all that it printed. */
+  readonly outcome: T
+  constructor(outcome: T)
+}
+/**
+ * Answers `outcome` if it is exit 0 and throws otherwise.
+ *
+ * @throws {ProgramError} carries the outcome, for every other ending.
+ * @example
+ * const { stdout } = orThrow(await program.run())
+ */
+export declare function orThrow<T extends Outcome>(
+  outcome: T,
+): Exit & {
+  code: 0
+}
+/** The options of one run. Nothing is granted that does not stand here. */
+export interface RunOptions {
+  /** argv from index 1 on. Default: none. */
+  args?: readonly string[] | undefined
+  /** The whole environment; nothing is inherited. Default: empty. */
+  env?: Readonly<Record<string, string>> | undefined
+  /**
+   * Where stdin comes from. Text and bytes are given whole; a stream is read as the guest asks for
+   * more, and ended (`return()`, `destroy()`) when the guest ends before it. For the words "inherit"
+   * and "empty" themselves pass bytes. Default: `'empty'`.
+   */
+  stdin?:
+    | string
+    | Uint8Array
+    | Readable
+    | AsyncIterable<Uint8Array | string>
+    | 'inherit'
+    | 'empty'
+    | undefined
+  /**
+   * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream, whose
+   * backpressure the guest feels and which is not ended. Default: `'capture'`.
+   */
+  stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
+  /** The same for stderr. Default: `'capture'`. */
+  stderr?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
+  /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
+  preopens?: Readonly<Record<string, string | Preopen>> | undefined
+  /** Every address is refused. */
+  network?: false | undefined
+  /** The host's clocks, or a wall clock that stands still and a monotonic one that counts from 0. Default: `'real'`. */
+  clock?:
+    | 'real'
+    | {
+        now: Date | number
+      }
+    | undefined
+  /** Seed (0 to 2^64 - 1) that makes random numbers the same in every run. Default: the operating system's. */
+  randomSeed?: bigint | number | undefined
+  /** The caps. */
+  limits?: Limits | undefined
+  /** Aborts the run. */
+  signal?: AbortSignal | undefined
+}
+/** A granted directory. */
+export interface Preopen {
+  /** The directory on the host. */
+  hostPath: string
+  /** Whether the guest may also write. */
+  access: 'read' | 'write'
+}
+/** The options of a run that the calling thread waits for: nothing that would need it meanwhile. */
+export interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
+  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
+  stdout?: 'capture' | 'inherit' | 'ignore' | undefined
+  stderr?: 'capture' | 'inherit' | 'ignore' | undefined
+}
+/** The caps of a run. What is not given is not limited, or has the default named here. */
+export interface Limits {
+  /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
+  timeoutMs?: number | undefined
+  /** Time on a core, in milliseconds. Checked every 10 ms. */
+  cpuMs?: number | undefined
+  /** wasmtime fuel, about one for each instruction: the same in every run. */
+  fuel?: number | bigint | undefined
+  /** All linear memories and tables of the run together. Default: 4 GiB. */
+  memoryBytes?: number | undefined
+  /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
+  onMemory?: 'deny' | 'stop' | undefined
+  /** Captured stdout and stderr together. Default: 16 MiB. */
+  outputBytes?: number | undefined
+  /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
+  onOutput?: 'stop' | 'truncate' | undefined
+}
+/** How a runtime is set up. */
+export interface RuntimeOptions {
+  /** Threads that run guests. Default: the number of cores. */
+  threads?: number | undefined
+  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. Default: 1024. */
+  maxConcurrentRuns?: number | undefined
+  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
+  cacheDir?: string | false | undefined
+}
+/** What a runtime has and does. */
+export interface RuntimeStats {
+  /** Threads that run guests. */
+  readonly threads: number
+  readonly maxConcurrentRuns: number
+  /**
+   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
+   * space for one, mapped for each run.
+   */
+  readonly allocation: 'pooling' | 'compact'
+  /** Programs loaded. */
+  readonly programs: number
+  /** Runs that wait for a slot or a thread. */
+  readonly queued: number
+  /** Runs that have started and not ended. */
+  readonly running: number
+  /** Runs that have ended. */
+  readonly finished: number
+}
+/**
+ * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
+ * whole process shares, worker threads included.
+ */
+export declare class Runtime {
+  #private
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
+  constructor(options?: RuntimeOptions)
+  /** What it has and does right now. */
+  stats(): RuntimeStats
+  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
+  close(): Promise<void>
+  /** The same as {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/** How a program is loaded. */
+export interface LoadOptions {
+  /** argv[0] and name in traces. Default: the file's base name, or "program". */
+  name?: string | undefined
+  /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
+  cache?: boolean | string | undefined
+  /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
+  fuel?: boolean | undefined
+  /** Default: one shared by the whole process. */
+  runtime?: Runtime | undefined
+}
+/** An import or export of a program. */
+export interface ExternInfo {
+  /** The module of a core module's import. */
+  readonly module?: string
+  readonly name: string
+  readonly kind:
+    | 'function'
+    | 'memory'
+    | 'table'
+    | 'global'
+    | 'tag'
+    | 'instance'
+    | 'component'
+    | 'module'
+    | 'type'
+    | 'resource'
+}
+/**
+ * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
+ *
+ * @example
+ * const program = await load('hello.wasm')
+ * const { stdout } = await program.run({ args: ['world'] })
+ */
+export declare class Program {
+  #private
+  /** argv[0] of its runs. */
+  readonly name: string
+  /** A core module or a component. */
+  readonly kind: 'module' | 'component'
+  /** The WASI that it speaks: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
+  readonly wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
+  /** What it needs. */
+  readonly imports: readonly ExternInfo[]
+  /** What it offers. */
+  readonly exports: readonly ExternInfo[]
+  private constructor()
+  /**
+   * Runs it once. Whatever the guest does is an outcome.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
+   * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
+   * `ERR_OUT_OF_RESOURCES`.
+   */
+  run(options?: RunOptions): Promise<Outcome>
+  /**
+   * Runs it once while the calling thread waits.
+   *
+   * @throws {WasiexecError} as {@link run}.
+   */
+  runSync(options?: RunSyncOptions): Outcome
+  /** Aborts its runs, refuses new ones and frees its code. */
+  [Symbol.dispose](): void
+}
+/**
+ * Compiles a program, off the event loop. A string is a path; bytes are a binary or WAT text.
+ *
+ * A missing import or entry point is reported by the run, so that such a program can be looked at.
+ *
+ * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_INVALID_WASM`, `ERR_UNSUPPORTED_WASM`,
+ * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`.
+ */
+export declare function load(
+  source: string | URL | Uint8Array,
+  options?: LoadOptions,
+): Promise<Program>
+/**
+ * The same as {@link load} while the calling thread waits: seconds for large programs.
+ *
+ * @throws {WasiexecError} as {@link load}.
+ */
+export declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
+/**
+ * Loads a program, once for each content and process, and runs it.
+ *
+ * @throws {WasiexecError} (rejects) as {@link load} and {@link Program.run}.
+ * @example
+ * const outcome = await run('hello.wasm', { args: ['world'] })
+ */
+export declare function run(
+  source: string | URL | Uint8Array,
+  options?: RunOptions & LoadOptions,
+): Promise<Outcome>
+export {}

@@ -1,0 +1,80 @@
+// Bundles src/ into dist/index.cjs, writes the ESM wrapper over it, and rolls the types up into index.d.ts.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { format, resolveConfig } from 'prettier'
+import { rolldown } from 'rolldown'
+import { dts } from 'rolldown-plugin-dts'
+
+const input = './src/index.ts'
+const external = /^node:/
+// The generated loader stays where it is: src/ and dist/ share the one binding.
+const binding = '../src/native/index.cjs'
+const loader = {
+  name: 'native-loader',
+  resolveId: (id) => (id.endsWith('/native/index.cjs') ? { id: binding, external: true } : null),
+}
+
+/** One CommonJS file: the only copy of the code and of its state. */
+async function bundle() {
+  const build = await rolldown({
+    input,
+    external,
+    plugins: [loader],
+    platform: 'node',
+    tsconfig: true,
+    transform: { target: 'node20.19' },
+  })
+  const { output } = await build.write({
+    file: 'dist/index.cjs',
+    format: 'cjs',
+    exports: 'named',
+  })
+  await build.close()
+  if (!output[0].imports.includes(binding))
+    throw new Error('src/native.ts must import ./native/index.cjs statically')
+  return output[0].exports.toSorted()
+}
+
+/** `index.d.ts`: every exported declaration with its comments, in the order of src/, private ones kept private. */
+async function rollUpTypes() {
+  const build = await rolldown({
+    input,
+    external,
+    plugins: [loader, dts({ emitDtsOnly: true, oxc: { stripInternal: true }, tsconfig: false })],
+  })
+  const { output } = await build.generate()
+  await build.close()
+  const [chunk] = output
+  const list = /^export \{(.*)\};?$/m.exec(chunk.code)
+  const exported = list[1].split(',').map((name) => name.trim().replace(/^type /, ''))
+  let code = chunk.code.replace(list[0], 'export {};').replaceAll(/^\/\/ .*\.d\.ts\n/gm, '\n')
+  code = code.replaceAll(/^(\s+)override /gm, '$1')
+  if (code.includes('/native/index.cjs'))
+    throw new Error('index.d.ts: a public type names a type of the binding')
+  for (const name of exported) {
+    const declaration = new RegExp(
+      `^(?=(?:declare (?:abstract )?(?:class|function|const)|interface|type) ${name}(?![\\w$]))`,
+      'gm',
+    )
+    const marked = code.replaceAll(declaration, 'export ')
+    if (marked === code)
+      throw new Error(
+        `index.d.ts: no single declaration of \`${name}\`; rename its private namesake`,
+      )
+    code = marked
+  }
+  code = `// The public contract of wasiexec, rolled up from src/ by \`npm run build:ts\`. Do not edit.
+/// <reference types="node" />
+${code}`
+  return format(code, { ...(await resolveConfig('index.d.ts')), parser: 'typescript' })
+}
+
+await mkdir('dist', { recursive: true })
+const [names, types] = await Promise.all([bundle(), rollUpTypes()])
+const wrapper = `import wasiexec from './index.cjs'\n\nexport const { ${names.join(', ')} } = wasiexec\n`
+await Promise.all([
+  writeFile('dist/index.mjs', wrapper),
+  writeFile('index.d.ts', types),
+  writeFile('dist/index.d.cts', types),
+  // A re-export, not a second copy: a class is one type to ESM and CommonJS callers alike.
+  writeFile('dist/index.d.mts', `export * from './index.cjs'\n`),
+])

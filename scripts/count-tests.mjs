@@ -1,0 +1,58 @@
+// Counts passed and failed tests in what ava (TAP) and cargo test print; what a test prints itself never counts.
+
+/** @typedef {{ passed: number, failed: number }} Totals */
+
+/**
+ * Nothing but ava's own reporter writes to its TAP stream. Its plan (`1..N`) comes last: without it ava crashed.
+ * @param {string} tap
+ * @param {number | null} exitCode
+ * @returns {Totals}
+ */
+export function countAva(tap, exitCode) {
+  const totals = { passed: 0, failed: 0 }
+  let planned = false
+  for (const line of tap.split(/\r?\n/)) {
+    const result = /^(not )?ok \d+ - /.exec(line)
+    if (result && !/ # (SKIP|TODO)\b/.test(line)) totals[result[1] ? 'failed' : 'passed'] += 1
+    planned ||= /^1\.\.\d+$/.test(line)
+  }
+  if (!planned) totals.failed += 1
+  return settle(totals, exitCode)
+}
+
+/**
+ * Every test binary says `running N tests` and ends with a result whose counts add up to N: without it the binary
+ * crashed. A line that a test printed to look like a result does not add up or finds no open binary.
+ * @param {string} stdout
+ * @param {number | null} exitCode
+ * @returns {Totals}
+ */
+export function countCargo(stdout, exitCode) {
+  const totals = { passed: 0, failed: 0 }
+  let running
+  for (const line of stdout.split(/\r?\n/)) {
+    const start = /^running (\d+) tests?$/.exec(line)
+    if (start) {
+      if (running !== undefined) totals.failed += 1
+      running = Number(start[1])
+    }
+    const end =
+      /^test result: (?:ok|FAILED)\. (\d+) passed; (\d+) failed; (\d+) ignored; (\d+) measured; \d+ filtered out/.exec(
+        line,
+      )
+    if (!end || running === undefined) continue
+    const [passed, failed, ignored, measured] = end.slice(1).map(Number)
+    if (passed + failed + ignored + measured !== running) continue
+    totals.passed += passed
+    totals.failed += failed
+    running = undefined
+  }
+  if (running !== undefined) totals.failed += 1
+  return settle(totals, exitCode)
+}
+
+/** A failure that no line told, and a run without a single test, are failures too. */
+function settle(totals, exitCode) {
+  if (totals.failed === 0 && (exitCode !== 0 || totals.passed === 0)) totals.failed = 1
+  return totals
+}

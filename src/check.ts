@@ -1,0 +1,84 @@
+import { WasiexecError } from './errors.ts'
+
+/** An error that names the option, what it must be and what it is. */
+export function invalid(option: string, expected: string, value: unknown): WasiexecError {
+  const message = `\`${option}\` must be ${expected}, got ${show(value)}`
+  return new WasiexecError('ERR_INVALID_OPTION', message)
+}
+
+/** An error for an option that does not exist, with the nearest that does. */
+export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
+  const near = known.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()))
+  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean \`${near}\`?`
+  return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
+}
+
+/** Whether `value` is an object whose keys are options. */
+export function checkObject(option: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(option, 'an object', value)
+  }
+}
+
+/** Text that WASI can carry: no NUL, no half of a surrogate pair. */
+export function checkString(option: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw invalid(option, 'a string', value)
+  if (value.includes('\0')) throw invalid(option, 'a string without NUL characters', value)
+  if (!value.isWellFormed()) throw invalid(option, 'well-formed Unicode', value)
+}
+
+export function checkOneOf(option: string, value: unknown, choices: readonly string[]): void {
+  if (!choices.includes(value as string)) {
+    const list = choices.map((choice) => `'${choice}'`).join(' or ')
+    throw invalid(option, list, value)
+  }
+}
+
+export function checkBoolean(option: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw invalid(option, 'a boolean', value)
+}
+
+export function checkInteger(option: string, value: unknown, least: number): number {
+  if (!Number.isSafeInteger(value) || (value as number) < least) {
+    throw invalid(option, least === 0 ? 'an integer of at least 0' : 'a positive integer', value)
+  }
+  return value as number
+}
+
+export function checkPositive(option: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value > 0 && value < Infinity)) {
+    throw invalid(option, 'a positive number', value)
+  }
+  return value
+}
+
+/** An unsigned 64-bit integer, as a number or a bigint. */
+export function checkUint64(option: string, value: unknown): bigint {
+  const isInteger = typeof value === 'bigint' || Number.isSafeInteger(value)
+  const integer = isInteger ? BigInt(value as bigint | number) : -1n
+  if (integer < 0n || integer >= 1n << 64n) {
+    throw invalid(option, 'an integer from 0 to 2^64 - 1', value)
+  }
+  return integer
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  const name = (value as { constructor?: { name?: unknown } }).constructor?.name
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${name}` : 'an object'
+}
+
+/** One edit apart, or one the beginning of the other: `timeout` for `timeoutMs`. */
+function isNear(a: string, b: string): boolean {
+  if (a.startsWith(b) || b.startsWith(a)) return true
+  if (Math.abs(a.length - b.length) > 1) return false
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start += 1
+  let end = 0
+  while (end < a.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1
+  return Math.max(a.length, b.length) - start - end <= 1
+}

@@ -1,0 +1,77 @@
+import { Buffer } from 'node:buffer'
+
+/** Bytes on their way to the core, in one buffer that grows and is used again and again. */
+export class Encoder {
+  #buffer = Buffer.allocUnsafe(64 * 1024)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** What was written since the last {@link clear}; valid until the next write. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length)
+  }
+
+  clear(): void {
+    this.#length = 0
+    // One huge submission must not hold its memory for ever.
+    if (this.#buffer.length > 16 * 1024 * 1024) this.#buffer = Buffer.allocUnsafe(64 * 1024)
+  }
+
+  /** Forgets what was written after `length`. */
+  rewind(length: number): void {
+    this.#length = length
+  }
+
+  byte(value: number): void {
+    this.#reserve(1)
+    this.#buffer[this.#length] = value
+    this.#length += 1
+  }
+
+  uint32(value: number): void {
+    this.#reserve(4)
+    this.#length = this.#buffer.writeUInt32LE(value, this.#length)
+  }
+
+  uint64(value: bigint): void {
+    this.#reserve(8)
+    this.#length = this.#buffer.writeBigUInt64LE(value, this.#length)
+  }
+
+  float64(value: number): void {
+    this.#reserve(8)
+    this.#length = this.#buffer.writeDoubleLE(value, this.#length)
+  }
+
+  /** UTF-8 behind its length. */
+  string(value: string): void {
+    this.#reserve(4 + value.length * 3)
+    const start = this.#length + 4
+    const length = this.#buffer.write(value, start, 'utf8')
+    this.#buffer.writeUInt32LE(length, this.#length)
+    this.#length = start + length
+  }
+
+  /** Bytes behind their length. */
+  sized(value: Uint8Array): void {
+    this.uint32(value.length)
+    this.raw(value)
+  }
+
+  raw(value: Uint8Array): void {
+    this.#reserve(value.length)
+    this.#buffer.set(value, this.#length)
+    this.#length += value.length
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more
+    if (needed <= this.#buffer.length) return
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
+    this.#buffer.copy(larger, 0, 0, this.#length)
+    this.#buffer = larger
+  }
+}

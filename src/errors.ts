@@ -1,0 +1,99 @@
+import type { Exit, Outcome } from './outcome.ts'
+
+/**
+ * Stable names for what the caller or the host did wrong. Guests never cause one of these.
+ *
+ * - `ERR_INVALID_OPTION`: an option has the wrong type, is out of range or unknown.
+ * - `ERR_INVALID_WASM`: neither a valid Wasm binary nor WAT text.
+ * - `ERR_UNSUPPORTED_WASM`: the program needs something that is not run here, such as threads.
+ * - `ERR_UNRESOLVED_IMPORT`: the program imports something that nobody provides.
+ * - `ERR_NO_ENTRY_POINT`: no `_start` function, or no `wasi:cli/run`.
+ * - `ERR_PREOPEN`: a granted directory cannot be opened.
+ * - `ERR_READ_FAILED`: the program's file cannot be read.
+ * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
+ * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory or threads.
+ * - `ERR_INTERNAL`: a bug in wasiexec.
+ */
+export type WasiexecErrorCode =
+  | 'ERR_INVALID_OPTION'
+  | 'ERR_INVALID_WASM'
+  | 'ERR_UNSUPPORTED_WASM'
+  | 'ERR_UNRESOLVED_IMPORT'
+  | 'ERR_NO_ENTRY_POINT'
+  | 'ERR_PREOPEN'
+  | 'ERR_READ_FAILED'
+  | 'ERR_STREAM'
+  | 'ERR_PROGRAM_CLOSED'
+  | 'ERR_RUNTIME_CLOSED'
+  | 'ERR_OUT_OF_RESOURCES'
+  | 'ERR_INTERNAL'
+
+/** A host fault: misuse or a failing machine, never an ending of a guest. */
+export class WasiexecError extends Error {
+  /** What went wrong, as a stable name. */
+  readonly code: WasiexecErrorCode
+
+  constructor(code: WasiexecErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'WasiexecError'
+    this.code = code
+  }
+}
+
+/** Thrown by {@link orThrow} for every ending other than exit 0. */
+export class ProgramError<T extends Outcome = Outcome> extends Error {
+  /** How the program ended, with all that it printed. */
+  readonly outcome: T
+
+  constructor(outcome: T) {
+    super(describe(outcome))
+    this.name = 'ProgramError'
+    this.outcome = outcome
+  }
+}
+
+/** How much of stderr goes into a message. */
+const MAX_STDERR = 2000
+
+function describe(outcome: Outcome): string {
+  const stderr = outcome.stderr.toString('utf8').trimEnd()
+  const tail = stderr.length > MAX_STDERR ? `…${stderr.slice(-MAX_STDERR)}` : stderr
+  return tail === '' ? headline(outcome) : `${headline(outcome)}\n${tail}`
+}
+
+function headline(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'exit':
+      return `the program exited with code ${outcome.code}`
+    case 'trap':
+      return `the program trapped: ${outcome.trap.message} (${outcome.trap.code})`
+    case 'limit':
+      return `the program was ended by its ${outcome.limit} limit`
+    case 'abort':
+      return 'the program was aborted'
+    default:
+      return outcome satisfies never
+  }
+}
+
+/**
+ * Answers `outcome` if it is exit 0 and throws otherwise.
+ *
+ * @throws {ProgramError} carries the outcome, for every other ending.
+ * @example
+ * const { stdout } = orThrow(await program.run())
+ */
+export function orThrow<T extends Outcome>(outcome: T): Exit & { code: 0 } {
+  if (outcome.kind === 'exit' && outcome.code === 0) {
+    return outcome as Outcome as Exit & { code: 0 }
+  }
+  throw new ProgramError(outcome)
+}
+
+/** Makes a `WasiexecError` of an error that crossed from the core as `CODE: message`. */
+export function fromNative(error: unknown): unknown {
+  const text = error instanceof Error ? error.message : ''
+  const match = /^(ERR_[A-Z_]+): ([^]*)$/.exec(text)
+  return match ? new WasiexecError(match[1] as WasiexecErrorCode, match[2] ?? '') : error
+}

@@ -1,0 +1,23 @@
+/**
+ * Runs WASI programs inside this process and answers how each run ended as a value.
+ *
+ * @packageDocumentation
+ */
+
+export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
+export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
+export type {
+  Abort,
+  Ending,
+  Exit,
+  Frame,
+  Limit,
+  Outcome,
+  Trap,
+  TrapCode,
+  TrapInfo,
+  Usage,
+} from './outcome.ts'
+export { Program, load, loadSync, type ExternInfo, type LoadOptions } from './program.ts'
+export { run } from './run.ts'
+export { Runtime, type RuntimeOptions, type RuntimeStats } from './runtime.ts'

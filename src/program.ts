@@ -1,0 +1,199 @@
+import { basename, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
+import { WasiexecError } from './errors.ts'
+import type { LoadRequest } from './native.ts'
+import type { RunOptions, RunSyncOptions } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import { checkFolder, transportOf, type Runtime } from './runtime.ts'
+import type { RunOwner, Transport } from './transport.ts'
+
+/** How a program is loaded. */
+export interface LoadOptions {
+  /** argv[0] and name in traces. Default: the file's base name, or "program". */
+  name?: string | undefined
+  /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
+  cache?: boolean | string | undefined
+  /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
+  fuel?: boolean | undefined
+  /** Default: one shared by the whole process. */
+  runtime?: Runtime | undefined
+}
+
+/** An import or export of a program. */
+export interface ExternInfo {
+  /** The module of a core module's import. */
+  readonly module?: string
+  readonly name: string
+  readonly kind:
+    | 'function'
+    | 'memory'
+    | 'table'
+    | 'global'
+    | 'tag'
+    | 'instance'
+    | 'component'
+    | 'module'
+    | 'type'
+    | 'resource'
+}
+
+/** What the core tells of a program. */
+interface ProgramInfo {
+  name: string
+  kind: 'module' | 'component'
+  wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
+  imports: ExternInfo[]
+  exports: ExternInfo[]
+}
+
+const LOAD_OPTIONS = ['name', 'cache', 'fuel', 'runtime'] as const
+
+let create: (transport: Transport, handle: number, info: ProgramInfo) => Program
+
+/**
+ * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
+ *
+ * @example
+ * const program = await load('hello.wasm')
+ * const { stdout } = await program.run({ args: ['world'] })
+ */
+export class Program {
+  /** argv[0] of its runs. */
+  readonly name: string
+  /** A core module or a component. */
+  readonly kind: 'module' | 'component'
+  /** The WASI that it speaks: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
+  readonly wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
+  /** What it needs. */
+  readonly imports: readonly ExternInfo[]
+  /** What it offers. */
+  readonly exports: readonly ExternInfo[]
+  readonly #transport: Transport
+  readonly #owner: { handle: number; closeReason: WasiexecError | undefined }
+
+  private constructor(transport: Transport, handle: number, info: ProgramInfo) {
+    this.name = info.name
+    this.kind = info.kind
+    this.wasi = info.wasi
+    this.imports = Object.freeze(info.imports.map((extern) => Object.freeze(extern)))
+    this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
+    this.#transport = transport
+    this.#owner = { handle, closeReason: undefined }
+    collected.register(this.#owner, { transport, handle }, this.#owner)
+  }
+
+  /**
+   * Runs it once. Whatever the guest does is an outcome.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
+   * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
+   * `ERR_OUT_OF_RESOURCES`.
+   */
+  run(options?: RunOptions): Promise<Outcome> {
+    const closed = this.#closed()
+    return closed ? Promise.reject(closed) : this.#transport.run(this.#owner, options)
+  }
+
+  /**
+   * Runs it once while the calling thread waits.
+   *
+   * @throws {WasiexecError} as {@link run}.
+   */
+  runSync(options?: RunSyncOptions): Outcome {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return this.#transport.runSync(this.#owner, options)
+  }
+
+  /** Aborts its runs, refuses new ones and frees its code. */
+  [Symbol.dispose](): void {
+    const owner = this.#owner
+    if (owner.closeReason) return
+    owner.closeReason = new WasiexecError(
+      'ERR_PROGRAM_CLOSED',
+      `the program ${JSON.stringify(this.name)} was disposed of`,
+    )
+    collected.unregister(owner)
+    this.#transport.dispose(owner.handle)
+  }
+
+  #closed(): WasiexecError | undefined {
+    return this.#owner.closeReason ?? this.#transport.closeReason
+  }
+
+  static {
+    create = (transport, handle, info) => new Program(transport, handle, info)
+  }
+}
+
+/** Runs hold the owner, not the program: that is what has to go before the code can. */
+const collected = new FinalizationRegistry<{ transport: Transport; handle: RunOwner['handle'] }>(
+  ({ transport, handle }) => {
+    transport.release(handle)
+  },
+)
+
+/**
+ * Compiles a program, off the event loop. A string is a path; bytes are a binary or WAT text.
+ *
+ * A missing import or entry point is reported by the run, so that such a program can be looked at.
+ *
+ * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_INVALID_WASM`, `ERR_UNSUPPORTED_WASM`,
+ * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`.
+ */
+export async function load(
+  source: string | URL | Uint8Array,
+  options: LoadOptions = {},
+): Promise<Program> {
+  const { transport, request } = prepare(source, options)
+  const [handle, info] = await transport.load(request)
+  return create(transport, handle, info as ProgramInfo)
+}
+
+/**
+ * The same as {@link load} while the calling thread waits: seconds for large programs.
+ *
+ * @throws {WasiexecError} as {@link load}.
+ */
+export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
+  const { transport, request } = prepare(source, options)
+  const [handle, info] = transport.loadSync(request)
+  return create(transport, handle, info as ProgramInfo)
+}
+
+function prepare(
+  source: unknown,
+  options: LoadOptions,
+): { transport: Transport; request: LoadRequest } {
+  checkObject('options', options)
+  for (const key in options) {
+    const name = key as (typeof LOAD_OPTIONS)[number]
+    if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
+  }
+  const { name, cache, fuel = false, runtime } = options
+  if (name !== undefined) checkString('name', name)
+  checkBoolean('fuel', fuel)
+  const transport = transportOf(runtime)
+  if (transport.closeReason) throw transport.closeReason
+  const from = toSource(source)
+  const fileName = typeof from === 'string' ? basename(from) : 'program'
+  const request: LoadRequest = { source: from, name: name ?? fileName, fuel }
+  if (typeof cache === 'boolean') request.cache = cache
+  else if (cache !== undefined) request.cache = checkFolder('cache', cache)
+  return { transport, request }
+}
+
+/** An absolute path or bytes. */
+export function toSource(source: unknown): string | Uint8Array {
+  if (source instanceof Uint8Array) return source
+  if (source instanceof URL) {
+    if (source.protocol !== 'file:') throw invalid('source', 'a file: URL', source.href)
+    return fileURLToPath(source)
+  }
+  if (typeof source === 'string' && source !== '') {
+    checkString('source', source)
+    return resolve(source)
+  }
+  throw invalid('source', 'a path, a file: URL or bytes', source)
+}

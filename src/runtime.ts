@@ -1,0 +1,125 @@
+import { resolve } from 'node:path'
+import { checkInteger, checkObject, checkString, invalid, unknown } from './check.ts'
+import { WasiexecError } from './errors.ts'
+import type { PortOptions } from './native.ts'
+import { Transport } from './transport.ts'
+
+/** How a runtime is set up. */
+export interface RuntimeOptions {
+  /** Threads that run guests. Default: the number of cores. */
+  threads?: number | undefined
+  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. Default: 1024. */
+  maxConcurrentRuns?: number | undefined
+  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
+  cacheDir?: string | false | undefined
+}
+
+/** What a runtime has and does. */
+export interface RuntimeStats {
+  /** Threads that run guests. */
+  readonly threads: number
+  readonly maxConcurrentRuns: number
+  /**
+   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
+   * space for one, mapped for each run.
+   */
+  readonly allocation: 'pooling' | 'compact'
+  /** Programs loaded. */
+  readonly programs: number
+  /** Runs that wait for a slot or a thread. */
+  readonly queued: number
+  /** Runs that have started and not ended. */
+  readonly running: number
+  /** Runs that have ended. */
+  readonly finished: number
+}
+
+const OPTIONS = ['threads', 'maxConcurrentRuns', 'cacheDir'] as const
+/** More threads than this is a mistake, not a machine. */
+const MAX_THREADS = 1024
+/** 64 bits of address space hold this many slots of 4 GiB with room to spare. */
+const MAX_RUNS = 16_384
+
+/** How the other modules reach the transport of a `Runtime`. */
+export let transportOf: (runtime: Runtime | undefined) => Transport
+
+/**
+ * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
+ * whole process shares, worker threads included.
+ */
+export class Runtime {
+  readonly #transport: Transport
+  #closed: Promise<void> | undefined
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
+  constructor(options: RuntimeOptions = {}) {
+    this.#transport = new Transport(checkOptions(options))
+  }
+
+  /** What it has and does right now. */
+  stats(): RuntimeStats {
+    return this.#transport.stats() as RuntimeStats
+  }
+
+  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
+  close(): Promise<void> {
+    this.#closed ??= this.#transport.close(
+      new WasiexecError('ERR_RUNTIME_CLOSED', 'the runtime is closed'),
+    )
+    return this.#closed
+  }
+
+  /** The same as {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  static {
+    let shared: Transport | undefined
+    transportOf = (runtime) => {
+      if (runtime === undefined) return (shared ??= new Transport(undefined))
+      if (!(typeof runtime === 'object' && #transport in runtime)) {
+        throw invalid('runtime', 'a Runtime', runtime)
+      }
+      return runtime.#transport
+    }
+  }
+}
+
+function checkOptions(options: RuntimeOptions): PortOptions {
+  checkObject('options', options)
+  const checked: PortOptions = {}
+  for (const key in options) {
+    const name = key as (typeof OPTIONS)[number]
+    const value: unknown = options[name]
+    if (value === undefined) continue
+    switch (name) {
+      case 'threads':
+        checked.threads = checkAtMost(name, checkInteger(name, value, 1), MAX_THREADS)
+        break
+      case 'maxConcurrentRuns':
+        checked.maxConcurrentRuns = checkAtMost(name, checkInteger(name, value, 1), MAX_RUNS)
+        break
+      case 'cacheDir':
+        checked.cacheDir = checkFolder(name, value)
+        break
+      default:
+        name satisfies never
+        throw unknown(key, key, OPTIONS)
+    }
+  }
+  return checked
+}
+
+function checkAtMost(option: string, value: number, most: number): number {
+  if (value > most) throw invalid(option, `at most ${most}`, value)
+  return value
+}
+
+/** A folder's absolute path, or false for none. */
+export function checkFolder(option: string, value: unknown): string | false {
+  if (value === false) return false
+  if (typeof value !== 'string' || value === '') throw invalid(option, 'a folder or false', value)
+  checkString(option, value)
+  return resolve(value)
+}
