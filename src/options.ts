@@ -23,7 +23,14 @@ export interface RunOptions {
    * more, and ended (`return()`, `destroy()`) when the guest ends before it. For the words "inherit"
    * and "empty" themselves pass bytes. Default: `'empty'`.
    */
-  stdin?: string | Uint8Array | Readable | AsyncIterable<Uint8Array | string> | 'inherit' | 'empty' | undefined
+  stdin?:
+    | string
+    | Uint8Array
+    | Readable
+    | AsyncIterable<Uint8Array | string>
+    | 'inherit'
+    | 'empty'
+    | undefined
   /**
    * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream, whose
    * backpressure the guest feels and which is not ended. Default: `'capture'`.
@@ -99,7 +106,15 @@ const RUN_OPTIONS = [
   'limits',
   'signal',
 ] as const
-const LIMITS = ['timeoutMs', 'cpuMs', 'fuel', 'memoryBytes', 'onMemory', 'outputBytes', 'onOutput'] as const
+const LIMITS = [
+  'timeoutMs',
+  'cpuMs',
+  'fuel',
+  'memoryBytes',
+  'onMemory',
+  'outputBytes',
+  'onOutput',
+] as const
 
 /** The fields of the core's `transport/decode.rs`. */
 const FIELD = {
@@ -129,7 +144,12 @@ const OUTPUT = { ignore: 1, inherit: 2, pipe: 3 } as const
  */
 export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean): LocalOptions {
   checkObject('options', options)
-  const local: LocalOptions = { signal: undefined, stdin: undefined, stdout: undefined, stderr: undefined }
+  const local: LocalOptions = {
+    signal: undefined,
+    stdin: undefined,
+    stdout: undefined,
+    stderr: undefined,
+  }
   for (const key in options) {
     const name = key as (typeof RUN_OPTIONS)[number]
     const value: unknown = options[name]
@@ -165,7 +185,8 @@ export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean
         encodeLimits(value, to)
         break
       case 'signal':
-        if (wait) throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
+        if (wait)
+          throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
         if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
         local.signal = value
         break
@@ -205,7 +226,11 @@ function encodeEnv(value: unknown, to: Encoder): void {
   }
 }
 
-function encodeStdin(value: unknown, to: Encoder, wait: boolean): AsyncIterable<unknown> | undefined {
+function encodeStdin(
+  value: unknown,
+  to: Encoder,
+  wait: boolean,
+): AsyncIterable<unknown> | undefined {
   if (value === 'empty') return undefined
   to.byte(FIELD.stdin)
   if (value === 'inherit') {
@@ -266,7 +291,8 @@ function preopen(option: string, grant: unknown): Preopen {
   if (typeof grant === 'string') return preopen(option, { hostPath: grant, access: 'read' })
   checkObject(option, grant)
   const { hostPath, access, ...rest } = grant as Preopen
-  for (const name of Object.keys(rest)) throw unknown(`${option}.${name}`, name, ['hostPath', 'access'])
+  for (const name of Object.keys(rest))
+    throw unknown(`${option}.${name}`, name, ['hostPath', 'access'])
   checkString(`${option}.hostPath`, hostPath)
   if (hostPath === '') throw invalid(`${option}.hostPath`, 'a non-empty string', hostPath)
   checkOneOf(`${option}.access`, access, ['read', 'write'])
@@ -275,7 +301,8 @@ function preopen(option: string, grant: unknown): Preopen {
 
 function encodeClock(value: unknown, to: Encoder): void {
   if (value === 'real') return
-  if (typeof value !== 'object' || value === null) throw invalid('clock', "'real' or { now }", value)
+  if (typeof value !== 'object' || value === null)
+    throw invalid('clock', "'real' or { now }", value)
   const { now } = value as { now: unknown }
   const time = now instanceof Date ? now.getTime() : now
   if (typeof time !== 'number' || !(time >= 0 && time < Infinity)) {
@@ -323,10 +350,16 @@ function encodeLimits(value: unknown, to: Encoder): void {
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function'
+  return (
+    typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function'
+  )
 }
 
 function isWritable(value: unknown): value is Writable {
   const stream = value as Partial<Writable> | null
-  return typeof stream === 'object' && typeof stream?.write === 'function' && typeof stream.on === 'function'
+  return (
+    typeof stream === 'object' &&
+    typeof stream?.write === 'function' &&
+    typeof stream.on === 'function'
+  )
 }

@@ -155,7 +155,10 @@ impl Engines {
         let engine = Engine::new(&config(flavor, allocation, self.slots)).map_err(|error| {
             Error::new(
                 ErrorCode::OutOfResources,
-                format!("cannot set up the {} engine: {error:#}", allocation.as_str()),
+                format!(
+                    "cannot set up the {} engine: {error:#}",
+                    allocation.as_str()
+                ),
             )
         })?;
         let linker = match flavor.kind {

@@ -42,7 +42,7 @@ pub use options::{Clock, Preopen, RunOptions};
 pub use outcome::{Ending, Frame, LimitKind, Outcome, TrapInfo, Usage};
 pub use program::{ExternInfo, Program, ProgramInfo, ProgramKind, WasiVersion};
 pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
-pub use scheduler::{Counts, Job, Origin, Submission};
+pub use scheduler::{Counts, Job, Listener, Origin, Submission};
 pub use stdio::{Input, InputPipe, Output, OutputPipe, OutputStreamKind};
 pub use stop::{Cause, Control};
 pub use transport::Port;

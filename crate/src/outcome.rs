@@ -53,7 +53,7 @@ pub enum LimitKind {
 }
 
 /// A Wasm fault: its code, a message and where it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrapInfo {
     /// The stable name.
     pub code: TrapCode,

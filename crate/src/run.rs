@@ -117,7 +117,9 @@ fn store(
     store.epoch_deadline_callback(at_epoch);
     store.set_epoch_deadline(1);
     if let Some(fuel) = limits.fuel {
-        store.set_fuel(fuel).map_err(crate::error::Error::internal)?;
+        store
+            .set_fuel(fuel)
+            .map_err(crate::error::Error::internal)?;
     }
     Ok(store)
 }
@@ -219,7 +221,11 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
                 control.stop(Cause::Limit(LimitKind::Timeout));
             }
         }
-        if self.limits.cpu.is_some_and(|limit| control.meter.total() >= limit) {
+        if self
+            .limits
+            .cpu
+            .is_some_and(|limit| control.meter.total() >= limit)
+        {
             control.stop(Cause::Limit(LimitKind::Cpu));
         }
         match control.cause() {

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
-use crate::scheduler::{Counts, Job, Origin, Scheduler, Submission, closed};
+use crate::scheduler::{Counts, Job, Listener, Origin, Scheduler, Submission, closed};
 use crate::stop::Control;
 use crate::ticker::Ticker;
 use std::collections::HashMap;
@@ -220,7 +220,9 @@ impl Runtime {
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) -> bool {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let threads = threads.as_ref();
-        threads.map(|threads| threads.spawn_blocking(work)).is_some()
+        threads
+            .map(|threads| threads.spawn_blocking(work))
+            .is_some()
     }
 
     /// Stops the threads, wherever they are: for a runtime that is closed.
@@ -262,8 +264,9 @@ impl Job for OneRun {
         Ok(self.options.take().unwrap_or_default())
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) {
+    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
         // The one who asked may have lost interest.
         let _ = self.sender.send(result);
+        None
     }
 }

@@ -37,8 +37,15 @@ pub trait Job: Send {
     ///
     /// A host fault, which ends the run before it starts.
     fn options(&mut self) -> Result<RunOptions>;
-    /// Told exactly once how it ended.
-    fn done(self: Box<Self>, result: Result<Outcome>);
+    /// Told exactly once how it ended. Answers who has to be told that there is news, if anybody.
+    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>>;
+}
+
+/// Somebody who wants to know that runs have ended, but not each time: the scheduler calls it when a
+/// thread has nothing more to start, and at least every half millisecond.
+pub trait Listener: Send + Sync {
+    /// Runs of this listener have ended.
+    fn notify(&self);
 }
 
 /// Where a job comes from.
@@ -118,7 +125,7 @@ impl Scheduler {
         }
         drop(state);
         for Submission { job, .. } in refused {
-            job.done(Err(closed()));
+            tell(job.done(Err(closed())));
         }
     }
 
@@ -151,7 +158,7 @@ impl Scheduler {
         }
         drop(state);
         for Submission { job, .. } in stopped {
-            job.done(Ok(never_started()));
+            tell(job.done(Ok(never_started())));
         }
     }
 
@@ -186,21 +193,27 @@ impl Scheduler {
     }
 
     async fn runner(self: Arc<Self>) {
+        let mut news = News::default();
         let mut ended = None;
         let mut turn = Instant::now();
         while let Some((key, submission)) = self.next(ended.take()) {
             let mut run = Box::pin(self.clone().drive(submission));
             match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready(()) => ended = Some(key),
+                Poll::Ready(listener) => {
+                    ended = Some(key);
+                    news.add(listener);
+                }
                 Poll::Pending => {
                     let this = self.clone();
                     self.handle.spawn(async move {
-                        run.await;
+                        let listener = run.await;
                         this.end(key);
+                        tell(listener);
                     });
                 }
             }
             if turn.elapsed() >= RUNNER_TURN {
+                news.tell();
                 tokio::task::yield_now().await;
                 turn = Instant::now();
             }
@@ -242,10 +255,10 @@ impl Scheduler {
         }
     }
 
-    async fn drive(self: Arc<Self>, submission: Submission) {
+    async fn drive(self: Arc<Self>, submission: Submission) -> Option<Arc<dyn Listener>> {
         let Submission { mut job, control } = submission;
         let result = self.attempt(&mut *job, &control).await;
-        job.done(result);
+        job.done(result)
     }
 
     /// The run itself; a panic in it is an error of ours, not the end of the process.
@@ -267,6 +280,40 @@ impl Scheduler {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The listener that a runner has not told yet; most of the time all runs have the same.
+#[derive(Default)]
+struct News(Option<Arc<dyn Listener>>);
+
+impl News {
+    fn add(&mut self, listener: Option<Arc<dyn Listener>>) {
+        let same = match (&self.0, &listener) {
+            (Some(waiting), Some(new)) => Arc::ptr_eq(waiting, new),
+            (None, _) => true,
+            (Some(_), None) => return,
+        };
+        if !same {
+            self.tell();
+        }
+        self.0 = listener;
+    }
+
+    fn tell(&mut self) {
+        tell(self.0.take());
+    }
+}
+
+impl Drop for News {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+fn tell(listener: Option<Arc<dyn Listener>>) {
+    if let Some(listener) = listener {
+        listener.notify();
     }
 }
 

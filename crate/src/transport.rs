@@ -16,7 +16,7 @@ use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result};
 use crate::program::Program;
 use crate::runtime::Runtime;
-use crate::scheduler::{Origin, Submission, closed};
+use crate::scheduler::{Listener, Origin, Submission, closed};
 use crate::stop::{Cause, Control};
 use bytes::Bytes;
 use job::{PortRun, SyncRun};
@@ -242,16 +242,15 @@ impl Port {
         }
     }
 
+    /// Puts something into the outbox and tells the submitter.
     fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
-        if self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let mut outbox = self.outbox();
-        write(&mut outbox);
-        let wake = outbox.needs_wake();
-        drop(outbox);
-        if wake {
-            (self.wake)();
+        self.put(write);
+        self.notify();
+    }
+
+    fn put(&self, write: impl FnOnce(&mut Outbox)) {
+        if !self.closed.load(Ordering::Acquire) {
+            write(&mut self.outbox());
         }
     }
 
@@ -261,6 +260,14 @@ impl Port {
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Port {
+    fn notify(&self) {
+        if self.outbox().needs_wake() {
+            (self.wake)();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Stable names for Wasm faults.
 
+use serde::{Serialize, Serializer};
 use wasmtime::Trap;
 
 macro_rules! trap_codes {
@@ -33,6 +34,12 @@ macro_rules! trap_codes {
             }
         }
     };
+}
+
+impl Serialize for TrapCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 trap_codes! {

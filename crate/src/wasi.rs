@@ -58,8 +58,18 @@ pub(crate) fn context(
     let mut builder = WasiCtxBuilder::new();
     builder.arg(name).args(&options.args).envs(&options.env);
     stdio::set_stdin(&mut builder, &options.stdin);
-    stdio::set_output(&mut builder, OutputStreamKind::Stdout, &options.stdout, capture);
-    stdio::set_output(&mut builder, OutputStreamKind::Stderr, &options.stderr, capture);
+    stdio::set_output(
+        &mut builder,
+        OutputStreamKind::Stdout,
+        &options.stdout,
+        capture,
+    );
+    stdio::set_output(
+        &mut builder,
+        OutputStreamKind::Stderr,
+        &options.stderr,
+        capture,
+    );
     for preopen in &options.preopens {
         grant(&mut builder, preopen)?;
     }

@@ -82,7 +82,11 @@ impl BindingPort {
 
     /// Runs one job and answers its record.
     #[napi(catch_unwind, ts_return_type = "[Float64Array, Uint8Array]")]
-    pub fn run_sync(&self, handle: f64, options: &[u8]) -> napi::Result<(Float64Array, Uint8Array)> {
+    pub fn run_sync(
+        &self,
+        handle: f64,
+        options: &[u8],
+    ) -> napi::Result<(Float64Array, Uint8Array)> {
         let options = Bytes::copy_from_slice(options);
         let delivery = self.port.run_sync(handle as u64, options).map_err(thrown)?;
         Ok(records(delivery).data)

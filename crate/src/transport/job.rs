@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
-use crate::scheduler::{Job, Origin};
+use crate::scheduler::{Job, Listener, Origin};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -47,17 +47,18 @@ impl Job for PortRun {
         Ok(options)
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) {
+    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
         let id = self.run.id;
         if self.run.abortable || self.piped {
             let mut tables = self.port.tables();
             tables.controls.remove(&id);
             tables.pipes.remove(&id);
         }
-        self.port.deliver(|outbox| match &result {
+        self.port.put(|outbox| match &result {
             Ok(outcome) => outbox.outcome(id, outcome),
             Err(error) => outbox.fault(id, error),
         });
+        Some(self.port)
     }
 }
 
@@ -98,8 +99,9 @@ impl Job for SyncRun {
         decode::run_options(&self.options, &mut NoPipes)
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) {
+    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
         // The receiver waits for as long as the run lasts.
         let _ = self.sender.send(result);
+        None
     }
 }

@@ -44,7 +44,9 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Whether the submitter has to be told that there is something.
     pub(super) fn needs_wake(&mut self) -> bool {
-        !std::mem::replace(&mut self.woken, true)
+        let news = !self.woken && !self.delivery.records.is_empty();
+        self.woken |= news;
+        news
     }
 
     pub(super) fn take(&mut self) -> Delivery {
@@ -65,13 +67,8 @@ impl Outbox {
             Ending::Limit(limit) => (LIMIT, limit_number(*limit)),
             Ending::Abort => (ABORT, 0.0),
             Ending::Trap(trap) => {
-                extra = json!({
-                    "code": trap.code.as_str(),
-                    "message": trap.message,
-                    "frames": trap.frames,
-                })
-                .to_string()
-                .into_bytes();
+                // Strings and numbers alone: this cannot fail.
+                extra = serde_json::to_vec(trap).unwrap_or_default();
                 (TRAP, 0.0)
             }
         };
@@ -153,5 +150,5 @@ fn limit_number(limit: LimitKind) -> f64 {
 }
 
 fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+    duration.as_nanos() as f64 / 1e6
 }

@@ -26,31 +26,52 @@ fn assert_fault(name: &str, code: ErrorCode, words: &[&str]) {
     let error = fault(name);
     assert_eq!(error.code(), code, "{name}: {error}");
     for word in words {
-        assert!(error.message().contains(word), "{name}: no {word:?} in: {error}");
+        assert!(
+            error.message().contains(word),
+            "{name}: no {word:?} in: {error}"
+        );
     }
     assert_still_works();
 }
 
 #[test]
 fn bytes_that_are_no_wasm_are_invalid() {
-    assert_invalid(&[0xff, 0xfe, 0x00, 0x12], "neither a Wasm binary nor WAT text");
-    assert_invalid(b"\x7fELF\x02\x01\x01\0", "neither a Wasm binary nor WAT text");
-    assert_invalid(&random_bytes("no wasm", 100_000), "neither a Wasm binary nor WAT text");
+    assert_invalid(
+        &[0xff, 0xfe, 0x00, 0x12],
+        "neither a Wasm binary nor WAT text",
+    );
+    assert_invalid(
+        b"\x7fELF\x02\x01\x01\0",
+        "neither a Wasm binary nor WAT text",
+    );
+    assert_invalid(
+        &random_bytes("no wasm", 100_000),
+        "neither a Wasm binary nor WAT text",
+    );
     assert_invalid(&[0; 64], "neither a Wasm binary nor WAT text");
 }
 
 #[test]
 fn text_that_is_no_wat_is_invalid() {
     assert_invalid(b"hello, world", "neither a Wasm binary nor WAT text");
-    assert_invalid(b"#!/bin/sh\necho hello\n", "neither a Wasm binary nor WAT text");
+    assert_invalid(
+        b"#!/bin/sh\necho hello\n",
+        "neither a Wasm binary nor WAT text",
+    );
     assert_invalid(b"(module", "neither a Wasm binary nor WAT text");
     assert_invalid(b" ", "");
 }
 
 #[test]
 fn text_with_a_type_error_is_invalid() {
-    assert_invalid(b"(module (func (export \"_start\") (result i32)))", "not valid");
-    assert_invalid(b"(module (func (export \"_start\") (i32.const 1)))", "not valid");
+    assert_invalid(
+        b"(module (func (export \"_start\") (result i32)))",
+        "not valid",
+    );
+    assert_invalid(
+        b"(module (func (export \"_start\") (i32.const 1)))",
+        "not valid",
+    );
     assert_invalid(b"(component (core instance (instantiate 3)))", "");
 }
 
@@ -63,7 +84,11 @@ fn an_empty_program_is_invalid() {
 fn a_program_that_ends_within_its_header_is_invalid() {
     for length in 1..8 {
         let error = load_fault(&b"\0asm\x01\0\0\0"[..length]);
-        assert_eq!(error.code(), ErrorCode::InvalidWasm, "{length} bytes: {error}");
+        assert_eq!(
+            error.code(),
+            ErrorCode::InvalidWasm,
+            "{length} bytes: {error}"
+        );
     }
     assert_invalid(b"\0asm", "truncated");
     assert_invalid(b"\0asm\x01\0\0", "truncated");
@@ -94,7 +119,11 @@ fn a_program_that_is_cut_anywhere_is_invalid() {
         match runtime().load(&wasm[..cut], "cut", false, None) {
             Ok(_) => {}
             Err(error) => {
-                assert_eq!(error.code(), ErrorCode::InvalidWasm, "cut at {cut}: {error}");
+                assert_eq!(
+                    error.code(),
+                    ErrorCode::InvalidWasm,
+                    "cut at {cut}: {error}"
+                );
             }
         }
     }
@@ -112,7 +141,11 @@ fn small_programs_are_invalid_wherever_they_are_cut() {
             match runtime().load(&wasm[..cut], "cut", false, None) {
                 Ok(_) => {}
                 Err(error) => {
-                    assert_eq!(error.code(), ErrorCode::InvalidWasm, "{name} at {cut}: {error}");
+                    assert_eq!(
+                        error.code(),
+                        ErrorCode::InvalidWasm,
+                        "{name} at {cut}: {error}"
+                    );
                     invalid += 1;
                 }
             }
@@ -139,7 +172,11 @@ fn flipped_bits_never_do_more_than_fail() {
             .load(&broken, "flipped", false, None)
             .and_then(|program| crate::host::block_on(runtime().run(&program, options())));
         if let Err(error) = ended {
-            assert_ne!(error.code(), ErrorCode::Internal, "bit of byte {at}: {error}");
+            assert_ne!(
+                error.code(),
+                ErrorCode::Internal,
+                "bit of byte {at}: {error}"
+            );
         }
     }
     assert_still_works();
@@ -158,7 +195,10 @@ fn imports_that_nobody_provides_are_named_with_what_is_provided() {
     assert_fault("unresolved-import", ErrorCode::UnresolvedImport, &words);
     let message = fault("unresolved-import").message().to_owned();
     let missing = message.split(';').next().expect("a first part");
-    assert!(!missing.contains("fd_write"), "fd_write is not missing: {message}");
+    assert!(
+        !missing.contains("fd_write"),
+        "fd_write is not missing: {message}"
+    );
 }
 
 #[test]
@@ -181,7 +221,11 @@ fn programs_without_an_entry_point_say_what_they_have() {
 fn interfaces_that_nobody_provides_are_named() {
     let unresolved = ErrorCode::UnresolvedImport;
     let provided = "wasi:cli@0.2/0.3";
-    assert_fault("component-imports-http", unresolved, &["wasi:http/types@0.2.0", provided]);
+    assert_fault(
+        "component-imports-http",
+        unresolved,
+        &["wasi:http/types@0.2.0", provided],
+    );
     let words = ["wasi:cli/environment@0.9.0", provided];
     assert_fault("component-unknown-wasi", unresolved, &words);
 }
@@ -189,13 +233,21 @@ fn interfaces_that_nobody_provides_are_named() {
 #[test]
 fn programs_that_cannot_start_can_be_looked_at() {
     let program = crate::host::load("unresolved-import");
-    let names: Vec<_> = program.info().imports.iter().map(|import| &import.name[..]).collect();
+    let names: Vec<_> = program
+        .info()
+        .imports
+        .iter()
+        .map(|import| &import.name[..])
+        .collect();
     assert_eq!(names, ["foo", "bar", "fd_write"]);
 }
 
 #[test]
 fn programs_that_need_threads_are_refused_by_name() {
-    for (name, word) in [("needs-threads", "env.memory"), ("shared-memory", "shared memory")] {
+    for (name, word) in [
+        ("needs-threads", "env.memory"),
+        ("shared-memory", "shared memory"),
+    ] {
         let error = load_fault(&source(name));
         assert_eq!(error.code(), ErrorCode::UnsupportedWasm, "{name}: {error}");
         assert!(error.message().contains(word), "{name}: {error}");

@@ -17,12 +17,17 @@ fn runtime(folder: &Path) -> Runtime {
 /// Loads and runs hello in a new runtime with this folder.
 fn assert_works(folder: &Path) {
     let outcome = run_in(&runtime(folder), "hello", RunOptions::default());
-    assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "hello\n"));
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout()),
+        (Some(0), "hello\n")
+    );
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
     paths
 }
@@ -67,7 +72,12 @@ fn assert_restored(what: &str, damage: impl FnOnce(&Path, Vec<u8>)) {
     assert_works(folder.path());
     assert_eq!(only_file(folder.path()), entry, "{what}");
     let restored = fs::read(&entry).expect("content");
-    assert!(restored == whole, "{what}: {} of {} bytes", restored.len(), whole.len());
+    assert!(
+        restored == whole,
+        "{what}: {} of {} bytes",
+        restored.len(),
+        whole.len()
+    );
     assert_private(&entry, 0o600);
     let before = state(&entry);
     assert_works(folder.path());
@@ -110,9 +120,15 @@ fn real_programs_and_components_run_from_disk() {
             outcome.stdout().to_owned()
         };
         let first = run();
-        let before: Vec<_> = files(folder.path()).iter().map(|file| state(file)).collect();
+        let before: Vec<_> = files(folder.path())
+            .iter()
+            .map(|file| state(file))
+            .collect();
         assert_eq!(run(), first);
-        let after: Vec<_> = files(folder.path()).iter().map(|file| state(file)).collect();
+        let after: Vec<_> = files(folder.path())
+            .iter()
+            .map(|file| state(file))
+            .collect();
         assert_eq!(after, before, "{name}");
     }
     assert_eq!(files(folder.path()).len(), 2);
@@ -139,7 +155,9 @@ fn each_program_and_each_way_of_compiling_has_its_entry() {
     assert_eq!(files(folder.path()).len(), 3);
     drop(fueled);
     // The name is not part of the code.
-    runtime.load(&source("hello"), "other", false, None).expect("a program");
+    runtime
+        .load(&source("hello"), "other", false, None)
+        .expect("a program");
     assert_eq!(files(folder.path()).len(), 3);
 }
 
@@ -161,14 +179,18 @@ fn a_damaged_entry_is_compiled_again_and_replaced() {
     let write = |path: &Path, content: &[u8]| fs::write(path, content).expect("written");
     assert_restored("empty", |path, _| write(path, b""));
     assert_restored("one byte", |path, whole| write(path, &whole[..1]));
-    assert_restored("truncated", |path, whole| write(path, &whole[..whole.len() / 2]));
+    assert_restored("truncated", |path, whole| {
+        write(path, &whole[..whole.len() / 2])
+    });
     assert_restored("without its last byte", |path, whole| {
         write(path, &whole[..whole.len() - 1]);
     });
     assert_restored("nothing but the digest", |path, whole| {
         write(path, &whole[whole.len() - 32..]);
     });
-    assert_restored("longer", |path, whole| write(path, &[&whole[..], b"x"].concat()));
+    assert_restored("longer", |path, whole| {
+        write(path, &[&whole[..], b"x"].concat())
+    });
     assert_restored("other bytes", |path, _| write(path, &[7; 10_000]));
 }
 
@@ -204,7 +226,11 @@ fn a_folder_in_place_of_the_entry_costs_only_the_cache() {
     fs::create_dir(&entry).expect("a folder");
     fs::write(entry.join("something"), "inside").expect("a file");
     assert_works(folder.path());
-    assert_eq!(only_file(folder.path()), entry, "no half-written file stays");
+    assert_eq!(
+        only_file(folder.path()),
+        entry,
+        "no half-written file stays"
+    );
     assert!(entry.is_dir());
 }
 
@@ -238,7 +264,12 @@ fn an_entry_that_is_filled_twice_at_once_is_whole() {
             }
         });
         let content = fs::read(only_file(folder.path())).expect("content");
-        assert!(content == expected, "{} of {} bytes", content.len(), expected.len());
+        assert!(
+            content == expected,
+            "{} of {} bytes",
+            content.len(),
+            expected.len()
+        );
     }
 }
 

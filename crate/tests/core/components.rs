@@ -26,7 +26,11 @@ fn components_end_as_their_run_and_exit_say() {
 fn components_print() {
     for name in ["component-hello", "component-p3-hello"] {
         let outcome = run_plain(name);
-        assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "hello\n"), "{name}");
+        assert_eq!(
+            (outcome.exit_code(), outcome.stdout()),
+            (Some(0), "hello\n"),
+            "{name}"
+        );
         assert_eq!(outcome.usage.memory_peak, 65_536, "{name}");
     }
 }
@@ -48,23 +52,43 @@ fn faults_of_components_are_traps_with_frames() {
 fn components_are_told_by_what_they_speak() {
     let kinds = [
         ("component-hello", ProgramKind::Component, WasiVersion::P2),
-        ("component-newer-0-2", ProgramKind::Component, WasiVersion::P2),
-        ("component-p3-hello", ProgramKind::Component, WasiVersion::P3),
-        ("component-no-command", ProgramKind::Component, WasiVersion::None),
+        (
+            "component-newer-0-2",
+            ProgramKind::Component,
+            WasiVersion::P2,
+        ),
+        (
+            "component-p3-hello",
+            ProgramKind::Component,
+            WasiVersion::P3,
+        ),
+        (
+            "component-no-command",
+            ProgramKind::Component,
+            WasiVersion::None,
+        ),
         ("hello", ProgramKind::Module, WasiVersion::P1),
         ("exit-unstable", ProgramKind::Module, WasiVersion::P0),
         ("return", ProgramKind::Module, WasiVersion::None),
     ];
     for (name, kind, wasi) in kinds {
         let program = load(name);
-        assert_eq!((program.info().kind, program.info().wasi), (kind, wasi), "{name}");
+        assert_eq!(
+            (program.info().kind, program.info().wasi),
+            (kind, wasi),
+            "{name}"
+        );
     }
     assert_eq!(load_real("rust-p2").info().wasi, WasiVersion::P2);
 }
 
 #[test]
 fn components_of_a_batch_end_apart_from_each_other() {
-    let names = ["component-hello", "component-trap", "component-exit-with-code-3"];
+    let names = [
+        "component-hello",
+        "component-trap",
+        "component-exit-with-code-3",
+    ];
     let started: Vec<_> = (0..30)
         .map(|i| start(runtime(), names[i % 3], RunOptions::default()))
         .collect();
@@ -72,7 +96,10 @@ fn components_of_a_batch_end_apart_from_each_other() {
         let control = run.control.clone();
         let outcome = run.outcome();
         match i % 3 {
-            0 => assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "hello\n")),
+            0 => assert_eq!(
+                (outcome.exit_code(), outcome.stdout()),
+                (Some(0), "hello\n")
+            ),
             1 => assert!(matches!(outcome.ending, Ending::Trap(_))),
             _ => assert_eq!(outcome.exit_code(), Some(3)),
         }

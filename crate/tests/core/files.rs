@@ -58,7 +58,10 @@ fn nothing_is_granted_by_default() {
 fn a_preopen_can_be_read() {
     let folder = folders();
     let outcome = read(&folder.path().join("inside"), "a");
-    assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "inside a"));
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout()),
+        (Some(0), "inside a")
+    );
 }
 
 #[test]
@@ -66,7 +69,10 @@ fn a_file_that_is_not_there_is_an_errno() {
     let folder = folders();
     let outcome = read(&folder.path().join("inside"), "b");
     // ENOENT of WASI 0.1.
-    assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(1), "errno 44\n"));
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout()),
+        (Some(1), "errno 44\n")
+    );
 }
 
 #[test]
@@ -98,11 +104,17 @@ fn preopens_come_in_order_and_with_their_names() {
         preopen("/data", first.path(), false),
         preopen("out/ü", second.path(), true),
     ];
-    let outcome = run("list-preopens", RunOptions {
-        preopens: preopens.clone(),
-        ..RunOptions::default()
-    });
-    assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "/data\nout/ü\n"));
+    let outcome = run(
+        "list-preopens",
+        RunOptions {
+            preopens: preopens.clone(),
+            ..RunOptions::default()
+        },
+    );
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout()),
+        (Some(0), "/data\nout/ü\n")
+    );
     // The guest reads under the first one, fd 3.
     let with = |preopens| RunOptions {
         preopens,
@@ -121,10 +133,13 @@ fn the_access_of_one_preopen_is_not_that_of_the_other() {
             preopen("/first", first.path(), first_may),
             preopen("/second", second.path(), second_may),
         ];
-        let outcome = run("write-file", RunOptions {
-            preopens,
-            ..args(&["new", "text"])
-        });
+        let outcome = run(
+            "write-file",
+            RunOptions {
+                preopens,
+                ..args(&["new", "text"])
+            },
+        );
         assert_eq!(outcome.exit_code(), Some(u32::from(!first_may)));
     }
 }
@@ -135,7 +150,13 @@ fn dots_and_absolute_paths_do_not_lead_outside() {
     let inside = folder.path().join("inside");
     let secret = folder.path().join("secret");
     let absolute = secret.to_str().expect("a text path");
-    for path in ["../secret", "./../secret", "../inside/../secret", absolute, "/data/a"] {
+    for path in [
+        "../secret",
+        "./../secret",
+        "../inside/../secret",
+        absolute,
+        "/data/a",
+    ] {
         assert_refused(&read(&inside, path));
         assert_refused(&write(&inside, path, "overwritten", true));
     }
@@ -151,7 +172,12 @@ fn a_preopen_that_is_not_there_is_named() {
         let path = folder.path().join(name);
         let error = try_run("hello", granted(&path, false, &[])).expect_err("a host fault");
         assert_eq!(error.code(), ErrorCode::Preopen, "{error}");
-        assert!(error.message().contains(path.to_str().expect("a text path")), "{error}");
+        assert!(
+            error
+                .message()
+                .contains(path.to_str().expect("a text path")),
+            "{error}"
+        );
         assert!(error.message().contains("/data"), "{error}");
     }
 }
@@ -168,7 +194,13 @@ fn symbolic_links_do_not_lead_outside() {
     symlink("..", inside.join("up")).expect("a link");
     symlink("/", inside.join("root")).expect("a link");
     symlink("../new", inside.join("dangling")).expect("a link");
-    for path in ["absolute", "relative", "up/secret", "root/etc/passwd", "dangling"] {
+    for path in [
+        "absolute",
+        "relative",
+        "up/secret",
+        "root/etc/passwd",
+        "dangling",
+    ] {
         assert_refused(&read(&inside, path));
         assert_refused(&write(&inside, path, "overwritten", true));
     }
@@ -209,7 +241,11 @@ fn a_guest_that_never_closes_its_files_ends_by_itself() {
     let opened = || {
         let outcome = run("many-fds", granted(&inside, false, &[]));
         assert_eq!(outcome.exit_code(), Some(0), "{outcome:?}");
-        outcome.stdout().trim_end().parse::<u32>().expect("a number")
+        outcome
+            .stdout()
+            .trim_end()
+            .parse::<u32>()
+            .expect("a number")
     };
     let first = opened();
     // Below 1,024, the usual limit of a process.

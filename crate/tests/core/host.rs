@@ -153,7 +153,10 @@ pub fn channel_output(flush_waits: bool) -> (Arc<OutputPipe>, Output, Receiver<b
 pub fn random_bytes(seed: &str, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let mut hasher = blake3::Hasher::new();
-    hasher.update(seed.as_bytes()).finalize_xof().fill(&mut bytes);
+    hasher
+        .update(seed.as_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 

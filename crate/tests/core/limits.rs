@@ -1,6 +1,6 @@
 use crate::host::{Text, args, limits, one_second, run, run_plain};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wasiexec::{Ending, Input, InputPipe, LimitKind, Limits, RunOptions};
 
@@ -24,14 +24,23 @@ fn a_loop_ends_at_its_timeout() {
 #[test]
 fn output_before_a_timeout_is_kept() {
     let outcome = run("print-then-loop", limits(one_second()));
-    assert_eq!((outcome.ending.clone(), outcome.stdout()), (TIMEOUT, "before\n"));
+    assert_eq!(
+        (outcome.ending.clone(), outcome.stdout()),
+        (TIMEOUT, "before\n")
+    );
 }
 
 #[test]
 fn a_sleep_in_the_host_ends_at_the_timeout() {
     let outcome = run("sleep-hour", limits(one_second()));
-    assert_eq!((outcome.ending.clone(), outcome.stdout()), (TIMEOUT, "sleeping\n"));
-    assert!(outcome.usage.wall < Duration::from_secs(3600), "{outcome:?}");
+    assert_eq!(
+        (outcome.ending.clone(), outcome.stdout()),
+        (TIMEOUT, "sleeping\n")
+    );
+    assert!(
+        outcome.usage.wall < Duration::from_secs(3600),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -106,9 +115,18 @@ fn sleeping_costs_no_cpu_time() {
         ..args(&["300"])
     };
     let outcome = run("sleep-argv", options);
-    assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "slept\n"));
-    assert!(outcome.usage.wall >= Duration::from_millis(300), "{outcome:?}");
-    assert!(outcome.usage.cpu < Duration::from_millis(100), "{outcome:?}");
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout()),
+        (Some(0), "slept\n")
+    );
+    assert!(
+        outcome.usage.wall >= Duration::from_millis(300),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome.usage.cpu < Duration::from_millis(100),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -122,7 +140,11 @@ fn fuel_is_counted_alike_in_every_run() {
     let used = first.usage.fuel.expect("counted fuel");
     assert!(used > 1_000_000, "a million rounds took {used}");
     for limit in [1 << 40, 1 << 41, u64::MAX] {
-        assert_eq!(run("loop-argv", rounds(limit)).usage.fuel, Some(used), "{limit}");
+        assert_eq!(
+            run("loop-argv", rounds(limit)).usage.fuel,
+            Some(used),
+            "{limit}"
+        );
     }
 }
 
@@ -155,7 +177,10 @@ fn a_loop_ends_when_its_fuel_is_gone() {
 #[test]
 fn output_before_the_fuel_is_gone_is_kept() {
     let outcome = run("print-then-loop", limits(fuel(1_000_000)));
-    assert_eq!((outcome.ending.clone(), outcome.stdout()), (FUEL, "before\n"));
+    assert_eq!(
+        (outcome.ending.clone(), outcome.stdout()),
+        (FUEL, "before\n")
+    );
 }
 
 #[test]

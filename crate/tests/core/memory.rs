@@ -52,7 +52,10 @@ fn a_denied_growth_takes_nothing() {
 #[test]
 fn the_default_cap_is_4_gib() {
     let outcome = run_plain("grow-until-denied");
-    assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "65536\n"));
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout()),
+        (Some(0), "65536\n")
+    );
     assert_eq!(outcome.usage.memory_peak, 4 << 30);
     assert!(outcome.usage.memory_denied);
 }
@@ -80,7 +83,11 @@ fn an_element_of_a_table_counts_as_eight_bytes() {
 fn growing_beyond_the_cap_ends_the_run_where_that_was_asked_for() {
     for name in ["grow-until-denied", "grow-two-memories"] {
         let outcome = run(name, limits(stop_at(10 * PAGE)));
-        assert_eq!((outcome.ending.clone(), outcome.stdout()), (MEMORY, ""), "{name}");
+        assert_eq!(
+            (outcome.ending.clone(), outcome.stdout()),
+            (MEMORY, ""),
+            "{name}"
+        );
         assert_eq!(outcome.usage.memory_peak, 10 * PAGE, "{name}");
         assert!(outcome.usage.memory_denied, "{name}");
     }
@@ -116,8 +123,14 @@ fn a_memory_that_starts_above_the_cap_ends_the_run() {
 
 #[test]
 fn minimums_count_together() {
-    assert_eq!(run("two-memories", limits(cap(5 * PAGE))).exit_code(), Some(0));
-    assert_eq!(run("two-memories", limits(cap(5 * PAGE - 1))).ending, MEMORY);
+    assert_eq!(
+        run("two-memories", limits(cap(5 * PAGE))).exit_code(),
+        Some(0)
+    );
+    assert_eq!(
+        run("two-memories", limits(cap(5 * PAGE - 1))).ending,
+        MEMORY
+    );
     let elements = 8 * 2_000_000;
     assert_eq!(run("big-table", limits(cap(elements))).exit_code(), Some(0));
     assert_eq!(run("big-table", limits(cap(elements - 1))).ending, MEMORY);
@@ -146,13 +159,19 @@ fn memories_of_64_bits_count() {
 #[test]
 fn a_run_without_memory_has_a_peak_of_zero() {
     let outcome = run_plain("return");
-    assert_eq!((outcome.usage.memory_peak, outcome.usage.memory_denied), (0, false));
+    assert_eq!(
+        (outcome.usage.memory_peak, outcome.usage.memory_denied),
+        (0, false)
+    );
 }
 
 #[test]
 fn one_runs_memory_is_gone_for_the_next() {
     for _ in 0..3 {
         let outcome = run("grow-until-denied", limits(cap(100 * PAGE)));
-        assert_eq!((outcome.stdout(), outcome.usage.memory_peak), ("100\n", 100 * PAGE));
+        assert_eq!(
+            (outcome.stdout(), outcome.usage.memory_peak),
+            ("100\n", 100 * PAGE)
+        );
     }
 }

@@ -28,7 +28,12 @@ fn print(bytes: usize, limits: Limits) -> Outcome {
 
 #[test]
 fn a_flood_stops_at_exactly_the_cap() {
-    let pattern: Vec<u8> = b"0123456789abcdef".iter().copied().cycle().take(100_001).collect();
+    let pattern: Vec<u8> = b"0123456789abcdef"
+        .iter()
+        .copied()
+        .cycle()
+        .take(100_001)
+        .collect();
     let outcome = run("flood", limits(cap(100_001)));
     assert_eq!(outcome.ending, OUTPUT);
     assert!(outcome.stdout == pattern, "{} bytes", outcome.stdout.len());
@@ -91,10 +96,13 @@ fn a_cap_of_zero_lets_nothing_out() {
 
 #[test]
 fn a_cap_of_zero_is_no_stop_for_a_silent_guest() {
-    let outcome = run("exit-argv", RunOptions {
-        limits: cap(0),
-        ..args(&["5"])
-    });
+    let outcome = run(
+        "exit-argv",
+        RunOptions {
+            limits: cap(0),
+            ..args(&["5"])
+        },
+    );
     assert_eq!(outcome.exit_code(), Some(5));
 }
 
@@ -102,9 +110,17 @@ fn a_cap_of_zero_is_no_stop_for_a_silent_guest() {
 fn components_stop_at_the_cap() {
     for name in ["component-hello", "component-p3-hello"] {
         let outcome = run(name, limits(cap(3)));
-        assert_eq!((outcome.ending.clone(), outcome.stdout()), (OUTPUT, "hel"), "{name}");
+        assert_eq!(
+            (outcome.ending.clone(), outcome.stdout()),
+            (OUTPUT, "hel"),
+            "{name}"
+        );
         let outcome = run(name, limits(truncate_at(3)));
-        assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "hel"), "{name}");
+        assert_eq!(
+            (outcome.exit_code(), outcome.stdout()),
+            (Some(0), "hel"),
+            "{name}"
+        );
         assert!(outcome.usage.output_truncated, "{name}");
     }
 }

@@ -24,7 +24,9 @@ fn arguments_arrive_exactly_after_the_programs_name() {
 
 #[test]
 fn a_thousand_long_arguments_arrive() {
-    let long: Vec<String> = (0..1_000).map(|i| format!("{i}{}", "x".repeat(1_000))).collect();
+    let long: Vec<String> = (0..1_000)
+        .map(|i| format!("{i}{}", "x".repeat(1_000)))
+        .collect();
     let options = RunOptions {
         args: long.clone(),
         ..RunOptions::default()
@@ -35,22 +37,33 @@ fn a_thousand_long_arguments_arrive() {
 
 #[test]
 fn the_environment_is_what_was_given_and_nothing_else() {
-    assert!(std::env::vars_os().next().is_some(), "there is one to inherit");
+    assert!(
+        std::env::vars_os().next().is_some(),
+        "there is one to inherit"
+    );
     assert_exit(&run_plain("env"), 0, "");
     let pairs = [("B", "x=y"), ("A", ""), ("Ü", "ö z")];
     let options = RunOptions {
-        env: pairs.map(|(key, value)| (key.into(), value.into())).to_vec(),
+        env: pairs
+            .map(|(key, value)| (key.into(), value.into()))
+            .to_vec(),
         ..RunOptions::default()
     };
     assert_exit(&run("env", options), 0, "B=x=y\nA=\nÜ=ö z\n");
 }
 
 fn clocks(clock: Clock) -> (u64, u64) {
-    let outcome = run("clock", RunOptions {
-        clock,
-        ..RunOptions::default()
-    });
-    let lines = outcome.stdout().lines().map(|line| line.parse().expect("nanoseconds"));
+    let outcome = run(
+        "clock",
+        RunOptions {
+            clock,
+            ..RunOptions::default()
+        },
+    );
+    let lines = outcome
+        .stdout()
+        .lines()
+        .map(|line| line.parse().expect("nanoseconds"));
     let [wall, monotonic] = lines.collect::<Vec<_>>()[..] else {
         panic!("two lines: {outcome:?}");
     };
@@ -107,8 +120,16 @@ fn python_ends_as_it_says() {
     assert_exit(&python(&["osexit", "7"]), 7, "before os._exit\n");
     let raised = python(&["raise"]);
     assert_exit(&raised, 1, "");
-    assert!(raised.stderr().starts_with("Traceback (most recent call last):\n"));
-    assert!(raised.stderr().ends_with("ValueError: boom from python\n"), "{}", raised.stderr());
+    assert!(
+        raised
+            .stderr()
+            .starts_with("Traceback (most recent call last):\n")
+    );
+    assert!(
+        raised.stderr().ends_with("ValueError: boom from python\n"),
+        "{}",
+        raised.stderr()
+    );
 }
 
 #[test]
@@ -122,7 +143,11 @@ fn rust_ends_as_it_says() {
     assert!(panicked.stderr().contains("boom from rust"), "{panicked:?}");
     assert_eq!(trap(panicked).code, TrapCode::UnreachableCodeReached);
     for mode in ["abort", "unreachable"] {
-        assert_eq!(trap(rust(&[mode])).code, TrapCode::UnreachableCodeReached, "{mode}");
+        assert_eq!(
+            trap(rust(&[mode])).code,
+            TrapCode::UnreachableCodeReached,
+            "{mode}"
+        );
     }
 }
 
@@ -148,8 +173,16 @@ fn c_ends_as_it_says() {
         assert_exit(&c(&["_exit", "3"]), 3, "before _exit\n");
         let aborted = c(&["abort"]);
         assert_eq!(aborted.stdout(), "before abort\n", "{name}");
-        assert_eq!(trap(aborted).code, TrapCode::UnreachableCodeReached, "{name}");
-        assert_eq!(trap(c(&["div"])).code, TrapCode::IntegerDivisionByZero, "{name}");
+        assert_eq!(
+            trap(aborted).code,
+            TrapCode::UnreachableCodeReached,
+            "{name}"
+        );
+        assert_eq!(
+            trap(c(&["div"])).code,
+            TrapCode::IntegerDivisionByZero,
+            "{name}"
+        );
         // C has a stack in its memory and one of the machine's; which is full first is not promised.
         let code = trap(c(&["recurse"])).code;
         let overflows = [TrapCode::MemoryOutOfBounds, TrapCode::StackOverflow];
@@ -163,19 +196,37 @@ fn assemblyscript_ends_as_it_says() {
     assert_exit(&script(&["ok"]), 0, "hello from assemblyscript\n");
     assert_exit(&script(&["exit", "9"]), 9, "before exit\n");
     let thrown = script(&["throw"]);
-    assert!(thrown.exit_code().is_some_and(|code| code > 125), "{thrown:?}");
-    assert!(thrown.stderr().contains("boom from assemblyscript"), "{thrown:?}");
+    assert!(
+        thrown.exit_code().is_some_and(|code| code > 125),
+        "{thrown:?}"
+    );
+    assert!(
+        thrown.stderr().contains("boom from assemblyscript"),
+        "{thrown:?}"
+    );
 }
 
 #[test]
 fn components_of_real_compilers_end_as_they_say() {
-    assert_exit(&run_real("rust-p2", args(&["ok"])), 0, "hello from rust p2\n");
+    assert_exit(
+        &run_real("rust-p2", args(&["ok"])),
+        0,
+        "hello from rust p2\n",
+    );
     // WASI 0.2's exit has no number: everything but 0 is 1.
-    assert_exit(&run_real("rust-p2", args(&["exit", "3"])), 1, "before exit\n");
+    assert_exit(
+        &run_real("rust-p2", args(&["exit", "3"])),
+        1,
+        "before exit\n",
+    );
     let panicked = trap(run_real("rust-p2", args(&["panic"])));
     assert_eq!(panicked.code, TrapCode::UnreachableCodeReached);
     assert_exit(&run_real("c-p2", args(&["ok"])), 0, "hello from c\n");
-    assert_exit(&run_real("c-p2", args(&["return", "5"])), 1, "before return\n");
+    assert_exit(
+        &run_real("c-p2", args(&["return", "5"])),
+        1,
+        "before return\n",
+    );
 }
 
 #[test]
@@ -190,11 +241,17 @@ fn frames_name_file_and_line_where_the_program_knows_them() {
         .map(|frame| {
             let file = frame.file.as_deref().expect("a file");
             assert!(file.ends_with("crash.c"), "{file}");
-            (frame.function.as_deref().expect("a name"), frame.line.expect("a line"))
+            (
+                frame.function.as_deref().expect("a name"),
+                frame.line.expect("a line"),
+            )
         })
         .collect();
     assert_eq!(places[..2], [("inner", 12), ("outer", 16)]);
-    assert_eq!(places[2..].iter().map(|place| place.1).collect::<Vec<_>>(), [23, 28]);
+    assert_eq!(
+        places[2..].iter().map(|place| place.1).collect::<Vec<_>>(),
+        [23, 28]
+    );
 }
 
 #[test]
@@ -216,7 +273,11 @@ fn real_programs_read_stdin_sleep_and_see_their_files() {
         };
         let outcome = run_real(name, with(&["cat"]));
         assert_eq!(outcome.exit_code(), Some(0), "{name}");
-        assert!(outcome.stdout == bytes, "{name}: {} bytes", outcome.stdout.len());
+        assert!(
+            outcome.stdout == bytes,
+            "{name}: {} bytes",
+            outcome.stdout.len()
+        );
         assert_exit(&run_real(name, with(&["read", "/data/a"])), 0, "text");
         assert_exit(&run_real(name, with(&["read", "/data/b"])), not_found, "");
         assert_exit(&run_real(name, with(&["write", "/data/new", name])), 0, "");

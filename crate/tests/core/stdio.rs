@@ -30,7 +30,11 @@ fn next(chunks: &Receiver<Bytes>) -> Bytes {
 fn stdin_is_empty_by_default() {
     for name in ["cat", "read-stdin"] {
         let outcome = run_plain(name);
-        assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), ""), "{name}");
+        assert_eq!(
+            (outcome.exit_code(), outcome.stdout()),
+            (Some(0), ""),
+            "{name}"
+        );
     }
 }
 
@@ -47,7 +51,11 @@ fn a_mebibyte_of_random_bytes_comes_back_unchanged() {
     let bytes = random_bytes("stdin", 1 << 20);
     let outcome = run("cat", stdin(Input::Bytes(bytes.clone().into())));
     assert_eq!(outcome.exit_code(), Some(0));
-    assert!(outcome.stdout == bytes, "{} bytes came back", outcome.stdout.len());
+    assert!(
+        outcome.stdout == bytes,
+        "{} bytes came back",
+        outcome.stdout.len()
+    );
 }
 
 #[test]
@@ -84,7 +92,11 @@ fn chunks_that_come_early_are_kept() {
     pipe.end();
     let outcome = run("cat", stdin(Input::Pipe(pipe)));
     assert_eq!(outcome.exit_code(), Some(0));
-    assert!(outcome.stdout == bytes, "{} bytes came back", outcome.stdout.len());
+    assert!(
+        outcome.stdout == bytes,
+        "{} bytes came back",
+        outcome.stdout.len()
+    );
 }
 
 #[test]
@@ -110,7 +122,10 @@ fn the_guest_waits_while_the_window_is_full_and_goes_on_after() {
         received += next(&chunks).len();
     }
     // The only thread is free for this one, so the other waits.
-    assert_eq!(run_in(&runtime, "return", RunOptions::default()).exit_code(), Some(0));
+    assert_eq!(
+        run_in(&runtime, "return", RunOptions::default()).exit_code(),
+        Some(0)
+    );
     assert!(run.is_going_on());
     assert_eq!(chunks.try_recv(), Err(TryRecvError::Empty));
     assert_eq!(received, WINDOW);
@@ -134,10 +149,16 @@ fn a_flush_waits_until_the_host_took_everything_where_that_was_asked_for() {
     let (window, output, chunks) = channel_output(true);
     let mut run = start(&runtime, "hello", stdout(output));
     assert_eq!(next(&chunks), "hello\n");
-    assert_eq!(run_in(&runtime, "return", RunOptions::default()).exit_code(), Some(0));
+    assert_eq!(
+        run_in(&runtime, "return", RunOptions::default()).exit_code(),
+        Some(0)
+    );
     assert!(run.is_going_on());
     window.take(5);
-    assert_eq!(run_in(&runtime, "return", RunOptions::default()).exit_code(), Some(0));
+    assert_eq!(
+        run_in(&runtime, "return", RunOptions::default()).exit_code(),
+        Some(0)
+    );
     assert!(run.is_going_on());
     window.take(1);
     assert_eq!(run.outcome().exit_code(), Some(0));
@@ -154,11 +175,17 @@ fn without_that_a_guest_may_end_before_the_host_took_its_output() {
 fn writing_to_a_closed_pipe_is_an_errno_for_the_guest() {
     let (pipe, output, chunks) = channel_output(false);
     pipe.close();
-    let outcome = run("flood-argv", RunOptions {
-        args: vec!["10".into()],
-        ..stdout(output)
-    });
-    assert!(outcome.exit_code().is_some_and(|errno| errno > 0), "{outcome:?}");
+    let outcome = run(
+        "flood-argv",
+        RunOptions {
+            args: vec!["10".into()],
+            ..stdout(output)
+        },
+    );
+    assert!(
+        outcome.exit_code().is_some_and(|errno| errno > 0),
+        "{outcome:?}"
+    );
     assert!(chunks.try_recv().is_err(), "nothing was sent");
 }
 
@@ -176,18 +203,27 @@ fn closing_a_full_pipe_wakes_the_guest_with_an_errno() {
     }
     pipe.close();
     let outcome = run.outcome();
-    assert!(outcome.exit_code().is_some_and(|errno| errno > 0), "{outcome:?}");
+    assert!(
+        outcome.exit_code().is_some_and(|errno| errno > 0),
+        "{outcome:?}"
+    );
     assert_eq!(received, WINDOW);
 }
 
 #[test]
 fn stdout_and_stderr_can_go_different_ways() {
     let (_, stderr, chunks) = channel_output(false);
-    let outcome = run("print-both", RunOptions {
-        stderr,
-        ..RunOptions::default()
-    });
-    assert_eq!((outcome.exit_code(), outcome.stdout(), outcome.stderr()), (Some(2), "out\n", ""));
+    let outcome = run(
+        "print-both",
+        RunOptions {
+            stderr,
+            ..RunOptions::default()
+        },
+    );
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout(), outcome.stderr()),
+        (Some(2), "out\n", "")
+    );
     assert_eq!(next(&chunks), "err\n");
 }
 
@@ -199,7 +235,10 @@ fn ignored_output_goes_nowhere_and_counts_for_no_cap() {
     };
     options.limits.output_bytes = 0;
     let outcome = run("print-both", options.clone());
-    assert_eq!((outcome.exit_code(), outcome.stdout(), outcome.stderr()), (Some(2), "", ""));
+    assert_eq!(
+        (outcome.exit_code(), outcome.stdout(), outcome.stderr()),
+        (Some(2), "", "")
+    );
     options.args = args(&["20000000"]).args;
     let outcome = run("flood-argv", options);
     assert_eq!((outcome.exit_code(), outcome.stdout.len()), (Some(0), 0));

@@ -18,7 +18,10 @@ fn start_ready(runtime: &Runtime, name: &str, limits: Limits) -> Started {
         ..RunOptions::default()
     };
     let started = start(runtime, name, options);
-    assert_eq!(&said.recv_timeout(PATIENCE).expect("a sign of life")[..], b"ready\n");
+    assert_eq!(
+        &said.recv_timeout(PATIENCE).expect("a sign of life")[..],
+        b"ready\n"
+    );
     started
 }
 
@@ -40,7 +43,9 @@ fn a_run_that_is_aborted_before_its_start_never_runs() {
     };
     let program = load_in(runtime(), "hello");
     let outcome = runtime().start(&program, options, control);
-    let outcome = crate::host::block_on(outcome).expect("an answer").expect("an outcome");
+    let outcome = crate::host::block_on(outcome)
+        .expect("an answer")
+        .expect("an outcome");
     assert_eq!(outcome.ending, Ending::Abort);
     assert_eq!(outcome.usage.wall, Duration::ZERO);
     assert!(printed.recv().is_err(), "it printed");
@@ -52,7 +57,10 @@ fn an_abort_ends_a_loop_and_keeps_its_output() {
     assert!(run.control.stop(Cause::Abort));
     runtime().sweep();
     let outcome = run.outcome();
-    assert_eq!((outcome.ending.clone(), outcome.stdout()), (Ending::Abort, "before\n"));
+    assert_eq!(
+        (outcome.ending.clone(), outcome.stdout()),
+        (Ending::Abort, "before\n")
+    );
 }
 
 #[test]
@@ -67,11 +75,17 @@ fn an_abort_ends_a_sleep_and_keeps_its_output() {
     let runtime = single_threaded();
     let mut run = start_ready(&runtime, "signal-then-sleep", hour());
     // The only thread is free for this one, so the other sleeps.
-    assert_eq!(run_in(&runtime, "return", RunOptions::default()).exit_code(), Some(0));
+    assert_eq!(
+        run_in(&runtime, "return", RunOptions::default()).exit_code(),
+        Some(0)
+    );
     assert!(run.is_going_on());
     assert!(run.control.stop(Cause::Abort));
     let outcome = run.outcome();
-    assert_eq!((outcome.ending.clone(), outcome.stdout()), (Ending::Abort, "before\n"));
+    assert_eq!(
+        (outcome.ending.clone(), outcome.stdout()),
+        (Ending::Abort, "before\n")
+    );
 }
 
 #[test]
@@ -106,8 +120,13 @@ fn an_abort_after_the_end_has_no_effect() {
     let program = load_in(runtime(), "exit-argv");
     let control = Arc::<Control>::default();
     let outcome = runtime().start(&program, args(&["3"]), control.clone());
-    let outcome = crate::host::block_on(outcome).expect("an answer").expect("an outcome");
-    assert!(!control.stop(Cause::Abort), "the guest's own end came first");
+    let outcome = crate::host::block_on(outcome)
+        .expect("an answer")
+        .expect("an outcome");
+    assert!(
+        !control.stop(Cause::Abort),
+        "the guest's own end came first"
+    );
     runtime().sweep();
     assert_eq!(control.cause(), Some(Cause::Guest));
     assert_eq!(outcome.exit_code(), Some(3));
@@ -148,7 +167,10 @@ fn one_thread_stops_many() {
     runtime().sweep();
     for run in runs {
         let outcome = run.outcome();
-        assert_eq!((outcome.ending.clone(), outcome.stdout()), (Ending::Abort, "before\n"));
+        assert_eq!(
+            (outcome.ending.clone(), outcome.stdout()),
+            (Ending::Abort, "before\n")
+        );
     }
 }
 
@@ -177,7 +199,10 @@ fn a_run_that_is_aborted_in_the_queue_never_starts() {
     assert!(second.control.stop(Cause::Abort));
     runtime.sweep();
     let outcome = second.outcome();
-    assert_eq!((outcome.ending.clone(), outcome.stdout()), (Ending::Abort, ""));
+    assert_eq!(
+        (outcome.ending.clone(), outcome.stdout()),
+        (Ending::Abort, "")
+    );
     assert!(first.is_going_on());
     first.control.stop(Cause::Abort);
     assert_eq!(first.outcome().ending, Ending::Abort);
