@@ -1,5 +1,5 @@
-import { Readable, Writable } from 'node:stream'
 import { resolve } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import {
   checkInteger,
   checkObject,

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { Readable, type Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { LocalOptions } from './options.ts'

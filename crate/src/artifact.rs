@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result};
+use crate::program::Wasm;
 use std::path::Path;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
@@ -53,12 +54,12 @@ artifact!(Module);
 artifact!(Component);
 
 /// The code of `wasm` for `engine`: from the cache if it is there, else compiled and put there.
-pub(crate) fn obtain<A: Artifact>(wasm: &[u8], engine: &Engine, cache: &Cache) -> Result<A> {
-    let entry = cache.entry(wasm, engine);
+pub(crate) fn obtain<A: Artifact>(wasm: &Wasm, engine: &Engine, cache: &Cache) -> Result<A> {
+    let entry = cache.entry(&wasm.digest, engine);
     if let Some(artifact) = entry.as_ref().and_then(|entry| entry.load(engine)) {
         return Ok(artifact);
     }
-    let artifact = A::compile(engine, wasm).map_err(|error| invalid(&error))?;
+    let artifact = A::compile(engine, &wasm.bytes).map_err(|error| invalid(&error))?;
     if let Some(entry) = entry
         && let Ok(code) = artifact.serialize()
     {

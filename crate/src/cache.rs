@@ -46,12 +46,12 @@ impl Cache {
         self.folder.as_deref()
     }
 
-    pub(crate) fn entry(&self, wasm: &[u8], engine: &Engine) -> Option<Entry> {
+    pub(crate) fn entry(&self, program: &blake3::Hash, engine: &Engine) -> Option<Entry> {
         let folder = self.folder.as_ref()?;
         let mut key = KeyHasher(blake3::Hasher::new());
         key.0.update(env!("CARGO_PKG_VERSION").as_bytes());
         engine.precompile_compatibility_hash().hash(&mut key);
-        key.0.update_rayon(wasm);
+        key.0.update(program.as_bytes());
         let name = format!("{}.cwasm", key.0.finalize().to_hex());
         Some(Entry {
             path: folder.join(name),

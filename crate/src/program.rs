@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::imports;
 use crate::run::RunState;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::component::Component;
 use wasmtime::{Engine, InstancePre, Module, ModuleExport};
@@ -68,7 +69,7 @@ pub struct ProgramInfo {
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
     info: ProgramInfo,
-    wasm: Arc<[u8]>,
+    wasm: Wasm,
     engines: Arc<Engines>,
     cache: Cache,
     plain: Variant,
@@ -124,27 +125,27 @@ impl Program {
     /// [`ErrorCode::InvalidWasm`] and [`ErrorCode::UnsupportedWasm`]. A missing import or entry point
     /// is reported by the run instead, so that such a program can still be inspected.
     pub(crate) fn compile(
-        name: String,
-        source: &[u8],
+        name: &str,
+        source: Source<'_>,
         fuel: bool,
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
-        let wasm = binary(source)?;
-        let kind = kind_of(&wasm)?;
+        let wasm = Wasm::new(source)?;
+        let kind = kind_of(&wasm.bytes)?;
         if kind == ProgramKind::Module {
-            imports::refuse_threads(&wasm)?;
+            imports::refuse_threads(&wasm.bytes)?;
         }
         let compile = |fuel| compile(&wasm, Flavor { kind, fuel }, engines, &cache);
         let plain = compile(false)?;
         let fueled = fuel.then(|| compile(true)).transpose()?;
         let info = match &plain.code {
-            Code::Module(module) => imports::describe_module(name, module),
-            Code::Component(component) => imports::describe_component(name, component),
+            Code::Module(module) => imports::describe_module(name.to_owned(), module),
+            Code::Component(component) => imports::describe_component(name.to_owned(), component),
         };
         Ok(Arc::new(Self {
             info,
-            wasm: wasm.into(),
+            wasm,
             engines: engines.clone(),
             cache,
             plain: Variant::new(Some(plain)),
@@ -209,24 +210,44 @@ impl Variant {
     }
 }
 
-/// The binary of `source`, which may be WAT text.
-fn binary(source: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>> {
-    if source.is_empty() {
-        return Err(Error::new(
-            ErrorCode::InvalidWasm,
-            "the program is empty (0 bytes)",
-        ));
-    }
-    wat::parse_bytes(source).map_err(|error| {
-        let detail = match std::str::from_utf8(source) {
-            Ok(_) => error.to_string(),
-            Err(_) => "it does not begin with the Wasm magic number and is no text either".into(),
+/// What a caller gave, and the digest of it.
+pub(crate) struct Source<'a> {
+    pub(crate) bytes: Cow<'a, [u8]>,
+    pub(crate) digest: blake3::Hash,
+}
+
+/// A Wasm binary, and the digest of what it came from.
+pub(crate) struct Wasm {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: blake3::Hash,
+}
+
+impl Wasm {
+    /// The binary of `source`, which may be WAT text.
+    fn new(source: Source<'_>) -> Result<Self> {
+        let Source { bytes, digest } = source;
+        if bytes.is_empty() {
+            let message = "the program is empty (0 bytes)";
+            return Err(Error::new(ErrorCode::InvalidWasm, message));
+        }
+        let bytes = match wat::parse_bytes(&bytes) {
+            Ok(Cow::Owned(binary)) => binary,
+            Ok(Cow::Borrowed(_)) => bytes.into_owned(),
+            Err(error) => return Err(not_a_program(&bytes, &error)),
         };
-        Error::new(
-            ErrorCode::InvalidWasm,
-            format!("the program is neither a Wasm binary nor WAT text: {detail}"),
-        )
-    })
+        Ok(Self { bytes, digest })
+    }
+}
+
+fn not_a_program(bytes: &[u8], error: &wat::Error) -> Error {
+    let detail = match std::str::from_utf8(bytes) {
+        Ok(_) => error.to_string(),
+        Err(_) => "it does not begin with the Wasm magic number and is no text either".into(),
+    };
+    Error::new(
+        ErrorCode::InvalidWasm,
+        format!("the program is neither a Wasm binary nor WAT text: {detail}"),
+    )
 }
 
 fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
@@ -244,7 +265,7 @@ fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
     }
 }
 
-fn compile(wasm: &[u8], flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
+fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
     let primary = engines.primary(flavor)?;
     match flavor.kind {
         ProgramKind::Module => {

@@ -5,10 +5,11 @@ use crate::engine::{Allocation, Engines};
 use crate::error::{Error, ErrorCode, Result};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
-use crate::program::Program;
+use crate::program::{Program, Source};
 use crate::scheduler::{Counts, Job, Listener, Origin, Scheduler, Submission, closed};
 use crate::stop::Control;
 use crate::ticker::Ticker;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -56,6 +57,9 @@ pub struct RuntimeStats {
     pub programs: usize,
 }
 
+/// The digest of a program's bytes, its name and whether it was also compiled with fuel.
+type ProgramKey = (blake3::Hash, String, bool);
+
 /// Runs programs on threads of its own.
 pub struct Runtime {
     options: RuntimeOptions,
@@ -63,8 +67,8 @@ pub struct Runtime {
     scheduler: Arc<Scheduler>,
     handle: Handle,
     threads: Mutex<Option<tokio::runtime::Runtime>>,
-    /// Programs by the digest of their bytes and name: loading one twice compiles it once.
-    programs: Mutex<HashMap<blake3::Hash, Weak<Program>>>,
+    /// Loading a program twice compiles it once.
+    programs: Mutex<HashMap<ProgramKey, Weak<Program>>>,
     closed: AtomicBool,
 }
 
@@ -118,9 +122,9 @@ impl Runtime {
     /// # Errors
     ///
     /// [`ErrorCode::InvalidWasm`], [`ErrorCode::UnsupportedWasm`], [`ErrorCode::RuntimeClosed`].
-    pub fn load(
+    pub fn load<'a>(
         &self,
-        source: &[u8],
+        source: impl Into<Cow<'a, [u8]>>,
         name: &str,
         fuel: bool,
         cache: Option<Cache>,
@@ -128,25 +132,27 @@ impl Runtime {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        let mut digest = blake3::Hasher::new();
-        digest.update(&[u8::from(fuel)]);
-        digest.update(&(name.len() as u64).to_le_bytes());
-        digest.update(name.as_bytes());
-        let digest = digest.update_rayon(source).finalize();
-        if let Some(program) = self.loaded(&digest) {
+        let source = source.into();
+        let content = blake3::Hasher::new().update_rayon(&source).finalize();
+        let key = (content, name.to_owned(), fuel);
+        if let Some(program) = self.loaded(&key) {
             return Ok(program);
         }
         let cache = cache.unwrap_or_else(|| self.options.cache.clone());
-        let program = Program::compile(name.to_owned(), source, fuel, &self.engines, cache)?;
+        let source = Source {
+            bytes: source,
+            digest: content,
+        };
+        let program = Program::compile(name, source, fuel, &self.engines, cache)?;
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         programs.retain(|_, program| program.strong_count() > 0);
-        programs.insert(digest, Arc::downgrade(&program));
+        programs.insert(key, Arc::downgrade(&program));
         Ok(program)
     }
 
-    fn loaded(&self, digest: &blake3::Hash) -> Option<Arc<Program>> {
+    fn loaded(&self, key: &ProgramKey) -> Option<Arc<Program>> {
         let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        programs.get(digest)?.upgrade()
+        programs.get(key)?.upgrade()
     }
 
     /// Queues runs in their order.

@@ -198,7 +198,7 @@ impl Port {
         let cache = request.cache;
         let program = self
             .runtime
-            .load(&bytes, &request.name, request.fuel, cache)?;
+            .load(bytes, &request.name, request.fuel, cache)?;
         let info = serde_json::to_string(program.info()).map_err(Error::internal)?;
         if !self.closed.load(Ordering::Acquire) {
             self.tables().programs.insert(id, program);

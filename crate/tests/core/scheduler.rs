@@ -96,6 +96,8 @@ fn more_runs_than_slots_wait_for_their_turn() {
             assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), printed));
         }
     }
+    // A run is counted right after it was answered.
+    block_on(runtime.close());
     assert_eq!(runtime.stats().counts.finished, 100);
 }
 
