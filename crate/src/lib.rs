@@ -16,6 +16,7 @@
 mod artifact;
 mod binding;
 mod cache;
+mod cpu;
 mod deterministic;
 mod engine;
 mod error;
