@@ -87,7 +87,7 @@ export interface Usage {
   readonly memoryPeakBytes: number
   /** Whether a growth was refused. */
   readonly memoryDenied: boolean
-  /** Whether output was cut at `outputBytes`. */
+  /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
 }
 /** The stable name of a Wasm fault. */

@@ -1,6 +1,7 @@
-//! Compiled code: from the compiler, from the cache, or moved to another engine.
+//! Compiled code: from the compiler, from the cache, and into the engine that has room.
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Entry};
+use crate::engine::{Allocation, Engines, Flavor, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::program::Wasm;
 use std::path::Path;
@@ -9,32 +10,23 @@ use wasmtime::{Engine, Module};
 
 /// What modules and components have in common.
 pub(crate) trait Artifact: Sized {
-    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
-    fn engine(&self) -> &Engine;
-    fn serialize(&self) -> wasmtime::Result<Vec<u8>>;
+    /// Serialized code; whether it fits into a slot is found out when it is loaded.
+    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>>;
     /// # Safety
     ///
-    /// `code` is what `serialize` answered, unchanged.
+    /// `code` is what `compile` answered, unchanged.
     unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
     /// # Safety
     ///
-    /// The file holds what `serialize` answered, unchanged, and is not written to from now on.
+    /// The file holds what `compile` answered, unchanged, and is not written to from now on.
     unsafe fn deserialize_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self>;
 }
 
 macro_rules! artifact {
-    ($type:ty) => {
+    ($type:ty, $precompile:ident) => {
         impl Artifact for $type {
-            fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
-                Self::from_binary(engine, wasm)
-            }
-
-            fn engine(&self) -> &Engine {
-                self.engine()
-            }
-
-            fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
-                self.serialize()
+            fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+                engine.$precompile(wasm)
             }
 
             unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
@@ -50,32 +42,50 @@ macro_rules! artifact {
     };
 }
 
-artifact!(Module);
-artifact!(Component);
+artifact!(Module, precompile_module);
+artifact!(Component, precompile_component);
 
-/// The code of `wasm` for `engine`: from the cache if it is there, else compiled and put there.
-pub(crate) fn obtain<A: Artifact>(wasm: &Wasm, engine: &Engine, cache: &Cache) -> Result<A> {
-    let entry = cache.entry(&wasm.digest, engine);
-    if let Some(artifact) = entry.as_ref().and_then(|entry| entry.load(engine)) {
-        return Ok(artifact);
-    }
-    let artifact = A::compile(engine, &wasm.bytes).map_err(|error| invalid(&error))?;
-    if let Some(entry) = entry
-        && let Ok(code) = artifact.serialize()
+/// The code of `wasm`, from the cache if it is there, else compiled and put there; and where its
+/// instances live.
+pub(crate) fn obtain<'a, A: Artifact>(
+    wasm: &Wasm,
+    flavor: Flavor,
+    engines: &'a Engines,
+    cache: &Cache,
+) -> Result<(A, &'a Host)> {
+    let primary = engines.primary(flavor)?;
+    let entry = cache.entry(&wasm.digest, &primary.engine);
+    if let Some(intact) = entry.as_ref().and_then(Entry::intact)
+        && let Ok(found) = place(flavor, engines, |engine| intact.load(engine))
     {
+        return Ok(found);
+    }
+    let code = A::compile(&primary.engine, &wasm.bytes).map_err(|error| invalid(&error))?;
+    if let Some(entry) = &entry {
         entry.store(&code);
     }
-    Ok(artifact)
+    // SAFETY: `code` comes from `compile` above.
+    place(flavor, engines, |engine| unsafe {
+        A::deserialize(engine, &code)
+    })
+    .map_err(Error::internal)
 }
 
-/// The same code in another engine that compiles in the same way.
-pub(crate) fn rehome<A: Artifact>(artifact: A, engine: &Engine) -> Result<A> {
-    if Engine::same(artifact.engine(), engine) {
-        return Ok(artifact);
+/// Loads code into the primary engine, or, when its slots are too small, into the one without slots;
+/// both compile in the same way.
+fn place<A: Artifact>(
+    flavor: Flavor,
+    engines: &Engines,
+    load: impl Fn(&Engine) -> wasmtime::Result<A>,
+) -> wasmtime::Result<(A, &Host)> {
+    let primary = engines.primary(flavor).map_err(wasmtime::Error::new)?;
+    match load(&primary.engine) {
+        Err(_) if primary.allocation == Allocation::Pooling => {
+            let host = engines.on_demand(flavor).map_err(wasmtime::Error::new)?;
+            Ok((load(&host.engine)?, host))
+        }
+        loaded => Ok((loaded?, primary)),
     }
-    let code = artifact.serialize().map_err(Error::internal)?;
-    // SAFETY: `code` comes from `serialize` on the line before.
-    unsafe { A::deserialize(engine, &code) }.map_err(Error::internal)
 }
 
 fn invalid(error: &wasmtime::Error) -> Error {

@@ -1,7 +1,7 @@
 //! Compiled code on disk.
 //!
-//! An entry is the serialized code followed by its BLAKE3 digest, in a file named by a digest of the
-//! program, the engine's settings and wasmtime's version. Entries appear by rename, so a reader sees
+//! An entry is the serialized code followed by the BLAKE3 digest of its name and code, in a file named
+//! by a digest of the program, the engine's settings and wasmtime's version. Entries appear by rename, so a reader sees
 //! all of one or nothing; whatever is wrong with an entry, or with the folder, only costs the speed.
 
 use crate::artifact::Artifact;
@@ -65,13 +65,9 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn load<A: Artifact>(&self, engine: &Engine) -> Option<A> {
-        if !is_intact(&self.path).unwrap_or(false) {
-            return None;
-        }
-        // SAFETY: the file's digest is right, so it is what a wasiexec of this user wrote from
-        // `serialize`; entries are replaced by rename and never written in place.
-        unsafe { A::deserialize_file(engine, &self.path) }.ok()
+    /// The entry, if there is one and it is what was written.
+    pub(crate) fn intact(&self) -> Option<Intact<'_>> {
+        self.is_intact().ok()?.then_some(Intact(&self.path))
     }
 
     /// Best effort: a folder that cannot be written costs the next process a compilation.
@@ -86,43 +82,66 @@ impl Entry {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
         let temporary = self.path.with_extension(format!("{process}-{serial}.tmp"));
-        let written = write_new(&temporary, code).and_then(|()| fs::rename(&temporary, &self.path));
+        let digest = self.hasher().update_rayon(code).finalize();
+        let written =
+            write_new(&temporary, code, &digest).and_then(|()| fs::rename(&temporary, &self.path));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }
         written
     }
+
+    /// Whether the file is ours and its digest is right.
+    fn is_intact(&self) -> io::Result<bool> {
+        let mut file = File::open(&self.path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || !is_private(&metadata) || metadata.len() <= DIGEST as u64 {
+            return Ok(false);
+        }
+        let mut rest = metadata.len() - DIGEST as u64;
+        let mut buffer = vec![0; CHUNK.min(rest as usize)];
+        let mut actual = self.hasher();
+        while rest > 0 {
+            let chunk = &mut buffer[..CHUNK.min(rest as usize)];
+            file.read_exact(chunk)?;
+            actual.update_rayon(chunk);
+            rest -= chunk.len() as u64;
+        }
+        let mut expected = [0; DIGEST];
+        file.read_exact(&mut expected)?;
+        Ok(actual.finalize() == expected)
+    }
+
+    /// Has the entry's name in it: another program's entry is not this one's.
+    fn hasher(&self) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.path.file_name().unwrap_or_default().as_encoded_bytes());
+        hasher
+    }
 }
 
-fn write_new(path: &Path, code: &[u8]) -> io::Result<()> {
+/// An entry whose digest is right.
+pub(crate) struct Intact<'a>(&'a Path);
+
+impl Intact<'_> {
+    /// # Errors
+    ///
+    /// What `engine` has against the code: a slot that is too small for it, for example.
+    pub(crate) fn load<A: Artifact>(&self, engine: &Engine) -> wasmtime::Result<A> {
+        // SAFETY: the file's digest is right, so it is what a wasiexec of this user wrote from
+        // `compile`; entries are replaced by rename and never written in place.
+        unsafe { A::deserialize_file(engine, self.0) }
+    }
+}
+
+fn write_new(path: &Path, code: &[u8], digest: &blake3::Hash) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     file.write_all(code)?;
-    file.write_all(digest(code).as_bytes())
-}
-
-/// Whether the file is ours and its digest is right.
-fn is_intact(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || !is_private(&metadata) || metadata.len() <= DIGEST as u64 {
-        return Ok(false);
-    }
-    let mut rest = metadata.len() - DIGEST as u64;
-    let mut buffer = vec![0; CHUNK.min(rest as usize)];
-    let mut actual = blake3::Hasher::new();
-    while rest > 0 {
-        let chunk = &mut buffer[..CHUNK.min(rest as usize)];
-        file.read_exact(chunk)?;
-        actual.update_rayon(chunk);
-        rest -= chunk.len() as u64;
-    }
-    let mut expected = [0; DIGEST];
-    file.read_exact(&mut expected)?;
-    Ok(actual.finalize() == expected)
+    file.write_all(digest.as_bytes())
 }
 
 /// Nobody else could have written it.
@@ -145,10 +164,6 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-fn digest(code: &[u8]) -> blake3::Hash {
-    blake3::Hasher::new().update_rayon(code).finalize()
 }
 
 /// Lets `std::hash` values flow into BLAKE3, so that equal settings give equal names in every process.

@@ -7,7 +7,7 @@ use crate::wasi;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    ResourcesRequired, WasmBacktraceDetails, WasmFeatures, component,
+    WasmBacktraceDetails, WasmFeatures, component,
 };
 
 /// Stack of a guest's own frames. wasmtime's default of 512 KiB is short for recursive judge
@@ -24,6 +24,10 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 /// Dirty pages up to here are zeroed in place instead of given back to the kernel (DESIGN.md 7).
 const KEEP_RESIDENT: usize = 64 << 20;
 const KEEP_RESIDENT_TABLE: usize = 1 << 20;
+
+/// Where memory has to move to grow, it gets this much more than it asked for, so that growing page
+/// by page does not copy it each time.
+const COMPACT_GROWTH: u64 = 16 << 20;
 
 /// How instances of an engine get their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,15 +104,6 @@ impl Engines {
         })
     }
 
-    /// The engine for a program with these needs: the primary one, unless a slot is too small.
-    pub(crate) fn fitting(&self, flavor: Flavor, needs: &ResourcesRequired) -> Result<&Host> {
-        let primary = self.primary(flavor)?;
-        if primary.allocation != Allocation::Pooling || fits_slot(flavor.kind, needs) {
-            return Ok(primary);
-        }
-        self.on_demand(flavor)
-    }
-
     /// The engine whose instances are not bound to slots.
     pub(crate) fn on_demand(&self, flavor: Flavor) -> Result<&Host> {
         let family = &self.families[flavor.index()];
@@ -183,19 +178,6 @@ impl Flavor {
     }
 }
 
-fn fits_slot(kind: ProgramKind, needs: &ResourcesRequired) -> bool {
-    let tables = match kind {
-        ProgramKind::Module => TABLES_PER_MODULE,
-        ProgramKind::Component => TABLES_PER_COMPONENT,
-    };
-    let memory = needs.max_initial_memory_size.unwrap_or(0);
-    let elements = needs.max_initial_table_size.unwrap_or(0);
-    needs.num_memories <= 1
-        && needs.num_tables <= tables
-        && memory <= SLOT_BYTES as u64
-        && elements <= SLOT_TABLE_ELEMENTS as u64
-}
-
 fn config(flavor: Flavor, allocation: Allocation, slots: u32) -> Config {
     let mut config = Config::new();
     config
@@ -228,7 +210,7 @@ fn config(flavor: Flavor, allocation: Allocation, slots: u32) -> Config {
                 .allocation_strategy(InstanceAllocationStrategy::OnDemand)
                 .memory_reservation(0)
                 .memory_guard_size(64 << 10)
-                .memory_reservation_for_growth(1 << 20)
+                .memory_reservation_for_growth(COMPACT_GROWTH)
                 .gc_heap_reservation(0)
                 .gc_heap_guard_size(64 << 10);
         }

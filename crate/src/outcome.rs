@@ -102,7 +102,7 @@ pub struct Usage {
     pub memory_peak: u64,
     /// Whether a growth was refused.
     pub memory_denied: bool,
-    /// Whether output was cut at the cap.
+    /// Whether output beyond the cap was dropped.
     pub output_truncated: bool,
 }
 

