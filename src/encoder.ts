@@ -1,9 +1,18 @@
 import { Buffer } from 'node:buffer'
 
+/** A buffer that has grown beyond this is not kept. */
+const KEEP_BYTES = 16 * 1024 * 1024
+
 /** Bytes on their way to the core, in one buffer that grows and is used again and again. */
 export class Encoder {
-  #buffer = Buffer.allocUnsafe(64 * 1024)
+  readonly #capacity: number
+  #buffer: Buffer
   #length = 0
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+    this.#buffer = Buffer.allocUnsafe(capacity)
+  }
 
   get length(): number {
     return this.#length
@@ -17,12 +26,7 @@ export class Encoder {
   clear(): void {
     this.#length = 0
     // One huge submission must not hold its memory for ever.
-    if (this.#buffer.length > 16 * 1024 * 1024) this.#buffer = Buffer.allocUnsafe(64 * 1024)
-  }
-
-  /** Forgets what was written after `length`. */
-  rewind(length: number): void {
-    this.#length = length
+    if (this.#buffer.length > KEEP_BYTES) this.#buffer = Buffer.allocUnsafe(this.#capacity)
   }
 
   byte(value: number): void {

@@ -88,6 +88,8 @@ export interface Limits {
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
   signal: AbortSignal | undefined
+  /** Input that is given whole; crosses behind the options, because it may be large. */
+  input: string | Uint8Array | undefined
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
@@ -146,6 +148,7 @@ export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean
   checkObject('options', options)
   const local: LocalOptions = {
     signal: undefined,
+    input: undefined,
     stdin: undefined,
     stdout: undefined,
     stderr: undefined,
@@ -162,7 +165,7 @@ export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean
         encodeEnv(value, to)
         break
       case 'stdin':
-        local.stdin = encodeStdin(value, to, wait)
+        encodeStdin(value, to, wait, local)
         break
       case 'stdout':
       case 'stderr':
@@ -226,29 +229,29 @@ function encodeEnv(value: unknown, to: Encoder): void {
   }
 }
 
-function encodeStdin(
-  value: unknown,
-  to: Encoder,
-  wait: boolean,
-): AsyncIterable<unknown> | undefined {
-  if (value === 'empty') return undefined
+/** Writes input that is given whole; the last of a run's options. */
+export function encodeInput(input: string | Uint8Array, to: Encoder): void {
   to.byte(FIELD.stdin)
+  to.byte(STDIN.bytes)
+  if (typeof input === 'string') to.string(input)
+  else to.sized(input)
+}
+
+function encodeStdin(value: unknown, to: Encoder, wait: boolean, local: LocalOptions): void {
+  if (value === 'empty') return
   if (value === 'inherit') {
+    to.byte(FIELD.stdin)
     to.byte(STDIN.inherit)
-  } else if (typeof value === 'string') {
-    to.byte(STDIN.bytes)
-    to.string(value)
-  } else if (value instanceof Uint8Array) {
-    to.byte(STDIN.bytes)
-    to.sized(value)
+  } else if (typeof value === 'string' || value instanceof Uint8Array) {
+    local.input = value
   } else if (!wait && isAsyncIterable(value)) {
+    to.byte(FIELD.stdin)
     to.byte(STDIN.pipe)
-    return value
+    local.stdin = value
   } else {
     const streams = wait ? '' : ', a Readable, an async iterable'
     throw invalid('stdin', `a string, bytes${streams}, 'inherit' or 'empty'`, value)
   }
-  return undefined
 }
 
 function encodeOutput(

@@ -13,18 +13,15 @@ export class Streams {
   readonly #transport: Transport
   readonly #source: AsyncIterator<unknown> | undefined
   readonly #outputs: readonly [Output | undefined, Output | undefined]
-  #id = 0
+  readonly #id: number
   #ended = false
   #failure: WasiexecError | undefined
 
-  constructor(transport: Transport, { stdin, stdout, stderr }: LocalOptions) {
+  constructor(transport: Transport, id: number, { stdin, stdout, stderr }: LocalOptions) {
     this.#transport = transport
+    this.#id = id
     this.#source = stdin === undefined ? undefined : iterate(stdin)
     this.#outputs = [this.#output(STDOUT, stdout), this.#output(STDERR, stderr)]
-  }
-
-  start(id: number): void {
-    this.#id = id
   }
 
   /** The guest waits for more of stdin. */
@@ -43,9 +40,16 @@ export class Streams {
   end(): WasiexecError | undefined {
     this.#ended = true
     for (const output of this.#outputs) output?.detach()
-    // Nobody can wait for it, and what it throws now concerns no run.
-    if (this.#source?.return !== undefined) void this.#source.return().then(undefined, () => {})
+    void this.#closeSource()
     return this.#failure
+  }
+
+  async #closeSource(): Promise<void> {
+    try {
+      await this.#source?.return?.()
+    } catch {
+      // What it throws now concerns no run.
+    }
   }
 
   async #pull(): Promise<void> {
@@ -108,10 +112,14 @@ class Output {
       this.#events.closed(undefined)
       return
     }
-    this.#writable.write(bytes, (error) => {
-      // The error itself arrives as an event.
-      if (error === null || error === undefined) this.#events.taken(bytes.length)
-    })
+    try {
+      this.#writable.write(bytes, (error) => {
+        // The error itself arrives as an event.
+        if (error === null || error === undefined) this.#events.taken(bytes.length)
+      })
+    } catch (error) {
+      this.#events.closed(error)
+    }
   }
 
   detach(): void {

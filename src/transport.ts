@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { Encoder } from './encoder.ts'
 import { WasiexecError, fromNative, type WasiexecErrorCode } from './errors.ts'
 import { native, type LoadRequest, type Port, type PortOptions } from './native.ts'
-import { encodeRunOptions, type RunOptions } from './options.ts'
+import { encodeInput, encodeRunOptions, type LocalOptions, type RunOptions } from './options.ts'
 import * as outcomes from './outcome.ts'
 import type { Outcome, Printed, TrapInfo, Usage } from './outcome.ts'
 import { Streams } from './streams.ts'
@@ -36,6 +36,10 @@ const RECORD_FIELDS = 12
 const MEMORY_DENIED = 1
 const OUTPUT_TRUNCATED = 2
 
+/** Where the buffers of a submission and of one run's options begin; they grow as needed. */
+const SUBMISSION_BYTES = 64 * 1024
+const OPTIONS_BYTES = 256
+
 /** Output up to here is copied, so that it does not hold the memory of all that came with it. */
 const COPY_BYTES = 4096
 
@@ -64,7 +68,7 @@ export class Transport {
   readonly #port: Port
   readonly #waiting = new Map<number, Waiting>()
   readonly #signals = new Map<AbortSignal, Set<number>>()
-  readonly #bytes = new Encoder()
+  readonly #bytes = new Encoder(SUBMISSION_BYTES)
   #operations = new Float64Array(OPERATION_FIELDS * 64)
   #operationsLength = 0
   #lastId = 0
@@ -82,36 +86,41 @@ export class Transport {
   }
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
-    const start = this.#bytes.length
-    let signal: AbortSignal | undefined
-    let streams: Streams | undefined
+    let local: LocalOptions | undefined
+    let start = this.#bytes.length
     if (options !== undefined) {
+      // Not straight into the submission: a getter of the caller's may start a run of its own.
+      const encoded = new Encoder(OPTIONS_BYTES)
       try {
-        const local = encodeRunOptions(options, this.#bytes, false)
-        signal = local.signal
-        if (local.stdin ?? local.stdout ?? local.stderr) streams = new Streams(this, local)
+        local = encodeRunOptions(options, encoded, false)
       } catch (error) {
-        this.#bytes.rewind(start)
         return Promise.reject(error)
       }
-      if (signal?.aborted === true) {
-        this.#bytes.rewind(start)
-        return Promise.resolve(outcomes.neverStarted(signal.reason))
+      if (local.signal?.aborted === true) {
+        return Promise.resolve(outcomes.neverStarted(local.signal.reason))
       }
+      start = this.#bytes.length
+      this.#bytes.raw(encoded.bytes)
+      if (local.input !== undefined) encodeInput(local.input, this.#bytes)
     }
     const id = this.#nextId()
+    const signal = local?.signal
     const length = this.#bytes.length - start
     this.#operation(OPERATION.run, id, owner.handle, start, length, signal === undefined ? 0 : 1)
     if (signal !== undefined) this.#listen(signal, id)
-    streams?.start(id)
+    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
+    const streams = local && piped ? new Streams(this, id, local) : undefined
     return new Promise<Outcome>((resolve, reject) => {
       this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, owner, signal, streams })
     })
   }
 
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
-    const encoded = new Encoder()
-    if (options !== undefined) encodeRunOptions(options, encoded, true)
+    const encoded = new Encoder(OPTIONS_BYTES)
+    if (options !== undefined) {
+      const { input } = encodeRunOptions(options, encoded, true)
+      if (input !== undefined) encodeInput(input, encoded)
+    }
     this.#flush()
     try {
       const [records, bytes] = this.#port.runSync(owner.handle, encoded.bytes)

@@ -21,8 +21,10 @@ const SLOT_TABLE_ELEMENTS: usize = 1 << 20;
 const TABLES_PER_MODULE: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 8;
 const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
-/// Dirty pages up to here are zeroed in place instead of given back to the kernel (DESIGN.md 7).
-const KEEP_RESIDENT: usize = 64 << 20;
+/// A slot's dirty pages up to here are zeroed in place instead of given back to the kernel: giving
+/// back takes the process-wide lock of the memory map. Guests that dirty more run for so long that
+/// it does not matter, and what is kept stays with the process, for each slot ever in use at a time.
+const KEEP_RESIDENT: usize = 8 << 20;
 const KEEP_RESIDENT_TABLE: usize = 1 << 20;
 
 /// Where memory has to move to grow, it gets this much more than it asked for, so that growing page
@@ -63,9 +65,18 @@ pub(crate) enum Linker {
     Component(component::Linker<RunState>),
 }
 
+/// The slots of a runtime's pools.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots {
+    /// Runs that can be going on at a time.
+    pub(crate) total: u32,
+    /// Slots that stay bound to programs which do not run now, with the memory that they keep.
+    pub(crate) warm: u32,
+}
+
 /// The engines of a runtime, each made at first use.
 pub(crate) struct Engines {
-    slots: u32,
+    slots: Slots,
     families: [Family; 4],
     /// Every engine made so far, for the ticker.
     made: Mutex<Vec<Engine>>,
@@ -87,7 +98,7 @@ pub(crate) struct Flavor {
 }
 
 impl Engines {
-    pub(crate) fn new(slots: u32) -> Self {
+    pub(crate) fn new(slots: Slots) -> Self {
         Self {
             slots,
             families: Default::default(),
@@ -178,7 +189,7 @@ impl Flavor {
     }
 }
 
-fn config(flavor: Flavor, allocation: Allocation, slots: u32) -> Config {
+fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -218,14 +229,15 @@ fn config(flavor: Flavor, allocation: Allocation, slots: u32) -> Config {
     config
 }
 
-fn pool(slots: u32) -> PoolingAllocationConfig {
+fn pool(slots: Slots) -> PoolingAllocationConfig {
+    let Slots { total, warm } = slots;
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_memories(slots)
-        .total_stacks(slots)
-        .total_gc_heaps(slots)
-        .total_component_instances(slots)
-        .total_core_instances(slots * CORE_INSTANCES_PER_COMPONENT)
-        .total_tables(slots * TABLES_PER_COMPONENT)
+    pool.total_memories(total)
+        .total_stacks(total)
+        .total_gc_heaps(total)
+        .total_component_instances(total)
+        .total_core_instances(total * CORE_INSTANCES_PER_COMPONENT)
+        .total_tables(total * TABLES_PER_COMPONENT)
         .max_memories_per_module(1)
         .max_memories_per_component(1)
         .max_tables_per_module(TABLES_PER_MODULE)
@@ -233,7 +245,7 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memory_size(SLOT_BYTES)
         .table_elements(SLOT_TABLE_ELEMENTS)
-        .max_unused_warm_slots(slots)
+        .max_unused_warm_slots(warm)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT_TABLE)
         .async_stack_keep_resident(FIBER_STACK)

@@ -7,9 +7,9 @@ use crate::outcome::{Exit, LimitKind, Outcome, Usage, classify};
 use crate::program::{Compiled, Entry, Program};
 use crate::stdio::Capture;
 use crate::stop::{Cause, Control, Stopped};
-use crate::ticker::Ticker;
+use crate::ticker::{Preempted, Ticker};
 use crate::wasi;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -74,9 +74,10 @@ pub(crate) async fn execute(
     let started = *control.started.get_or_init(Instant::now);
     let deadline = options.limits.timeout.and_then(|t| started.checked_add(t));
     let result = Supervised {
-        call: call(&mut store, entry),
+        call: pin!(call(&mut store, entry)),
         control,
         ticker,
+        waiting: None,
         limits: &options.limits,
         deadline,
         alarm: None,
@@ -148,7 +149,10 @@ fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDead
     }
     match control.cause() {
         Some(_) => Err(Stopped.into()),
-        None => Ok(UpdateDeadline::Yield(1)),
+        None => {
+            control.preempted.store(true, Ordering::Relaxed);
+            Ok(UpdateDeadline::Yield(1))
+        }
     }
 }
 
@@ -188,34 +192,30 @@ fn answer(result: std::result::Result<(), ()>) -> wasmtime::Result<()> {
 /// A guest's call raced against everything that may stop it while it is in a host call; while its
 /// own code runs, [`at_epoch`] does the same.
 struct Supervised<'a, F> {
-    call: F,
+    call: Pin<&'a mut F>,
     control: &'a Control,
     ticker: &'a Ticker,
+    /// Held from a preemption to the next turn.
+    waiting: Option<Preempted<'a>>,
     limits: &'a Limits,
     deadline: Option<Instant>,
     /// Made at the first wait: most runs never wait.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl<F: Future<Output = wasmtime::Result<()>>> Supervised<'_, F> {
-    fn poll_call(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: `call` is never moved out of the pinned struct, and has no other accessor.
-        let call = unsafe { self.map_unchecked_mut(|this| &mut this.call) };
-        call.poll(context)
-    }
-}
-
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let control = self.control;
+        let this = &mut *self;
+        let control = this.control;
+        this.waiting = None;
         if control.cause().is_some() {
             return Poll::Ready(Err(Stopped.into()));
         }
-        let computing = self.ticker.computing();
+        let computing = this.ticker.computing();
         control.meter.enter();
-        let polled = self.as_mut().poll_call(context);
+        let polled = this.call.as_mut().poll(context);
         control.meter.leave();
         drop(computing);
         if polled.is_ready() {
@@ -223,26 +223,23 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         }
         // Registered first: a stop between the two lines must not be missed.
         control.register(context.waker());
-        if let Some(deadline) = self.deadline {
-            // SAFETY: `alarm` is its own pinned box; the other fields are not touched.
-            let this = unsafe { self.as_mut().get_unchecked_mut() };
-            let alarm = this
-                .alarm
-                .get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
-            if alarm.as_mut().poll(context).is_ready() {
+        if let Some(deadline) = this.deadline {
+            let alarm = || Box::pin(sleep_until(deadline.into()));
+            let alarm = this.alarm.get_or_insert_with(alarm).as_mut();
+            if alarm.poll(context).is_ready() {
                 control.stop(Cause::Limit(LimitKind::Timeout));
             }
         }
-        if self
-            .limits
-            .cpu
-            .is_some_and(|limit| control.meter.total() >= limit)
-        {
+        let cpu = this.limits.cpu;
+        if cpu.is_some_and(|limit| control.meter.total() >= limit) {
             control.stop(Cause::Limit(LimitKind::Cpu));
         }
-        match control.cause() {
-            Some(_) => Poll::Ready(Err(Stopped.into())),
-            None => Poll::Pending,
+        if control.cause().is_some() {
+            return Poll::Ready(Err(Stopped.into()));
         }
+        if control.preempted.swap(false, Ordering::Relaxed) {
+            this.waiting = Some(this.ticker.preempted());
+        }
+        Poll::Pending
     }
 }

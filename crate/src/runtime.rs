@@ -1,7 +1,7 @@
 //! A runtime: engines, threads, slots and a cache.
 
 use crate::cache::Cache;
-use crate::engine::{Allocation, Engines};
+use crate::engine::{Allocation, Engines, Slots};
 use crate::error::{Error, ErrorCode, Result};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+
+/// Programs that take turns find their slot as they left it, a few for each thread.
+const WARM_SLOTS_PER_THREAD: usize = 8;
 
 /// How a runtime is set up.
 #[derive(Clone, Debug)]
@@ -85,9 +88,12 @@ impl Runtime {
                 format!("cannot start the runtime's threads: {error}"),
             )
         };
-        let slots = u32::try_from(options.max_concurrent_runs).unwrap_or(u32::MAX);
-        let engines = Arc::new(Engines::new(slots));
-        let ticker = Arc::new(Ticker::start(engines.clone()).map_err(failed)?);
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let engines = Arc::new(Engines::new(Slots {
+            total: number(options.max_concurrent_runs),
+            warm: number(options.threads.saturating_mul(WARM_SLOTS_PER_THREAD)),
+        }));
+        let ticker = Arc::new(Ticker::start(engines.clone(), options.threads).map_err(failed)?);
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads)
             .thread_name("wasiexec-run")

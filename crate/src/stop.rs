@@ -28,6 +28,8 @@ pub struct Control {
     /// The moment the guest started; unset while it waits for a slot.
     pub(crate) started: OnceLock<Instant>,
     pub(crate) meter: CpuMeter,
+    /// Set when the guest was made to give its thread to others.
+    pub(crate) preempted: AtomicBool,
     pub(crate) memory_peak: AtomicU64,
     pub(crate) memory_denied: AtomicBool,
 }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// How long a guest keeps its thread while others wait, and how exact `cpuMs` and `timeoutMs` of
-/// computing guests are.
+/// How long a guest computes before it looks at its limits and lets others have the thread, when few
+/// want one; see [`Shared::tick`].
 const TICK: Duration = Duration::from_millis(10);
+/// The shortest tick: changing guests costs some microseconds.
+const MIN_TICK: Duration = Duration::from_millis(1);
 /// After so many ticks without a guest the thread parks, so that short pauses cost no wake-up.
 const LINGER: u32 = 10;
 
@@ -19,16 +21,20 @@ pub(crate) struct Ticker {
 
 struct Shared {
     engines: Arc<Engines>,
+    threads: u32,
     computing: AtomicUsize,
+    preempted: AtomicUsize,
     parked: AtomicBool,
     stopped: AtomicBool,
 }
 
 impl Ticker {
-    pub(crate) fn start(engines: Arc<Engines>) -> std::io::Result<Self> {
+    pub(crate) fn start(engines: Arc<Engines>, threads: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             engines,
+            threads: u32::try_from(threads).unwrap_or(u32::MAX).max(1),
             computing: AtomicUsize::new(0),
+            preempted: AtomicUsize::new(0),
             parked: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         });
@@ -51,6 +57,12 @@ impl Ticker {
         Computing(&self.shared.computing)
     }
 
+    /// While the answer lives, a preempted guest waits for its next turn.
+    pub(crate) fn preempted(&self) -> Preempted<'_> {
+        self.shared.preempted.fetch_add(1, Ordering::Relaxed);
+        Preempted(&self.shared.preempted)
+    }
+
     /// Makes every computing guest look at its cause of ending now.
     pub(crate) fn advance(&self) {
         self.shared.engines.increment_epochs();
@@ -65,10 +77,18 @@ impl Drop for Ticker {
 }
 
 impl Shared {
+    /// Shorter the more guests wait for a thread, so that each has its turn, and meets its deadline,
+    /// soon: with 20 computing guests a thread, every 20 ms.
+    fn tick(&self) -> Duration {
+        let waiting = self.preempted.load(Ordering::Relaxed);
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX) / self.threads;
+        (TICK / (1 + waiting / 2)).max(MIN_TICK)
+    }
+
     fn run(&self) {
         let mut quiet = 0;
         while !self.stopped.load(Ordering::SeqCst) {
-            thread::park_timeout(TICK);
+            thread::park_timeout(self.tick());
             if self.computing.load(Ordering::SeqCst) > 0 {
                 quiet = 0;
                 self.engines.increment_epochs();
@@ -95,5 +115,14 @@ pub(crate) struct Computing<'a>(&'a AtomicUsize);
 impl Drop for Computing<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A guest that could compute waits for its turn.
+pub(crate) struct Preempted<'a>(&'a AtomicUsize);
+
+impl Drop for Preempted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
