@@ -249,7 +249,7 @@ fn pool(slots: Slots) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT_TABLE)
         .async_stack_keep_resident(FIBER_STACK)
-        .decommit_batch_size(16)
+        .decommit_batch_size(1)
         .pagemap_scan(Enabled::Auto);
     pool
 }
