@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import type { Writable } from 'node:stream'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
-import type { LocalOptions } from './options.ts'
+import type { LocalOptions } from './encode-options.ts'
 import type { Transport } from './transport.ts'
 
 const STDOUT = 1

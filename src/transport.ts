@@ -1,47 +1,16 @@
-import { Buffer } from 'node:buffer'
+import { Delivery, RECORD } from './delivery.ts'
+import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
 import { Encoder } from './encoder.ts'
-import { WasiexecError, fromNative, type WasiexecErrorCode } from './errors.ts'
+import { fromNative, type WasiexecError } from './errors.ts'
 import { native, type LoadRequest, type Port, type PortOptions } from './native.ts'
-import { encodeInput, encodeRunOptions, type LocalOptions, type RunOptions } from './options.ts'
-import * as outcomes from './outcome.ts'
-import type { Outcome, Printed, TrapInfo, Usage } from './outcome.ts'
+import type { RunOptions } from './options.ts'
+import { neverStarted, type Outcome } from './outcome.ts'
+import { Signals } from './signals.ts'
 import { Streams } from './streams.ts'
+import { OPERATION, Submission } from './submission.ts'
 
-/** The operations of the core's `transport/operation.rs`. */
-const OPERATION = {
-  run: 1,
-  abort: 2,
-  release: 3,
-  dispose: 4,
-  stdinChunk: 5,
-  stdinEnd: 6,
-  outputTaken: 7,
-  outputClosed: 8,
-} as const
-const OPERATION_FIELDS = 6
-
-/** The records of the core's `transport/outbox.rs`. */
-const RECORD = {
-  exit: 0,
-  trap: 1,
-  limit: 2,
-  abort: 3,
-  fault: 4,
-  loaded: 5,
-  ask: 6,
-  output: 7,
-  closed: 8,
-} as const
-const RECORD_FIELDS = 12
-const MEMORY_DENIED = 1
-const OUTPUT_TRUNCATED = 2
-
-/** Where the buffers of a submission and of one run's options begin; they grow as needed. */
-const SUBMISSION_BYTES = 64 * 1024
+/** Where the buffer of one run's options begins; it grows as needed. */
 const OPTIONS_BYTES = 256
-
-/** Output up to here is copied, so that it does not hold the memory of all that came with it. */
-const COPY_BYTES = 4096
 
 /** What a run is of, for as long as it is going on. */
 export interface RunOwner {
@@ -54,7 +23,7 @@ export interface RunOwner {
 interface Waiting {
   resolve(value: unknown): void
   reject(error: unknown): void
-  /** Holds the program while it runs. */
+  /** Holds the program's code while it runs. */
   owner: RunOwner | undefined
   signal: AbortSignal | undefined
   streams: Streams | undefined
@@ -67,10 +36,11 @@ interface Waiting {
 export class Transport {
   readonly #port: Port
   readonly #waiting = new Map<number, Waiting>()
-  readonly #signals = new Map<AbortSignal, Set<number>>()
-  readonly #bytes = new Encoder(SUBMISSION_BYTES)
-  #operations = new Float64Array(OPERATION_FIELDS * 64)
-  #operationsLength = 0
+  readonly #submission = new Submission()
+  readonly #signals = new Signals((runs) => {
+    for (const id of runs) this.#add(OPERATION.abort, id)
+    this.#flush()
+  })
   #lastId = 0
   #flushing = false
   /** Why runs are aborted, once the whole runtime is closed. */
@@ -86,8 +56,9 @@ export class Transport {
   }
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
+    const { bytes } = this.#submission
     let local: LocalOptions | undefined
-    let start = this.#bytes.length
+    let start = bytes.length
     if (options !== undefined) {
       // Not straight into the submission: a getter of the caller's may start a run of its own.
       const encoded = new Encoder(OPTIONS_BYTES)
@@ -97,17 +68,17 @@ export class Transport {
         return Promise.reject(error)
       }
       if (local.signal?.aborted === true) {
-        return Promise.resolve(outcomes.neverStarted(local.signal.reason))
+        return Promise.resolve(neverStarted(local.signal.reason))
       }
-      start = this.#bytes.length
-      this.#bytes.raw(encoded.bytes)
-      if (local.input !== undefined) encodeInput(local.input, this.#bytes)
+      start = bytes.length
+      bytes.raw(encoded.bytes)
+      if (local.input !== undefined) encodeInput(local.input, bytes)
     }
     const id = this.#nextId()
     const signal = local?.signal
-    const length = this.#bytes.length - start
-    this.#operation(OPERATION.run, id, owner.handle, start, length, signal === undefined ? 0 : 1)
-    if (signal !== undefined) this.#listen(signal, id)
+    const abortable = signal === undefined ? 0 : 1
+    this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, abortable)
+    if (signal !== undefined) this.#signals.add(signal, id)
     const piped = local?.stdin ?? local?.stdout ?? local?.stderr
     const streams = local && piped ? new Streams(this, id, local) : undefined
     return new Promise<Outcome>((resolve, reject) => {
@@ -123,8 +94,9 @@ export class Transport {
     }
     this.#flush()
     try {
-      const [records, bytes] = this.#port.runSync(owner.handle, encoded.bytes)
-      return this.#outcome(records, 0, buffer(bytes), 0, owner, undefined)
+      const delivery = new Delivery(...this.#port.runSync(owner.handle, encoded.bytes))
+      delivery.next()
+      return delivery.outcome(() => this.#closeReason(owner))
     } catch (error) {
       throw fromNative(error)
     }
@@ -149,31 +121,32 @@ export class Transport {
 
   /** The program was garbage-collected. */
   release(handle: number): void {
-    this.#operation(OPERATION.release, handle)
+    this.#add(OPERATION.release, handle)
   }
 
   /** The program was disposed of: its runs are aborted now. */
   dispose(handle: number): void {
-    this.#operation(OPERATION.dispose, handle)
+    this.#add(OPERATION.dispose, handle)
     this.#flush()
   }
 
   pushStdin(id: number, chunk: Uint8Array): void {
-    const start = this.#bytes.length
-    this.#bytes.raw(chunk)
-    this.#operation(OPERATION.stdinChunk, id, 0, start, chunk.length)
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.raw(chunk)
+    this.#add(OPERATION.stdinChunk, id, 0, start, chunk.length)
   }
 
   endStdin(id: number): void {
-    this.#operation(OPERATION.stdinEnd, id)
+    this.#add(OPERATION.stdinEnd, id)
   }
 
   outputTaken(id: number, stream: number, bytes: number): void {
-    this.#operation(OPERATION.outputTaken, id, stream, bytes)
+    this.#add(OPERATION.outputTaken, id, stream, bytes)
   }
 
   outputClosed(id: number, stream: number): void {
-    this.#operation(OPERATION.outputClosed, id, stream)
+    this.#add(OPERATION.outputClosed, id, stream)
   }
 
   stats(): ReturnType<Port['stats']> {
@@ -211,51 +184,12 @@ export class Transport {
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
     if (this.#waiting.size === 0) this.#port.hold(false)
-    if (waiting.signal !== undefined) this.#unlisten(waiting.signal, id)
+    if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
     return waiting
   }
 
-  /** One listener a signal, however many runs it stops. */
-  #listen(signal: AbortSignal, id: number): void {
-    const ids = this.#signals.get(signal)
-    if (ids !== undefined) {
-      ids.add(id)
-      return
-    }
-    this.#signals.set(signal, new Set([id]))
-    signal.addEventListener('abort', this.#abort, { once: true })
-  }
-
-  #unlisten(signal: AbortSignal, id: number): void {
-    const ids = this.#signals.get(signal)
-    ids?.delete(id)
-    if (ids?.size !== 0) return
-    this.#signals.delete(signal)
-    signal.removeEventListener('abort', this.#abort)
-  }
-
-  readonly #abort = (event: Event): void => {
-    for (const id of this.#signals.get(event.target as AbortSignal) ?? []) {
-      this.#operation(OPERATION.abort, id)
-    }
-    this.#flush()
-  }
-
-  #operation(kind: number, id: number, argument = 0, offset = 0, length = 0, flag = 0): void {
-    const at = this.#operationsLength
-    if (at === this.#operations.length) {
-      const larger = new Float64Array(at * 2)
-      larger.set(this.#operations)
-      this.#operations = larger
-    }
-    const operations = this.#operations
-    operations[at] = kind
-    operations[at + 1] = id
-    operations[at + 2] = argument
-    operations[at + 3] = offset
-    operations[at + 4] = length
-    operations[at + 5] = flag
-    this.#operationsLength = at + OPERATION_FIELDS
+  #add(...operation: Parameters<Submission['add']>): void {
+    this.#submission.add(...operation)
     if (this.#flushing) return
     this.#flushing = true
     // After all promise reactions of this turn: the widest batch without waiting for anything.
@@ -264,127 +198,52 @@ export class Transport {
 
   readonly #flush = (): void => {
     this.#flushing = false
-    if (this.#operationsLength === 0) return
-    const operations = this.#operations.subarray(0, this.#operationsLength)
-    this.#operationsLength = 0
-    this.#port.submit(operations, this.#bytes.bytes)
-    this.#bytes.clear()
+    if (!this.#submission.isEmpty) this.#submission.sendTo(this.#port)
   }
 
-  readonly #receive = (records: Float64Array, raw: Uint8Array): void => {
-    const bytes = buffer(raw)
-    let offset = 0
-    for (let at = 0; at < records.length; at += RECORD_FIELDS) {
-      const length = field(records, at + 3) + field(records, at + 4) + field(records, at + 11)
-      this.#deliver(records, at, bytes, offset)
-      offset += length
-    }
+  readonly #receive = (records: Float64Array, bytes: Uint8Array): void => {
+    const delivery = new Delivery(records, bytes)
+    while (delivery.next()) this.#accept(delivery)
   }
 
-  #deliver(records: Float64Array, at: number, bytes: Buffer, offset: number): void {
-    const id = field(records, at + 1)
-    const extra = (): Buffer => bytes.subarray(offset, offset + field(records, at + 11))
-    switch (field(records, at)) {
+  #accept(delivery: Delivery): void {
+    const { id } = delivery
+    switch (delivery.kind) {
       case RECORD.ask:
         this.#waiting.get(id)?.streams?.ask()
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(field(records, at + 2), extra())
+        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.extra)
         return
-      case RECORD.fault: {
-        const { code, message } = JSON.parse(extra().toString('utf8')) as {
-          code: WasiexecErrorCode
-          message: string
-        }
-        const waiting = this.#settle(id)
-        waiting?.streams?.end()
-        waiting?.reject(new WasiexecError(code, message))
-        return
-      }
       case RECORD.loaded:
-        this.#settle(id)?.resolve(JSON.parse(extra().toString('utf8')))
+        this.#settle(id)?.resolve(delivery.json)
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
         return
-      default: {
-        const waiting = this.#settle(id)
-        if (waiting === undefined) return
-        const failure = waiting.streams?.end()
-        if (failure !== undefined) {
-          waiting.reject(failure)
-          return
-        }
-        const { owner, signal } = waiting
-        waiting.resolve(this.#outcome(records, at, bytes, offset, owner, signal))
-      }
-    }
-  }
-
-  #outcome(
-    records: Float64Array,
-    at: number,
-    bytes: Buffer,
-    offset: number,
-    owner: RunOwner | undefined,
-    signal: AbortSignal | undefined,
-  ): Outcome {
-    const stderrAt = offset + field(records, at + 3)
-    const extraAt = stderrAt + field(records, at + 4)
-    const printed: Printed = {
-      stdout: slice(bytes, offset, stderrAt),
-      stderr: slice(bytes, stderrAt, extraAt),
-      usage: usage(records, at),
-    }
-    switch (field(records, at)) {
-      case RECORD.exit:
-        return outcomes.exit(field(records, at + 2), printed)
-      case RECORD.trap: {
-        const text = bytes.toString('utf8', extraAt, extraAt + field(records, at + 11))
-        return outcomes.trap(JSON.parse(text) as TrapInfo, printed)
-      }
-      case RECORD.limit:
-        return outcomes.limit(field(records, at + 2), printed)
-      case RECORD.abort: {
-        const isSignals = signal?.aborted === true
-        const reason: unknown = isSignals ? signal.reason : (owner?.closeReason ?? this.closeReason)
-        return outcomes.abort(reason, printed)
-      }
       default:
-        throw new WasiexecError('ERR_INTERNAL', 'an unknown record (this is a bug in wasiexec)')
+        this.#end(delivery)
     }
   }
-}
 
-function usage(records: Float64Array, at: number): Usage {
-  const flags = field(records, at + 10)
-  const common = {
-    wallMs: field(records, at + 5),
-    cpuMs: field(records, at + 6),
-    memoryPeakBytes: field(records, at + 9),
-    memoryDenied: (flags & MEMORY_DENIED) !== 0,
-    outputTruncated: (flags & OUTPUT_TRUNCATED) !== 0,
+  /** A run, or the wait for something else, has ended. */
+  #end(delivery: Delivery): void {
+    const waiting = this.#settle(delivery.id)
+    if (waiting === undefined) return
+    const { owner, signal, streams } = waiting
+    const failure = streams?.end()
+    if (delivery.kind === RECORD.fault) {
+      waiting.reject(delivery.fault)
+    } else if (failure !== undefined) {
+      waiting.reject(failure)
+    } else {
+      const reason = (): unknown =>
+        signal?.aborted === true ? signal.reason : this.#closeReason(owner)
+      waiting.resolve(delivery.outcome(reason))
+    }
   }
-  const fuelHigh = field(records, at + 8)
-  if (fuelHigh < 0) return common
-  return { ...common, fuel: (BigInt(fuelHigh) << 32n) | BigInt(field(records, at + 7)) }
-}
 
-function slice(bytes: Buffer, start: number, end: number): Buffer {
-  if (start === end) return outcomes.NO_BYTES
-  const length = end - start
-  // A view, where it is most of what came anyway.
-  if (length > COPY_BYTES && length * 4 > bytes.length) return bytes.subarray(start, end)
-  const copy = Buffer.allocUnsafe(length)
-  bytes.copy(copy, 0, start, end)
-  return copy
-}
-
-/** Within bounds by construction: the core writes whole records. */
-function field(records: Float64Array, index: number): number {
-  return records[index] as number
-}
-
-function buffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+  #closeReason(owner: RunOwner | undefined): WasiexecError | undefined {
+    return owner?.closeReason ?? this.closeReason
+  }
 }

@@ -8,6 +8,7 @@ mod rounds;
 use rounds::Rounds;
 use std::time::{Duration, Instant};
 
+#[expect(clippy::print_stdout, reason = "the figure is what it is called for")]
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [guest, threads, concurrency, seconds, ..] = &arguments[..] else {

@@ -1,7 +1,7 @@
 //! Engines: how programs are compiled and where their instances live.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::program::ProgramKind;
+use crate::program_info::ProgramKind;
 use crate::run::RunState;
 use crate::wasi;
 use std::sync::{Mutex, OnceLock, PoisonError};

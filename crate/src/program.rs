@@ -3,68 +3,15 @@
 use crate::artifact;
 use crate::cache::Cache;
 use crate::engine::{Engines, Flavor};
+use crate::entry;
 use crate::error::{Error, ErrorCode, Result};
-use crate::imports;
+use crate::program_info::{ProgramInfo, ProgramKind, describe_component, describe_module};
 use crate::run::RunState;
-use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::component::Component;
 use wasmtime::{Engine, InstancePre, Module, ModuleExport};
 use wasmtime_wasi::{p2, p3};
-
-/// What the bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProgramKind {
-    /// A core module.
-    Module,
-    /// A component.
-    Component,
-}
-
-/// The WASI that a program speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WasiVersion {
-    /// `wasi_unstable`.
-    P0,
-    /// `wasi_snapshot_preview1`.
-    P1,
-    /// WASI 0.2.
-    P2,
-    /// WASI 0.3, which wasmtime calls experimental.
-    P3,
-    /// Imports nothing of WASI.
-    None,
-}
-
-/// An import or export.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ExternInfo {
-    /// The module of a core module's import.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
-    /// The name.
-    pub name: String,
-    /// function, memory, table, global, tag; for components also instance, component, type, …
-    pub kind: &'static str,
-}
-
-/// What a caller can ask of a program.
-#[derive(Clone, Debug, Serialize)]
-pub struct ProgramInfo {
-    /// argv\[0\] of its runs.
-    pub name: String,
-    /// Module or component.
-    pub kind: ProgramKind,
-    /// The WASI that it speaks.
-    pub wasi: WasiVersion,
-    /// What it needs.
-    pub imports: Vec<ExternInfo>,
-    /// What it offers.
-    pub exports: Vec<ExternInfo>,
-}
 
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
@@ -134,14 +81,14 @@ impl Program {
         let wasm = Wasm::new(source)?;
         let kind = kind_of(&wasm.bytes)?;
         if kind == ProgramKind::Module {
-            imports::refuse_threads(&wasm.bytes)?;
+            entry::refuse_threads(&wasm.bytes)?;
         }
         let compile = |fuel| compile(&wasm, Flavor { kind, fuel }, engines, &cache);
         let plain = compile(false)?;
         let fueled = fuel.then(|| compile(true)).transpose()?;
         let info = match &plain.code {
-            Code::Module(module) => imports::describe_module(name.to_owned(), module),
-            Code::Component(component) => imports::describe_component(name.to_owned(), component),
+            Code::Module(module) => describe_module(name.to_owned(), module),
+            Code::Component(component) => describe_component(name.to_owned(), component),
         };
         Ok(Arc::new(Self {
             info,
@@ -270,14 +217,14 @@ fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Res
         ProgramKind::Module => {
             let (module, host) = artifact::obtain::<Module>(wasm, flavor, engines, cache)?;
             Ok(Compiled {
-                entry: imports::module_entry(&module, host),
+                entry: entry::module_entry(&module, host),
                 code: Code::Module(module),
             })
         }
         ProgramKind::Component => {
             let (component, host) = artifact::obtain::<Component>(wasm, flavor, engines, cache)?;
             Ok(Compiled {
-                entry: imports::component_entry(&component, host),
+                entry: entry::component_entry(&component, host),
                 code: Code::Component(component),
             })
         }

@@ -23,7 +23,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 const HOSTCALL_FUEL: usize = 128 << 20;
 
 /// What every store of ours holds, whatever kind of program runs in it.
-pub struct RunState {
+pub(crate) struct RunState {
     wasi: WasiP1Ctx,
     limiter: MemoryLimiter,
     control: Arc<Control>,

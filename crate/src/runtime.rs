@@ -3,10 +3,11 @@
 use crate::cache::Cache;
 use crate::engine::{Allocation, Engines, Slots};
 use crate::error::{Error, ErrorCode, Result};
+use crate::job::{Job, Listener, Origin, Submission};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::{Program, Source};
-use crate::scheduler::{Counts, Job, Listener, Origin, Scheduler, Submission, closed};
+use crate::scheduler::{Counts, Scheduler, closed};
 use crate::stop::Control;
 use crate::ticker::Ticker;
 use std::borrow::Cow;

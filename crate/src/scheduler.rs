@@ -6,9 +6,8 @@
 //! pool's slots from its start to its end.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::options::RunOptions;
+use crate::job::{Job, Listener, News, Origin, Submission, tell};
 use crate::outcome::{Ending, Outcome, Usage};
-use crate::program::Program;
 use crate::run::execute;
 use crate::stop::{Cause, Control};
 use crate::ticker::Ticker;
@@ -24,46 +23,6 @@ use tokio::sync::Notify;
 
 /// A runner lets other tasks of its thread run at least this often.
 const RUNNER_TURN: Duration = Duration::from_micros(500);
-
-/// One run as its submitter knows it.
-pub trait Job: Send {
-    /// Who submitted it and through which of its handles; see [`crate::Runtime::abort`].
-    fn origin(&self) -> Origin;
-    /// What to run.
-    fn program(&self) -> &Arc<Program>;
-    /// How; asked once, on a scheduler thread, when the run starts.
-    ///
-    /// # Errors
-    ///
-    /// A host fault, which ends the run before it starts.
-    fn options(&mut self) -> Result<RunOptions>;
-    /// Told exactly once how it ended. Answers who has to be told that there is news, if anybody.
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>>;
-}
-
-/// Somebody who wants to know that runs have ended, but not each time: the scheduler calls it when a
-/// thread has nothing more to start, and at least every half millisecond.
-pub trait Listener: Send + Sync {
-    /// Runs of this listener have ended.
-    fn notify(&self);
-}
-
-/// Where a job comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The submitter's number.
-    pub owner: u64,
-    /// The submitter's number for the program.
-    pub handle: u64,
-}
-
-/// A job and the means to stop it.
-pub struct Submission {
-    /// The run.
-    pub job: Box<dyn Job>,
-    /// Shared with whoever may stop it.
-    pub control: Arc<Control>,
-}
 
 /// Counts of a scheduler, as `stats()` shows them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -280,40 +239,6 @@ impl Scheduler {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The listener that a runner has not told yet; most of the time all runs have the same.
-#[derive(Default)]
-struct News(Option<Arc<dyn Listener>>);
-
-impl News {
-    fn add(&mut self, listener: Option<Arc<dyn Listener>>) {
-        let same = match (&self.0, &listener) {
-            (Some(waiting), Some(new)) => Arc::ptr_eq(waiting, new),
-            (None, _) => true,
-            (Some(_), None) => return,
-        };
-        if !same {
-            self.tell();
-        }
-        self.0 = listener;
-    }
-
-    fn tell(&mut self) {
-        tell(self.0.take());
-    }
-}
-
-impl Drop for News {
-    fn drop(&mut self) {
-        self.tell();
-    }
-}
-
-fn tell(listener: Option<Arc<dyn Listener>>) {
-    if let Some(listener) = listener {
-        listener.notify();
     }
 }
 

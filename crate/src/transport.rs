@@ -5,24 +5,25 @@
 //! submitter last looked crosses back in one call, in the same form.
 
 mod decode;
-mod job;
 mod operation;
 mod outbox;
 mod pipes;
+mod port_run;
 
 pub use outbox::Delivery;
 
 use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result};
+use crate::job::{Listener, Origin, Submission};
 use crate::program::Program;
 use crate::runtime::Runtime;
-use crate::scheduler::{Listener, Origin, Submission, closed};
+use crate::scheduler::closed;
 use crate::stop::{Cause, Control};
 use bytes::Bytes;
-use job::{PortRun, SyncRun};
 use operation::Operation;
 use outbox::Outbox;
 use pipes::Pipes;
+use port_run::{PortRun, SyncRun};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

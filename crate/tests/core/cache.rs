@@ -112,7 +112,7 @@ fn real_programs_and_components_run_from_disk() {
     for name in ["rust", "rust-p2"] {
         let run = || {
             let runtime = runtime(folder.path());
-            let program = runtime.load(&real_source(name), name, false, None);
+            let program = runtime.load(real_source(name), name, false, None);
             let program = program.expect("a program");
             let outcome = block_on(runtime.run(&program, RunOptions::default()));
             let outcome = outcome.expect("an outcome");
@@ -151,12 +151,12 @@ fn each_program_and_each_way_of_compiling_has_its_entry() {
     assert_eq!(files(folder.path()).len(), 1);
     load_in(&runtime, "return");
     assert_eq!(files(folder.path()).len(), 2);
-    let fueled = runtime.load(&source("hello"), "hello", true, None);
+    let fueled = runtime.load(source("hello"), "hello", true, None);
     assert_eq!(files(folder.path()).len(), 3);
     drop(fueled);
     // The name is not part of the code.
     runtime
-        .load(&source("hello"), "other", false, None)
+        .load(source("hello"), "other", false, None)
         .expect("a program");
     assert_eq!(files(folder.path()).len(), 3);
 }
@@ -166,7 +166,7 @@ fn the_cache_of_a_load_goes_before_that_of_the_runtime() {
     let folder = tempdir().expect("a folder");
     let (ours, other) = (folder.path().join("ours"), folder.path().join("other"));
     let runtime = runtime(&ours);
-    let load = |cache| runtime.load(&source("hello"), "hello", false, Some(cache));
+    let load = |cache| runtime.load(source("hello"), "hello", false, Some(cache));
     drop(load(Cache::none()).expect("a program"));
     assert!(!ours.exists() && !other.exists());
     drop(load(Cache::at(other.clone())).expect("a program"));

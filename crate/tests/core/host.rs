@@ -53,7 +53,7 @@ pub fn load(name: &str) -> Arc<Program> {
 }
 
 pub fn load_in(runtime: &Runtime, name: &str) -> Arc<Program> {
-    let program = runtime.load(&source(name), name, false, None);
+    let program = runtime.load(source(name), name, false, None);
     program.expect("a program")
 }
 
@@ -72,7 +72,7 @@ pub fn real_source(name: &str) -> Vec<u8> {
 pub fn load_real(name: &'static str) -> Arc<Program> {
     static LOADED: OnceLock<Mutex<HashMap<&str, Arc<Program>>>> = OnceLock::new();
     let mut loaded = LOADED.get_or_init(Mutex::default).lock().expect("a lock");
-    let load = || runtime().load(&real_source(name), name, false, None);
+    let load = || runtime().load(real_source(name), name, false, None);
     loaded
         .entry(name)
         .or_insert_with(|| load().expect("a program"))

@@ -1,20 +1,20 @@
-//! What programs need and offer, and where a run of one begins.
+//! Where a run of a program begins, if it can: its imports are there, and it has an entry point.
 
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
 use crate::limits::Limits;
 use crate::options::RunOptions;
-use crate::program::{Entry, ExternInfo, ProgramInfo, ProgramKind, WasiVersion};
+use crate::program::Entry;
+use crate::program_info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
 use crate::run::RunState;
 use crate::stdio::Capture;
 use crate::stop::Control;
-use crate::wasi::{self, P0, P1};
+use crate::wasi;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use wasmparser::{Parser, Payload, TypeRef};
 use wasmtime::component::Component;
-use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, Module, Store};
 use wasmtime_wasi::{p2, p3};
 
@@ -29,69 +29,6 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
 ];
 /// So many names of a kind are listed in a message.
 const MAX_LISTED: usize = 20;
-
-pub(crate) fn describe_module(name: String, module: &Module) -> ProgramInfo {
-    let imports: Vec<_> = module
-        .imports()
-        .map(|import| ExternInfo {
-            module: Some(import.module().to_owned()),
-            name: import.name().to_owned(),
-            kind: kind_of(&import.ty()),
-        })
-        .collect();
-    let uses = |wanted: &str| {
-        let mut modules = imports.iter().filter_map(|import| import.module.as_deref());
-        modules.any(|module| module == wanted)
-    };
-    let wasi = match (uses(P1), uses(P0)) {
-        (true, _) => WasiVersion::P1,
-        (false, true) => WasiVersion::P0,
-        (false, false) => WasiVersion::None,
-    };
-    let exports = module.exports().map(|export| ExternInfo {
-        module: None,
-        name: export.name().to_owned(),
-        kind: kind_of(&export.ty()),
-    });
-    ProgramInfo {
-        name,
-        kind: ProgramKind::Module,
-        wasi,
-        exports: exports.collect(),
-        imports,
-    }
-}
-
-pub(crate) fn describe_component(name: String, component: &Component) -> ProgramInfo {
-    let ty = component.component_type();
-    let engine = component.engine();
-    let info = |(name, item): (&str, _)| ExternInfo {
-        module: None,
-        name: name.to_owned(),
-        kind: kind_of_item(&item),
-    };
-    let imports: Vec<_> = ty.imports(engine).map(|(n, i)| info((n, i.ty))).collect();
-    let exports: Vec<_> = ty.exports(engine).map(|(n, e)| info((n, e.ty))).collect();
-    let speaks = |version: &str| {
-        let mut names = exports.iter().chain(&imports).map(|e| e.name.as_str());
-        names.any(|name| wasi_version(name).is_some_and(|(_, v)| in_line(v, version)))
-    };
-    // A 0.3 program may still use interfaces of 0.2; its entry point tells.
-    let entry = entry_version(exports.iter().map(|export| export.name.as_str()));
-    let wasi = match entry {
-        Some(version) => version,
-        None if speaks("0.3") => WasiVersion::P3,
-        None if speaks("0.2") => WasiVersion::P2,
-        None => WasiVersion::None,
-    };
-    ProgramInfo {
-        name,
-        kind: ProgramKind::Component,
-        wasi,
-        imports,
-        exports,
-    }
-}
 
 pub(crate) fn module_entry(module: &Module, host: &Host) -> Result<Entry> {
     let Linker::Module(linker) = &host.linker else {
@@ -274,28 +211,6 @@ fn is_package_provided(import: &str) -> bool {
         .any(|(name, lines)| *name == package && lines.iter().any(|line| in_line(version, line)))
 }
 
-/// Splits `wasi:cli/run@0.2.3` into the interface and its version.
-fn wasi_version(name: &str) -> Option<(&str, &str)> {
-    name.starts_with("wasi:").then(|| name.split_once('@'))?
-}
-
-/// Whether `version` (0.2.3) belongs to the line (0.2).
-fn in_line(version: &str, line: &str) -> bool {
-    let rest = version.strip_prefix(line);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-fn entry_version<'a>(exports: impl Iterator<Item = &'a str>) -> Option<WasiVersion> {
-    exports
-        .filter_map(wasi_version)
-        .filter(|(interface, _)| *interface == "wasi:cli/run")
-        .find_map(|(_, version)| match version {
-            version if in_line(version, "0.2") => Some(WasiVersion::P2),
-            version if in_line(version, "0.3") => Some(WasiVersion::P3),
-            _ => None,
-        })
-}
-
 fn idle_store(engine: &Engine) -> Result<Store<RunState>> {
     let control = Arc::<Control>::default();
     let limits = Limits::default();
@@ -314,25 +229,4 @@ fn list(names: Vec<String>) -> String {
         let _ = write!(text, " and {more} more");
     }
     text
-}
-
-fn kind_of(ty: &ExternType) -> &'static str {
-    match ty {
-        ExternType::Func(_) => "function",
-        ExternType::Global(_) => "global",
-        ExternType::Table(_) => "table",
-        ExternType::Memory(_) => "memory",
-        ExternType::Tag(_) => "tag",
-    }
-}
-
-fn kind_of_item(item: &ComponentItem) -> &'static str {
-    match item {
-        ComponentItem::ComponentFunc(_) | ComponentItem::CoreFunc(_) => "function",
-        ComponentItem::Module(_) => "module",
-        ComponentItem::Component(_) => "component",
-        ComponentItem::ComponentInstance(_) => "instance",
-        ComponentItem::Type(_) => "type",
-        ComponentItem::Resource(_) => "resource",
-    }
 }

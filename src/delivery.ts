@@ -1,0 +1,146 @@
+import { Buffer } from 'node:buffer'
+import { WasiexecError, type WasiexecErrorCode } from './errors.ts'
+import * as outcomes from './outcome.ts'
+import type { Outcome, Printed, TrapInfo, Usage } from './outcome.ts'
+
+/** The kinds of record; numbers and fields are those of the core's `transport/outbox.rs`. */
+export const RECORD = {
+  exit: 0,
+  trap: 1,
+  limit: 2,
+  abort: 3,
+  fault: 4,
+  loaded: 5,
+  ask: 6,
+  output: 7,
+  closed: 8,
+} as const
+
+const FIELD = {
+  kind: 0,
+  id: 1,
+  code: 2,
+  stdout: 3,
+  stderr: 4,
+  wallMs: 5,
+  cpuMs: 6,
+  fuelLow: 7,
+  fuelHigh: 8,
+  memoryPeak: 9,
+  flags: 10,
+  extra: 11,
+} as const
+const FIELDS = 12
+const MEMORY_DENIED = 1
+const OUTPUT_TRUNCATED = 2
+
+/** Output up to here is copied, so that it does not hold the memory of all that came with it. */
+const COPY_BYTES = 4096
+
+/** What arrived from the core, one record after the other. */
+export class Delivery {
+  readonly #records: Float64Array
+  readonly #bytes: Buffer
+  #at = -FIELDS
+  /** Where the bytes of the record begin and end. */
+  #start = 0
+  #end = 0
+
+  constructor(records: Float64Array, bytes: Uint8Array) {
+    this.#records = records
+    this.#bytes = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  /** Goes to the next record; false when there is none. */
+  next(): boolean {
+    this.#at += FIELDS
+    if (this.#at >= this.#records.length) return false
+    this.#start = this.#end
+    this.#end += this.#get(FIELD.stdout) + this.#get(FIELD.stderr) + this.#get(FIELD.extra)
+    return true
+  }
+
+  get kind(): number {
+    return this.#get(FIELD.kind)
+  }
+
+  get id(): number {
+    return this.#get(FIELD.id)
+  }
+
+  get code(): number {
+    return this.#get(FIELD.code)
+  }
+
+  /** What is neither stdout nor stderr. Shares its memory with the whole delivery. */
+  get extra(): Buffer {
+    return this.#bytes.subarray(this.#end - this.#get(FIELD.extra), this.#end)
+  }
+
+  get json(): unknown {
+    return JSON.parse(this.extra.toString('utf8'))
+  }
+
+  get fault(): WasiexecError {
+    const { code, message } = this.json as { code: WasiexecErrorCode; message: string }
+    return new WasiexecError(code, message)
+  }
+
+  /** The record as an outcome; an abort asks for its reason. */
+  outcome(abortReason: () => unknown): Outcome {
+    const printed = this.#printed()
+    switch (this.kind) {
+      case RECORD.exit:
+        return outcomes.exit(this.code, printed)
+      case RECORD.trap:
+        return outcomes.trap(this.json as TrapInfo, printed)
+      case RECORD.limit:
+        return outcomes.limit(this.code, printed)
+      case RECORD.abort:
+        return outcomes.abort(abortReason(), printed)
+      default:
+        throw new WasiexecError('ERR_INTERNAL', 'an unknown record (this is a bug in wasiexec)')
+    }
+  }
+
+  #printed(): Printed {
+    const stderr = this.#start + this.#get(FIELD.stdout)
+    const end = stderr + this.#get(FIELD.stderr)
+    return {
+      stdout: this.#slice(this.#start, stderr),
+      stderr: this.#slice(stderr, end),
+      usage: this.#usage(),
+    }
+  }
+
+  #usage(): Usage {
+    const flags = this.#get(FIELD.flags)
+    const usage = {
+      wallMs: this.#get(FIELD.wallMs),
+      cpuMs: this.#get(FIELD.cpuMs),
+      memoryPeakBytes: this.#get(FIELD.memoryPeak),
+      memoryDenied: (flags & MEMORY_DENIED) !== 0,
+      outputTruncated: (flags & OUTPUT_TRUNCATED) !== 0,
+    }
+    const fuelHigh = this.#get(FIELD.fuelHigh)
+    if (fuelHigh < 0) return usage
+    return { ...usage, fuel: (BigInt(fuelHigh) << 32n) | BigInt(this.#get(FIELD.fuelLow)) }
+  }
+
+  #slice(start: number, end: number): Buffer {
+    if (start === end) return outcomes.NO_BYTES
+    const length = end - start
+    // A view, where it is much of what came anyway.
+    if (length > COPY_BYTES && length * 4 > this.#bytes.length) {
+      return this.#bytes.subarray(start, end)
+    }
+    const copy = Buffer.allocUnsafe(length)
+    this.#bytes.copy(copy, 0, start, end)
+    return copy
+  }
+
+  /** Within bounds by construction: the core writes whole records. */
+  #get(field: number): number {
+    return this.#records[this.#at + field] as number
+  }
+}

@@ -1,0 +1,297 @@
+import { resolve } from 'node:path'
+import type { Writable } from 'node:stream'
+import {
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkPositive,
+  checkString,
+  checkUint64,
+  invalid,
+  unknown,
+} from './check.ts'
+import type { Encoder } from './encoder.ts'
+import type { Preopen, RunOptions } from './options.ts'
+
+/** The parts of a run's options that stay on this side. */
+export interface LocalOptions {
+  signal: AbortSignal | undefined
+  /** Input that is given whole; crosses behind the options, because it may be large. */
+  input: string | Uint8Array | undefined
+  stdin: AsyncIterable<unknown> | undefined
+  stdout: Writable | undefined
+  stderr: Writable | undefined
+}
+
+const RUN_OPTIONS = [
+  'args',
+  'env',
+  'stdin',
+  'stdout',
+  'stderr',
+  'preopens',
+  'network',
+  'clock',
+  'randomSeed',
+  'limits',
+  'signal',
+] as const
+const LIMITS = [
+  'timeoutMs',
+  'cpuMs',
+  'fuel',
+  'memoryBytes',
+  'onMemory',
+  'outputBytes',
+  'onOutput',
+] as const
+
+/** The fields of the core's `transport/decode.rs`. */
+const FIELD = {
+  args: 1,
+  env: 2,
+  stdin: 3,
+  stdout: 4,
+  stderr: 5,
+  preopens: 6,
+  clock: 7,
+  randomSeed: 8,
+  timeoutMs: 9,
+  cpuMs: 10,
+  fuel: 11,
+  memoryBytes: 12,
+  onMemory: 13,
+  outputBytes: 14,
+  onOutput: 15,
+} as const
+const STDIN = { bytes: 1, inherit: 2, pipe: 3 } as const
+const OUTPUT = { ignore: 1, inherit: 2, pipe: 3 } as const
+
+/**
+ * Checks `options` and writes what is not the default, in one pass.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
+ */
+export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean): LocalOptions {
+  checkObject('options', options)
+  const local: LocalOptions = {
+    signal: undefined,
+    input: undefined,
+    stdin: undefined,
+    stdout: undefined,
+    stderr: undefined,
+  }
+  for (const key in options) {
+    const name = key as (typeof RUN_OPTIONS)[number]
+    const value: unknown = options[name]
+    if (value === undefined) continue
+    switch (name) {
+      case 'args':
+        encodeArgs(value, to)
+        break
+      case 'env':
+        encodeEnv(value, to)
+        break
+      case 'stdin':
+        encodeStdin(value, to, wait, local)
+        break
+      case 'stdout':
+      case 'stderr':
+        local[name] = encodeOutput(name, value, to, wait)
+        break
+      case 'preopens':
+        encodePreopens(value, to)
+        break
+      case 'network':
+        if (value !== false) throw invalid('network', 'false (guests have no network)', value)
+        break
+      case 'clock':
+        encodeClock(value, to)
+        break
+      case 'randomSeed':
+        to.byte(FIELD.randomSeed)
+        to.uint64(checkUint64('randomSeed', value))
+        break
+      case 'limits':
+        encodeLimits(value, to)
+        break
+      case 'signal':
+        if (wait)
+          throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
+        if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
+        local.signal = value
+        break
+      default:
+        name satisfies never
+        throw unknown(key, key, RUN_OPTIONS)
+    }
+  }
+  return local
+}
+
+function encodeArgs(value: unknown, to: Encoder): void {
+  if (!Array.isArray(value)) throw invalid('args', 'an array of strings', value)
+  to.byte(FIELD.args)
+  to.uint32(value.length)
+  // Not `forEach`: it would pass over holes.
+  for (let index = 0; index < value.length; index += 1) {
+    const argument: unknown = value[index]
+    checkString(`args[${index}]`, argument)
+    to.string(argument)
+  }
+}
+
+function encodeEnv(value: unknown, to: Encoder): void {
+  checkObject('env', value)
+  const entries: [string, unknown][] = Object.entries(value)
+  to.byte(FIELD.env)
+  to.uint32(entries.length)
+  for (const [name, text] of entries) {
+    checkString('env (a name)', name)
+    if (name === '' || name.includes('=')) {
+      throw invalid('env (a name)', 'a non-empty string without "="', name)
+    }
+    checkString(`env.${name}`, text)
+    to.string(name)
+    to.string(text)
+  }
+}
+
+/** Writes input that is given whole; the last of a run's options. */
+export function encodeInput(input: string | Uint8Array, to: Encoder): void {
+  to.byte(FIELD.stdin)
+  to.byte(STDIN.bytes)
+  if (typeof input === 'string') to.string(input)
+  else to.sized(input)
+}
+
+function encodeStdin(value: unknown, to: Encoder, wait: boolean, local: LocalOptions): void {
+  if (value === 'empty') return
+  if (value === 'inherit') {
+    to.byte(FIELD.stdin)
+    to.byte(STDIN.inherit)
+  } else if (typeof value === 'string' || value instanceof Uint8Array) {
+    local.input = value
+  } else if (!wait && isAsyncIterable(value)) {
+    to.byte(FIELD.stdin)
+    to.byte(STDIN.pipe)
+    local.stdin = value
+  } else {
+    const streams = wait ? '' : ', a Readable, an async iterable'
+    throw invalid('stdin', `a string, bytes${streams}, 'inherit' or 'empty'`, value)
+  }
+}
+
+function encodeOutput(
+  name: 'stdout' | 'stderr',
+  value: unknown,
+  to: Encoder,
+  wait: boolean,
+): Writable | undefined {
+  if (value === 'capture') return undefined
+  to.byte(FIELD[name])
+  if (value === 'ignore' || value === 'inherit') {
+    to.byte(OUTPUT[value])
+  } else if (!wait && isWritable(value)) {
+    to.byte(OUTPUT.pipe)
+    return value
+  } else {
+    const streams = wait ? "'inherit' or 'ignore'" : "'inherit', 'ignore' or a Writable"
+    throw invalid(name, `'capture', ${streams}`, value)
+  }
+  return undefined
+}
+
+function encodePreopens(value: unknown, to: Encoder): void {
+  checkObject('preopens', value)
+  const entries: [string, unknown][] = Object.entries(value)
+  to.byte(FIELD.preopens)
+  to.uint32(entries.length)
+  for (const [guestPath, grant] of entries) {
+    const option = `preopens[${JSON.stringify(guestPath)}]`
+    checkString('preopens (a guest path)', guestPath)
+    if (guestPath === '') throw invalid('preopens (a guest path)', 'a non-empty string', guestPath)
+    const { hostPath, access } = preopen(option, grant)
+    to.string(guestPath)
+    to.string(resolve(hostPath))
+    to.byte(access === 'write' ? 1 : 0)
+  }
+}
+
+function preopen(option: string, grant: unknown): Preopen {
+  if (typeof grant === 'string') return preopen(option, { hostPath: grant, access: 'read' })
+  checkObject(option, grant)
+  const { hostPath, access, ...rest } = grant as Preopen
+  for (const name of Object.keys(rest))
+    throw unknown(`${option}.${name}`, name, ['hostPath', 'access'])
+  checkString(`${option}.hostPath`, hostPath)
+  if (hostPath === '') throw invalid(`${option}.hostPath`, 'a non-empty string', hostPath)
+  checkOneOf(`${option}.access`, access, ['read', 'write'])
+  return { hostPath, access }
+}
+
+function encodeClock(value: unknown, to: Encoder): void {
+  if (value === 'real') return
+  if (typeof value !== 'object' || value === null)
+    throw invalid('clock', "'real' or { now }", value)
+  const { now, ...rest } = value as { now: unknown }
+  for (const name of Object.keys(rest)) throw unknown(`clock.${name}`, name, ['now'])
+  const time = now instanceof Date ? now.getTime() : now
+  if (typeof time !== 'number' || !(time >= 0 && time < Infinity)) {
+    throw invalid('clock.now', 'a Date or milliseconds since 1970', now)
+  }
+  to.byte(FIELD.clock)
+  to.float64(time)
+}
+
+function encodeLimits(value: unknown, to: Encoder): void {
+  checkObject('limits', value)
+  for (const key in value) {
+    const name = key as (typeof LIMITS)[number]
+    const limit = (value as Record<string, unknown>)[name]
+    if (limit === undefined) continue
+    const option = `limits.${name}`
+    switch (name) {
+      case 'timeoutMs':
+      case 'cpuMs':
+        to.byte(FIELD[name])
+        to.float64(checkPositive(option, limit))
+        break
+      case 'fuel':
+        to.byte(FIELD.fuel)
+        to.uint64(checkUint64(option, limit))
+        break
+      case 'memoryBytes':
+      case 'outputBytes':
+        to.byte(FIELD[name])
+        to.float64(checkInteger(option, limit, 0))
+        break
+      case 'onMemory':
+        checkOneOf(option, limit, ['deny', 'stop'])
+        if (limit === 'stop') to.byte(FIELD.onMemory)
+        break
+      case 'onOutput':
+        checkOneOf(option, limit, ['stop', 'truncate'])
+        if (limit === 'truncate') to.byte(FIELD.onOutput)
+        break
+      default:
+        name satisfies never
+        throw unknown(option, key, LIMITS)
+    }
+  }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return (
+    typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function'
+  )
+}
+
+function isWritable(value: unknown): value is Writable {
+  const stream = value as Partial<Writable> | null
+  return (
+    typeof stream === 'object' &&
+    typeof stream?.write === 'function' &&
+    typeof stream.on === 'function'
+  )
+}
