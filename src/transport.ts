@@ -29,6 +29,9 @@ interface Waiting {
   streams: Streams | undefined
 }
 
+/** Those that somebody waits for; without that, and without programs, one may be garbage-collected. */
+const busy = new Set<Transport>()
+
 /**
  * One road to the core: what is asked for in one turn of the event loop crosses in one call, and what
  * ended since the last delivery comes back in one.
@@ -48,8 +51,14 @@ export class Transport {
 
   /** Without options: the road to the process's shared runtime. */
   constructor(options: PortOptions | undefined) {
+    // Weakly: the core holds the function for as long as the port lives.
+    const self = new WeakRef(this)
+    const receive = (records: Float64Array, bytes: Uint8Array): void => {
+      const transport = self.deref()
+      if (transport !== undefined) transport.#receive(records, bytes)
+    }
     try {
-      this.#port = new native.BindingPort(options, this.#receive)
+      this.#port = new native.BindingPort(options, receive)
     } catch (error) {
       throw fromNative(error)
     }
@@ -176,14 +185,19 @@ export class Transport {
   /** Keeps the process alive for as long as somebody waits. */
   #wait(id: number, waiting: Waiting): void {
     this.#waiting.set(id, waiting)
-    if (this.#waiting.size === 1) this.#port.hold(true)
+    if (this.#waiting.size > 1) return
+    busy.add(this)
+    this.#port.hold(true)
   }
 
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
-    if (this.#waiting.size === 0) this.#port.hold(false)
+    if (this.#waiting.size === 0) {
+      this.#port.hold(false)
+      busy.delete(this)
+    }
     if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
     return waiting
   }
@@ -201,7 +215,7 @@ export class Transport {
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#port)
   }
 
-  readonly #receive = (records: Float64Array, bytes: Uint8Array): void => {
+  #receive(records: Float64Array, bytes: Uint8Array): void {
     const delivery = new Delivery(records, bytes)
     while (delivery.next()) this.#accept(delivery)
   }
