@@ -20,6 +20,12 @@ export function checkObject(option: string, value: unknown): asserts value is ob
   }
 }
 
+/** Whether `value` maps names to things: a Map would seem empty. */
+export function checkRecord(option: string, value: unknown): asserts value is object {
+  checkObject(option, value)
+  if (Symbol.iterator in value) throw invalid(option, 'an object with names as keys', value)
+}
+
 /** Text that WASI can carry: no NUL, no half of a surrogate pair. */
 export function checkString(option: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw invalid(option, 'a string', value)

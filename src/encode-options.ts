@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import {
   checkInteger,
   checkObject,
+  checkRecord,
   checkOneOf,
   checkPositive,
   checkString,
@@ -142,7 +143,7 @@ function encodeArgs(value: unknown, to: Encoder): void {
 }
 
 function encodeEnv(value: unknown, to: Encoder): void {
-  checkObject('env', value)
+  checkRecord('env', value)
   const entries: [string, unknown][] = Object.entries(value)
   to.byte(FIELD.env)
   to.uint32(entries.length)
@@ -203,7 +204,7 @@ function encodeOutput(
 }
 
 function encodePreopens(value: unknown, to: Encoder): void {
-  checkObject('preopens', value)
+  checkRecord('preopens', value)
   const entries: [string, unknown][] = Object.entries(value)
   to.byte(FIELD.preopens)
   to.uint32(entries.length)

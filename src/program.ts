@@ -6,7 +6,7 @@ import type { LoadRequest } from './native.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { checkFolder, transportOf, type Runtime } from './runtime.ts'
-import type { RunOwner, Transport } from './transport.ts'
+import type { Prepared, RunOwner, Transport } from './transport.ts'
 
 /** How a program is loaded. */
 export interface LoadOptions {
@@ -49,6 +49,8 @@ interface ProgramInfo {
 
 const LOAD_OPTIONS = ['name', 'cache', 'fuel', 'runtime'] as const
 
+/** How `run` starts what it prepared before it loaded the program. */
+export let startPrepared: (program: Program, prepared: Prepared) => Promise<Outcome>
 let create: (transport: Transport, handle: number, info: ProgramInfo) => Program
 
 /**
@@ -124,6 +126,11 @@ export class Program {
 
   static {
     create = (transport, handle, info) => new Program(transport, handle, info)
+    startPrepared = async (program, prepared) => {
+      const closed = program.#closed()
+      if (closed) throw closed
+      return program.#transport.start(program.#owner, prepared)
+    }
   }
 }
 
@@ -189,7 +196,11 @@ export function toSource(source: unknown): string | Uint8Array {
   if (source instanceof Uint8Array) return source
   if (source instanceof URL) {
     if (source.protocol !== 'file:') throw invalid('source', 'a file: URL', source.href)
-    return fileURLToPath(source)
+    try {
+      return fileURLToPath(source)
+    } catch {
+      throw invalid('source', 'a file: URL of a path', source.href)
+    }
   }
   if (typeof source === 'string' && source !== '') {
     checkString('source', source)

@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises'
 import { checkObject } from './check.ts'
 import type { RunOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { load, toSource, type LoadOptions, type Program } from './program.ts'
+import { load, startPrepared, toSource, type LoadOptions, type Program } from './program.ts'
 import { transportOf } from './runtime.ts'
-import type { Transport } from './transport.ts'
+import { prepare, type Transport } from './transport.ts'
 
 /** Programs that one-shot runs keep, the least recently used first. */
 const MAX_PROGRAMS = 32
@@ -25,14 +25,40 @@ export async function run(
   checkObject('options', options)
   const { name, cache, fuel, runtime, ...runOptions } = options
   const loadOptions = { name, cache, fuel, runtime }
-  const program = await loadOnce(toSource(source), loadOptions)
-  return program.run(runOptions)
+  const from = toSource(source)
+  // Both before anything is waited for: the caller may change what it gave.
+  const prepared = prepare(runOptions)
+  const { local } = prepared
+  if (local.input instanceof Uint8Array) local.input = local.input.slice()
+  const loading =
+    typeof from === 'string' ? loadFile(from, loadOptions) : loadBytes(from, loadOptions)
+  try {
+    return await startPrepared(await loading, prepared)
+  } catch (error) {
+    void prepared.source?.close()
+    throw error
+  }
 }
 
-async function loadOnce(source: string | Uint8Array, options: LoadOptions): Promise<Program> {
+/** By what changes when the content does. */
+async function loadFile(path: string, options: LoadOptions): Promise<Program> {
+  const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true }).catch(() => NO_FILE)
+  return loadOnce(path, [path, ...[dev, ino, size, mtimeNs].map(String)], options)
+}
+
+function loadBytes(bytes: Uint8Array, options: LoadOptions): Promise<Program> {
+  return loadOnce(bytes, [createHash('sha256').update(bytes).digest('hex')], options)
+}
+
+/** Reads `source`, if it has to be loaded, before it returns. */
+function loadOnce(
+  source: string | Uint8Array,
+  identity: string[],
+  options: LoadOptions,
+): Promise<Program> {
   const transport = transportOf(options.runtime)
   const { name, cache, fuel } = options
-  const key = JSON.stringify([await identity(source), name, cache, fuel])
+  const key = JSON.stringify([identity, name, cache, fuel])
   let kept = programs.get(transport)
   if (kept === undefined) programs.set(transport, (kept = new Map()))
   let program = kept.get(key)
@@ -43,13 +69,6 @@ async function loadOnce(source: string | Uint8Array, options: LoadOptions): Prom
   // What could not be loaded may be there the next time.
   program.catch(() => kept.delete(key))
   return program
-}
-
-/** Changes when the content does. */
-async function identity(source: string | Uint8Array): Promise<string[]> {
-  if (typeof source !== 'string') return [createHash('sha256').update(source).digest('hex')]
-  const { dev, ino, size, mtimeNs } = await stat(source, { bigint: true }).catch(() => NO_FILE)
-  return [source, ...[dev, ino, size, mtimeNs].map(String)]
 }
 
 /** `load` says what is wrong with it. */

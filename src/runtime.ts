@@ -78,7 +78,7 @@ export class Runtime {
     let shared: Transport | undefined
     transportOf = (runtime) => {
       if (runtime === undefined) return (shared ??= new Transport(undefined))
-      if (!(typeof runtime === 'object' && #transport in runtime)) {
+      if (typeof runtime !== 'object' || runtime === null || !(#transport in runtime)) {
         throw invalid('runtime', 'a Runtime', runtime)
       }
       return runtime.#transport

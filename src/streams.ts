@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { LocalOptions } from './encode-options.ts'
+import type { Source } from './source.ts'
 import type { Transport } from './transport.ts'
 
 const STDOUT = 1
@@ -11,16 +12,21 @@ const STDERR = 2
 /** The streams of one run that live on this side. */
 export class Streams {
   readonly #transport: Transport
-  readonly #source: AsyncIterator<unknown> | undefined
+  readonly #source: Source | undefined
   readonly #outputs: readonly [Output | undefined, Output | undefined]
   readonly #id: number
   #ended = false
   #failure: WasiexecError | undefined
 
-  constructor(transport: Transport, id: number, { stdin, stdout, stderr }: LocalOptions) {
+  constructor(
+    transport: Transport,
+    id: number,
+    { stdout, stderr }: LocalOptions,
+    source: Source | undefined,
+  ) {
     this.#transport = transport
     this.#id = id
-    this.#source = stdin === undefined ? undefined : iterate(stdin)
+    this.#source = source
     this.#outputs = [this.#output(STDOUT, stdout), this.#output(STDERR, stderr)]
   }
 
@@ -40,16 +46,8 @@ export class Streams {
   end(): WasiexecError | undefined {
     this.#ended = true
     for (const output of this.#outputs) output?.detach()
-    void this.#closeSource()
+    void this.#source?.close()
     return this.#failure
-  }
-
-  async #closeSource(): Promise<void> {
-    try {
-      await this.#source?.return?.()
-    } catch {
-      // What it throws now concerns no run.
-    }
   }
 
   async #pull(): Promise<void> {
@@ -99,12 +97,14 @@ interface OutputEvents {
 class Output {
   readonly #writable: Writable
   readonly #events: OutputEvents
+  /** Writes that the stream has not answered. */
+  #pending = 0
+  #detached = false
 
   constructor(writable: Writable, events: OutputEvents) {
     this.#writable = writable
     this.#events = events
-    writable.on('error', this.#onError)
-    writable.on('close', this.#onClose)
+    listen(writable, this)
   }
 
   write(bytes: Buffer): void {
@@ -113,9 +113,13 @@ class Output {
       return
     }
     try {
+      this.#pending += 1
       this.#writable.write(bytes, (error) => {
-        // The error itself arrives as an event.
-        if (error === null || error === undefined) this.#events.taken(bytes.length)
+        this.#pending -= 1
+        // The error itself arrives as an event, which somebody has to listen to, also after the run.
+        if (error !== null && error !== undefined) return
+        this.#events.taken(bytes.length)
+        if (this.#detached && this.#pending === 0) forget(this.#writable, this)
       })
     } catch (error) {
       this.#events.closed(error)
@@ -123,25 +127,47 @@ class Output {
   }
 
   detach(): void {
-    this.#writable.off('error', this.#onError)
-    this.#writable.off('close', this.#onClose)
+    this.#detached = true
+    if (this.#pending === 0) forget(this.#writable, this)
   }
 
-  readonly #onError = (error: unknown): void => {
+  failed(error: unknown): void {
     // A reader that has gone, as with `| head`, is the guest's to notice.
     const isBrokenPipe = (error as { code?: unknown } | null)?.code === 'EPIPE'
     this.#events.closed(isBrokenPipe ? undefined : error)
   }
 
-  readonly #onClose = (): void => {
+  closed(): void {
     this.#events.closed(undefined)
   }
 }
 
-function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
-  // The process needs its stdin after this run; everything else ends with its reader.
-  if (stream === process.stdin) return process.stdin.iterator({ destroyOnReturn: false })
-  return stream[Symbol.asyncIterator]()
+/** One pair of listeners a Writable, however many runs print to it. */
+const outputs = new WeakMap<Writable, { runs: Set<Output>; stop: () => void }>()
+
+function listen(writable: Writable, output: Output): void {
+  const known = outputs.get(writable)
+  if (known !== undefined) {
+    known.runs.add(output)
+    return
+  }
+  const runs = new Set([output])
+  const onError = (error: unknown): void => runs.forEach((run) => run.failed(error))
+  const onClose = (): void => runs.forEach((run) => run.closed())
+  writable.on('error', onError)
+  writable.on('close', onClose)
+  const stop = (): void => {
+    writable.off('error', onError)
+    writable.off('close', onClose)
+  }
+  outputs.set(writable, { runs, stop })
+}
+
+function forget(writable: Writable, output: Output): void {
+  const known = outputs.get(writable)
+  if (!known?.runs.delete(output) || known.runs.size > 0) return
+  outputs.delete(writable)
+  known.stop()
 }
 
 function toBytes(chunk: unknown): Uint8Array {

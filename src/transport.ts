@@ -6,6 +6,7 @@ import { native, type LoadRequest, type Port, type PortOptions } from './native.
 import type { RunOptions } from './options.ts'
 import { neverStarted, type Outcome } from './outcome.ts'
 import { Signals } from './signals.ts'
+import { Source } from './source.ts'
 import { Streams } from './streams.ts'
 import { OPERATION, Submission } from './submission.ts'
 
@@ -19,6 +20,24 @@ export interface RunOwner {
   readonly closeReason: WasiexecError | undefined
 }
 
+/** A run's options, checked and encoded. */
+export interface Prepared {
+  readonly encoded: Encoder
+  readonly local: LocalOptions
+  readonly source: Source | undefined
+}
+
+/**
+ * Into a buffer of its own, not straight into the submission: a getter of the caller's may start a run.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function prepare(options: RunOptions): Prepared {
+  const encoded = new Encoder(OPTIONS_BYTES)
+  const local = encodeRunOptions(options, encoded, false)
+  return { encoded, local, source: local.stdin && new Source(local.stdin) }
+}
+
 /** Somebody waits for a record. */
 interface Waiting {
   resolve(value: unknown): void
@@ -26,6 +45,8 @@ interface Waiting {
   /** Holds the program's code while it runs. */
   owner: RunOwner | undefined
   signal: AbortSignal | undefined
+  /** The signal was the first to abort it. */
+  isSignals?: boolean
   streams: Streams | undefined
 }
 
@@ -41,7 +62,11 @@ export class Transport {
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
-    for (const id of runs) this.#add(OPERATION.abort, id)
+    for (const id of runs) {
+      this.#add(OPERATION.abort, id)
+      const waiting = this.#waiting.get(id)
+      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.owner) === undefined
+    }
     this.#flush()
   })
   #lastId = 0
@@ -65,31 +90,31 @@ export class Transport {
   }
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
-    const { bytes } = this.#submission
-    let local: LocalOptions | undefined
-    let start = bytes.length
-    if (options !== undefined) {
-      // Not straight into the submission: a getter of the caller's may start a run of its own.
-      const encoded = new Encoder(OPTIONS_BYTES)
-      try {
-        local = encodeRunOptions(options, encoded, false)
-      } catch (error) {
-        return Promise.reject(error)
-      }
-      if (local.signal?.aborted === true) {
-        return Promise.resolve(neverStarted(local.signal.reason))
-      }
-      start = bytes.length
-      bytes.raw(encoded.bytes)
-      if (local.input !== undefined) encodeInput(local.input, bytes)
+    try {
+      return this.start(owner, options === undefined ? undefined : prepare(options))
+    } catch (error) {
+      return Promise.reject(error)
     }
-    const id = this.#nextId()
+  }
+
+  start(owner: RunOwner, prepared: Prepared | undefined): Promise<Outcome> {
+    const local = prepared?.local
     const signal = local?.signal
+    const id = this.#nextId()
+    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
+    // Before the run is queued: it may throw.
+    const streams = local && piped ? new Streams(this, id, local, prepared?.source) : undefined
+    if (signal?.aborted === true) {
+      streams?.end()
+      return Promise.resolve(neverStarted(signal.reason))
+    }
+    const { bytes } = this.#submission
+    const start = bytes.length
+    if (prepared !== undefined) bytes.raw(prepared.encoded.bytes)
+    if (local?.input !== undefined) encodeInput(local.input, bytes)
     const abortable = signal === undefined ? 0 : 1
     this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, abortable)
     if (signal !== undefined) this.#signals.add(signal, id)
-    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
-    const streams = local && piped ? new Streams(this, id, local) : undefined
     return new Promise<Outcome>((resolve, reject) => {
       this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, owner, signal, streams })
     })
@@ -251,8 +276,7 @@ export class Transport {
     } else if (failure !== undefined) {
       waiting.reject(failure)
     } else {
-      const reason = (): unknown =>
-        signal?.aborted === true ? signal.reason : this.#closeReason(owner)
+      const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))
       waiting.resolve(delivery.outcome(reason))
     }
   }

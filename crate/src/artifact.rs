@@ -5,6 +5,7 @@ use crate::engine::{Allocation, Engines, Flavor, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::program::Wasm;
 use std::path::Path;
+use std::sync::Arc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
@@ -47,16 +48,16 @@ artifact!(Component, precompile_component);
 
 /// The code of `wasm`, from the cache if it is there, else compiled and put there; and where its
 /// instances live.
-pub(crate) fn obtain<'a, A: Artifact>(
+pub(crate) fn obtain<A: Artifact>(
     wasm: &Wasm,
     flavor: Flavor,
-    engines: &'a Engines,
+    engines: &Engines,
     cache: &Cache,
-) -> Result<(A, &'a Host)> {
+) -> Result<(A, Arc<Host>)> {
     let primary = engines.primary(flavor)?;
     let entry = cache.entry(&wasm.digest, &primary.engine);
     if let Some(intact) = entry.as_ref().and_then(Entry::intact)
-        && let Ok(found) = place(flavor, engines, |engine| intact.load(engine))
+        && let Ok(found) = place(&primary, flavor, engines, |engine| intact.load(engine))
     {
         return Ok(found);
     }
@@ -65,7 +66,7 @@ pub(crate) fn obtain<'a, A: Artifact>(
         entry.store(&code);
     }
     // SAFETY: `code` comes from `compile` above.
-    place(flavor, engines, |engine| unsafe {
+    place(&primary, flavor, engines, |engine| unsafe {
         A::deserialize(engine, &code)
     })
     .map_err(Error::internal)
@@ -74,17 +75,17 @@ pub(crate) fn obtain<'a, A: Artifact>(
 /// Loads code into the primary engine, or, when its slots are too small, into the one without slots;
 /// both compile in the same way.
 fn place<A: Artifact>(
+    primary: &Arc<Host>,
     flavor: Flavor,
     engines: &Engines,
     load: impl Fn(&Engine) -> wasmtime::Result<A>,
-) -> wasmtime::Result<(A, &Host)> {
-    let primary = engines.primary(flavor).map_err(wasmtime::Error::new)?;
+) -> wasmtime::Result<(A, Arc<Host>)> {
     match load(&primary.engine) {
         Err(_) if primary.allocation == Allocation::Pooling => {
             let host = engines.on_demand(flavor).map_err(wasmtime::Error::new)?;
             Ok((load(&host.engine)?, host))
         }
-        loaded => Ok((loaded?, primary)),
+        loaded => Ok((loaded?, primary.clone())),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::program_info::ProgramKind;
 use crate::run::RunState;
 use crate::wasi;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmBacktraceDetails, WasmFeatures, component,
@@ -85,9 +85,8 @@ pub(crate) struct Engines {
 /// The engines that share one way of compiling.
 #[derive(Default)]
 struct Family {
-    primary: OnceLock<Host>,
-    on_demand: OnceLock<Host>,
-    making: Mutex<()>,
+    primary: Mutex<Option<Arc<Host>>>,
+    on_demand: Mutex<Option<Arc<Host>>>,
 }
 
 /// Which family of engines a program is compiled for.
@@ -107,54 +106,59 @@ impl Engines {
     }
 
     /// The engine that programs of this flavor are compiled for.
-    pub(crate) fn primary(&self, flavor: Flavor) -> Result<&Host> {
-        let family = &self.families[flavor.index()];
-        self.get_or_make(family, &family.primary, || {
+    pub(crate) fn primary(&self, flavor: Flavor) -> Result<Arc<Host>> {
+        self.get_or_make(&self.families[flavor.index()].primary, || {
             self.make(flavor, Allocation::Pooling)
                 .or_else(|_| self.make(flavor, Allocation::Compact))
         })
     }
 
     /// The engine whose instances are not bound to slots.
-    pub(crate) fn on_demand(&self, flavor: Flavor) -> Result<&Host> {
-        let family = &self.families[flavor.index()];
-        self.get_or_make(family, &family.on_demand, || {
+    pub(crate) fn on_demand(&self, flavor: Flavor) -> Result<Arc<Host>> {
+        self.get_or_make(&self.families[flavor.index()].on_demand, || {
             self.make(flavor, Allocation::OnDemand)
         })
     }
 
     /// How instances get their memory, by the engines made so far.
     pub(crate) fn allocation(&self) -> Allocation {
-        let mut made = self.families.iter().filter_map(|f| f.primary.get());
-        match made.any(|host| host.allocation == Allocation::Compact) {
+        let compact = |family: &Family| {
+            let host = lock(&family.primary);
+            host.as_ref()
+                .is_some_and(|h| h.allocation == Allocation::Compact)
+        };
+        match self.families.iter().any(compact) {
             true => Allocation::Compact,
             false => Allocation::Pooling,
         }
     }
 
     pub(crate) fn increment_epochs(&self) {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.iter().for_each(Engine::increment_epoch);
+        lock(&self.made).iter().for_each(Engine::increment_epoch);
     }
 
-    fn get_or_make<'a>(
+    /// Lets go of all engines: each gives its address space back when its last program is gone.
+    pub(crate) fn clear(&self) {
+        for family in &self.families {
+            lock(&family.primary).take();
+            lock(&family.on_demand).take();
+        }
+        lock(&self.made).clear();
+    }
+
+    fn get_or_make(
         &self,
-        family: &Family,
-        cell: &'a OnceLock<Host>,
+        cell: &Mutex<Option<Arc<Host>>>,
         make: impl FnOnce() -> Result<Host>,
-    ) -> Result<&'a Host> {
-        if let Some(host) = cell.get() {
-            return Ok(host);
+    ) -> Result<Arc<Host>> {
+        // Held while it is made: the others that want it would only make it again.
+        let mut cell = lock(cell);
+        if let Some(host) = &*cell {
+            return Ok(host.clone());
         }
-        let _making = family.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = cell.get() {
-            return Ok(host);
-        }
-        let host = make()?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.push(host.engine.clone());
-        drop(made);
-        Ok(cell.get_or_init(|| host))
+        let host = Arc::new(make()?);
+        lock(&self.made).push(host.engine.clone());
+        Ok(cell.insert(host).clone())
     }
 
     fn make(&self, flavor: Flavor, allocation: Allocation) -> Result<Host> {
@@ -187,6 +191,10 @@ impl Flavor {
         };
         kind + usize::from(self.fuel)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {

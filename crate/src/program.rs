@@ -217,14 +217,14 @@ fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Res
         ProgramKind::Module => {
             let (module, host) = artifact::obtain::<Module>(wasm, flavor, engines, cache)?;
             Ok(Compiled {
-                entry: entry::module_entry(&module, host),
+                entry: entry::module_entry(&module, &host),
                 code: Code::Module(module),
             })
         }
         ProgramKind::Component => {
             let (component, host) = artifact::obtain::<Component>(wasm, flavor, engines, cache)?;
             Ok(Compiled {
-                entry: entry::component_entry(&component, host),
+                entry: entry::component_entry(&component, &host),
                 code: Code::Component(component),
             })
         }

@@ -68,6 +68,7 @@ type ProgramKey = (blake3::Hash, String, bool);
 pub struct Runtime {
     options: RuntimeOptions,
     engines: Arc<Engines>,
+    ticker: Arc<Ticker>,
     scheduler: Arc<Scheduler>,
     handle: Handle,
     threads: Mutex<Option<tokio::runtime::Runtime>>,
@@ -107,13 +108,14 @@ impl Runtime {
         let handle = threads.handle().clone();
         let scheduler = Scheduler::new(
             handle.clone(),
-            ticker,
+            ticker.clone(),
             options.threads,
             options.max_concurrent_runs,
         );
         Ok(Self {
             options,
             engines,
+            ticker,
             scheduler: Arc::new(scheduler),
             handle,
             threads: Mutex::new(Some(threads)),
@@ -150,7 +152,12 @@ impl Runtime {
             bytes: source,
             digest: content,
         };
-        let program = Program::compile(name, source, fuel, &self.engines, cache)?;
+        let program = Program::compile(name, source, fuel, &self.engines, cache);
+        if self.closed.load(Ordering::Acquire) {
+            self.engines.clear();
+            return Err(closed());
+        }
+        let program = program?;
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         programs.retain(|_, program| program.strong_count() > 0);
         programs.insert(key, Arc::downgrade(&program));
@@ -238,19 +245,21 @@ impl Runtime {
             .is_some()
     }
 
-    /// Stops the threads, wherever they are: for a runtime that is closed.
-    pub fn stop_threads(&self) {
+    /// Stops the threads, wherever they are, and lets go of the engines: for a runtime that is closed.
+    pub fn release(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(threads) = threads.take() {
             // A host call of a guest may block for ever; its thread must not hold up this one.
             threads.shutdown_background();
         }
+        self.ticker.stop();
+        self.engines.clear();
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.stop_threads();
+        self.release();
     }
 }
 

@@ -63,6 +63,12 @@ impl Ticker {
         Preempted(&self.shared.preempted)
     }
 
+    /// Ends the thread.
+    pub(crate) fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+
     /// Makes every computing guest look at its cause of ending now.
     pub(crate) fn advance(&self) {
         self.shared.engines.increment_epochs();
@@ -71,8 +77,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        self.thread.unpark();
+        self.stop();
     }
 }
 

@@ -214,7 +214,8 @@ impl Port {
         let waiting = std::thread::Builder::new().name("wasiexec-close".into());
         let started = waiting.spawn(move || {
             this.runtime.close_and_wait();
-            this.runtime.stop_threads();
+            this.runtime.release();
+            *this.tables() = Tables::default();
             this.deliver(|outbox| outbox.closed(id));
         });
         if let Err(error) = started {

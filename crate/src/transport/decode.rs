@@ -76,9 +76,13 @@ impl Fields {
     }
 
     fn milliseconds(&mut self) -> Result<Duration> {
-        let seconds = self.number()? / 1000.0;
-        // Longer than any clock runs is as good as for ever.
-        Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        let milliseconds = self.number()?;
+        // Apart, because a date in nanoseconds has more digits than a double. The casts saturate:
+        // longer than any clock runs is as good as for ever.
+        let seconds = (milliseconds / 1000.0).floor();
+        let nanoseconds = (milliseconds - seconds * 1000.0) * 1e6;
+        let whole = Duration::from_secs(seconds as u64);
+        Ok(whole.saturating_add(Duration::from_nanos(nanoseconds.round() as u64)))
     }
 
     fn bytes(&mut self) -> Result<Bytes> {

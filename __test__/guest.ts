@@ -1,0 +1,121 @@
+// The guests of the tests, and words for what became of them.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { ExecutionContext } from 'ava'
+import { load, type LoadOptions, type Outcome, type Program } from '../src/index.ts'
+
+/** The path of a tiny guest, by its name in crate/tests/guests. */
+export function watPath(name: string): string {
+  return fileURLToPath(new URL(`../crate/tests/guests/${name}.wat`, import.meta.url))
+}
+
+const programs = new Map<string, Promise<Program>>()
+
+function once(key: string, make: () => Promise<Program>): Promise<Program> {
+  let program = programs.get(key)
+  if (program === undefined) programs.set(key, (program = make()))
+  return program
+}
+
+/** A tiny guest on the shared runtime, loaded once for each test file. */
+export function wat(name: string): Promise<Program> {
+  return once(`wat ${name}`, () => load(watPath(name), { cache: false }))
+}
+
+/** A tiny guest that nobody else has. */
+export function ownWat(name: string, options: LoadOptions = {}): Promise<Program> {
+  return load(watPath(name), { cache: false, ...options })
+}
+
+const unpack = (await import(new URL('../guests/unpack.mjs', import.meta.url).href)) as {
+  guest(name: string): Promise<string>
+}
+
+/** Compiled code of the real guests, of which some take seconds; beside them, so that nothing else is touched. */
+export const compiled: string = fileURLToPath(
+  new URL('../guests/.unpacked/compiled', import.meta.url),
+)
+
+/** A real guest, by its name in guests/README.md; loaded once for each test file. */
+export function real(name: string): Promise<Program> {
+  return once(`real ${name}`, async () => load(await unpack.guest(name), { cache: compiled }))
+}
+
+/** An ending in two words, such as "exit 3". */
+export function ending(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'exit':
+      return `exit ${outcome.code}`
+    case 'trap':
+      return `trap ${outcome.trap.code}`
+    case 'limit':
+      return `limit ${outcome.limit}`
+    case 'abort':
+      return 'abort'
+    default:
+      return outcome satisfies never
+  }
+}
+
+/** An ending and what was printed: all that is the same in equal runs. */
+export function told(outcome: Outcome): [ending: string, stdout: string, stderr: string] {
+  return [ending(outcome), outcome.stdout.toString(), outcome.stderr.toString()]
+}
+
+/** A Writable that keeps what it gets, and tells when it has got something. */
+export class Sink extends Writable {
+  text = ''
+  #expected: { text: string; resolve: () => void }[] = []
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString('latin1')
+    for (const { text, resolve } of this.#expected) if (this.text.includes(text)) resolve()
+    done()
+  }
+
+  /** Resolves once `text` was written. */
+  until(text: string): Promise<void> {
+    if (this.text.includes(text)) return Promise.resolve()
+    const { promise, resolve } = deferred<void>()
+    this.#expected.push({ text, resolve })
+    return promise
+  }
+}
+
+/** A promise and its end. */
+export function deferred<T>(): {
+  promise: Promise<T>
+  resolve: (value: T) => void
+  reject: (error: unknown) => void
+} {
+  let resolve!: (value: T) => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+/** A folder that goes with the test. */
+export async function folder(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'wasiexec-test-'))
+  t.teardown(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+/** The error's code and message, whatever threw it. */
+export async function refusal(
+  attempt: Promise<unknown> | (() => unknown),
+): Promise<{ name: string; code: string; message: string }> {
+  try {
+    await (typeof attempt === 'function' ? attempt() : attempt)
+  } catch (error) {
+    const { name, code, message } = error as { name: string; code: string; message: string }
+    return { name, code, message }
+  }
+  throw new Error('nothing was thrown')
+}

@@ -1,0 +1,13 @@
+// Starts worker threads; apart from everything that loads the package.
+import { Worker } from 'node:worker_threads'
+
+/** What a worker can do: see worker-tasks.ts. */
+export type Task = 'busy' | 'work' | 'fault' | 'exit' | 'idle'
+
+export function startTask(task: Task): Worker {
+  return new Worker(new URL('worker-tasks.ts', import.meta.url), {
+    workerData: task,
+    // Not those of a script given by `--eval`.
+    execArgv: ['--import', import.meta.resolve('@oxc-node/core/register')],
+  })
+}

@@ -1,0 +1,60 @@
+// What the worker threads of worker.test.ts do.
+import { parentPort, workerData } from 'node:worker_threads'
+import { faults } from './faults.ts'
+import { ending, wat } from './guest.ts'
+
+const port = parentPort!
+
+const RUNS = [
+  ['sleep-hour', 100],
+  ['loop', 10],
+  ['flood', 10],
+  ['component-p3-loop', 10],
+] as const
+
+/** Runs programs until it is terminated; says once that they are running. */
+async function busy(): Promise<void> {
+  for (const [name, runs] of RUNS) {
+    const program = await wat(name)
+    for (let index = 0; index < runs; index += 1) void program.run({ stdout: 'ignore' })
+  }
+  const hello = await wat('hello')
+  await hello.run()
+  port.postMessage('running')
+  for (;;) await hello.run()
+}
+
+/** Runs programs and answers how they ended. */
+async function work(): Promise<void> {
+  const program = await wat('exit-argv')
+  const codes = Array.from({ length: 500 }, (_, index) => index)
+  const outcomes = await Promise.all(codes.map((code) => program.run({ args: [`${code}`] })))
+  port.postMessage(outcomes.every((outcome, code) => ending(outcome) === `exit ${code}`))
+}
+
+/** Has its own Wasm fault while guests trap. */
+async function fault(): Promise<void> {
+  const overflow = await wat('trap-stack-overflow')
+  const bounds = await wat('trap-out-of-bounds')
+  const seen = new Set<string>()
+  for (let round = 0; round < 30; round += 1) {
+    const running = [overflow.run(), bounds.run(), overflow.run()]
+    seen.add(faults())
+    for (const outcome of await Promise.all(running)) seen.add(ending(outcome))
+  }
+  port.postMessage([...seen].toSorted())
+}
+
+async function exit(): Promise<void> {
+  const program = await wat('sleep-hour')
+  for (let index = 0; index < 10; index += 1) void program.run()
+  await (await wat('hello')).run()
+  process.exit(3)
+}
+
+async function idle(): Promise<void> {
+  await (await wat('hello')).run()
+}
+
+const tasks: Record<string, () => Promise<void>> = { busy, work, fault, exit, idle }
+await tasks[workerData as string]!()

@@ -1,0 +1,69 @@
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
+
+/** What a run's stdin comes from, for as long as the run lasts; read as the guest asks. */
+export class Source {
+  readonly #stream: AsyncIterable<unknown>
+  #iterator: AsyncIterator<unknown> | undefined
+  #closed = false
+
+  constructor(stream: AsyncIterable<unknown>) {
+    this.#stream = stream
+    // What fails before the guest reads is told by the first read, if there is one.
+    if (stream instanceof Readable) stream.on('error', ignore)
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#stream === process.stdin ? this.#nextOfProcess() : this.#open().next()
+  }
+
+  /** A read that this run does not wait for any longer is the next run's. */
+  async #nextOfProcess(): Promise<IteratorResult<unknown>> {
+    processStdin ??= process.stdin.iterator({ destroyOnReturn: false })
+    for (;;) {
+      const read = (pending ??= processStdin.next())
+      const result = await read
+      if (this.#closed) return result
+      if (pending !== read) continue
+      pending = undefined
+      return result
+    }
+  }
+
+  /** Ends it, also in the middle of a read; what it throws now concerns no run. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#stream === process.stdin) {
+      process.stdin.off('error', ignore)
+    } else if (this.#stream instanceof Readable) {
+      // Not by its iterator, which would wait for the read that is going on, or do nothing before the first.
+      this.#stream.destroy()
+    } else {
+      try {
+        await this.#open().return?.()
+      } catch {}
+    }
+  }
+
+  #open(): AsyncIterator<unknown> {
+    return (this.#iterator ??= iterate(this.#stream))
+  }
+}
+
+function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]()
+  const reader = stream.getReader()
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    return: async () => {
+      await reader.cancel()
+      return { done: true, value: undefined }
+    },
+  }
+}
+
+/** The process needs its stdin after a run, so that all runs share one iterator of it. */
+let processStdin: AsyncIterator<unknown> | undefined
+let pending: Promise<IteratorResult<unknown>> | undefined
+
+function ignore(): void {}
