@@ -277,7 +277,12 @@ export class Transport {
       waiting.reject(failure)
     } else {
       const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))
-      waiting.resolve(delivery.outcome(reason))
+      try {
+        waiting.resolve(delivery.outcome(reason))
+      } catch (error) {
+        // A reason may be a getter of the caller's; the other records must arrive all the same.
+        waiting.reject(error)
+      }
     }
   }
 

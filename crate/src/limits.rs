@@ -77,7 +77,7 @@ pub(crate) struct MemoryLimiter {
     cap: u64,
     on_memory: OnMemory,
     used: u64,
-    /// Set once the guest's own code may run; before, a refusal means that it cannot even start.
+    /// Set once all memories and tables have their minimum.
     pub(crate) instantiated: bool,
 }
 
@@ -92,7 +92,15 @@ impl MemoryLimiter {
         }
     }
 
-    fn grow(&mut self, bytes: usize, possible: bool) -> wasmtime::Result<bool> {
+    /// A growth by so many units of so many bytes; without success if it is known to be impossible.
+    fn grow(
+        &mut self,
+        (current, desired): (usize, usize),
+        maximum: Option<usize>,
+        unit: usize,
+    ) -> wasmtime::Result<bool> {
+        let possible = maximum.is_none_or(|max| desired <= max);
+        let bytes = desired.saturating_sub(current).saturating_mul(unit);
         let wanted = self.used.saturating_add(bytes as u64);
         if possible && wanted <= self.cap {
             self.used = wanted;
@@ -100,7 +108,9 @@ impl MemoryLimiter {
             return Ok(true);
         }
         self.control.memory_denied.store(true, Ordering::Relaxed);
-        if wanted > self.cap && (self.on_memory == OnMemory::Stop || !self.instantiated) {
+        // What a program needs to begin with cannot be denied to it: it would not start.
+        let minimum = !self.instantiated && current == 0;
+        if wanted > self.cap && (self.on_memory == OnMemory::Stop || minimum) {
             self.control.stop(Cause::Limit(LimitKind::Memory));
             return Err(Stopped.into());
         }
@@ -115,8 +125,7 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let possible = maximum.is_none_or(|max| desired <= max);
-        self.grow(desired.saturating_sub(current), possible)
+        self.grow((current, desired), maximum, 1)
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
@@ -130,9 +139,7 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let possible = maximum.is_none_or(|max| desired <= max);
-        let elements = desired.saturating_sub(current);
-        self.grow(elements.saturating_mul(TABLE_ELEMENT_BYTES), possible)
+        self.grow((current, desired), maximum, TABLE_ELEMENT_BYTES)
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {

@@ -64,6 +64,15 @@ pub struct RuntimeStats {
 /// The digest of a program's bytes, its name and whether it was also compiled with fuel.
 type ProgramKey = (blake3::Hash, String, bool);
 
+/// Where a program is once it is loaded, for as long as somebody holds it.
+type ProgramCell = Arc<Mutex<Weak<Program>>>;
+
+/// Whether a cell in which nothing is being loaded has a program.
+fn is_loaded(cell: &ProgramCell) -> bool {
+    cell.try_lock()
+        .is_ok_and(|program| program.strong_count() > 0)
+}
+
 /// Runs programs on threads of its own.
 pub struct Runtime {
     options: RuntimeOptions,
@@ -73,7 +82,7 @@ pub struct Runtime {
     handle: Handle,
     threads: Mutex<Option<tokio::runtime::Runtime>>,
     /// Loading a program twice compiles it once.
-    programs: Mutex<HashMap<ProgramKey, Weak<Program>>>,
+    programs: Mutex<HashMap<ProgramKey, ProgramCell>>,
     closed: AtomicBool,
 }
 
@@ -144,7 +153,10 @@ impl Runtime {
         let source = source.into();
         let content = blake3::Hasher::new().update_rayon(&source).finalize();
         let key = (content, name.to_owned(), fuel);
-        if let Some(program) = self.loaded(&key) {
+        let cell = self.cell(key);
+        // Held while it compiles: others who load the same program wait for it.
+        let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = cell.upgrade() {
             return Ok(program);
         }
         let cache = cache.unwrap_or_else(|| self.options.cache.clone());
@@ -158,15 +170,15 @@ impl Runtime {
             return Err(closed());
         }
         let program = program?;
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        programs.retain(|_, program| program.strong_count() > 0);
-        programs.insert(key, Arc::downgrade(&program));
+        *cell = Arc::downgrade(&program);
         Ok(program)
     }
 
-    fn loaded(&self, key: &ProgramKey) -> Option<Arc<Program>> {
-        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        programs.get(key)?.upgrade()
+    /// The cell of a program, loaded or not; forgets those of programs that are gone.
+    fn cell(&self, key: ProgramKey) -> ProgramCell {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.retain(|_, cell| Arc::strong_count(cell) > 1 || is_loaded(cell));
+        programs.entry(key).or_default().clone()
     }
 
     /// Queues runs in their order.
@@ -231,7 +243,7 @@ impl Runtime {
             max_concurrent_runs: self.options.max_concurrent_runs,
             allocation: self.engines.allocation(),
             counts: self.scheduler.counts(),
-            programs: programs.values().filter(|p| p.strong_count() > 0).count(),
+            programs: programs.values().filter(|cell| is_loaded(cell)).count(),
         }
     }
 

@@ -34,6 +34,15 @@ fn a_cap_between_two_pages_denies_the_page_that_does_not_fit() {
 }
 
 #[test]
+fn a_growth_in_a_start_function_is_denied_like_any_other() {
+    let outcome = run("grow-in-start-function", limits(cap(10 * PAGE)));
+    assert_eq!(outcome.exit_code(), Some(1), "{outcome:?}");
+    let outcome = run("grow-in-start-function", limits(stop_at(10 * PAGE)));
+    assert_eq!(outcome.ending, MEMORY);
+    assert_eq!(run_plain("grow-in-start-function").exit_code(), Some(0));
+}
+
+#[test]
 fn a_denied_growth_takes_nothing() {
     let with = |pages| RunOptions {
         limits: cap(10 * PAGE),
