@@ -214,7 +214,8 @@ export interface RunOptions {
     | undefined
   /**
    * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream, whose
-   * backpressure the guest feels and which is not ended. Default: `'capture'`.
+   * backpressure the guest feels and which is not ended. The run resolves when all has been written
+   * to the stream, which may not have passed it on yet. Default: `'capture'`.
    */
   stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
   /** The same for stderr. Default: `'capture'`. */

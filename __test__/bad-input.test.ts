@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomFillSync } from 'node:crypto'
@@ -96,6 +97,18 @@ test('a file that is missing, empty or a folder is told with its path', async (t
   }
   t.is((await refusal(load(paths.empty, NO_CACHE))).code, 'ERR_INVALID_WASM')
 })
+
+if (process.platform !== 'win32') {
+  test('a file that need not end is not waited for', async (t) => {
+    const pipe = join(await folder(t), 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const path of [pipe, '/dev/zero']) {
+      const error = await refusal(load(path, NO_CACHE))
+      t.is(error.code, 'ERR_READ_FAILED')
+      t.regex(error.message, /not a regular file/)
+    }
+  })
+}
 
 /** Programs that load, so that they can be looked at, and what their run is refused with. */
 const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [

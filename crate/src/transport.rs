@@ -274,10 +274,19 @@ impl Listener for Port {
 }
 
 fn read(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        Error::new(
-            ErrorCode::ReadFailed,
-            format!("cannot read the program {path}: {error}"),
-        )
-    })
+    let failed = |reason: &dyn std::fmt::Display| {
+        let message = format!("cannot read the program {path}: {reason}");
+        Error::new(ErrorCode::ReadFailed, message)
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
+    // A pipe may never end, nor does /dev/zero.
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() {
+            "a directory"
+        } else {
+            "not a regular file"
+        };
+        return Err(failed(&format_args!("it is {what}")));
+    }
+    std::fs::read(path).map_err(|error| failed(&error))
 }
