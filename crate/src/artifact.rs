@@ -69,7 +69,7 @@ pub(crate) fn obtain<A: Artifact>(
     place(&primary, flavor, engines, |engine| unsafe {
         A::deserialize(engine, &code)
     })
-    .map_err(Error::internal)
+    .map_err(|error| error.downcast::<Error>().unwrap_or_else(Error::internal))
 }
 
 /// Loads code into the primary engine, or, when its slots are too small, into the one without slots;

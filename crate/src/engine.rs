@@ -1,9 +1,10 @@
 //! Engines: how programs are compiled and where their instances live.
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, closed};
 use crate::program_info::ProgramKind;
 use crate::run::RunState;
 use crate::wasi;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -80,6 +81,7 @@ pub(crate) struct Engines {
     families: [Family; 4],
     /// Every engine made so far, for the ticker.
     made: Mutex<Vec<Engine>>,
+    closed: AtomicBool,
 }
 
 /// The engines that share one way of compiling.
@@ -102,6 +104,7 @@ impl Engines {
             slots,
             families: Default::default(),
             made: Mutex::default(),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -137,8 +140,10 @@ impl Engines {
         lock(&self.made).iter().for_each(Engine::increment_epoch);
     }
 
-    /// Lets go of all engines: each gives its address space back when its last program is gone.
-    pub(crate) fn clear(&self) {
+    /// Lets go of all engines and makes no more: each gives its address space back when its last
+    /// program is gone.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         for family in &self.families {
             lock(&family.primary).take();
             lock(&family.on_demand).take();
@@ -155,6 +160,9 @@ impl Engines {
         let mut cell = lock(cell);
         if let Some(host) = &*cell {
             return Ok(host.clone());
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
         }
         let host = Arc::new(make()?);
         lock(&self.made).push(host.engine.clone());
@@ -184,6 +192,12 @@ impl Engines {
 }
 
 impl Flavor {
+    /// What most programs are.
+    pub(crate) const COMMON: Self = Self {
+        kind: ProgramKind::Module,
+        fuel: false,
+    };
+
     fn index(self) -> usize {
         let kind = match self.kind {
             ProgramKind::Module => 0,
@@ -219,7 +233,10 @@ fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
     };
     match allocation {
         Allocation::Pooling => {
-            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
+                flavor.kind,
+                slots,
+            )));
         }
         Allocation::OnDemand => {
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
@@ -237,20 +254,25 @@ fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
     config
 }
 
-fn pool(slots: Slots) -> PoolingAllocationConfig {
+fn pool(kind: ProgramKind, slots: Slots) -> PoolingAllocationConfig {
     let Slots { total, warm } = slots;
+    // Room that is never used costs time when the engine is made.
+    let (instances, tables) = match kind {
+        ProgramKind::Module => (1, TABLES_PER_MODULE),
+        ProgramKind::Component => (CORE_INSTANCES_PER_COMPONENT, TABLES_PER_COMPONENT),
+    };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_memories(total)
         .total_stacks(total)
         .total_gc_heaps(total)
         .total_component_instances(total)
-        .total_core_instances(total * CORE_INSTANCES_PER_COMPONENT)
-        .total_tables(total * TABLES_PER_COMPONENT)
+        .total_core_instances(total * instances)
+        .total_tables(total * tables)
         .max_memories_per_module(1)
         .max_memories_per_component(1)
-        .max_tables_per_module(TABLES_PER_MODULE)
-        .max_tables_per_component(TABLES_PER_COMPONENT)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_tables_per_module(tables)
+        .max_tables_per_component(tables)
+        .max_core_instances_per_component(instances)
         .max_memory_size(SLOT_BYTES)
         .table_elements(SLOT_TABLE_ELEMENTS)
         .max_unused_warm_slots(warm)

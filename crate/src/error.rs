@@ -94,6 +94,11 @@ impl Error {
     }
 }
 
+/// What is asked of a closed runtime.
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorCode::RuntimeClosed, "the runtime is closed")
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.message)

@@ -1,13 +1,13 @@
 //! A runtime: engines, threads, slots and a cache.
 
 use crate::cache::Cache;
-use crate::engine::{Allocation, Engines, Slots};
-use crate::error::{Error, ErrorCode, Result};
+use crate::engine::{Allocation, Engines, Flavor, Slots};
+use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{Job, Listener, Origin, Submission};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::{Program, Source};
-use crate::scheduler::{Counts, Scheduler, closed};
+use crate::scheduler::{Counts, Scheduler};
 use crate::stop::Control;
 use crate::ticker::Ticker;
 use std::borrow::Cow;
@@ -115,6 +115,9 @@ impl Runtime {
             .build()
             .map_err(failed)?;
         let handle = threads.handle().clone();
+        // Ready when the first program has been read.
+        let warming = engines.clone();
+        handle.spawn_blocking(move || drop(warming.primary(Flavor::COMMON)));
         let scheduler = Scheduler::new(
             handle.clone(),
             ticker.clone(),
@@ -164,12 +167,7 @@ impl Runtime {
             bytes: source,
             digest: content,
         };
-        let program = Program::compile(name, source, fuel, &self.engines, cache);
-        if self.closed.load(Ordering::Acquire) {
-            self.engines.clear();
-            return Err(closed());
-        }
-        let program = program?;
+        let program = Program::compile(name, source, fuel, &self.engines, cache)?;
         *cell = Arc::downgrade(&program);
         Ok(program)
     }
@@ -265,7 +263,7 @@ impl Runtime {
             threads.shutdown_background();
         }
         self.ticker.stop();
-        self.engines.clear();
+        self.engines.close();
     }
 }
 

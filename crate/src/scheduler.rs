@@ -5,7 +5,7 @@
 //! preempts, goes on as a task of its own, and the runner takes the next. A run holds one of the
 //! pool's slots from its start to its end.
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result, closed};
 use crate::job::{Job, Listener, News, Origin, Submission, tell};
 use crate::outcome::{Ending, Outcome, Usage};
 use crate::run::execute;
@@ -240,10 +240,6 @@ impl Scheduler {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-pub(crate) fn closed() -> Error {
-    Error::new(ErrorCode::RuntimeClosed, "the runtime is closed")
 }
 
 /// The outcome of a run that was aborted while it waited.

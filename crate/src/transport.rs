@@ -13,11 +13,10 @@ mod port_run;
 pub use outbox::Delivery;
 
 use crate::cache::Cache;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{Listener, Origin, Submission};
 use crate::program::Program;
 use crate::runtime::Runtime;
-use crate::scheduler::closed;
 use crate::stop::{Cause, Control};
 use bytes::Bytes;
 use operation::Operation;
