@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::Engine;
 
 const DIGEST: usize = blake3::OUT_LEN;
-const CHUNK: usize = 4 << 20;
+const CHUNK: usize = 1 << 20;
 
 /// Where compiled code is kept, if anywhere.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +82,7 @@ impl Entry {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
         let temporary = self.path.with_extension(format!("{process}-{serial}.tmp"));
-        let digest = self.hasher().update_rayon(code).finalize();
+        let digest = self.hasher().update(code).finalize();
         let written =
             write_new(&temporary, code, &digest).and_then(|()| fs::rename(&temporary, &self.path));
         if written.is_err() {
@@ -104,7 +104,7 @@ impl Entry {
         while rest > 0 {
             let chunk = &mut buffer[..CHUNK.min(rest as usize)];
             file.read_exact(chunk)?;
-            actual.update_rayon(chunk);
+            actual.update(chunk);
             rest -= chunk.len() as u64;
         }
         let mut expected = [0; DIGEST];

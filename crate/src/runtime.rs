@@ -154,7 +154,7 @@ impl Runtime {
             return Err(closed());
         }
         let source = source.into();
-        let content = blake3::Hasher::new().update_rayon(&source).finalize();
+        let content = blake3::hash(&source);
         let key = (content, name.to_owned(), fuel);
         let cell = self.cell(key);
         // Held while it compiles: others who load the same program wait for it.

@@ -9,6 +9,7 @@ mod operation;
 mod outbox;
 mod pipes;
 mod port_run;
+mod read_program;
 
 pub use outbox::Delivery;
 
@@ -23,8 +24,10 @@ use operation::Operation;
 use outbox::Outbox;
 use pipes::Pipes;
 use port_run::{PortRun, SyncRun};
+use read_program::read_program;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -193,7 +196,7 @@ impl Port {
     pub fn load_sync(&self, id: u64, request: LoadRequest) -> Result<String> {
         let bytes = match request.source {
             Source::Bytes(bytes) => bytes,
-            Source::File(path) => read(&path)?,
+            Source::File(path) => read_program(Path::new(&path))?,
         };
         let cache = request.cache;
         let program = self
@@ -270,22 +273,4 @@ impl Listener for Port {
             (self.wake)();
         }
     }
-}
-
-fn read(path: &str) -> Result<Vec<u8>> {
-    let failed = |reason: &dyn std::fmt::Display| {
-        let message = format!("cannot read the program {path}: {reason}");
-        Error::new(ErrorCode::ReadFailed, message)
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
-    // A pipe may never end, nor does /dev/zero.
-    if !metadata.is_file() {
-        let what = if metadata.is_dir() {
-            "a directory"
-        } else {
-            "not a regular file"
-        };
-        return Err(failed(&format_args!("it is {what}")));
-    }
-    std::fs::read(path).map_err(|error| failed(&error))
 }
