@@ -30,9 +30,9 @@ export async function run(
   const prepared = prepare(runOptions)
   const { local } = prepared
   if (local.input instanceof Uint8Array) local.input = local.input.slice()
-  const loading =
-    typeof from === 'string' ? loadFile(from, loadOptions) : loadBytes(from, loadOptions)
   try {
+    const loading =
+      typeof from === 'string' ? loadFile(from, loadOptions) : loadBytes(from, loadOptions)
     return await startPrepared(await loading, prepared)
   } catch (error) {
     void prepared.source?.close()
