@@ -197,8 +197,8 @@ export declare function orThrow<T extends Outcome>(
 export interface RunOptions {
   /** argv from index 1 on. Default: none. */
   args?: readonly string[] | undefined
-  /** The whole environment; nothing is inherited. Default: empty. */
-  env?: Readonly<Record<string, string>> | undefined
+  /** The whole environment; nothing is inherited. What is undefined is left out. Default: empty. */
+  env?: Readonly<Record<string, string | undefined>> | undefined
   /**
    * Where stdin comes from. Text and bytes are given whole; a stream is read as the guest asks for
    * more, and ended (`return()`, `destroy()`) when the guest ends before it. For the words "inherit"
@@ -263,7 +263,7 @@ export interface Limits {
   memoryBytes?: number | undefined
   /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
-  /** Captured stdout and stderr together. Default: 16 MiB. */
+  /** Captured stdout and stderr together. Default: 16 MiB; at most 2 GiB. */
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
@@ -272,7 +272,7 @@ export interface Limits {
 export interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
-  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. Default: 1024. */
+  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
   maxConcurrentRuns?: number | undefined
   /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
@@ -369,6 +369,9 @@ export declare class Program {
   run(options?: RunOptions): Promise<Outcome>
   /**
    * Runs it once while the calling thread waits.
+   *
+   * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
+   * need the thread (for their streams) when all slots of the runtime are taken.
    *
    * @throws {WasiexecError} as {@link run}.
    */

@@ -128,7 +128,7 @@ export class Delivery {
   }
 
   #slice(start: number, end: number): Buffer {
-    if (start === end) return outcomes.NO_BYTES
+    if (start === end) return outcomes.noBytes()
     const length = end - start
     // A view, where it is much of what came anyway.
     if (length > COPY_BYTES && length * 4 > this.#bytes.length) {

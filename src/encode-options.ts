@@ -65,6 +65,10 @@ const FIELD = {
   outputBytes: 14,
   onOutput: 15,
 } as const
+/** What is given whole, as UTF-16 units or bytes. */
+const MAX_INPUT = 2 ** 30
+/** What a Buffer can hold on every Node. */
+const MAX_OUTPUT = 2 ** 31
 const STDIN = { bytes: 1, inherit: 2, pipe: 3 } as const
 const OUTPUT = { ignore: 1, inherit: 2, pipe: 3 } as const
 
@@ -144,7 +148,9 @@ function encodeArgs(value: unknown, to: Encoder): void {
 
 function encodeEnv(value: unknown, to: Encoder): void {
   checkRecord('env', value)
-  const entries: [string, unknown][] = Object.entries(value)
+  const given: [string, unknown][] = Object.entries(value)
+  // Left out, as in `child_process`: it is what `process.env` has in TypeScript.
+  const entries = given.filter(([, text]) => text !== undefined)
   to.byte(FIELD.env)
   to.uint32(entries.length)
   for (const [name, text] of entries) {
@@ -172,6 +178,8 @@ function encodeStdin(value: unknown, to: Encoder, wait: boolean, local: LocalOpt
     to.byte(FIELD.stdin)
     to.byte(STDIN.inherit)
   } else if (typeof value === 'string' || value instanceof Uint8Array) {
+    if (value.length > MAX_INPUT)
+      throw invalid('stdin', 'a stream, when it is larger than 1 GiB', value)
     local.input = value
   } else if (!wait && isAsyncIterable(value)) {
     to.byte(FIELD.stdin)
@@ -263,10 +271,16 @@ function encodeLimits(value: unknown, to: Encoder): void {
         to.uint64(checkUint64(option, limit))
         break
       case 'memoryBytes':
-      case 'outputBytes':
-        to.byte(FIELD[name])
+        to.byte(FIELD.memoryBytes)
         to.float64(checkInteger(option, limit, 0))
         break
+      case 'outputBytes': {
+        const bytes = checkInteger(option, limit, 0)
+        if (bytes > MAX_OUTPUT) throw invalid(option, `at most ${MAX_OUTPUT} (2 GiB)`, limit)
+        to.byte(FIELD.outputBytes)
+        to.float64(bytes)
+        break
+      }
       case 'onMemory':
         checkOneOf(option, limit, ['deny', 'stop'])
         if (limit === 'stop') to.byte(FIELD.onMemory)
@@ -293,6 +307,7 @@ function isWritable(value: unknown): value is Writable {
   return (
     typeof stream === 'object' &&
     typeof stream?.write === 'function' &&
-    typeof stream.on === 'function'
+    typeof stream.on === 'function' &&
+    typeof stream.off === 'function'
   )
 }

@@ -4,8 +4,8 @@ import type { Readable, Writable } from 'node:stream'
 export interface RunOptions {
   /** argv from index 1 on. Default: none. */
   args?: readonly string[] | undefined
-  /** The whole environment; nothing is inherited. Default: empty. */
-  env?: Readonly<Record<string, string>> | undefined
+  /** The whole environment; nothing is inherited. What is undefined is left out. Default: empty. */
+  env?: Readonly<Record<string, string | undefined>> | undefined
   /**
    * Where stdin comes from. Text and bytes are given whole; a stream is read as the guest asks for
    * more, and ended (`return()`, `destroy()`) when the guest ends before it. For the words "inherit"
@@ -68,7 +68,7 @@ export interface Limits {
   memoryBytes?: number | undefined
   /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
-  /** Captured stdout and stderr together. Default: 16 MiB. */
+  /** Captured stdout and stderr together. Default: 16 MiB; at most 2 GiB. */
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined

@@ -262,7 +262,8 @@ export function abort(reason: unknown, printed: Printed): Abort {
   return new AbortOutcome(reason, printed)
 }
 
-export const NO_BYTES: Buffer = Buffer.alloc(0)
+/** A new one each time: what is given away may be transferred. */
+export const noBytes = (): Buffer => Buffer.allocUnsafe(0)
 
 /** The outcome of a run that was aborted before it crossed. */
 export function neverStarted(reason: unknown): Abort {
@@ -273,7 +274,7 @@ export function neverStarted(reason: unknown): Abort {
     memoryDenied: false,
     outputTruncated: false,
   }
-  return abort(reason, { stdout: NO_BYTES, stderr: NO_BYTES, usage })
+  return abort(reason, { stdout: noBytes(), stderr: noBytes(), usage })
 }
 
 function jsonInteger(value: bigint): number | string {

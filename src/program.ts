@@ -100,6 +100,9 @@ export class Program {
   /**
    * Runs it once while the calling thread waits.
    *
+   * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
+   * need the thread (for their streams) when all slots of the runtime are taken.
+   *
    * @throws {WasiexecError} as {@link run}.
    */
   runSync(options?: RunSyncOptions): Outcome {

@@ -42,8 +42,10 @@ export async function run(
 
 /** By what changes when the content does. */
 async function loadFile(path: string, options: LoadOptions): Promise<Program> {
-  const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true }).catch(() => NO_FILE)
-  return loadOnce(path, [path, ...[dev, ino, size, mtimeNs].map(String)], options)
+  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true }).catch(
+    () => NO_FILE,
+  )
+  return loadOnce(path, [path, ...[dev, ino, size, mtimeNs, ctimeNs].map(String)], options)
 }
 
 function loadBytes(bytes: Uint8Array, options: LoadOptions): Promise<Program> {
@@ -72,4 +74,4 @@ function loadOnce(
 }
 
 /** `load` says what is wrong with it. */
-const NO_FILE = { dev: 0n, ino: 0n, size: 0n, mtimeNs: 0n }
+const NO_FILE = { dev: 0n, ino: 0n, size: 0n, mtimeNs: 0n, ctimeNs: 0n }

@@ -8,7 +8,7 @@ import { Transport } from './transport.ts'
 export interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
-  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. Default: 1024. */
+  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
   maxConcurrentRuns?: number | undefined
   /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
@@ -37,8 +37,8 @@ export interface RuntimeStats {
 const OPTIONS = ['threads', 'maxConcurrentRuns', 'cacheDir'] as const
 /** More threads than this is a mistake, not a machine. */
 const MAX_THREADS = 1024
-/** 64 bits of address space hold this many slots of 4 GiB with room to spare. */
-const MAX_RUNS = 16_384
+/** Each takes about six of the 65,530 memory mappings that a process has on Linux. */
+const MAX_RUNS = 4096
 
 /** How the other modules reach the transport of a `Runtime`. */
 export let transportOf: (runtime: Runtime | undefined) => Transport

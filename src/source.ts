@@ -10,7 +10,10 @@ export class Source {
   constructor(stream: AsyncIterable<unknown>) {
     this.#stream = stream
     // What fails before the guest reads is told by the first read, if there is one.
-    if (stream instanceof Readable) stream.on('error', ignore)
+    if (stream instanceof Readable && !heard.has(stream)) {
+      heard.add(stream)
+      stream.on('error', ignore)
+    }
   }
 
   next(): Promise<IteratorResult<unknown>> {
@@ -19,6 +22,7 @@ export class Source {
 
   /** A read that this run does not wait for any longer is the next run's. */
   async #nextOfProcess(): Promise<IteratorResult<unknown>> {
+    process.stdin.ref?.()
     processStdin ??= process.stdin.iterator({ destroyOnReturn: false })
     for (;;) {
       const read = (pending ??= processStdin.next())
@@ -33,16 +37,17 @@ export class Source {
   /** Ends it, also in the middle of a read; what it throws now concerns no run. */
   async close(): Promise<void> {
     this.#closed = true
-    if (this.#stream === process.stdin) {
-      process.stdin.off('error', ignore)
-    } else if (this.#stream instanceof Readable) {
-      // Not by its iterator, which would wait for the read that is going on, or do nothing before the first.
-      this.#stream.destroy()
-    } else {
-      try {
+    try {
+      if (this.#stream === process.stdin) {
+        // A read that nobody waits for must not keep the process alive.
+        if (pending !== undefined) process.stdin.unref?.()
+      } else if (this.#stream instanceof Readable) {
+        // Not by its iterator, which would wait for the read that is going on, or do nothing before the first.
+        this.#stream.destroy()
+      } else {
         await this.#open().return?.()
-      } catch {}
-    }
+      }
+    } catch {}
   }
 
   #open(): AsyncIterator<unknown> {
@@ -65,5 +70,8 @@ function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
 /** The process needs its stdin after a run, so that all runs share one iterator of it. */
 let processStdin: AsyncIterator<unknown> | undefined
 let pending: Promise<IteratorResult<unknown>> | undefined
+
+/** Streams whose errors are listened to: once, however many runs read from them. */
+const heard = new WeakSet<Readable>()
 
 function ignore(): void {}

@@ -13,6 +13,9 @@ import { OPERATION, Submission } from './submission.ts'
 /** Where the buffer of one run's options begins; it grows as needed. */
 const OPTIONS_BYTES = 256
 
+/** How long one wait of `runSync` lasts. */
+const WAIT_MS = 50
+
 /** What a run is of, for as long as it is going on. */
 export interface RunOwner {
   readonly handle: number
@@ -128,7 +131,12 @@ export class Transport {
     }
     this.#flush()
     try {
-      const delivery = new Delivery(...this.#port.runSync(owner.handle, encoded.bytes))
+      this.#port.runSync(owner.handle, encoded.bytes)
+      let record
+      // In turns, because a thread that is to end is told so between two calls.
+      do record = this.#port.waitSync(WAIT_MS)
+      while (record === null)
+      const delivery = new Delivery(...record)
       delivery.next()
       return delivery.outcome(() => this.#closeReason(owner))
     } catch (error) {
@@ -270,19 +278,15 @@ export class Transport {
     const waiting = this.#settle(delivery.id)
     if (waiting === undefined) return
     const { owner, signal, streams } = waiting
-    const failure = streams?.end()
-    if (delivery.kind === RECORD.fault) {
-      waiting.reject(delivery.fault)
-    } else if (failure !== undefined) {
-      waiting.reject(failure)
-    } else {
-      const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))
-      try {
-        waiting.resolve(delivery.outcome(reason))
-      } catch (error) {
-        // A reason may be a getter of the caller's; the other records must arrive all the same.
-        waiting.reject(error)
-      }
+    const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))
+    try {
+      const failure = streams?.end()
+      if (delivery.kind === RECORD.fault) throw delivery.fault
+      if (failure !== undefined) throw failure
+      waiting.resolve(delivery.outcome(reason))
+    } catch (error) {
+      // Streams and reasons are the caller's code; the other records must arrive all the same.
+      waiting.reject(error)
     }
   }
 

@@ -46,6 +46,8 @@ impl ErrorCode {
     }
 }
 
+const MAX_MESSAGE: usize = 8 << 10;
+
 /// A host fault: a stable code and a message that names the thing.
 #[derive(Clone, Debug)]
 pub struct Error {
@@ -58,11 +60,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// A fault of the given kind.
+    ///
+    /// Messages quote programs and options, so they are cut where nobody would read on.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
+        let mut message = message.into();
+        if message.len() > MAX_MESSAGE {
+            let end = message.floor_char_boundary(MAX_MESSAGE);
+            message = format!("{}…", &message[..end]).into();
         }
+        Self { code, message }
     }
 
     /// A broken invariant of our own.

@@ -10,6 +10,10 @@ use wasmtime::ResourceLimiter;
 /// What one element of a table is charged: a pointer.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
+/// Outside of the pool each memory takes mappings of the process, which has 65,530 of them on Linux.
+const MAX_MEMORIES: usize = 8;
+const MAX_TABLES: usize = 64;
+
 /// The caps of one run. The defaults are those of the public API.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -140,6 +144,14 @@ impl ResourceLimiter for MemoryLimiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.grow((current, desired), maximum, TABLE_ELEMENT_BYTES)
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {

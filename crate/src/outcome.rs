@@ -4,9 +4,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::stop::{Cause, Control, Stopped};
 use crate::trap_code::TrapCode;
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::Duration;
-use wasmtime::{FrameInfo, ThrownException, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, GcHeapOutOfMemory, ThrownException, Trap, WasmBacktrace};
 
 /// How one run ended, with everything it printed and used.
 #[derive(Debug)]
@@ -164,8 +164,10 @@ fn trap(error: &wasmtime::Error) -> Result<Ending> {
     } else if error.is::<ThrownException>() {
         let text = "a Wasm exception was not caught".to_owned();
         (TrapCode::UncaughtException, text)
+    } else if error.is::<GcHeapOutOfMemory<()>>() {
+        (TrapCode::AllocationTooLarge, error.to_string())
     } else if backtrace.is_some() {
-        (TrapCode::HostCall, error.root_cause().to_string())
+        (TrapCode::HostCall, clip(&error.root_cause().to_string()))
     } else {
         return Err(host_fault(error));
     };
@@ -191,27 +193,53 @@ fn frame(info: &FrameInfo) -> Frame {
     Frame {
         function_index: info.func_index(),
         function: name.map(demangle),
-        module: info.module().name().map(str::to_owned),
+        module: info.module().name().map(clip),
         offset: info.module_offset(),
-        file: symbol.and_then(|s| s.file()).map(str::to_owned),
+        file: symbol.and_then(|s| s.file()).map(clip),
         line: symbol.and_then(|s| s.line()),
         column: symbol.and_then(|s| s.column()),
     }
 }
 
-/// Names are the program's own text; a hostile one may be megabytes long.
+/// Names are the program's own text; a hostile one may be megabytes long, or become so.
 const MAX_NAME: usize = 500;
 
 fn demangle(name: &str) -> String {
-    if name.len() > MAX_NAME {
-        let end = name.floor_char_boundary(MAX_NAME);
-        return format!("{}…", &name[..end]);
-    }
+    let mut out = Clipped(String::new());
     if let Ok(demangled) = rustc_demangle::try_demangle(name) {
-        return format!("{demangled:#}");
+        // Only a clip fails.
+        let _ = write!(out, "{demangled:#}");
+        return out.0;
     }
-    match cpp_demangle::Symbol::new(name) {
-        Ok(symbol) => symbol.demangle().unwrap_or_else(|_| name.to_owned()),
-        Err(_) => name.to_owned(),
+    if name.len() <= MAX_NAME
+        && let Ok(symbol) = cpp_demangle::Symbol::new(name)
+    {
+        let options = cpp_demangle::DemangleOptions::default();
+        if symbol.structured_demangle(&mut out, &options).is_ok() {
+            return out.0;
+        }
+    }
+    clip(name)
+}
+
+fn clip(text: &str) -> String {
+    let mut out = Clipped(String::new());
+    let _ = out.write_str(text);
+    out.0
+}
+
+/// Text of at most [`MAX_NAME`] bytes; more is an error, which ends a demangler at once.
+struct Clipped(String);
+
+impl Write for Clipped {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_NAME.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        self.0.push_str(&text[..text.floor_char_boundary(room)]);
+        self.0.push('…');
+        Err(fmt::Error)
     }
 }

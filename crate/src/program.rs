@@ -2,6 +2,7 @@
 
 use crate::artifact;
 use crate::cache::Cache;
+use crate::debug_info;
 use crate::engine::{Engines, Flavor};
 use crate::entry;
 use crate::error::{Error, ErrorCode, Result};
@@ -78,7 +79,8 @@ impl Program {
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
-        let wasm = Wasm::new(source)?;
+        let mut wasm = Wasm::new(source)?;
+        debug_info::disarm(&mut wasm.bytes);
         let kind = kind_of(&wasm.bytes)?;
         if kind == ProgramKind::Module {
             entry::refuse_threads(&wasm.bytes)?;

@@ -203,6 +203,13 @@ struct Supervised<'a, F> {
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
+impl<F> Supervised<'_, F> {
+    fn exceeds_cpu(&self) -> bool {
+        let cpu = self.limits.cpu;
+        cpu.is_some_and(|limit| self.control.meter.total() >= limit)
+    }
+}
+
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
     type Output = F::Output;
 
@@ -219,6 +226,15 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         control.meter.leave();
         drop(computing);
         if polled.is_ready() {
+            // Bulk instructions and host calls see no epoch: what was used decides.
+            if this
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+            {
+                control.stop(Cause::Limit(LimitKind::Timeout));
+            } else if this.exceeds_cpu() {
+                control.stop(Cause::Limit(LimitKind::Cpu));
+            }
             return polled;
         }
         // Registered first: a stop between the two lines must not be missed.
@@ -230,8 +246,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
                 control.stop(Cause::Limit(LimitKind::Timeout));
             }
         }
-        let cpu = this.limits.cpu;
-        if cpu.is_some_and(|limit| control.meter.total() >= limit) {
+        if this.exceeds_cpu() {
             control.stop(Cause::Limit(LimitKind::Cpu));
         }
         if control.cause().is_some() {

@@ -16,6 +16,7 @@ pub use outbox::Delivery;
 use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{Listener, Origin, Submission};
+use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::stop::{Cause, Control};
@@ -30,6 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 /// What to load, and how.
 pub struct LoadRequest {
@@ -49,6 +51,28 @@ pub enum Source {
     File(String),
     /// Here.
     Bytes(Vec<u8>),
+}
+
+/// A run whose end a thread waits for.
+pub struct PendingRun(mpsc::Receiver<Result<Outcome>>);
+
+impl PendingRun {
+    /// Waits for at most `patience`; `None` when the run goes on.
+    ///
+    /// # Errors
+    ///
+    /// As for any run.
+    pub fn wait(&self, patience: Duration) -> Result<Option<Delivery>> {
+        match self.0.recv_timeout(patience) {
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
+            Ok(result) => {
+                let mut outbox = Outbox::default();
+                outbox.outcome(0, &result?);
+                Ok(Some(outbox.take()))
+            }
+        }
+    }
 }
 
 /// One submitter's end of the road.
@@ -152,23 +176,19 @@ impl Port {
         result
     }
 
-    /// Runs one job to its end on the calling thread's time.
+    /// Queues one run whose end a thread waits for.
     ///
     /// # Errors
     ///
-    /// As for any run; [`ErrorCode::Internal`] for an unknown handle.
-    pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<Delivery> {
+    /// [`ErrorCode::Internal`] for an unknown handle.
+    pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))?;
         let (sender, receiver) = mpsc::sync_channel(1);
         let job = Box::new(SyncRun::new(self.origin(handle), program, options, sender));
         let control = Arc::default();
         self.runtime.submit([Submission { job, control }]);
-        let result = receiver.recv();
-        let outcome = result.unwrap_or_else(|_| Err(Error::internal("a run vanished")))?;
-        let mut outbox = Outbox::default();
-        outbox.outcome(0, &outcome);
-        Ok(outbox.take())
+        Ok(PendingRun(receiver))
     }
 
     /// Loads a program off the calling thread; the answer arrives as a delivery for `id`, which is
@@ -234,9 +254,11 @@ impl Port {
         *self.outbox() = Outbox::default();
     }
 
-    /// Everything that is ready for the submitter.
+    /// What is ready for the submitter, who is woken again if that is not all.
     pub fn receive(&self) -> Delivery {
-        self.outbox().take()
+        let delivery = self.outbox().take();
+        self.notify();
+        delivery
     }
 
     fn origin(&self, handle: u64) -> Origin {

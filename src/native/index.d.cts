@@ -18,8 +18,10 @@ export declare class BindingPort {
   constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void)
   /** Carries out operations; the native side documents their form. */
   submit(operations: Float64Array, bytes: Uint8Array): void
-  /** Runs one job and answers its record. */
-  runSync(handle: number, options: Uint8Array): [Float64Array, Uint8Array]
+  /** Queues one run, for which `waitSync` waits. */
+  runSync(handle: number, options: Uint8Array): void
+  /** Waits for so many milliseconds; answers the run's record, or null when it goes on. */
+  waitSync(milliseconds: number): [Float64Array, Uint8Array] | null
   /** Starts to load a program; the answer is a record for `id`. */
   load(id: number, request: BindingLoadRequest): void
   /** Loads a program and answers its description as JSON. */

@@ -3,13 +3,14 @@
 use super::options::{BindingLoadRequest, BindingRuntimeOptions, BindingStats};
 use crate::error::Error;
 use crate::runtime::{Runtime, RuntimeOptions};
-use crate::transport::{Delivery, Port};
+use crate::transport::{Delivery, PendingRun, Port};
 use bytes::Bytes;
 use napi::bindgen_prelude::{Float64Array, FnArgs, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 /// Records and the bytes that they speak of.
 type Records = FnArgs<(Float64Array, Uint8Array)>;
@@ -31,6 +32,8 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
 pub struct BindingPort {
     port: Arc<Port>,
     wake: Arc<OnceLock<Wake>>,
+    /// The run that this environment's thread waits for.
+    pending: Option<PendingRun>,
 }
 
 #[napi]
@@ -70,7 +73,11 @@ impl BindingPort {
                 port.close();
             }
         })?;
-        Ok(Self { port, wake })
+        Ok(Self {
+            port,
+            wake,
+            pending: None,
+        })
     }
 
     /// Carries out operations; the native side documents their form.
@@ -80,16 +87,27 @@ impl BindingPort {
         self.port.submit(operations, bytes).map_err(thrown)
     }
 
-    /// Runs one job and answers its record.
-    #[napi(catch_unwind, ts_return_type = "[Float64Array, Uint8Array]")]
-    pub fn run_sync(
-        &self,
-        handle: f64,
-        options: &[u8],
-    ) -> napi::Result<(Float64Array, Uint8Array)> {
+    /// Queues one run, for which `waitSync` waits.
+    #[napi(catch_unwind)]
+    pub fn run_sync(&mut self, handle: f64, options: &[u8]) -> napi::Result<()> {
         let options = Bytes::copy_from_slice(options);
-        let delivery = self.port.run_sync(handle as u64, options).map_err(thrown)?;
-        Ok(records(delivery).data)
+        let pending = self.port.run_sync(handle as u64, options);
+        self.pending = Some(pending.map_err(thrown)?);
+        Ok(())
+    }
+
+    /// Waits for so many milliseconds; answers the run's record, or null when it goes on.
+    #[napi(catch_unwind, ts_return_type = "[Float64Array, Uint8Array] | null")]
+    pub fn wait_sync(
+        &mut self,
+        milliseconds: u32,
+    ) -> napi::Result<Option<(Float64Array, Uint8Array)>> {
+        let Some(pending) = &self.pending else {
+            return Ok(None);
+        };
+        let patience = Duration::from_millis(milliseconds.into());
+        let delivery = pending.wait(patience).map_err(thrown)?;
+        Ok(delivery.map(|delivery| records(delivery).data))
     }
 
     /// Starts to load a program; the answer is a record for `id`.

@@ -69,7 +69,7 @@ impl InputPipe {
         if !state.chunks.is_empty() || state.ended {
             return Poll::Ready(());
         }
-        state.wakers.push(context.waker().clone());
+        wait(&mut state.wakers, context);
         let ask = !std::mem::replace(&mut state.asked, true);
         drop(state);
         if ask {
@@ -164,7 +164,7 @@ impl OutputPipe {
         let mut state = self.lock();
         match state.room(after) {
             Some(0) => {
-                state.wakers.push(context.waker().clone());
+                wait(&mut state.wakers, context);
                 Poll::Pending
             }
             room => Poll::Ready(room),
@@ -195,5 +195,12 @@ impl OutputState {
         }
         let on_the_way = self.sent - self.taken;
         Some(WINDOW.saturating_sub(on_the_way) as usize)
+    }
+}
+
+/// A guest that polls again and again is to be woken once.
+fn wait(wakers: &mut Vec<Waker>, context: &Context<'_>) {
+    if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+        wakers.push(context.waker().clone());
     }
 }

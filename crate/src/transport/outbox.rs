@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::outcome::{Ending, LimitKind, Outcome};
 use crate::stdio::OutputStreamKind;
 use serde_json::json;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Numbers in a record.
@@ -35,8 +36,12 @@ pub struct Delivery {
     pub bytes: Vec<u8>,
 }
 
+/// A delivery is closed when it has so many bytes: JavaScript's buffers have a limit.
+const FULL: usize = 256 << 20;
+
 #[derive(Default)]
 pub(super) struct Outbox {
+    full: VecDeque<Delivery>,
     delivery: Delivery,
     woken: bool,
 }
@@ -44,14 +49,24 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Whether the submitter has to be told that there is something.
     pub(super) fn needs_wake(&mut self) -> bool {
-        let news = !self.woken && !self.delivery.records.is_empty();
+        let empty = self.full.is_empty() && self.delivery.records.is_empty();
+        let news = !self.woken && !empty;
         self.woken |= news;
         news
     }
 
+    /// The oldest delivery; there may be more.
     pub(super) fn take(&mut self) -> Delivery {
         self.woken = false;
-        std::mem::take(&mut self.delivery)
+        let oldest = self.full.pop_front();
+        oldest.unwrap_or_else(|| std::mem::take(&mut self.delivery))
+    }
+
+    /// Closes the delivery when `bytes` more would be too many for it.
+    fn make_room(&mut self, bytes: usize) {
+        if !self.delivery.bytes.is_empty() && self.delivery.bytes.len() + bytes > FULL {
+            self.full.push_back(std::mem::take(&mut self.delivery));
+        }
     }
 
     pub(super) fn outcome(&mut self, id: u64, outcome: &Outcome) {
@@ -83,6 +98,7 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
+        self.make_room(stdout.len() + stderr.len() + extra.len());
         self.delivery.records.extend([
             kind,
             id as f64,
@@ -134,6 +150,7 @@ impl Outbox {
         record[1] = id as f64;
         record[2] = code;
         record[RECORD - 1] = extra.len() as f64;
+        self.make_room(extra.len());
         self.delivery.records.extend(record);
         self.delivery.bytes.extend_from_slice(extra);
     }
