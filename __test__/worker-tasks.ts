@@ -56,5 +56,12 @@ async function idle(): Promise<void> {
   await (await wat('hello')).run()
 }
 
-const tasks: Record<string, () => Promise<void>> = { busy, work, fault, exit, idle }
+/** Waits for a run that does not end. */
+async function wait(): Promise<void> {
+  const program = await wat('loop')
+  port.postMessage('waiting')
+  program.runSync()
+}
+
+const tasks: Record<string, () => Promise<void>> = { busy, work, fault, exit, idle, wait }
 await tasks[workerData as string]!()

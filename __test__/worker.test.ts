@@ -124,3 +124,17 @@ test("JavaScript's own Wasm faults are caught in workers while guests trap", asy
   const results = await Promise.all([result('fault'), result('fault'), result('fault')])
   for (const answer of results) t.deepEqual(answer, [expected, 0])
 })
+
+test('a worker that waits in runSync can be terminated', async (t) => {
+  const worker = startTask('wait')
+  t.deepEqual(await once(worker, 'message'), ['waiting'])
+  t.is(await worker.terminate(), 1)
+  t.true(await mainWorks())
+})
+
+test('the process can exit while a worker waits in runSync', async (t) => {
+  const child = await node(`${TASKS}
+    await once(startTask('wait'), 'message')
+    process.exit(7)`)
+  t.is(child.code, 7, child.stderr)
+})
