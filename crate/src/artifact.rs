@@ -1,6 +1,7 @@
 //! Compiled code: from the compiler, from the cache, and into the engine that has room.
 
 use crate::cache::{Cache, Entry};
+use crate::debug_info;
 use crate::engine::{Allocation, Engines, Flavor, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::program::Wasm;
@@ -61,7 +62,8 @@ pub(crate) fn obtain<A: Artifact>(
     {
         return Ok(found);
     }
-    let code = A::compile(&primary.engine, &wasm.bytes).map_err(|error| invalid(&error))?;
+    let bytes = debug_info::disarmed(&wasm.bytes);
+    let code = A::compile(&primary.engine, &bytes).map_err(|error| invalid(&error))?;
     if let Some(entry) = &entry {
         entry.store(&code);
     }

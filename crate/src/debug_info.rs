@@ -5,6 +5,7 @@
 //! that nobody takes it for DWARF; traces of such a program have names and offsets only.
 
 use gimli::{DebugAbbrev, DebugInfo, LittleEndian, UnitOffset};
+use std::borrow::Cow;
 use std::ops::Range;
 use wasmparser::{Encoding, Parser, Payload};
 
@@ -21,16 +22,17 @@ struct Sections {
     all: Vec<(usize, String, Range<usize>)>,
 }
 
-/// Renames debug sections that are not harmless, in place: no offset changes.
-pub(crate) fn disarm(wasm: &mut [u8]) {
-    let doubtful: Vec<usize> = modules(wasm)
-        .into_iter()
-        .filter(|module| !module.is_harmless(wasm))
-        .flat_map(|module| module.all.into_iter().map(|(name, ..)| name))
-        .collect();
-    for name in doubtful {
-        wasm[name] = b'_';
+/// The program, with debug sections that are not harmless renamed in place: no offset changes.
+pub(crate) fn disarmed(wasm: &[u8]) -> Cow<'_, [u8]> {
+    let mut disarmed = Cow::Borrowed(wasm);
+    for module in modules(wasm) {
+        if !module.is_harmless(wasm) {
+            for (name, ..) in module.all {
+                disarmed.to_mut()[name] = b'_';
+            }
+        }
     }
+    disarmed
 }
 
 /// The modules that have debug sections; those within components, too.

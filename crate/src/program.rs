@@ -2,7 +2,6 @@
 
 use crate::artifact;
 use crate::cache::Cache;
-use crate::debug_info;
 use crate::engine::{Engines, Flavor};
 use crate::entry;
 use crate::error::{Error, ErrorCode, Result};
@@ -79,8 +78,7 @@ impl Program {
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
-        let mut wasm = Wasm::new(source)?;
-        debug_info::disarm(&mut wasm.bytes);
+        let wasm = Wasm::new(source)?;
         let kind = kind_of(&wasm.bytes)?;
         if kind == ProgramKind::Module {
             entry::refuse_threads(&wasm.bytes)?;

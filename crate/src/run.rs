@@ -1,5 +1,6 @@
 //! One run: one store, one call, one outcome.
 
+use crate::cpu::CpuMeter;
 use crate::error::Result;
 use crate::limits::{Limits, MemoryLimiter};
 use crate::options::RunOptions;
@@ -13,7 +14,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep_until};
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -142,17 +143,22 @@ fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDead
     let RunState {
         control, limits, ..
     } = store.data();
-    if limits.timeout.is_some_and(|limit| control.wall() >= limit) {
-        control.stop(Cause::Limit(LimitKind::Timeout));
-    } else if limits.cpu.is_some_and(|limit| control.meter.now() >= limit) {
-        control.stop(Cause::Limit(LimitKind::Cpu));
-    }
+    enforce_time(limits, control, CpuMeter::now);
     match control.cause() {
         Some(_) => Err(Stopped.into()),
         None => {
             control.preempted.store(true, Ordering::Relaxed);
             Ok(UpdateDeadline::Yield(1))
         }
+    }
+}
+
+/// Stops a run that has used up its time, by its wall clock or by this reading of its CPU meter.
+fn enforce_time(limits: &Limits, control: &Control, cpu: impl Fn(&CpuMeter) -> Duration) {
+    if limits.timeout.is_some_and(|limit| control.wall() >= limit) {
+        control.stop(Cause::Limit(LimitKind::Timeout));
+    } else if limits.cpu.is_some_and(|limit| cpu(&control.meter) >= limit) {
+        control.stop(Cause::Limit(LimitKind::Cpu));
     }
 }
 
@@ -203,13 +209,6 @@ struct Supervised<'a, F> {
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl<F> Supervised<'_, F> {
-    fn exceeds_cpu(&self) -> bool {
-        let cpu = self.limits.cpu;
-        cpu.is_some_and(|limit| self.control.meter.total() >= limit)
-    }
-}
-
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
     type Output = F::Output;
 
@@ -225,16 +224,9 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         let polled = this.call.as_mut().poll(context);
         control.meter.leave();
         drop(computing);
+        // Also of a call that came back: bulk instructions and host calls see no epoch.
+        enforce_time(this.limits, control, CpuMeter::total);
         if polled.is_ready() {
-            // Bulk instructions and host calls see no epoch: what was used decides.
-            if this
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-            {
-                control.stop(Cause::Limit(LimitKind::Timeout));
-            } else if this.exceeds_cpu() {
-                control.stop(Cause::Limit(LimitKind::Cpu));
-            }
             return polled;
         }
         // Registered first: a stop between the two lines must not be missed.
@@ -245,9 +237,6 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             if alarm.poll(context).is_ready() {
                 control.stop(Cause::Limit(LimitKind::Timeout));
             }
-        }
-        if this.exceeds_cpu() {
-            control.stop(Cause::Limit(LimitKind::Cpu));
         }
         if control.cause().is_some() {
             return Poll::Ready(Err(Stopped.into()));
