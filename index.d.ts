@@ -153,6 +153,9 @@ export type TrapCode =
  * - `ERR_READ_FAILED`: the program's file cannot be read.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
+ *   runs that it aborted.
+ * - `ERR_BATCH_USED`: the results of a batch can be read once.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory or threads.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
@@ -167,6 +170,9 @@ export type WasiexecErrorCode =
   | 'ERR_STREAM'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
+  | 'ERR_BATCH_STOPPED'
+  | 'ERR_BATCH_DEADLINE'
+  | 'ERR_BATCH_USED'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 /** A host fault: misuse or a failing machine, never an ending of a guest. */
@@ -376,6 +382,21 @@ export declare class Program {
    * @throws {WasiexecError} as {@link run}.
    */
   runSync(options?: RunSyncOptions): Outcome
+  /**
+   * Runs it for each job, as fast as the machine goes and the results are read.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`; also when
+   * `jobs` is not iterable. A job that cannot be run has a result with an `error`.
+   * @example
+   * const jobs = lines.map((line) => ({ stdin: line }))
+   * for await (const { index, outcome } of program.batch(jobs)) {
+   *   console.log(index, outcome?.stdout.toString())
+   * }
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
+    options?: BatchOptions<Id>,
+  ): Batch<Id>
   /** Aborts its runs, refuses new ones and frees its code. */
   [Symbol.dispose](): void
 }
@@ -397,6 +418,112 @@ export declare function load(
  * @throws {WasiexecError} as {@link load}.
  */
 export declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
+/** One run of a batch. */
+export interface Job<Id = unknown> extends RunOptions {
+  /** Whatever tells the job from others; comes back with its result. */
+  id?: Id | undefined
+  /** Instead of the batch's program; of the same runtime. */
+  program?: Program | undefined
+}
+/** How a batch is run. */
+export interface BatchOptions<Id = unknown> {
+  /**
+   * What all jobs have in common; crosses to the core once. What a job gives takes its place as a
+   * whole; of `limits`, each limit by itself. No stream as stdin and no signal. Default: none.
+   */
+  defaults?: Omit<RunOptions, 'signal'> | undefined
+  /**
+   * Runs that go on at a time. More than threads pays for guests that wait (sleep, stdin) and not for
+   * those that compute. Default: the threads of the runtime.
+   */
+  concurrency?: number | undefined
+  /** Results in the order of their jobs, or as they end. Default: `true`. */
+  ordered?: boolean | undefined
+  /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
+  signal?: AbortSignal | undefined
+  /**
+   * Ends the batch when it answers true; asked once for each result, in the order of the results and
+   * before they are read. The runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
+   */
+  stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
+  /**
+   * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that go on
+   * then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
+   */
+  deadline?: Date | number | undefined
+}
+/** The result of one job: an outcome, or the error for which there is none. */
+export type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
+/** A job that was run. */
+export interface JobOutcome<Id = unknown> {
+  /** Which job of the batch, from 0. */
+  readonly index: number
+  /** The job's own `id`. */
+  readonly id: Id
+  /** How the run ended. */
+  readonly outcome: Outcome
+  readonly error?: undefined
+}
+/** A job that could not be run: bad options, a preopen that does not open, an import nobody provides. */
+export interface JobError<Id = unknown> {
+  readonly index: number
+  readonly id: Id
+  readonly outcome?: undefined
+  /** What the same `run()` would have rejected with. */
+  readonly error: WasiexecError
+}
+/** Why a batch took no more jobs. */
+export type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
+/** The totals of a batch. */
+export interface BatchSummary {
+  /** Jobs taken, each of which has one result. */
+  readonly jobs: number
+  /** Results with exit code 0. */
+  readonly ok: number
+  /** Results by the kind of their outcome; `error`: those without. */
+  readonly kinds: Readonly<Record<Outcome['kind'] | 'error', number>>
+  /** Exits by their code. */
+  readonly exitCodes: Readonly<Record<number, number>>
+  /** Traps by their code. */
+  readonly traps: Readonly<Partial<Record<TrapCode, number>>>
+  /** Runs that a limit ended, by the limit. */
+  readonly limits: Readonly<Partial<Record<Limit['limit'], number>>>
+  /** From the first job taken to the end, in milliseconds. */
+  readonly wallMs: number
+  /** Time on a core of all runs together, in milliseconds. */
+  readonly cpuMs: number
+  /** Wall-clock times of the runs in milliseconds, to three digits (an HDR histogram). */
+  readonly runMs: {
+    readonly p50: number
+    readonly p90: number
+    readonly p99: number
+    readonly max: number
+  }
+  /** Runs with an outcome, by `wallMs`. */
+  readonly runsPerSecond: number
+  /** Why it ended. */
+  readonly endedBy: BatchEnd
+}
+/**
+ * The results of many runs, to be read once with `for await`. Made by {@link Program.batch}.
+ *
+ * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
+ * number ahead. Leaving the loop aborts the runs that go on and closes the source of the jobs.
+ */
+export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+  /**
+   * The totals, when the batch has ended; never rejects. Asked for while nobody reads the results, it
+   * runs the batch without keeping them.
+   */
+  readonly summary: Promise<BatchSummary>
+  /**
+   * Begins to run it. After the last result, reading throws what the source of the jobs or `stopOn`
+   * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
+   *
+   * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+}
 /**
  * Loads a program, once for each content and process, and runs it.
  *

@@ -81,6 +81,10 @@ export class Delivery {
     return JSON.parse(this.extra.toString('utf8'))
   }
 
+  get isFault(): boolean {
+    return this.kind === RECORD.fault
+  }
+
   get fault(): WasiexecError {
     const { code, message } = this.json as { code: WasiexecErrorCode; message: string }
     return new WasiexecError(code, message)

@@ -14,6 +14,9 @@ import {
 import type { Encoder } from './encoder.ts'
 import type { Preopen, RunOptions } from './options.ts'
 
+/** What options are for: a run, a run that is waited for, a job of a batch, or what all jobs share. */
+export type Purpose = 'run' | 'sync' | 'job' | 'defaults'
+
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
   signal: AbortSignal | undefined
@@ -23,6 +26,9 @@ export interface LocalOptions {
   stdout: Writable | undefined
   stderr: Writable | undefined
 }
+
+/** The streams that the jobs of a batch print to unless they say otherwise. */
+export type SharedOutputs = Pick<LocalOptions, 'stdout' | 'stderr'>
 
 const RUN_OPTIONS = [
   'args',
@@ -64,32 +70,41 @@ const FIELD = {
   onMemory: 13,
   outputBytes: 14,
   onOutput: 15,
+  clockReal: 16,
 } as const
 /** What is given whole, as UTF-16 units or bytes. */
 const MAX_INPUT = 2 ** 30
 /** What a Buffer can hold on every Node. */
 const MAX_OUTPUT = 2 ** 31
-const STDIN = { bytes: 1, inherit: 2, pipe: 3 } as const
-const OUTPUT = { ignore: 1, inherit: 2, pipe: 3 } as const
+const STDIN = { empty: 0, bytes: 1, inherit: 2, pipe: 3 } as const
+const OUTPUT = { capture: 0, ignore: 1, inherit: 2, pipe: 3 } as const
+const ON_MEMORY = ['deny', 'stop'] as const
+const ON_OUTPUT = ['stop', 'truncate'] as const
 
 /**
- * Checks `options` and writes what is not the default, in one pass.
+ * Checks `options` and writes what is given, in one pass.
  *
+ * @param shared What {@link encodeSharedOutputs} has written before.
  * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
  */
-export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean): LocalOptions {
+export function encodeRunOptions(
+  options: RunOptions,
+  to: Encoder,
+  purpose: Purpose,
+  shared?: SharedOutputs,
+): LocalOptions {
   checkObject('options', options)
   const local: LocalOptions = {
     signal: undefined,
     input: undefined,
     stdin: undefined,
-    stdout: undefined,
-    stderr: undefined,
+    stdout: shared?.stdout,
+    stderr: shared?.stderr,
   }
   for (const key in options) {
     const name = key as (typeof RUN_OPTIONS)[number]
     const value: unknown = options[name]
-    if (value === undefined) continue
+    if (value === undefined || (purpose === 'job' && isJobsOwn(key))) continue
     switch (name) {
       case 'args':
         encodeArgs(value, to)
@@ -98,11 +113,11 @@ export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean
         encodeEnv(value, to)
         break
       case 'stdin':
-        encodeStdin(value, to, wait, local)
+        encodeStdin(value, to, purpose, local)
         break
       case 'stdout':
       case 'stderr':
-        local[name] = encodeOutput(name, value, to, wait)
+        local[name] = encodeOutput(name, value, to, purpose)
         break
       case 'preopens':
         encodePreopens(value, to)
@@ -121,8 +136,10 @@ export function encodeRunOptions(options: RunOptions, to: Encoder, wait: boolean
         encodeLimits(value, to)
         break
       case 'signal':
-        if (wait)
+        if (purpose === 'sync')
           throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
+        if (purpose === 'defaults')
+          throw invalid('signal', 'absent: a batch has a `signal` of its own', value)
         if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
         local.signal = value
         break
@@ -164,6 +181,15 @@ function encodeEnv(value: unknown, to: Encoder): void {
   }
 }
 
+/** Writes pipes to streams; options that follow may replace them. */
+export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    if (shared[name] === undefined) continue
+    to.byte(FIELD[name])
+    to.byte(OUTPUT.pipe)
+  }
+}
+
 /** Writes input that is given whole; the last of a run's options. */
 export function encodeInput(input: string | Uint8Array, to: Encoder): void {
   to.byte(FIELD.stdin)
@@ -172,21 +198,20 @@ export function encodeInput(input: string | Uint8Array, to: Encoder): void {
   else to.sized(input)
 }
 
-function encodeStdin(value: unknown, to: Encoder, wait: boolean, local: LocalOptions): void {
-  if (value === 'empty') return
-  if (value === 'inherit') {
+function encodeStdin(value: unknown, to: Encoder, purpose: Purpose, local: LocalOptions): void {
+  if (value === 'empty' || value === 'inherit') {
     to.byte(FIELD.stdin)
-    to.byte(STDIN.inherit)
+    to.byte(STDIN[value])
   } else if (typeof value === 'string' || value instanceof Uint8Array) {
     if (value.length > MAX_INPUT)
       throw invalid('stdin', 'a stream, when it is larger than 1 GiB', value)
     local.input = value
-  } else if (!wait && isAsyncIterable(value)) {
+  } else if (canStream(purpose) && isAsyncIterable(value)) {
     to.byte(FIELD.stdin)
     to.byte(STDIN.pipe)
     local.stdin = value
   } else {
-    const streams = wait ? '' : ', a Readable, an async iterable'
+    const streams = canStream(purpose) ? ', a Readable, an async iterable' : ''
     throw invalid('stdin', `a string, bytes${streams}, 'inherit' or 'empty'`, value)
   }
 }
@@ -195,17 +220,20 @@ function encodeOutput(
   name: 'stdout' | 'stderr',
   value: unknown,
   to: Encoder,
-  wait: boolean,
+  purpose: Purpose,
 ): Writable | undefined {
-  if (value === 'capture') return undefined
+  // Each of its jobs makes a pipe of its own.
+  if (purpose === 'defaults' && isWritable(value)) return value
   to.byte(FIELD[name])
-  if (value === 'ignore' || value === 'inherit') {
+  if (value === 'capture' || value === 'ignore' || value === 'inherit') {
     to.byte(OUTPUT[value])
-  } else if (!wait && isWritable(value)) {
+  } else if (canStream(purpose) && isWritable(value)) {
     to.byte(OUTPUT.pipe)
     return value
   } else {
-    const streams = wait ? "'inherit' or 'ignore'" : "'inherit', 'ignore' or a Writable"
+    const streams = canStream(purpose)
+      ? "'inherit', 'ignore' or a Writable"
+      : "'inherit' or 'ignore'"
     throw invalid(name, `'capture', ${streams}`, value)
   }
   return undefined
@@ -240,7 +268,10 @@ function preopen(option: string, grant: unknown): Preopen {
 }
 
 function encodeClock(value: unknown, to: Encoder): void {
-  if (value === 'real') return
+  if (value === 'real') {
+    to.byte(FIELD.clockReal)
+    return
+  }
   if (typeof value !== 'object' || value === null)
     throw invalid('clock', "'real' or { now }", value)
   const { now, ...rest } = value as { now: unknown }
@@ -282,18 +313,33 @@ function encodeLimits(value: unknown, to: Encoder): void {
         break
       }
       case 'onMemory':
-        checkOneOf(option, limit, ['deny', 'stop'])
-        if (limit === 'stop') to.byte(FIELD.onMemory)
+        to.byte(FIELD.onMemory)
+        to.byte(indexOf(option, limit, ON_MEMORY))
         break
       case 'onOutput':
-        checkOneOf(option, limit, ['stop', 'truncate'])
-        if (limit === 'truncate') to.byte(FIELD.onOutput)
+        to.byte(FIELD.onOutput)
+        to.byte(indexOf(option, limit, ON_OUTPUT))
         break
       default:
         name satisfies never
         throw unknown(option, key, LIMITS)
     }
   }
+}
+
+function indexOf(option: string, value: unknown, choices: readonly string[]): number {
+  checkOneOf(option, value, choices)
+  return choices.indexOf(value as string)
+}
+
+/** What a job has beyond the options of a run. */
+function isJobsOwn(key: string): boolean {
+  return key === 'id' || key === 'program'
+}
+
+/** Streams belong to one run, whose thread is free to serve them. */
+function canStream(purpose: Purpose): boolean {
+  return purpose === 'run' || purpose === 'job'
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

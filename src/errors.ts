@@ -12,6 +12,9 @@ import type { Exit, Outcome } from './outcome.ts'
  * - `ERR_READ_FAILED`: the program's file cannot be read.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
+ *   runs that it aborted.
+ * - `ERR_BATCH_USED`: the results of a batch can be read once.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory or threads.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
@@ -26,6 +29,9 @@ export type WasiexecErrorCode =
   | 'ERR_STREAM'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
+  | 'ERR_BATCH_STOPPED'
+  | 'ERR_BATCH_DEADLINE'
+  | 'ERR_BATCH_USED'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 

@@ -4,6 +4,9 @@
  * @packageDocumentation
  */
 
+export type { Batch } from './batch/batch.ts'
+export type { BatchOptions, BatchResult, Job, JobError, JobOutcome } from './batch/options.ts'
+export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
 export type {

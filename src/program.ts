@@ -1,5 +1,8 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { RunningBatch, type Batch } from './batch/batch.ts'
+import type { BatchPlace } from './batch/jobs.ts'
+import type { BatchOptions, Job } from './batch/options.ts'
 import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { LoadRequest } from './native.ts'
@@ -109,6 +112,40 @@ export class Program {
     const closed = this.#closed()
     if (closed) throw closed
     return this.#transport.runSync(this.#owner, options)
+  }
+
+  /**
+   * Runs it for each job, as fast as the machine goes and the results are read.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`; also when
+   * `jobs` is not iterable. A job that cannot be run has a result with an `error`.
+   * @example
+   * const jobs = lines.map((line) => ({ stdin: line }))
+   * for await (const { index, outcome } of program.batch(jobs)) {
+   *   console.log(index, outcome?.stdout.toString())
+   * }
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
+    options: BatchOptions<Id> = {},
+  ): Batch<Id> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    const transport = this.#transport
+    const place: BatchPlace = {
+      transport,
+      owner: this.#owner,
+      ownerOf: (program) => {
+        if (typeof program !== 'object' || program === null || !(#owner in program)) {
+          throw invalid('program', 'a Program', program)
+        }
+        if (program.#transport !== transport) {
+          throw invalid('program', "of the same runtime as the batch's program", program)
+        }
+        return program.#owner
+      },
+    }
+    return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<Id>
   }
 
   /** Aborts its runs, refuses new ones and frees its code. */

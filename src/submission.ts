@@ -11,9 +11,16 @@ export const OPERATION = {
   stdinEnd: 6,
   outputTaken: 7,
   outputClosed: 8,
+  openBatch: 9,
+  abortBatch: 10,
+  closeBatch: 11,
+  batchRead: 12,
 } as const
 
-const FIELDS = 6
+/** Flags of a run. */
+export const FLAG = { abortable: 1, piped: 2 } as const
+
+const FIELDS = 7
 
 /** Where the buffers begin; they grow as needed. */
 const FIRST_OPERATIONS = 64
@@ -30,7 +37,7 @@ export class Submission {
     return this.#length === 0
   }
 
-  add(kind: number, id: number, argument = 0, offset = 0, length = 0, flag = 0): void {
+  add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
     const at = this.#length
     if (at === this.#operations.length) {
       const larger = new Float64Array(at * 2)
@@ -43,7 +50,8 @@ export class Submission {
     operations[at + 2] = argument
     operations[at + 3] = offset
     operations[at + 4] = length
-    operations[at + 5] = flag
+    operations[at + 5] = flags
+    operations[at + 6] = batch
     this.#length = at + FIELDS
   }
 

@@ -8,7 +8,7 @@ import { neverStarted, type Outcome } from './outcome.ts'
 import { Signals } from './signals.ts'
 import { Source } from './source.ts'
 import { Streams } from './streams.ts'
-import { OPERATION, Submission } from './submission.ts'
+import { FLAG, OPERATION, Submission } from './submission.ts'
 
 /** Where the buffer of one run's options begins; it grows as needed. */
 const OPTIONS_BYTES = 256
@@ -37,7 +37,7 @@ export interface Prepared {
  */
 export function prepare(options: RunOptions): Prepared {
   const encoded = new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, false)
+  const local = encodeRunOptions(options, encoded, 'run')
   return { encoded, local, source: local.stdin && new Source(local.stdin) }
 }
 
@@ -52,6 +52,14 @@ interface Waiting {
   isSignals?: boolean
   streams: Streams | undefined
 }
+
+/** Who hears of the jobs of a batch. */
+interface BatchJobs {
+  ended(slot: number, delivery: Delivery): void
+}
+
+/** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
+const BATCH_IDS = 2 ** 32
 
 /** Those that somebody waits for; without that, and without programs, one may be garbage-collected. */
 const busy = new Set<Transport>()
@@ -72,6 +80,10 @@ export class Transport {
     }
     this.#flush()
   })
+  /** By their numbers; there is no batch 0. */
+  readonly #batches: (BatchJobs | undefined)[] = []
+  /** Records that somebody waits for. */
+  #awaited = 0
   #lastId = 0
   #flushing = false
   /** Why runs are aborted, once the whole runtime is closed. */
@@ -100,7 +112,8 @@ export class Transport {
     }
   }
 
-  start(owner: RunOwner, prepared: Prepared | undefined): Promise<Outcome> {
+  /** @param batch The number of the batch that it belongs to. */
+  start(owner: RunOwner, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
     const local = prepared?.local
     const signal = local?.signal
     const id = this.#nextId()
@@ -115,18 +128,62 @@ export class Transport {
     const start = bytes.length
     if (prepared !== undefined) bytes.raw(prepared.encoded.bytes)
     if (local?.input !== undefined) encodeInput(local.input, bytes)
-    const abortable = signal === undefined ? 0 : 1
-    this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, abortable)
+    const flags = (signal ? FLAG.abortable : 0) | (streams ? FLAG.piped : 0)
+    this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
       this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, owner, signal, streams })
     })
   }
 
+  /** Answers the number of a new batch, whose jobs have these options unless they give others. */
+  openBatch(jobs: BatchJobs, concurrency: number, options: Uint8Array): number {
+    let number = 1
+    while (this.#batches[number] !== undefined) number += 1
+    this.#batches[number] = jobs
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.raw(options)
+    this.#add(OPERATION.openBatch, number, concurrency, start, options.length)
+    return number
+  }
+
+  submitJob(
+    batch: number,
+    slot: number,
+    handle: number,
+    options: Uint8Array,
+    input: string | Uint8Array | undefined,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.raw(options)
+    if (input !== undefined) encodeInput(input, bytes)
+    const id = batch * BATCH_IDS + slot
+    this.#add(OPERATION.run, id, handle, start, bytes.length - start, 0, batch)
+    this.#await()
+  }
+
+  /** So many bytes of the output of its jobs have been read. */
+  batchRead(batch: number, bytes: number): void {
+    this.#add(OPERATION.batchRead, batch, bytes)
+  }
+
+  abortBatch(batch: number): void {
+    this.#add(OPERATION.abortBatch, batch)
+    this.#flush()
+  }
+
+  /** When all of its jobs have ended. */
+  closeBatch(batch: number): void {
+    this.#batches[batch] = undefined
+    this.#add(OPERATION.closeBatch, batch)
+  }
+
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
     const encoded = new Encoder(OPTIONS_BYTES)
     if (options !== undefined) {
-      const { input } = encodeRunOptions(options, encoded, true)
+      const { input } = encodeRunOptions(options, encoded, 'sync')
       if (input !== undefined) encodeInput(input, encoded)
     }
     this.#flush()
@@ -215,22 +272,31 @@ export class Transport {
     })
   }
 
-  /** Keeps the process alive for as long as somebody waits. */
   #wait(id: number, waiting: Waiting): void {
     this.#waiting.set(id, waiting)
-    if (this.#waiting.size > 1) return
+    this.#await()
+  }
+
+  /** Keeps the process alive until the record has come. */
+  #await(): void {
+    this.#awaited += 1
+    if (this.#awaited > 1) return
     busy.add(this)
     this.#port.hold(true)
+  }
+
+  #arrived(): void {
+    this.#awaited -= 1
+    if (this.#awaited > 0) return
+    this.#port.hold(false)
+    busy.delete(this)
   }
 
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
-    if (this.#waiting.size === 0) {
-      this.#port.hold(false)
-      busy.delete(this)
-    }
+    this.#arrived()
     if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
     return waiting
   }
@@ -275,7 +341,13 @@ export class Transport {
 
   /** A run, or the wait for something else, has ended. */
   #end(delivery: Delivery): void {
-    const waiting = this.#settle(delivery.id)
+    const { id } = delivery
+    if (id >= BATCH_IDS) {
+      this.#arrived()
+      this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
+      return
+    }
+    const waiting = this.#settle(id)
     if (waiting === undefined) return
     const { owner, signal, streams } = waiting
     const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))

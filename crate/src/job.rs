@@ -18,7 +18,7 @@ pub trait Job: Send {
     /// # Errors
     ///
     /// A host fault, which ends the run before it starts.
-    fn options(&mut self) -> Result<RunOptions>;
+    fn options(&mut self) -> Result<Arc<RunOptions>>;
     /// Told exactly once how it ended. Answers who has to be told that there is news, if anybody.
     fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>>;
 }
@@ -37,7 +37,13 @@ pub struct Origin {
     pub owner: u64,
     /// The submitter's number for the program.
     pub handle: u64,
+    /// The batch that it belongs to.
+    pub batch: Option<BatchId>,
 }
+
+/// A batch of a scheduler: runs that share a cap on how many of them go on at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchId(pub(crate) usize);
 
 /// A job and the means to stop it.
 pub struct Submission {

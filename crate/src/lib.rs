@@ -14,6 +14,7 @@
 //! ```
 
 mod artifact;
+mod batch;
 mod binding;
 mod cache;
 mod cpu;
@@ -41,7 +42,7 @@ mod wasi;
 pub use cache::Cache;
 pub use engine::Allocation;
 pub use error::{Error, ErrorCode, Result};
-pub use job::{Job, Listener, Origin, Submission};
+pub use job::{BatchId, Job, Listener, Origin, Submission};
 pub use limits::{Limits, OnMemory, OnOutput};
 pub use options::{Clock, Preopen, RunOptions};
 pub use outcome::{Ending, Frame, LimitKind, Outcome, TrapInfo, Usage};

@@ -3,15 +3,16 @@
 use crate::limits::Limits;
 use crate::stdio::{Input, Output};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// The options of one run.
+/// The options of one run. Lists are shared, so that the runs of a batch can have them in common.
 #[derive(Clone, Default)]
 pub struct RunOptions {
     /// argv from index 1 on; argv\[0\] is the program's name.
-    pub args: Vec<String>,
+    pub args: Arc<[String]>,
     /// The whole environment.
-    pub env: Vec<(String, String)>,
+    pub env: Arc<[(String, String)]>,
     /// Where stdin comes from.
     pub stdin: Input,
     /// Where stdout goes.
@@ -19,7 +20,7 @@ pub struct RunOptions {
     /// Where stderr goes.
     pub stderr: Output,
     /// Granted directories.
-    pub preopens: Vec<Preopen>,
+    pub preopens: Arc<[Preopen]>,
     /// What the clocks say.
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.

@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{Job, Listener, Origin, Submission};
+use crate::job::{BatchId, Job, Listener, Origin, Submission};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::{Program, Source};
@@ -184,6 +184,22 @@ impl Runtime {
         self.scheduler.submit(submissions);
     }
 
+    /// A batch of which at most `concurrency` runs go on at a time.
+    pub fn open_batch(&self, concurrency: usize) -> BatchId {
+        self.scheduler.open_batch(concurrency)
+    }
+
+    /// So many bytes of captured output of this batch have been read: while too much has not been, none
+    /// of its runs start.
+    pub fn batch_read(&self, id: BatchId, output: u64) {
+        self.scheduler.batch_read(id, output);
+    }
+
+    /// To be called once, after the last run of the batch was submitted.
+    pub fn close_batch(&self, id: BatchId) {
+        self.scheduler.close_batch(id);
+    }
+
     /// Runs `program` and waits for its end.
     ///
     /// # Errors
@@ -205,7 +221,7 @@ impl Runtime {
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(OneRun {
             program: program.clone(),
-            options: Some(options),
+            options: Arc::new(options),
             sender,
         });
         self.submit([Submission { job, control }]);
@@ -276,7 +292,7 @@ impl Drop for Runtime {
 /// A run from Rust.
 struct OneRun {
     program: Arc<Program>,
-    options: Option<RunOptions>,
+    options: Arc<RunOptions>,
     sender: oneshot::Sender<Result<Outcome>>,
 }
 
@@ -285,6 +301,7 @@ impl Job for OneRun {
         Origin {
             owner: u64::MAX,
             handle: u64::MAX,
+            batch: None,
         }
     }
 
@@ -292,8 +309,8 @@ impl Job for OneRun {
         &self.program
     }
 
-    fn options(&mut self) -> Result<RunOptions> {
-        Ok(self.options.take().unwrap_or_default())
+    fn options(&mut self) -> Result<Arc<RunOptions>> {
+        Ok(self.options.clone())
     }
 
     fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {

@@ -3,10 +3,12 @@
 //! Submissions wait in one queue. As many runners as there are threads take from it; a runner polls a
 //! run once, and most runs end in that one poll. A run that waits for something, or that the epoch
 //! preempts, goes on as a task of its own, and the runner takes the next. A run holds one of the
-//! pool's slots from its start to its end.
+//! pool's slots from its start to its end. The runs of a batch that are beyond its concurrency wait
+//! apart, and come into the queue one by one as others of it end.
 
+use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
-use crate::job::{Job, Listener, News, Origin, Submission, tell};
+use crate::job::{BatchId, Job, Listener, News, Origin, Submission, tell};
 use crate::outcome::{Ending, Outcome, Usage};
 use crate::run::execute;
 use crate::stop::{Cause, Control};
@@ -49,9 +51,67 @@ pub(crate) struct Scheduler {
 struct State {
     queue: VecDeque<Submission>,
     live: Slab<Live>,
+    batches: Slab<Batch>,
     runners: usize,
     finished: u64,
     closed: bool,
+}
+
+impl State {
+    /// All that have not started.
+    fn waiting(&self) -> impl Iterator<Item = &Submission> {
+        let apart = self.batches.iter().flat_map(|(_, batch)| batch.waiting());
+        self.queue.iter().chain(apart)
+    }
+
+    fn enqueue(&mut self, submission: Submission) {
+        match submission.job.origin().batch {
+            Some(id) => {
+                self.batches[id.0].add(submission);
+                self.admit(id);
+            }
+            None => self.queue.push_back(submission),
+        }
+    }
+
+    fn admit(&mut self, id: BatchId) {
+        let batch = &mut self.batches[id.0];
+        self.queue.extend(std::iter::from_fn(|| batch.admit()));
+    }
+
+    /// A run that was in the queue or live has ended: the next of its batch may come.
+    fn leave(&mut self, batch: Option<BatchId>, output: u64) {
+        let Some(id) = batch else { return };
+        self.batches[id.0].leave(output);
+        self.admit(id);
+        self.forget_if_done(id);
+    }
+
+    fn forget_if_done(&mut self, id: BatchId) {
+        if self.batches[id.0].is_done() {
+            self.batches.remove(id.0);
+        }
+    }
+
+    /// Takes out all that were stopped before they started.
+    fn take_stopped(&mut self) -> Vec<Submission> {
+        let is_stopped = |submission: &Submission| submission.control.cause().is_some();
+        let mut stopped = Vec::new();
+        for (_, batch) in &mut self.batches {
+            stopped.extend(batch.take_waiting(is_stopped));
+        }
+        if self.queue.iter().any(is_stopped) {
+            let queue = std::mem::take(&mut self.queue);
+            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(is_stopped);
+            self.queue = kept;
+            for submission in &out {
+                self.leave(submission.job.origin().batch, 0);
+            }
+            stopped.extend(out);
+        }
+        self.finished += stopped.len() as u64;
+        stopped
+    }
 }
 
 /// What is known of a run that is going on.
@@ -79,7 +139,9 @@ impl Scheduler {
         if state.closed {
             refused.extend(submissions);
         } else {
-            state.queue.extend(submissions);
+            for submission in submissions {
+                state.enqueue(submission);
+            }
             self.start_runners(&mut state);
         }
         drop(state);
@@ -88,10 +150,30 @@ impl Scheduler {
         }
     }
 
+    /// A batch of which at most `concurrency` runs go on at a time.
+    pub(crate) fn open_batch(&self, concurrency: usize) -> BatchId {
+        BatchId(self.lock().batches.insert(Batch::new(concurrency)))
+    }
+
+    /// No more runs of this batch will come; it is forgotten when its last has ended.
+    pub(crate) fn close_batch(&self, id: BatchId) {
+        let mut state = self.lock();
+        state.batches[id.0].close();
+        state.forget_if_done(id);
+    }
+
+    /// So many bytes of output of this batch have been read.
+    pub(crate) fn batch_read(self: &Arc<Self>, id: BatchId, output: u64) {
+        let mut state = self.lock();
+        state.batches[id.0].read(output);
+        state.admit(id);
+        self.start_runners(&mut state);
+    }
+
     /// Stops the runs that `which` picks; those that wait never start.
-    pub(crate) fn abort(&self, which: impl Fn(Origin) -> bool) {
+    pub(crate) fn abort(self: &Arc<Self>, which: impl Fn(Origin) -> bool) {
         let state = self.lock();
-        let waiting = state.queue.iter().map(|s| (s.job.origin(), &s.control));
+        let waiting = state.waiting().map(|s| (s.job.origin(), &s.control));
         let live = state.live.iter().map(|(_, l)| (l.origin, &l.control));
         for (origin, control) in live.chain(waiting) {
             if which(origin) {
@@ -103,26 +185,20 @@ impl Scheduler {
     }
 
     /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
-    pub(crate) fn sweep(&self) {
+    pub(crate) fn sweep(self: &Arc<Self>) {
         self.ticker.advance();
         let mut state = self.lock();
-        let mut stopped = Vec::new();
-        if state.queue.iter().any(|s| s.control.cause().is_some()) {
-            let queue = std::mem::take(&mut state.queue);
-            let (kept, out): (VecDeque<_>, VecDeque<_>) =
-                queue.into_iter().partition(|s| s.control.cause().is_none());
-            stopped.extend(out);
-            state.queue = kept;
-            state.finished += stopped.len() as u64;
-        }
+        let stopped = state.take_stopped();
+        self.start_runners(&mut state);
         drop(state);
+        let mut news = News::default();
         for Submission { job, .. } in stopped {
-            tell(job.done(Ok(never_started())));
+            news.add(job.done(Ok(never_started())));
         }
     }
 
     /// Refuses new runs, aborts all others and waits for their end.
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close(self: &Arc<Self>) {
         self.lock().closed = true;
         self.abort(|_| true);
         loop {
@@ -137,7 +213,7 @@ impl Scheduler {
     pub(crate) fn counts(&self) -> Counts {
         let state = self.lock();
         Counts {
-            queued: state.queue.len(),
+            queued: state.waiting().count(),
             running: state.live.len(),
             finished: state.finished,
         }
@@ -158,15 +234,15 @@ impl Scheduler {
         while let Some((key, submission)) = self.next(ended.take()) {
             let mut run = Box::pin(self.clone().drive(submission));
             match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready(listener) => {
-                    ended = Some(key);
+                Poll::Ready((output, listener)) => {
+                    ended = Some((key, output));
                     news.add(listener);
                 }
                 Poll::Pending => {
                     let this = self.clone();
                     self.handle.spawn(async move {
-                        let listener = run.await;
-                        this.end(key);
+                        let (output, listener) = run.await;
+                        this.end(key, output);
                         tell(listener);
                     });
                 }
@@ -180,10 +256,10 @@ impl Scheduler {
     }
 
     /// Ends the run `ended` and starts the next; without one the runner is done.
-    fn next(&self, ended: Option<usize>) -> Option<(usize, Submission)> {
+    fn next(&self, ended: Option<(usize, u64)>) -> Option<(usize, Submission)> {
         let mut state = self.lock();
-        if let Some(key) = ended {
-            self.remove(&mut state, key);
+        if let Some((key, output)) = ended {
+            self.remove(&mut state, key, output);
         }
         let next = match state.live.len() < self.slots {
             true => state.queue.pop_front(),
@@ -200,24 +276,30 @@ impl Scheduler {
         Some((key, submission))
     }
 
-    fn end(self: &Arc<Self>, key: usize) {
+    fn end(self: &Arc<Self>, key: usize, output: u64) {
         let mut state = self.lock();
-        self.remove(&mut state, key);
+        self.remove(&mut state, key, output);
         self.start_runners(&mut state);
     }
 
-    fn remove(&self, state: &mut State, key: usize) {
-        state.live.remove(key);
+    fn remove(&self, state: &mut State, key: usize, output: u64) {
+        let live = state.live.remove(key);
+        state.leave(live.origin.batch, output);
         state.finished += 1;
         if state.closed && state.live.is_empty() {
             self.idle.notify_waiters();
         }
     }
 
-    async fn drive(self: Arc<Self>, submission: Submission) -> Option<Arc<dyn Listener>> {
+    /// Answers how many bytes were captured, and who has to be told.
+    async fn drive(self: Arc<Self>, submission: Submission) -> (u64, Option<Arc<dyn Listener>>) {
         let Submission { mut job, control } = submission;
         let result = self.attempt(&mut *job, &control).await;
-        job.done(result)
+        let output = match &result {
+            Ok(outcome) => outcome.stdout.len() + outcome.stderr.len(),
+            Err(_) => 0,
+        };
+        (output as u64, job.done(result))
     }
 
     /// The run itself; a panic in it is an error of ours, not the end of the process.

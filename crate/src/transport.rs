@@ -15,7 +15,8 @@ pub use outbox::Delivery;
 
 use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{Listener, Origin, Submission};
+use crate::job::{BatchId, Listener, Origin, Submission};
+use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::runtime::Runtime;
@@ -23,8 +24,8 @@ use crate::stop::{Cause, Control};
 use bytes::Bytes;
 use operation::Operation;
 use outbox::Outbox;
-use pipes::Pipes;
-use port_run::{PortRun, SyncRun};
+use pipes::{NoPipes, Pipes};
+use port_run::{PortBatch, PortRun, SyncRun};
 use read_program::read_program;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,6 +80,8 @@ impl PendingRun {
 pub struct Port {
     owner: u64,
     runtime: Arc<Runtime>,
+    /// The options of runs that have none.
+    defaults: Arc<RunOptions>,
     outbox: Mutex<Outbox>,
     /// Tells the submitter that the outbox is no longer empty.
     wake: Box<dyn Fn() + Send + Sync>,
@@ -93,6 +96,26 @@ struct Tables {
     /// The runs that may be aborted one by one.
     controls: HashMap<u64, Arc<Control>>,
     pipes: HashMap<u64, Pipes>,
+    batches: HashMap<u64, PortBatch>,
+}
+
+impl Tables {
+    fn batch(&self, id: u64) -> Result<&PortBatch> {
+        let unknown = || Error::internal("an unknown batch");
+        self.batches.get(&id).ok_or_else(unknown)
+    }
+}
+
+/// What is done when the tables are free again: runs that end while they are submitted or aborted
+/// look into them.
+#[derive(Default)]
+struct AfterTables {
+    runs: Vec<Submission>,
+    disposed: Vec<u64>,
+    aborted: Vec<BatchId>,
+    read: Vec<(BatchId, u64)>,
+    closed: Vec<BatchId>,
+    stopped: bool,
 }
 
 impl Port {
@@ -103,6 +126,7 @@ impl Port {
         Arc::new(Self {
             owner: OWNERS.fetch_add(1, Ordering::Relaxed),
             runtime,
+            defaults: Arc::default(),
             outbox: Mutex::default(),
             wake: Box::new(wake),
             tables: Mutex::default(),
@@ -121,59 +145,91 @@ impl Port {
     ///
     /// [`ErrorCode::Internal`] when they are not well-formed; nothing after the bad one is done.
     pub fn submit(self: &Arc<Self>, operations: &[f64], bytes: Bytes) -> Result<()> {
-        let mut runs = Vec::new();
-        let mut disposed = Vec::new();
-        let mut stopped = false;
+        let mut after = AfterTables::default();
         let mut tables = self.tables();
-        let Tables {
-            programs,
-            controls,
-            pipes,
-        } = &mut *tables;
-        let mut carry_out = |operation| {
-            match operation {
-                Operation::Run(run) => {
-                    let Some(program) = programs.get(&run.handle) else {
-                        return Err(Error::internal("a run of an unknown program"));
-                    };
-                    let control = Arc::<Control>::default();
-                    if run.abortable {
-                        controls.insert(run.id, control.clone());
-                    }
-                    let job = Box::new(PortRun::new(self, program, run));
-                    runs.push(Submission { job, control });
-                }
-                Operation::Abort { id } => {
-                    if let Some(control) = controls.get(&id) {
-                        stopped |= control.stop(Cause::Abort);
-                    }
-                }
-                Operation::Release { handle } => drop(programs.remove(&handle)),
-                Operation::Dispose { handle } => {
-                    programs.remove(&handle);
-                    disposed.push(handle);
-                }
-                Operation::Pipe { id, event } => {
-                    if let Some(pipes) = pipes.get(&id) {
-                        pipes.apply(event);
-                    }
-                }
-            }
-            Ok(())
-        };
         let result = operations
             .chunks(operation::FIELDS)
-            .try_for_each(|record| carry_out(Operation::parse(record, &bytes)?));
-        // Runs that end while they are submitted or aborted look into the tables.
+            .map(|record| Operation::parse(record, &bytes))
+            .try_for_each(|operation| self.carry_out(operation?, &mut tables, &mut after));
         drop(tables);
-        self.runtime.submit(runs);
-        for handle in disposed {
-            self.runtime.abort(|origin| origin == self.origin(handle));
+        self.runtime.submit(after.runs);
+        for handle in after.disposed {
+            self.runtime
+                .abort(|origin| origin.owner == self.owner && origin.handle == handle);
         }
-        if stopped {
+        for batch in after.aborted {
+            self.runtime.abort(|origin| origin.batch == Some(batch));
+        }
+        for (batch, output) in after.read {
+            self.runtime.batch_read(batch, output);
+        }
+        for batch in after.closed {
+            self.runtime.close_batch(batch);
+        }
+        if after.stopped {
             self.runtime.sweep();
         }
         result
+    }
+
+    fn carry_out(
+        self: &Arc<Self>,
+        operation: Operation,
+        tables: &mut Tables,
+        after: &mut AfterTables,
+    ) -> Result<()> {
+        match operation {
+            Operation::Run(run) => {
+                let Some(program) = tables.programs.get(&run.handle) else {
+                    return Err(Error::internal("a run of an unknown program"));
+                };
+                let batch = match run.batch {
+                    0 => None,
+                    id => Some(tables.batch(id)?.clone()),
+                };
+                let control = Arc::<Control>::default();
+                if run.abortable {
+                    tables.controls.insert(run.id, control.clone());
+                }
+                let job = Box::new(PortRun::new(self, program, run, batch));
+                after.runs.push(Submission { job, control });
+            }
+            Operation::Abort { id } => {
+                if let Some(control) = tables.controls.get(&id) {
+                    after.stopped |= control.stop(Cause::Abort);
+                }
+            }
+            Operation::Release { handle } => drop(tables.programs.remove(&handle)),
+            Operation::Dispose { handle } => {
+                tables.programs.remove(&handle);
+                after.disposed.push(handle);
+            }
+            Operation::Pipe { id, event } => {
+                if let Some(pipes) = tables.pipes.get(&id) {
+                    pipes.apply(event);
+                }
+            }
+            Operation::OpenBatch {
+                id,
+                concurrency,
+                options,
+            } => {
+                let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
+                let batch = PortBatch {
+                    id: self.runtime.open_batch(concurrency),
+                    options,
+                };
+                tables.batches.insert(id, batch);
+            }
+            Operation::AbortBatch { id } => after.aborted.push(tables.batch(id)?.id),
+            Operation::BatchRead { id, output } => after.read.push((tables.batch(id)?.id, output)),
+            Operation::CloseBatch { id } => {
+                after
+                    .closed
+                    .extend(tables.batches.remove(&id).map(|b| b.id));
+            }
+        }
+        Ok(())
     }
 
     /// Queues one run whose end a thread waits for.
@@ -185,7 +241,12 @@ impl Port {
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))?;
         let (sender, receiver) = mpsc::sync_channel(1);
-        let job = Box::new(SyncRun::new(self.origin(handle), program, options, sender));
+        let job = Box::new(SyncRun::new(
+            self.origin(handle, None),
+            program,
+            options,
+            sender,
+        ));
         let control = Arc::default();
         self.runtime.submit([Submission { job, control }]);
         Ok(PendingRun(receiver))
@@ -250,7 +311,10 @@ impl Port {
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.runtime.abort(|origin| origin.owner == self.owner);
-        *self.tables() = Tables::default();
+        let tables = std::mem::take(&mut *self.tables());
+        for batch in tables.batches.values() {
+            self.runtime.close_batch(batch.id);
+        }
         *self.outbox() = Outbox::default();
     }
 
@@ -261,10 +325,11 @@ impl Port {
         delivery
     }
 
-    fn origin(&self, handle: u64) -> Origin {
+    fn origin(&self, handle: u64, batch: Option<BatchId>) -> Origin {
         Origin {
             owner: self.owner,
             handle,
+            batch,
         }
     }
 

@@ -70,7 +70,7 @@ pub(crate) fn context(
         &options.stderr,
         capture,
     );
-    for preopen in &options.preopens {
+    for preopen in options.preopens.iter() {
         grant(&mut builder, preopen)?;
     }
     if let Clock::Fixed(now) = options.clock {

@@ -15,6 +15,7 @@ struct Run {
 /// Outcomes are collected and the waiting thread is told as the package does it.
 #[derive(Default)]
 struct Round {
+    options: Arc<RunOptions>,
     outcomes: Mutex<Vec<Outcome>>,
     news: Condvar,
 }
@@ -30,6 +31,7 @@ impl Job for Run {
         Origin {
             owner: 0,
             handle: 0,
+            batch: None,
         }
     }
 
@@ -37,8 +39,8 @@ impl Job for Run {
         &self.program
     }
 
-    fn options(&mut self) -> Result<RunOptions> {
-        Ok(RunOptions::default())
+    fn options(&mut self) -> Result<Arc<RunOptions>> {
+        Ok(self.round.options.clone())
     }
 
     fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {

@@ -1,4 +1,4 @@
-//! Options as they cross: tagged fields, little-endian, only those that are not the default.
+//! Options as they cross: tagged fields, little-endian, only those that were given.
 
 use super::pipes::PipeMaker;
 use crate::error::{Error, Result};
@@ -6,11 +6,19 @@ use crate::limits::{OnMemory, OnOutput};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{Input, Output, OutputStreamKind};
 use bytes::{Buf, Bytes};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Decodes the options of a run; none at all are the defaults.
-pub(super) fn run_options(encoded: &Bytes, pipes: &mut impl PipeMaker) -> Result<RunOptions> {
-    let mut options = RunOptions::default();
+/// Decodes the options of a run; what is not among them is as in `base`.
+pub(super) fn run_options(
+    base: &Arc<RunOptions>,
+    encoded: &Bytes,
+    pipes: &mut impl PipeMaker,
+) -> Result<Arc<RunOptions>> {
+    if encoded.is_empty() {
+        return Ok(base.clone());
+    }
+    let mut options = RunOptions::clone(base);
     let mut fields = Fields(encoded.clone());
     while let Some(tag) = fields.next_tag() {
         let limits = &mut options.limits;
@@ -19,6 +27,7 @@ pub(super) fn run_options(encoded: &Bytes, pipes: &mut impl PipeMaker) -> Result
             2 => options.env = fields.list(|f| Ok((f.string()?, f.string()?)))?,
             3 => {
                 options.stdin = match fields.byte()? {
+                    0 => Input::Empty,
                     1 => Input::Bytes(fields.bytes()?),
                     2 => Input::Inherit,
                     3 => Input::Pipe(pipes.input()?),
@@ -42,13 +51,24 @@ pub(super) fn run_options(encoded: &Bytes, pipes: &mut impl PipeMaker) -> Result
             10 => limits.cpu = Some(fields.milliseconds()?),
             11 => limits.fuel = Some(fields.integer()?),
             12 => limits.memory_bytes = fields.number()? as u64,
-            13 => limits.on_memory = OnMemory::Stop,
+            13 => {
+                limits.on_memory = match fields.byte()? {
+                    0 => OnMemory::Deny,
+                    _ => OnMemory::Stop,
+                }
+            }
             14 => limits.output_bytes = fields.number()? as u64,
-            15 => limits.on_output = OnOutput::Truncate,
+            15 => {
+                limits.on_output = match fields.byte()? {
+                    0 => OnOutput::Stop,
+                    _ => OnOutput::Truncate,
+                }
+            }
+            16 => options.clock = Clock::Real,
             _ => return Err(malformed()),
         }
     }
-    Ok(options)
+    Ok(Arc::new(options))
 }
 
 struct Fields(Bytes);
@@ -97,13 +117,14 @@ impl Fields {
         String::from_utf8(self.bytes()?.into()).map_err(|_| malformed())
     }
 
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Arc<[T]>> {
         let length = self.length()?;
         (0..length).map(|_| item(self)).collect()
     }
 
     fn output(&mut self, kind: OutputStreamKind, pipes: &mut impl PipeMaker) -> Result<Output> {
         match self.byte()? {
+            0 => Ok(Output::Capture),
             1 => Ok(Output::Ignore),
             2 => Ok(Output::Inherit),
             3 => Ok(Output::Pipe(pipes.output(kind)?)),

@@ -4,7 +4,7 @@ use super::operation::RunOperation;
 use super::pipes::{NoPipes, PortPipes};
 use super::{Port, decode};
 use crate::error::Result;
-use crate::job::{Job, Listener, Origin};
+use crate::job::{BatchId, Job, Listener, Origin};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
@@ -17,15 +17,30 @@ pub(super) struct PortRun {
     port: Arc<Port>,
     program: Arc<Program>,
     run: RunOperation,
+    batch: Option<PortBatch>,
     piped: bool,
 }
 
+/// A batch as its runs know it.
+#[derive(Clone)]
+pub(super) struct PortBatch {
+    pub(super) id: BatchId,
+    /// What its runs have in common.
+    pub(super) options: Arc<RunOptions>,
+}
+
 impl PortRun {
-    pub(super) fn new(port: &Arc<Port>, program: &Arc<Program>, run: RunOperation) -> Self {
+    pub(super) fn new(
+        port: &Arc<Port>,
+        program: &Arc<Program>,
+        run: RunOperation,
+        batch: Option<PortBatch>,
+    ) -> Self {
         Self {
             port: port.clone(),
             program: program.clone(),
             run,
+            batch,
             piped: false,
         }
     }
@@ -33,16 +48,21 @@ impl PortRun {
 
 impl Job for PortRun {
     fn origin(&self) -> Origin {
-        self.port.origin(self.run.handle)
+        let batch = self.batch.as_ref().map(|batch| batch.id);
+        self.port.origin(self.run.handle, batch)
     }
 
     fn program(&self) -> &Arc<Program> {
         &self.program
     }
 
-    fn options(&mut self) -> Result<RunOptions> {
+    fn options(&mut self) -> Result<Arc<RunOptions>> {
         let mut maker = PortPipes::new(&self.port, self.run.id);
-        let options = decode::run_options(&self.run.options, &mut maker)?;
+        let base = match &self.batch {
+            Some(batch) => &batch.options,
+            None => &self.port.defaults,
+        };
+        let options = decode::run_options(base, &self.run.options, &mut maker)?;
         self.piped = maker.register();
         Ok(options)
     }
@@ -95,8 +115,8 @@ impl Job for SyncRun {
         &self.program
     }
 
-    fn options(&mut self) -> Result<RunOptions> {
-        decode::run_options(&self.options, &mut NoPipes)
+    fn options(&mut self) -> Result<Arc<RunOptions>> {
+        decode::run_options(&Arc::default(), &self.options, &mut NoPipes)
     }
 
     fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {

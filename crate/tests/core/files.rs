@@ -14,7 +14,7 @@ fn preopen(guest_path: &str, host_path: &Path, write: bool) -> Preopen {
 
 fn granted(folder: &Path, write: bool, arguments: &[&str]) -> RunOptions {
     RunOptions {
-        preopens: vec![preopen("/data", folder, write)],
+        preopens: [preopen("/data", folder, write)].into(),
         ..args(arguments)
     }
 }
@@ -107,7 +107,7 @@ fn preopens_come_in_order_and_with_their_names() {
     let outcome = run(
         "list-preopens",
         RunOptions {
-            preopens: preopens.clone(),
+            preopens: preopens.clone().into(),
             ..RunOptions::default()
         },
     );
@@ -116,8 +116,8 @@ fn preopens_come_in_order_and_with_their_names() {
         (Some(0), "/data\nout/ü\n")
     );
     // The guest reads under the first one, fd 3.
-    let with = |preopens| RunOptions {
-        preopens,
+    let with = |preopens: Vec<_>| RunOptions {
+        preopens: preopens.into(),
         ..args(&["only-here"])
     };
     assert_eq!(run("read-file", with(preopens.clone())).stdout(), "first");
@@ -129,10 +129,11 @@ fn preopens_come_in_order_and_with_their_names() {
 fn the_access_of_one_preopen_is_not_that_of_the_other() {
     let (first, second) = (folders(), folders());
     for (first_may, second_may) in [(true, false), (false, true)] {
-        let preopens = vec![
+        let preopens = [
             preopen("/first", first.path(), first_may),
             preopen("/second", second.path(), second_may),
-        ];
+        ]
+        .into();
         let outcome = run(
             "write-file",
             RunOptions {

@@ -84,7 +84,7 @@ fn the_longest_timeout_there_is_does_no_harm() {
         ..Limits::default()
     };
     let options = RunOptions {
-        args: vec!["1".into()],
+        args: ["1".into()].into(),
         ..limits(longest)
     };
     assert_eq!(run("sleep-argv", options).stdout(), "slept\n");

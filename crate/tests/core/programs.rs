@@ -28,7 +28,7 @@ fn a_thousand_long_arguments_arrive() {
         .map(|i| format!("{i}{}", "x".repeat(1_000)))
         .collect();
     let options = RunOptions {
-        args: long.clone(),
+        args: long.clone().into(),
         ..RunOptions::default()
     };
     let outcome = run("args", options);
@@ -44,9 +44,7 @@ fn the_environment_is_what_was_given_and_nothing_else() {
     assert_exit(&run_plain("env"), 0, "");
     let pairs = [("B", "x=y"), ("A", ""), ("Ü", "ö z")];
     let options = RunOptions {
-        env: pairs
-            .map(|(key, value)| (key.into(), value.into()))
-            .to_vec(),
+        env: pairs.map(|(key, value)| (key.into(), value.into())).into(),
         ..RunOptions::default()
     };
     assert_exit(&run("env", options), 0, "B=x=y\nA=\nÜ=ö z\n");
@@ -267,7 +265,7 @@ fn real_programs_read_stdin_sleep_and_see_their_files() {
     // WASI 0.2's exit has no number: everything but 0 is 1.
     for (name, not_found) in [("rust", 2), ("go", 2), ("rust-p2", 1), ("c-zig", 2)] {
         let with = |arguments: &[&str]| RunOptions {
-            preopens: preopens.clone(),
+            preopens: preopens.clone().into(),
             stdin: Input::Bytes(bytes.clone().into()),
             ..args(arguments)
         };

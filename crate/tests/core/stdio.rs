@@ -113,7 +113,7 @@ fn the_guest_waits_while_the_window_is_full_and_goes_on_after() {
     let runtime = single_threaded();
     let (window, output, chunks) = channel_output(false);
     let options = RunOptions {
-        args: vec![TOTAL.to_string()],
+        args: [TOTAL.to_string()].into(),
         ..stdout(output)
     };
     let mut run = start(&runtime, "flood-argv", options);
@@ -178,7 +178,7 @@ fn writing_to_a_closed_pipe_is_an_errno_for_the_guest() {
     let outcome = run(
         "flood-argv",
         RunOptions {
-            args: vec!["10".into()],
+            args: ["10".into()].into(),
             ..stdout(output)
         },
     );
@@ -193,7 +193,7 @@ fn writing_to_a_closed_pipe_is_an_errno_for_the_guest() {
 fn closing_a_full_pipe_wakes_the_guest_with_an_errno() {
     let (pipe, output, chunks) = channel_output(false);
     let options = RunOptions {
-        args: vec!["1000000".into()],
+        args: ["1000000".into()].into(),
         ..stdout(output)
     };
     let run = start(runtime(), "flood-argv", options);

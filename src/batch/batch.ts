@@ -1,0 +1,277 @@
+import { WasiexecError } from '../errors.ts'
+import { Jobs, type BatchPlace } from './jobs.ts'
+import {
+  checkBatchOptions,
+  type BatchOptions,
+  type BatchResult,
+  type CheckedBatchOptions,
+} from './options.ts'
+import { InOrder } from './order.ts'
+import { Results } from './results.ts'
+import { JobSource } from './source.ts'
+import { Totals, type BatchEnd, type BatchSummary } from './summary.ts'
+import { Window } from './window.ts'
+
+/**
+ * The results of many runs, to be read once with `for await`. Made by {@link Program.batch}.
+ *
+ * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
+ * number ahead. Leaving the loop aborts the runs that go on and closes the source of the jobs.
+ */
+export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+  /**
+   * The totals, when the batch has ended; never rejects. Asked for while nobody reads the results, it
+   * runs the batch without keeping them.
+   */
+  readonly summary: Promise<BatchSummary>
+  /**
+   * Begins to run it. After the last result, reading throws what the source of the jobs or `stopOn`
+   * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
+   *
+   * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+}
+
+/** Bytes of output that were read before the core is told so. */
+const TELL_BYTES = 1024 * 1024
+
+/** Longer timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** A batch as it goes: takes jobs while there is room for their results, and ends in order. */
+export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
+  readonly #options: CheckedBatchOptions
+  readonly #concurrency: number
+  readonly #source: JobSource
+  readonly #jobs: Jobs
+  readonly #window: Window
+  readonly #totals = new Totals()
+  readonly #results = new Results()
+  readonly #release = (result: BatchResult): void => this.#released(result)
+  readonly #put: (result: BatchResult) => void
+  readonly #summary: Promise<BatchSummary>
+  #summarize!: (summary: BatchSummary) => void
+  #state: 'new' | 'read' | 'drained' | 'ended' = 'new'
+  #taken = 0
+  #handedOver = 0
+  /** Bytes of outputs that were read and that the core does not know of. */
+  #readBytes = 0
+  #filling = false
+  #pulling = false
+  #hungry = false
+  #exhausted = false
+  /** Why it ends before its time, and what its reader is thrown for it. */
+  #end: { by: BatchEnd; failure: { error: unknown } | undefined } | undefined
+  #aborted: { reason: unknown } | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+  constructor(place: BatchPlace, jobs: unknown, options: BatchOptions) {
+    this.#options = checkBatchOptions(options)
+    this.#concurrency = this.#options.concurrency ?? place.transport.stats().threads
+    this.#window = new Window(this.#concurrency)
+    this.#jobs = new Jobs(place, this.#options.defaults, {
+      abortReason: () => this.#aborted?.reason,
+      ended: (result) => this.#ended(result),
+    })
+    const inOrder = this.#options.ordered ? new InOrder(this.#release) : undefined
+    this.#put = inOrder === undefined ? this.#release : (result) => inOrder.put(result)
+    this.#summary = new Promise((resolve) => (this.#summarize = resolve))
+    this.#source = new JobSource(jobs)
+  }
+
+  get summary(): Promise<BatchSummary> {
+    // Whoever asks may be about to read.
+    if (this.#state === 'new') setImmediate(() => this.#state === 'new' && this.#begin('drained'))
+    return this.#summary
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult> {
+    if (this.#state !== 'new') {
+      const message = 'the results of a batch can be read once, and not when its `summary` ran it'
+      throw new WasiexecError('ERR_BATCH_USED', message)
+    }
+    this.#begin('read')
+    return this
+  }
+
+  next(): Promise<IteratorResult<BatchResult>> {
+    const result = this.#results.take()
+    if (result === undefined) {
+      this.#hungry = true
+      const read = this.#results.wait()
+      this.#fill()
+      return read
+    }
+    this.#handOver(result)
+    this.#fill()
+    return Promise.resolve({ done: false, value: result })
+  }
+
+  /** Leaves it. */
+  async return(): Promise<IteratorResult<BatchResult>> {
+    if (this.#state === 'read') {
+      this.#state = 'drained'
+      this.#stop('consumer', undefined)
+      this.#handedOver += this.#results.clear()
+      this.#endWhenDone()
+    }
+    await this.#summary
+    return { done: true, value: undefined }
+  }
+
+  #begin(state: 'read' | 'drained'): void {
+    this.#state = state
+    this.#totals.begin()
+    this.#jobs.open(this.#concurrency)
+    const { signal, deadline } = this.#options
+    signal?.addEventListener('abort', this.#onSignal, { once: true })
+    if (signal?.aborted === true) this.#onSignal()
+    if (deadline !== undefined) this.#watch(deadline)
+    this.#fill()
+  }
+
+  readonly #onSignal = (): void => {
+    this.#stop('signal', this.#options.signal?.reason)
+    this.#endWhenDone()
+  }
+
+  #watch(deadline: number): void {
+    const left = deadline - Date.now()
+    if (left <= 0) {
+      const message = 'the deadline of the batch has passed'
+      this.#stop('deadline', new WasiexecError('ERR_BATCH_DEADLINE', message))
+      this.#endWhenDone()
+      return
+    }
+    this.#timer = setTimeout(() => this.#watch(deadline), Math.min(left, MAX_TIMER_MS)).unref()
+  }
+
+  /** Takes as many jobs as there is room for. */
+  #fill(): void {
+    // A job that fails at once, or a source that reads results, would come here again.
+    if (this.#filling) return
+    this.#filling = true
+    if (this.#source.isAsync) void this.#pull()
+    else while (this.#takesMore()) this.#take(() => this.#source.next())
+    this.#filling = false
+    this.#endWhenDone()
+  }
+
+  async #pull(): Promise<void> {
+    if (this.#pulling) return
+    this.#pulling = true
+    while (this.#takesMore()) {
+      const next = await this.#source.nextLater().then(
+        (result) => () => result,
+        (error: unknown) => () => {
+          throw error
+        },
+      )
+      // What comes after the end has been decided is not taken.
+      if (this.#end === undefined) this.#take(next)
+    }
+    this.#pulling = false
+    this.#endWhenDone()
+  }
+
+  #takesMore(): boolean {
+    if (this.#end !== undefined || this.#exhausted) return false
+    const { closeReason } = this.#jobs
+    if (closeReason !== undefined) {
+      this.#fail(closeReason)
+      return false
+    }
+    return this.#window.admits(this.#taken - this.#handedOver, this.#jobs.inputBytes)
+  }
+
+  #take(next: () => IteratorResult<unknown>): void {
+    let result
+    try {
+      result = next()
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (result.done === true) {
+      this.#exhausted = true
+      return
+    }
+    const index = this.#taken
+    this.#taken += 1
+    this.#jobs.submit(index, result.value)
+  }
+
+  #ended(result: BatchResult): void {
+    this.#totals.add(result)
+    this.#put(result)
+    const isHungry = this.#hungry || this.#state === 'drained'
+    if (isHungry && this.#window.hungry(this.#jobs.count)) this.#hungry = false
+    this.#fill()
+  }
+
+  /** It is this result's turn to be read. */
+  #released(result: BatchResult): void {
+    if (this.#end === undefined && this.#asksToStop(result)) {
+      const message = 'the batch was stopped by `stopOn`'
+      this.#stop('stop-on', new WasiexecError('ERR_BATCH_STOPPED', message))
+    }
+    if (this.#state === 'drained' || this.#results.push(result)) this.#handOver(result)
+  }
+
+  #asksToStop(result: BatchResult): boolean {
+    try {
+      return this.#options.stopOn?.(result) === true
+    } catch (error) {
+      this.#fail(error)
+      this.#abort(error)
+      return false
+    }
+  }
+
+  #handOver({ outcome }: BatchResult): void {
+    this.#handedOver += 1
+    if (outcome === undefined) return
+    this.#readBytes += outcome.stdout.length + outcome.stderr.length
+    if (this.#readBytes < TELL_BYTES) return
+    this.#jobs.outputRead(this.#readBytes)
+    this.#readBytes = 0
+  }
+
+  /** Ends it without aborting what goes on; its reader is thrown the error. */
+  #fail(error: unknown): void {
+    this.#end ??= { by: 'error', failure: { error } }
+  }
+
+  #stop(by: BatchEnd, reason: unknown): void {
+    this.#end ??= { by, failure: undefined }
+    this.#abort(reason)
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#aborted !== undefined || this.#state === 'ended') return
+    this.#aborted = { reason }
+    this.#jobs.abort()
+  }
+
+  #endWhenDone(): void {
+    const isOver = this.#exhausted || this.#end !== undefined
+    if (!isOver || this.#jobs.count > 0 || this.#filling || this.#state === 'ended') return
+    this.#state = 'ended'
+    this.#options.signal?.removeEventListener('abort', this.#onSignal)
+    clearTimeout(this.#timer)
+    this.#jobs.close()
+    const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
+    const summary = this.#totals.summary(by)
+    void this.#close(() => {
+      this.#results.end(failure)
+      this.#summarize(summary)
+    })
+  }
+
+  async #close(then: () => void): Promise<void> {
+    await this.#source.close()
+    then()
+  }
+}

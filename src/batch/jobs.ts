@@ -1,0 +1,176 @@
+import { checkObject, invalid } from '../check.ts'
+import type { Delivery } from '../delivery.ts'
+import { Encoder } from '../encoder.ts'
+import {
+  encodeInput,
+  encodeRunOptions,
+  encodeSharedOutputs,
+  type LocalOptions,
+  type SharedOutputs,
+} from '../encode-options.ts'
+import type { WasiexecError } from '../errors.ts'
+import type { RunOptions } from '../options.ts'
+import type { Outcome } from '../outcome.ts'
+import { Source } from '../source.ts'
+import type { RunOwner, Transport } from '../transport.ts'
+import type { BatchResult, Job } from './options.ts'
+
+const OPTIONS_BYTES = 256
+
+/** Where a batch runs, and what its jobs may run. */
+export interface BatchPlace {
+  readonly transport: Transport
+  readonly owner: RunOwner
+  /** @throws {WasiexecError} when it is no program, or one of another runtime. */
+  ownerOf(program: unknown): RunOwner
+}
+
+/** What a batch tells of itself and hears of its jobs. */
+export interface JobEvents {
+  /** With what the batch aborted its runs, once it has. */
+  abortReason(): unknown
+  ended(result: BatchResult): void
+}
+
+/** A job in the core. */
+interface Slot {
+  readonly index: number
+  readonly id: unknown
+  readonly owner: RunOwner
+  readonly inputBytes: number
+}
+
+/** The jobs of a batch that are in the core. */
+export class Jobs {
+  readonly #place: BatchPlace
+  readonly #events: JobEvents
+  readonly #shared: Encoder = new Encoder(OPTIONS_BYTES)
+  readonly #sharedOutputs: SharedOutputs
+  readonly #scratch: Encoder = new Encoder(OPTIONS_BYTES)
+  readonly #slots: (Slot | undefined)[] = []
+  readonly #freeSlots: number[] = []
+  #number = 0
+  #special = 0
+  /** Bytes of stdin that they have. */
+  inputBytes = 0
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+  constructor(place: BatchPlace, defaults: RunOptions, events: JobEvents) {
+    this.#place = place
+    this.#events = events
+    const { input, stdout, stderr } = encodeRunOptions(defaults, this.#shared, 'defaults')
+    if (input !== undefined) encodeInput(input, this.#shared)
+    this.#sharedOutputs = { stdout, stderr }
+  }
+
+  get count(): number {
+    return this.#slots.length - this.#freeSlots.length + this.#special
+  }
+
+  open(concurrency: number): void {
+    const { transport } = this.#place
+    this.#number = transport.openBatch(this, concurrency, this.#shared.bytes)
+  }
+
+  close(): void {
+    this.#place.transport.closeBatch(this.#number)
+  }
+
+  abort(): void {
+    this.#place.transport.abortBatch(this.#number)
+  }
+
+  /** So many bytes of output have been read. */
+  outputRead(bytes: number): void {
+    this.#place.transport.batchRead(this.#number, bytes)
+  }
+
+  /** Why none of this batch's own program can be run any more. */
+  get closeReason(): WasiexecError | undefined {
+    return this.#place.owner.closeReason ?? this.#place.transport.closeReason
+  }
+
+  /** Hands a job over; its result may be there before this returns. */
+  submit(index: number, job: unknown): void {
+    const id = (job as Job | null | undefined)?.id
+    try {
+      this.#submit(index, id, job)
+    } catch (error) {
+      this.#events.ended({ index, id, error: error as WasiexecError })
+    }
+  }
+
+  /** The run in a slot has ended; called by the transport. */
+  ended(slotNumber: number, delivery: Delivery): void {
+    const slot = this.#slots[slotNumber]
+    if (slot === undefined) return
+    this.#slots[slotNumber] = undefined
+    this.#freeSlots.push(slotNumber)
+    this.inputBytes -= slot.inputBytes
+    const { index, id, owner } = slot
+    this.#events.ended(
+      delivery.isFault
+        ? { index, id, error: delivery.fault }
+        : { index, id, outcome: delivery.outcome(() => this.#reason(owner)) },
+    )
+  }
+
+  #submit(index: number, id: unknown, job: unknown): void {
+    checkJob(job)
+    const { program } = job
+    const { transport } = this.#place
+    const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
+    const closed = owner.closeReason
+    if (closed !== undefined) throw closed
+    const encoded = this.#scratch
+    encoded.clear()
+    encodeSharedOutputs(this.#sharedOutputs, encoded)
+    const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
+    if (local.signal ?? local.stdin ?? local.stdout ?? local.stderr) {
+      this.#start(index, id, owner, local)
+      return
+    }
+    const { input } = local
+    const slotNumber = this.#freeSlots.pop() ?? this.#slots.length
+    const inputBytes = input?.length ?? 0
+    this.#slots[slotNumber] = { index, id, owner, inputBytes }
+    this.inputBytes += inputBytes
+    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
+  }
+
+  /** A run with a signal or streams of its own is one like any other. */
+  #start(index: number, id: unknown, owner: RunOwner, local: LocalOptions): void {
+    const encoded = new Encoder(this.#scratch.length)
+    encoded.raw(this.#scratch.bytes)
+    const source = local.stdin && new Source(local.stdin)
+    const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
+      this.#special -= 1
+      this.#events.ended({ index, id, ...end })
+    }
+    const { handle } = owner
+    const reason = (): unknown => this.#reason(owner)
+    const ownerInBatch = {
+      handle,
+      get closeReason() {
+        return reason() as WasiexecError | undefined
+      },
+    }
+    this.#special += 1
+    this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number).then(
+      (outcome) => ended({ outcome }),
+      (error: WasiexecError) => ended({ error }),
+    )
+  }
+
+  #reason(owner: RunOwner): unknown {
+    return this.#events.abortReason() ?? owner.closeReason ?? this.#place.transport.closeReason
+  }
+}
+
+function checkJob(job: unknown): asserts job is Job {
+  checkObject('job', job)
+  // An array of promises looks like one of jobs without options.
+  if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
+    throw invalid('job', 'an object (await it first, or use an async iterable)', job)
+  }
+}

@@ -1,0 +1,113 @@
+import { checkBoolean, checkInteger, checkObject, invalid, unknown } from '../check.ts'
+import type { RunOptions } from '../options.ts'
+import type { Outcome } from '../outcome.ts'
+import type { Program } from '../program.ts'
+import type { WasiexecError } from '../errors.ts'
+
+/** One run of a batch. */
+export interface Job<Id = unknown> extends RunOptions {
+  /** Whatever tells the job from others; comes back with its result. */
+  id?: Id | undefined
+  /** Instead of the batch's program; of the same runtime. */
+  program?: Program | undefined
+}
+
+/** How a batch is run. */
+export interface BatchOptions<Id = unknown> {
+  /**
+   * What all jobs have in common; crosses to the core once. What a job gives takes its place as a
+   * whole; of `limits`, each limit by itself. No stream as stdin and no signal. Default: none.
+   */
+  defaults?: Omit<RunOptions, 'signal'> | undefined
+  /**
+   * Runs that go on at a time. More than threads pays for guests that wait (sleep, stdin) and not for
+   * those that compute. Default: the threads of the runtime.
+   */
+  concurrency?: number | undefined
+  /** Results in the order of their jobs, or as they end. Default: `true`. */
+  ordered?: boolean | undefined
+  /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
+  signal?: AbortSignal | undefined
+  /**
+   * Ends the batch when it answers true; asked once for each result, in the order of the results and
+   * before they are read. The runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
+   */
+  stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
+  /**
+   * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that go on
+   * then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
+   */
+  deadline?: Date | number | undefined
+}
+
+/** The result of one job: an outcome, or the error for which there is none. */
+export type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
+
+/** A job that was run. */
+export interface JobOutcome<Id = unknown> {
+  /** Which job of the batch, from 0. */
+  readonly index: number
+  /** The job's own `id`. */
+  readonly id: Id
+  /** How the run ended. */
+  readonly outcome: Outcome
+  readonly error?: undefined
+}
+
+/** A job that could not be run: bad options, a preopen that does not open, an import nobody provides. */
+export interface JobError<Id = unknown> {
+  readonly index: number
+  readonly id: Id
+  readonly outcome?: undefined
+  /** What the same `run()` would have rejected with. */
+  readonly error: WasiexecError
+}
+
+/** {@link BatchOptions}, checked. */
+export interface CheckedBatchOptions {
+  defaults: RunOptions
+  concurrency: number | undefined
+  ordered: boolean
+  signal: AbortSignal | undefined
+  stopOn: ((result: BatchResult) => boolean) | undefined
+  /** In milliseconds since 1970. */
+  deadline: number | undefined
+}
+
+const OPTIONS = ['defaults', 'concurrency', 'ordered', 'signal', 'stopOn', 'deadline'] as const
+
+/** Beyond any machine: a mistake. */
+const MAX_CONCURRENCY = 1_000_000
+
+/** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+export function checkBatchOptions(options: unknown): CheckedBatchOptions {
+  checkObject('options', options)
+  for (const key in options) {
+    const name = key as (typeof OPTIONS)[number]
+    if (!OPTIONS.includes(name)) throw unknown(key, key, OPTIONS)
+  }
+  const {
+    defaults = {},
+    concurrency,
+    ordered = true,
+    signal,
+    stopOn,
+    deadline,
+  } = options as BatchOptions
+  checkObject('defaults', defaults)
+  checkBoolean('ordered', ordered)
+  if (concurrency !== undefined && checkInteger('concurrency', concurrency, 1) > MAX_CONCURRENCY) {
+    throw invalid('concurrency', `at most ${MAX_CONCURRENCY}`, concurrency)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid('signal', 'an AbortSignal', signal)
+  }
+  if (stopOn !== undefined && typeof stopOn !== 'function') {
+    throw invalid('stopOn', 'a function', stopOn)
+  }
+  const time = deadline instanceof Date ? deadline.getTime() : deadline
+  if (time !== undefined && !(typeof time === 'number' && time >= 0 && time < Infinity)) {
+    throw invalid('deadline', 'a Date or milliseconds since 1970', deadline)
+  }
+  return { defaults, concurrency, ordered, signal, stopOn, deadline: time }
+}

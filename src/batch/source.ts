@@ -1,0 +1,62 @@
+import { invalid } from '../check.ts'
+
+type Jobs = Iterator<unknown> | AsyncIterator<unknown>
+
+/** Where the jobs of a batch come from, read one after the other and closed once. */
+export class JobSource {
+  readonly #iterator: Jobs
+  readonly isAsync: boolean
+  #pending = false
+  #done = false
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION` when `jobs` cannot be iterated over. */
+  constructor(jobs: unknown) {
+    const iterable = (jobs ?? {}) as Iterable<unknown> & AsyncIterable<unknown>
+    const async = iterable[Symbol.asyncIterator]
+    const open: () => Jobs = async ?? iterable[Symbol.iterator]
+    // A string would be a batch of its characters.
+    if (typeof open !== 'function' || typeof jobs === 'string') {
+      throw invalid('jobs', 'an iterable or async iterable of jobs', jobs)
+    }
+    this.isAsync = open === async
+    this.#iterator = open.call(iterable)
+  }
+
+  /** For sources that are not async; after its end or an error it is not asked again. */
+  next(): IteratorResult<unknown> {
+    let ended = true
+    try {
+      const result = (this.#iterator as Iterator<unknown>).next()
+      ended = result.done === true
+      return result
+    } finally {
+      this.#done = ended
+    }
+  }
+
+  /** For async sources; to be called again when it has answered. */
+  async nextLater(): Promise<IteratorResult<unknown>> {
+    let ended = true
+    this.#pending = true
+    try {
+      const result = await this.#iterator.next()
+      ended = result.done === true
+      return result
+    } finally {
+      this.#pending = false
+      this.#done ||= ended
+    }
+  }
+
+  /** Tells it that no more is wanted. What it throws now concerns no job. */
+  async close(): Promise<void> {
+    if (this.#done) return
+    this.#done = true
+    try {
+      const closing = this.#iterator.return?.()
+      // A generator in the middle of a job would be waited for.
+      if (!this.#pending) await closing
+      else if (closing instanceof Promise) closing.catch(() => {})
+    } catch {}
+  }
+}
