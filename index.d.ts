@@ -156,7 +156,8 @@ export type TrapCode =
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch can be read once.
- * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory or threads.
+ * - `ERR_WORKER_DIED`: the worker process that had the run died.
+ * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
 export type WasiexecErrorCode =
@@ -173,6 +174,7 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_STOPPED'
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
+  | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 /** A host fault: misuse or a failing machine, never an ending of a guest. */
@@ -282,11 +284,25 @@ export interface RuntimeOptions {
   maxConcurrentRuns?: number | undefined
   /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
+  /**
+   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
+   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
+   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * Default: `'threads'`.
+   */
+  workers?: 'threads' | 'processes' | undefined
+  /**
+   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
+   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
+   * Default: `false`.
+   */
+  retry?: boolean | undefined
 }
 /** What a runtime has and does. */
 export interface RuntimeStats {
-  /** Threads that run guests. */
+  /** Threads, or processes, that run guests. */
   readonly threads: number
+  readonly workers: 'threads' | 'processes'
   readonly maxConcurrentRuns: number
   /**
    * How runs get their memory: from a pool (fast), or, where the process may not have enough address

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import * as native from './native/index.cjs'
 
 export type Port = native.BindingPort
@@ -6,3 +7,18 @@ export type LoadRequest = native.BindingLoadRequest
 
 /** The compiled core, loaded for this platform. */
 export { native }
+
+/**
+ * What a worker process is: this Node with the compiled core, which serves a socket and runs no
+ * JavaScript meanwhile. It leaves Ctrl-C to the process that started it, and ends without ceremony.
+ */
+const WORKER =
+  "process.on('SIGINT',()=>{});require(process.argv[1]).serveWorker(+process.argv[2]);process.kill(process.pid,'SIGKILL')"
+
+/** How a worker process is started. */
+export function workerLaunch(): { program: string; arguments: string[] } {
+  return {
+    program: process.execPath,
+    arguments: ['-e', WORKER, fileURLToPath(native.addonUrl())],
+  }
+}

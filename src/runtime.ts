@@ -1,7 +1,15 @@
 import { resolve } from 'node:path'
-import { checkInteger, checkObject, checkString, invalid, unknown } from './check.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkString,
+  invalid,
+  unknown,
+} from './check.ts'
 import { WasiexecError } from './errors.ts'
-import type { PortOptions } from './native.ts'
+import { workerLaunch, type PortOptions } from './native.ts'
 import { Transport } from './transport.ts'
 
 /** How a runtime is set up. */
@@ -12,12 +20,26 @@ export interface RuntimeOptions {
   maxConcurrentRuns?: number | undefined
   /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
+  /**
+   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
+   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
+   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * Default: `'threads'`.
+   */
+  workers?: 'threads' | 'processes' | undefined
+  /**
+   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
+   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
+   * Default: `false`.
+   */
+  retry?: boolean | undefined
 }
 
 /** What a runtime has and does. */
 export interface RuntimeStats {
-  /** Threads that run guests. */
+  /** Threads, or processes, that run guests. */
   readonly threads: number
+  readonly workers: 'threads' | 'processes'
   readonly maxConcurrentRuns: number
   /**
    * How runs get their memory: from a pool (fast), or, where the process may not have enough address
@@ -34,7 +56,7 @@ export interface RuntimeStats {
   readonly finished: number
 }
 
-const OPTIONS = ['threads', 'maxConcurrentRuns', 'cacheDir'] as const
+const OPTIONS = ['threads', 'maxConcurrentRuns', 'cacheDir', 'workers', 'retry'] as const
 /** More threads than this is a mistake, not a machine. */
 const MAX_THREADS = 1024
 /** Each takes about six of the 65,530 memory mappings that a process has on Linux. */
@@ -89,6 +111,7 @@ export class Runtime {
 function checkOptions(options: RuntimeOptions): PortOptions {
   checkObject('options', options)
   const checked: PortOptions = {}
+  let retry: boolean | undefined
   for (const key in options) {
     const name = key as (typeof OPTIONS)[number]
     const value: unknown = options[name]
@@ -103,11 +126,24 @@ function checkOptions(options: RuntimeOptions): PortOptions {
       case 'cacheDir':
         checked.cacheDir = checkFolder(name, value)
         break
+      case 'workers':
+        checkOneOf(name, value, ['threads', 'processes'])
+        if (value === 'processes') checked.workers = { ...workerLaunch(), retry: false }
+        break
+      case 'retry':
+        checkBoolean(name, value)
+        retry = value
+        break
       default:
         name satisfies never
         throw unknown(key, key, OPTIONS)
     }
   }
+  if (retry === undefined) return checked
+  if (checked.workers === undefined) {
+    throw invalid('retry', "absent: only `workers: 'processes'` can die and be replaced", retry)
+  }
+  checked.workers.retry = retry
   return checked
 }
 

@@ -195,6 +195,7 @@ export class Transport {
       while (record === null)
       const delivery = new Delivery(...record)
       delivery.next()
+      if (delivery.isFault) throw delivery.fault
       return delivery.outcome(() => this.#closeReason(owner))
     } catch (error) {
       throw fromNative(error)

@@ -4,7 +4,7 @@ use crate::job::Submission;
 use std::collections::VecDeque;
 
 /// While so much output of a batch has not been read, none of its runs start.
-const MAX_UNREAD: u64 = 64 << 20;
+pub(crate) const MAX_UNREAD: u64 = 64 << 20;
 
 /// The runs of one batch that wait for others of it to end, or for their outputs to be read.
 pub(crate) struct Batch {
@@ -51,6 +51,10 @@ impl Batch {
     /// So many bytes of output have been read.
     pub(crate) fn read(&mut self, output: u64) {
         self.unread = self.unread.saturating_sub(output);
+    }
+
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.waiting.len()
     }
 
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Submission> {

@@ -22,7 +22,9 @@ pub enum ErrorCode {
     ReadFailed,
     /// The runtime is closed.
     RuntimeClosed,
-    /// The operating system refused memory, threads or address space.
+    /// The worker process that had the run died.
+    WorkerDied,
+    /// The operating system refused memory, threads, processes or address space.
     OutOfResources,
     /// A bug in wasiexec.
     Internal,
@@ -40,6 +42,7 @@ impl ErrorCode {
             Self::Preopen => "ERR_PREOPEN",
             Self::ReadFailed => "ERR_READ_FAILED",
             Self::RuntimeClosed => "ERR_RUNTIME_CLOSED",
+            Self::WorkerDied => "ERR_WORKER_DIED",
             Self::OutOfResources => "ERR_OUT_OF_RESOURCES",
             Self::Internal => "ERR_INTERNAL",
         }

@@ -13,6 +13,10 @@
 //! # Ok(()) }
 //! ```
 
+/// A run makes some fifty small allocations; see RATIONALE.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc_safe::MiMalloc = mimalloc_safe::MiMalloc;
+
 mod artifact;
 mod batch;
 mod binding;
@@ -38,6 +42,7 @@ mod ticker;
 mod transport;
 mod trap_code;
 mod wasi;
+mod workers;
 
 pub use cache::Cache;
 pub use engine::Allocation;
@@ -54,3 +59,4 @@ pub use stdio::{Input, InputPipe, Output, OutputPipe, OutputStreamKind};
 pub use stop::{Cause, Control};
 pub use transport::{Delivery, LoadRequest, PendingRun, Port, Source};
 pub use trap_code::TrapCode;
+pub use workers::{Launch, PoolOptions, serve};

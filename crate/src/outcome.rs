@@ -21,6 +21,18 @@ pub struct Outcome {
     pub usage: Usage,
 }
 
+impl Outcome {
+    /// That of a run that was aborted while it waited.
+    pub(crate) fn never_started() -> Self {
+        Self {
+            ending: Ending::Abort,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            usage: Usage::default(),
+        }
+    }
+}
+
 /// The kinds of ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {

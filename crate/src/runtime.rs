@@ -184,6 +184,24 @@ impl Runtime {
         self.scheduler.submit(submissions);
     }
 
+    /// Has `tell` called, on any thread, whenever a thread finds nothing to start.
+    pub(crate) fn on_idle(&self, tell: impl Fn() + Send + Sync + 'static) {
+        self.scheduler.on_idle(Box::new(tell));
+    }
+
+    /// Runs that have not started.
+    pub(crate) fn queued(&self) -> u64 {
+        self.scheduler.counts().queued as u64
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.options.cache
+    }
+
     /// A batch of which at most `concurrency` runs go on at a time.
     pub fn open_batch(&self, concurrency: usize) -> BatchId {
         self.scheduler.open_batch(concurrency)

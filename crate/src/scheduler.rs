@@ -9,7 +9,7 @@
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
 use crate::job::{BatchId, Job, Listener, News, Origin, Submission, tell};
-use crate::outcome::{Ending, Outcome, Usage};
+use crate::outcome::Outcome;
 use crate::run::execute;
 use crate::stop::{Cause, Control};
 use crate::ticker::Ticker;
@@ -17,7 +17,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -44,7 +44,10 @@ pub(crate) struct Scheduler {
     threads: usize,
     slots: usize,
     state: Mutex<State>,
-    idle: Notify,
+    /// Told when there is nothing to start.
+    on_idle: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// All runs have ended after the close.
+    empty: Notify,
 }
 
 #[derive(Default)]
@@ -62,6 +65,11 @@ impl State {
     fn waiting(&self) -> impl Iterator<Item = &Submission> {
         let apart = self.batches.iter().flat_map(|(_, batch)| batch.waiting());
         self.queue.iter().chain(apart)
+    }
+
+    fn waiting_count(&self) -> usize {
+        let apart = self.batches.iter().map(|(_, batch)| batch.waiting_count());
+        self.queue.len() + apart.sum::<usize>()
     }
 
     fn enqueue(&mut self, submission: Submission) {
@@ -128,8 +136,13 @@ impl Scheduler {
             threads,
             slots,
             state: Mutex::default(),
-            idle: Notify::new(),
+            on_idle: OnceLock::new(),
+            empty: Notify::new(),
         }
+    }
+
+    pub(crate) fn on_idle(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.on_idle.set(tell);
     }
 
     /// Queues runs in their order.
@@ -193,7 +206,7 @@ impl Scheduler {
         drop(state);
         let mut news = News::default();
         for Submission { job, .. } in stopped {
-            news.add(job.done(Ok(never_started())));
+            news.add(job.done(Ok(Outcome::never_started())));
         }
     }
 
@@ -202,18 +215,18 @@ impl Scheduler {
         self.lock().closed = true;
         self.abort(|_| true);
         loop {
-            let idle = self.idle.notified();
+            let empty = self.empty.notified();
             if self.lock().live.is_empty() {
                 return;
             }
-            idle.await;
+            empty.await;
         }
     }
 
     pub(crate) fn counts(&self) -> Counts {
         let state = self.lock();
         Counts {
-            queued: state.waiting().count(),
+            queued: state.waiting_count(),
             running: state.live.len(),
             finished: state.finished,
         }
@@ -253,6 +266,10 @@ impl Scheduler {
                 turn = Instant::now();
             }
         }
+        drop(news);
+        if let Some(tell) = self.on_idle.get() {
+            tell();
+        }
     }
 
     /// Ends the run `ended` and starts the next; without one the runner is done.
@@ -287,7 +304,7 @@ impl Scheduler {
         state.leave(live.origin.batch, output);
         state.finished += 1;
         if state.closed && state.live.is_empty() {
-            self.idle.notify_waiters();
+            self.empty.notify_waiters();
         }
     }
 
@@ -305,7 +322,7 @@ impl Scheduler {
     /// The run itself; a panic in it is an error of ours, not the end of the process.
     async fn attempt(&self, job: &mut dyn Job, control: &Arc<Control>) -> Result<Outcome> {
         if control.cause().is_some() {
-            return Ok(never_started());
+            return Ok(Outcome::never_started());
         }
         let program = job.program().clone();
         let mut run = Box::pin(async {
@@ -321,15 +338,5 @@ impl Scheduler {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The outcome of a run that was aborted while it waited.
-fn never_started() -> Outcome {
-    Outcome {
-        ending: Ending::Abort,
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        usage: Usage::default(),
     }
 }

@@ -11,19 +11,19 @@ mod pipes;
 mod port_run;
 mod read_program;
 
+pub(crate) use operation::{Operation, RunOperation};
 pub use outbox::Delivery;
+pub(crate) use outbox::{Outbox, Record};
 
 use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{BatchId, Listener, Origin, Submission};
 use crate::options::RunOptions;
-use crate::outcome::Outcome;
 use crate::program::Program;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, RuntimeStats};
 use crate::stop::{Cause, Control};
+use crate::workers::{Pool, PoolOptions, encode_program};
 use bytes::Bytes;
-use operation::Operation;
-use outbox::Outbox;
 use pipes::{NoPipes, Pipes};
 use port_run::{PortBatch, PortRun, SyncRun};
 use read_program::read_program;
@@ -55,23 +55,23 @@ pub enum Source {
 }
 
 /// A run whose end a thread waits for.
-pub struct PendingRun(mpsc::Receiver<Result<Outcome>>);
+pub struct PendingRun(mpsc::Receiver<Delivery>);
 
 impl PendingRun {
+    pub(crate) fn new(receiver: mpsc::Receiver<Delivery>) -> Self {
+        Self(receiver)
+    }
+
     /// Waits for at most `patience`; `None` when the run goes on.
     ///
     /// # Errors
     ///
-    /// As for any run.
+    /// [`ErrorCode::Internal`] when it vanished.
     pub fn wait(&self, patience: Duration) -> Result<Option<Delivery>> {
         match self.0.recv_timeout(patience) {
+            Ok(delivery) => Ok(Some(delivery)),
             Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
-            Ok(result) => {
-                let mut outbox = Outbox::default();
-                outbox.outcome(0, &result?);
-                Ok(Some(outbox.take()))
-            }
         }
     }
 }
@@ -80,6 +80,8 @@ impl PendingRun {
 pub struct Port {
     owner: u64,
     runtime: Arc<Runtime>,
+    /// Where runs go, if not to the runtime.
+    workers: Option<Arc<Pool>>,
     /// The options of runs that have none.
     defaults: Arc<RunOptions>,
     outbox: Mutex<Outbox>,
@@ -92,7 +94,8 @@ pub struct Port {
 /// What the submitter's numbers stand for.
 #[derive(Default)]
 struct Tables {
-    programs: HashMap<u64, Arc<Program>>,
+    /// In a worker also those that could not be loaded.
+    programs: HashMap<u64, Result<Arc<Program>>>,
     /// The runs that may be aborted one by one.
     controls: HashMap<u64, Arc<Control>>,
     pipes: HashMap<u64, Pipes>,
@@ -115,6 +118,7 @@ struct AfterTables {
     aborted: Vec<BatchId>,
     read: Vec<(BatchId, u64)>,
     closed: Vec<BatchId>,
+    faults: Vec<(u64, Error)>,
     stopped: bool,
 }
 
@@ -122,16 +126,63 @@ impl Port {
     /// A road to `runtime`; `wake` is called, on any thread, when there is something to
     /// [`receive`](Self::receive), once until that is done.
     pub fn new(runtime: Arc<Runtime>, wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self::without_workers(runtime, Box::new(wake)))
+    }
+
+    /// The same to worker processes; `runtime` loads programs and serves their sockets.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`].
+    pub fn with_workers(
+        runtime: Arc<Runtime>,
+        options: PoolOptions,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Arc<Self>> {
+        let mut failure = None;
+        let this = Arc::new_cyclic(|this| {
+            let pool = Pool::start(options, runtime.cache(), this.clone(), runtime.handle());
+            let mut port = Self::without_workers(runtime, Box::new(wake));
+            match pool {
+                Ok(pool) => port.workers = Some(pool),
+                Err(error) => failure = Some(error),
+            }
+            port
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(this),
+        }
+    }
+
+    fn without_workers(runtime: Arc<Runtime>, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         static OWNERS: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self {
+        Self {
             owner: OWNERS.fetch_add(1, Ordering::Relaxed),
             runtime,
+            workers: None,
             defaults: Arc::default(),
             outbox: Mutex::default(),
-            wake: Box::new(wake),
+            wake,
             tables: Mutex::default(),
             closed: AtomicBool::new(false),
-        })
+        }
+    }
+
+    /// Whether runs go to processes.
+    pub fn has_workers(&self) -> bool {
+        self.workers.is_some()
+    }
+
+    /// What the runtime, or its workers together, have and do.
+    pub fn stats(&self) -> RuntimeStats {
+        let mut stats = self.runtime.stats();
+        if let Some(pool) = &self.workers {
+            stats.threads = pool.workers();
+            stats.max_concurrent_runs = pool.max_concurrent_runs();
+            stats.counts = pool.counts();
+        }
+        stats
     }
 
     /// The runtime at the other end.
@@ -145,14 +196,21 @@ impl Port {
     ///
     /// [`ErrorCode::Internal`] when they are not well-formed; nothing after the bad one is done.
     pub fn submit(self: &Arc<Self>, operations: &[f64], bytes: Bytes) -> Result<()> {
+        let operations = operations
+            .chunks(operation::FIELDS)
+            .map(|record| Operation::parse(record, &bytes));
+        if let Some(pool) = &self.workers {
+            return self.submit_to(pool, operations);
+        }
         let mut after = AfterTables::default();
         let mut tables = self.tables();
-        let result = operations
-            .chunks(operation::FIELDS)
-            .map(|record| Operation::parse(record, &bytes))
+        let result = { operations }
             .try_for_each(|operation| self.carry_out(operation?, &mut tables, &mut after));
         drop(tables);
         self.runtime.submit(after.runs);
+        for (id, error) in after.faults {
+            self.deliver(|outbox| outbox.fault(id, &error));
+        }
         for handle in after.disposed {
             self.runtime
                 .abort(|origin| origin.owner == self.owner && origin.handle == handle);
@@ -172,6 +230,24 @@ impl Port {
         result
     }
 
+    fn submit_to(
+        &self,
+        pool: &Pool,
+        operations: impl Iterator<Item = Result<Operation>>,
+    ) -> Result<()> {
+        pool.submit(operations.inspect(|operation| {
+            if let Ok(Operation::Release { handle } | Operation::Dispose { handle }) = operation {
+                self.tables().programs.remove(handle);
+            }
+        }))
+    }
+
+    /// How many of these operations are runs.
+    pub(crate) fn count_runs(operations: &[f64]) -> u64 {
+        let records = operations.chunks(operation::FIELDS);
+        records.filter(|record| record[0] == operation::RUN).count() as u64
+    }
+
     fn carry_out(
         self: &Arc<Self>,
         operation: Operation,
@@ -180,8 +256,13 @@ impl Port {
     ) -> Result<()> {
         match operation {
             Operation::Run(run) => {
-                let Some(program) = tables.programs.get(&run.handle) else {
-                    return Err(Error::internal("a run of an unknown program"));
+                let program = match tables.programs.get(&run.handle) {
+                    Some(Ok(program)) => program,
+                    Some(Err(error)) => {
+                        after.faults.push((run.id, error.clone()));
+                        return Ok(());
+                    }
+                    None => return Err(Error::internal("a run of an unknown program")),
                 };
                 let batch = match run.batch {
                     0 => None,
@@ -238,8 +319,11 @@ impl Port {
     ///
     /// [`ErrorCode::Internal`] for an unknown handle.
     pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
+        if let Some(pool) = &self.workers {
+            return pool.run_sync(handle, options);
+        }
         let program = self.tables().programs.get(&handle).cloned();
-        let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))?;
+        let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
         let (sender, receiver) = mpsc::sync_channel(1);
         let job = Box::new(SyncRun::new(
             self.origin(handle, None),
@@ -279,15 +363,31 @@ impl Port {
             Source::Bytes(bytes) => bytes,
             Source::File(path) => read_program(Path::new(&path))?,
         };
-        let cache = request.cache;
-        let program = self
-            .runtime
-            .load(bytes, &request.name, request.fuel, cache)?;
+        let (name, fuel) = (request.name, request.fuel);
+        let cache = request
+            .cache
+            .unwrap_or_else(|| self.runtime.cache().clone());
+        let for_workers = match &self.workers {
+            Some(pool) => Some((pool, encode_program(&bytes, &name, fuel, &cache)?)),
+            None => None,
+        };
+        let program = self.runtime.load(bytes, &name, fuel, Some(cache))?;
         let info = serde_json::to_string(program.info()).map_err(Error::internal)?;
-        if !self.closed.load(Ordering::Acquire) {
-            self.tables().programs.insert(id, program);
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(info);
+        }
+        self.tables().programs.insert(id, Ok(program));
+        if let Some((pool, encoded)) = for_workers {
+            pool.add_program(id, encoded);
         }
         Ok(info)
+    }
+
+    /// Loads a program in a worker; its runs end with the error, if there is one.
+    pub(crate) fn load_or_remember(&self, handle: u64, request: LoadRequest) {
+        if let Err(error) = self.load_sync(handle, request) {
+            self.tables().programs.insert(handle, Err(error));
+        }
     }
 
     /// Closes the runtime; a delivery for `id` says when all its runs have ended.
@@ -296,6 +396,9 @@ impl Port {
         // A thread of its own, because it outlives the runtime's.
         let waiting = std::thread::Builder::new().name("wasiexec-close".into());
         let started = waiting.spawn(move || {
+            if let Some(pool) = &this.workers {
+                pool.close_and_wait();
+            }
             this.runtime.close_and_wait();
             this.runtime.release();
             *this.tables() = Tables::default();
@@ -310,6 +413,9 @@ impl Port {
     /// The submitter is gone: aborts its runs and forgets what it had.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        if let Some(pool) = &self.workers {
+            pool.kill();
+        }
         self.runtime.abort(|origin| origin.owner == self.owner);
         let tables = std::mem::take(&mut *self.tables());
         for batch in tables.batches.values() {
@@ -334,7 +440,7 @@ impl Port {
     }
 
     /// Puts something into the outbox and tells the submitter.
-    fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
+    pub(crate) fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
         self.put(write);
         self.notify();
     }
@@ -351,6 +457,14 @@ impl Port {
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.workers {
+            pool.kill();
+        }
     }
 }
 

@@ -836,3 +836,5 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.BindingPort = nativeBinding.BindingPort
+module.exports.addonUrl = nativeBinding.addonUrl
+module.exports.serveWorker = nativeBinding.serveWorker

@@ -34,6 +34,9 @@ export declare class BindingPort {
   hold(alive: boolean): void
 }
 
+/** The URL of this addon's file. */
+export declare function addonUrl(): string
+
 /** What to load, and how. */
 export interface BindingLoadRequest {
   /** A path or the bytes themselves. */
@@ -49,11 +52,14 @@ export interface BindingRuntimeOptions {
   maxConcurrentRuns?: number
   /** A folder, or false for none; default: the user's cache folder. */
   cacheDir?: string | boolean
+  /** Worker processes, as many as threads, instead of threads. */
+  workers?: BindingWorkers
 }
 
 /** What a runtime has and does. */
 export interface BindingStats {
   threads: number
+  workers: string
   maxConcurrentRuns: number
   allocation: string
   programs: number
@@ -61,3 +67,16 @@ export interface BindingStats {
   running: number
   finished: number
 }
+
+/** How worker processes are started. */
+export interface BindingWorkers {
+  program: string
+  arguments: Array<string>
+  retry: boolean
+}
+
+/**
+ * Serves the socket of this descriptor until its other end closes; never call it elsewhere than in a
+ * process that was started for it.
+ */
+export declare function serveWorker(descriptor: number): void

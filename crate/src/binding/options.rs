@@ -3,6 +3,7 @@
 use crate::cache::Cache;
 use crate::runtime::{RuntimeOptions, RuntimeStats};
 use crate::transport::{LoadRequest, Source};
+use crate::workers::{Launch, PoolOptions};
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 
@@ -13,6 +14,35 @@ pub struct BindingRuntimeOptions {
     pub max_concurrent_runs: Option<u32>,
     /// A folder, or false for none; default: the user's cache folder.
     pub cache_dir: Option<Either<String, bool>>,
+    /// Worker processes, as many as threads, instead of threads.
+    pub workers: Option<BindingWorkers>,
+}
+
+/// How worker processes are started.
+#[napi(object, object_to_js = false)]
+pub struct BindingWorkers {
+    pub program: String,
+    pub arguments: Vec<String>,
+    pub retry: bool,
+}
+
+impl BindingRuntimeOptions {
+    /// The options of the pool, if there is one, and those of the runtime beside it.
+    pub(super) fn split(mut self) -> (RuntimeOptions, Option<PoolOptions>) {
+        let workers = self.workers.take();
+        let mut runtime = RuntimeOptions::from(self);
+        let pool = workers.map(|workers| PoolOptions {
+            launch: Launch {
+                program: workers.program,
+                arguments: workers.arguments,
+            },
+            // One thread is enough for their sockets.
+            workers: std::mem::replace(&mut runtime.threads, 1),
+            max_concurrent_runs: runtime.max_concurrent_runs,
+            retry: workers.retry,
+        });
+        (runtime, pool)
+    }
 }
 
 impl From<BindingRuntimeOptions> for RuntimeOptions {
@@ -69,6 +99,7 @@ fn cache(option: Either<String, bool>) -> Option<Cache> {
 #[napi(object, object_from_js = false)]
 pub struct BindingStats {
     pub threads: u32,
+    pub workers: String,
     pub max_concurrent_runs: u32,
     pub allocation: String,
     pub programs: u32,
@@ -77,11 +108,15 @@ pub struct BindingStats {
     pub finished: f64,
 }
 
-impl From<RuntimeStats> for BindingStats {
-    fn from(stats: RuntimeStats) -> Self {
+impl BindingStats {
+    pub(super) fn new(stats: RuntimeStats, has_workers: bool) -> Self {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
             threads: count(stats.threads),
+            workers: String::from(match has_workers {
+                true => "processes",
+                false => "threads",
+            }),
             max_concurrent_runs: count(stats.max_concurrent_runs),
             allocation: stats.allocation.as_str().to_owned(),
             programs: count(stats.programs),

@@ -47,17 +47,21 @@ impl BindingPort {
         #[napi(ts_arg_type = "(records: Float64Array, bytes: Uint8Array) => void")]
         receive: Function<Records, ()>,
     ) -> napi::Result<Self> {
-        let runtime = match options {
-            None => shared_runtime()?,
-            Some(options) => Arc::new(Runtime::new(options.into()).map_err(thrown)?),
+        let (runtime, pool) = match options.map(BindingRuntimeOptions::split) {
+            None => (shared_runtime()?, None),
+            Some((options, pool)) => (Arc::new(Runtime::new(options).map_err(thrown)?), pool),
         };
         let wake: Arc<OnceLock<Wake>> = Arc::default();
         let waker = wake.clone();
-        let port = Port::new(runtime, move || {
+        let wake_up = move || {
             if let Some(wake) = waker.get() {
                 wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
             }
-        });
+        };
+        let port = match pool {
+            None => Port::new(runtime, wake_up),
+            Some(pool) => Port::with_workers(runtime, pool, wake_up).map_err(thrown)?,
+        };
         // Weak: the function lives as long as the environment.
         let receiving: Weak<Port> = Arc::downgrade(&port);
         let function = receive
@@ -127,7 +131,7 @@ impl BindingPort {
     /// What the runtime has and does.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> BindingStats {
-        self.port.runtime().stats().into()
+        BindingStats::new(self.port.stats(), self.port.has_workers())
     }
 
     /// Closes the runtime; a record for `id` says when all its runs have ended.

@@ -21,11 +21,15 @@ use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
 
 /// Numbers in a record: kind, id, argument, offset, length, flags, batch.
-pub(super) const FIELDS: usize = 7;
+pub(crate) const FIELDS: usize = 7;
+
+/// The kind of a run.
+pub(crate) const RUN: f64 = 1.0;
 
 const ABORTABLE: u32 = 1;
+const PIPED: u32 = 2;
 
-pub(super) enum Operation {
+pub(crate) enum Operation {
     Run(RunOperation),
     Abort {
         id: u64,
@@ -57,17 +61,20 @@ pub(super) enum Operation {
     },
 }
 
-pub(super) struct RunOperation {
-    pub(super) id: u64,
-    pub(super) handle: u64,
-    pub(super) options: Bytes,
-    pub(super) abortable: bool,
+#[derive(Clone)]
+pub(crate) struct RunOperation {
+    pub(crate) id: u64,
+    pub(crate) handle: u64,
+    pub(crate) options: Bytes,
+    pub(crate) abortable: bool,
+    /// Has streams whose other end is with the submitter.
+    pub(crate) piped: bool,
     /// 0 for none.
-    pub(super) batch: u64,
+    pub(crate) batch: u64,
 }
 
 impl Operation {
-    pub(super) fn parse(record: &[f64], bytes: &Bytes) -> Result<Self> {
+    pub(crate) fn parse(record: &[f64], bytes: &Bytes) -> Result<Self> {
         let &[kind, id, argument, offset, length, flags, batch] = record else {
             return Err(Error::internal("a submission is cut off"));
         };
@@ -91,6 +98,7 @@ impl Operation {
                 handle: argument as u64,
                 options: slice()?,
                 abortable: flags as u32 & ABORTABLE != 0,
+                piped: flags as u32 & PIPED != 0,
                 batch: batch as u64,
             }),
             2 => Self::Abort { id },
@@ -113,5 +121,79 @@ impl Operation {
             },
             _ => return Err(Error::internal("a submission has an unknown operation")),
         })
+    }
+
+    /// Appends it in the form that [`parse`](Self::parse) reads.
+    pub(crate) fn write(&self, numbers: &mut Vec<f64>, bytes: &mut Vec<u8>) {
+        let start = bytes.len() as f64;
+        let mut put = |payload: &[u8]| {
+            bytes.extend_from_slice(payload);
+            payload.len() as f64
+        };
+        let plain = |kind, id: u64| [kind, id as f64, 0.0, 0.0, 0.0, 0.0, 0.0];
+        numbers.extend(match self {
+            Self::Run(run) => {
+                let mut flags = 0;
+                if run.abortable {
+                    flags |= ABORTABLE;
+                }
+                if run.piped {
+                    flags |= PIPED;
+                }
+                let length = put(&run.options);
+                let (id, handle, batch) = (run.id as f64, run.handle as f64, run.batch as f64);
+                [RUN, id, handle, start, length, f64::from(flags), batch]
+            }
+            Self::Abort { id } => plain(2.0, *id),
+            Self::Release { handle } => plain(3.0, *handle),
+            Self::Dispose { handle } => plain(4.0, *handle),
+            Self::Pipe { id, event } => {
+                let id = *id as f64;
+                match event {
+                    PipeEvent::Push(chunk) => [5.0, id, 0.0, start, put(chunk), 0.0, 0.0],
+                    PipeEvent::End => [6.0, id, 0.0, 0.0, 0.0, 0.0, 0.0],
+                    PipeEvent::Taken(stream, taken) => [
+                        7.0,
+                        id,
+                        stream_number(*stream),
+                        *taken as f64,
+                        0.0,
+                        0.0,
+                        0.0,
+                    ],
+                    PipeEvent::Closed(stream) => {
+                        [8.0, id, stream_number(*stream), 0.0, 0.0, 0.0, 0.0]
+                    }
+                }
+            }
+            Self::OpenBatch {
+                id,
+                concurrency,
+                options,
+            } => {
+                let length = put(options);
+                [
+                    9.0,
+                    *id as f64,
+                    *concurrency as f64,
+                    start,
+                    length,
+                    0.0,
+                    0.0,
+                ]
+            }
+            Self::AbortBatch { id } => plain(10.0, *id),
+            Self::CloseBatch { id } => plain(11.0, *id),
+            Self::BatchRead { id, output } => {
+                [12.0, *id as f64, *output as f64, 0.0, 0.0, 0.0, 0.0]
+            }
+        });
+    }
+}
+
+fn stream_number(stream: OutputStreamKind) -> f64 {
+    match stream {
+        OutputStreamKind::Stdout => 1.0,
+        OutputStreamKind::Stderr => 2.0,
     }
 }

@@ -4,7 +4,7 @@
 //! high, memory peak, flags, extra length; its stdout, stderr and extra bytes follow those of the
 //! record before. Fuel is -1, -1 where it was not counted.
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::outcome::{Ending, LimitKind, Outcome};
 use crate::stdio::OutputStreamKind;
 use serde_json::json;
@@ -36,11 +36,74 @@ pub struct Delivery {
     pub bytes: Vec<u8>,
 }
 
+impl Delivery {
+    /// That of one run alone.
+    pub(crate) fn of(id: u64, result: &Result<Outcome>) -> Self {
+        let mut outbox = Outbox::default();
+        outbox.result(id, result);
+        outbox.take()
+    }
+}
+
+/// One record of a delivery.
+pub(crate) struct Record<'a> {
+    numbers: &'a [f64],
+    pub(crate) id: u64,
+}
+
+impl<'a> Record<'a> {
+    /// # Errors
+    ///
+    /// An item for numbers that are no record.
+    pub(crate) fn all(numbers: &'a [f64]) -> impl Iterator<Item = Result<Self>> {
+        numbers.chunks(RECORD).map(|numbers| {
+            let lengths_are_real = |&at: &usize| matches!(numbers.get(at), Some(0.0..=LONGEST));
+            match [3, 4, RECORD - 1].iter().all(lengths_are_real) {
+                true => Ok(Self {
+                    numbers,
+                    id: numbers[1] as u64,
+                }),
+                false => Err(Error::internal("a damaged record")),
+            }
+        })
+    }
+
+    /// Whether it is a run's last.
+    pub(crate) fn is_end(&self) -> bool {
+        self.numbers[0] <= FAULT
+    }
+
+    /// Bytes of captured stdout and stderr.
+    pub(crate) fn output(&self) -> u64 {
+        self.numbers[3] as u64 + self.numbers[4] as u64
+    }
+
+    /// All bytes that belong to it.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.output() + self.numbers[RECORD - 1] as u64
+    }
+
+    pub(crate) fn append_to(&self, delivery: &mut Delivery, bytes: &[u8]) {
+        delivery.records.extend_from_slice(self.numbers);
+        delivery.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn alone(&self, bytes: &[u8]) -> Delivery {
+        Delivery {
+            records: self.numbers.to_vec(),
+            bytes: bytes.to_vec(),
+        }
+    }
+}
+
+/// More than any part of a record is long.
+const LONGEST: f64 = (1_u64 << 40) as f64;
+
 /// A delivery is closed when it has so many bytes: JavaScript's buffers have a limit.
 const FULL: usize = 256 << 20;
 
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     full: VecDeque<Delivery>,
     delivery: Delivery,
     woken: bool,
@@ -48,7 +111,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Whether the submitter has to be told that there is something.
-    pub(super) fn needs_wake(&mut self) -> bool {
+    pub(crate) fn needs_wake(&mut self) -> bool {
         let empty = self.full.is_empty() && self.delivery.records.is_empty();
         let news = !self.woken && !empty;
         self.woken |= news;
@@ -56,7 +119,7 @@ impl Outbox {
     }
 
     /// The oldest delivery; there may be more.
-    pub(super) fn take(&mut self) -> Delivery {
+    pub(crate) fn take(&mut self) -> Delivery {
         self.woken = false;
         let oldest = self.full.pop_front();
         oldest.unwrap_or_else(|| std::mem::take(&mut self.delivery))
@@ -69,7 +132,7 @@ impl Outbox {
         }
     }
 
-    pub(super) fn outcome(&mut self, id: u64, outcome: &Outcome) {
+    pub(crate) fn outcome(&mut self, id: u64, outcome: &Outcome) {
         let Outcome {
             ending,
             stdout,
@@ -119,20 +182,38 @@ impl Outbox {
         bytes.extend_from_slice(&extra);
     }
 
-    pub(super) fn fault(&mut self, id: u64, error: &Error) {
+    pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
+        match result {
+            Ok(outcome) => self.outcome(id, outcome),
+            Err(error) => self.fault(id, error),
+        }
+    }
+
+    /// Appends whole records that came from elsewhere.
+    pub(crate) fn append(&mut self, records: Vec<f64>, bytes: Vec<u8>) {
+        self.make_room(bytes.len());
+        if self.delivery.records.is_empty() {
+            self.delivery = Delivery { records, bytes };
+            return;
+        }
+        self.delivery.records.extend(records);
+        self.delivery.bytes.extend(bytes);
+    }
+
+    pub(crate) fn fault(&mut self, id: u64, error: &Error) {
         let text = json!({ "code": error.code().as_str(), "message": error.message() }).to_string();
         self.event(FAULT, id, 0.0, text.as_bytes());
     }
 
-    pub(super) fn loaded(&mut self, id: u64, info: &str) {
+    pub(crate) fn loaded(&mut self, id: u64, info: &str) {
         self.event(LOADED, id, 0.0, info.as_bytes());
     }
 
-    pub(super) fn ask(&mut self, id: u64) {
+    pub(crate) fn ask(&mut self, id: u64) {
         self.event(ASK, id, 0.0, &[]);
     }
 
-    pub(super) fn output(&mut self, id: u64, kind: OutputStreamKind, bytes: &[u8]) {
+    pub(crate) fn output(&mut self, id: u64, kind: OutputStreamKind, bytes: &[u8]) {
         let stream = match kind {
             OutputStreamKind::Stdout => 1.0,
             OutputStreamKind::Stderr => 2.0,
@@ -140,7 +221,7 @@ impl Outbox {
         self.event(OUTPUT, id, stream, bytes);
     }
 
-    pub(super) fn closed(&mut self, id: u64) {
+    pub(crate) fn closed(&mut self, id: u64) {
         self.event(CLOSED, id, 0.0, &[]);
     }
 

@@ -15,7 +15,7 @@ pub(super) struct Pipes {
 }
 
 /// What the submitter says about a stream.
-pub(super) enum PipeEvent {
+pub(crate) enum PipeEvent {
     /// The next chunk of stdin.
     Push(Bytes),
     /// The end of stdin.

@@ -2,7 +2,7 @@
 
 use super::operation::RunOperation;
 use super::pipes::{NoPipes, PortPipes};
-use super::{Port, decode};
+use super::{Delivery, Port, decode};
 use crate::error::Result;
 use crate::job::{BatchId, Job, Listener, Origin};
 use crate::options::RunOptions;
@@ -74,10 +74,7 @@ impl Job for PortRun {
             tables.controls.remove(&id);
             tables.pipes.remove(&id);
         }
-        self.port.put(|outbox| match &result {
-            Ok(outcome) => outbox.outcome(id, outcome),
-            Err(error) => outbox.fault(id, error),
-        });
+        self.port.put(|outbox| outbox.result(id, &result));
         Some(self.port)
     }
 }
@@ -87,7 +84,7 @@ pub(super) struct SyncRun {
     origin: Origin,
     program: Arc<Program>,
     options: Bytes,
-    sender: SyncSender<Result<Outcome>>,
+    sender: SyncSender<Delivery>,
 }
 
 impl SyncRun {
@@ -95,7 +92,7 @@ impl SyncRun {
         origin: Origin,
         program: Arc<Program>,
         options: Bytes,
-        sender: SyncSender<Result<Outcome>>,
+        sender: SyncSender<Delivery>,
     ) -> Self {
         Self {
             origin,
@@ -121,7 +118,7 @@ impl Job for SyncRun {
 
     fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
         // The receiver waits for as long as the run lasts.
-        let _ = self.sender.send(result);
+        let _ = self.sender.send(Delivery::of(0, &result));
         None
     }
 }

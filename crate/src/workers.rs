@@ -1,0 +1,19 @@
+//! Worker processes: runs spread over processes instead of threads.
+//!
+//! Each worker is a process with a [`crate::Port`] onto a runtime of one thread. What crosses is what
+//! crosses between JavaScript and a port, in frames on a socket: operations one way, deliveries the
+//! other. A guest that changes the size of its memory then takes the lock of an address space that no
+//! other runs in, and what kills a worker kills its runs alone.
+
+mod frame;
+mod link;
+mod member;
+mod pool;
+mod program;
+mod serve;
+
+pub use link::Launch;
+pub(crate) use pool::Pool;
+pub use pool::PoolOptions;
+pub(crate) use program::encode as encode_program;
+pub use serve::serve;

@@ -1,0 +1,43 @@
+//! Programs on their way to workers.
+
+use crate::cache::Cache;
+use crate::error::{Error, Result};
+use crate::transport::{LoadRequest, Source};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Everything but the program's bytes, which follow it; its own length comes first.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    name: String,
+    fuel: bool,
+    cache: Option<PathBuf>,
+}
+
+pub(crate) fn encode(bytes: &[u8], name: &str, fuel: bool, cache: &Cache) -> Result<Vec<u8>> {
+    let head = Head {
+        name: name.to_owned(),
+        fuel,
+        cache: cache.folder().map(Into::into),
+    };
+    let head = serde_json::to_vec(&head).map_err(Error::internal)?;
+    let mut encoded = Vec::with_capacity(size_of::<u32>() + head.len() + bytes.len());
+    encoded.extend((head.len() as u32).to_le_bytes());
+    encoded.extend(head);
+    encoded.extend(bytes);
+    Ok(encoded)
+}
+
+pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
+    let malformed = || Error::internal("a program came damaged");
+    let (length, rest) = encoded.split_first_chunk().ok_or_else(malformed)?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (head, bytes) = rest.split_at_checked(length).ok_or_else(malformed)?;
+    let head: Head = serde_json::from_slice(head).map_err(Error::internal)?;
+    Ok(LoadRequest {
+        source: Source::Bytes(bytes.to_vec()),
+        name: head.name,
+        fuel: head.fuel,
+        cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),
+    })
+}

@@ -1,0 +1,121 @@
+//! A worker: a port onto a runtime of one thread, with a socket at its other end.
+
+use super::frame::{Frame, Kind};
+use super::link::from_descriptor;
+use super::program;
+use crate::cache::Cache;
+use crate::error::{Error, ErrorCode, Result};
+use crate::runtime::{Runtime, RuntimeOptions};
+use crate::transport::Port;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// What a worker is told first.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Setup {
+    pub(super) max_concurrent_runs: usize,
+    pub(super) cache: Option<PathBuf>,
+}
+
+/// Serves the one at the other end of a socket for as long as there is one; to be called in a process
+/// of its own, which should end when this returns.
+///
+/// # Errors
+///
+/// When the descriptor is no socket, or the other end does not speak as it should.
+pub fn serve(descriptor: i32) -> Result<()> {
+    let failed = |error| Error::new(ErrorCode::Internal, format!("a worker's socket: {error}"));
+    let mut input = from_descriptor(descriptor).map_err(failed)?;
+    let output = input.try_clone().map_err(failed)?;
+    let frame = Frame::read(&mut input).map_err(failed)?;
+    let setup: Setup = serde_json::from_slice(&frame.bytes).map_err(Error::internal)?;
+    let worker = Worker::start(setup, output)?;
+    while worker.obey(&mut input)? {}
+    Ok(())
+}
+
+struct Worker<W> {
+    port: Arc<Port>,
+    output: Mutex<Output<W>>,
+    /// Runs that came.
+    received: AtomicU64,
+}
+
+struct Output<W> {
+    to: W,
+    /// What the other end was told last.
+    started: u64,
+}
+
+impl<W: Write + Send + 'static> Worker<W> {
+    fn start(setup: Setup, to: W) -> Result<Arc<Self>> {
+        let runtime = Runtime::new(RuntimeOptions {
+            threads: 1,
+            max_concurrent_runs: setup.max_concurrent_runs,
+            cache: setup.cache.map_or_else(Cache::none, Cache::at),
+        })?;
+        Ok(Arc::new_cyclic(|this: &Weak<Self>| {
+            let this = this.clone();
+            let tell = move || {
+                if let Some(this) = this.upgrade() {
+                    this.tell();
+                }
+            };
+            runtime.on_idle(tell.clone());
+            Self {
+                port: Port::new(Arc::new(runtime), tell),
+                output: Mutex::new(Output { to, started: 0 }),
+                received: AtomicU64::new(0),
+            }
+        }))
+    }
+
+    /// Sends what there is, and how far the queue has come.
+    fn tell(&self) {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let received = self.received.load(Ordering::Acquire);
+        let started = received.saturating_sub(self.port.runtime().queued());
+        let delivery = self.port.receive();
+        if delivery.records.is_empty() && started <= output.started {
+            return;
+        }
+        output.started = started;
+        let mut frame = Frame::new(Kind::Delivery, delivery.records, delivery.bytes);
+        frame.started = started;
+        // The other end has gone: the next read says so.
+        let _ = frame.write(&mut output.to);
+    }
+
+    /// Does what the next frame says; answers false when there is no more.
+    fn obey(&self, input: &mut impl Read) -> Result<bool> {
+        let Ok(frame) = Frame::read(input) else {
+            return Ok(false);
+        };
+        match frame.kind {
+            Kind::Operations => {
+                let runs = Port::count_runs(&frame.numbers);
+                // Before they are queued: too many for a moment, never too few for ever.
+                self.received.fetch_add(runs, Ordering::AcqRel);
+                self.port.submit(&frame.numbers, Bytes::from(frame.bytes))?;
+            }
+            Kind::Program => {
+                let handle = frame.numbers.first().copied().unwrap_or_default();
+                let request = program::decode(&frame.bytes)?;
+                self.port.load_or_remember(handle as u64, request);
+            }
+            Kind::Close => {
+                self.port.runtime().close_and_wait();
+                self.tell();
+                return Ok(false);
+            }
+            Kind::Setup | Kind::Delivery => {
+                return Err(Error::internal("a worker was sent an unexpected frame"));
+            }
+        }
+        Ok(true)
+    }
+}
