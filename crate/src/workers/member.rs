@@ -154,8 +154,8 @@ impl Member {
         }
     }
 
-    /// So many runs have left its queue. It gets as many ahead as it starts in [`AHEAD`], and twice as
-    /// many as before when it had none left although there were more.
+    /// So many runs have left its queue. From now on it gets as many ahead as it starts in [`AHEAD`], or
+    /// twice as many as before when it had none left although there were more.
     pub(super) fn progress(&mut self, started: u64, is_more: bool) {
         let now = Instant::now();
         let newly = started.saturating_sub(self.started);
@@ -168,7 +168,7 @@ impl Member {
         let starved = is_more && self.unstarted() == 0;
         let ahead = match starved {
             true => self.ahead * 2,
-            false => self.ahead - self.ahead / 8,
+            false => self.ahead / 2,
         };
         self.ahead = ahead.max(wanted as u64).clamp(LEAST_AHEAD, MOST_AHEAD);
     }

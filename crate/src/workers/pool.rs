@@ -525,11 +525,16 @@ impl State {
 
     /// What there is to send to a worker, with as many runs as it has room for.
     fn next_frames(&mut self, index: usize) -> Vec<Frame> {
-        while self.members[index].has_room() {
+        let members = self.members.len();
+        // The others want some, too.
+        let fair = self.queue.len().div_ceil(members);
+        for _ in 0..fair {
+            if !self.members[index].has_room() {
+                break;
+            }
             let Some(run) = self.next_run(index) else {
                 break;
             };
-            let members = self.members.len();
             let id = run.operation.batch;
             let batch = self.batches.get(&id);
             let open = || Operation::OpenBatch {
