@@ -296,9 +296,6 @@ impl Pool {
     async fn write(self: Arc<Self>, index: usize, mut to: WriteHalf<Stream>) {
         loop {
             let frames = self.lock().next_frames(index);
-            if frames.is_empty() {
-                self.news[index].notified().await;
-            }
             for frame in frames {
                 let sent = async {
                     to.write_all(&frame.head()).await?;
@@ -309,6 +306,8 @@ impl Pool {
                     return;
                 }
             }
+            // Not again at once: the others get their share first, and the worker tells when it has begun.
+            self.news[index].notified().await;
         }
     }
 
