@@ -13,9 +13,9 @@ mod read_program;
 
 pub use outbox::Delivery;
 
-use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{Listener, Origin, Submission};
+use crate::options::LoadOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::runtime::Runtime;
@@ -37,12 +37,8 @@ use std::time::Duration;
 pub struct LoadRequest {
     /// Where the bytes are.
     pub source: Source,
-    /// argv\[0\] of the program's runs.
-    pub name: String,
-    /// Also compile with fuel counting.
-    pub fuel: bool,
-    /// Instead of the runtime's cache.
-    pub cache: Option<Cache>,
+    /// How to load it.
+    pub options: LoadOptions,
 }
 
 /// Where a program's bytes are.
@@ -218,10 +214,7 @@ impl Port {
             Source::Bytes(bytes) => bytes,
             Source::File(path) => read_program(Path::new(&path))?,
         };
-        let cache = request.cache;
-        let program = self
-            .runtime
-            .load(bytes, &request.name, request.fuel, cache)?;
+        let program = self.runtime.load(bytes, request.options)?;
         let info = serde_json::to_string(program.info()).map_err(Error::internal)?;
         if !self.closed.load(Ordering::Acquire) {
             self.tables().programs.insert(id, program);
