@@ -7,6 +7,7 @@ test('a runtime says what it has', async (t) => {
   await using runtime = new Runtime({ threads: 3, maxConcurrentRuns: 7, cacheDir: false })
   t.deepEqual(runtime.stats(), {
     threads: 3,
+    workers: 'threads',
     maxConcurrentRuns: 7,
     allocation: 'pooling',
     programs: 0,
