@@ -57,10 +57,6 @@ impl Batch {
         self.waiting.len()
     }
 
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Submission> {
-        self.waiting.iter()
-    }
-
     /// Takes out those that wait and that `which` picks.
     pub(crate) fn take_waiting(
         &mut self,

@@ -8,15 +8,17 @@
 
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
-use crate::job::{BatchId, Job, Listener, News, Origin, Submission, tell};
+use crate::job::{BatchId, Ended, News, Origin, Parcel, Submission};
 use crate::outcome::Outcome;
 use crate::run::execute;
 use crate::stop::{Cause, Control};
-use crate::ticker::Ticker;
+use crate::ticker::{Computing, Ticker};
+use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -61,19 +63,13 @@ struct State {
 }
 
 impl State {
-    /// All that have not started.
-    fn waiting(&self) -> impl Iterator<Item = &Submission> {
-        let apart = self.batches.iter().flat_map(|(_, batch)| batch.waiting());
-        self.queue.iter().chain(apart)
-    }
-
     fn waiting_count(&self) -> usize {
         let apart = self.batches.iter().map(|(_, batch)| batch.waiting_count());
         self.queue.len() + apart.sum::<usize>()
     }
 
     fn enqueue(&mut self, submission: Submission) {
-        match submission.job.origin().batch {
+        match submission.origin().batch {
             Some(id) => {
                 self.batches[id.0].add(submission);
                 self.admit(id);
@@ -101,24 +97,23 @@ impl State {
         }
     }
 
-    /// Takes out all that were stopped before they started.
-    fn take_stopped(&mut self) -> Vec<Submission> {
-        let is_stopped = |submission: &Submission| submission.control.cause().is_some();
-        let mut stopped = Vec::new();
+    /// Takes out those that wait and that `which` picks.
+    fn take_waiting(&mut self, which: impl Fn(&Submission) -> bool) -> Vec<Submission> {
+        let mut taken = Vec::new();
         for (_, batch) in &mut self.batches {
-            stopped.extend(batch.take_waiting(is_stopped));
+            taken.extend(batch.take_waiting(&which));
         }
-        if self.queue.iter().any(is_stopped) {
+        if self.queue.iter().any(&which) {
             let queue = std::mem::take(&mut self.queue);
-            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(is_stopped);
+            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(&which);
             self.queue = kept;
             for submission in &out {
-                self.leave(submission.job.origin().batch, 0);
+                self.leave(submission.origin().batch, 0);
             }
-            stopped.extend(out);
+            taken.extend(out);
         }
-        self.finished += stopped.len() as u64;
-        stopped
+        self.finished += taken.len() as u64;
+        taken
     }
 }
 
@@ -158,8 +153,9 @@ impl Scheduler {
             self.start_runners(&mut state);
         }
         drop(state);
-        for Submission { job, .. } in refused {
-            tell(job.done(Err(closed())));
+        let mut news = News::default();
+        for submission in refused {
+            submission.end(Err(closed()), &mut news);
         }
     }
 
@@ -185,28 +181,28 @@ impl Scheduler {
 
     /// Stops the runs that `which` picks; those that wait never start.
     pub(crate) fn abort(self: &Arc<Self>, which: impl Fn(Origin) -> bool) {
-        let state = self.lock();
-        let waiting = state.waiting().map(|s| (s.job.origin(), &s.control));
-        let live = state.live.iter().map(|(_, l)| (l.origin, &l.control));
-        for (origin, control) in live.chain(waiting) {
-            if which(origin) {
-                control.stop(Cause::Abort);
+        for (_, live) in &self.lock().live {
+            if which(live.origin) {
+                live.control.stop(Cause::Abort);
             }
         }
-        drop(state);
-        self.sweep();
+        self.end_waiting(|submission| submission.is_stopped() || which(submission.origin()));
     }
 
     /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
     pub(crate) fn sweep(self: &Arc<Self>) {
+        self.end_waiting(Submission::is_stopped);
+    }
+
+    fn end_waiting(self: &Arc<Self>, which: impl Fn(&Submission) -> bool) {
         self.ticker.advance();
         let mut state = self.lock();
-        let stopped = state.take_stopped();
+        let ended = state.take_waiting(which);
         self.start_runners(&mut state);
         drop(state);
         let mut news = News::default();
-        for Submission { job, .. } in stopped {
-            news.add(job.done(Ok(Outcome::never_started())));
+        for submission in ended {
+            submission.end(Ok(Outcome::never_started()), &mut news);
         }
     }
 
@@ -243,38 +239,54 @@ impl Scheduler {
     async fn runner(self: Arc<Self>) {
         let mut news = News::default();
         let mut ended = None;
-        let mut turn = Instant::now();
-        while let Some((key, submission)) = self.next(ended.take()) {
-            let mut run = Box::pin(self.clone().drive(submission));
+        // Its own, because the threads would fight over the count of a shared one at each run.
+        let this = Arc::new(Runner(self));
+        let scheduler = &this.0;
+        let mut turn = Turn::new(scheduler);
+        while let Some((key, submission, control)) = scheduler.next(ended.take(), &mut news) {
+            let mut run = Box::pin(drive(this.clone(), submission, control));
             match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready((output, listener)) => {
-                    ended = Some((key, output));
-                    news.add(listener);
+                Poll::Ready(done) => {
+                    ended = Some((key, done.output()));
+                    news.add(done.parcel, done.ended);
                 }
                 Poll::Pending => {
-                    let this = self.clone();
-                    self.handle.spawn(async move {
-                        let (output, listener) = run.await;
-                        this.end(key, output);
-                        tell(listener);
+                    let this = this.clone();
+                    scheduler.handle.spawn(async move {
+                        let done = run.await;
+                        let output = done.output();
+                        News::default().add(done.parcel, done.ended);
+                        this.0.end(key, output);
                     });
                 }
             }
-            if turn.elapsed() >= RUNNER_TURN {
+            if turn.is_over() {
+                drop(turn);
                 news.tell();
                 tokio::task::yield_now().await;
-                turn = Instant::now();
+                turn = Turn::new(scheduler);
             }
         }
+        drop(turn);
         drop(news);
-        if let Some(tell) = self.on_idle.get() {
+        if let Some(tell) = scheduler.on_idle.get() {
             tell();
         }
     }
 
     /// Ends the run `ended` and starts the next; without one the runner is done.
-    fn next(&self, ended: Option<(usize, u64)>) -> Option<(usize, Submission)> {
+    fn next(
+        &self,
+        ended: Option<(usize, u64)>,
+        news: &mut News,
+    ) -> Option<(usize, Submission, Arc<Control>)> {
         let mut state = self.lock();
+        if state.closed {
+            // Whoever waits for the last run's end has to find its outcome.
+            drop(state);
+            news.tell();
+            state = self.lock();
+        }
         if let Some((key, output)) = ended {
             self.remove(&mut state, key, output);
         }
@@ -282,15 +294,16 @@ impl Scheduler {
             true => state.queue.pop_front(),
             false => None,
         };
-        let Some(submission) = next else {
+        let Some(mut submission) = next else {
             state.runners -= 1;
             return None;
         };
+        let control = submission.control.take().unwrap_or_default();
         let key = state.live.insert(Live {
-            origin: submission.job.origin(),
-            control: submission.control.clone(),
+            origin: submission.origin(),
+            control: control.clone(),
         });
-        Some((key, submission))
+        Some((key, submission, control))
     }
 
     fn end(self: &Arc<Self>, key: usize, output: u64) {
@@ -308,35 +321,82 @@ impl Scheduler {
         }
     }
 
-    /// Answers how many bytes were captured, and who has to be told.
-    async fn drive(self: Arc<Self>, submission: Submission) -> (u64, Option<Arc<dyn Listener>>) {
-        let Submission { mut job, control } = submission;
-        let result = self.attempt(&mut *job, &control).await;
-        let output = match &result {
-            Ok(outcome) => outcome.stdout.len() + outcome.stderr.len(),
-            Err(_) => 0,
-        };
-        (output as u64, job.done(result))
-    }
-
-    /// The run itself; a panic in it is an error of ours, not the end of the process.
-    async fn attempt(&self, job: &mut dyn Job, control: &Arc<Control>) -> Result<Outcome> {
-        if control.cause().is_some() {
-            return Ok(Outcome::never_started());
-        }
-        let program = job.program().clone();
-        let mut run = Box::pin(async {
-            let options = job.options()?;
-            execute(&program, &options, control, &self.ticker).await
-        });
-        poll_fn(move |context| {
-            catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))
-                .unwrap_or_else(|panic| Poll::Ready(Err(Error::from_panic(&*panic))))
-        })
-        .await
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One that takes runs from the queue.
+struct Runner(Arc<Scheduler>);
+
+/// For how long a runner keeps its thread from others; while it lasts, guests compute.
+struct Turn<'a> {
+    start: Instant,
+    _computing: Computing<'a>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(scheduler: &'a Scheduler) -> Self {
+        Self {
+            start: Instant::now(),
+            _computing: scheduler.ticker.computing(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.start.elapsed() >= RUNNER_TURN
+    }
+}
+
+/// A run that has ended, and whom that concerns.
+struct Done {
+    parcel: Arc<dyn Parcel>,
+    ended: Ended,
+}
+
+impl Done {
+    /// Bytes of captured output.
+    fn output(&self) -> u64 {
+        match &self.ended.result {
+            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
+            Err(_) => 0,
+        }
+    }
+}
+
+async fn drive(runner: Arc<Runner>, submission: Submission, control: Arc<Control>) -> Done {
+    let ticker = &runner.0.ticker;
+    let Submission {
+        parcel,
+        id,
+        payload,
+        ..
+    } = submission;
+    let result = attempt(&*parcel, id, &payload, &control, ticker).await;
+    Done {
+        parcel,
+        ended: Ended { id, result },
+    }
+}
+
+/// The run itself; a panic in it is an error of ours, not the end of the process.
+async fn attempt(
+    parcel: &dyn Parcel,
+    id: u64,
+    payload: &Bytes,
+    control: &Arc<Control>,
+    ticker: &Ticker,
+) -> Result<Outcome> {
+    if control.cause().is_some() {
+        return Ok(Outcome::never_started());
+    }
+    let mut run = pin!(async {
+        let options = parcel.options(id, payload)?;
+        execute(parcel.program(), &options, control, ticker).await
+    });
+    poll_fn(move |context| {
+        catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))
+            .unwrap_or_else(|panic| Poll::Ready(Err(Error::from_panic(&*panic))))
+    })
+    .await
 }

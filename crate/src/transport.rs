@@ -16,7 +16,7 @@ pub use outbox::Delivery;
 pub(crate) use outbox::{Outbox, Record};
 
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Listener, Origin, Submission};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::program::Program;
 use crate::runtime::{Runtime, RuntimeStats};
@@ -24,7 +24,7 @@ use crate::stop::{Cause, Control};
 use crate::workers::{Pool, PoolOptions, encode_program};
 use bytes::Bytes;
 use pipes::{NoPipes, Pipes};
-use port_run::{PortBatch, PortRun, SyncRun};
+use port_run::{PortBatch, PortRuns, SyncRun};
 use read_program::read_program;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -91,8 +91,8 @@ pub struct Port {
 struct Tables {
     /// In a worker also those that could not be loaded.
     programs: HashMap<u64, Result<Arc<Program>>>,
-    /// The runs that may be aborted one by one.
-    controls: HashMap<u64, Arc<Control>>,
+    /// The runs that may be aborted one by one, or have pipes.
+    tracked: HashMap<u64, Arc<Control>>,
     pipes: HashMap<u64, Pipes>,
     batches: HashMap<u64, PortBatch>,
 }
@@ -109,6 +109,8 @@ impl Tables {
 #[derive(Default)]
 struct AfterTables {
     runs: Vec<Submission>,
+    /// That of the last run, by its program and batch: most runs have the same as the one before.
+    parcel: Option<((u64, u64), Arc<dyn Parcel>)>,
     disposed: Vec<u64>,
     aborted: Vec<BatchId>,
     read: Vec<(BatchId, u64)>,
@@ -259,19 +261,33 @@ impl Port {
                     }
                     None => return Err(Error::internal("a run of an unknown program")),
                 };
-                let batch = match run.batch {
-                    0 => None,
-                    id => Some(tables.batch(id)?.clone()),
-                };
-                let control = Arc::<Control>::default();
-                if run.abortable {
-                    tables.controls.insert(run.id, control.clone());
+                let control = (run.abortable || run.piped).then(Arc::<Control>::default);
+                if let Some(control) = &control {
+                    tables.tracked.insert(run.id, control.clone());
                 }
-                let job = Box::new(PortRun::new(self, program, run, batch));
-                after.runs.push(Submission { job, control });
+                let key = (run.handle, run.batch);
+                let parcel = match &after.parcel {
+                    Some((same, parcel)) if *same == key => parcel.clone(),
+                    _ => {
+                        let batch = match run.batch {
+                            0 => None,
+                            id => Some(tables.batch(id)?),
+                        };
+                        let runs = PortRuns::new(self, run.handle, program, batch);
+                        let parcel: Arc<dyn Parcel> = Arc::new(runs);
+                        after.parcel = Some((key, parcel.clone()));
+                        parcel
+                    }
+                };
+                after.runs.push(Submission {
+                    parcel,
+                    id: run.id,
+                    payload: run.options,
+                    control,
+                });
             }
             Operation::Abort { id } => {
-                if let Some(control) = tables.controls.get(&id) {
+                if let Some(control) = tables.tracked.get(&id) {
                     after.stopped |= control.stop(Cause::Abort);
                 }
             }
@@ -293,7 +309,7 @@ impl Port {
                 let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
                 let batch = PortBatch {
                     id: self.runtime.open_batch(concurrency),
-                    options,
+                    options: Arc::new(options.into_owned()),
                 };
                 tables.batches.insert(id, batch);
             }
@@ -320,14 +336,16 @@ impl Port {
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
         let (sender, receiver) = mpsc::sync_channel(1);
-        let job = Box::new(SyncRun::new(
-            self.origin(handle, None),
-            program,
-            options,
-            sender,
-        ));
-        let control = Arc::default();
-        self.runtime.submit([Submission { job, control }]);
+        self.runtime.submit([Submission {
+            parcel: Arc::new(SyncRun {
+                origin: self.origin(handle, None),
+                program,
+                sender,
+            }),
+            id: 0,
+            payload: options,
+            control: None,
+        }]);
         Ok(PendingRun(receiver))
     }
 
@@ -439,6 +457,23 @@ impl Port {
     pub(crate) fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
         self.put(write);
         self.notify();
+    }
+
+    fn runs_ended(&self, runs: &mut Vec<Ended>) {
+        let mut tables = self.tables();
+        if !tables.tracked.is_empty() {
+            for Ended { id, .. } in runs.iter() {
+                if tables.tracked.remove(id).is_some() {
+                    tables.pipes.remove(id);
+                }
+            }
+        }
+        drop(tables);
+        self.put(|outbox| {
+            for Ended { id, result } in runs.drain(..) {
+                outbox.result(id, &result);
+            }
+        });
     }
 
     fn put(&self, write: impl FnOnce(&mut Outbox)) {
