@@ -62,10 +62,12 @@ test('after a leave there are no results, also of those who wait for them', asyn
   const reads = [iterator.next(), iterator.next()]
   const done = { done: true, value: undefined } as const
   t.deepEqual(await iterator.return!(), done)
-  t.deepEqual(
-    await Promise.all([...reads, iterator.next(), iterator.return!()]),
-    Array(4).fill(done),
-  )
+  t.deepEqual(await Promise.all([...reads, iterator.next(), iterator.return!()]), [
+    done,
+    done,
+    done,
+    done,
+  ])
 })
 
 test('results that were not read are gone with a leave', async (t) => {

@@ -96,9 +96,13 @@ for (const kind of ['generator', 'async generator']) {
 
 test('an error is thrown once, then the results have ended', async (t) => {
   const program = await wat('exit-argv')
-  const failing = (function* (): Generator<Job> {
-    throw new Error('none')
-  })()
+  const failing: Iterable<Job> = {
+    [Symbol.iterator]: () => ({
+      next: () => {
+        throw new Error('none')
+      },
+    }),
+  }
   const iterator = program.batch(failing)[Symbol.asyncIterator]()
   await t.throwsAsync(iterator.next(), { message: 'none' })
   t.deepEqual(await iterator.next(), { done: true, value: undefined })
@@ -141,7 +145,7 @@ for (const ordered of [true, false]) {
       }
       const million = function* (): Generator<Job<number>> {
         try {
-          while (given < 1_000_000) yield next()
+          for (const _ of numbers(1_000_000)) yield next()
         } finally {
           closed += 1
         }
