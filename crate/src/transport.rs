@@ -226,7 +226,9 @@ impl Port {
                 after.aborted.extend(tables.batches.get(&id).map(|b| b.id));
             }
             Operation::BatchRead { id, output } => {
-                after.read.extend(tables.batches.get(&id).map(|b| (b.id, output)));
+                after
+                    .read
+                    .extend(tables.batches.get(&id).map(|b| (b.id, output)));
             }
             Operation::CloseBatch { id } => {
                 after
