@@ -173,25 +173,27 @@ for (const ordered of [true, false]) {
   }
 }
 
-test('much stdin that waits holds the source back', async (t) => {
-  await using runtime = new Runtime({ threads: 1 })
-  const program = await ownWat('cat', { runtime })
-  const stdin = Buffer.alloc(8 << 20, 'x')
-  const controller = new AbortController()
-  let given = 0
-  const jobs = function* (): Generator<Job> {
-    // A first that goes on: those behind it wait with their stdin.
-    yield { program: sleep, stdout: 'ignore' }
-    for (;;) {
-      given += 1
-      yield { stdin }
+for (const own of [{}, { signal: new AbortController().signal }]) {
+  test(`much stdin that waits holds the source back, with ${Object.keys(own).length} signals`, async (t) => {
+    await using runtime = new Runtime({ threads: 1 })
+    const program = await ownWat('cat', { runtime })
+    const stdin = Buffer.alloc(8 << 20, 'x')
+    const controller = new AbortController()
+    let given = 0
+    const jobs = function* (): Generator<Job> {
+      // A first that goes on: those behind it wait with their stdin.
+      yield { program: sleep, stdout: 'ignore' }
+      for (;;) {
+        given += 1
+        yield { stdin, ...own }
+      }
     }
-  }
-  const sleep = await ownWat('sleep-hour', { runtime })
-  const reading = drain(program.batch(jobs(), { concurrency: 1, signal: controller.signal }))
-  await until(() => runtime.stats().running === 1)
-  for (const _ of numbers(50)) await setImmediate()
-  t.is(given, 8)
-  controller.abort()
-  t.is((await reading).all.length, 9)
-})
+    const sleep = await ownWat('sleep-hour', { runtime })
+    const reading = drain(program.batch(jobs(), { concurrency: 1, signal: controller.signal }))
+    await until(() => runtime.stats().running === 1)
+    for (const _ of numbers(50)) await setImmediate()
+    t.is(given, 8)
+    controller.abort()
+    t.is((await reading).all.length, 9)
+  })
+}

@@ -158,8 +158,10 @@ export class Jobs {
     const encoded = new Encoder(this.#scratch.length)
     encoded.raw(this.#scratch.bytes)
     const source = local.stdin && new Source(local.stdin)
+    const inputBytes = local.input?.length ?? 0
     const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
       this.#special -= 1
+      this.inputBytes -= inputBytes
       this.#events.ended({ index, id, ...end })
     }
     const { handle } = owner
@@ -172,6 +174,7 @@ export class Jobs {
     }
     const run = this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number)
     this.#special += 1
+    this.inputBytes += inputBytes
     run.then(
       (outcome) => ended({ outcome }),
       (error: WasiexecError) => ended({ error }),
