@@ -121,23 +121,3 @@ test('batches and single runs beside each other all get on', async (t) => {
   t.true((await endlessRuns).ok > 100)
   t.true((await loops).limits.timeout! > 0)
 })
-
-test('a small batch ends while a large one goes on', async (t) => {
-  await using runtime = new Runtime({ threads: 1 })
-  const program = await ownWat('exit-argv', { runtime })
-  const large = program.batch(endless({}))[Symbol.asyncIterator]()
-  // The window of the large one is as wide as it gets.
-  for (const _ of numbers(20_000)) await large.next()
-  let read = 0
-  const reading = (async () => {
-    while ((await large.next()).done !== true) read += 1
-  })()
-  const before = read
-  const { all } = await drain(program.batch(numbers(50).map((code) => ({ args: [`${code}`] }))))
-  t.is(all.length, 50)
-  // Were it to wait for all that the large one has taken, thousands of those would be read before.
-  t.log(`${read - before} results of the large one came meanwhile`)
-  t.true(read - before < 4096)
-  await large.return!()
-  await reading
-})

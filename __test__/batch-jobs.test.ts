@@ -204,6 +204,24 @@ test('a stream that fails is the error of its job', async (t) => {
   )
 })
 
+test('input that cannot be copied is the error of its job', async (t) => {
+  class Gone extends Uint8Array {
+    #reads = 0
+    override get length(): number {
+      this.#reads += 1
+      if (this.#reads > 1) throw new Error('no longer there')
+      return 5
+    }
+  }
+  const program = await wat('cat')
+  const jobs = [{ stdin: 'some' }, { stdin: new Gone(5) }, { stdin: 'more' }]
+  const { all } = await drain(program.batch(jobs))
+  t.deepEqual(
+    all.map(({ outcome, error }) => outcome?.stdout.toString() ?? error!.message),
+    ['some', 'no longer there', 'more'],
+  )
+})
+
 test('a signal aborts the jobs that have it, and no others', async (t) => {
   const sleep = await wat('signal-then-sleep')
   const controller = new AbortController()

@@ -146,11 +146,13 @@ export class Jobs {
       return
     }
     const { input } = local
-    const slotNumber = this.#freeSlots.pop() ?? this.#slots.length
+    const slotNumber = this.#freeSlots.at(-1) ?? this.#slots.length
+    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
+    // Not before: input that is too large throws.
+    this.#freeSlots.pop()
     const inputBytes = input?.length ?? 0
     this.#slots[slotNumber] = { index, id, owner, inputBytes }
     this.inputBytes += inputBytes
-    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
   }
 
   /** A run with a signal or streams of its own is one like any other. */
