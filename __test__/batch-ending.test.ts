@@ -131,6 +131,9 @@ test('a deadline ends a batch whose source does not answer', async (t) => {
     yield {}
     await new Promise(() => {})
   }
+  // Neither the source nor the deadline keeps the process.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
   const batch = (await wat('hello')).batch(jobs(), { deadline: Date.now() + 300 })
   const { all } = await drain(batch)
   t.true(all.length <= 1)
