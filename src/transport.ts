@@ -56,6 +56,8 @@ interface Waiting {
 /** Who hears of the jobs of a batch. */
 interface BatchJobs {
   ended(slot: number, delivery: Delivery): void
+  /** A program or the runtime was closed. */
+  closed(): void
 }
 
 /** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
@@ -228,6 +230,7 @@ export class Transport {
   dispose(handle: number): void {
     this.#add(OPERATION.dispose, handle)
     this.#flush()
+    for (const batch of this.#batches) batch?.closed()
   }
 
   pushStdin(id: number, chunk: Uint8Array): void {
@@ -260,6 +263,7 @@ export class Transport {
     const id = this.#nextId()
     const closed = this.#answer(id)
     this.#port.close(id)
+    for (const batch of this.#batches) batch?.closed()
     await closed
   }
 

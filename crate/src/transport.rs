@@ -313,8 +313,15 @@ impl Port {
                 };
                 tables.batches.insert(id, batch);
             }
-            Operation::AbortBatch { id } => after.aborted.push(tables.batch(id)?.id),
-            Operation::BatchRead { id, output } => after.read.push((tables.batch(id)?.id, output)),
+            // A runtime that was closed has forgotten its batches.
+            Operation::AbortBatch { id } => {
+                after.aborted.extend(tables.batches.get(&id).map(|b| b.id));
+            }
+            Operation::BatchRead { id, output } => {
+                after
+                    .read
+                    .extend(tables.batches.get(&id).map(|b| (b.id, output)));
+            }
             Operation::CloseBatch { id } => {
                 after
                     .closed

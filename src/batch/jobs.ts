@@ -10,7 +10,7 @@ import {
 } from '../encode-options.ts'
 import type { WasiexecError } from '../errors.ts'
 import type { RunOptions } from '../options.ts'
-import type { Outcome } from '../outcome.ts'
+import { neverStarted, type Outcome } from '../outcome.ts'
 import { Source } from '../source.ts'
 import type { RunOwner, Transport } from '../transport.ts'
 import type { BatchResult, Job } from './options.ts'
@@ -28,8 +28,10 @@ export interface BatchPlace {
 /** What a batch tells of itself and hears of its jobs. */
 export interface JobEvents {
   /** With what the batch aborted its runs, once it has. */
-  abortReason(): unknown
+  aborted(): { reason: unknown } | undefined
   ended(result: BatchResult): void
+  /** The batch's own program or its runtime was closed. */
+  closed(reason: WasiexecError): void
 }
 
 /** A job in the core. */
@@ -92,8 +94,9 @@ export class Jobs {
 
   /** Hands a job over; its result may be there before this returns. */
   submit(index: number, job: unknown): void {
-    const id = (job as Job | null | undefined)?.id
+    let id: unknown
     try {
+      id = (job as Job | null | undefined)?.id
       this.#submit(index, id, job)
     } catch (error) {
       this.#events.ended({ index, id, error: error as WasiexecError })
@@ -115,27 +118,41 @@ export class Jobs {
     )
   }
 
+  /** A program or a runtime was closed; called by the transport. */
+  closed(): void {
+    const reason = this.closeReason
+    if (reason !== undefined) this.#events.closed(reason)
+  }
+
   #submit(index: number, id: unknown, job: unknown): void {
     checkJob(job)
     const { program } = job
     const { transport } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
-    const closed = owner.closeReason
-    if (closed !== undefined) throw closed
     const encoded = this.#scratch
     encoded.clear()
     encodeSharedOutputs(this.#sharedOutputs, encoded)
     const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
+    // Now, because getters of the job may have closed or aborted something.
+    const closed = owner.closeReason ?? transport.closeReason
+    if (closed !== undefined) throw closed
+    const aborted = this.#events.aborted()
+    if (aborted !== undefined) {
+      this.#events.ended({ index, id, outcome: neverStarted(aborted.reason) })
+      return
+    }
     if (local.signal ?? local.stdin ?? local.stdout ?? local.stderr) {
       this.#start(index, id, owner, local)
       return
     }
     const { input } = local
-    const slotNumber = this.#freeSlots.pop() ?? this.#slots.length
+    const slotNumber = this.#freeSlots.at(-1) ?? this.#slots.length
+    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
+    // Not before: input that is too large throws.
+    this.#freeSlots.pop()
     const inputBytes = input?.length ?? 0
     this.#slots[slotNumber] = { index, id, owner, inputBytes }
     this.inputBytes += inputBytes
-    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
   }
 
   /** A run with a signal or streams of its own is one like any other. */
@@ -143,8 +160,10 @@ export class Jobs {
     const encoded = new Encoder(this.#scratch.length)
     encoded.raw(this.#scratch.bytes)
     const source = local.stdin && new Source(local.stdin)
+    const inputBytes = local.input?.length ?? 0
     const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
       this.#special -= 1
+      this.inputBytes -= inputBytes
       this.#events.ended({ index, id, ...end })
     }
     const { handle } = owner
@@ -155,15 +174,17 @@ export class Jobs {
         return reason() as WasiexecError | undefined
       },
     }
+    const run = this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number)
     this.#special += 1
-    this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number).then(
+    this.inputBytes += inputBytes
+    run.then(
       (outcome) => ended({ outcome }),
       (error: WasiexecError) => ended({ error }),
     )
   }
 
   #reason(owner: RunOwner): unknown {
-    return this.#events.abortReason() ?? owner.closeReason ?? this.#place.transport.closeReason
+    return this.#events.aborted()?.reason ?? owner.closeReason ?? this.#place.transport.closeReason
   }
 }
 
