@@ -81,7 +81,7 @@ async function wait(): Promise<void> {
 }
 
 /** Waits for one of two runs that nobody can interrupt and that do not end. */
-async function endless(): Promise<void> {
+async function uninterruptible(): Promise<void> {
   const program = await ownWat('loop', { interruptible: false })
   void program.run()
   setTimeout(() => {
@@ -97,7 +97,7 @@ const tasks: Record<string, () => Promise<void>> = {
   exit,
   idle,
   wait,
-  endless,
+  endless: uninterruptible,
   batch,
 }
 await tasks[workerData as string]!()
