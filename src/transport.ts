@@ -128,7 +128,7 @@ export class Transport {
     }
     const { bytes } = this.#submission
     const start = bytes.length
-    if (prepared !== undefined) bytes.raw(prepared.encoded.bytes)
+    if (prepared !== undefined) bytes.append(prepared.encoded)
     if (local?.input !== undefined) encodeInput(local.input, bytes)
     const flags = (signal ? FLAG.abortable : 0) | (streams ? FLAG.piped : 0)
     this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
@@ -139,13 +139,13 @@ export class Transport {
   }
 
   /** Answers the number of a new batch, whose jobs have these options unless they give others. */
-  openBatch(jobs: BatchJobs, concurrency: number, options: Uint8Array): number {
+  openBatch(jobs: BatchJobs, concurrency: number, options: Encoder): number {
     let number = 1
     while (this.#batches[number] !== undefined) number += 1
     this.#batches[number] = jobs
     const { bytes } = this.#submission
     const start = bytes.length
-    bytes.raw(options)
+    bytes.append(options)
     this.#add(OPERATION.openBatch, number, concurrency, start, options.length)
     return number
   }
@@ -154,12 +154,12 @@ export class Transport {
     batch: number,
     slot: number,
     handle: number,
-    options: Uint8Array,
+    options: Encoder,
     input: string | Uint8Array | undefined,
   ): void {
     const { bytes } = this.#submission
     const start = bytes.length
-    bytes.raw(options)
+    bytes.append(options)
     if (input !== undefined) encodeInput(input, bytes)
     const id = batch * BATCH_IDS + slot
     this.#add(OPERATION.run, id, handle, start, bytes.length - start, 0, batch)

@@ -71,7 +71,7 @@ export class Jobs {
 
   open(concurrency: number): void {
     const { transport } = this.#place
-    this.#number = transport.openBatch(this, concurrency, this.#shared.bytes)
+    this.#number = transport.openBatch(this, concurrency, this.#shared)
   }
 
   close(): void {
@@ -147,7 +147,7 @@ export class Jobs {
     }
     const { input } = local
     const slotNumber = this.#freeSlots.at(-1) ?? this.#slots.length
-    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
+    transport.submitJob(this.#number, slotNumber, owner.handle, encoded, input)
     // Not before: input that is too large throws.
     this.#freeSlots.pop()
     const inputBytes = input?.length ?? 0
@@ -158,7 +158,7 @@ export class Jobs {
   /** A run with a signal or streams of its own is one like any other. */
   #start(index: number, id: unknown, owner: RunOwner, local: LocalOptions): void {
     const encoded = new Encoder(this.#scratch.length)
-    encoded.raw(this.#scratch.bytes)
+    encoded.append(this.#scratch)
     const source = local.stdin && new Source(local.stdin)
     const inputBytes = local.input?.length ?? 0
     const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
