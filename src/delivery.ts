@@ -82,6 +82,10 @@ export class Delivery {
     return JSON.parse(this.extra.toString('utf8'))
   }
 
+  get isAbort(): boolean {
+    return this.kind === RECORD.abort
+  }
+
   get isFault(): boolean {
     return this.kind === RECORD.fault
   }
@@ -91,8 +95,8 @@ export class Delivery {
     return new WasiexecError(code, message)
   }
 
-  /** The record as an outcome; an abort asks for its reason. */
-  outcome(abortReason: () => unknown): Outcome {
+  /** The record as an outcome, with this reason if it is an abort. */
+  outcome(abortReason: unknown): Outcome {
     const printed = this.#printed()
     switch (this.kind) {
       case RECORD.exit:
@@ -102,7 +106,7 @@ export class Delivery {
       case RECORD.limit:
         return outcomes.limit(this.code, printed)
       case RECORD.abort:
-        return outcomes.abort(abortReason(), printed)
+        return outcomes.abort(abortReason, printed)
       default:
         throw new WasiexecError('ERR_INTERNAL', 'an unknown record (this is a bug in wasiexec)')
     }

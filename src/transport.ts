@@ -198,7 +198,7 @@ export class Transport {
       const delivery = new Delivery(...record)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(() => this.#closeReason(owner))
+      return delivery.outcome(this.#closeReason(owner))
     } catch (error) {
       throw fromNative(error)
     }
@@ -355,11 +355,11 @@ export class Transport {
     const waiting = this.#settle(id)
     if (waiting === undefined) return
     const { owner, signal, streams } = waiting
-    const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))
     try {
       const failure = streams?.end()
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
+      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(owner)
       waiting.resolve(delivery.outcome(reason))
     } catch (error) {
       // Streams and reasons are the caller's code; the other records must arrive all the same.

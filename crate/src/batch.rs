@@ -28,8 +28,8 @@ impl Batch {
         }
     }
 
-    pub(crate) fn add(&mut self, submission: Submission) {
-        self.waiting.push_back(submission);
+    pub(crate) fn add(&mut self, submissions: impl IntoIterator<Item = Submission>) {
+        self.waiting.extend(submissions);
     }
 
     /// The next run that may go into the scheduler's queue.

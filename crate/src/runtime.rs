@@ -193,7 +193,7 @@ impl Runtime {
     }
 
     /// Queues runs in their order.
-    pub fn submit(&self, submissions: impl IntoIterator<Item = Submission>) {
+    pub fn submit(&self, submissions: Vec<Submission>) {
         self.scheduler.submit(submissions);
     }
 
@@ -255,7 +255,7 @@ impl Runtime {
             options,
             sender: Mutex::new(Some(sender)),
         });
-        self.submit([Submission {
+        self.submit(vec![Submission {
             parcel,
             id: 0,
             payload: Bytes::new(),

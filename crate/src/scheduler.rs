@@ -68,13 +68,17 @@ impl State {
         self.queue.len() + apart.sum::<usize>()
     }
 
-    fn enqueue(&mut self, submission: Submission) {
-        match submission.origin().batch {
+    fn enqueue(
+        &mut self,
+        batch: Option<BatchId>,
+        submissions: impl IntoIterator<Item = Submission>,
+    ) {
+        match batch {
             Some(id) => {
-                self.batches[id.0].add(submission);
+                self.batches[id.0].add(submissions);
                 self.admit(id);
             }
-            None => self.queue.push_back(submission),
+            None => self.queue.extend(submissions),
         }
     }
 
@@ -141,22 +145,31 @@ impl Scheduler {
     }
 
     /// Queues runs in their order.
-    pub(crate) fn submit(self: &Arc<Self>, submissions: impl IntoIterator<Item = Submission>) {
-        let mut refused = Vec::new();
+    pub(crate) fn submit(self: &Arc<Self>, submissions: Vec<Submission>) {
+        let Some(first) = submissions.first() else {
+            return;
+        };
+        let together = |other: &Submission| Arc::ptr_eq(&first.parcel, &other.parcel);
+        let common = submissions.iter().all(together).then(|| first.origin());
         let mut state = self.lock();
         if state.closed {
-            refused.extend(submissions);
-        } else {
+            drop(state);
+            let mut news = News::default();
             for submission in submissions {
-                state.enqueue(submission);
+                submission.end(Err(closed()), &mut news);
             }
-            self.start_runners(&mut state);
+            return;
         }
-        drop(state);
-        let mut news = News::default();
-        for submission in refused {
-            submission.end(Err(closed()), &mut news);
+        match common {
+            // Most of the time; runners want the lock at each run, and would go to sleep if it took long.
+            Some(origin) => state.enqueue(origin.batch, submissions),
+            None => {
+                for submission in submissions {
+                    state.enqueue(submission.origin().batch, [submission]);
+                }
+            }
         }
+        self.start_runners(&mut state);
     }
 
     /// A batch of which at most `concurrency` runs go on at a time.

@@ -253,32 +253,21 @@ impl Port {
     ) -> Result<()> {
         match operation {
             Operation::Run(run) => {
-                let program = match tables.programs.get(&run.handle) {
-                    Some(Ok(program)) => program,
-                    Some(Err(error)) => {
-                        after.faults.push((run.id, error.clone()));
-                        return Ok(());
-                    }
-                    None => return Err(Error::internal("a run of an unknown program")),
+                let key = (run.handle, run.batch);
+                let parcel = match &after.parcel {
+                    Some((same, parcel)) if *same == key => parcel.clone(),
+                    _ => match self.parcel(&run, tables)? {
+                        Ok(parcel) => after.parcel.insert((key, parcel)).1.clone(),
+                        Err(error) => {
+                            after.faults.push((run.id, error));
+                            return Ok(());
+                        }
+                    },
                 };
                 let control = (run.abortable || run.piped).then(Arc::<Control>::default);
                 if let Some(control) = &control {
                     tables.tracked.insert(run.id, control.clone());
                 }
-                let key = (run.handle, run.batch);
-                let parcel = match &after.parcel {
-                    Some((same, parcel)) if *same == key => parcel.clone(),
-                    _ => {
-                        let batch = match run.batch {
-                            0 => None,
-                            id => Some(tables.batch(id)?),
-                        };
-                        let runs = PortRuns::new(self, run.handle, program, batch);
-                        let parcel: Arc<dyn Parcel> = Arc::new(runs);
-                        after.parcel = Some((key, parcel.clone()));
-                        parcel
-                    }
-                };
                 after.runs.push(Submission {
                     parcel,
                     id: run.id,
@@ -306,6 +295,8 @@ impl Port {
                 concurrency,
                 options,
             } => {
+                // Its number may be that of one before.
+                after.parcel = None;
                 let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
                 let batch = PortBatch {
                     id: self.runtime.open_batch(concurrency),
@@ -331,6 +322,26 @@ impl Port {
         Ok(())
     }
 
+    /// What a run shares with others of its program and batch, or why its program could not be loaded.
+    fn parcel(
+        self: &Arc<Self>,
+        run: &RunOperation,
+        tables: &Tables,
+    ) -> Result<Result<Arc<dyn Parcel>>> {
+        let unknown = || Error::internal("a run of an unknown program");
+        let program = match tables.programs.get(&run.handle).ok_or_else(unknown)? {
+            Ok(program) => program,
+            Err(error) => return Ok(Err(error.clone())),
+        };
+        let batch = match run.batch {
+            0 => None,
+            id => Some(tables.batch(id)?),
+        };
+        Ok(Ok(Arc::new(PortRuns::new(
+            self, run.handle, program, batch,
+        ))))
+    }
+
     /// Queues one run whose end a thread waits for.
     ///
     /// # Errors
@@ -343,7 +354,7 @@ impl Port {
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
         let (sender, receiver) = mpsc::sync_channel(1);
-        self.runtime.submit([Submission {
+        self.runtime.submit(vec![Submission {
             parcel: Arc::new(SyncRun {
                 origin: self.origin(handle, None),
                 program,

@@ -167,7 +167,7 @@ export class RunningBatch implements Batch {
     if (this.#filling) return
     this.#filling = true
     if (this.#source.isAsync) void this.#pull()
-    else while (this.#takesMore()) this.#take(() => this.#source.next())
+    else while (this.#takesMore()) this.#takeNext()
     this.#filling = false
     this.#endWhenDone()
   }
@@ -176,14 +176,13 @@ export class RunningBatch implements Batch {
     if (this.#pulling) return
     this.#pulling = true
     while (this.#takesMore()) {
-      const next = await this.#source.nextLater().then(
-        (result) => () => result,
-        (error: unknown) => () => {
-          throw error
-        },
-      )
-      this.#filling = true
-      this.#take(next)
+      try {
+        const next = await this.#source.nextLater()
+        this.#filling = true
+        this.#take(next)
+      } catch (error) {
+        this.#fail(error)
+      }
       this.#filling = false
     }
     this.#pulling = false
@@ -195,14 +194,15 @@ export class RunningBatch implements Batch {
     return this.#window.admits(this.#taken - this.#handedOver, this.#jobs.inputBytes)
   }
 
-  #take(next: () => IteratorResult<unknown>): void {
-    let result
+  #takeNext(): void {
     try {
-      result = next()
+      this.#take(this.#source.next())
     } catch (error) {
       this.#fail(error)
-      return
     }
+  }
+
+  #take(result: IteratorResult<unknown>): void {
     if (result.done === true) {
       this.#exhausted = true
       return

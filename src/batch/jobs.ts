@@ -114,7 +114,7 @@ export class Jobs {
     this.#events.ended(
       delivery.isFault
         ? { index, id, error: delivery.fault }
-        : { index, id, outcome: delivery.outcome(() => this.#reason(owner)) },
+        : { index, id, outcome: delivery.outcome(delivery.isAbort ? this.#reason(owner) : undefined) },
     )
   }
 

@@ -86,12 +86,13 @@ impl Rounds {
 
     /// Runs it so many times and waits for the last.
     pub fn run(&self, runs: usize) {
-        self.runtime.submit((0..runs).map(|_| Submission {
+        let submission = |_| Submission {
             parcel: self.runs.clone(),
             id: 0,
             payload: Bytes::new(),
             control: None,
-        }));
+        };
+        self.runtime.submit((0..runs).map(submission).collect());
         let mut missing = runs;
         while missing > 0 {
             let outcomes = self.runs.round.outcomes.lock().expect("a lock");

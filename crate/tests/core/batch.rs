@@ -1,27 +1,28 @@
 use crate::host::{
     PATIENCE, Text, args, idle, load_in, run_in, single_threaded, start, wait_until,
 };
+use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use wasiexec::{
-    BatchId, Cause, Control, Ending, Job, Listener, Origin, Outcome, Program, Result, RunOptions,
-    Runtime, Submission,
+    BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, Result,
+    RunOptions, Runtime, Submission,
 };
 
 /// What one run may print by default, and the part of it that a batch may have unread.
 const OUTPUT: u64 = 16 << 20;
 const HELD: usize = 4;
 
-/// A run of a batch that sends its number and its outcome.
-struct BatchJob {
-    number: usize,
+/// Runs of a batch that send their numbers and outcomes.
+struct BatchRuns {
     program: Arc<Program>,
-    options: Arc<RunOptions>,
+    options: RunOptions,
     batch: BatchId,
     ended: Sender<(usize, Outcome)>,
 }
 
-impl Job for BatchJob {
+impl Parcel for BatchRuns {
     fn origin(&self) -> Origin {
         Origin {
             owner: 1,
@@ -34,13 +35,19 @@ impl Job for BatchJob {
         &self.program
     }
 
-    fn options(&mut self) -> Result<Arc<RunOptions>> {
-        Ok(self.options.clone())
+    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
+        Ok(Cow::Borrowed(&self.options))
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
-        // The test may have seen enough.
-        let _ = self.ended.send((self.number, result.expect("an outcome")));
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        for Ended { id, result } in runs.drain(..) {
+            let id = usize::try_from(id).expect("a number that it was given");
+            // The test may have seen enough.
+            let _ = self.ended.send((id, result.expect("an outcome")));
+        }
+    }
+
+    fn listener(&self) -> Option<&Arc<dyn Listener>> {
         None
     }
 }
@@ -67,21 +74,22 @@ impl<'a> Batch<'a> {
     }
 
     fn submit(&mut self, name: &str, arguments: &[&str], count: usize) {
-        let program = load_in(self.runtime, name);
-        let options = Arc::new(args(arguments));
+        let parcel = Arc::new(BatchRuns {
+            program: load_in(self.runtime, name),
+            options: args(arguments),
+            batch: self.id,
+            ended: self.sender.clone(),
+        });
         let first = self.controls.len();
         self.controls
             .extend((0..count).map(|_| Arc::<Control>::default()));
-        let submissions = (first..first + count).map(|number| Submission {
-            job: Box::new(BatchJob {
-                number,
-                program: program.clone(),
-                options: options.clone(),
-                batch: self.id,
-                ended: self.sender.clone(),
-            }),
-            control: self.controls[number].clone(),
-        });
+        let submission = |number: usize| Submission {
+            parcel: parcel.clone(),
+            id: number as u64,
+            payload: Bytes::new(),
+            control: Some(self.controls[number].clone()),
+        };
+        let submissions = (first..first + count).map(submission).collect();
         self.runtime.submit(submissions);
     }
 

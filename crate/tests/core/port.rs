@@ -2,7 +2,7 @@ use crate::host::{PATIENCE, idle, source, wait_until};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use wasiexec::{ErrorCode, LoadRequest, Port, Result, Runtime, Source};
+use wasiexec::{ErrorCode, LoadOptions, LoadRequest, Port, Result, Runtime, Source};
 
 /// The other end of a port: operations by their numbers, and records as they come.
 struct Submitter {
@@ -35,9 +35,10 @@ impl Submitter {
         });
         let request = LoadRequest {
             source: Source::Bytes(source(name)),
-            name: name.into(),
-            fuel: false,
-            cache: None,
+            options: LoadOptions {
+                cache: None,
+                ..LoadOptions::named(name)
+            },
         };
         port.load_sync(u64::from(PROGRAM), request)
             .expect("a program");
