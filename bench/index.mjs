@@ -2,9 +2,15 @@
 import { parseArgs } from 'node:util'
 import { guests } from './guests.mjs'
 import { install } from './install.mjs'
+import { growth } from './growth.mjs'
+import { latency } from './latency.mjs'
+import { limits } from './limits.mjs'
+import { loading } from './loading.mjs'
+import { memory } from './memory.mjs'
+import { writePage, writePicture } from './report.mjs'
 import { throughput } from './throughput.mjs'
 
-const SECTIONS = { throughput }
+const SECTIONS = { throughput, memory, growth, latency, limits, loading }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
 
@@ -15,9 +21,10 @@ ${Object.entries(SECTIONS)
   .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
   .join('\n')}
 
-  --quick   short: to see that it works
-  --write   rewrite the sections' tables and pictures in docs/
-  --help    this text`
+  --guest NAME  this guest alone; may be given again
+  --quick       short: to see that it works
+  --write       rewrite the sections' tables and pictures in docs/
+  --help        this text`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,7 +45,12 @@ async function main() {
   const chosen = (await guests()).filter(({ name }) => values.guest?.includes(name) ?? true)
   const effort = values.quick ? { rounds: 1, seconds: 0.2 } : { rounds: 5, seconds: 1 }
   for (const name of positionals.length > 0 ? positionals : Object.keys(SECTIONS)) {
-    const result = await SECTIONS[name].run({ ...effort, guests: chosen, quick: values.quick })
+    const section = SECTIONS[name]
+    const result = await section.run({ ...effort, guests: chosen, quick: values.quick === true })
+    if (!values.write) continue
+    writePage(section.parts(result))
+    for (const [file, svg] of Object.entries(section.pictures?.(result) ?? {}))
+      writePicture(file, svg)
   }
 }
 

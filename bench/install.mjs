@@ -29,6 +29,8 @@ function call(command, args) {
     execFileSync(command, args, { cwd: at('.'), stdio: ['ignore', 'ignore', 'inherit'] })
   } catch (error) {
     const what = `\`${[command, ...args].join(' ')}\` in bench/`
-    throw new Error(`the bench's rivals cannot be installed: ${what}: ${error.message}`)
+    throw new Error(`the bench's rivals cannot be installed: ${what}: ${error.message}`, {
+      cause: error,
+    })
   }
 }

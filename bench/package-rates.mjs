@@ -11,14 +11,24 @@ try {
   hasProcesses = false
 }
 
+/** A runtime for as long as `body` lasts. */
+export async function withRuntime(options, body) {
+  const runtime = new Runtime(options)
+  try {
+    return await body(runtime)
+  } finally {
+    await runtime.close()
+  }
+}
+
 /** A guest in a runtime of its own. */
 export class Package {
   /** @param {ConstructorParameters<typeof Runtime>[0]} options */
   static async open({ path, args, callers }, options) {
     const runtime = new Runtime(options)
     const program = await load(path, { runtime })
-    const { stdout } = await program.run({ args })
-    if (stdout.length === 0) throw new Error(`${path} printed nothing`)
+    const { ok, stdout } = await program.run({ args })
+    if (!ok) throw new Error(`${path} failed`)
     return new Package(runtime, program, { args, callers, printed: stdout })
   }
 
@@ -42,6 +52,19 @@ export class Package {
       if (counter.isOver()) break
     }
     return counter
+  }
+
+  /** Milliseconds that a batch of so many jobs takes. */
+  async jobs(count) {
+    const { args } = this
+    const start = performance.now()
+    const jobs = function* () {
+      for (let job = 0; job < count; job += 1) yield {}
+    }
+    for await (const { outcome } of this.program.batch(jobs(), { defaults: { args } })) {
+      this.#check(outcome)
+    }
+    return performance.now() - start
   }
 
   /** Callers of `run()`, each of which waits for its run before the next. */

@@ -1,16 +1,17 @@
 // Runs a second of the package and its rivals, for each guest on one and on two threads.
+import { fileURLToPath } from 'node:url'
 import { Child } from './child.mjs'
 import { python } from './install.mjs'
 import { median, print, ratio, takeTurns } from './measure.mjs'
 import { Package, hasProcesses } from './package-rates.mjs'
 import { rustBench } from './rust.mjs'
-import { table, times, whole } from './report.mjs'
-import { fileURLToPath } from 'node:url'
+import { number, table, times } from './report.mjs'
 
 const THREADS = [1, 2]
 /** Processes at a time. */
 const SPAWNERS = 200
 const script = (name) => fileURLToPath(new URL(`rivals/${name}`, import.meta.url))
+const PROCESSES = 'batch(), 2 processes'
 const on = (what, threads) => `${what}, ${threads} thread${threads === 1 ? '' : 's'}`
 
 /** What each figure of the package is compared with. */
@@ -24,7 +25,7 @@ const COMPARISONS = [
   ]),
   [on('batch()', 2), 'spawn'],
   [on('batch()', 2), on('batch()', 1)],
-  ['batch(), 2 processes', on('batch()', 1)],
+  [PROCESSES, on('batch()', 1)],
 ]
 
 export const throughput = {
@@ -40,6 +41,12 @@ export const throughput = {
     }
     return results
   },
+
+  parts: (results) => ({
+    throughput: rustTable(results),
+    rivals: rivalsTable(results),
+    workers: workersTable(results),
+  }),
 }
 
 /** All that take turns; what is compared lies side by side. */
@@ -76,7 +83,7 @@ async function open(guest, seconds) {
   if (hasProcesses) {
     const opened = await Package.open(guest, { workers: 'processes', threads: 2 })
     packages.push(opened)
-    contenders.push(ours('batch(), 2 processes', opened, 'batch'))
+    contenders.push(ours(PROCESSES, opened, 'batch'))
   }
   contenders.push(child('spawn', process.execPath, script('spawn.mjs'), SPAWNERS, seconds))
   const close = () => Promise.all([...packages, ...children].map((each) => each.close()))
@@ -112,4 +119,76 @@ function report({ name: guest }, measured) {
     Object.entries(rates).map(([name, values]) => [name, median(values)]),
   )
   return { guest, rates: medians, ratios, main, crashes }
+}
+
+const optional = (value, format) => (value === undefined ? undefined : format(value))
+
+/** The package beside Rust. */
+function rustTable(results) {
+  const head = [
+    'guest',
+    'threads',
+    '`batch()`, runs/s',
+    'tuned Rust',
+    'ratio',
+    'plain Rust',
+    'ratio',
+    '`run()`, runs/s',
+    'of `batch()`',
+    'main thread: `batch()`',
+    '`run()`',
+  ]
+  const rows = results.flatMap(({ guest, rates, ratios, main }) =>
+    THREADS.map((threads) => {
+      const [batch, run] = [on('batch()', threads), on('run()', threads)]
+      const [tuned, plain] = [on('tuned Rust', threads), on('plain Rust', threads)]
+      return [
+        guest,
+        threads,
+        number(rates[batch]),
+        number(rates[tuned]),
+        times(ratios[`${batch} / ${tuned}`]),
+        number(rates[plain]),
+        times(ratios[`${batch} / ${plain}`]),
+        number(rates[run]),
+        times(ratios[`${run} / ${batch}`]),
+        `${number(main[batch])} µs`,
+        `${number(main[run])} µs`,
+      ]
+    }),
+  )
+  return table(head, rows)
+}
+
+/** The package beside what else runs programs from Node and Python. */
+function rivalsTable(results) {
+  const head = ['guest', 'threads', '`batch()`, runs/s']
+  const rivals = ['Piscina', 'wasmtime-py', 'spawn']
+  const rows = results.flatMap(({ guest, rates, ratios, crashes }) =>
+    THREADS.map((threads) => {
+      const batch = on('batch()', threads)
+      const cells = rivals.flatMap((rival) => {
+        const name = rival === 'spawn' ? rival : on(rival, threads)
+        if (ratios[`${batch} / ${name}`] === undefined) return [undefined, undefined]
+        const crashed = crashes.some((crash) => crash.name === name) ? ', crashed' : ''
+        return [number(rates[name]) + crashed, times(ratios[`${batch} / ${name}`])]
+      })
+      return [guest, threads, number(rates[batch]), ...cells]
+    }),
+  )
+  return table([...head, ...rivals.flatMap((rival) => [rival, 'ratio'])], rows)
+}
+
+/** What the second core brings: as a second thread and as a second process. */
+function workersTable(results) {
+  const [one, two] = THREADS.map((threads) => on('batch()', threads))
+  const rows = results.map(({ guest, rates, ratios }) => [
+    guest,
+    number(rates[one]),
+    number(rates[two]),
+    times(ratios[`${two} / ${one}`]),
+    optional(rates[PROCESSES], number),
+    optional(ratios[`${PROCESSES} / ${one}`], times),
+  ])
+  return table(['guest', '1 thread, runs/s', '2 threads', 'ratio', '2 processes', 'ratio'], rows)
 }
