@@ -1,7 +1,7 @@
 // What a job costs in batches of more and more jobs, and of jobs that print more and more.
 import { wat } from './guests.mjs'
 import { median, print } from './measure.mjs'
-import { Package, hasProcesses } from './package-rates.mjs'
+import { Package } from './package-rates.mjs'
 import { jobsPicture, outputPicture } from './plot.mjs'
 import { number, table } from './report.mjs'
 
@@ -29,8 +29,6 @@ export const growth = {
     const jobs = []
     const output = []
     for (const options of WORKERS) {
-      if (options.workers === 'processes' && !hasProcesses) continue
-      if (options.workers === 'threads') delete options.workers
       const workers = nameOf(options)
       for (const guest of guests) {
         for (const figure of await byJobs(guest, options, quick ? MOST_MS_QUICK : MOST_MS)) {
@@ -59,7 +57,7 @@ export const growth = {
   }),
 }
 
-const nameOf = ({ workers = 'threads', threads }) =>
+const nameOf = ({ workers, threads }) =>
   `${threads} ${threads === 1 ? { threads: 'thread', processes: 'process' }[workers] : workers}`
 
 /** Of each size that fits into the time: µs a job. */

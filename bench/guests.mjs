@@ -18,9 +18,12 @@ open(sys.argv[2], "wb").write(wasmtime.wat2wasm(open(sys.argv[1]).read()))`
 export const wat = (name) =>
   fileURLToPath(new URL(`../crate/tests/guests/${name}.wat`, import.meta.url))
 
+/** The path of a file that goes when the bench ends. */
+export const scratch = (name) => join(folder, name)
+
 /** The same as a binary: not all rivals read text. */
 function assembled(name) {
-  const path = join(folder, `${name}.wasm`)
+  const path = scratch(`${name}.wasm`)
   execFileSync(python, ['-c', ASSEMBLE, wat(name), path])
   return path
 }

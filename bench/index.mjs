@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { guests } from './guests.mjs'
 import { install } from './install.mjs'
 import { growth } from './growth.mjs'
+import { interruption } from './interruption.mjs'
 import { latency } from './latency.mjs'
 import { limits } from './limits.mjs'
 import { loading } from './loading.mjs'
@@ -10,7 +11,7 @@ import { memory } from './memory.mjs'
 import { writePage, writePicture } from './report.mjs'
 import { throughput } from './throughput.mjs'
 
-const SECTIONS = { throughput, memory, growth, latency, limits, loading }
+const SECTIONS = { throughput, memory, growth, interruption, latency, limits, loading }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
 

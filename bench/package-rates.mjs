@@ -3,14 +3,6 @@ import { performance } from 'node:perf_hooks'
 import { Runtime, load } from '../dist/index.mjs'
 import { WARM_UP_MS } from './measure.mjs'
 
-// TODO: remove when the option is there.
-export let hasProcesses = true
-try {
-  await new Runtime({ workers: 'processes' }).close()
-} catch {
-  hasProcesses = false
-}
-
 /** A runtime for as long as `body` lasts. */
 export async function withRuntime(options, body) {
   const runtime = new Runtime(options)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Child } from './child.mjs'
 import { python } from './install.mjs'
 import { median, print, ratio, takeTurns } from './measure.mjs'
-import { Package, hasProcesses } from './package-rates.mjs'
+import { Package } from './package-rates.mjs'
 import { rustBench } from './rust.mjs'
 import { number, table, times } from './report.mjs'
 
@@ -80,12 +80,12 @@ async function open(guest, seconds) {
       child(on('wasmtime-py', threads), python, script('wasmtime-py.py'), ...rest),
     )
   }
-  if (hasProcesses) {
-    const opened = await Package.open(guest, { workers: 'processes', threads: 2 })
-    packages.push(opened)
-    contenders.push(ours(PROCESSES, opened, 'batch'))
-  }
-  contenders.push(child('spawn', process.execPath, script('spawn.mjs'), SPAWNERS, seconds))
+  const opened = await Package.open(guest, { workers: 'processes', threads: 2 })
+  packages.push(opened)
+  contenders.push(
+    ours(PROCESSES, opened, 'batch'),
+    child('spawn', process.execPath, script('spawn.mjs'), SPAWNERS, seconds),
+  )
   const close = () => Promise.all([...packages, ...children].map((each) => each.close()))
   return { contenders, close }
 }
@@ -105,7 +105,6 @@ function report({ name: guest }, measured) {
   )
   const ratios = {}
   for (const [ours, rival] of COMPARISONS) {
-    if (!rates[ours]) continue
     const vs = { rival, value: median(rates[rival]), ratio: ratio(rates[ours], rates[rival]) }
     ratios[`${ours} / ${rival}`] = vs.ratio
     print(`${guest}: ${ours}`, median(rates[ours]), 'runs/s', vs)
@@ -120,8 +119,6 @@ function report({ name: guest }, measured) {
   )
   return { guest, rates: medians, ratios, main, crashes }
 }
-
-const optional = (value, format) => (value === undefined ? undefined : format(value))
 
 /** The package beside Rust. */
 function rustTable(results) {
@@ -187,8 +184,8 @@ function workersTable(results) {
     number(rates[one]),
     number(rates[two]),
     times(ratios[`${two} / ${one}`]),
-    optional(rates[PROCESSES], number),
-    optional(ratios[`${PROCESSES} / ${one}`], times),
+    number(rates[PROCESSES]),
+    times(ratios[`${PROCESSES} / ${one}`]),
   ])
   return table(['guest', '1 thread, runs/s', '2 threads', 'ratio', '2 processes', 'ratio'], rows)
 }
