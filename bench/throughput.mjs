@@ -66,9 +66,9 @@ async function open(guest, seconds) {
     packages.push(opened)
     const rest = [path, threads, seconds, ...args]
     contenders.push(
-      child(on('plain Rust', threads), rustBench('baseline'), 'plain', ...rest),
+      child(on('plain Rust', threads), rustBench('plain'), ...rest),
       ours(on('batch()', threads), opened, 'batch'),
-      child(on('tuned Rust', threads), rustBench('baseline'), 'tuned', ...rest),
+      child(on('tuned Rust', threads), rustBench('tuned'), ...rest),
       ours(on('run()', threads), opened, 'run'),
       child(
         on('Piscina', threads),

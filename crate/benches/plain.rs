@@ -1,7 +1,9 @@
 //! The baseline as wasmtime's documentation shows it: the pool at its defaults, tasks on tokio's threads.
 
-use crate::Measure;
-use crate::guest::Guest;
+mod baseline;
+
+use baseline::Measure;
+use baseline::guest::Guest;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +11,11 @@ use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
-pub fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
+fn main() {
+    baseline::main(open);
+}
+
+fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
     let mut config = Config::new();
     config.allocation_strategy(PoolingAllocationConfig::new());
     let engine = Engine::new(&config).expect("an engine");

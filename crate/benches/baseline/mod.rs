@@ -1,11 +1,9 @@
-//! What a user of wasmtime would write in Rust: runs of one guest, over and over, for so many seconds.
+//! What both baselines share: runs of one guest, over and over, for so many seconds.
 //!
-//! `baseline plain|tuned GUEST THREADS SECONDS [ARG…]` prints the runs a second, and measures once more
-//! for each line that it reads. `npm run bench` calls it beside each measurement of the package.
+//! `plain GUEST THREADS SECONDS [ARG…]`, and `tuned` likewise, prints the runs a second, and measures
+//! once more for each line that it reads. `npm run bench` calls them beside each measurement of the package.
 
-mod guest;
-mod plain;
-mod tuned;
+pub mod guest;
 
 use std::io::stdin;
 use std::path::Path;
@@ -15,23 +13,18 @@ use std::time::Duration;
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// Runs for about that long and answers the runs a second.
-type Measure = Box<dyn FnMut(Duration) -> f64>;
+pub type Measure = Box<dyn FnMut(Duration) -> f64>;
 
 #[expect(clippy::print_stdout, reason = "the figure is what it is called for")]
-fn main() {
+pub fn main(open: fn(&Path, usize, &[String]) -> Measure) {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [baseline, path, threads, seconds, args @ ..] = &arguments[..] else {
+    let [path, threads, seconds, args @ ..] = &arguments[..] else {
         // `cargo bench` calls every bench, this one without the arguments that it needs.
         return;
     };
     let threads = threads.parse().expect("a number of threads");
     let seconds = Duration::from_secs_f64(seconds.parse().expect("a number of seconds"));
-    let open = match baseline.as_str() {
-        "plain" => plain::open,
-        "tuned" => tuned::open,
-        other => panic!("plain or tuned, got {other}"),
-    };
-    let mut measure: Measure = open(Path::new(path), threads, args);
+    let mut measure = open(Path::new(path), threads, args);
     loop {
         measure(WARM_UP);
         println!("{}", measure(seconds));

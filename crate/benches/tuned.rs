@@ -1,8 +1,10 @@
 //! The baseline as fast as wasmtime-wasi's API lets it be: the pool keeps memory resident, a loop of runs on
-//! each thread, and endings handed over in bulk.
+//! each thread, endings handed over in bulk.
 
-use crate::Measure;
-use crate::guest::{Ending, Guest};
+mod baseline;
+
+use baseline::Measure;
+use baseline::guest::{Ending, Guest};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -11,6 +13,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
+/// That of the package.
+#[global_allocator]
+static ALLOCATOR: mimalloc_safe::MiMalloc = mimalloc_safe::MiMalloc;
+
 const TICK: Duration = Duration::from_millis(10);
 const KEEP_RESIDENT: usize = 32 << 20;
 const SLOTS: u32 = 64;
@@ -18,7 +24,11 @@ const SLOTS: u32 = 64;
 const CHUNK: usize = 256;
 const TURN: Duration = Duration::from_millis(5);
 
-pub fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
+fn main() {
+    baseline::main(open);
+}
+
+fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
     let guest = Guest::new(engine(), path, args);
     Box::new(move |time| {
         let start = Instant::now();
