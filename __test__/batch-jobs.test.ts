@@ -65,7 +65,7 @@ test('what a getter of a job throws is the error of this job', async (t) => {
         all.map(({ error, outcome }) => error?.message ?? ending(outcome!)),
         jobs.map((job) => {
           const name = ['id', 'args', 'program'].find((key) => isGetter(job, key))
-          return name === undefined ? `exit ${job.args![0]}` : `no ${name} today`
+          return name === undefined ? `exit ${job.args![0]}` : `a job could not be read: no ${name} today`
         }),
       )
     }
@@ -197,7 +197,7 @@ test('a stream that fails is the error of its job', async (t) => {
   const { all } = await drain(program.batch(jobs))
   t.is(all[0]!.error?.code, 'ERR_STREAM')
   t.is((all[0]!.error!.cause as Error).message, 'no more')
-  t.is(all[2]!.error?.message, 'no listeners')
+  t.is(all[2]!.error?.message, 'a job could not be read: no listeners')
   t.deepEqual(
     [all[1], all[3]].map((result) => told(result!.outcome!)[1]),
     ['text', 'more'],
@@ -218,7 +218,7 @@ test('input that cannot be copied is the error of its job', async (t) => {
   const { all } = await drain(program.batch(jobs))
   t.deepEqual(
     all.map(({ outcome, error }) => outcome?.stdout.toString() ?? error!.message),
-    ['some', 'no longer there', 'more'],
+    ['some', 'a job could not be read: no longer there', 'more'],
   )
 })
 

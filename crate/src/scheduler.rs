@@ -194,27 +194,35 @@ impl Scheduler {
 
     /// Stops the runs that `which` picks; those that wait never start.
     pub(crate) fn abort(self: &Arc<Self>, which: impl Fn(Origin) -> bool) {
-        for (_, live) in &self.lock().live {
+        // In one step with what waits: nothing may start in between.
+        let mut state = self.lock();
+        for (_, live) in &state.live {
             if which(live.origin) {
                 live.control.stop(Cause::Abort);
             }
         }
-        self.end_waiting(|submission| submission.is_stopped() || which(submission.origin()));
+        let never_start =
+            state.take_waiting(|waiting| waiting.is_stopped() || which(waiting.origin()));
+        self.after_stop(state, never_start);
     }
 
     /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
     pub(crate) fn sweep(self: &Arc<Self>) {
-        self.end_waiting(Submission::is_stopped);
+        let mut state = self.lock();
+        let never_start = state.take_waiting(Submission::is_stopped);
+        self.after_stop(state, never_start);
     }
 
-    fn end_waiting(self: &Arc<Self>, which: impl Fn(&Submission) -> bool) {
-        self.ticker.advance();
-        let mut state = self.lock();
-        let ended = state.take_waiting(which);
+    fn after_stop(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        never_start: Vec<Submission>,
+    ) {
         self.start_runners(&mut state);
         drop(state);
+        self.ticker.advance();
         let mut news = News::default();
-        for submission in ended {
+        for submission in never_start {
             submission.end(Ok(Outcome::never_started()), &mut news);
         }
     }

@@ -282,7 +282,7 @@ export class RunningBatch implements Batch {
     clearTimeout(this.#timer)
     this.#jobs.close()
     const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
-    const summary = this.#totals.summary(by)
+    const summary = this.#totals.summary(by, failure)
     void this.#close(() => {
       this.#results.end(failure)
       this.#summarize(summary)

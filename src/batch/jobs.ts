@@ -8,7 +8,7 @@ import {
   type LocalOptions,
   type SharedOutputs,
 } from '../encode-options.ts'
-import type { WasiexecError } from '../errors.ts'
+import { WasiexecError } from '../errors.ts'
 import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
 import { Source } from '../source.ts'
@@ -99,7 +99,7 @@ export class Jobs {
       id = (job as Job | null | undefined)?.id
       this.#submit(index, id, job)
     } catch (error) {
-      this.#events.ended({ index, id, error: error as WasiexecError })
+      this.#events.ended({ index, id, error: toWasiexecError(error) })
     }
   }
 
@@ -194,4 +194,12 @@ function checkJob(job: unknown): asserts job is Job {
   if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
+}
+
+/** A getter of the job may throw anything. */
+function toWasiexecError(error: unknown): WasiexecError {
+  if (error instanceof WasiexecError) return error
+  const reason = error instanceof Error ? error.message : 'it threw what is no Error'
+  const message = `a job could not be read: ${reason}`
+  return new WasiexecError('ERR_INVALID_OPTION', message, { cause: error })
 }
