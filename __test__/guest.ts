@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { load, type LoadOptions, type Outcome, type Program } from '../src/index.ts'
+import { load, type LoadOptions, type Outcome, type Program } from './package.ts'
 
 /** The path of a tiny guest, by its name in crate/tests/guests. */
 export function watPath(name: string): string {

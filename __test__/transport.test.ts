@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import type { Outcome, Program, RunOptions } from '../src/index.ts'
+import type { Outcome, Program, RunOptions } from './package.ts'
 import { ending, refusal, told, wat } from './guest.ts'
 
 /** A run and what has to come of it. */
