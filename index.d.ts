@@ -341,6 +341,14 @@ export interface LoadOptions {
   cache?: boolean | string | undefined
   /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
   fuel?: boolean | undefined
+  /**
+   * `false`: compiled without what stops a program while it computes, which makes a CPU-bound one faster.
+   * For programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused, and `signal`,
+   * disposing, and closing the runtime are heard only before the program starts and while it waits in the
+   * host (for the clock, for stdin, for a slow reader of its output). The other limits hold, and a run
+   * with a `fuel` limit is as interruptible as any other. Default: `true`.
+   */
+  interruptible?: boolean | undefined
   /** Default: one shared by the whole process. */
   runtime?: Runtime | undefined
 }
@@ -393,7 +401,8 @@ export declare class Program {
    * Runs it once while the calling thread waits.
    *
    * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
-   * need the thread (for their streams) when all slots of the runtime are taken.
+   * need the thread (for their streams) when all slots of the runtime are taken. A program
+   * that was loaded with `interruptible: false` and never ends holds the thread for ever.
    *
    * @throws {WasiexecError} as {@link run}.
    */

@@ -41,7 +41,7 @@ test('an entry is written once and read from then on', async (t) => {
   t.is((await entries(cache)).length, 1)
 })
 
-test('code with fuel, components and other programs have entries of their own', async (t) => {
+test('code with fuel or without interruption, components and other programs have entries of their own', async (t) => {
   const { cache } = await filled(t)
   await fresh({ cache, fuel: true })
   t.is((await entries(cache)).length, 2)
@@ -51,6 +51,28 @@ test('code with fuel, components and other programs have entries of their own', 
   t.is((await entries(cache)).length, 4)
   t.is(await fresh({ cache, fuel: true }), 'exit 42')
   t.is((await entries(cache)).length, 4)
+  await fresh({ cache, interruptible: false })
+  t.is((await entries(cache)).length, 5)
+  t.is(await fresh({ cache, interruptible: false, fuel: true }), 'exit 42')
+  t.is((await entries(cache)).length, 5)
+})
+
+test('code without interruption is never taken for code with it', async (t) => {
+  const { cache, entry } = await filled(t)
+  const other = join(await folder(t), 'other')
+  t.is(await fresh({ cache: other, interruptible: false }), 'exit 42')
+  const [name] = await entries(other)
+  await writeFile(entry, await readFile(join(other, name!)))
+  t.is(await fresh({ cache }), 'exit 42')
+  const looping = join(await folder(t), 'looping')
+  for (const interruptible of [false, true, true]) {
+    await using runtime = new Runtime({ threads: 1, cacheDir: false })
+    const program = await load(watPath('loop'), { cache: looping, interruptible, runtime })
+    if (interruptible) {
+      t.is(ending(await program.run({ limits: { timeoutMs: 20 } })), 'limit timeout')
+    }
+  }
+  t.is((await entries(looping)).length, 2)
 })
 
 test('no cache, no files', async (t) => {

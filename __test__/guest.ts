@@ -39,9 +39,11 @@ export const compiled: string = fileURLToPath(
   new URL('../guests/.unpacked/compiled', import.meta.url),
 )
 
-/** A real guest, by its name in guests/README.md; loaded once for each test file. */
-export function real(name: string): Promise<Program> {
-  return once(`real ${name}`, async () => load(await unpack.guest(name), { cache: compiled }))
+/** A real guest, by its name in guests/README.md; loaded once for each test file and way. */
+export function real(name: string, options: LoadOptions = {}): Promise<Program> {
+  return once(`real ${name} ${JSON.stringify(options)}`, async () =>
+    load(await unpack.guest(name), { cache: compiled, ...options }),
+  )
 }
 
 /** An ending in two words, such as "exit 3". */

@@ -1,7 +1,7 @@
 // What the worker threads of worker.test.ts do.
 import { parentPort, workerData } from 'node:worker_threads'
 import { faults } from './faults.ts'
-import { ending, wat } from './guest.ts'
+import { ending, ownWat, wat } from './guest.ts'
 
 const port = parentPort!
 
@@ -63,5 +63,15 @@ async function wait(): Promise<void> {
   program.runSync()
 }
 
-const tasks: Record<string, () => Promise<void>> = { busy, work, fault, exit, idle, wait }
+/** Waits for one of two runs that nobody can interrupt and that do not end. */
+async function endless(): Promise<void> {
+  const program = await ownWat('loop', { interruptible: false })
+  void program.run()
+  setTimeout(() => {
+    port.postMessage('waiting')
+    program.runSync()
+  }, 100)
+}
+
+const tasks: Record<string, () => Promise<void>> = { busy, work, fault, exit, idle, wait, endless }
 await tasks[workerData as string]!()

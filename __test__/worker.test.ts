@@ -106,6 +106,18 @@ test('a package that lives in workers only ends with them', async (t) => {
   t.like(child, { code: 4, signal: null, stdout: '' }, child.stderr)
 })
 
+test('a worker ends whose programs cannot be interrupted, and the process after it by itself', async (t) => {
+  // Nothing but the worker has loaded the package, whose code goes on to be run.
+  const child = await bare(`
+    ${TASKS}
+    const worker = startTask('endless')
+    await once(worker, 'message')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    console.log(await worker.terminate())
+    await new Promise((resolve) => setTimeout(resolve, 300))`)
+  t.like(child, { code: 0, signal: null, stdout: '1\n' }, child.stderr)
+})
+
 test('process.exit in main while workers are busy gives its status', async (t) => {
   const child = await node(`
     ${TASKS}

@@ -2,11 +2,11 @@
 # Rebuilds guests from src/ and packs them into bin/. Tools that the machine does not have are installed into .work/,
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
-# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 go c-clang c-zig c-p2 as crash
+# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 go c-clang c-zig c-p2 as crash cpu
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
-#   python3        c-zig, c-p2, crash
+#   python3        c-zig, c-p2, crash, cpu
 #   go 1.26        go
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
@@ -45,6 +45,8 @@ build_c-p2() { # the Zig build as a WASI 0.2 component
 build_crash() { # with debug information that names no folder of this machine
   zig -nostdlib -g -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$1"
 }
+
+build_cpu() { zig -O2 -s src/c/cpu.c -o "$1"; }
 
 build_go() { (cd src/go && GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$1" .); }
 

@@ -19,6 +19,14 @@ export interface LoadOptions {
   cache?: boolean | string | undefined
   /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
   fuel?: boolean | undefined
+  /**
+   * `false`: compiled without what stops a program while it computes, which makes a CPU-bound one faster.
+   * For programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused, and `signal`,
+   * disposing, and closing the runtime are heard only before the program starts and while it waits in the
+   * host (for the clock, for stdin, for a slow reader of its output). The other limits hold, and a run
+   * with a `fuel` limit is as interruptible as any other. Default: `true`.
+   */
+  interruptible?: boolean | undefined
   /** Default: one shared by the whole process. */
   runtime?: Runtime | undefined
 }
@@ -50,7 +58,7 @@ interface ProgramInfo {
   exports: ExternInfo[]
 }
 
-const LOAD_OPTIONS = ['name', 'cache', 'fuel', 'runtime'] as const
+const LOAD_OPTIONS = ['name', 'cache', 'fuel', 'interruptible', 'runtime'] as const
 
 /** How `run` starts what it prepared before it loaded the program. */
 export let startPrepared: (program: Program, prepared: Prepared) => Promise<Outcome>
@@ -104,7 +112,8 @@ export class Program {
    * Runs it once while the calling thread waits.
    *
    * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
-   * need the thread (for their streams) when all slots of the runtime are taken.
+   * need the thread (for their streams) when all slots of the runtime are taken. A program
+   * that was loaded with `interruptible: false` and never ends holds the thread for ever.
    *
    * @throws {WasiexecError} as {@link run}.
    */
@@ -218,14 +227,15 @@ function prepare(
     const name = key as (typeof LOAD_OPTIONS)[number]
     if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
   }
-  const { name, cache, fuel = false, runtime } = options
+  const { name, cache, fuel = false, interruptible = true, runtime } = options
   if (name !== undefined) checkString('name', name)
   checkBoolean('fuel', fuel)
+  checkBoolean('interruptible', interruptible)
   const transport = transportOf(runtime)
   if (transport.closeReason) throw transport.closeReason
   const from = toSource(source)
   const fileName = typeof from === 'string' ? basename(from) : 'program'
-  const request: LoadRequest = { source: from, name: name ?? fileName, fuel }
+  const request: LoadRequest = { source: from, name: name ?? fileName, fuel, interruptible }
   if (typeof cache === 'boolean') request.cache = cache
   else if (cache !== undefined) request.cache = checkFolder('cache', cache)
   return { transport, request }

@@ -78,7 +78,7 @@ pub(crate) struct Slots {
 /// The engines of a runtime, each made at first use.
 pub(crate) struct Engines {
     slots: Slots,
-    families: [Family; 4],
+    families: [Family; 6],
     /// Every engine made so far, for the ticker.
     made: Mutex<Vec<Engine>>,
     closed: AtomicBool,
@@ -95,7 +95,18 @@ struct Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flavor {
     pub(crate) kind: ProgramKind,
-    pub(crate) fuel: bool,
+    pub(crate) checks: Checks,
+}
+
+/// What a guest looks at in its loops and functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// The epoch.
+    Epoch,
+    /// The epoch and its fuel.
+    EpochAndFuel,
+    /// Nothing: nobody can interrupt it.
+    Nothing,
 }
 
 impl Engines {
@@ -195,15 +206,20 @@ impl Flavor {
     /// What most programs are.
     pub(crate) const COMMON: Self = Self {
         kind: ProgramKind::Module,
-        fuel: false,
+        checks: Checks::Epoch,
     };
 
     fn index(self) -> usize {
         let kind = match self.kind {
             ProgramKind::Module => 0,
-            ProgramKind::Component => 2,
+            ProgramKind::Component => 3,
         };
-        kind + usize::from(self.fuel)
+        let checks = match self.checks {
+            Checks::Epoch => 0,
+            Checks::EpochAndFuel => 1,
+            Checks::Nothing => 2,
+        };
+        kind + checks
     }
 }
 
@@ -214,8 +230,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
     let mut config = Config::new();
     config
-        .epoch_interruption(true)
-        .consume_fuel(flavor.fuel)
+        .epoch_interruption(flavor.checks != Checks::Nothing)
+        .consume_fuel(flavor.checks == Checks::EpochAndFuel)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)

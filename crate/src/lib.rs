@@ -4,10 +4,11 @@
 //!
 //! ```no_run
 //! # async fn example() -> wasiexec::Result<()> {
-//! use wasiexec::{Ending, RunOptions, Runtime, RuntimeOptions};
+//! use wasiexec::{Ending, LoadOptions, RunOptions, Runtime, RuntimeOptions};
 //!
 //! let runtime = Runtime::new(RuntimeOptions::default())?;
-//! let program = runtime.load(br#"(module (func (export "_start")))"#, "example", false, None)?;
+//! let source = br#"(module (func (export "_start")))"#;
+//! let program = runtime.load(source, LoadOptions::named("example"))?;
 //! let outcome = runtime.run(&program, RunOptions::default()).await?;
 //! assert_eq!(outcome.ending, Ending::Exit { code: 0 });
 //! # Ok(()) }
@@ -41,6 +42,7 @@ mod stop;
 mod ticker;
 mod transport;
 mod trap_code;
+mod turns;
 mod wasi;
 mod workers;
 
@@ -49,7 +51,7 @@ pub use engine::Allocation;
 pub use error::{Error, ErrorCode, Result};
 pub use job::{BatchId, Job, Listener, Origin, Submission};
 pub use limits::{Limits, OnMemory, OnOutput};
-pub use options::{Clock, Preopen, RunOptions};
+pub use options::{Clock, LoadOptions, Preopen, RunOptions};
 pub use outcome::{Ending, Frame, LimitKind, Outcome, TrapInfo, Usage};
 pub use program::Program;
 pub use program_info::{ExternInfo, ProgramInfo, ProgramKind, WasiVersion};

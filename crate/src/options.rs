@@ -1,10 +1,37 @@
-//! What a caller grants to one run. Nothing is granted by default.
+//! How a program is loaded, and what a caller grants to one run. Nothing is granted by default.
 
+use crate::cache::Cache;
 use crate::limits::Limits;
 use crate::stdio::{Input, Output};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How a program is loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// argv\[0\] of the program's runs.
+    pub name: String,
+    /// Also compile with fuel counting now, instead of at the first run with a fuel limit.
+    pub fuel: bool,
+    /// Whether the guest can be stopped while it computes. Without it the guest is faster, and its
+    /// runs cannot have limits on their time; runs with a fuel limit can be stopped all the same.
+    pub interruptible: bool,
+    /// Instead of the runtime's cache.
+    pub cache: Option<Cache>,
+}
+
+impl LoadOptions {
+    /// The defaults for a program of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            fuel: false,
+            interruptible: true,
+            cache: None,
+        }
+    }
+}
 
 /// The options of one run. Lists are shared, so that the runs of a batch can have them in common.
 #[derive(Clone, Default)]

@@ -2,9 +2,11 @@
 
 use crate::artifact;
 use crate::cache::Cache;
-use crate::engine::{Engines, Flavor};
+use crate::engine::{Checks, Engines, Flavor};
 use crate::entry;
 use crate::error::{Error, ErrorCode, Result};
+use crate::limits::Limits;
+use crate::options::LoadOptions;
 use crate::program_info::{ProgramInfo, ProgramKind, describe_component, describe_module};
 use crate::run::RunState;
 use std::borrow::Cow;
@@ -19,6 +21,7 @@ pub struct Program {
     wasm: Wasm,
     engines: Arc<Engines>,
     cache: Cache,
+    interruptible: bool,
     plain: Variant,
     fueled: Variant,
 }
@@ -72,9 +75,8 @@ impl Program {
     /// [`ErrorCode::InvalidWasm`] and [`ErrorCode::UnsupportedWasm`]. A missing import or entry point
     /// is reported by the run instead, so that such a program can still be inspected.
     pub(crate) fn compile(
-        name: &str,
         source: Source<'_>,
-        fuel: bool,
+        options: LoadOptions,
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
@@ -83,18 +85,28 @@ impl Program {
         if kind == ProgramKind::Module {
             entry::refuse_threads(&wasm.bytes)?;
         }
-        let compile = |fuel| compile(&wasm, Flavor { kind, fuel }, engines, &cache);
+        let LoadOptions {
+            name,
+            fuel,
+            interruptible,
+            ..
+        } = options;
+        let compile = |fuel| {
+            let checks = checks(interruptible, fuel);
+            compile(&wasm, Flavor { kind, checks }, engines, &cache)
+        };
         let plain = compile(false)?;
         let fueled = fuel.then(|| compile(true)).transpose()?;
         let info = match &plain.code {
-            Code::Module(module) => describe_module(name.to_owned(), module),
-            Code::Component(component) => describe_component(name.to_owned(), component),
+            Code::Module(module) => describe_module(name, module),
+            Code::Component(component) => describe_component(name, component),
         };
         Ok(Arc::new(Self {
             info,
             wasm,
             engines: engines.clone(),
             cache,
+            interruptible,
             plain: Variant::new(Some(plain)),
             fueled: Variant::new(fueled),
         }))
@@ -108,6 +120,35 @@ impl Program {
     /// argv\[0\] of its runs.
     pub fn name(&self) -> &str {
         &self.info.name
+    }
+
+    /// Refuses limits that only an interruption could hold.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
+        let option = match limits {
+            _ if self.interruptible => return Ok(()),
+            Limits {
+                timeout: Some(_), ..
+            } => "timeoutMs",
+            Limits { cpu: Some(_), .. } => "cpuMs",
+            _ => return Ok(()),
+        };
+        let name = self.name();
+        Err(Error::new(
+            ErrorCode::InvalidOption,
+            format!(
+                "`limits.{option}` needs a program that can be interrupted, but {name:?} was loaded \
+                 with `interruptible: false`; load it without that option to limit its time"
+            ),
+        ))
+    }
+
+    /// Whether runs with or without fuel look at the epoch.
+    pub(crate) fn is_interruptible(&self, fuel: bool) -> bool {
+        checks(self.interruptible, fuel) != Checks::Nothing
     }
 
     /// The code for runs with or without fuel, compiled now if it was not yet.
@@ -138,7 +179,7 @@ impl Program {
         if variant.compiled.get().is_none() {
             let flavor = Flavor {
                 kind: self.info.kind,
-                fuel,
+                checks: checks(self.interruptible, fuel),
             };
             let compiled = compile(&self.wasm, flavor, &self.engines, &self.cache)?;
             let _ = variant.compiled.set(compiled);
@@ -154,6 +195,14 @@ impl Variant {
             let _ = this.compiled.set(compiled);
         }
         this
+    }
+}
+
+fn checks(interruptible: bool, fuel: bool) -> Checks {
+    match (interruptible, fuel) {
+        (_, true) => Checks::EpochAndFuel,
+        (true, false) => Checks::Epoch,
+        (false, false) => Checks::Nothing,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::stdio::Capture;
 use crate::stop::{Cause, Control, Stopped};
 use crate::ticker::{Preempted, Ticker};
 use crate::wasi;
+use futures_util::future::Either;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -66,25 +67,30 @@ pub(crate) async fn execute(
     ticker: &Ticker,
 ) -> Result<Outcome> {
     let fuel = options.limits.fuel;
+    program.check_limits(&options.limits)?;
     let compiled = program.compiled(fuel.is_some()).await?;
     let entry = compiled.entry()?;
     let capture = Capture::new(control.clone(), &options.limits);
     let wasi = wasi::context(program.name(), options, &capture)?;
     let mut store = store(compiled, wasi, options.limits, control)?;
 
-    let started = *control.started.get_or_init(Instant::now);
-    let deadline = options.limits.timeout.and_then(|t| started.checked_add(t));
+    let call = call(&mut store, entry);
+    let call = match program.is_interruptible(fuel.is_some()) {
+        true => Either::Left(call),
+        false => Either::Right(ticker.turns.take(call)),
+    };
+    let deadline = |timeout| control.start().checked_add(timeout);
     let result = Supervised {
-        call: pin!(call(&mut store, entry)),
+        call: pin!(call),
         control,
         ticker,
         waiting: None,
         limits: &options.limits,
-        deadline,
+        deadline: options.limits.timeout.and_then(deadline),
         alarm: None,
     }
     .await;
-    let wall = started.elapsed();
+    let wall = control.wall();
     let fuel_left = store.get_fuel().unwrap_or(0);
     if fuel.is_some() && fuel_left == 0 {
         control.stop(Cause::Limit(LimitKind::Fuel));
@@ -163,6 +169,7 @@ fn enforce_time(limits: &Limits, control: &Control, cpu: impl Fn(&CpuMeter) -> D
 }
 
 async fn call(store: &mut Store<RunState>, entry: &Entry) -> wasmtime::Result<()> {
+    store.data().control.start();
     match entry {
         Entry::Module { pre, start } => {
             let instance = pre.instantiate_async(&mut *store).await?;

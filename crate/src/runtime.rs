@@ -4,7 +4,7 @@ use crate::cache::Cache;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{BatchId, Job, Listener, Origin, Submission};
-use crate::options::RunOptions;
+use crate::options::{LoadOptions, RunOptions};
 use crate::outcome::Outcome;
 use crate::program::{Program, Source};
 use crate::scheduler::{Counts, Scheduler};
@@ -61,8 +61,14 @@ pub struct RuntimeStats {
     pub programs: usize,
 }
 
-/// The digest of a program's bytes, its name and whether it was also compiled with fuel.
-type ProgramKey = (blake3::Hash, String, bool);
+/// What makes two loads give the same program.
+#[derive(PartialEq, Eq, Hash)]
+struct ProgramKey {
+    content: blake3::Hash,
+    name: String,
+    fuel: bool,
+    interruptible: bool,
+}
 
 /// Where a program is once it is loaded, for as long as somebody holds it.
 type ProgramCell = Arc<Mutex<Weak<Program>>>;
@@ -146,28 +152,34 @@ impl Runtime {
     pub fn load<'a>(
         &self,
         source: impl Into<Cow<'a, [u8]>>,
-        name: &str,
-        fuel: bool,
-        cache: Option<Cache>,
+        options: LoadOptions,
     ) -> Result<Arc<Program>> {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
         let source = source.into();
         let content = blake3::hash(&source);
-        let key = (content, name.to_owned(), fuel);
-        let cell = self.cell(key);
+        let cell = self.cell(ProgramKey {
+            content,
+            name: options.name.clone(),
+            fuel: options.fuel,
+            interruptible: options.interruptible,
+        });
         // Held while it compiles: others who load the same program wait for it.
         let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = cell.upgrade() {
             return Ok(program);
         }
-        let cache = cache.unwrap_or_else(|| self.options.cache.clone());
+        let cache = options
+            .cache
+            .as_ref()
+            .unwrap_or(&self.options.cache)
+            .clone();
         let source = Source {
             bytes: source,
             digest: content,
         };
-        let program = Program::compile(name, source, fuel, &self.engines, cache)?;
+        let program = Program::compile(source, options, &self.engines, cache)?;
         *cell = Arc::downgrade(&program);
         Ok(program)
     }

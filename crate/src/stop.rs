@@ -25,8 +25,8 @@ pub enum Cause {
 pub struct Control {
     cause: OnceLock<Cause>,
     waker: AtomicWaker,
-    /// The moment the guest started; unset while it waits for a slot.
-    pub(crate) started: OnceLock<Instant>,
+    /// The moment the guest started; unset while it waits for a slot or a turn.
+    started: OnceLock<Instant>,
     pub(crate) meter: CpuMeter,
     /// Set when the guest was made to give its thread to others.
     pub(crate) preempted: AtomicBool,
@@ -51,6 +51,11 @@ impl Control {
 
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
+    }
+
+    /// The moment the guest started, which is now if it was not yet.
+    pub(crate) fn start(&self) -> Instant {
+        *self.started.get_or_init(Instant::now)
     }
 
     pub(crate) fn wall(&self) -> Duration {

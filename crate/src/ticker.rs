@@ -1,6 +1,7 @@
 //! The clock of preemption: advances the engines' epochs while guest code runs, and sleeps otherwise.
 
 use crate::engine::Engines;
+use crate::turns::Turns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
@@ -17,6 +18,8 @@ const LINGER: u32 = 10;
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Thread,
+    /// For the guests that see no ticks.
+    pub(crate) turns: Turns,
 }
 
 struct Shared {
@@ -44,7 +47,11 @@ impl Ticker {
             .spawn(move || ticking.run())?
             .thread()
             .clone();
-        Ok(Self { shared, thread })
+        Ok(Self {
+            shared,
+            thread,
+            turns: Turns::new(threads),
+        })
     }
 
     /// While the answer lives, epochs advance.

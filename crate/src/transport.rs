@@ -15,10 +15,9 @@ pub(crate) use operation::{Operation, RunOperation};
 pub use outbox::Delivery;
 pub(crate) use outbox::{Outbox, Record};
 
-use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{BatchId, Listener, Origin, Submission};
-use crate::options::RunOptions;
+use crate::options::{LoadOptions, RunOptions};
 use crate::program::Program;
 use crate::runtime::{Runtime, RuntimeStats};
 use crate::stop::{Cause, Control};
@@ -38,12 +37,8 @@ use std::time::Duration;
 pub struct LoadRequest {
     /// Where the bytes are.
     pub source: Source,
-    /// argv\[0\] of the program's runs.
-    pub name: String,
-    /// Also compile with fuel counting.
-    pub fuel: bool,
-    /// Instead of the runtime's cache.
-    pub cache: Option<Cache>,
+    /// How to load it.
+    pub options: LoadOptions,
 }
 
 /// Where a program's bytes are.
@@ -363,15 +358,16 @@ impl Port {
             Source::Bytes(bytes) => bytes,
             Source::File(path) => read_program(Path::new(&path))?,
         };
-        let (name, fuel) = (request.name, request.fuel);
-        let cache = request
+        let mut options = request.options;
+        let cache = options
             .cache
-            .unwrap_or_else(|| self.runtime.cache().clone());
+            .get_or_insert_with(|| self.runtime.cache().clone())
+            .clone();
         let for_workers = match &self.workers {
-            Some(pool) => Some((pool, encode_program(&bytes, &name, fuel, &cache)?)),
+            Some(pool) => Some((pool, encode_program(&bytes, &options, &cache)?)),
             None => None,
         };
-        let program = self.runtime.load(bytes, &name, fuel, Some(cache))?;
+        let program = self.runtime.load(bytes, options)?;
         let info = serde_json::to_string(program.info()).map_err(Error::internal)?;
         if self.closed.load(Ordering::Acquire) {
             return Ok(info);

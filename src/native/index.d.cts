@@ -43,6 +43,7 @@ export interface BindingLoadRequest {
   source: string | Uint8Array
   name: string
   fuel: boolean
+  interruptible: boolean
   cache?: string | boolean
 }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use wasiexec::{
-    Cache, Ending, Job, Listener, Origin, Outcome, Program, Result, RunOptions, Runtime,
-    RuntimeOptions, Submission,
+    Cache, Ending, Job, Listener, LoadOptions, Origin, Outcome, Program, Result, RunOptions,
+    Runtime, RuntimeOptions, Submission,
 };
 
 struct Run {
@@ -66,7 +66,7 @@ impl Rounds {
         })
         .expect("a runtime");
         let source = std::fs::read(guest).expect("a guest");
-        let program = runtime.load(&source, "guest", false, None);
+        let program = runtime.load(&source, LoadOptions::named("guest"));
         Self {
             runtime,
             program: program.expect("a program"),

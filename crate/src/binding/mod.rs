@@ -2,4 +2,6 @@
 
 mod options;
 mod port;
+// Functions that only Node calls are dead code to a test.
+#[cfg(not(test))]
 mod worker;

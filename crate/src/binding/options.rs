@@ -1,6 +1,7 @@
 //! Option objects as they cross; the facade has validated them.
 
 use crate::cache::Cache;
+use crate::options::LoadOptions;
 use crate::runtime::{RuntimeOptions, RuntimeStats};
 use crate::transport::{LoadRequest, Source};
 use crate::workers::{Launch, PoolOptions};
@@ -68,6 +69,7 @@ pub struct BindingLoadRequest {
     pub source: Either<String, Uint8Array>,
     pub name: String,
     pub fuel: bool,
+    pub interruptible: bool,
     pub cache: Option<Either<String, bool>>,
 }
 
@@ -79,9 +81,12 @@ impl From<BindingLoadRequest> for LoadRequest {
                 // A copy: JavaScript may change its bytes while a thread of ours reads.
                 Either::B(bytes) => Source::Bytes(bytes.to_vec()),
             },
-            name: request.name,
-            fuel: request.fuel,
-            cache: request.cache.and_then(cache),
+            options: LoadOptions {
+                name: request.name,
+                fuel: request.fuel,
+                interruptible: request.interruptible,
+                cache: request.cache.and_then(cache),
+            },
         }
     }
 }

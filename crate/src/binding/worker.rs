@@ -6,7 +6,6 @@ use napi_derive::napi;
 
 /// The URL of this addon's file.
 #[napi(catch_unwind)]
-#[cfg_attr(test, expect(dead_code, reason = "exported to Node alone"))]
 pub fn addon_url(env: Env) -> napi::Result<String> {
     env.get_module_file_name()
 }
@@ -14,7 +13,6 @@ pub fn addon_url(env: Env) -> napi::Result<String> {
 /// Serves the socket of this descriptor until its other end closes; never call it elsewhere than in a
 /// process that was started for it.
 #[napi(catch_unwind)]
-#[cfg_attr(test, expect(dead_code, reason = "exported to Node alone"))]
 pub fn serve_worker(descriptor: i32) -> napi::Result<()> {
     serve(descriptor).map_err(|error| napi::Error::from_reason(error.to_string()))
 }

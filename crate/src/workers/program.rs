@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::error::{Error, Result};
+use crate::options::LoadOptions;
 use crate::transport::{LoadRequest, Source};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -11,13 +12,15 @@ use std::path::PathBuf;
 struct Head {
     name: String,
     fuel: bool,
+    interruptible: bool,
     cache: Option<PathBuf>,
 }
 
-pub(crate) fn encode(bytes: &[u8], name: &str, fuel: bool, cache: &Cache) -> Result<Vec<u8>> {
+pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Result<Vec<u8>> {
     let head = Head {
-        name: name.to_owned(),
-        fuel,
+        name: options.name.clone(),
+        fuel: options.fuel,
+        interruptible: options.interruptible,
         cache: cache.folder().map(Into::into),
     };
     let head = serde_json::to_vec(&head).map_err(Error::internal)?;
@@ -36,8 +39,11 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
     let head: Head = serde_json::from_slice(head).map_err(Error::internal)?;
     Ok(LoadRequest {
         source: Source::Bytes(bytes.to_vec()),
-        name: head.name,
-        fuel: head.fuel,
-        cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),
+        options: LoadOptions {
+            name: head.name,
+            fuel: head.fuel,
+            interruptible: head.interruptible,
+            cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),
+        },
     })
 }

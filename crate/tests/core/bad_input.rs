@@ -1,9 +1,9 @@
 use crate::host::{Text, fault, random_bytes, real_source, run_plain, runtime, source};
-use wasiexec::{Error, ErrorCode, RunOptions};
+use wasiexec::{Error, ErrorCode, LoadOptions, RunOptions};
 
 /// The host fault of a program that does not load; the runtime has to work after it.
 fn load_fault(source: &[u8]) -> Error {
-    let error = match runtime().load(source, "bad", false, None) {
+    let error = match runtime().load(source, LoadOptions::named("bad")) {
         Ok(_) => panic!("it loaded"),
         Err(error) => error,
     };
@@ -116,7 +116,7 @@ fn a_program_that_is_cut_anywhere_is_invalid() {
     for bytes in random_bytes("cuts", 1000 * 8).chunks(8) {
         let random = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
         let cut = usize::try_from(random % wasm.len() as u64).expect("a length");
-        match runtime().load(&wasm[..cut], "cut", false, None) {
+        match runtime().load(&wasm[..cut], LoadOptions::named("cut")) {
             Ok(_) => {}
             Err(error) => {
                 assert_eq!(
@@ -138,7 +138,7 @@ fn small_programs_are_invalid_wherever_they_are_cut() {
         let wasm = real_source(name);
         let mut invalid = 0;
         for cut in (0..wasm.len()).step_by(wasm.len() / 150 + 1) {
-            match runtime().load(&wasm[..cut], "cut", false, None) {
+            match runtime().load(&wasm[..cut], LoadOptions::named("cut")) {
                 Ok(_) => {}
                 Err(error) => {
                     assert_eq!(
@@ -169,7 +169,7 @@ fn flipped_bits_never_do_more_than_fail() {
         let at = usize::from(u16::from_le_bytes([bytes[0], bytes[1]])) % broken.len();
         broken[at] ^= 1 << (bytes[2] % 8);
         let ended = runtime()
-            .load(&broken, "flipped", false, None)
+            .load(&broken, LoadOptions::named("flipped"))
             .and_then(|program| crate::host::block_on(runtime().run(&program, options())));
         if let Err(error) = ended {
             assert_ne!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::time::SystemTime;
 use tempfile::tempdir;
-use wasiexec::{Cache, RunOptions, Runtime, RuntimeOptions};
+use wasiexec::{Cache, LoadOptions, RunOptions, Runtime, RuntimeOptions};
 
 fn runtime(folder: &Path) -> Runtime {
     let options = RuntimeOptions {
@@ -112,7 +112,7 @@ fn real_programs_and_components_run_from_disk() {
     for name in ["rust", "rust-p2"] {
         let run = || {
             let runtime = runtime(folder.path());
-            let program = runtime.load(real_source(name), name, false, None);
+            let program = runtime.load(real_source(name), LoadOptions::named(name));
             let program = program.expect("a program");
             let outcome = block_on(runtime.run(&program, RunOptions::default()));
             let outcome = outcome.expect("an outcome");
@@ -151,14 +151,28 @@ fn each_program_and_each_way_of_compiling_has_its_entry() {
     assert_eq!(files(folder.path()).len(), 1);
     load_in(&runtime, "return");
     assert_eq!(files(folder.path()).len(), 2);
-    let fueled = runtime.load(source("hello"), "hello", true, None);
+    let load = |options| drop(runtime.load(source("hello"), options).expect("a program"));
+    let fuel = LoadOptions {
+        fuel: true,
+        ..LoadOptions::named("hello")
+    };
+    load(fuel);
     assert_eq!(files(folder.path()).len(), 3);
-    drop(fueled);
     // The name is not part of the code.
-    runtime
-        .load(source("hello"), "other", false, None)
-        .expect("a program");
+    load(LoadOptions::named("other"));
     assert_eq!(files(folder.path()).len(), 3);
+    let uninterruptible = LoadOptions {
+        interruptible: false,
+        ..LoadOptions::named("hello")
+    };
+    load(uninterruptible.clone());
+    assert_eq!(files(folder.path()).len(), 4);
+    // With fuel there is one way.
+    load(LoadOptions {
+        fuel: true,
+        ..uninterruptible
+    });
+    assert_eq!(files(folder.path()).len(), 4);
 }
 
 #[test]
@@ -166,7 +180,13 @@ fn the_cache_of_a_load_goes_before_that_of_the_runtime() {
     let folder = tempdir().expect("a folder");
     let (ours, other) = (folder.path().join("ours"), folder.path().join("other"));
     let runtime = runtime(&ours);
-    let load = |cache| runtime.load(source("hello"), "hello", false, Some(cache));
+    let load = |cache| {
+        let options = LoadOptions {
+            cache: Some(cache),
+            ..LoadOptions::named("hello")
+        };
+        runtime.load(source("hello"), options)
+    };
     drop(load(Cache::none()).expect("a program"));
     assert!(!ours.exists() && !other.exists());
     drop(load(Cache::at(other.clone())).expect("a program"));
@@ -278,6 +298,10 @@ fn a_program_that_is_not_valid_leaves_nothing_on_disk() {
     let folder = tempdir().expect("a folder");
     let runtime = runtime(folder.path());
     let invalid = b"(module (func (result i32)))";
-    assert!(runtime.load(invalid, "invalid", false, None).is_err());
+    assert!(
+        runtime
+            .load(invalid, LoadOptions::named("invalid"))
+            .is_err()
+    );
     assert!(files(folder.path()).is_empty());
 }

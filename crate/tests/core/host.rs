@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasiexec::{
-    Cache, Control, Ending, Error, Limits, Outcome, Output, OutputPipe, Program, Result,
-    RunOptions, Runtime, RuntimeOptions,
+    Cache, Control, Ending, Error, Limits, LoadOptions, Outcome, Output, OutputPipe, Program,
+    Result, RunOptions, Runtime, RuntimeOptions,
 };
 
 /// A test that waits longer hangs; a loaded machine needs a fraction of it.
@@ -53,7 +53,7 @@ pub fn load(name: &str) -> Arc<Program> {
 }
 
 pub fn load_in(runtime: &Runtime, name: &str) -> Arc<Program> {
-    let program = runtime.load(source(name), name, false, None);
+    let program = runtime.load(source(name), LoadOptions::named(name));
     program.expect("a program")
 }
 
@@ -72,7 +72,7 @@ pub fn real_source(name: &str) -> Vec<u8> {
 pub fn load_real(name: &'static str) -> Arc<Program> {
     static LOADED: OnceLock<Mutex<HashMap<&str, Arc<Program>>>> = OnceLock::new();
     let mut loaded = LOADED.get_or_init(Mutex::default).lock().expect("a lock");
-    let load = || runtime().load(real_source(name), name, false, None);
+    let load = || runtime().load(real_source(name), LoadOptions::named(name));
     loaded
         .entry(name)
         .or_insert_with(|| load().expect("a program"))
@@ -119,9 +119,12 @@ pub struct Started {
 }
 
 pub fn start(runtime: &Runtime, name: &str, options: RunOptions) -> Started {
+    start_program(runtime, &load_in(runtime, name), options)
+}
+
+pub fn start_program(runtime: &Runtime, program: &Arc<Program>, options: RunOptions) -> Started {
     let control = Arc::<Control>::default();
-    let program = load_in(runtime, name);
-    let outcome = runtime.start(&program, options, control.clone());
+    let outcome = runtime.start(program, options, control.clone());
     Started { control, outcome }
 }
 

@@ -14,3 +14,4 @@ mod scheduler;
 mod stdio;
 mod stops;
 mod traps;
+mod uninterruptible;

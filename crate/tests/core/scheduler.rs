@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasiexec::{
-    Allocation, Control, Ending, ErrorCode, LimitKind, Limits, RunOptions, Runtime, RuntimeOptions,
-    TrapCode,
+    Allocation, Control, Ending, ErrorCode, LimitKind, Limits, LoadOptions, RunOptions, Runtime,
+    RuntimeOptions, TrapCode,
 };
 
 fn runtime(max_concurrent_runs: usize) -> Runtime {
@@ -192,7 +192,7 @@ fn closing_aborts_what_runs_and_what_waits() {
         refused.expect_err("a host fault").code(),
         ErrorCode::RuntimeClosed
     );
-    let refused = runtime.load(b"(module)", "late", false, None);
+    let refused = runtime.load(b"(module)", LoadOptions::named("late"));
     let refused = refused.map(|_| ()).expect_err("a host fault");
     assert_eq!(refused.code(), ErrorCode::RuntimeClosed);
     // Closing twice is closing once.
