@@ -21,6 +21,10 @@ pub trait Job: Send {
     fn options(&mut self) -> Result<Arc<RunOptions>>;
     /// Told exactly once how it ended. Answers who has to be told that there is news, if anybody.
     fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>>;
+    /// Told instead when whoever submitted it took it back before it started.
+    fn give_back(self: Box<Self>) -> Option<Arc<dyn Listener>> {
+        self.done(Ok(Outcome::never_started()))
+    }
 }
 
 /// Somebody who wants to know that runs have ended, but not each time: the scheduler calls it when a

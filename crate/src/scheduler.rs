@@ -101,24 +101,22 @@ impl State {
         }
     }
 
-    /// Takes out all that were stopped before they started.
-    fn take_stopped(&mut self) -> Vec<Submission> {
-        let is_stopped = |submission: &Submission| submission.control.cause().is_some();
-        let mut stopped = Vec::new();
+    /// Takes out those that have not started and that `which` picks.
+    fn take_waiting(&mut self, which: impl Fn(&Submission) -> bool) -> Vec<Submission> {
+        let mut taken = Vec::new();
         for (_, batch) in &mut self.batches {
-            stopped.extend(batch.take_waiting(is_stopped));
+            taken.extend(batch.take_waiting(&which));
         }
-        if self.queue.iter().any(is_stopped) {
+        if self.queue.iter().any(&which) {
             let queue = std::mem::take(&mut self.queue);
-            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(is_stopped);
+            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(which);
             self.queue = kept;
             for submission in &out {
                 self.leave(submission.job.origin().batch, 0);
             }
-            stopped.extend(out);
+            taken.extend(out);
         }
-        self.finished += stopped.len() as u64;
-        stopped
+        taken
     }
 }
 
@@ -201,12 +199,22 @@ impl Scheduler {
     pub(crate) fn sweep(self: &Arc<Self>) {
         self.ticker.advance();
         let mut state = self.lock();
-        let stopped = state.take_stopped();
+        let stopped = state.take_waiting(|submission| submission.control.cause().is_some());
+        state.finished += stopped.len() as u64;
         self.start_runners(&mut state);
         drop(state);
         let mut news = News::default();
         for Submission { job, .. } in stopped {
             news.add(job.done(Ok(Outcome::never_started())));
+        }
+    }
+
+    /// Gives all runs that have not started back to their submitters.
+    pub(crate) fn give_back(&self) {
+        let taken = self.lock().take_waiting(|_| true);
+        let mut news = News::default();
+        for Submission { job, .. } in taken {
+            news.add(job.give_back());
         }
     }
 

@@ -77,6 +77,15 @@ impl Job for PortRun {
         self.port.put(|outbox| outbox.result(id, &result));
         Some(self.port)
     }
+
+    fn give_back(self: Box<Self>) -> Option<Arc<dyn Listener>> {
+        let id = self.run.id;
+        if self.run.abortable {
+            self.port.tables().controls.remove(&id);
+        }
+        self.port.put(|outbox| outbox.returned(id));
+        Some(self.port)
+    }
 }
 
 /// A run that a thread waits for.
