@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { Runtime, WasiexecError, type Abort, type Outcome, type RunOptions } from '../src/index.ts'
+import { Runtime, WasiexecError, type Abort, type Outcome, type RunOptions } from './package.ts'
 import { deferred, ending, folder, ownWat, refusal, Sink, told, wat } from './guest.ts'
 
 /** Options of a write-file guest, and whether it has written. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { randomFillSync } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
-import { load, loadSync, WasiexecError } from '../src/index.ts'
+import { load, loadSync, WasiexecError } from './package.ts'
 import { ending, folder, ownWat, real, refusal, wat, watPath } from './guest.ts'
 
 const NO_CACHE = { cache: false }

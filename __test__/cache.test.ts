@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { load, Runtime, type LoadOptions } from '../src/index.ts'
+import { load, Runtime, type LoadOptions } from './package.ts'
 import { node } from './child.ts'
 import { ending, folder, watPath } from './guest.ts'
 

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import { Runtime } from '../src/index.ts'
+import { Runtime } from './package.ts'
 import { ending, ownWat, Sink, told } from './guest.ts'
 
 test('1,000 sleeping guests and a looping one share two threads', async (t) => {
@@ -55,7 +55,7 @@ test('loading a program leaves the event loop alone', async (t) => {
     return `(func (export "f${index}") (param i32) (result i32) ${body})`
   })
   const source = Buffer.from(`(module ${functions.join('\n')} (func (export "_start")))`)
-  const { load } = await import('../src/index.ts')
+  const { load } = await import('./package.ts')
   let turns = 0
   const loading = load(source, { runtime }).finally(() => {
     turns = -turns

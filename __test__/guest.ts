@@ -13,7 +13,7 @@ import {
   type LoadOptions,
   type Outcome,
   type Program,
-} from '../src/index.ts'
+} from './package.ts'
 
 /** The path of a tiny guest, by its name in crate/tests/guests. */
 export function watPath(name: string): string {

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import test from 'ava'
-import { load, type Trap } from '../src/index.ts'
+import { load, type Trap } from './package.ts'
 import { ending, wat } from './guest.ts'
 
 const NO_CACHE = { cache: false }

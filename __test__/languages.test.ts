@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import type { RunOptions } from '../src/index.ts'
+import type { RunOptions } from './package.ts'
 import { ending, folder, real, told } from './guest.ts'
 
 type Row = readonly [args: string, ending: string, stdout: string, options?: RunOptions]

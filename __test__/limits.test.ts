@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import type { Limits } from '../src/index.ts'
+import type { Limits } from './package.ts'
 import { ending, ownWat, Sink, told, wat } from './guest.ts'
 
 const PAGE = 65_536

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import { load, loadSync, Runtime, type RunOptions } from '../src/index.ts'
+import { load, loadSync, Runtime, type RunOptions } from './package.ts'
 import { node } from './child.ts'
 import { ending, folder, refusal, told, wat, watPath } from './guest.ts'
 

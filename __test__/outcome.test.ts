@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import test from 'ava'
-import { orThrow, ProgramError, type Outcome, type RunOptions } from '../src/index.ts'
+import { orThrow, ProgramError, type Outcome, type RunOptions } from './package.ts'
 import { ending, told, wat } from './guest.ts'
 
 const CODES = [

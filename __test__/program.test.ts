@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { load, loadSync, Program, type Outcome } from '../src/index.ts'
+import { load, loadSync, Program, type Outcome } from './package.ts'
 import { node } from './child.ts'
 import { ending, ownWat, refusal, told, wat, watPath } from './guest.ts'
 

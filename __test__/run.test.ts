@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
-import { run, Runtime } from '../src/index.ts'
+import { run, Runtime } from './package.ts'
 import { node } from './child.ts'
 import { ending, folder, refusal, told, watPath } from './guest.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { load, loadSync, Runtime } from '../src/index.ts'
+import { inProcesses, load, loadSync, Runtime } from './package.ts'
 import { node } from './child.ts'
 import { ending, ownWat, refusal, Sink, told, watPath } from './guest.ts'
 
@@ -7,7 +7,7 @@ test('a runtime says what it has', async (t) => {
   await using runtime = new Runtime({ threads: 3, maxConcurrentRuns: 7, cacheDir: false })
   t.deepEqual(runtime.stats(), {
     threads: 3,
-    workers: 'threads',
+    workers: inProcesses ? 'processes' : 'threads',
     maxConcurrentRuns: 7,
     allocation: 'pooling',
     programs: 0,

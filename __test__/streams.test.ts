@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { WasiexecError, type RunOptions } from '../src/index.ts'
+import { WasiexecError, type RunOptions } from './package.ts'
 import { ended, node, start } from './child.ts'
 import { deferred, ending, folder, refusal, Sink, told, wat } from './guest.ts'
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import test from 'ava'
-import { load, type Outcome, type TrapCode, type TrapInfo } from '../src/index.ts'
+import { load, type Outcome, type TrapCode, type TrapInfo } from './package.ts'
 import { ending, real, told, wat, watPath } from './guest.ts'
 
 const CODES: Readonly<Record<string, TrapCode>> = {

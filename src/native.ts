@@ -10,10 +10,11 @@ export { native }
 
 /**
  * What a worker process is: this Node with the compiled core, which serves a socket and runs no
- * JavaScript meanwhile. It leaves Ctrl-C to the process that started it, and ends without ceremony.
+ * JavaScript meanwhile. Signals that go to a whole group of processes are for the one that started it,
+ * with which it ends, without ceremony.
  */
 const WORKER =
-  "process.on('SIGINT',()=>{});require(process.argv[1]).serveWorker(+process.argv[2]);process.kill(process.pid,'SIGKILL')"
+  "for(const s of['SIGINT','SIGTERM','SIGHUP'])process.on(s,()=>{});require(process.argv[1]).serveWorker(+process.argv[2]);process.kill(process.pid,'SIGKILL')"
 
 /** How a worker process is started. */
 export function workerLaunch(): { program: string; arguments: string[] } {

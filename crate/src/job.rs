@@ -25,6 +25,11 @@ pub trait Parcel: Send + Sync {
     fn ended(&self, runs: &mut Vec<Ended>);
     /// Who has to be told afterwards that there is news; without anybody, `ended` is called at each end.
     fn listener(&self) -> Option<&Arc<dyn Listener>>;
+    /// Takes back one that has not started; told instead of its end.
+    fn give_back(&self, id: u64) {
+        let result = Ok(Outcome::never_started());
+        self.ended(&mut vec![Ended { id, result }]);
+    }
 }
 
 /// Somebody who wants to know that runs have ended, but not each time: the scheduler calls it when a
@@ -129,6 +134,11 @@ impl News {
         };
         parcel.ended(&mut self.ended);
         self.ended.clear();
+        self.of(&*parcel);
+    }
+
+    /// There is news for the listener of this parcel.
+    pub(crate) fn of(&mut self, parcel: &dyn Parcel) {
         let Some(listener) = parcel.listener() else {
             return;
         };

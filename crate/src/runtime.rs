@@ -202,6 +202,11 @@ impl Runtime {
         self.scheduler.on_idle(Box::new(tell));
     }
 
+    /// Gives all runs that have not started back to their submitters.
+    pub(crate) fn give_back(&self) {
+        self.scheduler.give_back();
+    }
+
     /// Runs that have not started.
     pub(crate) fn queued(&self) -> u64 {
         self.scheduler.counts().queued as u64

@@ -116,7 +116,6 @@ impl State {
             }
             taken.extend(out);
         }
-        self.finished += taken.len() as u64;
         taken
     }
 }
@@ -218,12 +217,23 @@ impl Scheduler {
         mut state: MutexGuard<'_, State>,
         never_start: Vec<Submission>,
     ) {
+        state.finished += never_start.len() as u64;
         self.start_runners(&mut state);
         drop(state);
         self.ticker.advance();
         let mut news = News::default();
         for submission in never_start {
             submission.end(Ok(Outcome::never_started()), &mut news);
+        }
+    }
+
+    /// Gives all runs that have not started back to their submitters.
+    pub(crate) fn give_back(&self) {
+        let taken = self.lock().take_waiting(|_| true);
+        let mut news = News::default();
+        for submission in taken {
+            submission.parcel.give_back(submission.id);
+            news.of(&*submission.parcel);
         }
     }
 

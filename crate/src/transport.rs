@@ -10,10 +10,12 @@ mod outbox;
 mod pipes;
 mod port_run;
 mod read_program;
+mod record;
 
 pub(crate) use operation::{Operation, RunOperation};
 pub use outbox::Delivery;
-pub(crate) use outbox::{Outbox, Record};
+pub(crate) use outbox::Outbox;
+pub(crate) use record::{Record, RecordKind};
 
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
@@ -117,6 +119,7 @@ struct AfterTables {
     closed: Vec<BatchId>,
     faults: Vec<(u64, Error)>,
     stopped: bool,
+    recalled: bool,
 }
 
 impl Port {
@@ -138,7 +141,12 @@ impl Port {
     ) -> Result<Arc<Self>> {
         let mut failure = None;
         let this = Arc::new_cyclic(|this| {
-            let pool = Pool::start(options, runtime.cache(), this.clone(), runtime.handle());
+            let pool = Pool::start(
+                options,
+                runtime.cache().clone(),
+                this.clone(),
+                runtime.handle(),
+            );
             let mut port = Self::without_workers(runtime, Box::new(wake));
             match pool {
                 Ok(pool) => port.workers = Some(pool),
@@ -223,6 +231,9 @@ impl Port {
         }
         if after.stopped {
             self.runtime.sweep();
+        }
+        if after.recalled {
+            self.runtime.give_back();
         }
         result
     }
@@ -318,6 +329,7 @@ impl Port {
                     .closed
                     .extend(tables.batches.remove(&id).map(|b| b.id));
             }
+            Operation::Recall => after.recalled = true,
         }
         Ok(())
     }
@@ -458,9 +470,14 @@ impl Port {
 
     /// What is ready for the submitter, who is woken again if that is not all.
     pub fn receive(&self) -> Delivery {
-        let delivery = self.outbox().take();
+        let delivery = self.take();
         self.notify();
         delivery
+    }
+
+    /// The same for one who goes on until there is nothing, and is woken only by what comes after.
+    pub(crate) fn take(&self) -> Delivery {
+        self.outbox().take()
     }
 
     fn origin(&self, handle: u64, batch: Option<BatchId>) -> Origin {
@@ -492,6 +509,11 @@ impl Port {
                 outbox.result(id, &result);
             }
         });
+    }
+
+    fn run_returned(&self, id: u64) {
+        self.tables().tracked.remove(&id);
+        self.put(|outbox| outbox.returned(id));
     }
 
     fn put(&self, write: impl FnOnce(&mut Outbox)) {

@@ -10,7 +10,9 @@ mod link;
 mod member;
 mod pool;
 mod program;
+mod queue;
 mod serve;
+mod state;
 
 pub use link::Launch;
 pub(crate) use pool::Pool;

@@ -14,6 +14,7 @@
 //! | 10 abort a batch | batch | | | | |
 //! | 12 output of a batch was read | batch | bytes | | | |
 //! | 11 close a batch: no more runs of it follow | batch | | | | |
+//! | 13 give back the runs that have not started; from a pool to its workers alone | | | | | |
 
 use super::pipes::PipeEvent;
 use crate::error::{Error, Result};
@@ -59,6 +60,7 @@ pub(crate) enum Operation {
     CloseBatch {
         id: u64,
     },
+    Recall,
 }
 
 #[derive(Clone)]
@@ -119,6 +121,7 @@ impl Operation {
                 id,
                 output: argument as u64,
             },
+            13 => Self::Recall,
             _ => return Err(Error::internal("a submission has an unknown operation")),
         })
     }
@@ -187,6 +190,7 @@ impl Operation {
             Self::BatchRead { id, output } => {
                 [12.0, *id as f64, *output as f64, 0.0, 0.0, 0.0, 0.0]
             }
+            Self::Recall => plain(13.0, 0),
         });
     }
 }

@@ -12,20 +12,26 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Numbers in a record.
-const RECORD: usize = 12;
+pub(super) const RECORD: usize = 12;
 
-const EXIT: f64 = 0.0;
-const TRAP: f64 = 1.0;
-const LIMIT: f64 = 2.0;
-const ABORT: f64 = 3.0;
-const FAULT: f64 = 4.0;
+pub(super) const EXIT: f64 = 0.0;
+pub(super) const TRAP: f64 = 1.0;
+pub(super) const LIMIT: f64 = 2.0;
+pub(super) const ABORT: f64 = 3.0;
+pub(super) const FAULT: f64 = 4.0;
 const LOADED: f64 = 5.0;
-const ASK: f64 = 6.0;
-const OUTPUT: f64 = 7.0;
+pub(super) const ASK: f64 = 6.0;
+pub(super) const OUTPUT: f64 = 7.0;
 const CLOSED: f64 = 8.0;
+/// From a worker to its pool alone.
+pub(super) const RETURNED: f64 = 9.0;
+
+/// Kinds of limit.
+pub(super) const LIMITS: f64 = 5.0;
 
 const MEMORY_DENIED: u32 = 1;
 const OUTPUT_TRUNCATED: u32 = 2;
+pub(super) const ALL_FLAGS: u32 = MEMORY_DENIED | OUTPUT_TRUNCATED;
 
 /// What crosses to the submitter in one go.
 #[derive(Default)]
@@ -44,60 +50,6 @@ impl Delivery {
         outbox.take()
     }
 }
-
-/// One record of a delivery.
-pub(crate) struct Record<'a> {
-    numbers: &'a [f64],
-    pub(crate) id: u64,
-}
-
-impl<'a> Record<'a> {
-    /// # Errors
-    ///
-    /// An item for numbers that are no record.
-    pub(crate) fn all(numbers: &'a [f64]) -> impl Iterator<Item = Result<Self>> {
-        numbers.chunks(RECORD).map(|numbers| {
-            let lengths_are_real = |&at: &usize| matches!(numbers.get(at), Some(0.0..=LONGEST));
-            match [3, 4, RECORD - 1].iter().all(lengths_are_real) {
-                true => Ok(Self {
-                    numbers,
-                    id: numbers[1] as u64,
-                }),
-                false => Err(Error::internal("a damaged record")),
-            }
-        })
-    }
-
-    /// Whether it is a run's last.
-    pub(crate) fn is_end(&self) -> bool {
-        self.numbers[0] <= FAULT
-    }
-
-    /// Bytes of captured stdout and stderr.
-    pub(crate) fn output(&self) -> u64 {
-        self.numbers[3] as u64 + self.numbers[4] as u64
-    }
-
-    /// All bytes that belong to it.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.output() + self.numbers[RECORD - 1] as u64
-    }
-
-    pub(crate) fn append_to(&self, delivery: &mut Delivery, bytes: &[u8]) {
-        delivery.records.extend_from_slice(self.numbers);
-        delivery.bytes.extend_from_slice(bytes);
-    }
-
-    pub(crate) fn alone(&self, bytes: &[u8]) -> Delivery {
-        Delivery {
-            records: self.numbers.to_vec(),
-            bytes: bytes.to_vec(),
-        }
-    }
-}
-
-/// More than any part of a record is long.
-const LONGEST: f64 = (1_u64 << 40) as f64;
 
 /// A delivery is closed when it has so many bytes: JavaScript's buffers have a limit.
 const FULL: usize = 256 << 20;
@@ -219,6 +171,11 @@ impl Outbox {
             OutputStreamKind::Stderr => 2.0,
         };
         self.event(OUTPUT, id, stream, bytes);
+    }
+
+    /// The run was taken out of the queue before it started.
+    pub(crate) fn returned(&mut self, id: u64) {
+        self.event(RETURNED, id, 0.0, &[]);
     }
 
     pub(crate) fn closed(&mut self, id: u64) {

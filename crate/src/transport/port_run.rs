@@ -67,6 +67,10 @@ impl Parcel for PortRuns {
         self.port.runs_ended(runs);
     }
 
+    fn give_back(&self, id: u64) {
+        self.port.run_returned(id);
+    }
+
     fn listener(&self) -> Option<&Arc<dyn Listener>> {
         Some(&self.listener)
     }

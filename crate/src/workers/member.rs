@@ -1,7 +1,9 @@
-//! One worker as the pool knows it.
+//! One worker as the pool knows it: what it has, and what there is to tell it.
 
 use super::frame::{Frame, Kind};
+use crate::batch::MAX_UNREAD;
 use crate::transport::{Operation, RunOperation};
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +13,14 @@ const LEAST_AHEAD: u64 = 2;
 const MOST_AHEAD: u64 = 2048;
 /// For so long a worker should not run out of work.
 const AHEAD: Duration = Duration::from_millis(4);
+/// A worker that has started nothing for so long can give back what it has not started.
+pub(super) const STALL: Duration = Duration::from_millis(5);
 
 /// A program as workers load it.
 pub(super) struct PoolProgram {
     pub(super) handle: u64,
     /// What [`super::program::encode`] made.
-    pub(super) encoded: Vec<u8>,
+    pub(super) encoded: Bytes,
 }
 
 /// A run that the pool has to get done.
@@ -25,44 +29,143 @@ pub(super) struct PoolRun {
     pub(super) program: Arc<PoolProgram>,
     /// A worker has died with it.
     pub(super) retried: bool,
+    /// It must not be started any more.
+    pub(super) aborted: bool,
 }
 
-/// One worker process, or the place of one that is being started.
+/// Where a worker is in its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its process is being started; it has no runs.
+    Starting,
+    /// It takes runs.
+    Up,
+    /// Its socket is closed.
+    Gone,
+    /// No process can be had for now.
+    Failed,
+}
+
+/// One worker process, or the place of one.
 pub(super) struct Member {
+    pub(super) phase: Phase,
+    /// Runs that can be going on in it at a time.
+    slots: u64,
     /// By the order in which they were sent.
     going: BTreeMap<u64, PoolRun>,
     order: HashMap<u64, u64>,
     sent: u64,
+    /// Those of the sent that it may have got.
+    pub(super) delivered: u64,
     /// Those of the sent that have left its queue.
     started: u64,
     ahead: u64,
-    seen: Instant,
+    /// When it started something, or was given something to start.
+    progressed: Instant,
+    /// It was asked to give back what it has not started, and has not answered.
+    recalled: bool,
+    /// Frames are on their way to it; until they have gone, it is given nothing.
+    pub(super) is_sending: bool,
+    /// It left runs to others that have less to do.
+    pub(super) has_deferred: bool,
     programs: HashSet<u64>,
-    batches: HashSet<u64>,
-    /// Output of batches that it has not been told to be read.
-    unread: HashMap<u64, u64>,
-    frames: Vec<Frame>,
+    batches: HashMap<u64, MemberBatch>,
+    /// Runs that wait in it for others of their batch.
+    parked: u64,
+    frames: Vec<Outgoing>,
+    numbers: Vec<f64>,
+    bytes: Vec<u8>,
+}
+
+/// A frame on its way to a worker.
+pub(super) struct Outgoing {
+    pub(super) frame: Frame,
+    /// The last of the runs that the worker has got when it has got this.
+    pub(super) sent: u64,
+}
+
+/// A batch that a worker knows.
+struct MemberBatch {
+    /// Runs of it that may go on in this worker.
+    share: u64,
+    /// Runs of it that the worker has.
+    going: u64,
+    /// Output that the worker has not been told to be read.
+    unread: u64,
+}
+
+impl MemberBatch {
+    fn parked(&self) -> u64 {
+        match self.unread < MAX_UNREAD {
+            true => self.going.saturating_sub(self.share),
+            false => self.going,
+        }
+    }
 }
 
 impl Member {
-    pub(super) fn new(setup: Vec<u8>) -> Self {
+    pub(super) fn new(slots: u64, setup: Vec<u8>) -> Self {
         Self {
+            phase: Phase::Starting,
+            slots,
             going: BTreeMap::new(),
             order: HashMap::new(),
             sent: 0,
+            delivered: 0,
             started: 0,
             ahead: LEAST_AHEAD,
-            seen: Instant::now(),
+            progressed: Instant::now(),
+            recalled: false,
+            is_sending: false,
+            has_deferred: false,
             programs: HashSet::new(),
-            batches: HashSet::new(),
-            unread: HashMap::new(),
-            frames: vec![Frame::new(Kind::Setup, Vec::new(), setup)],
+            batches: HashMap::new(),
+            parked: 0,
+            frames: vec![Outgoing {
+                frame: Frame::new(Kind::Setup, Vec::new(), setup),
+                sent: 0,
+            }],
+            numbers: Vec::new(),
+            bytes: Vec::new(),
         }
     }
 
-    /// Whether it should get another run now.
-    pub(super) fn has_room(&self) -> bool {
-        self.unstarted() < self.ahead
+    /// Whether it should get another run now; `batch` is its batch and the share in it.
+    pub(super) fn has_room(&self, batch: Option<(u64, u64)>) -> bool {
+        match batch {
+            Some((id, share)) if self.batch_load(id) >= share => {
+                share > 0 && self.batch_load(id) < share + self.ahead
+            }
+            _ => self.waiting() < self.ahead.max(self.has_free_slot().into()),
+        }
+    }
+
+    /// Whether it has a slot for another run.
+    pub(super) fn starts_at_once(&self, batch: Option<(u64, u64)>) -> bool {
+        let is_free = |(id, share)| self.batch_load(id) < share;
+        self.has_free_slot() && batch.is_none_or(is_free)
+    }
+
+    fn batch_load(&self, id: u64) -> u64 {
+        self.batches.get(&id).map_or(0, |batch| batch.going)
+    }
+
+    fn has_free_slot(&self) -> bool {
+        (self.going.len() as u64).saturating_sub(self.parked) < self.slots
+    }
+
+    /// Runs that have not started, without those that wait for others of their batch.
+    fn waiting(&self) -> u64 {
+        self.unstarted().saturating_sub(self.parked)
+    }
+
+    fn unstarted(&self) -> u64 {
+        self.sent.saturating_sub(self.started)
+    }
+
+    /// Runs that it has.
+    pub(super) fn load(&self) -> usize {
+        self.going.len()
     }
 
     /// Runs that it has, and those of them that have not started.
@@ -71,41 +174,114 @@ impl Member {
         (self.going.len(), unstarted.min(self.going.len()))
     }
 
-    fn unstarted(&self) -> u64 {
-        self.sent.saturating_sub(self.started)
+    /// Whether it could do more than it was given.
+    pub(super) fn is_idle(&self) -> bool {
+        self.phase == Phase::Up && self.ahead > 0 && self.waiting() == 0 && self.has_free_slot()
     }
 
-    /// Sends a run, and before it what the worker does not know of it; `open` opens its batch.
-    pub(super) fn send(&mut self, run: PoolRun, open: impl FnOnce() -> Operation) {
-        if self.programs.insert(run.program.handle) {
-            let handle = run.program.handle as f64;
+    /// Whether it has not started some runs that one of `shares` in their batches could start at once.
+    pub(super) fn could_give_to(&self, other: &Self, share: impl Fn(u64) -> u64) -> bool {
+        let could_go = |(id, batch): (&u64, &MemberBatch)| {
+            let is_parked = batch.parked() > 0 && batch.unread < MAX_UNREAD;
+            is_parked && other.batch_load(*id) < share(*id)
+        };
+        self.phase == Phase::Up
+            && !self.recalled
+            && self.unstarted() > 0
+            && (self.waiting() > 0 || self.batches.iter().any(could_go))
+    }
+
+    /// Asks for what it has not started, if it has stood still for a while.
+    pub(super) fn recall(&mut self) {
+        if self.progressed.elapsed() < STALL {
+            return;
+        }
+        self.recalled = true;
+        // Until it starts something it gets only what it can start at once.
+        self.ahead = 0;
+        self.tell(&Operation::Recall);
+    }
+
+    /// Sends a run, and before it what the worker does not know of it. `open` answers the share in its
+    /// batch and opens that.
+    pub(super) fn send(&mut self, run: PoolRun, open: impl FnOnce() -> (u64, Operation)) {
+        let handle = run.program.handle;
+        if self.programs.insert(handle) {
             let encoded = run.program.encoded.clone();
-            self.frames
-                .push(Frame::new(Kind::Program, vec![handle], encoded));
+            self.push(Frame::new(Kind::Program, vec![handle as f64], encoded));
         }
         let RunOperation { id, batch, .. } = run.operation;
-        if batch != 0 && self.batches.insert(batch) {
-            self.tell(&open());
+        if batch != 0 {
+            if !self.batches.contains_key(&batch) {
+                let (share, open) = open();
+                self.tell(&open);
+                let opened = MemberBatch {
+                    share,
+                    going: 0,
+                    unread: 0,
+                };
+                self.batches.insert(batch, opened);
+            }
+            self.with_batch(batch, |batch| batch.going += 1);
         }
         self.tell(&Operation::Run(run.operation.clone()));
+        if self.unstarted() == 0 {
+            self.progressed = Instant::now();
+        }
         self.sent += 1;
         self.going.insert(self.sent, run);
         self.order.insert(id, self.sent);
     }
 
-    /// Passes an operation on.
-    pub(super) fn tell(&mut self, operation: &Operation) {
-        if self.frames.last().map(|frame| frame.kind) != Some(Kind::Operations) {
-            self.frames
-                .push(Frame::new(Kind::Operations, Vec::new(), Vec::new()));
-        }
-        if let Some(frame) = self.frames.last_mut() {
-            operation.write(&mut frame.numbers, &mut frame.bytes);
+    fn with_batch(&mut self, id: u64, change: impl FnOnce(&mut MemberBatch)) {
+        if let Some(batch) = self.batches.get_mut(&id) {
+            self.parked -= batch.parked();
+            change(batch);
+            self.parked += batch.parked();
         }
     }
 
-    pub(super) fn has_run(&self, id: u64) -> bool {
-        self.order.contains_key(&id)
+    /// Passes an operation on.
+    pub(super) fn tell(&mut self, operation: &Operation) {
+        operation.write(&mut self.numbers, &mut self.bytes);
+    }
+
+    /// Passes a frame on, after all operations so far.
+    fn push(&mut self, frame: Frame) {
+        self.close_operations();
+        let sent = self.sent;
+        self.frames.push(Outgoing { frame, sent });
+    }
+
+    fn close_operations(&mut self) {
+        if !self.numbers.is_empty() {
+            let numbers = std::mem::take(&mut self.numbers);
+            let bytes = std::mem::take(&mut self.bytes);
+            let frame = Frame::new(Kind::Operations, numbers, bytes);
+            let sent = self.sent;
+            self.frames.push(Outgoing { frame, sent });
+        }
+    }
+
+    /// What there is to send, in its order.
+    pub(super) fn take_frames(&mut self) -> Vec<Outgoing> {
+        self.close_operations();
+        std::mem::take(&mut self.frames)
+    }
+
+    pub(super) fn run(&self, id: u64) -> Option<&PoolRun> {
+        self.going.get(self.order.get(&id)?)
+    }
+
+    /// Aborts one of its runs; answers whether it has it.
+    pub(super) fn abort(&mut self, id: u64) -> bool {
+        let order = self.order.get(&id);
+        let Some(run) = order.and_then(|order| self.going.get_mut(order)) else {
+            return false;
+        };
+        run.aborted = true;
+        self.tell(&Operation::Abort { id });
+        true
     }
 
     pub(super) fn release(&mut self, handle: u64) {
@@ -115,57 +291,76 @@ impl Member {
     }
 
     pub(super) fn dispose(&mut self, handle: u64) {
+        self.mark_aborted(|run| run.handle == handle);
         if self.programs.remove(&handle) {
             self.tell(&Operation::Dispose { handle });
         }
     }
 
     pub(super) fn abort_batch(&mut self, id: u64) {
-        if self.batches.contains(&id) {
+        self.mark_aborted(|run| run.batch == id);
+        if self.batches.contains_key(&id) {
             self.tell(&Operation::AbortBatch { id });
         }
     }
 
+    fn mark_aborted(&mut self, which: impl Fn(&RunOperation) -> bool) {
+        for run in self.going.values_mut() {
+            run.aborted |= which(&run.operation);
+        }
+    }
+
     pub(super) fn close_batch(&mut self, id: u64) {
-        self.unread.remove(&id);
-        if self.batches.remove(&id) {
+        if let Some(batch) = self.batches.remove(&id) {
+            self.parked -= batch.parked();
             self.tell(&Operation::CloseBatch { id });
         }
     }
 
-    pub(super) fn close(&mut self) {
-        self.frames
-            .push(Frame::new(Kind::Close, Vec::new(), Vec::new()));
-    }
-
-    /// A run has ended; none if it is not one of its own.
-    pub(super) fn ended(&mut self, id: u64, output: u64) -> Option<PoolRun> {
-        let run = self.going.remove(&self.order.remove(&id)?)?;
-        if run.operation.batch != 0 && output > 0 {
-            *self.unread.entry(run.operation.batch).or_default() += output;
-        }
-        Some(run)
-    }
-
     /// Tells it that the output of a batch has been read, as far as it has come.
     pub(super) fn batch_read(&mut self, id: u64) {
-        if let Some(output) = self.unread.remove(&id) {
+        let mut output = 0;
+        self.with_batch(id, |batch| output = std::mem::take(&mut batch.unread));
+        if output > 0 {
             self.tell(&Operation::BatchRead { id, output });
         }
     }
 
-    /// So many runs have left its queue. From now on it gets as many ahead as it starts in [`AHEAD`], or
-    /// twice as many as before when it had none left although there were more.
-    pub(super) fn progress(&mut self, started: u64, is_more: bool) {
-        let now = Instant::now();
-        let newly = started.saturating_sub(self.started);
+    pub(super) fn close(&mut self) {
+        self.push(Frame::new(Kind::Close, Vec::new(), Bytes::new()));
+    }
+
+    /// A run has ended with so much output, or was given back; its order comes with it.
+    pub(super) fn take(&mut self, id: u64, output: u64) -> Option<(u64, PoolRun)> {
+        let order = self.order.remove(&id)?;
+        let run = self.going.remove(&order)?;
+        self.with_batch(run.operation.batch, |batch| {
+            batch.going -= 1;
+            batch.unread += output;
+        });
+        Some((order, run))
+    }
+
+    /// So many runs have left its queue, and so many of them were given back. From now on it gets as
+    /// many ahead as it starts in [`AHEAD`], or twice as many as before when it had none left although
+    /// there were more.
+    pub(super) fn progress(&mut self, started: u64, returned: u64, is_more: bool) {
+        let newly = started
+            .min(self.sent)
+            .saturating_sub(self.started)
+            .saturating_sub(returned);
         self.started = self.started.max(started).min(self.sent);
+        self.recalled = false;
+        if newly == 0 {
+            return;
+        }
+        let now = Instant::now();
         let time = now
-            .duration_since(self.seen)
+            .duration_since(self.progressed)
             .max(Duration::from_micros(100));
-        self.seen = now;
+        self.progressed = now;
         let wanted = newly as f64 * AHEAD.as_secs_f64() / time.as_secs_f64();
-        let starved = is_more && self.unstarted() == 0;
+        let starved = is_more && self.waiting() == 0;
         let ahead = match starved {
             true => self.ahead * 2,
             false => self.ahead / 2,
@@ -173,12 +368,11 @@ impl Member {
         self.ahead = ahead.max(wanted as u64).clamp(LEAST_AHEAD, MOST_AHEAD);
     }
 
-    pub(super) fn take_frames(&mut self) -> Vec<Frame> {
-        std::mem::take(&mut self.frames)
-    }
-
-    /// Its runs, in the order in which they were sent.
-    pub(super) fn into_runs(self) -> impl DoubleEndedIterator<Item = PoolRun> {
-        self.going.into_values()
+    /// Its runs, in the order in which they were sent, and whether it may have got them.
+    pub(super) fn into_runs(self) -> impl DoubleEndedIterator<Item = (PoolRun, bool)> {
+        let delivered = self.delivered;
+        self.going
+            .into_iter()
+            .map(move |(order, run)| (run, order <= delivered))
     }
 }

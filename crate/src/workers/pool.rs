@@ -1,31 +1,33 @@
-//! The workers of a runtime and the runs that wait for them.
+//! The workers of a runtime: their processes, from start to end, and what goes over their sockets.
 
 use super::frame::{Frame, Kind};
 use super::link::{Launch, Stream, start};
-use super::member::{Member, PoolProgram, PoolRun};
+use super::member::{Member, Outgoing, STALL};
 use super::serve::Setup;
-use crate::batch::MAX_UNREAD;
+use super::state::{State, Told};
 use crate::error::{Error, ErrorCode, Result};
 use crate::outcome::Outcome;
 use crate::scheduler::Counts;
-use crate::transport::{Delivery, Operation, Outbox, PendingRun, Port, Record, RunOperation};
+use crate::transport::{Delivery, Operation, Outbox, PendingRun, Port, RunOperation};
 use bytes::Bytes;
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::time::{timeout, timeout_at};
 
-/// Workers that die at once, one after the other, before no more are started.
-const DEATHS: u32 = 3;
+/// Workers that die before they are set up, one after the other, before no more are started for a while.
+const FAILED_STARTS: u32 = 3;
+/// How long that while is.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a worker may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Ids from here on are not the submitter's: those of runs that a thread waits for.
-const OWN_IDS: u64 = 1 << 52;
+/// How long no run may end while all are aborted.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a pool is set up.
 #[derive(Clone, Debug)]
@@ -43,92 +45,50 @@ pub struct PoolOptions {
 /// Runs programs in processes of their own.
 pub(crate) struct Pool {
     options: PoolOptions,
-    setup: Vec<u8>,
+    cache: crate::cache::Cache,
     port: Weak<Port>,
     state: Mutex<State>,
-    /// One for each member: there may be something to send.
+    /// One for each worker: there may be something to send.
     news: Vec<Notify>,
     gone: Condvar,
-}
-
-struct State {
-    queue: VecDeque<PoolRun>,
-    members: Vec<Member>,
-    /// Processes that have not ended.
-    children: Vec<Option<Child>>,
-    batches: HashMap<u64, PoolBatch>,
-    programs: HashMap<u64, Arc<PoolProgram>>,
-    /// Programs that are released when the last queued run of them is sent.
-    released: HashSet<u64>,
-    waiting: HashMap<u64, SyncSender<Delivery>>,
-    last_id: u64,
-    finished: u64,
-    alive: usize,
-    closed: bool,
-    /// Why there are no workers.
-    broken: Option<Error>,
-}
-
-struct PoolBatch {
-    concurrency: usize,
-    options: Bytes,
-    unread: u64,
-}
-
-impl PoolBatch {
-    /// How many of its runs may go on in one of so many workers.
-    fn share(&self, member: usize, members: usize) -> usize {
-        self.concurrency / members + usize::from(member < self.concurrency % members)
-    }
-}
-
-/// What has to be told when the lock is free.
-#[derive(Default)]
-struct Told {
-    aborted: Vec<u64>,
-    faults: Vec<(u64, Error)>,
 }
 
 impl Pool {
     /// Starts the workers on the tokio runtime of `handle`; what becomes of runs is told to `port`.
     pub(crate) fn start(
         options: PoolOptions,
-        cache: &crate::cache::Cache,
+        cache: crate::cache::Cache,
         port: Weak<Port>,
         handle: &Handle,
     ) -> Result<Arc<Self>> {
         let workers = options.workers.min(options.max_concurrent_runs).max(1);
-        let setup = Setup {
-            max_concurrent_runs: options.max_concurrent_runs.div_ceil(workers),
-            cache: cache.folder().map(Into::into),
-        };
-        let setup = serde_json::to_vec(&setup).map_err(Error::internal)?;
-        let state = State {
-            queue: VecDeque::new(),
-            members: (0..workers).map(|_| Member::new(setup.clone())).collect(),
-            children: (0..workers).map(|_| None).collect(),
-            batches: HashMap::new(),
-            programs: HashMap::new(),
-            released: HashSet::new(),
-            waiting: HashMap::new(),
-            last_id: OWN_IDS,
-            finished: 0,
-            alive: workers,
-            closed: false,
-            broken: None,
-        };
-        let this = Arc::new(Self {
+        let mut this = Self {
             options,
-            setup,
+            cache,
             port,
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(Vec::new())),
             news: (0..workers).map(|_| Notify::new()).collect(),
             gone: Condvar::new(),
-        });
+        };
+        let members: Result<Vec<_>> = (0..workers).map(|index| this.member(index)).collect();
+        this.state = Mutex::new(State::new(members?));
+        let this = Arc::new(this);
         for index in 0..workers {
             handle.spawn(this.clone().supervise(index));
         }
         Ok(this)
+    }
+
+    /// The worker of a place, before it is started.
+    fn member(&self, index: usize) -> Result<Member> {
+        let (slots, workers) = (self.options.max_concurrent_runs, self.workers());
+        let slots = slots / workers + usize::from(index < slots % workers);
+        let setup = Setup {
+            max_concurrent_runs: slots,
+            cache: self.cache.folder().map(Into::into),
+        };
+        let setup = serde_json::to_vec(&setup).map_err(Error::internal)?;
+        Ok(Member::new(slots as u64, setup))
     }
 
     pub(crate) fn workers(&self) -> usize {
@@ -140,23 +100,12 @@ impl Pool {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let state = self.lock();
-        let mut counts = Counts {
-            queued: state.queue.len(),
-            running: 0,
-            finished: state.finished,
-        };
-        for (all, unstarted) in state.members.iter().map(Member::counts) {
-            counts.queued += unstarted;
-            counts.running += all - unstarted;
-        }
-        counts
+        self.lock().counts()
     }
 
     /// A program that runs may name from now on.
     pub(crate) fn add_program(&self, handle: u64, encoded: Vec<u8>) {
-        let program = Arc::new(PoolProgram { handle, encoded });
-        self.lock().programs.insert(handle, program);
+        self.lock().add_program(handle, encoded.into());
     }
 
     /// Carries out operations in their order.
@@ -166,30 +115,16 @@ impl Pool {
     /// [`ErrorCode::Internal`] for a run of what was never loaded.
     pub(crate) fn submit(&self, operations: impl Iterator<Item = Result<Operation>>) -> Result<()> {
         let mut told = Told::default();
-        let mut state = self.lock();
-        let mut carried = Ok(());
-        for operation in operations {
-            carried = operation.and_then(|operation| state.carry_out(operation, &mut told));
-            if carried.is_err() {
-                break;
-            }
-        }
-        drop(state);
+        let carried = self.lock().carry_out(operations, &mut told);
         self.tell(told);
-        self.news.iter().for_each(Notify::notify_one);
+        self.notify_all();
         carried
     }
 
     /// Queues a run whose end a thread waits for.
     pub(crate) fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let id = {
-            let mut state = self.lock();
-            state.last_id += 1;
-            let id = state.last_id;
-            state.waiting.insert(id, sender);
-            id
-        };
+        let id = self.lock().await_answer(sender);
         self.submit(std::iter::once(Ok(Operation::Run(RunOperation {
             id,
             handle,
@@ -205,20 +140,21 @@ impl Pool {
     pub(crate) fn close_and_wait(&self) {
         let mut told = Told::default();
         let mut state = self.lock();
-        state.closed = true;
-        told.aborted
-            .extend(state.queue.drain(..).map(|run| run.operation.id));
-        state.members.iter_mut().for_each(Member::close);
-        self.news.iter().for_each(Notify::notify_one);
-        let deadline = Instant::now() + PATIENCE;
+        state.close(&mut told);
+        self.notify_all();
+        let mut finished = state.finished;
+        let mut deadline = Instant::now() + CLOSING_PATIENCE;
         while state.alive > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                state.kill();
-            }
             let patience = left.max(Duration::from_millis(100));
             let waited = self.gone.wait_timeout(state, patience);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if finished != state.finished {
+                finished = state.finished;
+                deadline = Instant::now() + CLOSING_PATIENCE;
+            } else if Instant::now() >= deadline {
+                state.kill_all();
+            }
         }
         drop(state);
         self.tell(told);
@@ -227,11 +163,11 @@ impl Pool {
     /// Ends the workers at once; nobody is told anything.
     pub(crate) fn kill(&self) {
         let mut state = self.lock();
-        state.closed = true;
-        state.queue.clear();
-        state.kill();
+        state.close(&mut Told::default());
+        state.kill_all();
         let children: Vec<_> = state.children.iter_mut().filter_map(Option::take).collect();
         drop(state);
+        self.notify_all();
         if children.is_empty() {
             return;
         }
@@ -246,37 +182,40 @@ impl Pool {
 
     /// Keeps a worker running in place `index` for as long as the pool is open.
     async fn supervise(self: Arc<Self>, index: usize) {
-        let mut deaths = 0;
+        let mut failed_starts = 0;
         while !self.lock().closed {
-            let launch = self.options.launch.clone();
-            let started = tokio::task::spawn_blocking(move || start(&launch)).await;
-            let (child, stream) = match started.map_err(io::Error::other).flatten() {
-                Ok(started) => started,
-                Err(error) => {
-                    let message = format!("a worker process could not be started: {error}");
-                    self.give_up(&Error::new(ErrorCode::OutOfResources, message));
-                    break;
+            let failure = match self.clone().launch(index).await {
+                Ok(None) => break,
+                Ok(Some(stream)) => {
+                    let was_up = self.serve(index, stream).await;
+                    let status = self.reap(index).await;
+                    if let Err(error) = self.bury(index, &status) {
+                        self.fail(index, &error);
+                        break;
+                    }
+                    failed_starts = if was_up { 0 } else { failed_starts + 1 };
+                    if failed_starts < FAILED_STARTS {
+                        continue;
+                    }
+                    format!("worker processes end as soon as they are started ({status})")
                 }
+                Err(error) => format!("a worker process could not be started: {error}"),
             };
-            if !self.adopt(index, child) {
-                break;
-            }
-            let (read, write) = tokio::io::split(stream);
-            let writing = tokio::spawn(self.clone().write(index, write));
-            let told = self.read(index, read).await;
-            writing.abort();
-            let status = self.reap(index).await;
-            deaths = if told { 0 } else { deaths + 1 };
-            self.bury(index, &status);
-            if deaths == DEATHS {
-                let message =
-                    format!("worker processes end as soon as they are started ({status})");
-                self.give_up(&Error::new(ErrorCode::OutOfResources, message));
-                break;
-            }
+            self.fail(index, &Error::new(ErrorCode::OutOfResources, failure));
+            self.rest(index).await;
         }
         self.lock().alive -= 1;
         self.gone.notify_all();
+    }
+
+    /// Starts a process; answers none when it is not wanted any more.
+    async fn launch(self: Arc<Self>, index: usize) -> io::Result<Option<Stream>> {
+        let starting = tokio::task::spawn_blocking(move || {
+            let (child, stream) = start(&self.options.launch)?;
+            // Here, because nobody may wait for this any more.
+            Ok(self.adopt(index, child).then_some(stream))
+        });
+        starting.await.map_err(io::Error::other)?
     }
 
     /// Takes in a process that was started; answers false when it is not wanted any more.
@@ -292,22 +231,47 @@ impl Pool {
         true
     }
 
+    /// Talks with a worker until its end; answers whether it was ever set up.
+    async fn serve(self: &Arc<Self>, index: usize, stream: Stream) -> bool {
+        let (read, write) = tokio::io::split(stream);
+        let writing = tokio::spawn(self.clone().write(index, write));
+        let was_up = self.read(index, read).await;
+        self.lock().leave(index);
+        // Those that left runs to it take them now.
+        self.notify_all();
+        writing.abort();
+        // Both halves have to go, so that the worker sees the end.
+        let _ = writing.await;
+        was_up
+    }
+
     /// Sends what there is, and runs as far as the worker has room for them.
     async fn write(self: Arc<Self>, index: usize, mut to: WriteHalf<Stream>) {
+        let news = &self.news[index];
         loop {
-            let frames = self.lock().next_frames(index);
-            for frame in frames {
-                let sent = async {
+            let (frames, is_for_others) = self.lock().next_frames(index);
+            if is_for_others {
+                self.notify_all();
+            }
+            for Outgoing { frame, sent } in frames {
+                let written = async {
                     to.write_all(&frame.head()).await?;
                     to.write_all(&frame.bytes).await
                 };
-                if sent.await.is_err() {
+                if written.await.is_err() {
                     // The reading side sees the worker's end, too.
                     return;
                 }
+                // A worker does nothing with a part of a frame.
+                self.lock().members[index].delivered = sent;
             }
             // Not again at once: the others get their share first, and the worker tells when it has begun.
-            self.news[index].notified().await;
+            if !self.lock().could_help(index) {
+                news.notified().await;
+            } else if timeout(STALL, news.notified()).await.is_err() {
+                self.lock().recall_for(index);
+                self.notify_all();
+            }
         }
     }
 
@@ -315,7 +279,8 @@ impl Pool {
     async fn read(&self, index: usize, mut from: ReadHalf<Stream>) -> bool {
         let mut told = false;
         while let Ok(frame) = Frame::receive(&mut from).await {
-            if self.arrived(index, frame).is_err() {
+            if !self.arrived(index, frame) {
+                self.lock().kill(index);
                 break;
             }
             told = true;
@@ -324,27 +289,23 @@ impl Pool {
         told
     }
 
-    fn arrived(&self, index: usize, mut frame: Frame) -> Result<()> {
+    /// Passes on what a worker tells; answers false when it is no worker of ours any more.
+    fn arrived(&self, index: usize, frame: Frame) -> bool {
         if frame.kind != Kind::Delivery {
-            return Err(Error::internal("a worker sent an unexpected frame"));
+            return false;
         }
-        let mut state = self.lock();
-        state.account(index, &frame)?;
-        let answers = match state.waiting.is_empty() {
-            true => Vec::new(),
-            false => state.take_answers(&mut frame),
-        };
-        drop(state);
-        for (sender, delivery) in answers {
+        let arrived = self.lock().arrived(index, frame);
+        for (sender, delivery) in arrived.answers {
             // It waits for as long as the run lasts.
             let _ = sender.send(delivery);
         }
-        if let Some(port) = self.port.upgrade()
-            && !frame.numbers.is_empty()
-        {
-            port.deliver(|outbox| outbox.append(frame.numbers, frame.bytes));
+        let Delivery { records, bytes } = arrived.delivery;
+        self.deliver(records, bytes);
+        self.tell(arrived.told);
+        if arrived.has_returned {
+            self.notify_all();
         }
-        Ok(())
+        !arrived.is_damaged
     }
 
     /// Waits for the end of a process whose socket is closed.
@@ -360,50 +321,37 @@ impl Pool {
         }
     }
 
-    /// After the end of a worker: its runs are run again or told to have failed.
-    fn bury(&self, index: usize, status: &str) {
-        let mut told = Told::default();
-        let mut state = self.lock();
-        let fresh = Member::new(self.setup.clone());
-        let dead = std::mem::replace(&mut state.members[index], fresh);
-        for mut run in dead.into_runs().rev() {
-            let id = run.operation.id;
-            if state.closed {
-                told.aborted.push(id);
-            } else if self.options.retry && !run.retried && !run.operation.piped {
-                run.retried = true;
-                state.queue.push_front(run);
-            } else {
-                let message = format!("the worker process that had this run died ({status})");
-                told.faults
-                    .push((id, Error::new(ErrorCode::WorkerDied, message)));
-            }
-        }
-        drop(state);
+    /// After the end of a worker: makes its place ready for the next.
+    fn bury(&self, index: usize, status: &str) -> Result<()> {
+        let fresh = self.member(index)?;
+        let told = self.lock().bury(index, fresh, self.options.retry, status);
         self.tell(told);
-        self.news.iter().for_each(Notify::notify_one);
+        self.notify_all();
+        Ok(())
     }
 
-    /// No worker can be had: all that wait fail, and all that come.
-    fn give_up(&self, error: &Error) {
-        let mut state = self.lock();
-        state.broken.get_or_insert_with(|| error.clone());
-        let queue = std::mem::take(&mut state.queue);
-        drop(state);
-        let faults = queue
-            .into_iter()
-            .map(|run| (run.operation.id, error.clone()));
-        self.tell(Told {
-            aborted: Vec::new(),
-            faults: faults.collect(),
-        });
+    fn fail(&self, index: usize, error: &Error) {
+        let told = self.lock().fail(index, error);
+        self.tell(told);
+        self.notify_all();
+    }
+
+    /// Waits for a while, and then until there is something to run.
+    async fn rest(&self, index: usize) {
+        let end = tokio::time::Instant::now() + PAUSE;
+        let news = &self.news[index];
+        while !self.lock().closed && timeout_at(end, news.notified()).await.is_ok() {}
+        self.lock().recover(index);
+        while self.lock().is_bored() {
+            news.notified().await;
+        }
     }
 
     fn tell(&self, told: Told) {
-        let Told { aborted, faults } = told;
-        if aborted.is_empty() && faults.is_empty() {
+        if told.is_empty() {
             return;
         }
+        let Told { aborted, faults } = told;
         let mut state = self.lock();
         state.finished += (aborted.len() + faults.len()) as u64;
         let mut outbox = Outbox::default();
@@ -418,211 +366,24 @@ impl Pool {
             }
         }
         drop(state);
-        if let Some(port) = self.port.upgrade() {
-            let Delivery { records, bytes } = outbox.take();
+        let Delivery { records, bytes } = outbox.take();
+        self.deliver(records, bytes);
+    }
+
+    fn deliver(&self, records: Vec<f64>, bytes: Vec<u8>) {
+        if let Some(port) = self.port.upgrade()
+            && !records.is_empty()
+        {
             port.deliver(|outbox| outbox.append(records, bytes));
         }
     }
 
+    fn notify_all(&self) {
+        self.news.iter().for_each(Notify::notify_one);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn carry_out(&mut self, operation: Operation, told: &mut Told) -> Result<()> {
-        match operation {
-            Operation::Run(run) => self.queue_run(run, told)?,
-            Operation::Abort { id } => {
-                if let Some(at) = self.queue.iter().position(|run| run.operation.id == id) {
-                    self.queue.remove(at);
-                    told.aborted.push(id);
-                }
-                self.tell_owner_of(id, &operation);
-            }
-            Operation::Pipe { id, .. } => self.tell_owner_of(id, &operation),
-            Operation::Release { handle } => {
-                self.programs.remove(&handle);
-                self.released.insert(handle);
-            }
-            Operation::Dispose { handle } => {
-                self.programs.remove(&handle);
-                self.abort_queued(|run| run.handle == handle, told);
-                let dispose = |member: &mut Member| member.dispose(handle);
-                self.members.iter_mut().for_each(dispose);
-            }
-            Operation::OpenBatch {
-                id,
-                concurrency,
-                options,
-            } => {
-                let batch = PoolBatch {
-                    concurrency,
-                    options,
-                    unread: 0,
-                };
-                self.batches.insert(id, batch);
-            }
-            Operation::AbortBatch { id } => {
-                self.abort_queued(|run| run.batch == id, told);
-                let abort = |member: &mut Member| member.abort_batch(id);
-                self.members.iter_mut().for_each(abort);
-            }
-            Operation::BatchRead { id, output } => {
-                if let Some(batch) = self.batches.get_mut(&id) {
-                    batch.unread = batch.unread.saturating_sub(output);
-                    if batch.unread < MAX_UNREAD {
-                        let read = |member: &mut Member| member.batch_read(id);
-                        self.members.iter_mut().for_each(read);
-                    }
-                }
-            }
-            Operation::CloseBatch { id } => {
-                self.batches.remove(&id);
-                let close = |member: &mut Member| member.close_batch(id);
-                self.members.iter_mut().for_each(close);
-            }
-        }
-        Ok(())
-    }
-
-    fn queue_run(&mut self, operation: RunOperation, told: &mut Told) -> Result<()> {
-        let refused = self
-            .broken
-            .clone()
-            .or_else(|| self.closed.then(crate::error::closed));
-        if let Some(error) = refused {
-            told.faults.push((operation.id, error));
-            return Ok(());
-        }
-        let Some(program) = self.programs.get(&operation.handle).cloned() else {
-            return Err(Error::internal("a run of an unknown program"));
-        };
-        self.queue.push_back(PoolRun {
-            operation,
-            program,
-            retried: false,
-        });
-        Ok(())
-    }
-
-    fn abort_queued(&mut self, which: impl Fn(&RunOperation) -> bool, told: &mut Told) {
-        self.queue.retain(|run| {
-            let aborted = which(&run.operation);
-            if aborted {
-                told.aborted.push(run.operation.id);
-            }
-            !aborted
-        });
-    }
-
-    fn tell_owner_of(&mut self, run: u64, operation: &Operation) {
-        if let Some(member) = self.members.iter_mut().find(|m| m.has_run(run)) {
-            member.tell(operation);
-        }
-    }
-
-    /// What there is to send to a worker, with as many runs as it has room for.
-    fn next_frames(&mut self, index: usize) -> Vec<Frame> {
-        let members = self.members.len();
-        // The others want some, too.
-        let fair = self.queue.len().div_ceil(members);
-        for _ in 0..fair {
-            if !self.members[index].has_room() {
-                break;
-            }
-            let Some(run) = self.next_run(index) else {
-                break;
-            };
-            let id = run.operation.batch;
-            let batch = self.batches.get(&id);
-            let open = || Operation::OpenBatch {
-                id,
-                concurrency: batch.map_or(1, |batch| batch.share(index, members)),
-                options: batch.map(|batch| batch.options.clone()).unwrap_or_default(),
-            };
-            self.members[index].send(run, open);
-        }
-        if self.queue.is_empty() {
-            for handle in self.released.drain() {
-                for member in &mut self.members {
-                    member.release(handle);
-                }
-            }
-        }
-        self.members[index].take_frames()
-    }
-
-    /// The first run of the queue that this worker may have.
-    fn next_run(&mut self, index: usize) -> Option<PoolRun> {
-        let members = self.members.len();
-        let may_run = |run: &PoolRun| match self.batches.get(&run.operation.batch) {
-            Some(batch) => batch.unread < MAX_UNREAD && batch.share(index, members) > 0,
-            None => true,
-        };
-        let at = self.queue.iter().position(may_run)?;
-        self.queue.remove(at)
-    }
-
-    /// Counts what a delivery says.
-    ///
-    /// # Errors
-    ///
-    /// When it is not what a worker of ours would send.
-    fn account(&mut self, index: usize, frame: &Frame) -> Result<()> {
-        let mut bytes = 0;
-        for record in Record::all(&frame.numbers) {
-            let record = record?;
-            bytes += record.bytes();
-            if !record.is_end() {
-                continue;
-            }
-            let Some(run) = self.members[index].ended(record.id, record.output()) else {
-                return Err(Error::internal(
-                    "a worker told of a run that it does not have",
-                ));
-            };
-            self.finished += 1;
-            let id = run.operation.batch;
-            if let Some(batch) = self.batches.get_mut(&id) {
-                batch.unread += record.output();
-                if batch.unread < MAX_UNREAD && record.output() > 0 {
-                    self.members[index].batch_read(id);
-                }
-            }
-        }
-        if bytes != frame.bytes.len() as u64 {
-            return Err(Error::internal("a worker's records do not fit their bytes"));
-        }
-        self.members[index].progress(frame.started, !self.queue.is_empty());
-        Ok(())
-    }
-
-    /// Takes out of a delivery what threads wait for.
-    fn take_answers(&mut self, frame: &mut Frame) -> Vec<(SyncSender<Delivery>, Delivery)> {
-        let mut answers = Vec::new();
-        let mut rest = Delivery::default();
-        let mut at = 0;
-        let numbers = std::mem::take(&mut frame.numbers);
-        for record in Record::all(&numbers).flatten() {
-            let end = at + record.bytes() as usize;
-            let bytes = &frame.bytes[at..end];
-            at = end;
-            match self.waiting.remove(&record.id) {
-                Some(sender) => answers.push((sender, record.alone(bytes))),
-                None => record.append_to(&mut rest, bytes),
-            }
-        }
-        frame.numbers = rest.records;
-        frame.bytes = rest.bytes;
-        answers
-    }
-
-    fn kill(&mut self) {
-        for child in self.children.iter_mut().flatten() {
-            // It may have ended by itself.
-            let _ = child.kill();
-        }
     }
 }
 

@@ -1,18 +1,17 @@
 //! A worker: a port onto a runtime of one thread, with a socket at its other end.
 
 use super::frame::{Frame, Kind};
-use super::link::from_descriptor;
+use super::link::{from_descriptor, when_hung_up};
 use super::program;
 use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result};
 use crate::runtime::{Runtime, RuntimeOptions};
-use crate::transport::Port;
-use bytes::Bytes;
+use crate::transport::{Delivery, Port};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What a worker is told first.
 #[derive(Serialize, Deserialize)]
@@ -22,7 +21,8 @@ pub(super) struct Setup {
 }
 
 /// Serves the one at the other end of a socket for as long as there is one; to be called in a process
-/// of its own, which should end when this returns.
+/// of its own, which should end when this returns. It is killed when the other end is closed, whatever
+/// it does then.
 ///
 /// # Errors
 ///
@@ -31,9 +31,11 @@ pub fn serve(descriptor: i32) -> Result<()> {
     let failed = |error| Error::new(ErrorCode::Internal, format!("a worker's socket: {error}"));
     let mut input = from_descriptor(descriptor).map_err(failed)?;
     let output = input.try_clone().map_err(failed)?;
+    when_hung_up(&input, end_process).map_err(failed)?;
     let frame = Frame::read(&mut input).map_err(failed)?;
     let setup: Setup = serde_json::from_slice(&frame.bytes).map_err(Error::internal)?;
     let worker = Worker::start(setup, output)?;
+    worker.say_hello();
     while worker.obey(&mut input)? {}
     Ok(())
 }
@@ -49,6 +51,28 @@ struct Output<W> {
     to: W,
     /// What the other end was told last.
     started: u64,
+}
+
+impl<W: Write> Output<W> {
+    fn send(&mut self, delivery: Delivery, started: u64) {
+        self.started = self.started.max(started);
+        let mut frame = Frame::new(Kind::Delivery, delivery.records, delivery.bytes);
+        frame.started = self.started;
+        // Where the other end has gone, the next read says so.
+        let _ = frame.write(&mut self.to);
+    }
+}
+
+#[cfg(unix)]
+fn end_process() {
+    use rustix::process::{Signal, getpid, kill_process};
+    // Nothing is left to be done, and threads of ours may be in the middle of anything.
+    let _ = kill_process(getpid(), Signal::KILL);
+}
+
+#[cfg(not(unix))]
+fn end_process() {
+    std::process::abort();
 }
 
 impl<W: Write + Send + 'static> Worker<W> {
@@ -74,20 +98,28 @@ impl<W: Write + Send + 'static> Worker<W> {
         }))
     }
 
+    /// Says that it is there: it gets no runs before.
+    fn say_hello(&self) {
+        self.output().send(Delivery::default(), 0);
+    }
+
     /// Sends what there is, and how far the queue has come.
     fn tell(&self) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        let received = self.received.load(Ordering::Acquire);
-        let started = received.saturating_sub(self.port.runtime().queued());
-        let delivery = self.port.receive();
-        if delivery.records.is_empty() && started <= output.started {
-            return;
+        let mut output = self.output();
+        loop {
+            let received = self.received.load(Ordering::Acquire);
+            let started = received.saturating_sub(self.port.runtime().queued());
+            // Whatever comes after this wakes somebody who then waits for `output`.
+            let delivery = self.port.take();
+            if delivery.records.is_empty() && started <= output.started {
+                return;
+            }
+            output.send(delivery, started);
         }
-        output.started = started;
-        let mut frame = Frame::new(Kind::Delivery, delivery.records, delivery.bytes);
-        frame.started = started;
-        // The other end has gone: the next read says so.
-        let _ = frame.write(&mut output.to);
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output<W>> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does what the next frame says; answers false when there is no more.
@@ -100,7 +132,7 @@ impl<W: Write + Send + 'static> Worker<W> {
                 let runs = Port::count_runs(&frame.numbers);
                 // Before they are queued: too many for a moment, never too few for ever.
                 self.received.fetch_add(runs, Ordering::AcqRel);
-                self.port.submit(&frame.numbers, Bytes::from(frame.bytes))?;
+                self.port.submit(&frame.numbers, frame.bytes)?;
             }
             Kind::Program => {
                 let handle = frame.numbers.first().copied().unwrap_or_default();
