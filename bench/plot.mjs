@@ -10,8 +10,12 @@ const COLORS = {
 }
 const DASHES = { threads: 'none', processes: '5 4' }
 const STYLE = `
-  svg { color: #1f2328; background: #ffffff; font: 12px system-ui, sans-serif; }
-  @media (prefers-color-scheme: dark) { svg { color: #d1d7e0; background: #0d1117; } }`
+  svg { color: #1f2328; font: 12px system-ui, sans-serif; }
+  .page { fill: #ffffff; }
+  @media (prefers-color-scheme: dark) {
+    svg { color: #d1d7e0; }
+    .page { fill: #0d1117; }
+  }`
 const WIDTH = 880
 const JOBS = [1e3, 1e4, 1e5, 1e6]
 const LEGEND = { top: 20, left: 64, gap: 120 }
@@ -27,7 +31,14 @@ export const jobsPicture = (figures) =>
   picture(figures, 'jobs', {
     height: 360,
     fx: { domain: unique(figures.map(({ guest }) => guest)), label: null, padding: 0.15 },
-    x: { type: 'log', label: 'jobs in the batch', ticks: JOBS, tickFormat: power, inset: 6 },
+    x: {
+      type: 'log',
+      label: 'jobs in the batch',
+      domain: [JOBS[0], JOBS.at(-1)],
+      ticks: JOBS,
+      tickFormat: power,
+      inset: 6,
+    },
     channels: { fx: 'guest' },
   })
 
@@ -61,7 +72,6 @@ function picture(figures, x, { height, channels, ...scales }) {
     marginTop: channels ? 68 : 44,
     marginLeft: LEGEND.left,
     marginBottom: 44,
-    style: { background: 'none' },
     color: { domain: Object.keys(COLORS), range: Object.values(COLORS) },
     y: {
       type: 'log',
@@ -86,20 +96,24 @@ function picture(figures, x, { height, channels, ...scales }) {
       Plot.dot(figures, { ...options, fill: 'workers', r: 3 }),
     ],
   })
-  const style = document.createElementNS(svg.namespaceURI, 'style')
-  style.textContent = STYLE
-  svg.append(style, legend(document, unique(figures.map(({ workers }) => workers))))
+  const make = maker(document)
+  svg.prepend(
+    make('style', {}, STYLE),
+    make('rect', { class: 'page', width: '100%', height: '100%' }),
+  )
+  svg.append(legend(make, unique(figures.map(({ workers }) => workers))))
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
   return `${svg.outerHTML}\n`
 }
 
-function legend(document, names) {
-  const make = (tag, attributes, text) => {
-    const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
-    if (text) element.textContent = text
-    return element
-  }
+const maker = (document) => (tag, attributes, text) => {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
+  if (text) element.textContent = text
+  return element
+}
+
+function legend(make, names) {
   const group = make('g', { transform: `translate(${LEGEND.left}, ${LEGEND.top})` })
   for (const [place, name] of names.entries()) {
     const left = place * LEGEND.gap
