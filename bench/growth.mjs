@@ -2,7 +2,6 @@
 import { wat } from './guests.mjs'
 import { median, print } from './measure.mjs'
 import { Package } from './package-rates.mjs'
-import { jobsPicture, outputPicture } from './plot.mjs'
 import { number, table } from './report.mjs'
 
 const WORKERS = [
@@ -51,10 +50,11 @@ export const growth = {
 
   parts: ({ jobs, output }) => ({ jobs: jobsTable(jobs), output: outputTable(output) }),
 
-  pictures: ({ jobs, output }) => ({
-    'jobs.svg': jobsPicture(jobs),
-    'output.svg': outputPicture(output),
-  }),
+  async pictures({ jobs, output }) {
+    // Not there before it is installed.
+    const { jobsPicture, outputPicture } = await import('./plot.mjs')
+    return { 'jobs.svg': jobsPicture(jobs), 'output.svg': outputPicture(output) }
+  },
 }
 
 const nameOf = ({ workers, threads }) =>

@@ -50,7 +50,7 @@ async function main() {
     const result = await section.run({ ...effort, guests: chosen, quick: values.quick === true })
     if (!values.write) continue
     writePage(section.parts(result))
-    for (const [file, svg] of Object.entries(section.pictures?.(result) ?? {}))
+    for (const [file, svg] of Object.entries((await section.pictures?.(result)) ?? {}))
       writePicture(file, svg)
   }
 }
