@@ -259,9 +259,10 @@ impl Scheduler {
         }
     }
 
+    /// One for each run that could start now; those that are busy would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
         let possible = state.queue.len().min(self.slots - state.live.len());
-        while state.runners < self.threads && state.runners < possible {
+        for _ in 0..possible.min(self.threads - state.runners) {
             state.runners += 1;
             self.handle.spawn(self.clone().runner());
         }
