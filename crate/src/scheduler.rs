@@ -46,7 +46,7 @@ pub(crate) struct Scheduler {
     threads: usize,
     slots: usize,
     state: Mutex<State>,
-    /// Told when there is nothing to start.
+    /// Told when a thread finds nothing to start, after all that ended has been told.
     on_idle: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// All runs have ended after the close.
     empty: Notify,
@@ -301,9 +301,7 @@ impl Scheduler {
         }
         drop(turn);
         drop(news);
-        if let Some(tell) = scheduler.on_idle.get() {
-            tell();
-        }
+        scheduler.tell_idle();
     }
 
     /// Ends the run `ended` and starts the next; without one the runner is done.
@@ -342,6 +340,17 @@ impl Scheduler {
         let mut state = self.lock();
         self.remove(&mut state, key, output);
         self.start_runners(&mut state);
+        let is_idle = state.runners == 0;
+        drop(state);
+        if is_idle {
+            self.tell_idle();
+        }
+    }
+
+    fn tell_idle(&self) {
+        if let Some(tell) = self.on_idle.get() {
+            tell();
+        }
     }
 
     fn remove(&self, state: &mut State, key: usize, output: u64) {
