@@ -280,10 +280,16 @@ impl State {
     fn others(&self, index: usize, batch: u64) -> Others {
         let mut others = Others::default();
         for (other, member) in self.members.iter().enumerate() {
-            let is_ready = member.phase == Phase::Up && !member.is_sending && other != index;
-            if is_ready && self.may_have(other, batch) {
+            let with_share = self.with_share(other, batch);
+            let is_ready = match member.phase {
+                // It will be.
+                Phase::Starting => true,
+                Phase::Up => !member.is_sending,
+                Phase::Gone | Phase::Failed => false,
+            };
+            if other != index && is_ready && self.may_have(other, batch) {
                 others.with_room.add(member.load());
-                if member.starts_at_once(self.with_share(other, batch)) {
+                if member.starts_at_once(with_share) {
                     others.with_slot.add(member.load());
                 }
             }
