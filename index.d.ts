@@ -528,6 +528,8 @@ export interface BatchSummary {
   readonly runsPerSecond: number
   /** Why it ended. */
   readonly endedBy: BatchEnd
+  /** What was thrown, where `endedBy` is `'error'`. */
+  readonly error?: unknown
 }
 /**
  * The results of many runs, to be read once with `for await`. Made by {@link Program.batch}.

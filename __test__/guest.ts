@@ -3,9 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { load, type LoadOptions, type Outcome, type Program } from './package.ts'
+import {
+  load,
+  WasiexecError,
+  type BatchResult,
+  type LoadOptions,
+  type Outcome,
+  type Program,
+} from './package.ts'
 
 /** The path of a tiny guest, by its name in crate/tests/guests. */
 export function watPath(name: string): string {
@@ -65,6 +73,38 @@ export function ending(outcome: Outcome): string {
 /** An ending and what was printed: all that is the same in equal runs. */
 export function told(outcome: Outcome): [ending: string, stdout: string, stderr: string] {
   return [ending(outcome), outcome.stdout.toString(), outcome.stderr.toString()]
+}
+
+/** What became of a job in two words: an ending or an error's code. */
+export function verdict({ outcome, error }: BatchResult): string {
+  return outcome === undefined ? error.code : ending(outcome)
+}
+
+/** Why a run of a batch was aborted: the reason, or the code of an error. */
+export function abortReason({ outcome }: BatchResult): unknown {
+  const reason = outcome?.kind === 'abort' ? outcome.reason : undefined
+  return reason instanceof WasiexecError ? reason.code : reason
+}
+
+/** All that comes, and what was thrown in the end. */
+export async function drain<T>(source: AsyncIterable<T>): Promise<{ all: T[]; thrown: unknown }> {
+  const all: T[] = []
+  try {
+    for await (const item of source) all.push(item)
+  } catch (error) {
+    return { all, thrown: error }
+  }
+  return { all, thrown: undefined }
+}
+
+/** Waits until something holds. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await setTimeout(1)
+}
+
+/** 0 to `length` - 1. */
+export function numbers(length: number): number[] {
+  return Array.from({ length }, (_, index) => index)
 }
 
 /** A Writable that keeps what it gets, and tells when it has got something. */

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 
 /** What a worker can do: see worker-tasks.ts. */
-export type Task = 'busy' | 'work' | 'fault' | 'exit' | 'idle' | 'wait' | 'endless'
+export type Task = 'busy' | 'work' | 'fault' | 'exit' | 'idle' | 'wait' | 'endless' | 'batch'
 
 export function startTask(task: Task): Worker {
   return new Worker(new URL('worker-tasks.ts', import.meta.url), {

@@ -1,57 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import type { Outcome, Program, RunOptions } from './package.ts'
+import { outcomeCases } from './cases.ts'
 import { ending, refusal, told, wat } from './guest.ts'
-
-/** A run and what has to come of it. */
-interface Case {
-  start: () => Promise<Outcome>
-  expected: [ending: string, stdout: string, stderr: string]
-}
-
-const GUESTS = [
-  'exit-argv',
-  'args',
-  'cat',
-  'trap-unreachable',
-  'loop',
-  'flood',
-  'print-both',
-  'component-exit-with-code-3',
-]
-
-/** Makes cases of every kind, each with something of its own to be known by. */
-async function cases(): Promise<readonly ((number: number) => Case)[]> {
-  const programs = Object.fromEntries(
-    await Promise.all(GUESTS.map(async (name) => [name, await wat(name)] as const)),
-  ) as Record<string, Program>
-  const on = (name: string, options: RunOptions, ...expected: Case['expected']): Case => ({
-    start: () => programs[name]!.run(options),
-    expected,
-  })
-  return [
-    (n) => on('exit-argv', { args: [`${n}`] }, `exit ${n}`, '', ''),
-    (n) => on('args', { args: [`${n}`] }, 'exit 0', `args.wat\n${n}\n`, ''),
-    (n) => on('cat', { stdin: `${n}`.repeat(n % 97) }, 'exit 0', `${n}`.repeat(n % 97), ''),
-    (n) =>
-      on('cat', { stdin: Buffer.alloc(n % 9000, n) }, 'exit 0', '' + Buffer.alloc(n % 9000, n), ''),
-    () => on('trap-unreachable', {}, 'trap unreachable', 'before trap\n', ''),
-    (n) => on('loop', { limits: { fuel: n } }, 'limit fuel', '', ''),
-    (n) =>
-      on(
-        'flood',
-        { limits: { outputBytes: n % 16 } },
-        'limit output',
-        '0123456789abcdef'.slice(0, n % 16),
-        '',
-      ),
-    (n) => on('loop', { signal: AbortSignal.abort(n) }, 'abort', '', ''),
-    () => on('print-both', {}, 'exit 2', 'out\n', 'err\n'),
-    () => on('print-both', { stderr: 'ignore' }, 'exit 2', 'out\n', ''),
-    () => on('component-exit-with-code-3', {}, 'exit 3', '', ''),
-  ]
-}
 
 test('1,000 runs of one tick are each answered with their own', async (t) => {
   const program = await wat('args')
@@ -64,20 +15,20 @@ test('1,000 runs of one tick are each answered with their own', async (t) => {
 })
 
 test('5,000 runs of all kinds of endings are each answered with their own', async (t) => {
-  const make = await cases()
+  const make = await outcomeCases()
   const all = Array.from({ length: 5000 }, (_, index) => make[index % make.length]!(index))
-  const outcomes = await Promise.all(all.map(({ start }) => start()))
+  const outcomes = await Promise.all(all.map(({ program, options }) => program.run(options)))
   const wrong = all.filter(({ expected }, index) => `${told(outcomes[index]!)}` !== `${expected}`)
   t.is(wrong.length, 0)
   t.deepEqual(told(outcomes[4999]!), all[4999]!.expected)
 })
 
 test('any sequence of endings is answered in its order', async (t) => {
-  const make = await cases()
+  const make = await outcomeCases()
   const kind = fc.record({ maker: fc.nat(make.length - 1), number: fc.nat(1_000_000) })
   const property = fc.asyncProperty(fc.array(kind, { maxLength: 60 }), async (kinds) => {
     const all = kinds.map(({ maker, number }) => make[maker]!(number))
-    const outcomes = await Promise.all(all.map(({ start }) => start()))
+    const outcomes = await Promise.all(all.map(({ program, options }) => program.run(options)))
     t.deepEqual(
       outcomes.map(told),
       all.map(({ expected }) => expected),

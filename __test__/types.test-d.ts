@@ -3,7 +3,20 @@ import { expectTypeOf } from 'expect-type'
 import type * as cjs from 'wasiexec' with { 'resolution-mode': 'require' }
 import * as esm from 'wasiexec'
 import { load, loadSync, orThrow, run } from 'wasiexec'
-import type { Exit, Limits, LoadOptions, Outcome, Program, RunOptions } from 'wasiexec'
+import type {
+  Batch,
+  BatchOptions,
+  BatchResult,
+  BatchSummary,
+  Exit,
+  Job,
+  Limits,
+  LoadOptions,
+  Outcome,
+  Program,
+  RunOptions,
+  WasiexecError,
+} from 'wasiexec'
 
 // A class is one type to ESM and CommonJS callers.
 expectTypeOf<cjs.Program>().toEqualTypeOf<esm.Program>()
@@ -37,6 +50,51 @@ export async function describe(program: Program, options: RunOptions): Promise<s
     default:
       return outcome satisfies never
   }
+}
+
+// The ids of the jobs are those of the results; either there is an outcome or an error.
+export async function judge(program: Program): Promise<BatchSummary> {
+  const jobs = [1, 2].map((id) => ({ id, args: [`${id}`] }))
+  const batch = program.batch(jobs, { ordered: false })
+  expectTypeOf(batch).toEqualTypeOf<Batch<number>>()
+  for await (const result of batch) {
+    expectTypeOf(result).toEqualTypeOf<BatchResult<number>>()
+    expectTypeOf(result.id).toEqualTypeOf<number>()
+    expectTypeOf(result.outcome).toEqualTypeOf<Outcome | undefined>()
+    if (result.error !== undefined) {
+      expectTypeOf(result.error).toEqualTypeOf<WasiexecError>()
+      expectTypeOf(result.outcome).toEqualTypeOf<undefined>()
+    } else {
+      expectTypeOf(result.outcome).toEqualTypeOf<Outcome>()
+    }
+    const { outcome, error } = result
+    expectTypeOf(outcome === undefined ? error : undefined).toEqualTypeOf<
+      WasiexecError | undefined
+    >()
+  }
+  expectTypeOf(batch.summary).resolves.toEqualTypeOf<BatchSummary>()
+  return batch.summary
+}
+
+// Jobs come from anything that can be iterated over, and share what they have in common.
+export function transform(program: Program, lines: AsyncIterable<string>): void {
+  async function* toJobs(): AsyncGenerator<Job<string>> {
+    for await (const line of lines) yield { id: line, stdin: line, program }
+  }
+  expectTypeOf(program.batch(toJobs())).toEqualTypeOf<Batch<string>>()
+  expectTypeOf(program.batch(new Set([{ args: ['a'] }]))).toEqualTypeOf<Batch<unknown>>()
+  expectTypeOf(program.batch(toJobs(), { stopOn: ({ id }) => id === '' })).toEqualTypeOf<
+    Batch<string>
+  >()
+  const deadlines: BatchOptions[] = [{ deadline: Date.now() + 1000 }, { deadline: new Date() }]
+  void deadlines.map((options) => program.batch([], options))
+  void program.batch([], { defaults: { limits: { fuel: 1 }, stdout: process.stdout } })
+  // @ts-expect-error: a batch has a signal of its own
+  void program.batch([], { defaults: { signal: AbortSignal.abort() } })
+  // @ts-expect-error: not an option of a run
+  void program.batch([{ arg: ['a'] }])
+  // @ts-expect-error: a text is no list of jobs
+  void program.batch('args')
 }
 
 // `using` closes a program.

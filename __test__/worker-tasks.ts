@@ -1,7 +1,8 @@
 // What the worker threads of worker.test.ts do.
 import { parentPort, workerData } from 'node:worker_threads'
 import { faults } from './faults.ts'
-import { ending, ownWat, wat } from './guest.ts'
+import type { Job } from '../src/index.ts'
+import { drain, ending, numbers, ownWat, verdict, wat } from './guest.ts'
 
 const port = parentPort!
 
@@ -45,6 +46,22 @@ async function fault(): Promise<void> {
   port.postMessage([...seen].toSorted())
 }
 
+/** Runs a batch, answers whether its results are right, and leaves another one for whoever terminates it. */
+async function batch(): Promise<void> {
+  const program = await wat('exit-argv')
+  const jobs = numbers(5000).map((code) => ({ args: [`${code}`] }))
+  const { all } = await drain(program.batch(jobs, { concurrency: 7 }))
+  port.postMessage(all.every((result, code) => verdict(result) === `exit ${code}`))
+  const sleep = await wat('sleep-hour')
+  const [some, others] = [sleep.batch(jobs, { concurrency: 20 }), program.batch(endless())]
+  void some.summary
+  for await (const { index } of others) if (index === 1000) port.postMessage('in the middle')
+}
+
+function* endless(): Generator<Job> {
+  for (;;) yield {}
+}
+
 async function exit(): Promise<void> {
   const program = await wat('sleep-hour')
   for (let index = 0; index < 10; index += 1) void program.run()
@@ -64,7 +81,7 @@ async function wait(): Promise<void> {
 }
 
 /** Waits for one of two runs that nobody can interrupt and that do not end. */
-async function endless(): Promise<void> {
+async function uninterruptible(): Promise<void> {
   const program = await ownWat('loop', { interruptible: false })
   void program.run()
   setTimeout(() => {
@@ -73,5 +90,14 @@ async function endless(): Promise<void> {
   }, 100)
 }
 
-const tasks: Record<string, () => Promise<void>> = { busy, work, fault, exit, idle, wait, endless }
+const tasks: Record<string, () => Promise<void>> = {
+  busy,
+  work,
+  fault,
+  exit,
+  idle,
+  wait,
+  endless: uninterruptible,
+  batch,
+}
 await tasks[workerData as string]!()

@@ -41,6 +41,7 @@ const COPY_BYTES = 4096
 export class Delivery {
   readonly #records: Float64Array
   readonly #bytes: Buffer
+  #empty: Buffer | undefined
   #at = -FIELDS
   /** Where the bytes of the record begin and end. */
   #start = 0
@@ -81,6 +82,10 @@ export class Delivery {
     return JSON.parse(this.extra.toString('utf8'))
   }
 
+  get isAbort(): boolean {
+    return this.kind === RECORD.abort
+  }
+
   get isFault(): boolean {
     return this.kind === RECORD.fault
   }
@@ -90,8 +95,8 @@ export class Delivery {
     return new WasiexecError(code, message)
   }
 
-  /** The record as an outcome; an abort asks for its reason. */
-  outcome(abortReason: () => unknown): Outcome {
+  /** The record as an outcome, with this reason if it is an abort. */
+  outcome(abortReason: unknown): Outcome {
     const printed = this.#printed()
     switch (this.kind) {
       case RECORD.exit:
@@ -101,7 +106,7 @@ export class Delivery {
       case RECORD.limit:
         return outcomes.limit(this.code, printed)
       case RECORD.abort:
-        return outcomes.abort(abortReason(), printed)
+        return outcomes.abort(abortReason, printed)
       default:
         throw new WasiexecError('ERR_INTERNAL', 'an unknown record (this is a bug in wasiexec)')
     }
@@ -132,7 +137,8 @@ export class Delivery {
   }
 
   #slice(start: number, end: number): Buffer {
-    if (start === end) return outcomes.noBytes()
+    // One for all: making a Buffer costs as much as all the rest of an outcome.
+    if (start === end) return (this.#empty ??= outcomes.noBytes())
     const length = end - start
     // A view, where it is much of what came anyway.
     if (length > COPY_BYTES && length * 4 > this.#bytes.length) {

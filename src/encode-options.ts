@@ -183,9 +183,12 @@ function encodeEnv(value: unknown, to: Encoder): void {
 
 /** Writes pipes to streams; options that follow may replace them. */
 export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
-  for (const name of ['stdout', 'stderr'] as const) {
-    if (shared[name] === undefined) continue
-    to.byte(FIELD[name])
+  if (shared.stdout !== undefined) {
+    to.byte(FIELD.stdout)
+    to.byte(OUTPUT.pipe)
+  }
+  if (shared.stderr !== undefined) {
+    to.byte(FIELD.stderr)
     to.byte(OUTPUT.pipe)
   }
 }

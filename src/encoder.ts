@@ -65,6 +65,15 @@ export class Encoder {
     this.raw(value)
   }
 
+  /** What another one holds. */
+  append(other: Encoder): void {
+    const length = other.#length
+    if (length === 0) return
+    this.#reserve(length)
+    other.#buffer.copy(this.#buffer, this.#length, 0, length)
+    this.#length += length
+  }
+
   raw(value: Uint8Array): void {
     this.#reserve(value.length)
     this.#buffer.set(value, this.#length)

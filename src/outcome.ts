@@ -262,7 +262,7 @@ export function abort(reason: unknown, printed: Printed): Abort {
   return new AbortOutcome(reason, printed)
 }
 
-/** A new one each time: what is given away may be transferred. */
+/** Not one for the whole process: what is given away may be transferred. */
 export const noBytes = (): Buffer => Buffer.allocUnsafe(0)
 
 /** The outcome of a run that was aborted before it crossed. */

@@ -56,6 +56,8 @@ interface Waiting {
 /** Who hears of the jobs of a batch. */
 interface BatchJobs {
   ended(slot: number, delivery: Delivery): void
+  /** A program or the runtime was closed. */
+  closed(): void
 }
 
 /** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
@@ -126,7 +128,7 @@ export class Transport {
     }
     const { bytes } = this.#submission
     const start = bytes.length
-    if (prepared !== undefined) bytes.raw(prepared.encoded.bytes)
+    if (prepared !== undefined) bytes.append(prepared.encoded)
     if (local?.input !== undefined) encodeInput(local.input, bytes)
     const flags = (signal ? FLAG.abortable : 0) | (streams ? FLAG.piped : 0)
     this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
@@ -137,13 +139,13 @@ export class Transport {
   }
 
   /** Answers the number of a new batch, whose jobs have these options unless they give others. */
-  openBatch(jobs: BatchJobs, concurrency: number, options: Uint8Array): number {
+  openBatch(jobs: BatchJobs, concurrency: number, options: Encoder): number {
     let number = 1
     while (this.#batches[number] !== undefined) number += 1
     this.#batches[number] = jobs
     const { bytes } = this.#submission
     const start = bytes.length
-    bytes.raw(options)
+    bytes.append(options)
     this.#add(OPERATION.openBatch, number, concurrency, start, options.length)
     return number
   }
@@ -152,12 +154,12 @@ export class Transport {
     batch: number,
     slot: number,
     handle: number,
-    options: Uint8Array,
+    options: Encoder,
     input: string | Uint8Array | undefined,
   ): void {
     const { bytes } = this.#submission
     const start = bytes.length
-    bytes.raw(options)
+    bytes.append(options)
     if (input !== undefined) encodeInput(input, bytes)
     const id = batch * BATCH_IDS + slot
     this.#add(OPERATION.run, id, handle, start, bytes.length - start, 0, batch)
@@ -196,7 +198,7 @@ export class Transport {
       const delivery = new Delivery(...record)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(() => this.#closeReason(owner))
+      return delivery.outcome(this.#closeReason(owner))
     } catch (error) {
       throw fromNative(error)
     }
@@ -228,6 +230,7 @@ export class Transport {
   dispose(handle: number): void {
     this.#add(OPERATION.dispose, handle)
     this.#flush()
+    for (const batch of this.#batches) batch?.closed()
   }
 
   pushStdin(id: number, chunk: Uint8Array): void {
@@ -260,6 +263,7 @@ export class Transport {
     const id = this.#nextId()
     const closed = this.#answer(id)
     this.#port.close(id)
+    for (const batch of this.#batches) batch?.closed()
     await closed
   }
 
@@ -351,11 +355,11 @@ export class Transport {
     const waiting = this.#settle(id)
     if (waiting === undefined) return
     const { owner, signal, streams } = waiting
-    const reason = (): unknown => (waiting.isSignals ? signal?.reason : this.#closeReason(owner))
     try {
       const failure = streams?.end()
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
+      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(owner)
       waiting.resolve(delivery.outcome(reason))
     } catch (error) {
       // Streams and reasons are the caller's code; the other records must arrive all the same.

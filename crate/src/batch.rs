@@ -28,8 +28,8 @@ impl Batch {
         }
     }
 
-    pub(crate) fn add(&mut self, submission: Submission) {
-        self.waiting.push_back(submission);
+    pub(crate) fn add(&mut self, submissions: impl IntoIterator<Item = Submission>) {
+        self.waiting.extend(submissions);
     }
 
     /// The next run that may go into the scheduler's queue.
@@ -55,10 +55,6 @@ impl Batch {
 
     pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.len()
-    }
-
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Submission> {
-        self.waiting.iter()
     }
 
     /// Takes out those that wait and that `which` picks.

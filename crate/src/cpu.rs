@@ -21,12 +21,14 @@ pub(crate) struct CpuMeter {
 }
 
 impl CpuMeter {
-    pub(crate) fn enter(&self) {
-        self.poll_start.store(thread_nanos(), Ordering::Relaxed);
+    /// A poll begins, at this time of the wall clock.
+    pub(crate) fn enter(&self, now: Instant) {
+        self.poll_start.store(thread_nanos(now), Ordering::Relaxed);
     }
 
-    pub(crate) fn leave(&self) {
-        self.finished.fetch_add(self.current(), Ordering::Relaxed);
+    pub(crate) fn leave(&self, now: Instant) {
+        self.finished
+            .fetch_add(self.since_start(now), Ordering::Relaxed);
     }
 
     /// The total of finished polls.
@@ -36,23 +38,23 @@ impl CpuMeter {
 
     /// The total including the poll that is going on; call it on the polling thread.
     pub(crate) fn now(&self) -> Duration {
-        Duration::from_nanos(self.finished.load(Ordering::Relaxed) + self.current())
+        let current = self.since_start(Instant::now());
+        Duration::from_nanos(self.finished.load(Ordering::Relaxed) + current)
     }
 
-    fn current(&self) -> u64 {
-        thread_nanos().saturating_sub(self.poll_start.load(Ordering::Relaxed))
+    fn since_start(&self, now: Instant) -> u64 {
+        thread_nanos(now).saturating_sub(self.poll_start.load(Ordering::Relaxed))
     }
 }
 
 /// The CPU clock of this thread, read at most once in [`TRUST`].
-fn thread_nanos() -> u64 {
+fn thread_nanos(now: Instant) -> u64 {
     thread_local! {
         static READING: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
     }
-    let now = Instant::now();
     READING.with(|reading| {
         if let Some((at, cpu)) = reading.get() {
-            let since = now - at;
+            let since = now.saturating_duration_since(at);
             if since < TRUST {
                 return cpu + since.as_nanos() as u64;
             }

@@ -5,25 +5,30 @@ use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::stop::Control;
+use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// One run as its submitter knows it.
-pub trait Job: Send {
-    /// Who submitted it and through which of its handles; see [`crate::Runtime::abort`].
+/// What runs of one program that were submitted together have in common.
+pub trait Parcel: Send + Sync {
+    /// Who submitted them and through which of its handles; see [`crate::Runtime::abort`].
     fn origin(&self) -> Origin;
     /// What to run.
     fn program(&self) -> &Arc<Program>;
-    /// How; asked once, on a scheduler thread, when the run starts.
+    /// How; asked once for each run, on a scheduler thread, when it starts.
     ///
     /// # Errors
     ///
     /// A host fault, which ends the run before it starts.
-    fn options(&mut self) -> Result<Arc<RunOptions>>;
-    /// Told exactly once how it ended. Answers who has to be told that there is news, if anybody.
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>>;
-    /// Told instead when whoever submitted it took it back before it started.
-    fn give_back(self: Box<Self>) -> Option<Arc<dyn Listener>> {
-        self.done(Ok(Outcome::never_started()))
+    fn options(&self, id: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>>;
+    /// Takes in how some of them ended; told exactly once of each.
+    fn ended(&self, runs: &mut Vec<Ended>);
+    /// Who has to be told afterwards that there is news; without anybody, `ended` is called at each end.
+    fn listener(&self) -> Option<&Arc<dyn Listener>>;
+    /// Takes back one that has not started; told instead of its end.
+    fn give_back(&self, id: u64) {
+        let result = Ok(Outcome::never_started());
+        self.ended(&mut vec![Ended { id, result }]);
     }
 }
 
@@ -34,7 +39,47 @@ pub trait Listener: Send + Sync {
     fn notify(&self);
 }
 
-/// Where a job comes from.
+/// One run, queued.
+pub struct Submission {
+    /// What it shares with others.
+    pub parcel: Arc<dyn Parcel>,
+    /// The submitter's number for it.
+    pub id: u64,
+    /// What its parcel needs to know of it alone.
+    pub payload: Bytes,
+    /// Whoever may stop it alone has the same; without one it gets its own when it starts.
+    pub control: Option<Arc<Control>>,
+}
+
+impl Submission {
+    pub(crate) fn origin(&self) -> Origin {
+        self.parcel.origin()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        let control = self.control.as_ref();
+        control.is_some_and(|control| control.cause().is_some())
+    }
+
+    /// The end of a run that has not begun.
+    pub(crate) fn end(self, result: Result<Outcome>, news: &mut News) {
+        let ended = Ended {
+            id: self.id,
+            result,
+        };
+        news.add(self.parcel, ended);
+    }
+}
+
+/// A run that has ended.
+pub struct Ended {
+    /// The submitter's number for it.
+    pub id: u64,
+    /// How.
+    pub result: Result<Outcome>,
+}
+
+/// Where a run comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The submitter's number.
@@ -49,44 +94,67 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchId(pub(crate) usize);
 
-/// A job and the means to stop it.
-pub struct Submission {
-    /// The run.
-    pub job: Box<dyn Job>,
-    /// Shared with whoever may stop it.
-    pub control: Arc<Control>,
+/// Runs that have ended on one thread and whose submitters do not know it yet. Most of the time all are
+/// of one parcel.
+#[derive(Default)]
+pub(crate) struct News {
+    parcel: Option<Arc<dyn Parcel>>,
+    ended: Vec<Ended>,
+    listener: Option<Arc<dyn Listener>>,
 }
 
-/// The listener that a runner has not told yet; most of the time all runs have the same.
-#[derive(Default)]
-pub(crate) struct News(Option<Arc<dyn Listener>>);
-
 impl News {
-    pub(crate) fn add(&mut self, listener: Option<Arc<dyn Listener>>) {
-        let same = match (&self.0, &listener) {
-            (Some(waiting), Some(new)) => Arc::ptr_eq(waiting, new),
-            (None, _) => true,
-            (Some(_), None) => return,
-        };
-        if !same {
-            self.tell();
+    pub(crate) fn add(&mut self, parcel: Arc<dyn Parcel>, ended: Ended) {
+        let same = |known: &Arc<dyn Parcel>| Arc::ptr_eq(known, &parcel);
+        if !self.parcel.as_ref().is_some_and(same) {
+            self.deliver();
+            self.parcel = Some(parcel);
         }
-        self.0 = listener;
+        self.ended.push(ended);
+        if self
+            .parcel
+            .as_ref()
+            .is_some_and(|parcel| parcel.listener().is_none())
+        {
+            self.deliver();
+        }
     }
 
+    /// Tells everybody.
     pub(crate) fn tell(&mut self) {
-        tell(self.0.take());
+        self.deliver();
+        if let Some(listener) = self.listener.take() {
+            listener.notify();
+        }
+    }
+
+    fn deliver(&mut self) {
+        let Some(parcel) = self.parcel.take() else {
+            return;
+        };
+        parcel.ended(&mut self.ended);
+        self.ended.clear();
+        self.of(&*parcel);
+    }
+
+    /// There is news for the listener of this parcel.
+    pub(crate) fn of(&mut self, parcel: &dyn Parcel) {
+        let Some(listener) = parcel.listener() else {
+            return;
+        };
+        match &self.listener {
+            Some(waiting) if Arc::ptr_eq(waiting, listener) => {}
+            _ => {
+                if let Some(other) = self.listener.replace(listener.clone()) {
+                    other.notify();
+                }
+            }
+        }
     }
 }
 
 impl Drop for News {
     fn drop(&mut self) {
         self.tell();
-    }
-}
-
-pub(crate) fn tell(listener: Option<Arc<dyn Listener>>) {
-    if let Some(listener) = listener {
-        listener.notify();
     }
 }

@@ -49,7 +49,7 @@ mod workers;
 pub use cache::Cache;
 pub use engine::Allocation;
 pub use error::{Error, ErrorCode, Result};
-pub use job::{BatchId, Job, Listener, Origin, Submission};
+pub use job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
 pub use limits::{Limits, OnMemory, OnOutput};
 pub use options::{Clock, LoadOptions, Preopen, RunOptions};
 pub use outcome::{Ending, Frame, LimitKind, Outcome, TrapInfo, Usage};

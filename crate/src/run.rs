@@ -75,22 +75,22 @@ pub(crate) async fn execute(
     let mut store = store(compiled, wasi, options.limits, control)?;
 
     let call = call(&mut store, entry);
-    let call = match program.is_interruptible(fuel.is_some()) {
-        true => Either::Left(call),
-        false => Either::Right(ticker.turns.take(call)),
+    let waits_for_turn = !program.is_interruptible(fuel.is_some());
+    let call = match waits_for_turn {
+        true => Either::Right(ticker.turns.take(call)),
+        false => Either::Left(call),
     };
-    let deadline = |timeout| control.start().checked_add(timeout);
-    let result = Supervised {
+    let (result, end) = Supervised {
         call: pin!(call),
         control,
         ticker,
         waiting: None,
         limits: &options.limits,
-        deadline: options.limits.timeout.and_then(deadline),
+        waits_for_turn,
         alarm: None,
     }
     .await;
-    let wall = control.wall();
+    let wall = control.wall(end);
     let fuel_left = store.get_fuel().unwrap_or(0);
     if fuel.is_some() && fuel_left == 0 {
         control.stop(Cause::Limit(LimitKind::Fuel));
@@ -149,7 +149,7 @@ fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDead
     let RunState {
         control, limits, ..
     } = store.data();
-    enforce_time(limits, control, CpuMeter::now);
+    enforce_time(limits, control, Instant::now, CpuMeter::now);
     match control.cause() {
         Some(_) => Err(Stopped.into()),
         None => {
@@ -160,8 +160,16 @@ fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDead
 }
 
 /// Stops a run that has used up its time, by its wall clock or by this reading of its CPU meter.
-fn enforce_time(limits: &Limits, control: &Control, cpu: impl Fn(&CpuMeter) -> Duration) {
-    if limits.timeout.is_some_and(|limit| control.wall() >= limit) {
+fn enforce_time(
+    limits: &Limits,
+    control: &Control,
+    now: impl Fn() -> Instant,
+    cpu: impl Fn(&CpuMeter) -> Duration,
+) {
+    if limits
+        .timeout
+        .is_some_and(|limit| control.wall(now()) >= limit)
+    {
         control.stop(Cause::Limit(LimitKind::Timeout));
     } else if limits.cpu.is_some_and(|limit| cpu(&control.meter) >= limit) {
         control.stop(Cause::Limit(LimitKind::Cpu));
@@ -169,7 +177,7 @@ fn enforce_time(limits: &Limits, control: &Control, cpu: impl Fn(&CpuMeter) -> D
 }
 
 async fn call(store: &mut Store<RunState>, entry: &Entry) -> wasmtime::Result<()> {
-    store.data().control.start();
+    store.data().control.start(Instant::now);
     match entry {
         Entry::Module { pre, start } => {
             let instance = pre.instantiate_async(&mut *store).await?;
@@ -211,34 +219,42 @@ struct Supervised<'a, F> {
     /// Held from a preemption to the next turn.
     waiting: Option<Preempted<'a>>,
     limits: &'a Limits,
-    deadline: Option<Instant>,
+    /// The guest may start later than the first poll; it has no timeout then.
+    waits_for_turn: bool,
     /// Made at the first wait: most runs never wait.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
-    type Output = F::Output;
+    /// What the call answered, and when.
+    type Output = (F::Output, Instant);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let control = this.control;
         this.waiting = None;
+        let now = Instant::now();
         if control.cause().is_some() {
-            return Poll::Ready(Err(Stopped.into()));
+            return Poll::Ready((Err(Stopped.into()), now));
         }
         let computing = this.ticker.computing();
-        control.meter.enter();
+        if !this.waits_for_turn {
+            control.start(|| now);
+        }
+        control.meter.enter(now);
         let polled = this.call.as_mut().poll(context);
-        control.meter.leave();
+        let now = Instant::now();
+        control.meter.leave(now);
         drop(computing);
         // Also of a call that came back: bulk instructions and host calls see no epoch.
-        enforce_time(this.limits, control, CpuMeter::total);
-        if polled.is_ready() {
-            return polled;
+        enforce_time(this.limits, control, || now, CpuMeter::total);
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready((result, now));
         }
         // Registered first: a stop between the two lines must not be missed.
         control.register(context.waker());
-        if let Some(deadline) = this.deadline {
+        let deadline = |timeout| control.start(|| now).checked_add(timeout);
+        if let Some(deadline) = this.limits.timeout.and_then(deadline) {
             let alarm = || Box::pin(sleep_until(deadline.into()));
             let alarm = this.alarm.get_or_insert_with(alarm).as_mut();
             if alarm.poll(context).is_ready() {
@@ -246,7 +262,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             }
         }
         if control.cause().is_some() {
-            return Poll::Ready(Err(Stopped.into()));
+            return Poll::Ready((Err(Stopped.into()), now));
         }
         if control.preempted.swap(false, Ordering::Relaxed) {
             this.waiting = Some(this.ticker.preempted());

@@ -3,13 +3,14 @@
 use crate::cache::Cache;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Job, Listener, Origin, Submission};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::outcome::Outcome;
 use crate::program::{Program, Source};
 use crate::scheduler::{Counts, Scheduler};
 use crate::stop::Control;
 use crate::ticker::Ticker;
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,7 +193,7 @@ impl Runtime {
     }
 
     /// Queues runs in their order.
-    pub fn submit(&self, submissions: impl IntoIterator<Item = Submission>) {
+    pub fn submit(&self, submissions: Vec<Submission>) {
         self.scheduler.submit(submissions);
     }
 
@@ -254,12 +255,17 @@ impl Runtime {
         control: Arc<Control>,
     ) -> oneshot::Receiver<Result<Outcome>> {
         let (sender, receiver) = oneshot::channel();
-        let job = Box::new(OneRun {
+        let parcel = Arc::new(OneRun {
             program: program.clone(),
-            options: Arc::new(options),
-            sender,
+            options,
+            sender: Mutex::new(Some(sender)),
         });
-        self.submit([Submission { job, control }]);
+        self.submit(vec![Submission {
+            parcel,
+            id: 0,
+            payload: Bytes::new(),
+            control: Some(control),
+        }]);
         receiver
     }
 
@@ -327,11 +333,11 @@ impl Drop for Runtime {
 /// A run from Rust.
 struct OneRun {
     program: Arc<Program>,
-    options: Arc<RunOptions>,
-    sender: oneshot::Sender<Result<Outcome>>,
+    options: RunOptions,
+    sender: Mutex<Option<oneshot::Sender<Result<Outcome>>>>,
 }
 
-impl Job for OneRun {
+impl Parcel for OneRun {
     fn origin(&self) -> Origin {
         Origin {
             owner: u64::MAX,
@@ -344,13 +350,19 @@ impl Job for OneRun {
         &self.program
     }
 
-    fn options(&mut self) -> Result<Arc<RunOptions>> {
-        Ok(self.options.clone())
+    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
+        Ok(Cow::Borrowed(&self.options))
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
-        // The one who asked may have lost interest.
-        let _ = self.sender.send(result);
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(sender), Some(run)) = (sender.take(), runs.pop()) {
+            // The one who asked may have lost interest.
+            let _ = sender.send(run.result);
+        }
+    }
+
+    fn listener(&self) -> Option<&Arc<dyn Listener>> {
         None
     }
 }

@@ -8,15 +8,17 @@
 
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
-use crate::job::{BatchId, Job, Listener, News, Origin, Submission, tell};
+use crate::job::{BatchId, Ended, News, Origin, Parcel, Submission};
 use crate::outcome::Outcome;
 use crate::run::execute;
 use crate::stop::{Cause, Control};
-use crate::ticker::Ticker;
+use crate::ticker::{Computing, Ticker};
+use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -61,24 +63,22 @@ struct State {
 }
 
 impl State {
-    /// All that have not started.
-    fn waiting(&self) -> impl Iterator<Item = &Submission> {
-        let apart = self.batches.iter().flat_map(|(_, batch)| batch.waiting());
-        self.queue.iter().chain(apart)
-    }
-
     fn waiting_count(&self) -> usize {
         let apart = self.batches.iter().map(|(_, batch)| batch.waiting_count());
         self.queue.len() + apart.sum::<usize>()
     }
 
-    fn enqueue(&mut self, submission: Submission) {
-        match submission.job.origin().batch {
+    fn enqueue(
+        &mut self,
+        batch: Option<BatchId>,
+        submissions: impl IntoIterator<Item = Submission>,
+    ) {
+        match batch {
             Some(id) => {
-                self.batches[id.0].add(submission);
+                self.batches[id.0].add(submissions);
                 self.admit(id);
             }
-            None => self.queue.push_back(submission),
+            None => self.queue.extend(submissions),
         }
     }
 
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// Takes out those that have not started and that `which` picks.
+    /// Takes out those that wait and that `which` picks.
     fn take_waiting(&mut self, which: impl Fn(&Submission) -> bool) -> Vec<Submission> {
         let mut taken = Vec::new();
         for (_, batch) in &mut self.batches {
@@ -109,10 +109,10 @@ impl State {
         }
         if self.queue.iter().any(&which) {
             let queue = std::mem::take(&mut self.queue);
-            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(which);
+            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(&which);
             self.queue = kept;
             for submission in &out {
-                self.leave(submission.job.origin().batch, 0);
+                self.leave(submission.origin().batch, 0);
             }
             taken.extend(out);
         }
@@ -144,21 +144,31 @@ impl Scheduler {
     }
 
     /// Queues runs in their order.
-    pub(crate) fn submit(self: &Arc<Self>, submissions: impl IntoIterator<Item = Submission>) {
-        let mut refused = Vec::new();
+    pub(crate) fn submit(self: &Arc<Self>, submissions: Vec<Submission>) {
+        let Some(first) = submissions.first() else {
+            return;
+        };
+        let together = |other: &Submission| Arc::ptr_eq(&first.parcel, &other.parcel);
+        let common = submissions.iter().all(together).then(|| first.origin());
         let mut state = self.lock();
         if state.closed {
-            refused.extend(submissions);
-        } else {
+            drop(state);
+            let mut news = News::default();
             for submission in submissions {
-                state.enqueue(submission);
+                submission.end(Err(closed()), &mut news);
             }
-            self.start_runners(&mut state);
+            return;
         }
-        drop(state);
-        for Submission { job, .. } in refused {
-            tell(job.done(Err(closed())));
+        match common {
+            // Most of the time; runners want the lock at each run, and would go to sleep if it took long.
+            Some(origin) => state.enqueue(origin.batch, submissions),
+            None => {
+                for submission in submissions {
+                    state.enqueue(submission.origin().batch, [submission]);
+                }
+            }
         }
+        self.start_runners(&mut state);
     }
 
     /// A batch of which at most `concurrency` runs go on at a time.
@@ -183,29 +193,37 @@ impl Scheduler {
 
     /// Stops the runs that `which` picks; those that wait never start.
     pub(crate) fn abort(self: &Arc<Self>, which: impl Fn(Origin) -> bool) {
-        let state = self.lock();
-        let waiting = state.waiting().map(|s| (s.job.origin(), &s.control));
-        let live = state.live.iter().map(|(_, l)| (l.origin, &l.control));
-        for (origin, control) in live.chain(waiting) {
-            if which(origin) {
-                control.stop(Cause::Abort);
+        // In one step with what waits: nothing may start in between.
+        let mut state = self.lock();
+        for (_, live) in &state.live {
+            if which(live.origin) {
+                live.control.stop(Cause::Abort);
             }
         }
-        drop(state);
-        self.sweep();
+        let never_start =
+            state.take_waiting(|waiting| waiting.is_stopped() || which(waiting.origin()));
+        self.after_stop(state, never_start);
     }
 
     /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
     pub(crate) fn sweep(self: &Arc<Self>) {
-        self.ticker.advance();
         let mut state = self.lock();
-        let stopped = state.take_waiting(|submission| submission.control.cause().is_some());
-        state.finished += stopped.len() as u64;
+        let never_start = state.take_waiting(Submission::is_stopped);
+        self.after_stop(state, never_start);
+    }
+
+    fn after_stop(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        never_start: Vec<Submission>,
+    ) {
+        state.finished += never_start.len() as u64;
         self.start_runners(&mut state);
         drop(state);
+        self.ticker.advance();
         let mut news = News::default();
-        for Submission { job, .. } in stopped {
-            news.add(job.done(Ok(Outcome::never_started())));
+        for submission in never_start {
+            submission.end(Ok(Outcome::never_started()), &mut news);
         }
     }
 
@@ -213,8 +231,9 @@ impl Scheduler {
     pub(crate) fn give_back(&self) {
         let taken = self.lock().take_waiting(|_| true);
         let mut news = News::default();
-        for Submission { job, .. } in taken {
-            news.add(job.give_back());
+        for submission in taken {
+            submission.parcel.give_back(submission.id);
+            news.of(&*submission.parcel);
         }
     }
 
@@ -240,9 +259,10 @@ impl Scheduler {
         }
     }
 
+    /// One for each run that could start now; those that are busy would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
         let possible = state.queue.len().min(self.slots - state.live.len());
-        while state.runners < self.threads && state.runners < possible {
+        for _ in 0..possible.min(self.threads - state.runners) {
             state.runners += 1;
             self.handle.spawn(self.clone().runner());
         }
@@ -251,38 +271,54 @@ impl Scheduler {
     async fn runner(self: Arc<Self>) {
         let mut news = News::default();
         let mut ended = None;
-        let mut turn = Instant::now();
-        while let Some((key, submission)) = self.next(ended.take()) {
-            let mut run = Box::pin(self.clone().drive(submission));
+        // Its own, because the threads would fight over the count of a shared one at each run.
+        let this = Arc::new(Runner(self));
+        let scheduler = &this.0;
+        let mut turn = Turn::new(scheduler);
+        while let Some((key, submission, control)) = scheduler.next(ended.take(), &mut news) {
+            let mut run = Box::pin(drive(this.clone(), submission, control));
             match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready((output, listener)) => {
-                    ended = Some((key, output));
-                    news.add(listener);
+                Poll::Ready(done) => {
+                    ended = Some((key, done.output()));
+                    news.add(done.parcel, done.ended);
                 }
                 Poll::Pending => {
-                    let this = self.clone();
-                    self.handle.spawn(async move {
-                        let (output, listener) = run.await;
-                        this.end(key, output);
-                        tell(listener);
+                    let this = this.clone();
+                    scheduler.handle.spawn(async move {
+                        let done = run.await;
+                        let output = done.output();
+                        News::default().add(done.parcel, done.ended);
+                        this.0.end(key, output);
                     });
                 }
             }
-            if turn.elapsed() >= RUNNER_TURN {
+            if turn.is_over() {
+                drop(turn);
                 news.tell();
                 tokio::task::yield_now().await;
-                turn = Instant::now();
+                turn = Turn::new(scheduler);
             }
         }
+        drop(turn);
         drop(news);
-        if let Some(tell) = self.on_idle.get() {
+        if let Some(tell) = scheduler.on_idle.get() {
             tell();
         }
     }
 
     /// Ends the run `ended` and starts the next; without one the runner is done.
-    fn next(&self, ended: Option<(usize, u64)>) -> Option<(usize, Submission)> {
+    fn next(
+        &self,
+        ended: Option<(usize, u64)>,
+        news: &mut News,
+    ) -> Option<(usize, Submission, Arc<Control>)> {
         let mut state = self.lock();
+        if state.closed {
+            // Whoever waits for the last run's end has to find its outcome.
+            drop(state);
+            news.tell();
+            state = self.lock();
+        }
         if let Some((key, output)) = ended {
             self.remove(&mut state, key, output);
         }
@@ -290,15 +326,16 @@ impl Scheduler {
             true => state.queue.pop_front(),
             false => None,
         };
-        let Some(submission) = next else {
+        let Some(mut submission) = next else {
             state.runners -= 1;
             return None;
         };
+        let control = submission.control.take().unwrap_or_default();
         let key = state.live.insert(Live {
-            origin: submission.job.origin(),
-            control: submission.control.clone(),
+            origin: submission.origin(),
+            control: control.clone(),
         });
-        Some((key, submission))
+        Some((key, submission, control))
     }
 
     fn end(self: &Arc<Self>, key: usize, output: u64) {
@@ -316,35 +353,82 @@ impl Scheduler {
         }
     }
 
-    /// Answers how many bytes were captured, and who has to be told.
-    async fn drive(self: Arc<Self>, submission: Submission) -> (u64, Option<Arc<dyn Listener>>) {
-        let Submission { mut job, control } = submission;
-        let result = self.attempt(&mut *job, &control).await;
-        let output = match &result {
-            Ok(outcome) => outcome.stdout.len() + outcome.stderr.len(),
-            Err(_) => 0,
-        };
-        (output as u64, job.done(result))
-    }
-
-    /// The run itself; a panic in it is an error of ours, not the end of the process.
-    async fn attempt(&self, job: &mut dyn Job, control: &Arc<Control>) -> Result<Outcome> {
-        if control.cause().is_some() {
-            return Ok(Outcome::never_started());
-        }
-        let program = job.program().clone();
-        let mut run = Box::pin(async {
-            let options = job.options()?;
-            execute(&program, &options, control, &self.ticker).await
-        });
-        poll_fn(move |context| {
-            catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))
-                .unwrap_or_else(|panic| Poll::Ready(Err(Error::from_panic(&*panic))))
-        })
-        .await
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One that takes runs from the queue.
+struct Runner(Arc<Scheduler>);
+
+/// For how long a runner keeps its thread from others; while it lasts, guests compute.
+struct Turn<'a> {
+    start: Instant,
+    _computing: Computing<'a>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(scheduler: &'a Scheduler) -> Self {
+        Self {
+            start: Instant::now(),
+            _computing: scheduler.ticker.computing(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.start.elapsed() >= RUNNER_TURN
+    }
+}
+
+/// A run that has ended, and whom that concerns.
+struct Done {
+    parcel: Arc<dyn Parcel>,
+    ended: Ended,
+}
+
+impl Done {
+    /// Bytes of captured output.
+    fn output(&self) -> u64 {
+        match &self.ended.result {
+            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
+            Err(_) => 0,
+        }
+    }
+}
+
+async fn drive(runner: Arc<Runner>, submission: Submission, control: Arc<Control>) -> Done {
+    let ticker = &runner.0.ticker;
+    let Submission {
+        parcel,
+        id,
+        payload,
+        ..
+    } = submission;
+    let result = attempt(&*parcel, id, &payload, &control, ticker).await;
+    Done {
+        parcel,
+        ended: Ended { id, result },
+    }
+}
+
+/// The run itself; a panic in it is an error of ours, not the end of the process.
+async fn attempt(
+    parcel: &dyn Parcel,
+    id: u64,
+    payload: &Bytes,
+    control: &Arc<Control>,
+    ticker: &Ticker,
+) -> Result<Outcome> {
+    if control.cause().is_some() {
+        return Ok(Outcome::never_started());
+    }
+    let mut run = pin!(async {
+        let options = parcel.options(id, payload)?;
+        execute(parcel.program(), &options, control, ticker).await
+    });
+    poll_fn(move |context| {
+        catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))
+            .unwrap_or_else(|panic| Poll::Ready(Err(Error::from_panic(&*panic))))
+    })
+    .await
 }

@@ -53,13 +53,17 @@ impl Control {
         self.waker.register(waker);
     }
 
-    /// The moment the guest started, which is now if it was not yet.
-    pub(crate) fn start(&self) -> Instant {
-        *self.started.get_or_init(Instant::now)
+    /// The moment the guest started, which is `now` if it was not yet.
+    pub(crate) fn start(&self, now: impl FnOnce() -> Instant) -> Instant {
+        *self.started.get_or_init(now)
     }
 
-    pub(crate) fn wall(&self) -> Duration {
-        self.started.get().map(Instant::elapsed).unwrap_or_default()
+    /// From the guest's start to this moment.
+    pub(crate) fn wall(&self, now: Instant) -> Duration {
+        let started = self.started.get();
+        started
+            .map(|started| now.saturating_duration_since(*started))
+            .unwrap_or_default()
     }
 }
 

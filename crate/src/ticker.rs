@@ -2,6 +2,7 @@
 
 use crate::engine::Engines;
 use crate::turns::Turns;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
@@ -54,14 +55,17 @@ impl Ticker {
         })
     }
 
-    /// While the answer lives, epochs advance.
+    /// While the answer lives, which has to be on this thread, epochs advance. Within another it is free.
     pub(crate) fn computing(&self) -> Computing<'_> {
+        if COMPUTING.replace(true) {
+            return Computing(None);
+        }
         // The order of these two and of those in `run` guarantees that one sees the other.
         let before = self.shared.computing.fetch_add(1, Ordering::SeqCst);
         if before == 0 && self.shared.parked.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Computing(&self.shared.computing)
+        Computing(Some(&self.shared.computing))
     }
 
     /// While the answer lives, a preempted guest waits for its next turn.
@@ -121,12 +125,19 @@ impl Shared {
     }
 }
 
+thread_local! {
+    static COMPUTING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Guest code is running on some thread.
-pub(crate) struct Computing<'a>(&'a AtomicUsize);
+pub(crate) struct Computing<'a>(Option<&'a AtomicUsize>);
 
 impl Drop for Computing<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        if let Some(count) = self.0 {
+            COMPUTING.set(false);
+            count.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) use outbox::Outbox;
 pub(crate) use record::{Record, RecordKind};
 
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Listener, Origin, Submission};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::program::Program;
 use crate::runtime::{Runtime, RuntimeStats};
@@ -26,7 +26,7 @@ use crate::stop::{Cause, Control};
 use crate::workers::{Pool, PoolOptions, encode_program};
 use bytes::Bytes;
 use pipes::{NoPipes, Pipes};
-use port_run::{PortBatch, PortRun, SyncRun};
+use port_run::{PortBatch, PortRuns, SyncRun};
 use read_program::read_program;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,8 +93,8 @@ pub struct Port {
 struct Tables {
     /// In a worker also those that could not be loaded.
     programs: HashMap<u64, Result<Arc<Program>>>,
-    /// The runs that may be aborted one by one.
-    controls: HashMap<u64, Arc<Control>>,
+    /// The runs that may be aborted one by one, or have pipes.
+    tracked: HashMap<u64, Arc<Control>>,
     pipes: HashMap<u64, Pipes>,
     batches: HashMap<u64, PortBatch>,
 }
@@ -111,6 +111,8 @@ impl Tables {
 #[derive(Default)]
 struct AfterTables {
     runs: Vec<Submission>,
+    /// That of the last run, by its program and batch: most runs have the same as the one before.
+    parcel: Option<((u64, u64), Arc<dyn Parcel>)>,
     disposed: Vec<u64>,
     aborted: Vec<BatchId>,
     read: Vec<(BatchId, u64)>,
@@ -262,27 +264,30 @@ impl Port {
     ) -> Result<()> {
         match operation {
             Operation::Run(run) => {
-                let program = match tables.programs.get(&run.handle) {
-                    Some(Ok(program)) => program,
-                    Some(Err(error)) => {
-                        after.faults.push((run.id, error.clone()));
-                        return Ok(());
-                    }
-                    None => return Err(Error::internal("a run of an unknown program")),
+                let key = (run.handle, run.batch);
+                let parcel = match &after.parcel {
+                    Some((same, parcel)) if *same == key => parcel.clone(),
+                    _ => match self.parcel(&run, tables)? {
+                        Ok(parcel) => after.parcel.insert((key, parcel)).1.clone(),
+                        Err(error) => {
+                            after.faults.push((run.id, error));
+                            return Ok(());
+                        }
+                    },
                 };
-                let batch = match run.batch {
-                    0 => None,
-                    id => Some(tables.batch(id)?.clone()),
-                };
-                let control = Arc::<Control>::default();
-                if run.abortable {
-                    tables.controls.insert(run.id, control.clone());
+                let control = (run.abortable || run.piped).then(Arc::<Control>::default);
+                if let Some(control) = &control {
+                    tables.tracked.insert(run.id, control.clone());
                 }
-                let job = Box::new(PortRun::new(self, program, run, batch));
-                after.runs.push(Submission { job, control });
+                after.runs.push(Submission {
+                    parcel,
+                    id: run.id,
+                    payload: run.options,
+                    control,
+                });
             }
             Operation::Abort { id } => {
-                if let Some(control) = tables.controls.get(&id) {
+                if let Some(control) = tables.tracked.get(&id) {
                     after.stopped |= control.stop(Cause::Abort);
                 }
             }
@@ -301,15 +306,24 @@ impl Port {
                 concurrency,
                 options,
             } => {
+                // Its number may be that of one before.
+                after.parcel = None;
                 let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
                 let batch = PortBatch {
                     id: self.runtime.open_batch(concurrency),
-                    options,
+                    options: Arc::new(options.into_owned()),
                 };
                 tables.batches.insert(id, batch);
             }
-            Operation::AbortBatch { id } => after.aborted.push(tables.batch(id)?.id),
-            Operation::BatchRead { id, output } => after.read.push((tables.batch(id)?.id, output)),
+            // A runtime that was closed has forgotten its batches.
+            Operation::AbortBatch { id } => {
+                after.aborted.extend(tables.batches.get(&id).map(|b| b.id));
+            }
+            Operation::BatchRead { id, output } => {
+                after
+                    .read
+                    .extend(tables.batches.get(&id).map(|b| (b.id, output)));
+            }
             Operation::CloseBatch { id } => {
                 after
                     .closed
@@ -318,6 +332,26 @@ impl Port {
             Operation::Recall => after.recalled = true,
         }
         Ok(())
+    }
+
+    /// What a run shares with others of its program and batch, or why its program could not be loaded.
+    fn parcel(
+        self: &Arc<Self>,
+        run: &RunOperation,
+        tables: &Tables,
+    ) -> Result<Result<Arc<dyn Parcel>>> {
+        let unknown = || Error::internal("a run of an unknown program");
+        let program = match tables.programs.get(&run.handle).ok_or_else(unknown)? {
+            Ok(program) => program,
+            Err(error) => return Ok(Err(error.clone())),
+        };
+        let batch = match run.batch {
+            0 => None,
+            id => Some(tables.batch(id)?),
+        };
+        Ok(Ok(Arc::new(PortRuns::new(
+            self, run.handle, program, batch,
+        ))))
     }
 
     /// Queues one run whose end a thread waits for.
@@ -332,14 +366,16 @@ impl Port {
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
         let (sender, receiver) = mpsc::sync_channel(1);
-        let job = Box::new(SyncRun::new(
-            self.origin(handle, None),
-            program,
-            options,
-            sender,
-        ));
-        let control = Arc::default();
-        self.runtime.submit([Submission { job, control }]);
+        self.runtime.submit(vec![Submission {
+            parcel: Arc::new(SyncRun {
+                origin: self.origin(handle, None),
+                program,
+                sender,
+            }),
+            id: 0,
+            payload: options,
+            control: None,
+        }]);
         Ok(PendingRun(receiver))
     }
 
@@ -456,6 +492,28 @@ impl Port {
     pub(crate) fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
         self.put(write);
         self.notify();
+    }
+
+    fn runs_ended(&self, runs: &mut Vec<Ended>) {
+        let mut tables = self.tables();
+        if !tables.tracked.is_empty() {
+            for Ended { id, .. } in runs.iter() {
+                if tables.tracked.remove(id).is_some() {
+                    tables.pipes.remove(id);
+                }
+            }
+        }
+        drop(tables);
+        self.put(|outbox| {
+            for Ended { id, result } in runs.drain(..) {
+                outbox.result(id, &result);
+            }
+        });
+    }
+
+    fn run_returned(&self, id: u64) {
+        self.tables().tracked.remove(&id);
+        self.put(|outbox| outbox.returned(id));
     }
 
     fn put(&self, write: impl FnOnce(&mut Outbox)) {

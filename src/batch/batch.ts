@@ -40,7 +40,7 @@ const TELL_BYTES = 1024 * 1024
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** A batch as it goes: takes jobs while there is room for their results, and ends in order. */
-export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
+export class RunningBatch implements Batch {
   readonly #options: CheckedBatchOptions
   readonly #concurrency: number
   readonly #source: JobSource
@@ -72,8 +72,12 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
     this.#concurrency = this.#options.concurrency ?? place.transport.stats().threads
     this.#window = new Window(this.#concurrency)
     this.#jobs = new Jobs(place, this.#options.defaults, {
-      abortReason: () => this.#aborted?.reason,
+      aborted: () => this.#aborted,
       ended: (result) => this.#ended(result),
+      closed: (reason) => {
+        this.#fail(reason)
+        this.#endWhenDone()
+      },
     })
     const inOrder = this.#options.ordered ? new InOrder(this.#release) : undefined
     this.#put = inOrder === undefined ? this.#release : (result) => inOrder.put(result)
@@ -93,10 +97,16 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
       throw new WasiexecError('ERR_BATCH_USED', message)
     }
     this.#begin('read')
-    return this
+    return {
+      next: () => this.#next(),
+      return: () => this.#leave(),
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
   }
 
-  next(): Promise<IteratorResult<BatchResult>> {
+  #next(): Promise<IteratorResult<BatchResult>> {
     const result = this.#results.take()
     if (result === undefined) {
       this.#hungry = true
@@ -109,15 +119,15 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
     return Promise.resolve({ done: false, value: result })
   }
 
-  /** Leaves it. */
-  async return(): Promise<IteratorResult<BatchResult>> {
+  async #leave(): Promise<IteratorResult<BatchResult>> {
+    this.#handedOver += this.#results.clear()
     if (this.#state === 'read') {
       this.#state = 'drained'
       this.#stop('consumer', undefined)
-      this.#handedOver += this.#results.clear()
       this.#endWhenDone()
     }
     await this.#summary
+    this.#results.end(undefined)
     return { done: true, value: undefined }
   }
 
@@ -125,6 +135,8 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
     this.#state = state
     this.#totals.begin()
     this.#jobs.open(this.#concurrency)
+    const { closeReason } = this.#jobs
+    if (closeReason !== undefined) this.#fail(closeReason)
     const { signal, deadline } = this.#options
     signal?.addEventListener('abort', this.#onSignal, { once: true })
     if (signal?.aborted === true) this.#onSignal()
@@ -138,6 +150,7 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
   }
 
   #watch(deadline: number): void {
+    if (this.#state === 'ended') return
     const left = deadline - Date.now()
     if (left <= 0) {
       const message = 'the deadline of the batch has passed'
@@ -154,7 +167,7 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
     if (this.#filling) return
     this.#filling = true
     if (this.#source.isAsync) void this.#pull()
-    else while (this.#takesMore()) this.#take(() => this.#source.next())
+    else while (this.#takesMore()) this.#takeNext()
     this.#filling = false
     this.#endWhenDone()
   }
@@ -163,14 +176,14 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
     if (this.#pulling) return
     this.#pulling = true
     while (this.#takesMore()) {
-      const next = await this.#source.nextLater().then(
-        (result) => () => result,
-        (error: unknown) => () => {
-          throw error
-        },
-      )
-      // What comes after the end has been decided is not taken.
-      if (this.#end === undefined) this.#take(next)
+      try {
+        const next = await this.#source.nextLater()
+        this.#filling = true
+        this.#take(next)
+      } catch (error) {
+        this.#fail(error)
+      }
+      this.#filling = false
     }
     this.#pulling = false
     this.#endWhenDone()
@@ -178,26 +191,24 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
 
   #takesMore(): boolean {
     if (this.#end !== undefined || this.#exhausted) return false
-    const { closeReason } = this.#jobs
-    if (closeReason !== undefined) {
-      this.#fail(closeReason)
-      return false
-    }
     return this.#window.admits(this.#taken - this.#handedOver, this.#jobs.inputBytes)
   }
 
-  #take(next: () => IteratorResult<unknown>): void {
-    let result
+  #takeNext(): void {
     try {
-      result = next()
+      this.#take(this.#source.next())
     } catch (error) {
       this.#fail(error)
-      return
     }
+  }
+
+  #take(result: IteratorResult<unknown>): void {
     if (result.done === true) {
       this.#exhausted = true
       return
     }
+    // What comes after the end has been decided is not taken.
+    if (this.#end !== undefined) return
     const index = this.#taken
     this.#taken += 1
     this.#jobs.submit(index, result.value)
@@ -231,8 +242,16 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
   }
 
   #handOver({ outcome }: BatchResult): void {
+    if (outcome === undefined && this.#state === 'drained') {
+      // Jobs that cannot be run end at once: without a pause, they alone would keep this thread busy.
+      setImmediate(() => {
+        this.#handedOver += 1
+        this.#fill()
+      })
+      return
+    }
     this.#handedOver += 1
-    if (outcome === undefined) return
+    if (outcome === undefined || this.#state === 'ended') return
     this.#readBytes += outcome.stdout.length + outcome.stderr.length
     if (this.#readBytes < TELL_BYTES) return
     this.#jobs.outputRead(this.#readBytes)
@@ -263,7 +282,7 @@ export class RunningBatch implements Batch, AsyncIterableIterator<BatchResult> {
     clearTimeout(this.#timer)
     this.#jobs.close()
     const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
-    const summary = this.#totals.summary(by)
+    const summary = this.#totals.summary(by, failure)
     void this.#close(() => {
       this.#results.end(failure)
       this.#summarize(summary)

@@ -8,9 +8,9 @@ import {
   type LocalOptions,
   type SharedOutputs,
 } from '../encode-options.ts'
-import type { WasiexecError } from '../errors.ts'
+import { WasiexecError } from '../errors.ts'
 import type { RunOptions } from '../options.ts'
-import type { Outcome } from '../outcome.ts'
+import { neverStarted, type Outcome } from '../outcome.ts'
 import { Source } from '../source.ts'
 import type { RunOwner, Transport } from '../transport.ts'
 import type { BatchResult, Job } from './options.ts'
@@ -28,8 +28,10 @@ export interface BatchPlace {
 /** What a batch tells of itself and hears of its jobs. */
 export interface JobEvents {
   /** With what the batch aborted its runs, once it has. */
-  abortReason(): unknown
+  aborted(): { reason: unknown } | undefined
   ended(result: BatchResult): void
+  /** The batch's own program or its runtime was closed. */
+  closed(reason: WasiexecError): void
 }
 
 /** A job in the core. */
@@ -69,7 +71,7 @@ export class Jobs {
 
   open(concurrency: number): void {
     const { transport } = this.#place
-    this.#number = transport.openBatch(this, concurrency, this.#shared.bytes)
+    this.#number = transport.openBatch(this, concurrency, this.#shared)
   }
 
   close(): void {
@@ -92,11 +94,12 @@ export class Jobs {
 
   /** Hands a job over; its result may be there before this returns. */
   submit(index: number, job: unknown): void {
-    const id = (job as Job | null | undefined)?.id
+    let id: unknown
     try {
+      id = (job as Job | null | undefined)?.id
       this.#submit(index, id, job)
     } catch (error) {
-      this.#events.ended({ index, id, error: error as WasiexecError })
+      this.#events.ended({ index, id, error: toWasiexecError(error) })
     }
   }
 
@@ -111,8 +114,14 @@ export class Jobs {
     this.#events.ended(
       delivery.isFault
         ? { index, id, error: delivery.fault }
-        : { index, id, outcome: delivery.outcome(() => this.#reason(owner)) },
+        : { index, id, outcome: delivery.outcome(delivery.isAbort ? this.#reason(owner) : undefined) },
     )
+  }
+
+  /** A program or a runtime was closed; called by the transport. */
+  closed(): void {
+    const reason = this.closeReason
+    if (reason !== undefined) this.#events.closed(reason)
   }
 
   #submit(index: number, id: unknown, job: unknown): void {
@@ -120,31 +129,41 @@ export class Jobs {
     const { program } = job
     const { transport } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
-    const closed = owner.closeReason
-    if (closed !== undefined) throw closed
     const encoded = this.#scratch
     encoded.clear()
     encodeSharedOutputs(this.#sharedOutputs, encoded)
     const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
+    // Now, because getters of the job may have closed or aborted something.
+    const closed = owner.closeReason ?? transport.closeReason
+    if (closed !== undefined) throw closed
+    const aborted = this.#events.aborted()
+    if (aborted !== undefined) {
+      this.#events.ended({ index, id, outcome: neverStarted(aborted.reason) })
+      return
+    }
     if (local.signal ?? local.stdin ?? local.stdout ?? local.stderr) {
       this.#start(index, id, owner, local)
       return
     }
     const { input } = local
-    const slotNumber = this.#freeSlots.pop() ?? this.#slots.length
+    const slotNumber = this.#freeSlots.at(-1) ?? this.#slots.length
+    transport.submitJob(this.#number, slotNumber, owner.handle, encoded, input)
+    // Not before: input that is too large throws.
+    this.#freeSlots.pop()
     const inputBytes = input?.length ?? 0
     this.#slots[slotNumber] = { index, id, owner, inputBytes }
     this.inputBytes += inputBytes
-    transport.submitJob(this.#number, slotNumber, owner.handle, encoded.bytes, input)
   }
 
   /** A run with a signal or streams of its own is one like any other. */
   #start(index: number, id: unknown, owner: RunOwner, local: LocalOptions): void {
     const encoded = new Encoder(this.#scratch.length)
-    encoded.raw(this.#scratch.bytes)
+    encoded.append(this.#scratch)
     const source = local.stdin && new Source(local.stdin)
+    const inputBytes = local.input?.length ?? 0
     const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
       this.#special -= 1
+      this.inputBytes -= inputBytes
       this.#events.ended({ index, id, ...end })
     }
     const { handle } = owner
@@ -155,15 +174,17 @@ export class Jobs {
         return reason() as WasiexecError | undefined
       },
     }
+    const run = this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number)
     this.#special += 1
-    this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number).then(
+    this.inputBytes += inputBytes
+    run.then(
       (outcome) => ended({ outcome }),
       (error: WasiexecError) => ended({ error }),
     )
   }
 
   #reason(owner: RunOwner): unknown {
-    return this.#events.abortReason() ?? owner.closeReason ?? this.#place.transport.closeReason
+    return this.#events.aborted()?.reason ?? owner.closeReason ?? this.#place.transport.closeReason
   }
 }
 
@@ -173,4 +194,12 @@ function checkJob(job: unknown): asserts job is Job {
   if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
+}
+
+/** A getter of the job may throw anything. */
+function toWasiexecError(error: unknown): WasiexecError {
+  if (error instanceof WasiexecError) return error
+  const reason = error instanceof Error ? error.message : 'it threw what is no Error'
+  const message = `a job could not be read: ${reason}`
+  return new WasiexecError('ERR_INVALID_OPTION', message, { cause: error })
 }

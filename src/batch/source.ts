@@ -26,7 +26,7 @@ export class JobSource {
   next(): IteratorResult<unknown> {
     let ended = true
     try {
-      const result = (this.#iterator as Iterator<unknown>).next()
+      const result = checked((this.#iterator as Iterator<unknown>).next())
       ended = result.done === true
       return result
     } finally {
@@ -39,7 +39,7 @@ export class JobSource {
     let ended = true
     this.#pending = true
     try {
-      const result = await this.#iterator.next()
+      const result = checked(await this.#iterator.next())
       ended = result.done === true
       return result
     } finally {
@@ -59,4 +59,10 @@ export class JobSource {
       else if (closing instanceof Promise) closing.catch(() => {})
     } catch {}
   }
+}
+
+/** As `for of` does; without this, a source of nonsense has no end. */
+function checked(result: IteratorResult<unknown>): IteratorResult<unknown> {
+  if (typeof result === 'object' && result !== null) return result
+  throw new TypeError(`the iterator of \`jobs\` answered ${String(result)}, which is no object`)
 }

@@ -45,6 +45,8 @@ export interface BatchSummary {
   readonly runsPerSecond: number
   /** Why it ended. */
   readonly endedBy: BatchEnd
+  /** What was thrown, where `endedBy` is `'error'`. */
+  readonly error?: unknown
 }
 
 const NS = 1e6
@@ -94,7 +96,7 @@ export class Totals {
     }
   }
 
-  summary(endedBy: BatchEnd): BatchSummary {
+  summary(endedBy: BatchEnd, failure: { error: unknown } | undefined): BatchSummary {
     const wallMs = this.#start === undefined ? 0 : performance.now() - this.#start
     const { exit, trap, limit, abort, error } = this.#kinds
     const runs = exit + trap + limit + abort
@@ -118,6 +120,7 @@ export class Totals {
       },
       runsPerSecond: wallMs === 0 ? 0 : (runs / wallMs) * 1000,
       endedBy,
+      ...failure,
     }
   }
 }

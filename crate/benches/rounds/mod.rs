@@ -1,21 +1,17 @@
 //! So many runs at a time, submitted together, on the scheduler's own threads.
 
+use bytes::Bytes;
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use wasiexec::{
-    Cache, Ending, Job, Listener, LoadOptions, Origin, Outcome, Program, Result, RunOptions,
-    Runtime, RuntimeOptions, Submission,
+    Cache, Ended, Ending, Listener, LoadOptions, Origin, Outcome, Parcel, Program, Result,
+    RunOptions, Runtime, RuntimeOptions, Submission,
 };
-
-struct Run {
-    program: Arc<Program>,
-    round: Arc<Round>,
-}
 
 /// Outcomes are collected and the waiting thread is told as the package does it.
 #[derive(Default)]
 struct Round {
-    options: Arc<RunOptions>,
     outcomes: Mutex<Vec<Outcome>>,
     news: Condvar,
 }
@@ -26,7 +22,14 @@ impl Listener for Round {
     }
 }
 
-impl Job for Run {
+struct Runs {
+    program: Arc<Program>,
+    round: Arc<Round>,
+    listener: Arc<dyn Listener>,
+    options: RunOptions,
+}
+
+impl Parcel for Runs {
     fn origin(&self) -> Origin {
         Origin {
             owner: 0,
@@ -39,22 +42,24 @@ impl Job for Run {
         &self.program
     }
 
-    fn options(&mut self) -> Result<Arc<RunOptions>> {
-        Ok(self.round.options.clone())
+    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
+        Ok(Cow::Borrowed(&self.options))
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
-        let outcome = result.expect("an outcome");
-        self.round.outcomes.lock().expect("a lock").push(outcome);
-        Some(self.round)
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        let mut outcomes = self.round.outcomes.lock().expect("a lock");
+        outcomes.extend(runs.drain(..).map(|run| run.result.expect("an outcome")));
+    }
+
+    fn listener(&self) -> Option<&Arc<dyn Listener>> {
+        Some(&self.listener)
     }
 }
 
 /// A program and the runtime that it is loaded in.
 pub struct Rounds {
     runtime: Runtime,
-    program: Arc<Program>,
-    round: Arc<Round>,
+    runs: Arc<Runs>,
 }
 
 impl Rounds {
@@ -67,27 +72,37 @@ impl Rounds {
         .expect("a runtime");
         let source = std::fs::read(guest).expect("a guest");
         let program = runtime.load(&source, LoadOptions::named("guest"));
+        let round = Arc::<Round>::default();
         Self {
             runtime,
-            program: program.expect("a program"),
-            round: Arc::default(),
+            runs: Arc::new(Runs {
+                program: program.expect("a program"),
+                listener: round.clone(),
+                round,
+                options: RunOptions::default(),
+            }),
         }
     }
 
     /// Runs it so many times and waits for the last.
     pub fn run(&self, runs: usize) {
-        self.runtime.submit((0..runs).map(|_| Submission {
-            job: Box::new(Run {
-                program: self.program.clone(),
-                round: self.round.clone(),
-            }),
-            control: Arc::default(),
-        }));
+        let submission = |_| Submission {
+            parcel: self.runs.clone(),
+            id: 0,
+            payload: Bytes::new(),
+            control: None,
+        };
+        self.runtime.submit((0..runs).map(submission).collect());
         let mut missing = runs;
         while missing > 0 {
-            let outcomes = self.round.outcomes.lock().expect("a lock");
+            let outcomes = self.runs.round.outcomes.lock().expect("a lock");
             let empty = |outcomes: &mut Vec<Outcome>| outcomes.is_empty();
-            let mut outcomes = self.round.news.wait_while(outcomes, empty).expect("a lock");
+            let mut outcomes = self
+                .runs
+                .round
+                .news
+                .wait_while(outcomes, empty)
+                .expect("a lock");
             let arrived = std::mem::take(&mut *outcomes);
             drop(outcomes);
             missing -= arrived.len();

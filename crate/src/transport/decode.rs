@@ -6,19 +6,20 @@ use crate::limits::{OnMemory, OnOutput};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{Input, Output, OutputStreamKind};
 use bytes::{Buf, Bytes};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Decodes the options of a run; what is not among them is as in `base`.
-pub(super) fn run_options(
-    base: &Arc<RunOptions>,
+pub(super) fn run_options<'a>(
+    base: &'a RunOptions,
     encoded: &Bytes,
     pipes: &mut impl PipeMaker,
-) -> Result<Arc<RunOptions>> {
+) -> Result<Cow<'a, RunOptions>> {
     if encoded.is_empty() {
-        return Ok(base.clone());
+        return Ok(Cow::Borrowed(base));
     }
-    let mut options = RunOptions::clone(base);
+    let mut options = base.clone();
     let mut fields = Fields(encoded.clone());
     while let Some(tag) = fields.next_tag() {
         let limits = &mut options.limits;
@@ -68,7 +69,7 @@ pub(super) fn run_options(
             _ => return Err(malformed()),
         }
     }
-    Ok(Arc::new(options))
+    Ok(Cow::Owned(options))
 }
 
 struct Fields(Bytes);

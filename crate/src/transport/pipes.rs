@@ -68,13 +68,11 @@ impl<'a> PortPipes<'a> {
         }
     }
 
-    /// Makes the pipes known to the port; answers whether there are any.
-    pub(super) fn register(self) -> bool {
-        let Some(pipes) = self.made else {
-            return false;
-        };
-        self.port.tables().pipes.insert(self.run, pipes);
-        true
+    /// Makes the pipes known to the port, if there are any.
+    pub(super) fn register(self) {
+        if let Some(pipes) = self.made {
+            self.port.tables().pipes.insert(self.run, pipes);
+        }
     }
 
     /// Weak, because the port holds the pipes.

@@ -1,24 +1,24 @@
 //! Runs as the scheduler sees them.
 
-use super::operation::RunOperation;
 use super::pipes::{NoPipes, PortPipes};
 use super::{Delivery, Port, decode};
 use crate::error::Result;
-use crate::job::{BatchId, Job, Listener, Origin};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel};
 use crate::options::RunOptions;
-use crate::outcome::Outcome;
 use crate::program::Program;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-/// A run whose outcome goes into the outbox of its port.
-pub(super) struct PortRun {
+/// Runs whose outcomes go into the outbox of their port.
+pub(super) struct PortRuns {
     port: Arc<Port>,
+    /// The same.
+    listener: Arc<dyn Listener>,
+    origin: Origin,
     program: Arc<Program>,
-    run: RunOperation,
-    batch: Option<PortBatch>,
-    piped: bool,
+    options: Arc<RunOptions>,
 }
 
 /// A batch as its runs know it.
@@ -29,90 +29,25 @@ pub(super) struct PortBatch {
     pub(super) options: Arc<RunOptions>,
 }
 
-impl PortRun {
+impl PortRuns {
     pub(super) fn new(
         port: &Arc<Port>,
+        handle: u64,
         program: &Arc<Program>,
-        run: RunOperation,
-        batch: Option<PortBatch>,
+        batch: Option<&PortBatch>,
     ) -> Self {
+        let options = batch.map_or(&port.defaults, |batch| &batch.options);
         Self {
             port: port.clone(),
+            listener: port.clone(),
+            origin: port.origin(handle, batch.map(|batch| batch.id)),
             program: program.clone(),
-            run,
-            batch,
-            piped: false,
+            options: options.clone(),
         }
     }
 }
 
-impl Job for PortRun {
-    fn origin(&self) -> Origin {
-        let batch = self.batch.as_ref().map(|batch| batch.id);
-        self.port.origin(self.run.handle, batch)
-    }
-
-    fn program(&self) -> &Arc<Program> {
-        &self.program
-    }
-
-    fn options(&mut self) -> Result<Arc<RunOptions>> {
-        let mut maker = PortPipes::new(&self.port, self.run.id);
-        let base = match &self.batch {
-            Some(batch) => &batch.options,
-            None => &self.port.defaults,
-        };
-        let options = decode::run_options(base, &self.run.options, &mut maker)?;
-        self.piped = maker.register();
-        Ok(options)
-    }
-
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
-        let id = self.run.id;
-        if self.run.abortable || self.piped {
-            let mut tables = self.port.tables();
-            tables.controls.remove(&id);
-            tables.pipes.remove(&id);
-        }
-        self.port.put(|outbox| outbox.result(id, &result));
-        Some(self.port)
-    }
-
-    fn give_back(self: Box<Self>) -> Option<Arc<dyn Listener>> {
-        let id = self.run.id;
-        if self.run.abortable {
-            self.port.tables().controls.remove(&id);
-        }
-        self.port.put(|outbox| outbox.returned(id));
-        Some(self.port)
-    }
-}
-
-/// A run that a thread waits for.
-pub(super) struct SyncRun {
-    origin: Origin,
-    program: Arc<Program>,
-    options: Bytes,
-    sender: SyncSender<Delivery>,
-}
-
-impl SyncRun {
-    pub(super) fn new(
-        origin: Origin,
-        program: Arc<Program>,
-        options: Bytes,
-        sender: SyncSender<Delivery>,
-    ) -> Self {
-        Self {
-            origin,
-            program,
-            options,
-            sender,
-        }
-    }
-}
-
-impl Job for SyncRun {
+impl Parcel for PortRuns {
     fn origin(&self) -> Origin {
         self.origin
     }
@@ -121,13 +56,56 @@ impl Job for SyncRun {
         &self.program
     }
 
-    fn options(&mut self) -> Result<Arc<RunOptions>> {
-        decode::run_options(&Arc::default(), &self.options, &mut NoPipes)
+    fn options(&self, id: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>> {
+        let mut maker = PortPipes::new(&self.port, id);
+        let options = decode::run_options(&self.options, payload, &mut maker)?;
+        maker.register();
+        Ok(options)
     }
 
-    fn done(self: Box<Self>, result: Result<Outcome>) -> Option<Arc<dyn Listener>> {
-        // The receiver waits for as long as the run lasts.
-        let _ = self.sender.send(Delivery::of(0, &result));
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        self.port.runs_ended(runs);
+    }
+
+    fn give_back(&self, id: u64) {
+        self.port.run_returned(id);
+    }
+
+    fn listener(&self) -> Option<&Arc<dyn Listener>> {
+        Some(&self.listener)
+    }
+}
+
+/// A run that a thread waits for.
+pub(super) struct SyncRun {
+    pub(super) origin: Origin,
+    pub(super) program: Arc<Program>,
+    pub(super) sender: SyncSender<Delivery>,
+}
+
+impl Parcel for SyncRun {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    fn options(&self, _: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>> {
+        let defaults = RunOptions::default();
+        let options = decode::run_options(&defaults, payload, &mut NoPipes)?;
+        Ok(Cow::Owned(options.into_owned()))
+    }
+
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        for Ended { id, result } in runs.drain(..) {
+            // The receiver waits for as long as the run lasts.
+            let _ = self.sender.send(Delivery::of(id, &result));
+        }
+    }
+
+    fn listener(&self) -> Option<&Arc<dyn Listener>> {
         None
     }
 }

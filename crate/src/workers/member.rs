@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// Runs that are sent ahead of those that have started, at the least and at the most.
 const LEAST_AHEAD: u64 = 2;
 const MOST_AHEAD: u64 = 2048;
-/// For so long a worker should not run out of work.
-const AHEAD: Duration = Duration::from_millis(4);
+/// For so long a worker should not run out of work: longer than it takes until it tells what it has done.
+const AHEAD: Duration = Duration::from_millis(8);
 /// Bytes of output that came before the worker is told so.
 const TELL_BYTES: u64 = 1 << 20;
 /// A worker that has started nothing for so long can give back what it has not started.

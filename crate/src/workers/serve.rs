@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 /// What a worker is told first.
 #[derive(Serialize, Deserialize)]
@@ -47,15 +48,20 @@ struct Worker<W> {
     received: AtomicU64,
 }
 
+/// A busy worker tells of runs that ended so often at the most: each time wakes three threads.
+const TELL: Duration = Duration::from_millis(2);
+
 struct Output<W> {
     to: W,
-    /// What the other end was told last.
+    /// What the other end was told last, and when.
     started: u64,
+    told: Instant,
 }
 
 impl<W: Write> Output<W> {
     fn send(&mut self, delivery: Delivery, started: u64) {
         self.started = self.started.max(started);
+        self.told = Instant::now();
         let mut frame = Frame::new(Kind::Delivery, delivery.records, delivery.bytes);
         frame.started = self.started;
         // Where the other end has gone, the next read says so.
@@ -84,15 +90,24 @@ impl<W: Write + Send + 'static> Worker<W> {
         })?;
         Ok(Arc::new_cyclic(|this: &Weak<Self>| {
             let this = this.clone();
-            let tell = move || {
-                if let Some(this) = this.upgrade() {
+            let idle = this.clone();
+            runtime.on_idle(move || {
+                if let Some(this) = idle.upgrade() {
                     this.tell();
                 }
+            });
+            let news = move || {
+                if let Some(this) = this.upgrade() {
+                    this.tell_in_time();
+                }
             };
-            runtime.on_idle(tell.clone());
             Self {
-                port: Port::new(Arc::new(runtime), tell),
-                output: Mutex::new(Output { to, started: 0 }),
+                port: Port::new(Arc::new(runtime), news),
+                output: Mutex::new(Output {
+                    to,
+                    started: 0,
+                    told: Instant::now(),
+                }),
                 received: AtomicU64::new(0),
             }
         }))
@@ -101,6 +116,22 @@ impl<W: Write + Send + 'static> Worker<W> {
     /// Says that it is there: it gets no runs before.
     fn say_hello(&self) {
         self.output().send(Delivery::default(), 0);
+    }
+
+    /// There is news. While there is more to start, more follows soon, most likely.
+    fn tell_in_time(self: Arc<Self>) {
+        let is_early = self.output().told.elapsed() < TELL;
+        let runtime = self.port.runtime();
+        if !is_early || runtime.queued() == 0 {
+            self.tell();
+            return;
+        }
+        // Nobody is woken by later news before these are told, so this is the only one that waits.
+        let handle = runtime.handle().clone();
+        handle.spawn(async move {
+            tokio::time::sleep(TELL).await;
+            self.tell();
+        });
     }
 
     /// Sends what there is, and how far the queue has come.

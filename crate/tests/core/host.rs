@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasiexec::{
     Cache, Control, Ending, Error, Limits, LoadOptions, Outcome, Output, OutputPipe, Program,
@@ -27,6 +27,11 @@ pub fn options() -> RuntimeOptions {
         max_concurrent_runs: 1024,
         cache: Cache::none(),
     }
+}
+
+/// A runtime that no other test has.
+pub fn idle() -> Runtime {
+    Runtime::new(options()).expect("a runtime")
 }
 
 /// One thread: when a second run has ended on it, the first one waits in the host.
@@ -139,6 +144,19 @@ impl Started {
 
     pub fn is_going_on(&mut self) -> bool {
         matches!(self.outcome.try_recv(), Err(TryRecvError::Empty))
+    }
+}
+
+/// Waits until `holds` of what is queued, what is running and what has finished.
+pub fn wait_until(runtime: &Runtime, holds: impl Fn(usize, usize, u64) -> bool) {
+    let begin = Instant::now();
+    loop {
+        let counts = runtime.stats().counts;
+        if holds(counts.queued, counts.running, counts.finished) {
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{counts:?}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

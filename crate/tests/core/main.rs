@@ -1,6 +1,7 @@
 //! The core from outside: one file a concept, guests in `../guests`, each named for its behaviour.
 
 mod bad_input;
+mod batch;
 mod cache;
 mod components;
 mod endings;
@@ -9,6 +10,7 @@ mod host;
 mod limits;
 mod memory;
 mod output;
+mod port;
 mod programs;
 mod scheduler;
 mod stdio;

@@ -1,0 +1,128 @@
+// Runs of every kind, each with something of its own to be known by.
+import type { Program, RunOptions } from '../src/index.ts'
+import { wat } from './guest.ts'
+
+/** A run and what has to come of it. */
+export interface OutcomeCase {
+  program: Program
+  options: RunOptions
+  expected: [ending: string, stdout: string, stderr: string]
+}
+
+/** A run that is refused. */
+export interface ErrorCase {
+  program: Program
+  options: RunOptions
+  code: string
+  /** A part of the error's message. */
+  message: string
+}
+
+const GUESTS = [
+  'exit-argv',
+  'args',
+  'cat',
+  'trap-unreachable',
+  'trap-out-of-bounds',
+  'loop',
+  'flood',
+  'print-both',
+  'grow-until-denied',
+  'sleep-hour',
+  'no-start',
+  'component-exit-with-code-3',
+] as const
+type Guest = (typeof GUESTS)[number]
+
+async function guests(): Promise<Record<Guest, Program>> {
+  const loaded = await Promise.all(GUESTS.map(async (name) => [name, await wat(name)] as const))
+  return Object.fromEntries(loaded) as Record<Guest, Program>
+}
+
+/** Makers of runs with outcomes; none takes longer than a start. */
+export async function outcomeCases(): Promise<readonly ((number: number) => OutcomeCase)[]> {
+  const programs = await guests()
+  const on = (
+    name: Guest,
+    options: RunOptions,
+    ...expected: OutcomeCase['expected']
+  ): OutcomeCase => ({ program: programs[name], options, expected })
+  return [
+    (n) => on('exit-argv', { args: [`${n}`] }, `exit ${n}`, '', ''),
+    (n) => on('args', { args: [`${n}`] }, 'exit 0', `args.wat\n${n}\n`, ''),
+    (n) => on('cat', { stdin: `${n}`.repeat(n % 97) }, 'exit 0', `${n}`.repeat(n % 97), ''),
+    (n) =>
+      on('cat', { stdin: Buffer.alloc(n % 9000, n) }, 'exit 0', '' + Buffer.alloc(n % 9000, n), ''),
+    () => on('trap-unreachable', {}, 'trap unreachable', 'before trap\n', ''),
+    (n) => on('loop', { limits: { fuel: n } }, 'limit fuel', '', ''),
+    (n) =>
+      on(
+        'flood',
+        { limits: { outputBytes: n % 16 } },
+        'limit output',
+        '0123456789abcdef'.slice(0, n % 16),
+        '',
+      ),
+    (n) => on('loop', { signal: AbortSignal.abort(n) }, 'abort', '', ''),
+    () => on('print-both', {}, 'exit 2', 'out\n', 'err\n'),
+    () => on('print-both', { stderr: 'ignore' }, 'exit 2', 'out\n', ''),
+    () => on('component-exit-with-code-3', {}, 'exit 3', '', ''),
+  ]
+}
+
+/** Makers of runs that wait, use memory or are aborted in the middle. */
+export async function waitingCases(): Promise<readonly ((number: number) => OutcomeCase)[]> {
+  const programs = await guests()
+  return [
+    () => ({
+      program: programs['sleep-hour'],
+      options: { limits: { timeoutMs: 1 }, stdout: 'ignore' },
+      expected: ['limit timeout', '', ''],
+    }),
+    (n) => {
+      const controller = new AbortController()
+      setImmediate(() => controller.abort(n))
+      return {
+        program: programs['sleep-hour'],
+        options: { signal: controller.signal, stdout: 'ignore' },
+        expected: ['abort', '', ''],
+      }
+    },
+    (n) => ({
+      program: programs['grow-until-denied'],
+      options: { limits: { memoryBytes: (1 + (n % 9)) * 65_536, onMemory: 'stop' } },
+      expected: ['limit memory', '', ''],
+    }),
+    () => ({
+      program: programs['trap-out-of-bounds'],
+      options: {},
+      expected: ['trap memory-out-of-bounds', '', ''],
+    }),
+  ]
+}
+
+/** Makers of runs that are refused: by their options, by what they are granted, by their program. */
+export async function errorCases(): Promise<readonly ((number: number) => ErrorCase)[]> {
+  const programs = await guests()
+  const bad = (args: unknown): RunOptions => ({ args: args as string[] })
+  return [
+    (n) => ({
+      program: programs['exit-argv'],
+      options: bad(['0', n]),
+      code: 'ERR_INVALID_OPTION',
+      message: `got ${n}`,
+    }),
+    (n) => ({
+      program: programs['exit-argv'],
+      options: { preopens: { '/': `/missing/${n}` } },
+      code: 'ERR_PREOPEN',
+      message: `/missing/${n}`,
+    }),
+    () => ({
+      program: programs['no-start'],
+      options: {},
+      code: 'ERR_NO_ENTRY_POINT',
+      message: '`_start`',
+    }),
+  ]
+}

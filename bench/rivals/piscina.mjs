@@ -1,0 +1,53 @@
+// node:wasi in a Piscina pool: `piscina.mjs GUEST THREADS SECONDS [ARG…]` prints the runs a second, and measures
+// once more for each line that it reads. While it measures it prints {"runs", "ms"}: should it crash, these are the
+// last that is known.
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { setFlagsFromString } from 'node:v8'
+import { Piscina } from 'piscina'
+
+const WARM_UP = 200
+const PROGRESS = 20
+/** Runs asked for at a time: twice what the workers take. */
+const CALLERS_PER_THREAD = 16
+/** With one task at a time a worker would wait for the main thread between them. */
+const TASKS_PER_WORKER = 8
+
+// With them node:wasi crashes the process after some thousand runs: nodejs/node#53087.
+setFlagsFromString('--no-turbo-fast-api-calls')
+
+const [path, threads, seconds, ...args] = process.argv.slice(2)
+const pool = new Piscina({
+  filename: new URL('piscina-worker.mjs', import.meta.url).href,
+  minThreads: Number(threads),
+  maxThreads: Number(threads),
+  concurrentTasksPerWorker: TASKS_PER_WORKER,
+  workerData: { module: await WebAssembly.compile(await readFile(path)), args },
+})
+const expected = await pool.run()
+
+/** Runs a second. */
+async function measure(time) {
+  const start = performance.now()
+  let [runs, told] = [0, 0]
+  const caller = async () => {
+    for (let now = start; now - start < time; now = performance.now()) {
+      const { code, stdout } = await pool.run()
+      if (code !== 0 || stdout !== expected.stdout) throw new Error(`exit ${code}: ${stdout}`)
+      runs += 1
+      if (now - told < PROGRESS) continue
+      told = now
+      console.log(JSON.stringify({ runs, ms: now - start }))
+    }
+  }
+  await Promise.all(Array.from({ length: CALLERS_PER_THREAD * threads }, caller))
+  return (runs / (performance.now() - start)) * 1000
+}
+
+const once = async () => {
+  await measure(WARM_UP)
+  console.log(await measure(seconds * 1000))
+}
+await once()
+for await (const _ of createInterface({ input: process.stdin })) await once()
+await pool.close()

@@ -1,0 +1,18 @@
+// `streamed-jobs.mjs GUEST JOBS` streams so many jobs through a batch and prints the most memory it held, in MiB.
+import { load } from '../dist/index.mjs'
+
+const [path, count] = process.argv.slice(2)
+
+async function* jobs() {
+  for (let id = 0; id < count; id += 1) yield { id }
+}
+
+const program = await load(path)
+let ended = 0
+for await (const { id, outcome } of program.batch(jobs())) {
+  if (id !== ended || !outcome.ok || outcome.stdout.length === 0)
+    throw new Error(`job ${id} failed`)
+  ended += 1
+}
+if (ended !== Number(count)) throw new Error(`${ended} results for ${count} jobs`)
+console.log(process.resourceUsage().maxRSS / 1024)
