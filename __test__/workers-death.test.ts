@@ -156,12 +156,11 @@ if (process.platform !== 'win32') {
     await using runtime = processes({ threads: 2 })
     const program = await ownWat('exit-argv', { runtime })
     const running = Array.from({ length: 100 }, (_, n) => program.run({ args: [`${n}`] }))
-    // Once each, most likely before they are set up: none has a run by then.
-    await until(async () => {
-      const workers = await workersOf()
-      workers.forEach((worker) => kill(worker))
-      return workers.length > 0
-    })
+    // Most likely before they are set up: none has a run by then.
+    let workers: number[] = []
+    await until(async () => (workers = await workersOf()).length > 0)
+    for (const worker of workers) kill(worker)
+    await until(async () => (await Promise.all(workers.map(isGone))).every(Boolean))
     const outcomes = await Promise.allSettled(running)
     const codes = outcomes.map((o) => (o.status === 'fulfilled' ? ending(o.value) : o.reason.code))
     for (const [n, code] of codes.entries()) t.true([`exit ${n}`, 'ERR_WORKER_DIED'].includes(code))

@@ -480,11 +480,6 @@ impl Port {
         self.outbox().take()
     }
 
-    /// For a submitter that was woken and does not take anything now: the next news wakes it again.
-    pub(crate) fn wake_again(&self) {
-        self.outbox().sleep();
-    }
-
     fn origin(&self, handle: u64, batch: Option<BatchId>) -> Origin {
         Origin {
             owner: self.owner,

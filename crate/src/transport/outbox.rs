@@ -70,11 +70,6 @@ impl Outbox {
         news
     }
 
-    /// The submitter has to be told again of what there is.
-    pub(crate) fn sleep(&mut self) {
-        self.woken = false;
-    }
-
     /// The oldest delivery; there may be more.
     pub(crate) fn take(&mut self) -> Delivery {
         self.woken = false;

@@ -1,7 +1,6 @@
 //! One worker as the pool knows it: what it has, and what there is to tell it.
 
 use super::frame::{Frame, Kind};
-use crate::batch::MAX_UNREAD;
 use crate::transport::{Operation, RunOperation};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,6 +12,8 @@ const LEAST_AHEAD: u64 = 2;
 const MOST_AHEAD: u64 = 2048;
 /// For so long a worker should not run out of work: longer than it takes until it tells what it has done.
 const AHEAD: Duration = Duration::from_millis(8);
+/// Bytes of output that came before the worker is told so.
+const TELL_BYTES: u64 = 1 << 20;
 /// A worker that has started nothing for so long can give back what it has not started.
 pub(super) const STALL: Duration = Duration::from_millis(5);
 
@@ -25,6 +26,8 @@ pub(super) struct PoolProgram {
 
 /// A run that the pool has to get done.
 pub(super) struct PoolRun {
+    /// By the order in which runs came.
+    pub(super) number: u64,
     pub(super) operation: RunOperation,
     pub(super) program: Arc<PoolProgram>,
     /// A worker has died with it.
@@ -90,16 +93,13 @@ struct MemberBatch {
     share: u64,
     /// Runs of it that the worker has.
     going: u64,
-    /// Output that the worker has not been told to be read.
+    /// Output that came and that the worker has not been told of.
     unread: u64,
 }
 
 impl MemberBatch {
     fn parked(&self) -> u64 {
-        match self.unread < MAX_UNREAD {
-            true => self.going.saturating_sub(self.share),
-            false => self.going,
-        }
+        self.going.saturating_sub(self.share)
     }
 }
 
@@ -182,8 +182,7 @@ impl Member {
     /// Whether it has not started some runs that one of `shares` in their batches could start at once.
     pub(super) fn could_give_to(&self, other: &Self, share: impl Fn(u64) -> u64) -> bool {
         let could_go = |(id, batch): (&u64, &MemberBatch)| {
-            let is_parked = batch.parked() > 0 && batch.unread < MAX_UNREAD;
-            is_parked && other.batch_load(*id) < share(*id)
+            batch.parked() > 0 && other.batch_load(*id) < share(*id)
         };
         self.phase == Phase::Up
             && !self.recalled
@@ -191,12 +190,21 @@ impl Member {
             && (self.waiting() > 0 || self.batches.iter().any(could_go))
     }
 
-    /// Asks for what it has not started, if it has stood still for a while.
+    /// Whether it was given something to start and has started nothing for a while.
+    pub(super) fn stands_still(&self) -> bool {
+        self.progressed.elapsed() >= STALL
+    }
+
+    /// Whether runs of a batch may wait in it.
+    pub(super) fn may_hold_back(&self, batch: u64) -> bool {
+        self.unstarted() > 0 && self.batch_load(batch) > 0
+    }
+
+    /// Asks for what it has not started.
     pub(super) fn recall(&mut self) {
-        if self.progressed.elapsed() < STALL {
+        if std::mem::replace(&mut self.recalled, true) {
             return;
         }
-        self.recalled = true;
         // Until it starts something it gets only what it can start at once.
         self.ahead = 0;
         self.tell(&Operation::Recall);
@@ -317,28 +325,27 @@ impl Member {
         }
     }
 
-    /// Tells it that the output of a batch has been read, as far as it has come.
-    pub(super) fn batch_read(&mut self, id: u64) {
-        let mut output = 0;
-        self.with_batch(id, |batch| output = std::mem::take(&mut batch.unread));
-        if output > 0 {
-            self.tell(&Operation::BatchRead { id, output });
-        }
-    }
-
     pub(super) fn close(&mut self) {
         self.push(Frame::new(Kind::Close, Vec::new(), Bytes::new()));
     }
 
-    /// A run has ended with so much output, or was given back; its order comes with it.
-    pub(super) fn take(&mut self, id: u64, output: u64) -> Option<(u64, PoolRun)> {
-        let order = self.order.remove(&id)?;
-        let run = self.going.remove(&order)?;
-        self.with_batch(run.operation.batch, |batch| {
+    /// A run has ended with so much output, or was given back.
+    pub(super) fn take(&mut self, id: u64, output: u64) -> Option<PoolRun> {
+        let run = self.going.remove(&self.order.remove(&id)?)?;
+        let id = run.operation.batch;
+        let mut unread = 0;
+        self.with_batch(id, |batch| {
             batch.going -= 1;
             batch.unread += output;
+            if batch.unread >= TELL_BYTES {
+                unread = std::mem::take(&mut batch.unread);
+            }
         });
-        Some((order, run))
+        if unread > 0 {
+            // What has come is the pool's to hold back.
+            self.tell(&Operation::BatchRead { id, output: unread });
+        }
+        Some(run)
     }
 
     /// So many runs have left its queue, and so many of them were given back. From now on it gets as
@@ -369,7 +376,7 @@ impl Member {
     }
 
     /// Its runs, in the order in which they were sent, and whether it may have got them.
-    pub(super) fn into_runs(self) -> impl DoubleEndedIterator<Item = (PoolRun, bool)> {
+    pub(super) fn into_runs(self) -> impl Iterator<Item = (PoolRun, bool)> {
         let delivered = self.delivered;
         self.going
             .into_iter()

@@ -302,7 +302,7 @@ impl Pool {
         let Delivery { records, bytes } = arrived.delivery;
         self.deliver(records, bytes);
         self.tell(arrived.told);
-        if arrived.has_returned {
+        if arrived.is_for_others {
             self.notify_all();
         }
         !arrived.is_damaged

@@ -2,16 +2,29 @@
 
 use super::member::PoolRun;
 use crate::transport::RunOperation;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// A line of runs in the order in which they came.
+type Line = BTreeMap<u64, PoolRun>;
 
 /// One line for the runs of each batch and one for those of none; the lines take turns, so that a
 /// batch that cannot go on is in nobody's way.
 #[derive(Default)]
 pub(super) struct Queue {
-    lines: HashMap<u64, VecDeque<PoolRun>>,
+    lines: HashMap<u64, Line>,
     /// The lines that are not empty, in the order of their turns.
     turns: VecDeque<u64>,
     length: usize,
+}
+
+/// A line as it is when it has its turn.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    /// 0 for that of the runs of none.
+    pub(super) batch: u64,
+    pub(super) length: usize,
+    /// The number of the first run.
+    pub(super) first: u64,
 }
 
 impl Queue {
@@ -23,31 +36,33 @@ impl Queue {
         self.length == 0
     }
 
-    pub(super) fn push_back(&mut self, run: PoolRun) {
-        self.line(run.operation.batch).push_back(run);
-    }
-
-    /// For runs that were sent before; the last of several first.
-    pub(super) fn push_front(&mut self, run: PoolRun) {
-        self.line(run.operation.batch).push_front(run);
-    }
-
-    fn line(&mut self, batch: u64) -> &mut VecDeque<PoolRun> {
-        self.length += 1;
-        let line = self.lines.entry(batch).or_default();
+    /// Puts a run in its place, be it for the first time or again.
+    pub(super) fn add(&mut self, run: PoolRun) {
+        let line = self.lines.entry(run.operation.batch).or_default();
         if line.is_empty() {
-            self.turns.push_back(batch);
+            self.turns.push_back(run.operation.batch);
         }
-        line
+        line.insert(run.number, run);
+        self.length += 1;
     }
 
-    /// The first run of the next line that `which` picks by its batch and length.
-    pub(super) fn take(&mut self, mut which: impl FnMut(u64, usize) -> bool) -> Option<PoolRun> {
-        let picks = |batch: &u64| which(*batch, self.lines.get(batch).map_or(0, VecDeque::len));
-        let turn = self.turns.iter().position(picks)?;
-        let batch = self.turns.remove(turn)?;
+    /// The first run of the next line that `which` picks.
+    pub(super) fn take(&mut self, mut which: impl FnMut(Turn) -> bool) -> Option<PoolRun> {
+        let mut picks = |batch: &u64| {
+            let line = self.lines.get(batch)?;
+            let (first, _) = line.first_key_value()?;
+            let (batch, length, first) = (*batch, line.len(), *first);
+            Some(Turn {
+                batch,
+                length,
+                first,
+            })
+            .filter(|turn| which(*turn))
+        };
+        let at = self.turns.iter().position(|batch| picks(batch).is_some())?;
+        let batch = self.turns.remove(at)?;
         let line = self.lines.get_mut(&batch)?;
-        let run = line.pop_front()?;
+        let (_, run) = line.pop_first()?;
         self.length -= 1;
         match line.is_empty() {
             true => drop(self.lines.remove(&batch)),
@@ -60,11 +75,8 @@ impl Queue {
     pub(super) fn remove(&mut self, which: impl Fn(&RunOperation) -> bool) -> Vec<PoolRun> {
         let mut removed = Vec::new();
         for line in self.lines.values_mut() {
-            let (out, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(line)
-                .into_iter()
-                .partition(|run| which(&run.operation));
-            *line = kept;
-            removed.extend(out);
+            let out = line.extract_if(.., |_, run| which(&run.operation));
+            removed.extend(out.map(|(_, run)| run));
         }
         self.lines.retain(|_, line| !line.is_empty());
         self.turns.retain(|batch| self.lines.contains_key(batch));

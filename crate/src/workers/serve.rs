@@ -118,14 +118,20 @@ impl<W: Write + Send + 'static> Worker<W> {
         self.output().send(Delivery::default(), 0);
     }
 
-    /// There is news. While there is more to start, more will follow soon.
-    fn tell_in_time(&self) {
+    /// There is news. While there is more to start, more follows soon, most likely.
+    fn tell_in_time(self: Arc<Self>) {
         let is_early = self.output().told.elapsed() < TELL;
-        if is_early && self.port.runtime().queued() > 0 {
-            self.port.wake_again();
-        } else {
+        let runtime = self.port.runtime();
+        if !is_early || runtime.queued() == 0 {
             self.tell();
+            return;
         }
+        // Nobody is woken by later news before these are told, so this is the only one that waits.
+        let handle = runtime.handle().clone();
+        handle.spawn(async move {
+            tokio::time::sleep(TELL).await;
+            self.tell();
+        });
     }
 
     /// Sends what there is, and how far the queue has come.

@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::member::{Member, Outgoing, Phase, PoolProgram, PoolRun};
-use super::queue::Queue;
+use super::queue::{Queue, Turn};
 use crate::batch::MAX_UNREAD;
 use crate::error::{Error, ErrorCode, Result};
 use crate::scheduler::Counts;
@@ -29,10 +29,14 @@ pub(super) struct State {
     /// Runs that threads wait for.
     pub(super) waiting: HashMap<u64, SyncSender<Delivery>>,
     last_id: u64,
+    /// Runs that ever came into the queue.
+    queued: u64,
     pub(super) finished: u64,
     /// Places of workers that are looked after.
     pub(super) alive: usize,
     pub(super) closed: bool,
+    /// Workers were told something in passing.
+    has_recalled: bool,
     /// Why no worker can be had, where that is so for all of them.
     broken: Option<Error>,
 }
@@ -40,10 +44,32 @@ pub(super) struct State {
 struct PoolBatch {
     concurrency: usize,
     options: Bytes,
+    /// Bytes of output that the submitter has not read. While they are too many, runs wait here.
     unread: u64,
+    /// The number of the last run, by the order in which they came, that has ended.
+    newest: u64,
+    /// A run that was sent all the same, because one that came after it has ended.
+    straggler: Option<u64>,
 }
 
 impl PoolBatch {
+    fn is_held_back(&self) -> bool {
+        self.unread >= MAX_UNREAD
+    }
+
+    /// Whether a run may be sent. The submitter may wait for this one before it reads those that have
+    /// ended, so the oldest can always go on, as it could if they had started in their order.
+    fn admits(&self, run: u64) -> bool {
+        !self.is_held_back() || self.straggler.is_none() && run < self.newest
+    }
+
+    /// One of its runs is no longer with a worker.
+    fn back(&mut self, run: u64) {
+        if self.straggler == Some(run) {
+            self.straggler = None;
+        }
+    }
+
     /// How many of its runs may go on in one of so many workers.
     fn share(&self, member: usize, members: usize) -> u64 {
         let extra = usize::from(member < self.concurrency % members);
@@ -81,8 +107,10 @@ impl State {
             released: Vec::new(),
             waiting: HashMap::new(),
             last_id: OWN_IDS,
+            queued: 0,
             finished: 0,
             closed: false,
+            has_recalled: false,
             broken: None,
         }
     }
@@ -160,6 +188,8 @@ impl State {
                     concurrency,
                     options,
                     unread: 0,
+                    newest: 0,
+                    straggler: None,
                 };
                 self.batches.insert(id, batch);
             }
@@ -171,10 +201,6 @@ impl State {
             Operation::BatchRead { id, output } => {
                 if let Some(batch) = self.batches.get_mut(&id) {
                     batch.unread = batch.unread.saturating_sub(output);
-                    if batch.unread < MAX_UNREAD {
-                        let read = |member: &mut Member| member.batch_read(id);
-                        self.members.iter_mut().for_each(read);
-                    }
                 }
             }
             Operation::CloseBatch { id } => {
@@ -201,7 +227,9 @@ impl State {
         if operation.batch != 0 && !self.batches.contains_key(&operation.batch) {
             return Err(Error::internal("an unknown batch"));
         }
-        self.queue.push_back(PoolRun {
+        self.queued += 1;
+        self.queue.add(PoolRun {
+            number: self.queued,
             operation,
             program,
             retried: false,
@@ -242,17 +270,26 @@ impl State {
         for _ in 0..queue.len().div_ceil(up) {
             let member = &self.members[index];
             let has_deferred = Cell::new(false);
-            let taken = queue.take(|batch, line| {
-                if !self.may_have(index, batch) {
-                    return false;
-                }
-                let others = others.entry(batch);
-                let others = others.or_insert_with(|| self.others(index, batch));
-                let starts_at_once = member.starts_at_once(self.with_share(index, batch));
-                let is_mine = others.leave_to(member.load(), starts_at_once, line);
-                has_deferred.set(has_deferred.get() || !is_mine);
-                is_mine
-            });
+            let taken = queue.take(
+                |Turn {
+                     batch,
+                     length,
+                     first,
+                 }| {
+                    let is_admitted = |batch: &PoolBatch| batch.admits(first);
+                    if !self.batches.get(&batch).is_none_or(is_admitted)
+                        || !self.has_room_for(index, batch)
+                    {
+                        return false;
+                    }
+                    let others = others.entry(batch);
+                    let others = others.or_insert_with(|| self.others(index, batch));
+                    let starts_at_once = member.starts_at_once(self.with_share(index, batch));
+                    let is_mine = others.leave_to(member.load(), starts_at_once, length);
+                    has_deferred.set(has_deferred.get() || !is_mine);
+                    is_mine
+                },
+            );
             let member = &mut self.members[index];
             member.has_deferred |= has_deferred.get();
             let Some(run) = taken else {
@@ -261,7 +298,13 @@ impl State {
             has_taken = true;
             let id = run.operation.batch;
             let share = self.share(index, id);
-            let options = self.batches.get(&id).map(|batch| batch.options.clone());
+            let batch = self.batches.get_mut(&id);
+            let options = batch.map(|batch| {
+                if batch.is_held_back() {
+                    batch.straggler = Some(run.number);
+                }
+                batch.options.clone()
+            });
             let open = || {
                 let open = Operation::OpenBatch {
                     id,
@@ -280,10 +323,16 @@ impl State {
     fn others(&self, index: usize, batch: u64) -> Others {
         let mut others = Others::default();
         for (other, member) in self.members.iter().enumerate() {
-            let is_ready = member.phase == Phase::Up && !member.is_sending && other != index;
-            if is_ready && self.may_have(other, batch) {
+            let with_share = self.with_share(other, batch);
+            let is_ready = match member.phase {
+                // It will be.
+                Phase::Starting => true,
+                Phase::Up => !member.is_sending,
+                Phase::Gone | Phase::Failed => false,
+            };
+            if other != index && is_ready && self.has_room_for(other, batch) {
                 others.with_room.add(member.load());
-                if member.starts_at_once(self.with_share(other, batch)) {
+                if member.starts_at_once(with_share) {
                     others.with_slot.add(member.load());
                 }
             }
@@ -296,11 +345,9 @@ impl State {
         (batch != 0).then(|| (batch, self.share(index, batch)))
     }
 
-    /// Whether a worker should get a run of this batch, or with 0 of none, now.
-    fn may_have(&self, index: usize, batch: u64) -> bool {
-        let is_read = |batch: &PoolBatch| batch.unread < MAX_UNREAD;
-        self.batches.get(&batch).is_none_or(is_read)
-            && self.members[index].has_room(self.with_share(index, batch))
+    /// Whether a worker has room for a run of this batch, or with 0 of none.
+    fn has_room_for(&self, index: usize, batch: u64) -> bool {
+        self.members[index].has_room(self.with_share(index, batch))
     }
 
     /// How many runs of a batch may go on in a worker.
@@ -356,7 +403,10 @@ impl State {
     pub(super) fn recall_for(&mut self, index: usize) {
         let overloaded: Vec<_> = self.overloaded(index).collect();
         for other in overloaded {
-            self.members[other].recall();
+            let member = &mut self.members[other];
+            if member.stands_still() {
+                member.recall();
+            }
         }
     }
 
@@ -377,8 +427,8 @@ impl State {
                     arrived.answers.push((sender, record.alone()));
                     false
                 }
-                Some(Accepted::Returned(order, run)) => {
-                    returned.push((order, run));
+                Some(Accepted::Returned(run)) => {
+                    returned.push(run);
                     false
                 }
                 None => {
@@ -401,13 +451,12 @@ impl State {
             records: frame.numbers,
             bytes: frame.bytes.into(),
         });
-        arrived.has_returned = !returned.is_empty();
+        arrived.is_for_others = !returned.is_empty() | std::mem::take(&mut self.has_recalled);
         let returns = returned.len() as u64;
-        returned.sort_unstable_by_key(|(order, _)| *order);
-        for (_, run) in returned.into_iter().rev() {
+        for run in returned {
             match run.aborted || self.closed {
                 true => arrived.told.aborted.push(run.operation.id),
-                false => self.queue.push_front(run),
+                false => self.queue.add(run),
             }
         }
         let is_more = !self.queue.is_empty();
@@ -428,25 +477,40 @@ impl State {
                 run.operation.piped.then_some(Accepted::ForSubmitter)
             }
             RecordKind::Returned => {
-                let (order, run) = member.take(record.id, 0)?;
-                Some(Accepted::Returned(order, run))
+                let run = member.take(record.id, 0)?;
+                if let Some(batch) = self.batches.get_mut(&run.operation.batch) {
+                    batch.back(run.number);
+                }
+                Some(Accepted::Returned(run))
             }
             RecordKind::End => {
-                let output = record.output();
-                let (_, run) = member.take(record.id, output)?;
+                let run = member.take(record.id, record.output())?;
                 self.finished += 1;
-                let id = run.operation.batch;
-                if let Some(batch) = self.batches.get_mut(&id) {
-                    batch.unread += output;
-                    if batch.unread < MAX_UNREAD {
-                        member.batch_read(id);
-                    }
-                }
+                self.count_end(&run, record.output());
                 Some(match self.waiting.remove(&record.id) {
                     Some(sender) => Accepted::ForThread(sender),
                     None => Accepted::ForSubmitter,
                 })
             }
+        }
+    }
+
+    /// A run has ended with so much output. Where that is too much for its batch, those of it that have
+    /// not started come back.
+    fn count_end(&mut self, run: &PoolRun, output: u64) {
+        let id = run.operation.batch;
+        let Some(batch) = self.batches.get_mut(&id) else {
+            return;
+        };
+        let was_held_back = batch.is_held_back();
+        batch.unread += output;
+        batch.newest = batch.newest.max(run.number);
+        batch.back(run.number);
+        if !was_held_back && batch.is_held_back() {
+            let members = self.members.iter_mut();
+            members
+                .filter(|m| m.may_hold_back(id))
+                .for_each(Member::recall);
         }
     }
 
@@ -464,15 +528,18 @@ impl State {
     pub(super) fn bury(&mut self, index: usize, fresh: Member, retry: bool, status: &str) -> Told {
         let mut told = Told::default();
         let dead = std::mem::replace(&mut self.members[index], fresh);
-        for (mut run, was_delivered) in dead.into_runs().rev() {
+        for (mut run, was_delivered) in dead.into_runs() {
             let id = run.operation.id;
+            if let Some(batch) = self.batches.get_mut(&run.operation.batch) {
+                batch.back(run.number);
+            }
             if self.closed || run.aborted {
                 told.aborted.push(id);
             } else if !was_delivered {
-                self.queue.push_front(run);
+                self.queue.add(run);
             } else if retry && !run.retried && !run.operation.piped {
                 run.retried = true;
-                self.queue.push_front(run);
+                self.queue.add(run);
             } else {
                 let message = format!("the worker process that had this run died ({status})");
                 let error = Error::new(ErrorCode::WorkerDied, message);
@@ -554,7 +621,7 @@ enum Accepted {
     ForSubmitter,
     ForThread(SyncSender<Delivery>),
     /// The pool itself: the run has to be sent again.
-    Returned(u64, PoolRun),
+    Returned(PoolRun),
 }
 
 /// What has to be done with a delivery when the lock is free.
@@ -563,8 +630,8 @@ pub(super) struct Arrived {
     pub(super) delivery: Delivery,
     pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
     pub(super) told: Told,
-    /// There are runs for others.
-    pub(super) has_returned: bool,
+    /// There is something for other workers.
+    pub(super) is_for_others: bool,
     /// The worker is not to be trusted any more.
     pub(super) is_damaged: bool,
 }
