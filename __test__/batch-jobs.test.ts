@@ -65,7 +65,9 @@ test('what a getter of a job throws is the error of this job', async (t) => {
         all.map(({ error, outcome }) => error?.message ?? ending(outcome!)),
         jobs.map((job) => {
           const name = ['id', 'args', 'program'].find((key) => isGetter(job, key))
-          return name === undefined ? `exit ${job.args![0]}` : `a job could not be read: no ${name} today`
+          return name === undefined
+            ? `exit ${job.args![0]}`
+            : `a job could not be read: no ${name} today`
         }),
       )
     }

@@ -128,7 +128,10 @@ function checkOptions(options: RuntimeOptions): PortOptions {
         break
       case 'workers':
         checkOneOf(name, value, ['threads', 'processes'])
-        if (value === 'processes') checked.workers = { ...workerLaunch(), retry: false }
+        if (value === 'processes') {
+          if (process.platform === 'win32') throw invalid(name, "'threads' on Windows", value)
+          checked.workers = { ...workerLaunch(), retry: false }
+        }
         break
       case 'retry':
         checkBoolean(name, value)

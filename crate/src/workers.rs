@@ -5,6 +5,8 @@
 //! other. A guest that changes the size of its memory then takes the lock of an address space that no
 //! other runs in, and what kills a worker kills its runs alone.
 
+mod arrivals;
+mod batch;
 mod frame;
 mod link;
 mod member;
@@ -12,6 +14,7 @@ mod pool;
 mod program;
 mod queue;
 mod serve;
+mod spread;
 mod state;
 
 pub use link::Launch;

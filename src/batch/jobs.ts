@@ -114,7 +114,11 @@ export class Jobs {
     this.#events.ended(
       delivery.isFault
         ? { index, id, error: delivery.fault }
-        : { index, id, outcome: delivery.outcome(delivery.isAbort ? this.#reason(owner) : undefined) },
+        : {
+            index,
+            id,
+            outcome: delivery.outcome(delivery.isAbort ? this.#reason(owner) : undefined),
+          },
     )
   }
 

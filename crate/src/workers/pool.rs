@@ -24,6 +24,8 @@ use tokio::time::{timeout, timeout_at};
 const FAILED_STARTS: u32 = 3;
 /// How long that while is.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long a worker may take to start, on a machine that has much else to do.
+const STARTING: Duration = Duration::from_secs(60);
 /// How long a worker may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long no run may end while all are aborted.
@@ -277,14 +279,17 @@ impl Pool {
 
     /// Takes in what the worker tells until it ends; answers whether it told anything.
     async fn read(&self, index: usize, mut from: ReadHalf<Stream>) -> bool {
+        let hello = timeout(STARTING, Frame::receive(&mut from)).await;
+        let mut frame = hello.map_err(io::Error::from).flatten();
         let mut told = false;
-        while let Ok(frame) = Frame::receive(&mut from).await {
-            if !self.arrived(index, frame) {
+        while let Ok(said) = frame {
+            if !self.arrived(index, said) {
                 self.lock().kill(index);
                 break;
             }
             told = true;
             self.news[index].notify_one();
+            frame = Frame::receive(&mut from).await;
         }
         told
     }

@@ -1,0 +1,134 @@
+//! What workers say.
+
+use super::frame::Frame;
+use super::member::{Member, Phase, PoolRun};
+use super::state::{State, Told};
+use crate::transport::{Delivery, Record, RecordKind};
+use std::sync::mpsc::SyncSender;
+
+/// Who a record is for.
+enum Accepted {
+    ForSubmitter,
+    ForThread(SyncSender<Delivery>),
+    /// The pool itself: the run has to be sent again.
+    Returned(PoolRun),
+}
+
+/// What has to be done with a delivery when the lock is free.
+#[derive(Default)]
+pub(super) struct Arrived {
+    pub(super) delivery: Delivery,
+    pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
+    pub(super) told: Told,
+    /// There is something for other workers.
+    pub(super) is_for_others: bool,
+    /// The worker is not to be trusted any more.
+    pub(super) is_damaged: bool,
+}
+
+impl State {
+    /// Takes in what a worker says, up to the first thing that one of ours would not say.
+    pub(super) fn arrived(&mut self, index: usize, frame: Frame) -> Arrived {
+        let mut arrived = Arrived::default();
+        let Ok(records) = Record::all(&frame.numbers, &frame.bytes) else {
+            arrived.is_damaged = true;
+            return arrived;
+        };
+        let mut returned = Vec::new();
+        // Mostly all of it is for the submitter, as it came.
+        let mut others = None;
+        for (at, record) in records.iter().enumerate() {
+            let is_for_submitter = match self.accept(index, record) {
+                Some(Accepted::ForSubmitter) => true,
+                Some(Accepted::ForThread(sender)) => {
+                    arrived.answers.push((sender, record.alone()));
+                    false
+                }
+                Some(Accepted::Returned(run)) => {
+                    returned.push(run);
+                    false
+                }
+                None => {
+                    arrived.is_damaged = true;
+                    false
+                }
+            };
+            if !is_for_submitter && others.is_none() {
+                let mut before = Delivery::default();
+                records[..at].iter().for_each(|r| r.append_to(&mut before));
+                others = Some(before);
+            } else if let (true, Some(others)) = (is_for_submitter, &mut others) {
+                record.append_to(others);
+            }
+            if arrived.is_damaged {
+                break;
+            }
+        }
+        arrived.delivery = others.unwrap_or_else(|| Delivery {
+            records: frame.numbers,
+            bytes: frame.bytes.into(),
+        });
+        arrived.is_for_others = !returned.is_empty() | std::mem::take(&mut self.has_recalled);
+        let returns = returned.len() as u64;
+        for run in returned {
+            match run.aborted || self.closed {
+                true => arrived.told.aborted.push(run.operation.id),
+                false => self.queue.add(run),
+            }
+        }
+        let is_more = !self.queue.is_empty();
+        let member = &mut self.members[index];
+        member.progress(frame.started, returns, is_more);
+        if member.phase == Phase::Starting {
+            member.phase = Phase::Up;
+        }
+        arrived
+    }
+
+    /// None for a record that does not speak of a run which the worker has.
+    fn accept(&mut self, index: usize, record: &Record<'_>) -> Option<Accepted> {
+        let member = &mut self.members[index];
+        match record.kind {
+            RecordKind::Piped => {
+                let run = member.run(record.id)?;
+                run.operation.piped.then_some(Accepted::ForSubmitter)
+            }
+            RecordKind::Returned => {
+                let run = member.take(record.id, 0)?;
+                if let Some(batch) = self.batches.get_mut(&run.operation.batch) {
+                    batch.back(run.number);
+                }
+                Some(Accepted::Returned(run))
+            }
+            RecordKind::End => {
+                let run = member.take(record.id, record.output())?;
+                self.finished += 1;
+                self.count_end(&run, record.output());
+                Some(match self.waiting.remove(&record.id) {
+                    Some(sender) => Accepted::ForThread(sender),
+                    None => Accepted::ForSubmitter,
+                })
+            }
+        }
+    }
+
+    /// A run has ended with so much output. Where that is too much for its batch, those of it that have
+    /// not started come back.
+    fn count_end(&mut self, run: &PoolRun, output: u64) {
+        let id = run.operation.batch;
+        let Some(batch) = self.batches.get_mut(&id) else {
+            return;
+        };
+        let was_held_back = batch.is_held_back();
+        batch.unread += output;
+        batch.newest = batch.newest.max(run.number);
+        batch.back(run.number);
+        if !was_held_back && batch.is_held_back() {
+            let members = self.members.iter_mut();
+            members
+                .filter(|m| m.may_hold_back(id))
+                .for_each(Member::recall);
+            self.has_recalled = true;
+        }
+    }
+}
