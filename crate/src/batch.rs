@@ -12,8 +12,9 @@ pub(crate) struct Batch {
     /// Runs in the scheduler's queue or going on.
     admitted: usize,
     waiting: VecDeque<Submission>,
-    /// Bytes of output.
-    unread: u64,
+    /// Bytes of output. A submitter may have read what a run printed before its end is counted here:
+    /// then it is less than nothing for a moment.
+    unread: i64,
     closed: bool,
 }
 
@@ -34,7 +35,7 @@ impl Batch {
 
     /// The next run that may go into the scheduler's queue.
     pub(crate) fn admit(&mut self) -> Option<Submission> {
-        if self.admitted == self.concurrency || self.unread >= MAX_UNREAD {
+        if self.admitted == self.concurrency || self.unread >= MAX_UNREAD as i64 {
             return None;
         }
         let next = self.waiting.pop_front()?;
@@ -45,12 +46,12 @@ impl Batch {
     /// An admitted run has ended with so many bytes of output.
     pub(crate) fn leave(&mut self, output: u64) {
         self.admitted -= 1;
-        self.unread += output;
+        self.unread = self.unread.saturating_add_unsigned(output);
     }
 
     /// So many bytes of output have been read.
     pub(crate) fn read(&mut self, output: u64) {
-        self.unread = self.unread.saturating_sub(output);
+        self.unread = self.unread.saturating_sub_unsigned(output);
     }
 
     pub(crate) fn waiting_count(&self) -> usize {
