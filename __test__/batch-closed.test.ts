@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Runtime, type Job, type WasiexecError } from '../src/index.ts'
+import { Runtime, type Job, type WasiexecError } from './package.ts'
 import { abortReason, deferred, drain, ending, numbers, ownWat, until } from './guest.ts'
 
 function* empty(length: number): Generator<Job> {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { Runtime, type Job } from '../src/index.ts'
+import { Runtime, type Job } from './package.ts'
 import { abortReason, drain, ending, numbers, ownWat, Sink, until, verdict } from './guest.ts'
 
 function* endless(job: Job): Generator<Job> {

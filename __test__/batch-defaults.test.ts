@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { BatchOptions, Job, Outcome, RunOptions } from '../src/index.ts'
+import type { BatchOptions, Job, Outcome, RunOptions } from './package.ts'
 import { drain, ending, folder, numbers, Sink, told, verdict, wat } from './guest.ts'
 
 type Defaults = NonNullable<BatchOptions['defaults']>

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import test from 'ava'
-import { Runtime, type BatchResult, type Job } from '../src/index.ts'
+import { Runtime, type BatchResult, type Job } from './package.ts'
 import { abortReason, drain, numbers, ownWat, Sink, until, verdict, wat } from './guest.ts'
 
 function* endless(job: Job): Generator<Job> {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Runtime, type BatchResult, type Job } from '../src/index.ts'
+import { Runtime, type BatchResult, type Job } from './package.ts'
 import { drain, ending, numbers, ownWat, Sink, told, verdict, wat } from './guest.ts'
 
 /** A job as somebody without types may give it. */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import test from 'ava'
-import { Runtime, type BatchEnd, type BatchOptions, type Job } from '../src/index.ts'
+import { Runtime, type BatchEnd, type BatchOptions, type Job } from './package.ts'
 import { deferred, drain, ownWat, refusal, until, wat } from './guest.ts'
 
 test('leaving the loop aborts what goes on and closes the source', async (t) => {

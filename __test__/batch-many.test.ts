@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
 import fc from 'fast-check'
-import type { BatchResult, Job } from '../src/index.ts'
+import type { BatchResult, Job } from './package.ts'
 import {
   errorCases,
   outcomeCases,

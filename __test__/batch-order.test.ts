@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Runtime, type Job } from '../src/index.ts'
+import { Runtime, type Job } from './package.ts'
 import { deferred, drain, numbers, ownWat, until, verdict } from './guest.ts'
 
 /** Jobs of which the first waits for its stdin until it is told to go on. */

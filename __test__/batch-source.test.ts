@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { Runtime, type Job } from '../src/index.ts'
+import { Runtime, type Job } from './package.ts'
 import { deferred, drain, numbers, ownWat, until, verdict, wat } from './guest.ts'
 
 const job = (code: number): Job<number> => ({ id: code, args: [`${code}`] })

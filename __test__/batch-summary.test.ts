@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import type { BatchResult, BatchSummary, Job } from '../src/index.ts'
+import type { BatchResult, BatchSummary, Job } from './package.ts'
 import { errorCases, outcomeCases, waitingCases } from './cases.ts'
 import { drain, numbers, refusal, wat } from './guest.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Runtime, WasiexecError, type BatchOptions, type Job } from '../src/index.ts'
+import { Runtime, WasiexecError, type BatchOptions, type Job } from './package.ts'
 import { drain, numbers, ownWat, refusal, told, verdict, wat } from './guest.ts'
 
 /** Jobs or options as somebody without types may give them. */

@@ -1,5 +1,5 @@
 // Runs of every kind, each with something of its own to be known by.
-import type { Program, RunOptions } from '../src/index.ts'
+import type { Program, RunOptions } from './package.ts'
 import { wat } from './guest.ts'
 
 /** A run and what has to come of it. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { once } from 'node:events'
 import test from 'ava'
-import { load, loadSync, run, Runtime, type LoadOptions, type Program } from '../src/index.ts'
+import { load, loadSync, run, Runtime, type LoadOptions, type Program } from './package.ts'
 import { ended, node, start, type Ended } from './child.ts'
 import { deferred, ending, ownWat, real, refusal, Sink, told, wat, watPath } from './guest.ts'
 

@@ -2,7 +2,17 @@
 import { Worker } from 'node:worker_threads'
 
 /** What a worker can do: see worker-tasks.ts. */
-export type Task = 'busy' | 'work' | 'fault' | 'exit' | 'idle' | 'wait' | 'endless' | 'batch'
+export type Task =
+  | 'busy'
+  | 'work'
+  | 'fault'
+  | 'exit'
+  | 'idle'
+  | 'wait'
+  | 'processes'
+  | 'endless'
+  | 'batch'
+  | 'processes'
 
 export function startTask(task: Task): Worker {
   return new Worker(new URL('worker-tasks.ts', import.meta.url), {

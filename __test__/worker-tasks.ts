@@ -1,8 +1,9 @@
 // What the worker threads of worker.test.ts do.
 import { parentPort, workerData } from 'node:worker_threads'
 import { faults } from './faults.ts'
-import type { Job } from '../src/index.ts'
+import type { Job } from './package.ts'
 import { drain, ending, numbers, ownWat, verdict, wat } from './guest.ts'
+import { Runtime } from './package.ts'
 
 const port = parentPort!
 
@@ -90,7 +91,17 @@ async function uninterruptible(): Promise<void> {
   }, 100)
 }
 
+/** Has a worker process that is busy. */
+async function processes(): Promise<void> {
+  const runtime = new Runtime({ threads: 1, workers: 'processes' })
+  const sleep = await ownWat('sleep-hour', { runtime })
+  for (let index = 0; index < 10; index += 1) void sleep.run()
+  const { stdout } = await (await ownWat('hello', { runtime })).run()
+  port.postMessage(stdout.toString())
+}
+
 const tasks: Record<string, () => Promise<void>> = {
+  processes,
   busy,
   work,
   fault,

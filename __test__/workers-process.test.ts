@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import test from 'ava'
 import { ended, node, start, type Ended } from './child.ts'
-import { isGone, kill, someWorkers, until, workersOf } from './workers.ts'
+import { startTask } from './tasks.ts'
+import { isGone, kill, someWorkers, until, workersOf, zombies } from './workers.ts'
 
 const PRELUDE = `
   const processes = (options) => new Runtime({ threads: 2, workers: 'processes', ...options })
@@ -133,30 +134,13 @@ if (process.platform !== 'win32') {
   })
 
   test('worker threads may have worker processes of their own, and be terminated', async (t) => {
-    const child = await node(
-      `import { Worker } from 'node:worker_threads'
-       import { once } from 'node:events'
-       import { workersOf, until } from ${JSON.stringify(new URL('workers.ts', import.meta.url).href)}
-       const source = \`
-         import { parentPort } from 'node:worker_threads'
-         import { Runtime } from ${JSON.stringify(new URL('package.ts', import.meta.url).href)}
-         import { ownWat } from ${JSON.stringify(new URL('guest.ts', import.meta.url).href)}
-         const runtime = new Runtime({ threads: 1, workers: 'processes' })
-         const sleep = await ownWat('sleep-hour', { runtime })
-         const hello = await ownWat('hello', { runtime })
-         for (let index = 0; index < 10; index += 1) void sleep.run()
-         parentPort.postMessage((await hello.run()).stdout.toString())\`
-       for (let round = 0; round < 3; round += 1) {
-         const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(source)), {
-           execArgv: ['--import', ${JSON.stringify(import.meta.resolve('@oxc-node/core/register'))}],
-         })
-         const [said] = await once(worker, 'message')
-         const before = (await workersOf()).length
-         await worker.terminate()
-         await until(async () => (await workersOf()).length === 0)
-         console.log(said.trim(), before)
-       }`,
-    )
-    t.like(child, { code: 0, stdout: 'hello 1\nhello 1\nhello 1\n' }, child.stderr)
+    for (let round = 0; round < 3; round += 1) {
+      const worker = startTask('processes')
+      t.deepEqual(await once(worker, 'message'), ['hello\n'])
+      t.is((await workersOf()).length, 1)
+      await worker.terminate()
+      await until(async () => (await workersOf()).length === 0)
+    }
+    await until(async () => (await zombies()) === 0)
   })
 }

@@ -136,7 +136,9 @@ impl Member {
             Some((id, share)) if self.batch_load(id) >= share => {
                 share > 0 && self.batch_load(id) < share + self.ahead
             }
-            _ => self.waiting() < self.ahead.max(self.has_free_slot().into()),
+            _ if self.has_free_slot() => self.waiting() < self.ahead.max(1),
+            // Behind slow ones it would wait here instead of for the first slot that is free anywhere.
+            _ => self.waiting() < self.ahead.saturating_sub(LEAST_AHEAD),
         }
     }
 
@@ -367,7 +369,7 @@ impl Member {
             .max(Duration::from_micros(100));
         self.progressed = now;
         let wanted = newly as f64 * AHEAD.as_secs_f64() / time.as_secs_f64();
-        let starved = is_more && self.waiting() == 0;
+        let starved = is_more && self.waiting() == 0 && self.has_free_slot();
         let ahead = match starved {
             true => self.ahead * 2,
             false => self.ahead / 2,
