@@ -222,7 +222,10 @@ mod tests {
                 records[at] = number;
                 assert!(refuses(&records, &bytes), "{number} at {at}");
             }
-            assert!(refuses(&records[..at], &bytes), "cut at {at}");
+            // Between two records it may be whole.
+            if at % RECORD != 0 {
+                assert!(refuses(&records[..at], &bytes), "cut at {at}");
+            }
         }
         for at in 0..bytes.len() {
             assert!(refuses(&records, &bytes[..at]), "bytes cut at {at}");
