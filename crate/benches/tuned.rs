@@ -1,6 +1,5 @@
 //! The baseline as fast as wasmtime-wasi's API lets it be: the pool keeps memory resident, a loop of runs on
-//! each thread, endings handed over in bulk. The allocator is the system's: another one is a setting of a
-//! program, not of wasmtime, and one of the package's own ways to be faster.
+//! each thread, endings handed over in bulk.
 
 mod baseline;
 

@@ -14,10 +14,6 @@
 //! # Ok(()) }
 //! ```
 
-/// A run makes some fifty small allocations; see RATIONALE.md.
-#[global_allocator]
-static ALLOCATOR: mimalloc_safe::MiMalloc = mimalloc_safe::MiMalloc;
-
 mod artifact;
 mod batch;
 mod binding;
