@@ -3,13 +3,10 @@
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
 use crate::limits::Limits;
-use crate::options::RunOptions;
 use crate::program::Entry;
 use crate::program_info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
 use crate::run::RunState;
-use crate::stdio::Capture;
-use crate::stop::Control;
-use crate::wasi;
+use crate::wasi::Wasi;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -140,14 +137,9 @@ fn unresolved_module(
     error: &wasmtime::Error,
 ) -> Error {
     let mut provided: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    match idle_store(engine) {
-        Err(error) => return error,
-        Ok(mut store) => {
-            for (module, name, _) in linker.iter(&mut store) {
-                let names = provided.entry(module.to_owned()).or_default();
-                names.push(name.to_owned());
-            }
-        }
+    for (module, name, _) in linker.iter(idle_store(engine)) {
+        let names = provided.entry(module.to_owned()).or_default();
+        names.push(name.to_owned());
     }
     let is_provided = |module: &str, name: &str| {
         let names = provided.get(module);
@@ -211,12 +203,9 @@ fn is_package_provided(import: &str) -> bool {
         .any(|(name, lines)| *name == package && lines.iter().any(|line| in_line(version, line)))
 }
 
-fn idle_store(engine: &Engine) -> Result<Store<RunState>> {
-    let control = Arc::<Control>::default();
-    let limits = Limits::default();
-    let capture = Capture::new(control.clone(), &limits);
-    let wasi = wasi::context("", &RunOptions::default(), &capture)?;
-    Ok(Store::new(engine, RunState::new(wasi, limits, control)))
+fn idle_store(engine: &Engine) -> Store<RunState> {
+    let state = RunState::new(Wasi::idle(), Limits::default(), Arc::default());
+    Store::new(engine, state)
 }
 
 fn list(names: Vec<String>) -> String {

@@ -4,9 +4,9 @@ use crate::error::Result;
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
+use crate::scheduler::Scheduler;
 use crate::stop::Control;
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What runs of one program that were submitted together have in common.
@@ -15,12 +15,16 @@ pub trait Parcel: Send + Sync {
     fn origin(&self) -> Origin;
     /// What to run.
     fn program(&self) -> &Arc<Program>;
-    /// How; asked once for each run, on a scheduler thread, when it starts.
+    /// How.
+    fn options(&self) -> &RunOptions;
+    /// How this one of them runs, if not as all do; asked once, on a scheduler thread, when it starts.
     ///
     /// # Errors
     ///
     /// A host fault, which ends the run before it starts.
-    fn options(&self, id: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>>;
+    fn own_options(&self, _id: u64, _payload: &Bytes) -> Result<Option<Box<RunOptions>>> {
+        Ok(None)
+    }
     /// Takes in how some of them ended; told exactly once of each.
     fn ended(&self, runs: &mut Vec<Ended>);
     /// Who has to be told afterwards that there is news; without anybody, `ended` is called at each end.
@@ -67,8 +71,15 @@ impl Submission {
             id: self.id,
             result,
         };
-        news.add(self.parcel, ended);
+        news.add(&self.parcel, ended);
     }
+}
+
+/// Where runs of one parcel are taken up one after the other: what these share with nobody else,
+/// because threads would fight over the count of anything that all share.
+pub(crate) struct Desk {
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) parcel: Arc<dyn Parcel>,
 }
 
 /// A run that has ended.
@@ -77,6 +88,16 @@ pub struct Ended {
     pub id: u64,
     /// How.
     pub result: Result<Outcome>,
+}
+
+impl Ended {
+    /// Bytes of captured output.
+    pub(crate) fn output(&self) -> u64 {
+        match &self.result {
+            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
+            Err(_) => 0,
+        }
+    }
 }
 
 /// Where a run comes from.
@@ -104,18 +125,14 @@ pub(crate) struct News {
 }
 
 impl News {
-    pub(crate) fn add(&mut self, parcel: Arc<dyn Parcel>, ended: Ended) {
-        let same = |known: &Arc<dyn Parcel>| Arc::ptr_eq(known, &parcel);
+    pub(crate) fn add(&mut self, parcel: &Arc<dyn Parcel>, ended: Ended) {
+        let same = |known: &Arc<dyn Parcel>| Arc::ptr_eq(known, parcel);
         if !self.parcel.as_ref().is_some_and(same) {
             self.deliver();
-            self.parcel = Some(parcel);
+            self.parcel = Some(parcel.clone());
         }
         self.ended.push(ended);
-        if self
-            .parcel
-            .as_ref()
-            .is_some_and(|parcel| parcel.listener().is_none())
-        {
+        if parcel.listener().is_none() {
             self.deliver();
         }
     }

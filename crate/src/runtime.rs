@@ -350,8 +350,8 @@ impl Parcel for OneRun {
         &self.program
     }
 
-    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        Ok(Cow::Borrowed(&self.options))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {

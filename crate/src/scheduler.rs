@@ -8,7 +8,7 @@
 
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
-use crate::job::{BatchId, Ended, News, Origin, Parcel, Submission};
+use crate::job::{BatchId, Desk, Ended, News, Origin, Submission};
 use crate::outcome::Outcome;
 use crate::run::execute;
 use crate::stop::{Cause, Control};
@@ -18,7 +18,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -137,6 +137,10 @@ impl Scheduler {
             on_idle: OnceLock::new(),
             empty: Notify::new(),
         }
+    }
+
+    pub(crate) fn ticker(&self) -> &Ticker {
+        &self.ticker
     }
 
     pub(crate) fn on_idle(&self, tell: Box<dyn Fn() + Send + Sync>) {
@@ -269,26 +273,39 @@ impl Scheduler {
     }
 
     async fn runner(self: Arc<Self>) {
+        let scheduler = &self;
         let mut news = News::default();
         let mut ended = None;
-        // Its own, because the threads would fight over the count of a shared one at each run.
-        let this = Arc::new(Runner(self));
-        let scheduler = &this.0;
+        let mut desk: Option<Arc<Desk>> = None;
+        // What a run that has ended leaves its successor: a place for its future.
+        let mut place = None;
         let mut turn = Turn::new(scheduler);
         while let Some((key, submission, control)) = scheduler.next(ended.take(), &mut news) {
-            let mut run = Box::pin(drive(this.clone(), submission, control));
+            let Submission {
+                parcel,
+                id,
+                payload,
+                ..
+            } = submission;
+            desk.take_if(|desk| !Arc::ptr_eq(&desk.parcel, &parcel));
+            let desk = desk.get_or_insert_with(|| {
+                let scheduler = scheduler.clone();
+                Arc::new(Desk { scheduler, parcel })
+            });
+            let mut run = settle(place.take(), drive(desk.clone(), id, payload, control));
             match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready(done) => {
-                    ended = Some((key, done.output()));
-                    news.add(done.parcel, done.ended);
+                Poll::Ready(run_ended) => {
+                    ended = Some((key, run_ended.output()));
+                    news.add(&desk.parcel, run_ended);
+                    place = Some(run);
                 }
                 Poll::Pending => {
-                    let this = this.clone();
+                    let desk = desk.clone();
                     scheduler.handle.spawn(async move {
-                        let done = run.await;
-                        let output = done.output();
-                        News::default().add(done.parcel, done.ended);
-                        this.0.end(key, output);
+                        let ended = run.await;
+                        let output = ended.output();
+                        News::default().add(&desk.parcel, ended);
+                        desk.scheduler.end(key, output);
                     });
                 }
             }
@@ -367,9 +384,6 @@ impl Scheduler {
     }
 }
 
-/// One that takes runs from the queue.
-struct Runner(Arc<Scheduler>);
-
 /// For how long a runner keeps its thread from others; while it lasts, guests compute.
 struct Turn<'a> {
     start: Instant,
@@ -389,51 +403,35 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// A run that has ended, and whom that concerns.
-struct Done {
-    parcel: Arc<dyn Parcel>,
-    ended: Ended,
-}
-
-impl Done {
-    /// Bytes of captured output.
-    fn output(&self) -> u64 {
-        match &self.ended.result {
-            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
-            Err(_) => 0,
+/// Puts a future where one of the same kind has ended, which is cheaper than to free and to allocate.
+fn settle<F>(place: Option<Pin<Box<F>>>, future: F) -> Pin<Box<F>> {
+    match place {
+        None => Box::pin(future),
+        Some(mut place) => {
+            place.as_mut().set(future);
+            place
         }
     }
 }
 
-async fn drive(runner: Arc<Runner>, submission: Submission, control: Arc<Control>) -> Done {
-    let ticker = &runner.0.ticker;
-    let Submission {
-        parcel,
-        id,
-        payload,
-        ..
-    } = submission;
-    let result = attempt(&*parcel, id, &payload, &control, ticker).await;
-    Done {
-        parcel,
-        ended: Ended { id, result },
-    }
+async fn drive(desk: Arc<Desk>, id: u64, payload: Bytes, control: Arc<Control>) -> Ended {
+    let result = attempt(&desk, id, &payload, &control).await;
+    Ended { id, result }
 }
 
 /// The run itself; a panic in it is an error of ours, not the end of the process.
 async fn attempt(
-    parcel: &dyn Parcel,
+    desk: &Arc<Desk>,
     id: u64,
     payload: &Bytes,
     control: &Arc<Control>,
-    ticker: &Ticker,
 ) -> Result<Outcome> {
     if control.cause().is_some() {
         return Ok(Outcome::never_started());
     }
     let mut run = pin!(async {
-        let options = parcel.options(id, payload)?;
-        execute(parcel.program(), &options, control, ticker).await
+        let own = desk.parcel.own_options(id, payload)?;
+        execute(desk, own, control).await
     });
     poll_fn(move |context| {
         catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))

@@ -311,7 +311,7 @@ impl Port {
                 let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
                 let batch = PortBatch {
                     id: self.runtime.open_batch(concurrency),
-                    options: Arc::new(options.into_owned()),
+                    options: Arc::new(options),
                 };
                 tables.batches.insert(id, batch);
             }
@@ -365,15 +365,17 @@ impl Port {
         }
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
+        let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
         let (sender, receiver) = mpsc::sync_channel(1);
         self.runtime.submit(vec![Submission {
             parcel: Arc::new(SyncRun {
                 origin: self.origin(handle, None),
                 program,
+                options,
                 sender,
             }),
             id: 0,
-            payload: options,
+            payload: Bytes::new(),
             control: None,
         }]);
         Ok(PendingRun(receiver))

@@ -1,7 +1,6 @@
 //! So many runs at a time, submitted together, on the scheduler's own threads.
 
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use wasiexec::{
@@ -42,8 +41,8 @@ impl Parcel for Runs {
         &self.program
     }
 
-    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        Ok(Cow::Borrowed(&self.options))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {

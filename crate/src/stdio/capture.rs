@@ -46,7 +46,7 @@ impl Capture {
         take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
+    pub(crate) fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         let used = (printed.stdout.len() + printed.stderr.len()) as u64;
         let room = usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX);

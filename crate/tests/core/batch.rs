@@ -2,7 +2,6 @@ use crate::host::{
     PATIENCE, Text, args, idle, load_in, run_in, single_threaded, start, wait_until,
 };
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use wasiexec::{
@@ -35,8 +34,8 @@ impl Parcel for BatchRuns {
         &self.program
     }
 
-    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        Ok(Cow::Borrowed(&self.options))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {
