@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::outcome::Outcome;
 use crate::program::{Program, Source};
@@ -193,7 +193,7 @@ impl Runtime {
     }
 
     /// Queues runs in their order.
-    pub fn submit(&self, submissions: Vec<Submission>) {
+    pub fn submit(&self, submissions: impl IntoIterator<Item = Submission>) {
         self.scheduler.submit(submissions);
     }
 
@@ -260,12 +260,12 @@ impl Runtime {
             options,
             sender: Mutex::new(Some(sender)),
         });
-        self.submit(vec![Submission {
-            parcel,
+        let run = QueuedRun {
             id: 0,
             payload: Bytes::new(),
             control: Some(control),
-        }]);
+        };
+        self.submit([Submission::single(parcel, run)]);
         receiver
     }
 

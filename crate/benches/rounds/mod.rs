@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use wasiexec::{
-    Cache, Ended, Ending, Listener, LoadOptions, Origin, Outcome, Parcel, Program, Result,
+    Cache, Ended, Ending, Listener, LoadOptions, Origin, Outcome, Parcel, Program, QueuedRun,
     RunOptions, Runtime, RuntimeOptions, Submission,
 };
 
@@ -85,13 +85,15 @@ impl Rounds {
 
     /// Runs it so many times and waits for the last.
     pub fn run(&self, runs: usize) {
-        let submission = |_| Submission {
-            parcel: self.runs.clone(),
+        let run = |_| QueuedRun {
             id: 0,
             payload: Bytes::new(),
             control: None,
         };
-        self.runtime.submit((0..runs).map(submission).collect());
+        self.runtime.submit([Submission {
+            parcel: self.runs.clone(),
+            runs: (0..runs).map(run).collect(),
+        }]);
         let mut missing = runs;
         while missing > 0 {
             let outcomes = self.runs.round.outcomes.lock().expect("a lock");

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use wasiexec::{
-    BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, Result,
+    BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, QueuedRun,
     RunOptions, Runtime, Submission,
 };
 
@@ -82,14 +82,13 @@ impl<'a> Batch<'a> {
         let first = self.controls.len();
         self.controls
             .extend((0..count).map(|_| Arc::<Control>::default()));
-        let submission = |number: usize| Submission {
-            parcel: parcel.clone(),
+        let run = |number: usize| QueuedRun {
             id: number as u64,
             payload: Bytes::new(),
             control: Some(self.controls[number].clone()),
         };
-        let submissions = (first..first + count).map(submission).collect();
-        self.runtime.submit(submissions);
+        let runs = (first..first + count).map(run).collect();
+        self.runtime.submit([Submission { parcel, runs }]);
     }
 
     fn next(&self) -> (usize, Outcome) {
