@@ -47,7 +47,7 @@ impl Batch {
         admits
     }
 
-    /// One of its turns has come: the run that starts, if those that waited were not taken out.
+    /// One of its turns has come: the run that starts.
     pub(crate) fn start(&mut self, known: Option<&Arc<dyn Parcel>>) -> Option<Taken> {
         self.turns -= 1;
         let taken = self.waiting.pop(known)?;
@@ -76,6 +76,13 @@ impl Batch {
         which: &impl Fn(Origin, &QueuedRun) -> bool,
     ) -> Vec<Submission> {
         self.waiting.take(which)
+    }
+
+    /// Answers how many turns it has for which there are no runs any more; it no longer has them.
+    pub(crate) fn drop_turns(&mut self) -> usize {
+        let dropped = self.turns.saturating_sub(self.waiting.len());
+        self.turns -= dropped;
+        dropped
     }
 
     pub(crate) fn close(&mut self) {

@@ -118,26 +118,22 @@ impl State {
     /// The run whose turn it is.
     fn pop(&mut self, known: Option<&Arc<dyn Parcel>>) -> Option<Taken> {
         loop {
-            // Turns may be left of runs that were taken out.
             let taken = match self.order.front_mut()? {
-                Turns::Single(0) => {
-                    self.order.pop_front();
-                    continue;
-                }
+                Turns::Single(0) => None,
                 Turns::Single(runs) => {
                     *runs -= 1;
                     self.queue.pop(known)
                 }
                 &mut Turns::Batch(id) => {
                     self.order.pop_front();
-                    let taken = self.batches[id.0].start(known);
-                    self.forget_if_done(id);
-                    taken
+                    return self.batches[id.0].start(known);
                 }
             };
             if taken.is_some() {
                 return taken;
             }
+            // Used up, or its runs were taken out.
+            self.order.pop_front();
         }
     }
 
@@ -158,8 +154,21 @@ impl State {
     /// Takes out those that wait and that `which` picks.
     fn take_waiting(&mut self, which: impl Fn(Origin, &QueuedRun) -> bool) -> Vec<Submission> {
         let mut taken = self.queue.take(&which);
-        for (_, batch) in &mut self.batches {
-            taken.extend(batch.take_waiting(&which));
+        let mut touched = Vec::new();
+        for (key, batch) in &mut self.batches {
+            let out = batch.take_waiting(&which);
+            if !out.is_empty() {
+                touched.push((key, batch.drop_turns()));
+                taken.extend(out);
+            }
+        }
+        for (key, mut turns) in touched {
+            self.order.retain(|next| {
+                let drops = turns > 0 && matches!(next, Turns::Batch(id) if id.0 == key);
+                turns -= usize::from(drops);
+                !drops
+            });
+            self.forget_if_done(BatchId(key));
         }
         taken
     }
