@@ -114,7 +114,8 @@ function isSystemError(error: unknown): error is Error {
 
 /** How far it got, and how to go on. */
 function progress({ file, queue, tally }: Ended): string {
-  if (file === undefined) return `; ${counted(queue.written, 'result')} written`
   const results = tally.resumed + queue.written
+  if (results === 0) return '; there are no results'
+  if (file === undefined || !file.isRegular) return `; ${counted(results, 'result')} written`
   return `; ${counted(results, 'result')} in ${file.path}, and the same command with --resume goes on`
 }

@@ -3,11 +3,11 @@ import type { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import type { Job } from '../../index.ts'
 import { CliError } from '../status.ts'
+import { chunks } from './chunks.ts'
 import { BadJob, type Input, type Item } from './item.ts'
 import { parseJob } from './job-line.ts'
 import { LineSplitter, MAX_LINE_BYTES, type Line } from './lines.ts'
 
-const CHUNK_BYTES = 256 * 1024
 const LF = Buffer.from('\n')
 
 /** What a line is: a job, or what the program reads. */
@@ -22,7 +22,6 @@ export class LineInput implements Input {
   readonly remarks: readonly string[] = []
   readonly #kind: LineKind
   readonly #source: FileHandle | Readable
-  #reading: Readable | undefined
 
   private constructor(
     name: string,
@@ -73,24 +72,19 @@ export class LineInput implements Input {
   }
 
   async close(): Promise<void> {
-    this.#reading?.destroy()
     const source = this.#source
-    if ('fd' in source) await source.close().catch(() => {})
-    else source.destroy()
+    if (!isHandle(source)) {
+      source.destroy()
+      return
+    }
+    const closed = source.close().catch(() => {})
+    // Of a pipe, it waits for a read that may have no end.
+    if (this.isRereadable) await closed
   }
 
   #open(): AsyncIterable<Buffer | string> {
     const source = this.#source
-    this.#reading =
-      'fd' in source
-        ? source.createReadStream({
-            // FIFOs have no positions.
-            ...(this.isRereadable ? { start: 0 } : {}),
-            autoClose: false,
-            highWaterMark: CHUNK_BYTES,
-          })
-        : source
-    return this.#reading
+    return isHandle(source) ? chunks(source, this.isRereadable) : source
   }
 
   #item(line: Line, index: number): Item {
@@ -151,6 +145,10 @@ class StdinLine extends LineItem {
   protected override make(bytes: Buffer): Job {
     return { stdin: Buffer.concat([bytes, LF]) }
   }
+}
+
+function isHandle(source: FileHandle | Readable): source is FileHandle {
+  return !('pipe' in source)
 }
 
 /** White space of JSON. */

@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs'
 import { open, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { CliError } from '../status.ts'
+import { chunks } from './chunks.ts'
 import { LineSplitter } from './lines.ts'
 import { lock } from './lock.ts'
 import { PartlyWritten } from './result-queue.ts'
@@ -11,14 +12,14 @@ export type OpenMode = 'new' | 'force' | 'resume'
 
 /** More than any line that is written: strings end at half a gigabyte. */
 const MAX_RESULT_BYTES = 2 ** 31 - 1
-const CHUNK_BYTES = 1024 * 1024
 const LF = 0x0a
 
 /** The file that results are written to. Nothing in it is changed before {@link begin}. */
 export class ResultsFile {
   readonly path: string
   readonly #handle: FileHandle
-  readonly #isRegular: boolean
+  /** What is not (a device, a pipe) is written to as it comes, and cannot be resumed. */
+  readonly isRegular: boolean
   readonly #isNew: boolean
   readonly #unlock: () => void
   /** Where the next result goes. */
@@ -32,7 +33,7 @@ export class ResultsFile {
   ) {
     this.path = path
     this.#handle = handle
-    this.#isRegular = is.regular
+    this.isRegular = is.regular
     this.#isNew = is.new
     this.#unlock = unlock
   }
@@ -74,12 +75,7 @@ export class ResultsFile {
    */
   async *results(): AsyncGenerator<StoredResult, void> {
     const lines = new LineSplitter(MAX_RESULT_BYTES)
-    const stream = this.#handle.createReadStream({
-      start: 0,
-      autoClose: false,
-      highWaterMark: CHUNK_BYTES,
-    })
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of chunks(this.#handle, true)) {
       for (const { bytes, number, end } of lines.push(chunk)) {
         const result = bytes && parseResult(bytes)
         if (result === undefined) throw this.refusal(`line ${number} is no result of a batch`)
@@ -96,7 +92,7 @@ export class ResultsFile {
 
   /** Makes it ready for new results: cuts off what is not to stay. */
   async begin(): Promise<void> {
-    if (this.#isRegular) await this.#handle.truncate(this.#position)
+    if (this.isRegular) await this.#handle.truncate(this.#position)
   }
 
   /** @throws {PartlyWritten} when the disk is full, say; then nothing stands behind the last whole line. */
@@ -105,13 +101,13 @@ export class ResultsFile {
     try {
       while (written < bytes.length) {
         const left = bytes.length - written
-        const position = this.#isRegular ? this.#position + written : null
+        const position = this.isRegular ? this.#position + written : null
         written += (await this.#handle.write(bytes, written, left, position)).bytesWritten
       }
     } catch (error) {
       const whole = bytes.subarray(0, bytes.subarray(0, written).lastIndexOf(LF) + 1)
       this.#position += whole.length
-      if (this.#isRegular) await this.#handle.truncate(this.#position).catch(ignore)
+      if (this.isRegular) await this.#handle.truncate(this.#position).catch(ignore)
       throw new PartlyWritten(whole, error)
     }
     this.#position += written
@@ -119,7 +115,7 @@ export class ResultsFile {
 
   /** Resolves when what was written would survive a power cut. */
   async sync(): Promise<void> {
-    if (this.#isRegular) await this.#handle.sync()
+    if (this.isRegular) await this.#handle.sync()
   }
 
   /** `isFinished`: whether an empty file says that there was nothing to do. */
