@@ -98,6 +98,16 @@ function short(digest: string): string {
   return digest.slice(0, 8)
 }
 
+/** Eight digits: V8 has a quick `toString` for decimals alone. */
 function hex(digest: number): string {
-  return digest.toString(16).padStart(8, '0')
+  return (
+    BYTES[digest >>> 24]! +
+    BYTES[(digest >>> 16) & 0xff]! +
+    BYTES[(digest >>> 8) & 0xff]! +
+    BYTES[digest & 0xff]!
+  )
 }
+
+const BYTES: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)

@@ -19,12 +19,14 @@ const FIELDS = [
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 
 /**
- * One line as a job. Types and ranges are checked by the library when the job is submitted.
+ * The fields of a line as a job. Types and ranges are checked by the library when it is submitted.
  *
  * @throws {BadJob}
  */
-export function parseJob(bytes: Buffer): Job {
-  const { stdinBase64, ...job } = parse(bytes)
+export function toJob({ stdinBase64, ...job }: Record<string, unknown>): Job {
+  for (const name in job) {
+    if (!FIELDS.includes(name as (typeof FIELDS)[number])) throw unknown(name)
+  }
   const { stdin, clock, limits } = job
   if (stdinBase64 !== undefined) {
     if (stdin !== undefined) throw option('has both `stdin` and `stdinBase64`')
@@ -54,7 +56,8 @@ export function wholeText(text: string): string | Buffer {
   return text === 'inherit' || text === 'empty' ? Buffer.from(text) : text
 }
 
-function parse(bytes: Buffer): Record<string, unknown> {
+/** @throws {BadJob} */
+export function parseFields(bytes: Buffer): Record<string, unknown> {
   if (!isUtf8(bytes)) throw new BadJob('ERR_INVALID_LINE', 'not UTF-8')
   let value: unknown
   try {
@@ -63,9 +66,6 @@ function parse(bytes: Buffer): Record<string, unknown> {
     throw new BadJob('ERR_INVALID_LINE', `not JSON: ${(error as Error).message}`)
   }
   if (!isObject(value)) throw new BadJob('ERR_INVALID_LINE', 'not a JSON object')
-  for (const name in value) {
-    if (!FIELDS.includes(name as (typeof FIELDS)[number])) throw unknown(name)
-  }
   return value
 }
 

@@ -5,7 +5,7 @@ import type { Job } from '../../index.ts'
 import { CliError } from '../status.ts'
 import { chunks } from './chunks.ts'
 import { BadJob, type Input, type Item } from './item.ts'
-import { parseJob } from './job-line.ts'
+import { parseFields, toJob } from './job-line.ts'
 import { LineSplitter, MAX_LINE_BYTES, type Line } from './lines.ts'
 
 const LF = Buffer.from('\n')
@@ -126,9 +126,7 @@ abstract class LineItem implements Item {
     if (bytes === undefined) {
       throw new BadJob('ERR_INVALID_LINE', `longer than ${MAX_LINE_BYTES / 2 ** 20} MiB`)
     }
-    const job = this.make(bytes)
-    this.id = job.id
-    return job
+    return this.make(bytes)
   }
 
   protected abstract make(bytes: Buffer): Job
@@ -136,7 +134,9 @@ abstract class LineItem implements Item {
 
 class JobLine extends LineItem {
   protected override make(bytes: Buffer): Job {
-    return parseJob(bytes)
+    const fields = parseFields(bytes)
+    this.id = fields['id']
+    return toJob(fields)
   }
 }
 

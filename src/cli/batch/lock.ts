@@ -9,7 +9,13 @@ import { join } from 'node:path'
  */
 export async function lock(name: string): Promise<(() => void) | undefined> {
   const address = addressOf(name)
-  const server = (await listen(address)) ?? (await listenAgain(address))
+  let server: Server | undefined
+  try {
+    server = (await listen(address)) ?? (await listenAgain(address))
+  } catch {
+    // Where there are no such sockets, there is no lock.
+    return () => {}
+  }
   // Nobody is waited for.
   server?.unref()
   return server && (() => void server.close())

@@ -78,7 +78,11 @@ export class ResultsFile {
     for await (const chunk of chunks(this.#handle, true)) {
       for (const { bytes, number, end } of lines.push(chunk)) {
         const result = bytes && parseResult(bytes)
-        if (result === undefined) throw this.refusal(`line ${number} is no result of a batch`)
+        if (result === undefined) {
+          throw this.refusal(
+            `line ${number} is no result of a batch (lines before it are: ${number - 1})`,
+          )
+        }
         this.#position = end
         yield result
       }
