@@ -54,11 +54,11 @@ export interface Limit extends Ending {
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
 
-/** The caller's signal ended the run, or its program or runtime was closed. */
+/** The caller's signal ended the run, its program or runtime was closed, or its output lost its reader. */
 export interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
-  /** `signal.reason`, or a `WasiexecError` that says what was closed. */
+  /** `signal.reason`, or a `WasiexecError` that says what was closed or lost. */
   readonly reason: unknown
 }
 
