@@ -61,6 +61,11 @@ export class Filter {
       this.#status.textContent = this.isOff ? `All ${all}` : `${number.format(passing)} of ${all}`
     }
     if (this.#clear) this.#clear.hidden = this.isOff
+    const groups = new Set(this.passing())
+    for (const { dataset, classList } of this.#buttons) {
+      if (dataset['facet'] !== 'group') continue
+      classList.toggle('off', !groups.has(this.#data.groups[Number(dataset['value'])]!))
+    }
   }
 }
 

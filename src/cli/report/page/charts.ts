@@ -21,7 +21,7 @@ function histogram(page: PageData, runs: number): Html {
     <section class="chart" aria-labelledby="times">
       <h2 id="times">Run time</h2>
       <p class="sub">
-        ${data(runs, counted(runs, 'run'), 'histogram-total')} by wall clock, logarithmic
+        ${data(runs, counted(runs, 'run'), 'histogram-total')} by wall clock, on a logarithmic scale
       </p>
       <div class="plot" id="histogram" role="img" aria-label="${label}"></div>
       ${table(
@@ -40,7 +40,7 @@ function throughput(page: PageData, timed: number): Html {
     <section class="chart" aria-labelledby="throughput">
       <h2 id="throughput">Throughput</h2>
       <p class="sub">
-        ${data(timed, counted(timed, 'result'), 'throughput-total')} a second, as they came
+        ${data(timed, counted(timed, 'result'), 'throughput-total')} as they came, per second
       </p>
       <div class="plot" id="timeline" role="img" aria-label="${label}"></div>
       ${table(

@@ -99,10 +99,10 @@ function figures(summary: Summary): Html {
       ${figure('wallMs', 'Wall clock', wallMs, duration(wallMs))}
       ${figure('cpuMs', 'CPU', cpuMs, duration(cpuMs))}
       ${figure('runsPerSecond', 'Runs a second', runsPerSecond, rate(runsPerSecond))}
-      ${figure('p50', 'Run time, median', runMs.p50, duration(runMs.p50))}
-      ${figure('p90', '90th percentile', runMs.p90, duration(runMs.p90))}
-      ${figure('p99', '99th percentile', runMs.p99, duration(runMs.p99))}
-      ${figure('max', 'longest', runMs.max, duration(runMs.max))}
+      ${figure('p50', 'Run time p50', runMs.p50, duration(runMs.p50))}
+      ${figure('p90', 'p90', runMs.p90, duration(runMs.p90))}
+      ${figure('p99', 'p99', runMs.p99, duration(runMs.p99))}
+      ${figure('max', 'Longest', runMs.max, duration(runMs.max))}
     </dl>
   `
 }

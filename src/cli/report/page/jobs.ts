@@ -41,7 +41,7 @@ function list(
         <span>Job</span><span></span><span>Ending</span><span>Wall</span><span>CPU</span><span>Memory</span>
       </div>
       <ol>
-        ${listed.map((each) => job(each, facets))}
+        ${listed.map((each, at) => job(each, facets, id === 'slowest' && at >= TOP))}
       </ol>
       <p class="none" hidden>None of the listed jobs passes the filter.</p>
       <button type="button" class="show-more" hidden></button>
@@ -49,11 +49,14 @@ function list(
   `
 }
 
-function job(job: ListedJob, facets: Facets): Html {
+/** Of the slowest, only so many of all kinds together are the slowest of all; the rest is for the filter. */
+const TOP = 25
+
+function job(job: ListedJob, facets: Facets, isHidden: boolean): Html {
   const { index, id, label, usage, args } = job
   const slot = facets.series[facets.seriesOf(job)]!.slot
   const named = id ?? label
-  return html`<li data-group="${groupOf(job, facets)}">
+  return html`<li data-group="${groupOf(job, facets)}" ${isHidden && html`hidden`}>
     <details>
       <summary>
         <span class="index"><span class="unheard">job </span>${count(index)}</span>
