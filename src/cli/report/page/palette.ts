@@ -7,18 +7,18 @@ interface Colour {
 export type Slot = 'ok' | 'exit' | 'trap' | 'limit' | 'memory' | 'output' | 'abort' | 'error'
 
 /**
- * What is counted has the same colour everywhere. After Okabe and Ito, so that they can be told apart with any
- * colour vision, and each stands out from its page (both are tested).
+ * What is counted has the same colour everywhere. They can be told apart with any colour vision, and each stands
+ * out from its page (both are tested).
  */
 export const COLOURS: Readonly<Record<Slot, Colour>> = {
-  ok: { light: '#1f957a', dark: '#2fae8f' },
-  exit: { light: '#c98700', dark: '#e9b13c' },
-  trap: { light: '#c2401f', dark: '#e8673f' },
-  limit: { light: '#2565ae', dark: '#5a96e3' },
-  memory: { light: '#4f9fd6', dark: '#a8d8f8' },
-  output: { light: '#b4589a', dark: '#d588bd' },
-  abort: { light: '#868b91', dark: '#8a9098' },
-  error: { light: '#24292f', dark: '#f2f4f6' },
+  ok: { light: '#178370', dark: '#3fbe94' },
+  exit: { light: '#c98300', dark: '#f2b233' },
+  trap: { light: '#ae2f0c', dark: '#e0602c' },
+  limit: { light: '#3346b4', dark: '#6a80f2' },
+  memory: { light: '#2a9ce0', dark: '#9ad2fa' },
+  output: { light: '#7e4088', dark: '#ad7bb2' },
+  abort: { light: '#868c93', dark: '#656b72' },
+  error: { light: '#1d2227', dark: '#f0f2f4' },
 }
 
 /** The pages that they are on. */
