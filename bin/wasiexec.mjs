@@ -3,7 +3,10 @@
 import { main } from '../dist/cli/main.mjs'
 
 process.exitCode = await main(process.argv.slice(2), {
-  stdin: process.stdin,
+  // Only when somebody asks for it: opening it changes how it is read.
+  get stdin() {
+    return process.stdin
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   inherit: true,

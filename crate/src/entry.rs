@@ -139,23 +139,13 @@ fn unresolved_module(
     engine: &Engine,
     error: &wasmtime::Error,
 ) -> Error {
-    let mut provided: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    match idle_store(engine) {
+    let provided = match provided(linker, engine) {
+        Ok(provided) => provided,
         Err(error) => return error,
-        Ok(mut store) => {
-            for (module, name, _) in linker.iter(&mut store) {
-                let names = provided.entry(module.to_owned()).or_default();
-                names.push(name.to_owned());
-            }
-        }
-    }
-    let is_provided = |module: &str, name: &str| {
-        let names = provided.get(module);
-        names.is_some_and(|names| names.iter().any(|provided| provided == name))
     };
     let missing = module
         .imports()
-        .filter(|import| !is_provided(import.module(), import.name()))
+        .filter(|import| !has(&provided, import.module(), import.name()))
         .map(|import| {
             let kind = kind_of(&import.ty());
             format!("{}.{} ({kind})", import.module(), import.name())
@@ -173,6 +163,33 @@ fn unresolved_module(
     }
     message.pop();
     Error::new(ErrorCode::UnresolvedImport, message)
+}
+
+/// What modules can import: names by module.
+type Provided = BTreeMap<String, Vec<String>>;
+
+fn provided(linker: &wasmtime::Linker<RunState>, engine: &Engine) -> Result<Provided> {
+    let mut provided = Provided::new();
+    let mut store = idle_store(engine)?;
+    for (module, name, _) in linker.iter(&mut store) {
+        let names = provided.entry(module.to_owned()).or_default();
+        names.push(name.to_owned());
+    }
+    Ok(provided)
+}
+
+fn has(provided: &Provided, module: &str, name: &str) -> bool {
+    let names = provided.get(module);
+    names.is_some_and(|names| names.iter().any(|provided| provided == name))
+}
+
+/// Whether modules can import a name.
+pub(crate) fn provided_to_modules(host: &Host) -> Result<impl Fn(&str, &str) -> bool + use<>> {
+    let Linker::Module(linker) = &host.linker else {
+        return Err(Error::internal("a module met a component linker"));
+    };
+    let provided = provided(linker, &host.engine)?;
+    Ok(move |module: &str, name: &str| has(&provided, module, name))
 }
 
 fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error {
@@ -201,7 +218,7 @@ fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error
     )
 }
 
-fn is_package_provided(import: &str) -> bool {
+pub(crate) fn is_package_provided(import: &str) -> bool {
     let Some((interface, version)) = wasi_version(import) else {
         return false;
     };
@@ -214,8 +231,9 @@ fn is_package_provided(import: &str) -> bool {
 fn idle_store(engine: &Engine) -> Result<Store<RunState>> {
     let control = Arc::<Control>::default();
     let limits = Limits::default();
-    let capture = Capture::new(control.clone(), &limits);
-    let wasi = wasi::context("", &RunOptions::default(), &capture)?;
+    let options = RunOptions::default();
+    let capture = Capture::new(control.clone(), &options);
+    let wasi = wasi::context("", &options, &capture)?;
     Ok(Store::new(engine, RunState::new(wasi, limits, control)))
 }
 

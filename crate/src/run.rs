@@ -70,7 +70,7 @@ pub(crate) async fn execute(
     program.check_limits(&options.limits)?;
     let compiled = program.compiled(fuel.is_some()).await?;
     let entry = compiled.entry()?;
-    let capture = Capture::new(control.clone(), &options.limits);
+    let capture = Capture::new(control.clone(), options);
     let wasi = wasi::context(program.name(), options, &capture)?;
     let mut store = store(compiled, wasi, options.limits, control)?;
 
@@ -95,6 +95,7 @@ pub(crate) async fn execute(
     if fuel.is_some() && fuel_left == 0 {
         control.stop(Cause::Limit(LimitKind::Fuel));
     }
+    capture.enforce();
     // Before the output is taken: only the store's end is the end of all that might print.
     drop(store);
 

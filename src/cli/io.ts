@@ -30,8 +30,17 @@ export function say(io: Io, line: string): Promise<void> {
   return print(io.stderr, `${line}\n`).catch(() => {})
 }
 
+/** Text that a program chose, without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    // eslint-disable-next-line no-control-regex
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
+}
+
 /** Whether the reader of a stream has gone, as with `| head`. */
-export function isBrokenPipe(error: unknown): boolean {
+export function hasLostReader(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown }
   return (
     code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ERR_STREAM_WRITE_AFTER_END'

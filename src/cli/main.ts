@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { WasiexecError } from '../index.ts'
-import { isBrokenPipe, print, say, type Io } from './io.ts'
+import { hasLostReader, print, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
 import type { Verb } from './verb.ts'
 
@@ -101,7 +101,7 @@ function misuse(error: CommanderError, argv: readonly string[]): string {
 }
 
 async function explain(error: unknown, io: Io): Promise<number> {
-  if (isBrokenPipe(error)) return STATUS.brokenPipe
+  if (hasLostReader(error)) return STATUS.brokenPipe
   if (error instanceof CliError || error instanceof WasiexecError) {
     await say(io, `wasiexec: ${error.message}`)
     return error instanceof CliError ? error.status : STATUS.error

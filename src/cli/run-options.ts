@@ -75,6 +75,7 @@ export function addLoadOptions(command: Command): void {
     .optionsGroup('Loading:')
     .option('--cache-dir <folder>', 'where compiled code is kept')
     .option('--no-cache', 'keep no compiled code')
+    .option('--trust-precompiled', 'accept what wasiexec compile made: code that has no sandbox')
     .option('--no-interruptible', 'faster code that nothing stops while it computes')
 }
 
@@ -103,5 +104,6 @@ export function loadOptions(flags: LoadFlags): LoadOptions {
   return {
     cache: flags.cache && (flags.cacheDir ?? true),
     interruptible: flags.interruptible,
+    trustPrecompiled: flags.trustPrecompiled,
   }
 }

@@ -1,4 +1,4 @@
-import type { Limit, Outcome } from '../index.ts'
+import { WasiexecError, type Limit, type Outcome } from '../index.ts'
 import type { InterruptSignal } from './io.ts'
 
 /** The exit statuses that are ours; all others are a guest's own. */
@@ -51,10 +51,16 @@ export function statusOf(outcome: Outcome): number {
     case 'limit':
       return LIMIT_STATUS[outcome.limit]
     case 'abort':
+      if (isBrokenPipe(outcome.reason)) return STATUS.brokenPipe
       return interruptStatus(outcome.reason) ?? STATUS.error
     default:
       return outcome satisfies never
   }
+}
+
+/** Whether a run ended because nobody reads its output. */
+export function isBrokenPipe(reason: unknown): boolean {
+  return reason instanceof WasiexecError && reason.code === 'ERR_BROKEN_PIPE'
 }
 
 /** The status of a command that this signal ended. */

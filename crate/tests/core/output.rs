@@ -5,7 +5,7 @@ const OUTPUT: Ending = Ending::Limit(LimitKind::Output);
 
 fn cap(bytes: u64) -> Limits {
     Limits {
-        output_bytes: bytes,
+        output_bytes: Some(bytes),
         ..Limits::default()
     }
 }
