@@ -21,7 +21,7 @@ type Growing = { -readonly [K in keyof Group]: Group[K] }
 /** Endings told apart; the rest (nearly always exit codes) are counted together. */
 const MAX_GROUPS = 512
 const MAX_VERDICTS = 16
-export const MAX_BINS = 240
+export const MAX_BINS = 120
 const FIRST_BIN_MS = 1
 
 export const OTHERS: Readonly<Record<Kind, string>> = {

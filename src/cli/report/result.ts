@@ -38,7 +38,8 @@ export interface ReportResult {
   /** Where the job came from, such as a file's name. */
   readonly label?: string | undefined
   /** What its guest was given; a stdin that is a stream is not shown. */
-  readonly job?: { readonly args?: readonly string[]; readonly stdin?: unknown } | undefined
+  readonly job?:
+    { readonly args?: readonly string[] | undefined; readonly stdin?: unknown } | undefined
   /** What a judge wanted it to print. */
   readonly expected?: Printed | undefined
 }

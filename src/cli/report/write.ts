@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import type { BatchSummary } from '../../index.ts'
+import { assets } from './assets.ts'
 import type { ReportCollector } from './collect.ts'
+import { page } from './page/page.ts'
 
 /** What stands around the results. */
 export interface ReportInfo {
-  /** As the library gave it; all figures of the page are these. */
+  /** As the library gave it; the totals of the page are these. */
   readonly summary: Omit<BatchSummary, 'endedBy' | 'error'> &
     Partial<Pick<BatchSummary, 'endedBy' | 'error'>>
   /** Default: the program's name. */
@@ -22,13 +26,28 @@ export interface ReportInfo {
   readonly version?: string
 }
 
-/** Writes the page: a file by rename, a stream to its end without ending it. */
+/**
+ * Writes the page: a file appears by rename, whole or not at all, in place of one of that name; a stream
+ * is not ended. Rejects with what the file system or the stream has against it.
+ */
 export async function writeReport(
   target: string | Writable,
   collector: ReportCollector,
   info: ReportInfo,
 ): Promise<void> {
-  void target
-  void collector
-  void info
+  const content = page(info, collector.collected(), await assets())
+  if (typeof target !== 'string') {
+    await new Promise<void>((resolve, reject) => {
+      target.write(content, (error) => (error ? reject(error) : resolve()))
+    })
+    return
+  }
+  const temporary = `${target}.${randomUUID()}.tmp`
+  try {
+    await writeFile(temporary, content, { flag: 'wx' })
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
 }
