@@ -18,7 +18,8 @@ export function roughly(ms: number): string {
 }
 
 function precisely(ms: number): string {
-  if (ms >= 1000) return prettyMilliseconds(ms)
+  // It cuts off what it does not show.
+  if (ms >= 1000) return prettyMilliseconds(Math.round(ms / 100) * 100)
   return `${Number(ms.toPrecision(3))}ms`
 }
 
