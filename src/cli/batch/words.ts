@@ -38,7 +38,12 @@ export function summaryText(summary: Summary, totals: Totals): string {
   const { jobs, resumed, wallMs, runMs, runsPerSecond } = summary
   const before = resumed > 0 ? `, ${numeral(resumed)} of them from before,` : ''
   const speed = `${precisely(wallMs)} (${numeral(runsPerSecond)} runs a second)`
-  const lines = [`${counted(jobs, 'result')}${before} in ${speed}`]
+  const isOld = jobs > 0 && resumed === jobs
+  const lines = [
+    isOld
+      ? `${counted(jobs, 'result')} from before; nothing was left to run`
+      : `${counted(jobs, 'result')}${before} in ${speed}`,
+  ]
   if (jobs > 0) lines.push(`  ${parts(totals)}`)
   const details = totals.details().toSorted(([, a], [, b]) => b - a)
   for (const [ending, count] of details.slice(0, MAX_DETAILS)) {
