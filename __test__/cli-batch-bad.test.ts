@@ -99,7 +99,7 @@ test('what stops a batch before it runs leaves a line, the status 125 and no fil
     [[guest, jobs, '--dir', join(folder, 'missing')], /missing/],
     [[guest, jobs, '--retry'], /--retry is for --workers processes/],
     [[watPath('no-start'), jobs], /`_start`/],
-    [[watPath('unresolved-import'), jobs], /import/],
+    [[watPath('unresolved-import'), jobs], /env\.foo/],
   ]
   for (const [words, message] of cases) {
     const { status, stdout, stderr } = await batch([...words, '-o', results, '-q'])

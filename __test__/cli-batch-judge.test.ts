@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import { isSame, verdictOf, VERDICTS } from '../src/cli/batch/verdict.ts'
+import { isSame, verdictOf, type Verdict } from '../src/cli/batch/verdict.ts'
 import { batch, parseResults, readResults } from './batch-command.ts'
 import { folder, watPath } from './guest.ts'
 import { loadSync, type RunOptions } from './package.ts'
@@ -22,24 +22,25 @@ async function cases(
 }
 
 /** Runs that a judge has a word for. */
-const JUDGED: readonly [
-  guest: string,
-  options: RunOptions,
-  expected: string,
-  verdict: (typeof VERDICTS)[number],
-][] = [
-  ['hello', {}, 'hello\n', 'accepted'],
-  ['hello', {}, 'hello', 'accepted'],
-  ['hello', {}, 'hullo\n', 'wrong answer'],
-  ['exit-argv', { args: ['3'] }, '', 'runtime error'],
-  ['trap-unreachable', {}, 'before trap\n', 'runtime error'],
-  ['loop', { limits: { timeoutMs: 20 } }, '', 'time limit'],
-  ['loop', { limits: { cpuMs: 20 } }, '', 'time limit'],
-  ['loop', { limits: { fuel: 1000 } }, '', 'time limit'],
-  ['sleep-hour', { limits: { timeoutMs: 20 }, stdout: 'ignore' }, '', 'time limit'],
-  ['grow-until-denied', { limits: { memoryBytes: 1 << 20, onMemory: 'stop' } }, '', 'memory limit'],
-  ['flood', { limits: { outputBytes: 100 } }, '', 'output limit'],
-]
+const JUDGED: readonly [guest: string, options: RunOptions, expected: string, verdict: Verdict][] =
+  [
+    ['hello', {}, 'hello\n', 'accepted'],
+    ['hello', {}, 'hello', 'accepted'],
+    ['hello', {}, 'hullo\n', 'wrong answer'],
+    ['exit-argv', { args: ['3'] }, '', 'runtime error'],
+    ['trap-unreachable', {}, 'before trap\n', 'runtime error'],
+    ['loop', { limits: { timeoutMs: 20 } }, '', 'time limit'],
+    ['loop', { limits: { cpuMs: 20 } }, '', 'time limit'],
+    ['loop', { limits: { fuel: 1000 } }, '', 'time limit'],
+    ['sleep-hour', { limits: { timeoutMs: 20 }, stdout: 'ignore' }, '', 'time limit'],
+    [
+      'grow-until-denied',
+      { limits: { memoryBytes: 1 << 20, onMemory: 'stop' } },
+      '',
+      'memory limit',
+    ],
+    ['flood', { limits: { outputBytes: 100 } }, '', 'output limit'],
+  ]
 for (const [guest, options, expected, verdict] of JUDGED) {
   test(`${guest} ${JSON.stringify(options)} for ${JSON.stringify(expected)}: ${verdict}`, (t) => {
     const outcome = loadSync(watPath(guest), { cache: false }).runSync(options as object)

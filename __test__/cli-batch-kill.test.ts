@@ -36,12 +36,10 @@ async function killed(t: ExecutionContext, more: string[]): Promise<ResultLine[]
     const before = await size(results)
     const child = startBatch(run === 0 ? words : [...words, '--resume'])
     const end = ended(child)
-    let isOver = false
-    void end.then(() => (isOver = true))
     // All sorts of moments: in the middle of its start, of the first writes, of many.
     const wanted = before + Math.floor(Math.random() * 700_000)
     if (run % 4 === 3) await setTimeout(Math.random() * 300)
-    else while (!isOver && (await size(results)) <= wanted) await setTimeout(1)
+    else while (child.exitCode === null && (await size(results)) <= wanted) await setTimeout(1)
     child.kill('SIGKILL')
     const { code, signal, stderr } = await end
     if (signal === 'SIGKILL') {

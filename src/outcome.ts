@@ -172,7 +172,7 @@ abstract class Base {
     const { stdout, stderr, usage } = this
     const { fuel } = usage
     // Spread as a whole: leaving properties out of it takes ten times as long.
-    const json: Record<string, unknown> = { ...this }
+    const json = { ...this } as unknown as Record<string, unknown>
     json['stdout'] = stdout.toString('utf8')
     json['stderr'] = stderr.toString('utf8')
     if (fuel !== undefined) json['usage'] = { ...usage, fuel: jsonInteger(fuel) }

@@ -1,5 +1,5 @@
 import { WasiexecError, type BatchEnd, type Program } from '../../index.ts'
-import { isBrokenPipe, print, say, type Io } from '../io.ts'
+import { hasLostReader, print, printable, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
 import type { BatchFlags, Paths } from './flags.ts'
@@ -96,26 +96,30 @@ async function report(
 
 function outputFailure(ended: Ended, error: unknown): unknown {
   // Whoever read the results has seen enough.
-  if (isBrokenPipe(error)) return error
+  if (hasLostReader(error)) return error
   const message = `cannot write the results: ${(error as Error).message}${progress(ended)}`
-  return new CliError(message, { cause: error })
+  return new CliError(printable(message), { cause: error })
 }
 
 function withProgress(ended: Ended, error: unknown): unknown {
-  if (!(error instanceof CliError || error instanceof WasiexecError || isSystemError(error))) {
-    return error
-  }
-  return new CliError(`${error.message}${progress(ended)}`, { cause: error })
+  const isOurs = error instanceof CliError || error instanceof WasiexecError || isSystemError(error)
+  if (!isOurs || results(ended) === 0) return error
+  return new CliError(printable(`${error.message}${progress(ended)}`), { cause: error })
 }
 
 function isSystemError(error: unknown): error is Error {
   return error instanceof Error && 'syscall' in error
 }
 
+function results({ queue, tally }: Ended): number {
+  return tally.resumed + queue.written
+}
+
 /** How far it got, and how to go on. */
-function progress({ file, queue, tally }: Ended): string {
-  const results = tally.resumed + queue.written
-  if (results === 0) return '; there are no results'
-  if (file === undefined || !file.isRegular) return `; ${counted(results, 'result')} written`
-  return `; ${counted(results, 'result')} in ${file.path}, and the same command with --resume goes on`
+function progress(ended: Ended): string {
+  const { file } = ended
+  const count = results(ended)
+  if (count === 0) return '; there are no results'
+  if (file === undefined || !file.isRegular) return `; ${counted(count, 'result')} written`
+  return `; ${counted(count, 'result')} in ${file.path}, and the same command with --resume goes on`
 }

@@ -1,5 +1,5 @@
 import { Runtime, type BatchEnd, type Program } from '../../index.ts'
-import { print, type InterruptSignal, type Io } from '../io.ts'
+import { print, printable, type InterruptSignal, type Io } from '../io.ts'
 import { openProgram } from '../program.ts'
 import { ReportCollector } from '../report/collect.ts'
 import { loadOptions } from '../run-options.ts'
@@ -85,7 +85,7 @@ async function carryOut(parts: Parts): Promise<number> {
   await file?.begin()
   interrupts.listen((signal) => session.stop({ by: 'signal', signal }))
   progress = await openProgress(io, flags, () => position(input, session, tally))
-  for (const remark of input.remarks) progress.say(`wasiexec: ${remark}`)
+  for (const remark of input.remarks) progress.say(printable(`wasiexec: ${remark}`))
   const started = performance.now()
   let endedBy: BatchEnd = 'error'
   let failure: { error: unknown } | undefined

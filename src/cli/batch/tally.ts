@@ -1,4 +1,5 @@
 import type { Job } from '../../index.ts'
+import { printable } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
 import type { Item } from './item.ts'
 import type { Result, StoredResult } from './result-line.ts'
@@ -38,7 +39,8 @@ export class Tally {
     this.totals.add(result)
     if (result.error !== undefined) {
       this.#failed += 1
-      if (this.#failed <= MAX_NAMED) this.#say(`wasiexec: ${item.place}: ${result.error.message}`)
+      if (this.#failed <= MAX_NAMED)
+        this.#say(printable(`wasiexec: ${item.place}: ${result.error.message}`))
     }
     if (this.#collector === undefined) return
     const { index, id, place } = item
