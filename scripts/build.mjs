@@ -6,6 +6,7 @@ import { format, resolveConfig } from 'prettier'
 import { rolldown } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 import { notices } from './notices.mjs'
+import { bundlePage } from './page.mjs'
 
 const input = './src/index.ts'
 const external = /^node:/
@@ -64,7 +65,8 @@ async function bundleCommand() {
     chunkFileNames: '[name].mjs',
   })
   await build.close()
-  await writeFile('dist/cli/THIRD-PARTY-NOTICES.txt', await notices(output))
+  const page = await bundlePage('dist/cli')
+  await writeFile('dist/cli/THIRD-PARTY-NOTICES.txt', await notices([...output, ...page]))
 }
 
 /** `index.d.ts`: every exported declaration with its comments, in the order of src/, private ones kept private. */

@@ -169,14 +169,14 @@ abstract class Base {
 
   /** Output as text, fuel as a number where one can hold it. */
   toJSON(): Record<string, unknown> {
-    const { stdout, stderr, usage, ...rest } = this
+    const { stdout, stderr, usage } = this
     const { fuel } = usage
-    return {
-      ...rest,
-      stdout: stdout.toString('utf8'),
-      stderr: stderr.toString('utf8'),
-      usage: fuel === undefined ? usage : { ...usage, fuel: jsonInteger(fuel) },
-    }
+    // Spread as a whole: leaving properties out of it takes ten times as long.
+    const json = { ...this } as unknown as Record<string, unknown>
+    json['stdout'] = stdout.toString('utf8')
+    json['stderr'] = stderr.toString('utf8')
+    if (fuel !== undefined) json['usage'] = { ...usage, fuel: jsonInteger(fuel) }
+    return json
   }
 
   protected print({ stdout, stderr, usage }: Printed): void {
