@@ -102,7 +102,7 @@ test('verdicts have colours of their own, as far as there are any', (t) => {
     'memory limit',
     'output limit',
   ]
-  const slots = verdictSlots([...judged, 'not judged', 'cheated'])
+  const slots = verdictSlots([...judged, 'error', 'cheated'])
   t.is(new Set(slots.values()).size, 8)
   t.is(slots.get('accepted'), 'ok')
   t.is(verdictSlots(numbers(30).map(String)).size, 30)

@@ -9,13 +9,14 @@ import { verdictSlots, type Slot } from './palette.ts'
 /** Endings told apart on the page. */
 const MAX_ENDINGS = 48
 
+/** As the summary on the terminal has them. */
 export const KIND_NAMES: Readonly<Record<Kind, string>> = {
-  ok: 'exit 0',
-  exit: 'other exits',
-  trap: 'traps',
-  limit: 'limits',
-  abort: 'aborts',
-  error: 'errors',
+  ok: 'ok',
+  exit: 'nonzero exit',
+  trap: 'trap',
+  limit: 'limit',
+  abort: 'abort',
+  error: 'error',
 }
 
 /** The results as the page tells them apart. */
@@ -27,14 +28,11 @@ export interface Facets {
   readonly hasVerdicts: boolean
 }
 
-/** What stands for the verdict of a job that was not judged. */
-export const NOT_JUDGED = 'not judged'
-
 export function facets(collected: Collected): Facets {
   const groups = largest(collected.groups, MAX_ENDINGS)
   const hasVerdicts = groups.some(({ verdict }) => verdict !== undefined)
   const nameOf = ({ kind, verdict }: { kind: Kind; verdict: string | undefined }): string =>
-    hasVerdicts ? (verdict ?? NOT_JUDGED) : kind
+    hasVerdicts ? (verdict ?? KIND_NAMES[kind]) : kind
   const counts = new Map<string, number>()
   for (const group of groups) {
     const name = nameOf(group)

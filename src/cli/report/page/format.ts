@@ -1,3 +1,5 @@
+import prettyMilliseconds from 'pretty-ms'
+
 const whole = new Intl.NumberFormat('en-US')
 const digits = new Intl.NumberFormat('en-US', {
   minimumSignificantDigits: 3,
@@ -19,12 +21,7 @@ export function duration(ms: number): string {
   if (ms < 0.9995) return `${significant(ms * 1000)} µs`
   if (ms < 999.5) return `${significant(ms)} ms`
   if (ms < 59_950) return `${significant(ms / 1000)} s`
-  const seconds = Math.round(ms / 1000)
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`
-  const hours = Math.floor(minutes / 60)
-  if (hours < 48) return `${hours} h ${minutes % 60} min`
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`
+  return prettyMilliseconds(Math.round(ms / 1000) * 1000, { unitCount: 2 })
 }
 
 export function rate(perSecond: number): string {

@@ -42,7 +42,7 @@ export function head(info: ReportInfo, collected: Collected, facets: Facets): Ht
         collected.untimed > 0 &&
         html`<p class="notice">
           ${counted(collected.untimed, 'result')} of earlier sessions
-          ${collected.untimed === 1 ? 'is' : 'are'} counted here, but not in the throughput.
+          ${collected.untimed === 1 ? 'is' : 'are'} counted here; the wall clock and the throughput are of the last one.
         </p>`
       }
     </header>

@@ -24,7 +24,7 @@ export const COLOURS: Readonly<Record<Slot, Colour>> = {
 /** The pages that they are on. */
 export const PAPER: Colour = { light: '#ffffff', dark: '#14171a' }
 
-/** The judges' words that `--each-file` gives; others take what is left. */
+/** What `--each-file` gives, and what is in place of it where nothing could be judged; others take what is left. */
 const VERDICTS: Readonly<Record<string, Slot>> = {
   accepted: 'ok',
   'wrong answer': 'exit',
@@ -32,6 +32,8 @@ const VERDICTS: Readonly<Record<string, Slot>> = {
   'time limit': 'limit',
   'memory limit': 'memory',
   'output limit': 'output',
+  abort: 'abort',
+  error: 'error',
 }
 const LEFT: readonly Slot[] = ['abort', 'error', 'output', 'memory', 'limit', 'trap', 'exit']
 
