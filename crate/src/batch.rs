@@ -1,17 +1,21 @@
 //! Runs that share a cap on how many of them go on at a time.
 
-use crate::job::Submission;
-use std::collections::VecDeque;
+use crate::job::{Origin, Parcel, QueuedRun, Submission};
+use crate::queue::{Queue, Taken};
+use std::sync::Arc;
 
 /// While so much output of a batch has not been read, none of its runs start.
 pub(crate) const MAX_UNREAD: u64 = 64 << 20;
 
-/// The runs of one batch that wait for others of it to end, or for their outputs to be read.
+/// The runs of one batch that have not started. Up to its concurrency they have turns in the
+/// scheduler's queue, and the others wait for runs of it to end, or for their outputs to be read.
 pub(crate) struct Batch {
     concurrency: usize,
-    /// Runs in the scheduler's queue or going on.
-    admitted: usize,
-    waiting: VecDeque<Submission>,
+    waiting: Queue,
+    /// Turns in the scheduler's queue.
+    turns: usize,
+    /// Runs that go on.
+    running: usize,
     /// Bytes of output. A submitter may have read what a run printed before its end is counted here:
     /// then it is less than nothing for a moment.
     unread: i64,
@@ -22,30 +26,38 @@ impl Batch {
     pub(crate) fn new(concurrency: usize) -> Self {
         Self {
             concurrency: concurrency.max(1),
-            admitted: 0,
-            waiting: VecDeque::new(),
+            waiting: Queue::default(),
+            turns: 0,
+            running: 0,
             unread: 0,
             closed: false,
         }
     }
 
-    pub(crate) fn add(&mut self, submissions: impl IntoIterator<Item = Submission>) {
-        self.waiting.extend(submissions);
+    pub(crate) fn add(&mut self, submission: Submission) {
+        self.waiting.push(submission);
     }
 
-    /// The next run that may go into the scheduler's queue.
-    pub(crate) fn admit(&mut self) -> Option<Submission> {
-        if self.admitted == self.concurrency || self.unread >= MAX_UNREAD as i64 {
-            return None;
-        }
-        let next = self.waiting.pop_front()?;
-        self.admitted += 1;
-        Some(next)
+    /// Whether another of its runs may have a turn, which it then has.
+    pub(crate) fn admit(&mut self) -> bool {
+        let admits = self.turns < self.waiting.len()
+            && self.turns + self.running < self.concurrency
+            && self.unread < MAX_UNREAD as i64;
+        self.turns += usize::from(admits);
+        admits
     }
 
-    /// An admitted run has ended with so many bytes of output.
+    /// One of its turns has come: the run that starts, if those that waited were not taken out.
+    pub(crate) fn start(&mut self, known: Option<&Arc<dyn Parcel>>) -> Option<Taken> {
+        self.turns -= 1;
+        let taken = self.waiting.pop(known)?;
+        self.running += 1;
+        Some(taken)
+    }
+
+    /// A run that was going on has ended with so many bytes of output.
     pub(crate) fn leave(&mut self, output: u64) {
-        self.admitted -= 1;
+        self.running -= 1;
         self.unread = self.unread.saturating_add_unsigned(output);
     }
 
@@ -61,12 +73,9 @@ impl Batch {
     /// Takes out those that wait and that `which` picks.
     pub(crate) fn take_waiting(
         &mut self,
-        which: impl Fn(&Submission) -> bool,
-    ) -> VecDeque<Submission> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let (out, kept): (_, VecDeque<_>) = waiting.into_iter().partition(which);
-        self.waiting = kept;
-        out
+        which: &impl Fn(Origin, &QueuedRun) -> bool,
+    ) -> Vec<Submission> {
+        self.waiting.take(which)
     }
 
     pub(crate) fn close(&mut self) {
@@ -75,6 +84,6 @@ impl Batch {
 
     /// Whether nothing of it is left and nothing more will come.
     pub(crate) fn is_done(&self) -> bool {
-        self.closed && self.admitted == 0
+        self.closed && self.waiting.len() + self.turns + self.running == 0
     }
 }

@@ -3,13 +3,10 @@
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
 use crate::limits::Limits;
-use crate::options::RunOptions;
 use crate::program::Entry;
 use crate::program_info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
 use crate::run::RunState;
-use crate::stdio::Capture;
-use crate::stop::Control;
-use crate::wasi;
+use crate::wasi::Wasi;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -139,10 +136,7 @@ fn unresolved_module(
     engine: &Engine,
     error: &wasmtime::Error,
 ) -> Error {
-    let provided = match provided(linker, engine) {
-        Ok(provided) => provided,
-        Err(error) => return error,
-    };
+    let provided = provided(linker, engine);
     let missing = module
         .imports()
         .filter(|import| !has(&provided, import.module(), import.name()))
@@ -168,14 +162,13 @@ fn unresolved_module(
 /// What modules can import: names by module.
 type Provided = BTreeMap<String, Vec<String>>;
 
-fn provided(linker: &wasmtime::Linker<RunState>, engine: &Engine) -> Result<Provided> {
+fn provided(linker: &wasmtime::Linker<RunState>, engine: &Engine) -> Provided {
     let mut provided = Provided::new();
-    let mut store = idle_store(engine)?;
-    for (module, name, _) in linker.iter(&mut store) {
+    for (module, name, _) in linker.iter(idle_store(engine)) {
         let names = provided.entry(module.to_owned()).or_default();
         names.push(name.to_owned());
     }
-    Ok(provided)
+    provided
 }
 
 fn has(provided: &Provided, module: &str, name: &str) -> bool {
@@ -188,7 +181,7 @@ pub(crate) fn provided_to_modules(host: &Host) -> Result<impl Fn(&str, &str) -> 
     let Linker::Module(linker) = &host.linker else {
         return Err(Error::internal("a module met a component linker"));
     };
-    let provided = provided(linker, &host.engine)?;
+    let provided = provided(linker, &host.engine);
     Ok(move |module: &str, name: &str| has(&provided, module, name))
 }
 
@@ -228,13 +221,9 @@ pub(crate) fn is_package_provided(import: &str) -> bool {
         .any(|(name, lines)| *name == package && lines.iter().any(|line| in_line(version, line)))
 }
 
-fn idle_store(engine: &Engine) -> Result<Store<RunState>> {
-    let control = Arc::<Control>::default();
-    let limits = Limits::default();
-    let options = RunOptions::default();
-    let capture = Capture::new(control.clone(), &options);
-    let wasi = wasi::context("", &options, &capture)?;
-    Ok(Store::new(engine, RunState::new(wasi, limits, control)))
+fn idle_store(engine: &Engine) -> Store<RunState> {
+    let state = RunState::new(Wasi::idle(), Limits::default(), Arc::default());
+    Store::new(engine, state)
 }
 
 fn list(names: Vec<String>) -> String {

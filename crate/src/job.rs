@@ -4,10 +4,12 @@ use crate::error::Result;
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::program::Program;
+use crate::scheduler::Scheduler;
 use crate::stop::Control;
 use bytes::Bytes;
-use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What runs of one program that were submitted together have in common.
 pub trait Parcel: Send + Sync {
@@ -15,12 +17,16 @@ pub trait Parcel: Send + Sync {
     fn origin(&self) -> Origin;
     /// What to run.
     fn program(&self) -> &Arc<Program>;
-    /// How; asked once for each run, on a scheduler thread, when it starts.
+    /// How.
+    fn options(&self) -> &RunOptions;
+    /// How this one of them runs, if not as all do; asked once, on a scheduler thread, when it starts.
     ///
     /// # Errors
     ///
     /// A host fault, which ends the run before it starts.
-    fn options(&self, id: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>>;
+    fn own_options(&self, _id: u64, _payload: &Bytes) -> Result<Option<Box<RunOptions>>> {
+        Ok(None)
+    }
     /// Takes in how some of them ended; told exactly once of each.
     fn ended(&self, runs: &mut Vec<Ended>);
     /// Who has to be told afterwards that there is news; without anybody, `ended` is called at each end.
@@ -33,16 +39,22 @@ pub trait Parcel: Send + Sync {
 }
 
 /// Somebody who wants to know that runs have ended, but not each time: the scheduler calls it when a
-/// thread has nothing more to start, and at least every half millisecond.
+/// thread has nothing more to start, and at least every half millisecond, or every four of a batch.
 pub trait Listener: Send + Sync {
     /// Runs of this listener have ended.
     fn notify(&self);
 }
 
-/// One run, queued.
+/// Runs that were submitted together, in their order.
 pub struct Submission {
-    /// What it shares with others.
+    /// What they share.
     pub parcel: Arc<dyn Parcel>,
+    /// The runs.
+    pub runs: VecDeque<QueuedRun>,
+}
+
+/// One run, queued.
+pub struct QueuedRun {
     /// The submitter's number for it.
     pub id: u64,
     /// What its parcel needs to know of it alone.
@@ -52,23 +64,33 @@ pub struct Submission {
 }
 
 impl Submission {
-    pub(crate) fn origin(&self) -> Origin {
-        self.parcel.origin()
+    /// One run alone.
+    pub fn single(parcel: Arc<dyn Parcel>, run: QueuedRun) -> Self {
+        let runs = VecDeque::from([run]);
+        Self { parcel, runs }
     }
 
+    /// The end of runs that have not begun.
+    pub(crate) fn end(self, result: impl Fn() -> Result<Outcome>, news: &mut News) {
+        for QueuedRun { id, .. } in self.runs {
+            let result = result();
+            news.add(&self.parcel, Ended { id, result });
+        }
+    }
+}
+
+impl QueuedRun {
     pub(crate) fn is_stopped(&self) -> bool {
         let control = self.control.as_ref();
         control.is_some_and(|control| control.cause().is_some())
     }
+}
 
-    /// The end of a run that has not begun.
-    pub(crate) fn end(self, result: Result<Outcome>, news: &mut News) {
-        let ended = Ended {
-            id: self.id,
-            result,
-        };
-        news.add(self.parcel, ended);
-    }
+/// Where runs of one parcel are taken up one after the other: what these share with nobody else,
+/// because threads would fight over the count of anything that all share.
+pub(crate) struct Desk {
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) parcel: Arc<dyn Parcel>,
 }
 
 /// A run that has ended.
@@ -77,6 +99,16 @@ pub struct Ended {
     pub id: u64,
     /// How.
     pub result: Result<Outcome>,
+}
+
+impl Ended {
+    /// Bytes of captured output.
+    pub(crate) fn output(&self) -> u64 {
+        match &self.result {
+            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
+            Err(_) => 0,
+        }
+    }
 }
 
 /// Where a run comes from.
@@ -94,29 +126,41 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchId(pub(crate) usize);
 
+/// While a thread has runs of a batch to start, it tells of those that ended this often: each time costs
+/// the submitter as much as tens of short runs.
+const BATCH_NEWS: Duration = Duration::from_millis(4);
+
 /// Runs that have ended on one thread and whose submitters do not know it yet. Most of the time all are
 /// of one parcel.
 #[derive(Default)]
 pub(crate) struct News {
+    /// When everybody knew everything, as far as [`tell_if_due`](Self::tell_if_due) knows.
+    told: Option<Instant>,
     parcel: Option<Arc<dyn Parcel>>,
     ended: Vec<Ended>,
     listener: Option<Arc<dyn Listener>>,
 }
 
 impl News {
-    pub(crate) fn add(&mut self, parcel: Arc<dyn Parcel>, ended: Ended) {
-        let same = |known: &Arc<dyn Parcel>| Arc::ptr_eq(known, &parcel);
+    pub(crate) fn add(&mut self, parcel: &Arc<dyn Parcel>, ended: Ended) {
+        let same = |known: &Arc<dyn Parcel>| Arc::ptr_eq(known, parcel);
         if !self.parcel.as_ref().is_some_and(same) {
             self.deliver();
-            self.parcel = Some(parcel);
+            self.parcel = Some(parcel.clone());
         }
         self.ended.push(ended);
-        if self
-            .parcel
-            .as_ref()
-            .is_some_and(|parcel| parcel.listener().is_none())
-        {
+        if parcel.listener().is_none() {
             self.deliver();
+        }
+    }
+
+    /// Tells everybody, but those that have a batch only now and then.
+    pub(crate) fn tell_if_due(&mut self, now: Instant) {
+        let is_batch = |parcel: &Arc<dyn Parcel>| parcel.origin().batch.is_some();
+        let told = *self.told.get_or_insert(now);
+        if !self.parcel.as_ref().is_some_and(is_batch) || now - told >= BATCH_NEWS {
+            self.tell();
+            self.told = Some(now);
         }
     }
 

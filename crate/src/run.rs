@@ -2,14 +2,15 @@
 
 use crate::cpu::CpuMeter;
 use crate::error::Result;
+use crate::job::Desk;
 use crate::limits::{Limits, MemoryLimiter};
 use crate::options::RunOptions;
 use crate::outcome::{Exit, LimitKind, Outcome, Usage, classify};
-use crate::program::{Compiled, Entry, Program};
+use crate::program::{Compiled, Entry};
 use crate::stdio::Capture;
 use crate::stop::{Cause, Control, Stopped};
 use crate::ticker::{Preempted, Ticker};
-use crate::wasi;
+use crate::wasi::Wasi;
 use futures_util::future::Either;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -26,14 +27,14 @@ const HOSTCALL_FUEL: usize = 128 << 20;
 
 /// What every store of ours holds, whatever kind of program runs in it.
 pub(crate) struct RunState {
-    wasi: WasiP1Ctx,
+    wasi: Wasi,
     limiter: MemoryLimiter,
     control: Arc<Control>,
     limits: Limits,
 }
 
 impl RunState {
-    pub(crate) fn new(wasi: WasiP1Ctx, limits: Limits, control: Arc<Control>) -> Self {
+    pub(crate) fn new(wasi: Wasi, limits: Limits, control: Arc<Control>) -> Self {
         Self {
             wasi,
             limiter: MemoryLimiter::new(control.clone(), &limits),
@@ -42,18 +43,23 @@ impl RunState {
         }
     }
 
-    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
+    pub(crate) fn wasi(&mut self) -> &mut Wasi {
         &mut self.wasi
+    }
+
+    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
+        self.wasi.context()
     }
 }
 
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.ctx()
+        self.p1().ctx()
     }
 }
 
-/// Runs `program` to its end, whatever that is.
+/// Runs the program of a desk's parcel to its end, whatever that is; `own` are the options of this run,
+/// if they are not those of all.
 ///
 /// The future must be polled on a tokio runtime with a clock.
 ///
@@ -61,35 +67,39 @@ impl WasiView for RunState {
 ///
 /// Host faults only: an import nobody provides, no entry point, a preopen that does not open, no memory.
 pub(crate) async fn execute(
-    program: &Arc<Program>,
-    options: &RunOptions,
+    desk: &Arc<Desk>,
+    own: Option<Box<RunOptions>>,
     control: &Arc<Control>,
-    ticker: &Ticker,
 ) -> Result<Outcome> {
-    let fuel = options.limits.fuel;
-    program.check_limits(&options.limits)?;
+    let (program, ticker) = (desk.parcel.program(), desk.scheduler.ticker());
+    let options = own.as_deref().unwrap_or(desk.parcel.options());
+    let limits = options.limits;
+    let fuel = limits.fuel;
+    program.check_limits(&limits)?;
     let compiled = program.compiled(fuel.is_some()).await?;
     let entry = compiled.entry()?;
     let capture = Capture::new(control.clone(), options);
-    let wasi = wasi::context(program.name(), options, &capture)?;
-    let mut store = store(compiled, wasi, options.limits, control)?;
+    let wasi = Wasi::new(desk.clone(), own, capture.clone())?;
+    let mut store = store(compiled, wasi, limits, control)?;
 
-    let call = call(&mut store, entry);
     let waits_for_turn = !program.is_interruptible(fuel.is_some());
-    let call = match waits_for_turn {
-        true => Either::Right(ticker.turns.take(call)),
-        false => Either::Left(call),
+    let (result, end) = {
+        let call = pin!(call(&mut store, entry));
+        let call = match waits_for_turn {
+            true => Either::Right(Box::pin(ticker.turns.take(call))),
+            false => Either::Left(call),
+        };
+        Supervised {
+            call: pin!(call),
+            control,
+            ticker,
+            waiting: None,
+            limits: &limits,
+            waits_for_turn,
+            alarm: None,
+        }
+        .await
     };
-    let (result, end) = Supervised {
-        call: pin!(call),
-        control,
-        ticker,
-        waiting: None,
-        limits: &options.limits,
-        waits_for_turn,
-        alarm: None,
-    }
-    .await;
     let wall = control.wall(end);
     let fuel_left = store.get_fuel().unwrap_or(0);
     if fuel.is_some() && fuel_left == 0 {
@@ -127,7 +137,7 @@ fn with_spare(fuel: u64) -> u64 {
 
 fn store(
     compiled: &Compiled,
-    wasi: WasiP1Ctx,
+    wasi: Wasi,
     limits: Limits,
     control: &Arc<Control>,
 ) -> Result<Store<RunState>> {

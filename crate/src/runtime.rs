@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::outcome::Outcome;
 use crate::precompiled;
@@ -200,7 +200,7 @@ impl Runtime {
     }
 
     /// Queues runs in their order.
-    pub fn submit(&self, submissions: Vec<Submission>) {
+    pub fn submit(&self, submissions: impl IntoIterator<Item = Submission>) {
         self.scheduler.submit(submissions);
     }
 
@@ -267,12 +267,12 @@ impl Runtime {
             options,
             sender: Mutex::new(Some(sender)),
         });
-        self.submit(vec![Submission {
-            parcel,
+        let run = QueuedRun {
             id: 0,
             payload: Bytes::new(),
             control: Some(control),
-        }]);
+        };
+        self.submit([Submission::single(parcel, run)]);
         receiver
     }
 
@@ -357,8 +357,8 @@ impl Parcel for OneRun {
         &self.program
     }
 
-    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        Ok(Cow::Borrowed(&self.options))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {

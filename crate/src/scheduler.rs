@@ -8,8 +8,9 @@
 
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
-use crate::job::{BatchId, Ended, News, Origin, Parcel, Submission};
+use crate::job::{BatchId, Desk, Ended, News, Origin, Parcel, QueuedRun, Submission};
 use crate::outcome::Outcome;
+use crate::queue::{Queue, Taken};
 use crate::run::execute;
 use crate::stop::{Cause, Control};
 use crate::ticker::{Computing, Ticker};
@@ -18,7 +19,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -54,12 +55,23 @@ pub(crate) struct Scheduler {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Submission>,
+    /// Of what has its turn, one after the other.
+    order: VecDeque<Turns>,
+    /// The runs of no batch.
+    queue: Queue,
     live: Slab<Live>,
     batches: Slab<Batch>,
     runners: usize,
     finished: u64,
     closed: bool,
+}
+
+/// Whose turn it is to start runs.
+enum Turns {
+    /// So many runs of no batch.
+    Single(usize),
+    /// One run of a batch.
+    Batch(BatchId),
 }
 
 impl State {
@@ -68,26 +80,68 @@ impl State {
         self.queue.len() + apart.sum::<usize>()
     }
 
-    fn enqueue(
-        &mut self,
-        batch: Option<BatchId>,
-        submissions: impl IntoIterator<Item = Submission>,
-    ) {
-        match batch {
-            Some(id) => {
-                self.batches[id.0].add(submissions);
-                self.admit(id);
+    /// How many could start if there were threads and slots, or `most` of them.
+    fn turns(&self, most: usize) -> usize {
+        let mut count = 0;
+        for turns in &self.order {
+            if count >= most {
+                return most;
             }
-            None => self.queue.extend(submissions),
+            count += match turns {
+                Turns::Single(runs) => *runs,
+                Turns::Batch(_) => 1,
+            };
         }
+        count.min(most)
+    }
+
+    fn enqueue(&mut self, submission: Submission) {
+        if let Some(id) = submission.parcel.origin().batch {
+            self.batches[id.0].add(submission);
+            self.admit(id);
+            return;
+        }
+        let runs = submission.runs.len();
+        match self.order.back_mut() {
+            Some(Turns::Single(last)) => *last += runs,
+            _ => self.order.push_back(Turns::Single(runs)),
+        }
+        self.queue.push(submission);
     }
 
     fn admit(&mut self, id: BatchId) {
-        let batch = &mut self.batches[id.0];
-        self.queue.extend(std::iter::from_fn(|| batch.admit()));
+        while self.batches[id.0].admit() {
+            self.order.push_back(Turns::Batch(id));
+        }
     }
 
-    /// A run that was in the queue or live has ended: the next of its batch may come.
+    /// The run whose turn it is.
+    fn pop(&mut self, known: Option<&Arc<dyn Parcel>>) -> Option<Taken> {
+        loop {
+            // Turns may be left of runs that were taken out.
+            let taken = match self.order.front_mut()? {
+                Turns::Single(0) => {
+                    self.order.pop_front();
+                    continue;
+                }
+                Turns::Single(runs) => {
+                    *runs -= 1;
+                    self.queue.pop(known)
+                }
+                &mut Turns::Batch(id) => {
+                    self.order.pop_front();
+                    let taken = self.batches[id.0].start(known);
+                    self.forget_if_done(id);
+                    taken
+                }
+            };
+            if taken.is_some() {
+                return taken;
+            }
+        }
+    }
+
+    /// A run has ended: the next of its batch may come.
     fn leave(&mut self, batch: Option<BatchId>, output: u64) {
         let Some(id) = batch else { return };
         self.batches[id.0].leave(output);
@@ -102,19 +156,10 @@ impl State {
     }
 
     /// Takes out those that wait and that `which` picks.
-    fn take_waiting(&mut self, which: impl Fn(&Submission) -> bool) -> Vec<Submission> {
-        let mut taken = Vec::new();
+    fn take_waiting(&mut self, which: impl Fn(Origin, &QueuedRun) -> bool) -> Vec<Submission> {
+        let mut taken = self.queue.take(&which);
         for (_, batch) in &mut self.batches {
             taken.extend(batch.take_waiting(&which));
-        }
-        if self.queue.iter().any(&which) {
-            let queue = std::mem::take(&mut self.queue);
-            let (out, kept): (VecDeque<_>, VecDeque<_>) = queue.into_iter().partition(&which);
-            self.queue = kept;
-            for submission in &out {
-                self.leave(submission.origin().batch, 0);
-            }
-            taken.extend(out);
         }
         taken
     }
@@ -139,34 +184,27 @@ impl Scheduler {
         }
     }
 
+    pub(crate) fn ticker(&self) -> &Ticker {
+        &self.ticker
+    }
+
     pub(crate) fn on_idle(&self, tell: Box<dyn Fn() + Send + Sync>) {
         let _ = self.on_idle.set(tell);
     }
 
     /// Queues runs in their order.
-    pub(crate) fn submit(self: &Arc<Self>, submissions: Vec<Submission>) {
-        let Some(first) = submissions.first() else {
-            return;
-        };
-        let together = |other: &Submission| Arc::ptr_eq(&first.parcel, &other.parcel);
-        let common = submissions.iter().all(together).then(|| first.origin());
+    pub(crate) fn submit(self: &Arc<Self>, submissions: impl IntoIterator<Item = Submission>) {
         let mut state = self.lock();
         if state.closed {
             drop(state);
             let mut news = News::default();
             for submission in submissions {
-                submission.end(Err(closed()), &mut news);
+                submission.end(|| Err(closed()), &mut news);
             }
             return;
         }
-        match common {
-            // Most of the time; runners want the lock at each run, and would go to sleep if it took long.
-            Some(origin) => state.enqueue(origin.batch, submissions),
-            None => {
-                for submission in submissions {
-                    state.enqueue(submission.origin().batch, [submission]);
-                }
-            }
+        for submission in submissions {
+            state.enqueue(submission);
         }
         self.start_runners(&mut state);
     }
@@ -201,14 +239,14 @@ impl Scheduler {
             }
         }
         let never_start =
-            state.take_waiting(|waiting| waiting.is_stopped() || which(waiting.origin()));
+            state.take_waiting(|origin, waiting| waiting.is_stopped() || which(origin));
         self.after_stop(state, never_start);
     }
 
     /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
     pub(crate) fn sweep(self: &Arc<Self>) {
         let mut state = self.lock();
-        let never_start = state.take_waiting(Submission::is_stopped);
+        let never_start = state.take_waiting(|_, waiting| waiting.is_stopped());
         self.after_stop(state, never_start);
     }
 
@@ -217,23 +255,24 @@ impl Scheduler {
         mut state: MutexGuard<'_, State>,
         never_start: Vec<Submission>,
     ) {
-        state.finished += never_start.len() as u64;
+        let count = never_start.iter().map(|submission| submission.runs.len());
+        state.finished += count.sum::<usize>() as u64;
         self.start_runners(&mut state);
         drop(state);
         self.ticker.advance();
         let mut news = News::default();
         for submission in never_start {
-            submission.end(Ok(Outcome::never_started()), &mut news);
+            submission.end(|| Ok(Outcome::never_started()), &mut news);
         }
     }
 
     /// Gives all runs that have not started back to their submitters.
     pub(crate) fn give_back(&self) {
-        let taken = self.lock().take_waiting(|_| true);
+        let taken = self.lock().take_waiting(|_, _| true);
         let mut news = News::default();
-        for submission in taken {
-            submission.parcel.give_back(submission.id);
-            news.of(&*submission.parcel);
+        for Submission { parcel, runs } in taken {
+            runs.iter().for_each(|run| parcel.give_back(run.id));
+            news.of(&*parcel);
         }
     }
 
@@ -261,40 +300,55 @@ impl Scheduler {
 
     /// One for each run that could start now; those that are busy would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
-        let possible = state.queue.len().min(self.slots - state.live.len());
-        for _ in 0..possible.min(self.threads - state.runners) {
+        let most = (self.threads - state.runners).min(self.slots - state.live.len());
+        for _ in 0..state.turns(most) {
             state.runners += 1;
             self.handle.spawn(self.clone().runner());
         }
     }
 
     async fn runner(self: Arc<Self>) {
+        let scheduler = &self;
         let mut news = News::default();
         let mut ended = None;
-        // Its own, because the threads would fight over the count of a shared one at each run.
-        let this = Arc::new(Runner(self));
-        let scheduler = &this.0;
+        let mut desk: Option<Arc<Desk>> = None;
+        // What a run that has ended leaves its successor: a place for its future.
+        let mut place = None;
         let mut turn = Turn::new(scheduler);
-        while let Some((key, submission, control)) = scheduler.next(ended.take(), &mut news) {
-            let mut run = Box::pin(drive(this.clone(), submission, control));
+        while let Some((key, taken, control)) = {
+            let known = desk.as_ref().map(|desk| &desk.parcel);
+            scheduler.next(ended.take(), known, &mut news)
+        } {
+            let desk = match (taken.parcel, &mut desk) {
+                (None, Some(desk)) => desk,
+                (Some(parcel), desk) => {
+                    let scheduler = scheduler.clone();
+                    desk.insert(Arc::new(Desk { scheduler, parcel }))
+                }
+                (None, None) => unreachable!("nobody knew the parcel"),
+            };
+            let run = drive(desk.clone(), taken.run, control);
+            let mut run = settle(place.take(), run);
             match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready(done) => {
-                    ended = Some((key, done.output()));
-                    news.add(done.parcel, done.ended);
+                Poll::Ready(run_ended) => {
+                    ended = Some((key, run_ended.output()));
+                    news.add(&desk.parcel, run_ended);
+                    place = Some(run);
                 }
                 Poll::Pending => {
-                    let this = this.clone();
+                    let desk = desk.clone();
                     scheduler.handle.spawn(async move {
-                        let done = run.await;
-                        let output = done.output();
-                        News::default().add(done.parcel, done.ended);
-                        this.0.end(key, output);
+                        let ended = run.await;
+                        let output = ended.output();
+                        News::default().add(&desk.parcel, ended);
+                        desk.scheduler.end(key, output);
                     });
                 }
             }
-            if turn.is_over() {
+            let now = Instant::now();
+            if turn.is_over(now) {
                 drop(turn);
-                news.tell();
+                news.tell_if_due(now);
                 tokio::task::yield_now().await;
                 turn = Turn::new(scheduler);
             }
@@ -308,8 +362,9 @@ impl Scheduler {
     fn next(
         &self,
         ended: Option<(usize, u64)>,
+        known: Option<&Arc<dyn Parcel>>,
         news: &mut News,
-    ) -> Option<(usize, Submission, Arc<Control>)> {
+    ) -> Option<(usize, Taken, Arc<Control>)> {
         let mut state = self.lock();
         if state.closed {
             // Whoever waits for the last run's end has to find its outcome.
@@ -321,19 +376,19 @@ impl Scheduler {
             self.remove(&mut state, key, output);
         }
         let next = match state.live.len() < self.slots {
-            true => state.queue.pop_front(),
+            true => state.pop(known),
             false => None,
         };
-        let Some(mut submission) = next else {
+        let Some(mut taken) = next else {
             state.runners -= 1;
             return None;
         };
-        let control = submission.control.take().unwrap_or_default();
+        let control = taken.run.control.take().unwrap_or_default();
         let key = state.live.insert(Live {
-            origin: submission.origin(),
+            origin: taken.origin,
             control: control.clone(),
         });
-        Some((key, submission, control))
+        Some((key, taken, control))
     }
 
     fn end(self: &Arc<Self>, key: usize, output: u64) {
@@ -367,9 +422,6 @@ impl Scheduler {
     }
 }
 
-/// One that takes runs from the queue.
-struct Runner(Arc<Scheduler>);
-
 /// For how long a runner keeps its thread from others; while it lasts, guests compute.
 struct Turn<'a> {
     start: Instant,
@@ -384,56 +436,41 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.start.elapsed() >= RUNNER_TURN
+    fn is_over(&self, now: Instant) -> bool {
+        now - self.start >= RUNNER_TURN
     }
 }
 
-/// A run that has ended, and whom that concerns.
-struct Done {
-    parcel: Arc<dyn Parcel>,
-    ended: Ended,
-}
-
-impl Done {
-    /// Bytes of captured output.
-    fn output(&self) -> u64 {
-        match &self.ended.result {
-            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
-            Err(_) => 0,
+/// Puts a future where one of the same kind has ended, which is cheaper than to free and to allocate.
+fn settle<F>(place: Option<Pin<Box<F>>>, future: F) -> Pin<Box<F>> {
+    match place {
+        None => Box::pin(future),
+        Some(mut place) => {
+            place.as_mut().set(future);
+            place
         }
     }
 }
 
-async fn drive(runner: Arc<Runner>, submission: Submission, control: Arc<Control>) -> Done {
-    let ticker = &runner.0.ticker;
-    let Submission {
-        parcel,
-        id,
-        payload,
-        ..
-    } = submission;
-    let result = attempt(&*parcel, id, &payload, &control, ticker).await;
-    Done {
-        parcel,
-        ended: Ended { id, result },
-    }
+async fn drive(desk: Arc<Desk>, run: QueuedRun, control: Arc<Control>) -> Ended {
+    let QueuedRun { id, payload, .. } = run;
+    let result = attempt(&desk, id, &payload, &control).await;
+    Ended { id, result }
 }
 
 /// The run itself; a panic in it is an error of ours, not the end of the process.
 async fn attempt(
-    parcel: &dyn Parcel,
+    desk: &Arc<Desk>,
     id: u64,
     payload: &Bytes,
     control: &Arc<Control>,
-    ticker: &Ticker,
 ) -> Result<Outcome> {
     if control.cause().is_some() {
         return Ok(Outcome::never_started());
     }
     let mut run = pin!(async {
-        let options = parcel.options(id, payload)?;
-        execute(parcel.program(), &options, control, ticker).await
+        let own = desk.parcel.own_options(id, payload)?;
+        execute(desk, own, control).await
     });
     poll_fn(move |context| {
         catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)))

@@ -19,7 +19,7 @@ pub(crate) use outbox::Outbox;
 pub(crate) use record::{Record, RecordKind};
 
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Ended, Listener, Origin, Parcel, Submission};
+use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::program::Program;
 use crate::runtime::{Runtime, RuntimeStats};
@@ -29,7 +29,7 @@ use bytes::Bytes;
 use pipes::{NoPipes, Pipes};
 use port_run::{PortBatch, PortRuns, SyncRun};
 use read_program::read_program;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -111,9 +111,9 @@ impl Tables {
 /// look into them.
 #[derive(Default)]
 struct AfterTables {
-    runs: Vec<Submission>,
-    /// That of the last run, by its program and batch: most runs have the same as the one before.
-    parcel: Option<((u64, u64), Arc<dyn Parcel>)>,
+    submissions: Vec<Submission>,
+    /// Program and batch of the last submission: most runs have the same as the one before.
+    key: Option<(u64, u64)>,
     disposed: Vec<u64>,
     aborted: Vec<BatchId>,
     read: Vec<(BatchId, u64)>,
@@ -213,7 +213,7 @@ impl Port {
         let result = { operations }
             .try_for_each(|operation| self.carry_out(operation?, &mut tables, &mut after));
         drop(tables);
-        self.runtime.submit(after.runs);
+        self.runtime.submit(after.submissions);
         for (id, error) in after.faults {
             self.deliver(|outbox| outbox.fault(id, &error));
         }
@@ -266,26 +266,31 @@ impl Port {
         match operation {
             Operation::Run(run) => {
                 let key = (run.handle, run.batch);
-                let parcel = match &after.parcel {
-                    Some((same, parcel)) if *same == key => parcel.clone(),
-                    _ => match self.parcel(&run, tables)? {
-                        Ok(parcel) => after.parcel.insert((key, parcel)).1.clone(),
+                if after.key != Some(key) {
+                    match self.parcel(&run, tables)? {
+                        Ok(parcel) => after.submissions.push(Submission {
+                            parcel,
+                            runs: VecDeque::new(),
+                        }),
                         Err(error) => {
                             after.faults.push((run.id, error));
                             return Ok(());
                         }
-                    },
-                };
+                    }
+                    after.key = Some(key);
+                }
                 let control = (run.abortable || run.piped).then(Arc::<Control>::default);
                 if let Some(control) = &control {
                     tables.tracked.insert(run.id, control.clone());
                 }
-                after.runs.push(Submission {
-                    parcel,
+                let run = QueuedRun {
                     id: run.id,
                     payload: run.options,
                     control,
-                });
+                };
+                if let Some(submission) = after.submissions.last_mut() {
+                    submission.runs.push_back(run);
+                }
             }
             Operation::Abort { id } => {
                 if let Some(control) = tables.tracked.get(&id) {
@@ -308,11 +313,11 @@ impl Port {
                 options,
             } => {
                 // Its number may be that of one before.
-                after.parcel = None;
+                after.key = None;
                 let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
                 let batch = PortBatch {
                     id: self.runtime.open_batch(concurrency),
-                    options: Arc::new(options.into_owned()),
+                    options: Arc::new(options),
                 };
                 tables.batches.insert(id, batch);
             }
@@ -366,17 +371,20 @@ impl Port {
         }
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
+        let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
         let (sender, receiver) = mpsc::sync_channel(1);
-        self.runtime.submit(vec![Submission {
-            parcel: Arc::new(SyncRun {
-                origin: self.origin(handle, None),
-                program,
-                sender,
-            }),
+        let parcel = Arc::new(SyncRun {
+            origin: self.origin(handle, None),
+            program,
+            options,
+            sender,
+        });
+        let run = QueuedRun {
             id: 0,
-            payload: options,
+            payload: Bytes::new(),
             control: None,
-        }]);
+        };
+        self.runtime.submit([Submission::single(parcel, run)]);
         Ok(PendingRun(receiver))
     }
 

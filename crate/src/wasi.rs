@@ -1,7 +1,10 @@
 //! What guests can import, and what one run grants of it.
 
+mod quick;
+
 use crate::deterministic::{FixedWallClock, RunClock, SplitMix64};
 use crate::error::{Error, ErrorCode, Result};
+use crate::job::Desk;
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::outcome::Exit;
 use crate::run::RunState;
@@ -33,6 +36,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
             Err(Exit(code as u32).into())
         })?;
     }
+    quick::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
@@ -45,33 +49,93 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     Ok(linker)
 }
 
-/// The WASI state of one run: exactly what `options` grant.
+/// The WASI of one run. To make the context that wasmtime-wasi works on costs a short run a tenth of
+/// its time, so it is made at the first call that needs it; [`quick`] answers the others.
+pub(crate) enum Wasi {
+    /// As it is before the first call.
+    Untouched(Untouched),
+    /// Made.
+    Context(Box<WasiP1Ctx>),
+}
+
+/// What the context will be made of, which grants no directories.
+pub(crate) struct Untouched {
+    desk: Arc<Desk>,
+    own: Option<Box<RunOptions>>,
+    capture: Arc<Capture>,
+}
+
+impl Untouched {
+    fn name(&self) -> &str {
+        self.desk.parcel.program().name()
+    }
+
+    fn options(&self) -> &RunOptions {
+        self.own.as_deref().unwrap_or(self.desk.parcel.options())
+    }
+}
+
+impl Wasi {
+    /// That of a run at this desk; `own` are its options, where it has not those of all.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Preopen`] when a granted directory cannot be opened.
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        own: Option<Box<RunOptions>>,
+        capture: Arc<Capture>,
+    ) -> Result<Self> {
+        let this = Untouched { desk, own, capture };
+        let options = this.options();
+        // A directory that does not open is told before the start, and a clock counts from there.
+        let now = !options.preopens.is_empty() || options.clock != Clock::Real;
+        Ok(match now {
+            true => Self::Context(Box::new(context(this.name(), options, &this.capture)?)),
+            false => Self::Untouched(this),
+        })
+    }
+
+    /// That of a store in which nothing runs.
+    pub(crate) fn idle() -> Self {
+        Self::Context(Box::new(build(&mut WasiCtxBuilder::new())))
+    }
+
+    /// The context, made now if it was not yet.
+    pub(crate) fn context(&mut self) -> &mut WasiP1Ctx {
+        if let Self::Untouched(this) = self {
+            let mut builder = without_preopens(this.name(), this.options(), &this.capture);
+            *self = Self::Context(Box::new(build(&mut builder)));
+        }
+        match self {
+            Self::Context(context) => context,
+            Self::Untouched(_) => unreachable!("it was just made"),
+        }
+    }
+}
+
+/// The context of one run: exactly what `options` grant.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::Preopen`] when a granted directory cannot be opened.
-pub(crate) fn context(
-    name: &str,
-    options: &RunOptions,
-    capture: &Arc<Capture>,
-) -> Result<WasiP1Ctx> {
+fn context(name: &str, options: &RunOptions, capture: &Arc<Capture>) -> Result<WasiP1Ctx> {
+    let mut builder = without_preopens(name, options, capture);
+    for preopen in options.preopens.iter() {
+        grant(&mut builder, preopen)?;
+    }
+    Ok(build(&mut builder))
+}
+
+fn without_preopens(name: &str, options: &RunOptions, capture: &Arc<Capture>) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
     builder.arg(name).args(&options.args).envs(&options.env);
     stdio::set_stdin(&mut builder, &options.stdin);
-    stdio::set_output(
-        &mut builder,
-        OutputStreamKind::Stdout,
-        &options.stdout,
-        capture,
-    );
-    stdio::set_output(
-        &mut builder,
-        OutputStreamKind::Stderr,
-        &options.stderr,
-        capture,
-    );
-    for preopen in options.preopens.iter() {
-        grant(&mut builder, preopen)?;
+    for (kind, output) in [
+        (OutputStreamKind::Stdout, &options.stdout),
+        (OutputStreamKind::Stderr, &options.stderr),
+    ] {
+        stdio::set_output(&mut builder, kind, output, capture);
     }
     if let Clock::Fixed(now) = options.clock {
         builder.wall_clock(FixedWallClock(now));
@@ -85,11 +149,15 @@ pub(crate) fn context(
         builder.secure_random(seeds);
     }
     builder.allow_tcp(false).allow_udp(false);
+    builder
+}
+
+fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
     let mut context = builder.build_p1();
     wasmtime_wasi::WasiView::ctx(&mut context)
         .table
         .set_max_capacity(MAX_RESOURCES);
-    Ok(context)
+    context
 }
 
 fn grant(builder: &mut WasiCtxBuilder, preopen: &Preopen) -> Result<()> {

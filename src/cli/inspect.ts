@@ -53,10 +53,12 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
     ['kind', `${kind}, ${wasi === 'none' ? 'no WASI' : WASI[wasi]}, ${ENTRY[inspection.entry]}`],
     ['size', bytes(inspection.wasmBytes)],
     ...memories.map((memory): [string, string] => ['memory', describeMemory(memory)]),
-    ...Object.entries(producers).map(([field, made]): [string, string] => [
-      field,
-      made.map((tool) => `${tool.name} ${tool.version}`.trim()).join(', '),
-    ]),
+    ...Object.entries(producers).flatMap(([field, made]) =>
+      made.map(({ name: tool, version }, index): [string, string] => [
+        index === 0 ? field : '',
+        `${tool} ${version}`.trim(),
+      ]),
+    ),
   ]
   if (!inspection.interruptible) head.push(['note', 'compiled not to be interruptible'])
   return [

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { WasiexecError } from '../index.ts'
-import { hasLostReader, print, say, type Io } from './io.ts'
+import { hasLostReader, print, printable, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
 import type { Verb } from './verb.ts'
 
@@ -45,7 +45,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
   let text = ''
   const program = new Command('wasiexec')
     .description('Runs WASI programs and tells how they ended.')
-    .usage('<verb> [options] …')
+    .usage('<verb> [options] ...')
     .version(`wasiexec ${manifest.version}`, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', '\nwasiexec <verb> --help says more, with examples.')
@@ -103,12 +103,12 @@ function misuse(error: CommanderError, argv: readonly string[]): string {
 async function explain(error: unknown, io: Io): Promise<number> {
   if (hasLostReader(error)) return STATUS.brokenPipe
   if (error instanceof CliError || error instanceof WasiexecError) {
-    await say(io, `wasiexec: ${error.message}`)
+    await say(io, `wasiexec: ${printable(error.message)}`)
     return error instanceof CliError ? error.status : STATUS.error
   }
   if (error instanceof Error && 'syscall' in error) {
     // The operating system's: a full disk behind stdout, for example.
-    await say(io, `wasiexec: ${error.message}`)
+    await say(io, `wasiexec: ${printable(error.message)}`)
     return STATUS.error
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error)

@@ -1,5 +1,6 @@
 import type { Outcome, RunOptions } from '../index.ts'
 import { print, printable, say, type Io } from './io.ts'
+import { outcomeJson } from './outcome-json.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { describeLimit, traceLines } from './wording.ts'
 import {
@@ -21,9 +22,9 @@ export const verb: Verb = {
   describe(command, io) {
     command
       .description('Runs a program; what stands behind it is its own, options too.')
-      .usage('[options] <prog.wasm> [args…]')
+      .usage('[options] <prog.wasm> [args...]')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
-      .argument('[args…]', "the program's own arguments")
+      .argument('[args...]', "the program's own arguments")
       .passThroughOptions()
       .option('--json', 'print how it ended, with what it printed, as one JSON object')
     addRunOptions(command, io)
@@ -62,7 +63,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     } finally {
       stop()
     }
-    if (flags.json) await print(io.stdout, `${JSON.stringify(outcome)}\n`)
+    if (flags.json) await print(io.stdout, `${JSON.stringify(outcomeJson(outcome))}\n`)
     else await tell(io, program.name, outcome, flags)
     return statusOf(outcome)
   },

@@ -1,11 +1,10 @@
 //! So many runs at a time, submitted together, on the scheduler's own threads.
 
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use wasiexec::{
-    Cache, Ended, Ending, Listener, LoadOptions, Origin, Outcome, Parcel, Program, Result,
+    Cache, Ended, Ending, Listener, LoadOptions, Origin, Outcome, Parcel, Program, QueuedRun,
     RunOptions, Runtime, RuntimeOptions, Submission,
 };
 
@@ -42,8 +41,8 @@ impl Parcel for Runs {
         &self.program
     }
 
-    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        Ok(Cow::Borrowed(&self.options))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {
@@ -86,13 +85,15 @@ impl Rounds {
 
     /// Runs it so many times and waits for the last.
     pub fn run(&self, runs: usize) {
-        let submission = |_| Submission {
-            parcel: self.runs.clone(),
+        let run = |_| QueuedRun {
             id: 0,
             payload: Bytes::new(),
             control: None,
         };
-        self.runtime.submit((0..runs).map(submission).collect());
+        self.runtime.submit([Submission {
+            parcel: self.runs.clone(),
+            runs: (0..runs).map(run).collect(),
+        }]);
         let mut missing = runs;
         while missing > 0 {
             let outcomes = self.runs.round.outcomes.lock().expect("a lock");

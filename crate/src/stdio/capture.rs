@@ -96,7 +96,7 @@ impl Capture {
 
     /// Ends the run if it is to end; at its own end at the latest.
     pub(crate) fn enforce(&self) {
-        if self.is_exceeded() {
+        if self.counts_passed && self.is_exceeded() {
             self.control.stop(Cause::Limit(LimitKind::Output));
         }
     }
@@ -107,7 +107,7 @@ impl Capture {
         usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX)
     }
 
-    fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
+    pub(crate) fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = &bytes[..bytes.len().min(self.room(&printed))];
         match kind {

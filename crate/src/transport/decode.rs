@@ -6,19 +6,15 @@ use crate::limits::{OnMemory, OnOutput};
 use crate::options::{Clock, OnBrokenPipe, Preopen, RunOptions};
 use crate::stdio::{Input, Output, OutputStreamKind};
 use bytes::{Buf, Bytes};
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Decodes the options of a run; what is not among them is as in `base`.
-pub(super) fn run_options<'a>(
-    base: &'a RunOptions,
+pub(super) fn run_options(
+    base: &RunOptions,
     encoded: &Bytes,
     pipes: &mut impl PipeMaker,
-) -> Result<Cow<'a, RunOptions>> {
-    if encoded.is_empty() {
-        return Ok(Cow::Borrowed(base));
-    }
+) -> Result<RunOptions> {
     let mut options = base.clone();
     let mut fields = Fields(encoded.clone());
     while let Some(tag) = fields.next_tag() {
@@ -75,7 +71,7 @@ pub(super) fn run_options<'a>(
             _ => return Err(malformed()),
         }
     }
-    Ok(Cow::Owned(options))
+    Ok(options)
 }
 
 struct Fields(Bytes);

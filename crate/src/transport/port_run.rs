@@ -1,13 +1,12 @@
 //! Runs as the scheduler sees them.
 
-use super::pipes::{NoPipes, PortPipes};
+use super::pipes::PortPipes;
 use super::{Delivery, Port, decode};
 use crate::error::Result;
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel};
 use crate::options::RunOptions;
 use crate::program::Program;
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -56,11 +55,18 @@ impl Parcel for PortRuns {
         &self.program
     }
 
-    fn options(&self, id: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>> {
+    fn options(&self) -> &RunOptions {
+        &self.options
+    }
+
+    fn own_options(&self, id: u64, payload: &Bytes) -> Result<Option<Box<RunOptions>>> {
+        if payload.is_empty() {
+            return Ok(None);
+        }
         let mut maker = PortPipes::new(&self.port, id);
         let options = decode::run_options(&self.options, payload, &mut maker)?;
         maker.register();
-        Ok(options)
+        Ok(Some(Box::new(options)))
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {
@@ -80,6 +86,7 @@ impl Parcel for PortRuns {
 pub(super) struct SyncRun {
     pub(super) origin: Origin,
     pub(super) program: Arc<Program>,
+    pub(super) options: RunOptions,
     pub(super) sender: SyncSender<Delivery>,
 }
 
@@ -92,10 +99,8 @@ impl Parcel for SyncRun {
         &self.program
     }
 
-    fn options(&self, _: u64, payload: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        let defaults = RunOptions::default();
-        let options = decode::run_options(&defaults, payload, &mut NoPipes)?;
-        Ok(Cow::Owned(options.into_owned()))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {

@@ -2,11 +2,10 @@ use crate::host::{
     PATIENCE, Text, args, idle, load_in, run_in, single_threaded, start, wait_until,
 };
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use wasiexec::{
-    BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, Result,
+    BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, QueuedRun,
     RunOptions, Runtime, Submission,
 };
 
@@ -35,8 +34,8 @@ impl Parcel for BatchRuns {
         &self.program
     }
 
-    fn options(&self, _: u64, _: &Bytes) -> Result<Cow<'_, RunOptions>> {
-        Ok(Cow::Borrowed(&self.options))
+    fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     fn ended(&self, runs: &mut Vec<Ended>) {
@@ -83,14 +82,13 @@ impl<'a> Batch<'a> {
         let first = self.controls.len();
         self.controls
             .extend((0..count).map(|_| Arc::<Control>::default()));
-        let submission = |number: usize| Submission {
-            parcel: parcel.clone(),
+        let run = |number: usize| QueuedRun {
             id: number as u64,
             payload: Bytes::new(),
             control: Some(self.controls[number].clone()),
         };
-        let submissions = (first..first + count).map(submission).collect();
-        self.runtime.submit(submissions);
+        let runs = (first..first + count).map(run).collect();
+        self.runtime.submit([Submission { parcel, runs }]);
     }
 
     fn next(&self) -> (usize, Outcome) {

@@ -1,0 +1,283 @@
+//! The calls of WASI 0.1 that nearly every short program makes, answered without a WASI context.
+//!
+//! A call is answered here while its run has not touched WASI otherwise and its arguments are in
+//! order. All others are wasmtime-wasi's, and so is every call after the first of those: what a guest
+//! sees is the same either way.
+
+use super::{P1, Untouched, Wasi};
+use crate::run::RunState;
+use crate::stdio::{Input, Output, OutputStreamKind};
+use std::iter::once;
+use wasmtime::{AsContextMut, Caller, Extern, Linker, Memory};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as slow, WasiSnapshotPreview1};
+use wiggle::GuestMemory;
+
+const SUCCESS: i32 = 0;
+const BADF: i32 = 8;
+
+const FILETYPE_UNKNOWN: u8 = 0;
+const RIGHT_FD_READ: u64 = 1 << 1;
+const RIGHT_FD_WRITE: u64 = 1 << 6;
+
+/// What a `ciovec` takes in memory: two words.
+const CIOVEC: usize = 8;
+/// Longer writes are left to wasmtime-wasi, which counts what a host call copies.
+const MAX_WRITE: usize = 16 << 20;
+
+/// Takes the place of wasmtime-wasi's functions of the same names.
+pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    linker.func_wrap_async(
+        P1,
+        "fd_write",
+        |mut caller: Caller<'_, RunState>, (fd, iovs, count, written): (i32, i32, i32, i32)| {
+            match quickly(&mut caller, |wasi, memory| {
+                fd_write(wasi, memory, fd, iovs, count, written)
+            }) {
+                Some(answer) => Box::new(std::future::ready(answer)) as Answer<'_>,
+                None => Box::new(async move {
+                    let (wasi, mut memory) = slowly(&mut caller)?;
+                    slow::fd_write(wasi, &mut memory, fd, iovs, count, written).await
+                }),
+            }
+        },
+    )?;
+    linker.func_wrap_async(
+        P1,
+        "fd_fdstat_get",
+        |mut caller: Caller<'_, RunState>, (fd, stat): (i32, i32)| match quickly(
+            &mut caller,
+            |wasi, memory| fd_fdstat_get(wasi, memory, fd, stat),
+        ) {
+            Some(answer) => Box::new(std::future::ready(answer)) as Answer<'_>,
+            None => Box::new(async move {
+                let (wasi, mut memory) = slowly(&mut caller)?;
+                slow::fd_fdstat_get(wasi, &mut memory, fd, stat).await
+            }),
+        },
+    )?;
+    linker.func_wrap(
+        P1,
+        "fd_prestat_get",
+        |mut caller: Caller<'_, RunState>, fd: i32, prestat: i32| {
+            // Granted directories need a context from the start: there are none.
+            if let Some(answer) = quickly(&mut caller, |_, _| Some(Ok(BADF))) {
+                return answer;
+            }
+            let (wasi, mut memory) = slowly(&mut caller)?;
+            slow::fd_prestat_get(wasi, &mut memory, fd, prestat)
+        },
+    )?;
+    linker.func_wrap(
+        P1,
+        "args_sizes_get",
+        |mut caller: Caller<'_, RunState>, count: i32, bytes: i32| {
+            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
+                put_sizes(memory, count, bytes, args(wasi))
+            }) {
+                return answer;
+            }
+            let (wasi, mut memory) = slowly(&mut caller)?;
+            slow::args_sizes_get(wasi, &mut memory, count, bytes)
+        },
+    )?;
+    linker.func_wrap(
+        P1,
+        "args_get",
+        |mut caller: Caller<'_, RunState>, pointers: i32, bytes: i32| {
+            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
+                put_strings(memory, pointers, bytes, args(wasi))
+            }) {
+                return answer;
+            }
+            let (wasi, mut memory) = slowly(&mut caller)?;
+            slow::args_get(wasi, &mut memory, pointers, bytes)
+        },
+    )?;
+    linker.func_wrap(
+        P1,
+        "environ_sizes_get",
+        |mut caller: Caller<'_, RunState>, count: i32, bytes: i32| {
+            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
+                put_sizes(memory, count, bytes, env(wasi))
+            }) {
+                return answer;
+            }
+            let (wasi, mut memory) = slowly(&mut caller)?;
+            slow::environ_sizes_get(wasi, &mut memory, count, bytes)
+        },
+    )?;
+    linker.func_wrap(
+        P1,
+        "environ_get",
+        |mut caller: Caller<'_, RunState>, pointers: i32, bytes: i32| {
+            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
+                put_strings(memory, pointers, bytes, env(wasi))
+            }) {
+                return answer;
+            }
+            let (wasi, mut memory) = slowly(&mut caller)?;
+            slow::environ_get(wasi, &mut memory, pointers, bytes)
+        },
+    )?;
+    Ok(())
+}
+
+type Answer<'a> = Box<dyn Future<Output = wasmtime::Result<i32>> + Send + 'a>;
+
+/// An errno or an error that ends the run; nothing where wasmtime-wasi has to answer, and then nothing
+/// has been done.
+type Quick = Option<wasmtime::Result<i32>>;
+
+fn quickly(
+    caller: &mut Caller<'_, RunState>,
+    answer: impl FnOnce(&Untouched, &mut [u8]) -> Quick,
+) -> Quick {
+    let memory = memory(caller)?;
+    let (memory, state) = memory.data_and_store_mut(caller);
+    match state.wasi() {
+        Wasi::Untouched(wasi) => answer(wasi, memory),
+        Wasi::Context(_) => None,
+    }
+}
+
+/// What wasmtime-wasi's functions work on, as its own linker gives it to them.
+fn slowly<'a>(
+    caller: &'a mut Caller<'_, RunState>,
+) -> wasmtime::Result<(&'a mut WasiP1Ctx, GuestMemory<'a>)> {
+    let fuel = caller.as_context_mut().hostcall_fuel();
+    let memory =
+        memory(caller).ok_or_else(|| wasmtime::Error::msg("missing required memory export"))?;
+    let (memory, state) = memory.data_and_store_mut(caller);
+    let wasi = state.wasi().context();
+    wasi.set_hostcall_fuel(fuel);
+    Ok((wasi, GuestMemory::Unshared(memory)))
+}
+
+/// Shared ones are refused when a program is loaded.
+fn memory(caller: &mut Caller<'_, RunState>) -> Option<Memory> {
+    caller.get_export("memory").and_then(Extern::into_memory)
+}
+
+/// Takes the first buffer that is not empty, all of it, as wasmtime-wasi does.
+fn fd_write(
+    wasi: &Untouched,
+    memory: &mut [u8],
+    fd: i32,
+    iovs: i32,
+    count: i32,
+    written: i32,
+) -> Quick {
+    let options = wasi.options();
+    let (kind, output) = match fd {
+        1 => (OutputStreamKind::Stdout, &options.stdout),
+        2 => (OutputStreamKind::Stderr, &options.stderr),
+        _ => return None,
+    };
+    let size = (count as u32 as usize).checked_mul(CIOVEC)?;
+    let iovs = aligned(memory, iovs, 4, size)?;
+    let buffer = memory[iovs..iovs + size]
+        .chunks_exact(CIOVEC)
+        .map(|iov| (word(iov, 0), word(iov, 4) as usize))
+        .find(|(_, length)| *length > 0);
+    let (start, length) = buffer.unwrap_or_default();
+    let start = aligned(memory, start as i32, 1, length)?;
+    let written = aligned(memory, written, 4, 4)?;
+    if size + length > MAX_WRITE {
+        return None;
+    }
+    match output {
+        Output::Capture => {
+            let bytes = &memory[start..start + length];
+            if let Err(stopped) = wasi.capture.write(kind, bytes) {
+                return Some(Err(stopped.into()));
+            }
+        }
+        Output::Ignore => {}
+        Output::Inherit | Output::Pipe(_) => return None,
+    }
+    put_word(memory, written, length as u32);
+    Some(Ok(SUCCESS))
+}
+
+/// That of a standard stream that is no terminal.
+fn fd_fdstat_get(wasi: &Untouched, memory: &mut [u8], fd: i32, stat: i32) -> Quick {
+    let options = wasi.options();
+    let rights = match (fd, &options.stdin, &options.stdout, &options.stderr) {
+        (0, Input::Empty | Input::Bytes(_), _, _) => RIGHT_FD_READ,
+        (1, _, Output::Capture | Output::Ignore, _)
+        | (2, _, _, Output::Capture | Output::Ignore) => RIGHT_FD_WRITE,
+        _ => return None,
+    };
+    let stat = aligned(memory, stat, 8, 24)?;
+    memory[stat] = FILETYPE_UNKNOWN;
+    memory[stat + 2..stat + 4].fill(0);
+    memory[stat + 8..stat + 16].copy_from_slice(&rights.to_le_bytes());
+    memory[stat + 16..stat + 24].copy_from_slice(&rights.to_le_bytes());
+    Some(Ok(SUCCESS))
+}
+
+/// A list of strings as pieces, the last of which is a NUL.
+fn args(wasi: &Untouched) -> impl Iterator<Item = [&str; 3]> + Clone {
+    once(wasi.name())
+        .chain(wasi.options().args.iter().map(String::as_str))
+        .map(|arg| [arg, "", ""])
+}
+
+fn env(wasi: &Untouched) -> impl Iterator<Item = [&str; 3]> + Clone {
+    let pairs = wasi.options().env.iter();
+    pairs.map(|(name, value)| [name.as_str(), "=", value.as_str()])
+}
+
+fn bytes_of(pieces: [&str; 3]) -> usize {
+    pieces.iter().map(|piece| piece.len()).sum::<usize>() + 1
+}
+
+fn put_sizes<'a>(
+    memory: &mut [u8],
+    count: i32,
+    bytes: i32,
+    strings: impl Iterator<Item = [&'a str; 3]> + Clone,
+) -> Quick {
+    let (count, bytes) = (aligned(memory, count, 4, 4)?, aligned(memory, bytes, 4, 4)?);
+    let number = u32::try_from(strings.clone().count()).ok()?;
+    let size = u32::try_from(strings.map(bytes_of).sum::<usize>()).ok()?;
+    put_word(memory, count, number);
+    put_word(memory, bytes, size);
+    Some(Ok(SUCCESS))
+}
+
+fn put_strings<'a>(
+    memory: &mut [u8],
+    pointers: i32,
+    bytes: i32,
+    strings: impl Iterator<Item = [&'a str; 3]> + Clone,
+) -> Quick {
+    let size = strings.clone().map(bytes_of).sum::<usize>();
+    let mut at = aligned(memory, bytes, 1, size)?;
+    let mut pointer = aligned(memory, pointers, 4, strings.clone().count() * 4)?;
+    for pieces in strings {
+        put_word(memory, pointer, at as u32);
+        pointer += 4;
+        for piece in pieces.into_iter().chain(once("\0")) {
+            memory[at..at + piece.len()].copy_from_slice(piece.as_bytes());
+            at += piece.len();
+        }
+    }
+    Some(Ok(SUCCESS))
+}
+
+/// Where `size` bytes begin that are all there.
+fn aligned(memory: &[u8], pointer: i32, align: usize, size: usize) -> Option<usize> {
+    let start = pointer as u32 as usize;
+    let fits = start.checked_add(size)? <= memory.len();
+    (fits && start.is_multiple_of(align)).then_some(start)
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn put_word(memory: &mut [u8], at: usize, word: u32) {
+    memory[at..at + 4].copy_from_slice(&word.to_le_bytes());
+}
