@@ -241,6 +241,20 @@ test('no text becomes markup, and none changes the text around it', (t) => {
   t.deepEqual(JSON.parse(json), { text: '</script><!--<script>\u2028' })
 })
 
+test('a job that could not be run may have been anything', (t) => {
+  const collector = new ReportCollector()
+  const odd: unknown[] = [5, null, {}, [5, null, 'a b'], 'text', [[]], 1n, Symbol('s'), () => {}]
+  odd.forEach((value, index) => {
+    const job = { args: value, stdin: value }
+    collector.add({ index, id: value, job, error: { code: 'ERR', message: 'no' } })
+  })
+  const { listed } = collector.collected().failing
+  t.deepEqual(
+    listed.map(({ args }) => args?.head),
+    ['5', 'null', '{}', '5 null "a b"', 'text', '[]', '1n', 'Symbol(s)', '[Function (anonymous)]'],
+  )
+})
+
 test('lines that end in CR LF are lines, and other carriage returns are seen', (t) => {
   t.is(guestText('a\r\nb\rc\n').markup, 'a\nb<i class="unseen">␍</i>c\n')
 })
@@ -265,7 +279,7 @@ test('durations and sizes have three digits and a unit', (t) => {
     [0.0005, '0.500 µs'],
     [0.006379, '6.38 µs'],
     [0.9996, '1.00 ms'],
-    [1, '1 ms'],
+    [1, '1.00 ms'],
     [52.527, '52.5 ms'],
     [999.6, '1.00 s'],
     [1757.1, '1.76 s'],

@@ -1,3 +1,4 @@
+import manifest from '../../../package.json' with { type: 'json' }
 import { WasiexecError, type BatchEnd, type Program } from '../../index.ts'
 import { hasLostReader, print, printable, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
@@ -76,7 +77,7 @@ async function summarize({ io, flags, names, tally }: Ended, summary: Summary): 
 }
 
 async function report(
-  { collector, program, names, flags }: Ended,
+  { collector, program, names, flags, wallMs }: Ended,
   path: string,
   summary: Summary,
 ): Promise<void> {
@@ -88,10 +89,25 @@ async function report(
       summary,
       title: flags.eachFile === undefined ? name : `${name}, ${names.input}`,
       program: { name, path: names.program, kind, wasi },
+      options: limits(flags),
+      startedAt: new Date(Date.now() - wallMs),
+      version: manifest.version,
     })
   } catch (error) {
     throw new CliError(`cannot write the report: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** What bounded the runs, as the command line has it. */
+function limits({ timeout, cpu, fuel, memory, maxOutput }: BatchFlags): Record<string, string> {
+  const given: [string, string | undefined][] = [
+    ['--timeout', timeout === undefined ? undefined : `${timeout}ms`],
+    ['--cpu', cpu === undefined ? undefined : `${cpu}ms`],
+    ['--fuel', fuel?.toString()],
+    ['--memory', memory?.toString()],
+    ['--max-output', maxOutput?.toString()],
+  ]
+  return Object.fromEntries(given.filter((pair): pair is [string, string] => pair[1] !== undefined))
 }
 
 function outputFailure(ended: Ended, error: unknown): unknown {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { excerpt, type Excerpt } from './excerpt.ts'
 import type { Group } from './groups.ts'
 import { word, type Kind, type ReportResult } from './result.ts'
@@ -41,7 +42,6 @@ const INPUT_BYTES = 512
 export function listedJob(group: Group, result: ReportResult): ListedJob {
   const { index, id, label, outcome, error, job, expected } = result
   const usage = outcome?.usage
-  const args = job?.args?.map((arg) => quote(arg)).join(' ')
   return {
     index,
     id: id === undefined || id === null ? undefined : cut(text(id), MAX_ID),
@@ -61,7 +61,7 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
     frames: (outcome?.trap?.frames ?? [])
       .slice(0, MAX_FRAMES)
       .map((frame) => cut(frameLine(frame), MAX_FRAME)),
-    args: excerpt(args, INPUT_BYTES, 0),
+    args: excerpt(argsText(job?.args), INPUT_BYTES, 0),
     stdin: excerpt(job?.stdin, INPUT_BYTES, 0),
     expected: excerpt(expected),
     stdout: excerpt(outcome?.stdout),
@@ -168,16 +168,21 @@ function text(value: unknown): string {
   const { message } = (value ?? {}) as { message?: unknown }
   if (typeof message === 'string') return message
   try {
-    return JSON.stringify(value) ?? String(value)
+    return JSON.stringify(value) ?? inspect(value)
   } catch {
-    return String(value)
+    return inspect(value)
   }
 }
 
+/** Of a job that could not be run it may be anything. */
+function argsText(args: unknown): string | undefined {
+  if (Array.isArray(args)) return args.map(quote).join(' ')
+  return args === undefined ? undefined : text(args)
+}
+
 /** Arguments with spaces or nothing in them are told apart from their neighbours. */
-function quote(arg: unknown): string {
-  const text = String(arg)
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : JSON.stringify(text)
+function quote(arg: unknown): string | undefined {
+  return typeof arg === 'string' && /^[\w./:=@%+,-]+$/.test(arg) ? arg : JSON.stringify(arg)
 }
 
 function cut(text: string, most: number): string {

@@ -137,7 +137,7 @@ export function footer({ options, version }: ReportInfo): Html {
           )}
         </dl>`
       }
-      <p>Written by wasiexec${version !== undefined && ` ${version}`}. Charts by uPlot (MIT).</p>
+      <p>Written by wasiexec${version !== undefined && ` ${version}`}. Charts drawn by uPlot.</p>
     </footer>
   `
 }

@@ -101,14 +101,18 @@ function body(job: ListedJob): Html {
     usage?.outputTruncated === true && 'output was truncated',
   ].filter((fact) => typeof fact === 'string')
   const streams = [
-    stream('arguments', job.args),
-    stream('stdin', job.stdin),
-    stream('expected', job.expected),
     stream('stdout', job.stdout),
+    stream('expected', job.expected),
     stream('stderr', job.stderr),
+    stream('stdin', job.stdin),
+    stream('arguments', job.args),
   ].filter((part) => part !== undefined)
   return html`<div class="body">
-    ${facts.length > 0 && html`<p class="facts">${facts.map((fact) => html`<bdi>${fact}</bdi>`)}</p>`}
+    <p class="facts">
+      ${usage && html`<span class="narrow">${duration(usage.cpuMs)} CPU</span>`}
+      ${usage && html`<span class="narrow">${bytes(usage.memoryPeakBytes)} memory</span>`}
+      ${facts.map((fact) => html`<bdi>${fact}</bdi>`)}
+    </p>
     ${message !== undefined && html`<p class="message">${guestText(message)}</p>`}
     ${
       frames.length > 0 &&
