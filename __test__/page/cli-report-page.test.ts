@@ -542,8 +542,18 @@ pageTest(
       runMs,
       kinds,
     }: BatchSummary): number[] => [
-      ...[jobs, ok, wallMs, cpuMs, runsPerSecond, runMs.p50, runMs.p90, runMs.p99, runMs.max],
-      ...[ok, kinds.exit - ok, kinds.error],
+      jobs,
+      ok,
+      wallMs,
+      cpuMs,
+      runsPerSecond,
+      runMs.p50,
+      runMs.p90,
+      runMs.p99,
+      runMs.max,
+      ok,
+      kinds.exit - ok,
+      kinds.error,
     ]
     const [summary, numbersShown] = await shown([])
     t.deepEqual([summary.jobs, summary.ok, summary.kinds.error], [301, 100, 1])

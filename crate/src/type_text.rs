@@ -17,11 +17,11 @@ pub(crate) fn of_extern(ty: &ExternType) -> String {
             Mutability::Const => ty.content().to_string(),
         },
         ExternType::Table(ty) => {
-            let range = range(ty.minimum(), ty.maximum(), "elements");
+            let range = range(ty.minimum(), ty.maximum(), "element");
             format!("{} of {}", range, ty.element())
         }
         ExternType::Memory(ty) => {
-            let mut text = range(ty.minimum(), ty.maximum(), "pages");
+            let mut text = range(ty.minimum(), ty.maximum(), "page");
             if ty.page_size() != 1 << 16 {
                 let _ = write!(text, " of {} bytes", ty.page_size());
             }
@@ -98,10 +98,14 @@ fn join(values: impl Iterator<Item = impl Display>) -> String {
 }
 
 fn range(minimum: u64, maximum: Option<u64>, unit: &str) -> String {
+    let count = |n| match n {
+        1 => format!("1 {unit}"),
+        n => format!("{n} {unit}s"),
+    };
     match maximum {
-        Some(maximum) if maximum == minimum => format!("{minimum} {unit}"),
-        Some(maximum) => format!("{minimum} to {maximum} {unit}"),
-        None => format!("{minimum} {unit} or more"),
+        Some(maximum) if maximum == minimum => count(minimum),
+        Some(maximum) => format!("{minimum} to {}", count(maximum)),
+        None => format!("{} or more", count(minimum)),
     }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { link, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { say } from './io.ts'
+import { printable, say } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { CliError, STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
@@ -44,7 +44,7 @@ export const verb: Verb = {
     const program = await openProgram(io, path, { fuel, interruptible, cache: false })
     const file = await program.serialize()
     await place(file, output, force === true)
-    if (!quiet) await say(io, `wasiexec: ${output}: ${bytes(file.length)}`)
+    if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(file.length)})`)
     return STATUS.ok
   },
 }
@@ -57,19 +57,21 @@ function defaultOutput(path: string): string {
 /** Written whole, under another name, and given its own only then. */
 async function place(file: Uint8Array, output: string, force: boolean): Promise<void> {
   const temporary = `${output}.${randomBytes(6).toString('hex')}.tmp`
+  let isOurs = false
   try {
-    await writeFile(temporary, file, { flag: 'wx' })
-    if (force) {
-      await rename(temporary, output)
-      return
+    if (!force) {
+      // Holds the name: nobody else's file is replaced.
+      await (await open(output, 'wx')).close()
+      isOurs = true
     }
-    await link(temporary, output)
+    await writeFile(temporary, file, { flag: 'wx' })
+    await rename(temporary, output)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw alreadyThere(output)
-    throw new CliError(`cannot write ${output}: ${message}`, { cause: error })
-  } finally {
     await rm(temporary, { force: true })
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && !isOurs) throw alreadyThere(output)
+    if (isOurs) await rm(output, { force: true })
+    throw new CliError(`cannot write ${output}: ${message}`, { cause: error })
   }
 }
 

@@ -63,8 +63,12 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
     columns(head.map((row) => row.map(printable))),
     ...section('imports', imports),
     ...section('exports', exports),
-    ...(missing.length === 0 ? [] : section('not provided', missing)),
-    ...(problem === null ? [] : [`\ncannot be run: ${printable(problem.message)}`]),
+    ...(missing.length === 0
+      ? []
+      : section('cannot be run, because these imports are not provided', missing)),
+    ...(problem === null || missing.length > 0
+      ? []
+      : [`\ncannot be run: ${printable(problem.message)}`]),
   ].join('\n')
 }
 

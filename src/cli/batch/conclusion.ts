@@ -3,6 +3,7 @@ import { WasiexecError, type BatchEnd, type Program } from '../../index.ts'
 import { hasLostReader, print, printable, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
+import { bytes, time } from '../wording.ts'
 import type { BatchFlags, Paths } from './flags.ts'
 import type { ResultQueue } from './result-queue.ts'
 import type { ResultsFile } from './results-file.ts'
@@ -25,6 +26,7 @@ export interface Ended {
   readonly endedBy: BatchEnd
   readonly failure: { readonly error: unknown } | undefined
   readonly wallMs: number
+  readonly startedAt: Date
 }
 
 /**
@@ -77,7 +79,7 @@ async function summarize({ io, flags, names, tally }: Ended, summary: Summary): 
 }
 
 async function report(
-  { collector, program, names, flags, wallMs }: Ended,
+  { collector, program, names, flags, startedAt }: Ended,
   path: string,
   summary: Summary,
 ): Promise<void> {
@@ -89,8 +91,8 @@ async function report(
       summary,
       title: flags.eachFile === undefined ? name : `${name}, ${names.input}`,
       program: { name, path: names.program, kind, wasi },
-      options: limits(flags),
-      startedAt: new Date(Date.now() - wallMs),
+      options: shown(flags),
+      startedAt,
       version: manifest.version,
     })
   } catch (error) {
@@ -98,16 +100,27 @@ async function report(
   }
 }
 
-/** What bounded the runs, as the command line has it. */
-function limits({ timeout, cpu, fuel, memory, maxOutput }: BatchFlags): Record<string, string> {
-  const given: [string, string | undefined][] = [
-    ['--timeout', timeout === undefined ? undefined : `${timeout}ms`],
-    ['--cpu', cpu === undefined ? undefined : `${cpu}ms`],
+/** What the runs were limited to, as on the command line. */
+function shown({
+  timeout,
+  cpu,
+  fuel,
+  memory,
+  maxOutput,
+  compare,
+  eachFile,
+}: BatchFlags): Record<string, string> {
+  const given = [
+    ['--timeout', timeout && time(timeout)],
+    ['--cpu', cpu && time(cpu)],
     ['--fuel', fuel?.toString()],
-    ['--memory', memory?.toString()],
-    ['--max-output', maxOutput?.toString()],
-  ]
-  return Object.fromEntries(given.filter((pair): pair is [string, string] => pair[1] !== undefined))
+    ['--memory', memory && bytes(memory)],
+    ['--max-output', maxOutput && bytes(maxOutput)],
+    ['--compare', eachFile && compare],
+  ] as const
+  return Object.fromEntries(
+    given.flatMap(([name, text]) => (text === undefined ? [] : [[name, `${text}`]])),
+  )
 }
 
 function outputFailure(ended: Ended, error: unknown): unknown {
