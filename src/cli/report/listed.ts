@@ -69,6 +69,9 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
   }
 }
 
+/** Kinds and verdicts that have slowest jobs of their own; judges have seven. */
+const MAX_LISTS = 16
+
 /** The slowest jobs of each kind or verdict, so that there are some whatever is filtered for. */
 export class SlowestJobs {
   readonly #most: number
@@ -81,15 +84,23 @@ export class SlowestJobs {
   add(group: Group, result: ReportResult): void {
     const wallMs = result.outcome?.usage?.wallMs
     if (wallMs === undefined || !(wallMs > 0) || this.#most === 0) return
-    const key = `${group.kind}\n${group.verdict ?? ''}`
-    let list = this.#lists.get(key)
-    if (list === undefined) this.#lists.set(key, (list = []))
+    const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
     if (list.length === this.#most) {
       if (wallMs <= list.at(-1)!.usage!.wallMs) return
       list.pop()
     }
     const before = list.findIndex(({ usage }) => usage!.wallMs < wallMs)
     list.splice(before === -1 ? list.length : before, 0, listedJob(group, result))
+  }
+
+  #list(key: string): ListedJob[] {
+    const known = this.#lists.get(key)
+    if (known !== undefined) return known
+    // The rest of them share one.
+    if (this.#lists.size === MAX_LISTS && key !== '') return this.#list('')
+    const list: ListedJob[] = []
+    this.#lists.set(key, list)
+    return list
   }
 
   listed(): ListedJob[] {
