@@ -1,5 +1,6 @@
 // The public contract of wasiexec, rolled up from src/ by `npm run build:ts`. Do not edit.
 /// <reference types="node" />
+import { Buffer as Buffer$1 } from 'node:buffer'
 import { Readable, Writable } from 'node:stream'
 /**
  * How a run ended. Discriminated by `kind`; `ok` is true for exit code 0 alone.
@@ -51,11 +52,11 @@ export interface Limit extends Ending {
   readonly ok: false
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
-/** The caller's signal ended the run, or its program or runtime was closed. */
+/** The caller's signal ended the run, its program or runtime was closed, or its output lost its reader. */
 export interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
-  /** `signal.reason`, or a `WasiexecError` that says what was closed. */
+  /** `signal.reason`, or a `WasiexecError` that says what was closed or lost. */
   readonly reason: unknown
 }
 /** One frame of a guest's call stack. */
@@ -151,7 +152,12 @@ export type TrapCode =
  * - `ERR_NO_ENTRY_POINT`: no `_start` function, or no `wasi:cli/run`.
  * - `ERR_PREOPEN`: a granted directory cannot be opened.
  * - `ERR_READ_FAILED`: the program's file cannot be read.
+ * - `ERR_PRECOMPILED_UNTRUSTED`: a precompiled program, which is machine code, was loaded without
+ *   `trustPrecompiled`.
+ * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not what was written.
+ * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
+ * - `ERR_BROKEN_PIPE`: nobody reads its output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
@@ -168,7 +174,11 @@ export type WasiexecErrorCode =
   | 'ERR_NO_ENTRY_POINT'
   | 'ERR_PREOPEN'
   | 'ERR_READ_FAILED'
+  | 'ERR_PRECOMPILED_UNTRUSTED'
+  | 'ERR_PRECOMPILED_DAMAGED'
+  | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_STREAM'
+  | 'ERR_BROKEN_PIPE'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_BATCH_STOPPED'
@@ -228,6 +238,12 @@ export interface RunOptions {
   stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
   /** The same for stderr. Default: `'capture'`. */
   stderr?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
+  /**
+   * What happens when it prints to a pipe or stream that nobody reads any more, as behind `| head`:
+   * `'fail'`: the write fails, and the guest decides, which may be to go on for ever. `'stop'`: the run
+   * ends, as a process does; an abort whose reason is `ERR_BROKEN_PIPE`. Default: `'fail'`.
+   */
+  onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
   /** Every address is refused. */
@@ -271,10 +287,84 @@ export interface Limits {
   memoryBytes?: number | undefined
   /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
-  /** Captured stdout and stderr together. Default: 16 MiB; at most 2 GiB. */
+  /**
+   * Stdout and stderr together, wherever they go unless they are ignored. Default: 16 MiB of what is
+   * captured, and no cap on what is inherited or streamed. At most 2 GiB.
+   */
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
+}
+/** An import or export of a program. */
+export interface ExternInfo {
+  /** The module of a core module's import. */
+  readonly module?: string
+  readonly name: string
+  readonly kind:
+    | 'function'
+    | 'memory'
+    | 'table'
+    | 'global'
+    | 'tag'
+    | 'instance'
+    | 'component'
+    | 'module'
+    | 'type'
+    | 'resource'
+}
+/** An import in detail. */
+export interface InspectedImport extends InspectedExport {
+  /** Whether it is there for programs to import. */
+  readonly provided: boolean
+}
+/** An export in detail. */
+export interface InspectedExport extends ExternInfo {
+  /** Its type for people to read, such as `(i32, i32) -> i32`; cut when it is very long. */
+  readonly type: string
+}
+/** What can be told of a program without running it. */
+export interface Inspection {
+  /** Size of the binary. */
+  readonly wasmBytes: number
+  /** Whether it has an entry point (command), is initialised before its exports are called (reactor), or neither. */
+  readonly entry: 'command' | 'reactor' | 'none'
+  /** Whether it was compiled to be stopped while it computes. */
+  readonly interruptible: boolean
+  /** What it needs. */
+  readonly imports: readonly InspectedImport[]
+  /** What it offers. */
+  readonly exports: readonly InspectedExport[]
+  /** Its memories; those of a component's modules. */
+  readonly memories: readonly MemoryInfo[]
+  /** Languages, tools and SDKs that it was made with, as its `producers` sections say. */
+  readonly producers: Readonly<
+    Partial<Record<'language' | 'processed-by' | 'sdk', readonly Producer[]>>
+  >
+  /** What each run of it rejects with, if it cannot be run. */
+  readonly problem: {
+    readonly code: WasiexecErrorCode
+    readonly message: string
+  } | null
+}
+/** A linear memory. */
+export interface MemoryInfo {
+  /** Pages at the start. */
+  readonly minimumPages: number
+  /** Pages that it never exceeds. */
+  readonly maximumPages: number | null
+  /** Size of a page; 65,536 nearly always. */
+  readonly pageBytes: number
+  /** Whether its addresses have 64 bits. */
+  readonly is64: boolean
+  /** Whether threads share it. */
+  readonly shared: boolean
+  readonly imported: boolean
+}
+/** A tool or language that took part in making a program. */
+export interface Producer {
+  readonly name: string
+  /** As the tool says; may be empty. */
+  readonly version: string
 }
 /** How a runtime is set up. */
 export interface RuntimeOptions {
@@ -349,25 +439,14 @@ export interface LoadOptions {
    * with a `fuel` limit is as interruptible as any other. Default: `true`.
    */
   interruptible?: boolean | undefined
+  /**
+   * Whether what {@link Program.serialize} answered is accepted. It is machine code and runs without a
+   * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
+   * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
+   */
+  trustPrecompiled?: boolean | undefined
   /** Default: one shared by the whole process. */
   runtime?: Runtime | undefined
-}
-/** An import or export of a program. */
-export interface ExternInfo {
-  /** The module of a core module's import. */
-  readonly module?: string
-  readonly name: string
-  readonly kind:
-    | 'function'
-    | 'memory'
-    | 'table'
-    | 'global'
-    | 'tag'
-    | 'instance'
-    | 'component'
-    | 'module'
-    | 'type'
-    | 'resource'
 }
 /**
  * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
@@ -422,6 +501,24 @@ export declare class Program {
     jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
     options?: BatchOptions<Id>,
   ): Batch<Id>
+  /**
+   * Looks at it more closely: types of imports and exports, memories, who made it, why it cannot run.
+   * Nothing of this is computed by `load`.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  inspect(): Promise<Inspection>
+  /**
+   * The program with its compiled code, as the bytes of a file, for `load` with `trustPrecompiled: true`
+   * in the same version of wasiexec on a machine like this one. It has the code for runs with a fuel
+   * limit when that was compiled, as by `load` with `fuel: true`.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await writeFile('tool.cwasm', await program.serialize())
+   * const program = await load('tool.cwasm', { trustPrecompiled: true })
+   */
+  serialize(): Promise<Buffer$1>
   /** Aborts its runs, refuses new ones and frees its code. */
   [Symbol.dispose](): void
 }
@@ -431,7 +528,8 @@ export declare class Program {
  * A missing import or entry point is reported by the run, so that such a program can be looked at.
  *
  * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_INVALID_WASM`, `ERR_UNSUPPORTED_WASM`,
- * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`.
+ * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`; for precompiled programs `ERR_PRECOMPILED_UNTRUSTED`,
+ * `ERR_PRECOMPILED_DAMAGED`, `ERR_PRECOMPILED_INCOMPATIBLE`.
  */
 export declare function load(
   source: string | URL | Uint8Array,

@@ -41,6 +41,8 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ env: { A: '\0' } }, '`env.A` must be a string without NUL'],
   [{ env: { [HALF]: 'x' } }, '`env (a name)` must be well-formed Unicode'],
   [{ env: { A: HALF } }, '`env.A` must be well-formed Unicode'],
+  [{ onBrokenPipe: 'ignore' }, "`onBrokenPipe` must be 'fail' or 'stop', got \"ignore\""],
+  [{ onBrokenPipe: true }, "`onBrokenPipe` must be 'fail' or 'stop', got true"],
   [
     { stdin: 5 },
     "`stdin` must be a string, bytes, a Readable, an async iterable, 'inherit' or 'empty', got 5",

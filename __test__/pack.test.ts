@@ -39,7 +39,7 @@ async function installRelease(folder: string): Promise<void> {
   await cp(join(root, 'npm'), join(stage, 'npm'), { recursive: true })
   for (const file of ['package.json', 'README.md', 'LICENSE', ...whitelist]) {
     await mkdir(dirname(join(stage, file)), { recursive: true })
-    await cp(join(root, file), join(stage, file))
+    await cp(join(root, file), join(stage, file), { recursive: true })
   }
   const here = `${process.platform}-${process.arch}`
   const built = (await readdir(join(root, 'src/native'))).find((file) =>
@@ -95,7 +95,9 @@ function toCommonJs(code: string): string {
 
 test('the package holds exactly the whitelisted files', async (t) => {
   const packed = await pack(root, '--dry-run')
-  t.deepEqual(packed.files, ['LICENSE', 'README.md', 'package.json', ...whitelist].toSorted())
+  const command = (await readdir(join(root, 'dist/cli'))).map((file) => `dist/cli/${file}`)
+  const files = whitelist.flatMap((file) => (file === 'dist/cli' ? command : file))
+  t.deepEqual(packed.files, ['LICENSE', 'README.md', 'package.json', ...files].toSorted())
 })
 
 test('a platform package holds exactly its binary, in the one version', async (t) => {
@@ -108,7 +110,7 @@ test('a platform package holds exactly its binary, in the one version', async (t
   t.true((await readFile(join(root, 'Cargo.toml'), 'utf8')).includes(`\nversion = "${version}"\n`))
 })
 
-test('an installed release runs the README example from ESM and from CommonJS', async (t) => {
+test('an installed release runs the README example from ESM and from CommonJS, and the command', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'wasiexec-pack-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   await installRelease(folder)
@@ -118,6 +120,10 @@ test('an installed release runs the README example from ESM and from CommonJS', 
   await writeFile(join(folder, 'example.cjs'), toCommonJs(code))
   t.is(await node(folder, 'example.mjs'), output)
   t.is(await node(folder, 'example.cjs'), output)
+  t.is(
+    await npm(folder, 'exec', '--offline', '--', 'wasiexec', '--version'),
+    `wasiexec ${version}\n`,
+  )
 })
 
 test('ESM and CommonJS share one instance', async (t) => {

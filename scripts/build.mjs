@@ -1,8 +1,12 @@
-// Bundles src/ into dist/index.cjs, writes the ESM wrapper over it, and rolls the types up into index.d.ts.
-import { mkdir, writeFile } from 'node:fs/promises'
+// Bundles src/ into dist/index.cjs, writes the ESM wrapper over it, bundles the command into dist/cli/, and rolls
+// the types up into index.d.ts.
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { rolldown } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
+import { notices } from './notices.mjs'
+import { bundlePage } from './page.mjs'
 
 const input = './src/index.ts'
 const external = /^node:/
@@ -32,6 +36,37 @@ async function bundle() {
   if (!output[0].imports.includes(binding))
     throw new Error('src/native.ts must import ./native/index.cjs statically')
   return output[0].exports.toSorted()
+}
+
+/** The library as the command imports it: built, so that there is one copy. */
+const library = {
+  name: 'library',
+  resolveId: (id, importer) =>
+    importer !== undefined && resolve(importer, '..', id) === resolve(input)
+      ? { id: '../index.mjs', external: true }
+      : null,
+}
+
+/** The command: what a verb needs is loaded when it is asked for. */
+async function bundleCommand() {
+  const build = await rolldown({
+    input: './src/cli/main.ts',
+    external,
+    plugins: [library],
+    platform: 'node',
+    tsconfig: true,
+    transform: { target: 'node20.19' },
+  })
+  const { output } = await build.write({
+    // All in one folder: the way to the library is the same for all.
+    dir: 'dist/cli',
+    format: 'esm',
+    entryFileNames: '[name].mjs',
+    chunkFileNames: '[name].mjs',
+  })
+  await build.close()
+  const page = await bundlePage('dist/cli')
+  await writeFile('dist/cli/THIRD-PARTY-NOTICES.txt', await notices([...output, ...page]))
 }
 
 /** `index.d.ts`: every exported declaration with its comments, in the order of src/, private ones kept private. */
@@ -68,8 +103,9 @@ ${code}`
   return format(code, { ...(await resolveConfig('index.d.ts')), parser: 'typescript' })
 }
 
+await rm('dist/cli', { recursive: true, force: true })
 await mkdir('dist', { recursive: true })
-const [names, types] = await Promise.all([bundle(), rollUpTypes()])
+const [names, types] = await Promise.all([bundle(), rollUpTypes(), bundleCommand()])
 const wrapper = `import wasiexec from './index.cjs'\n\nexport const { ${names.join(', ')} } = wasiexec\n`
 await Promise.all([
   writeFile('dist/index.mjs', wrapper),

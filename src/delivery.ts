@@ -14,6 +14,7 @@ export const RECORD = {
   ask: 6,
   output: 7,
   closed: 8,
+  bytes: 10,
 } as const
 
 const FIELD = {
@@ -33,6 +34,9 @@ const FIELD = {
 const FIELDS = 12
 const MEMORY_DENIED = 1
 const OUTPUT_TRUNCATED = 2
+
+/** The code of an abort that is not the caller's. */
+const BROKEN_PIPE = 1
 
 /** Output up to here is copied, so that it does not hold the memory of all that came with it. */
 const COPY_BYTES = 4096
@@ -106,7 +110,7 @@ export class Delivery {
       case RECORD.limit:
         return outcomes.limit(this.code, printed)
       case RECORD.abort:
-        return outcomes.abort(abortReason, printed)
+        return outcomes.abort(this.code === BROKEN_PIPE ? brokenPipe() : abortReason, printed)
       default:
         throw new WasiexecError('ERR_INTERNAL', 'an unknown record (this is a bug in wasiexec)')
     }
@@ -153,4 +157,8 @@ export class Delivery {
   #get(field: number): number {
     return this.#records[this.#at + field] as number
   }
+}
+
+function brokenPipe(): WasiexecError {
+  return new WasiexecError('ERR_BROKEN_PIPE', 'nobody reads its output any more')
 }

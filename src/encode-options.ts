@@ -36,6 +36,7 @@ const RUN_OPTIONS = [
   'stdin',
   'stdout',
   'stderr',
+  'onBrokenPipe',
   'preopens',
   'network',
   'clock',
@@ -71,6 +72,7 @@ const FIELD = {
   outputBytes: 14,
   onOutput: 15,
   clockReal: 16,
+  onBrokenPipe: 17,
 } as const
 /** What is given whole, as UTF-16 units or bytes. */
 const MAX_INPUT = 2 ** 30
@@ -78,6 +80,7 @@ const MAX_INPUT = 2 ** 30
 const MAX_OUTPUT = 2 ** 31
 const STDIN = { empty: 0, bytes: 1, inherit: 2, pipe: 3 } as const
 const OUTPUT = { capture: 0, ignore: 1, inherit: 2, pipe: 3 } as const
+const ON_BROKEN_PIPE = ['fail', 'stop'] as const
 const ON_MEMORY = ['deny', 'stop'] as const
 const ON_OUTPUT = ['stop', 'truncate'] as const
 
@@ -118,6 +121,10 @@ export function encodeRunOptions(
       case 'stdout':
       case 'stderr':
         local[name] = encodeOutput(name, value, to, purpose)
+        break
+      case 'onBrokenPipe':
+        to.byte(FIELD.onBrokenPipe)
+        to.byte(indexOf(name, value, ON_BROKEN_PIPE))
         break
       case 'preopens':
         encodePreopens(value, to)

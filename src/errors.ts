@@ -10,7 +10,12 @@ import type { Exit, Outcome } from './outcome.ts'
  * - `ERR_NO_ENTRY_POINT`: no `_start` function, or no `wasi:cli/run`.
  * - `ERR_PREOPEN`: a granted directory cannot be opened.
  * - `ERR_READ_FAILED`: the program's file cannot be read.
+ * - `ERR_PRECOMPILED_UNTRUSTED`: a precompiled program, which is machine code, was loaded without
+ *   `trustPrecompiled`.
+ * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not what was written.
+ * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
+ * - `ERR_BROKEN_PIPE`: nobody reads its output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
@@ -27,7 +32,11 @@ export type WasiexecErrorCode =
   | 'ERR_NO_ENTRY_POINT'
   | 'ERR_PREOPEN'
   | 'ERR_READ_FAILED'
+  | 'ERR_PRECOMPILED_UNTRUSTED'
+  | 'ERR_PRECOMPILED_DAMAGED'
+  | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_STREAM'
+  | 'ERR_BROKEN_PIPE'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_BATCH_STOPPED'

@@ -21,6 +21,14 @@ export type {
   TrapInfo,
   Usage,
 } from './outcome.ts'
-export { Program, load, loadSync, type ExternInfo, type LoadOptions } from './program.ts'
+export type {
+  ExternInfo,
+  InspectedExport,
+  InspectedImport,
+  Inspection,
+  MemoryInfo,
+  Producer,
+} from './inspection.ts'
+export { Program, load, loadSync, type LoadOptions } from './program.ts'
 export { run } from './run.ts'
 export { Runtime, type RuntimeOptions, type RuntimeStats } from './runtime.ts'

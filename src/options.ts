@@ -27,6 +27,12 @@ export interface RunOptions {
   stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
   /** The same for stderr. Default: `'capture'`. */
   stderr?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
+  /**
+   * What happens when it prints to a pipe or stream that nobody reads any more, as behind `| head`:
+   * `'fail'`: the write fails, and the guest decides, which may be to go on for ever. `'stop'`: the run
+   * ends, as a process does; an abort whose reason is `ERR_BROKEN_PIPE`. Default: `'fail'`.
+   */
+  onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
   /** Every address is refused. */
@@ -68,7 +74,10 @@ export interface Limits {
   memoryBytes?: number | undefined
   /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
-  /** Captured stdout and stderr together. Default: 16 MiB; at most 2 GiB. */
+  /**
+   * Stdout and stderr together, wherever they go unless they are ignored. Default: 16 MiB of what is
+   * captured, and no cap on what is inherited or streamed. At most 2 GiB.
+   */
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined

@@ -54,11 +54,11 @@ export interface Limit extends Ending {
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
 
-/** The caller's signal ended the run, or its program or runtime was closed. */
+/** The caller's signal ended the run, its program or runtime was closed, or its output lost its reader. */
 export interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
-  /** `signal.reason`, or a `WasiexecError` that says what was closed. */
+  /** `signal.reason`, or a `WasiexecError` that says what was closed or lost. */
   readonly reason: unknown
 }
 
@@ -169,14 +169,14 @@ abstract class Base {
 
   /** Output as text, fuel as a number where one can hold it. */
   toJSON(): Record<string, unknown> {
-    const { stdout, stderr, usage, ...rest } = this
+    const { stdout, stderr, usage } = this
     const { fuel } = usage
-    return {
-      ...rest,
-      stdout: stdout.toString('utf8'),
-      stderr: stderr.toString('utf8'),
-      usage: fuel === undefined ? usage : { ...usage, fuel: jsonInteger(fuel) },
-    }
+    // Spread as a whole: leaving properties out of it takes ten times as long.
+    const json = { ...this } as unknown as Record<string, unknown>
+    json['stdout'] = stdout.toString('utf8')
+    json['stderr'] = stderr.toString('utf8')
+    if (fuel !== undefined) json['usage'] = { ...usage, fuel: jsonInteger(fuel) }
+    return json
   }
 
   protected print({ stdout, stderr, usage }: Printed): void {

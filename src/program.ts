@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer'
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { RunningBatch, type Batch } from './batch/batch.ts'
@@ -5,6 +6,7 @@ import type { BatchPlace } from './batch/jobs.ts'
 import type { BatchOptions, Job } from './batch/options.ts'
 import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
 import { WasiexecError } from './errors.ts'
+import type { ExternInfo, Inspection } from './inspection.ts'
 import type { LoadRequest } from './native.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -27,26 +29,14 @@ export interface LoadOptions {
    * with a `fuel` limit is as interruptible as any other. Default: `true`.
    */
   interruptible?: boolean | undefined
+  /**
+   * Whether what {@link Program.serialize} answered is accepted. It is machine code and runs without a
+   * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
+   * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
+   */
+  trustPrecompiled?: boolean | undefined
   /** Default: one shared by the whole process. */
   runtime?: Runtime | undefined
-}
-
-/** An import or export of a program. */
-export interface ExternInfo {
-  /** The module of a core module's import. */
-  readonly module?: string
-  readonly name: string
-  readonly kind:
-    | 'function'
-    | 'memory'
-    | 'table'
-    | 'global'
-    | 'tag'
-    | 'instance'
-    | 'component'
-    | 'module'
-    | 'type'
-    | 'resource'
 }
 
 /** What the core tells of a program. */
@@ -58,7 +48,14 @@ interface ProgramInfo {
   exports: ExternInfo[]
 }
 
-const LOAD_OPTIONS = ['name', 'cache', 'fuel', 'interruptible', 'runtime'] as const
+const LOAD_OPTIONS = [
+  'name',
+  'cache',
+  'fuel',
+  'interruptible',
+  'trustPrecompiled',
+  'runtime',
+] as const
 
 /** How `run` starts what it prepared before it loaded the program. */
 export let startPrepared: (program: Program, prepared: Prepared) => Promise<Outcome>
@@ -157,6 +154,34 @@ export class Program {
     return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<Id>
   }
 
+  /**
+   * Looks at it more closely: types of imports and exports, memories, who made it, why it cannot run.
+   * Nothing of this is computed by `load`.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  async inspect(): Promise<Inspection> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return (await this.#transport.inspect(this.#owner.handle)) as Inspection
+  }
+
+  /**
+   * The program with its compiled code, as the bytes of a file, for `load` with `trustPrecompiled: true`
+   * in the same version of wasiexec on a machine like this one. It has the code for runs with a fuel
+   * limit when that was compiled, as by `load` with `fuel: true`.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await writeFile('tool.cwasm', await program.serialize())
+   * const program = await load('tool.cwasm', { trustPrecompiled: true })
+   */
+  async serialize(): Promise<Buffer> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return this.#transport.serialize(this.#owner.handle)
+  }
+
   /** Aborts its runs, refuses new ones and frees its code. */
   [Symbol.dispose](): void {
     const owner = this.#owner
@@ -196,7 +221,8 @@ const collected = new FinalizationRegistry<{ transport: Transport; handle: RunOw
  * A missing import or entry point is reported by the run, so that such a program can be looked at.
  *
  * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_INVALID_WASM`, `ERR_UNSUPPORTED_WASM`,
- * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`.
+ * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`; for precompiled programs `ERR_PRECOMPILED_UNTRUSTED`,
+ * `ERR_PRECOMPILED_DAMAGED`, `ERR_PRECOMPILED_INCOMPATIBLE`.
  */
 export async function load(
   source: string | URL | Uint8Array,
@@ -227,15 +253,23 @@ function prepare(
     const name = key as (typeof LOAD_OPTIONS)[number]
     if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
   }
-  const { name, cache, fuel = false, interruptible = true, runtime } = options
+  const { name, cache, fuel = false, runtime } = options
+  const { interruptible = true, trustPrecompiled = false } = options
   if (name !== undefined) checkString('name', name)
   checkBoolean('fuel', fuel)
   checkBoolean('interruptible', interruptible)
+  checkBoolean('trustPrecompiled', trustPrecompiled)
   const transport = transportOf(runtime)
   if (transport.closeReason) throw transport.closeReason
   const from = toSource(source)
   const fileName = typeof from === 'string' ? basename(from) : 'program'
-  const request: LoadRequest = { source: from, name: name ?? fileName, fuel, interruptible }
+  const request: LoadRequest = {
+    source: from,
+    name: name ?? fileName,
+    fuel,
+    interruptible,
+    trustPrecompiled,
+  }
   if (typeof cache === 'boolean') request.cache = cache
   else if (cache !== undefined) request.cache = checkFolder('cache', cache)
   return { transport, request }

@@ -23,8 +23,8 @@ export async function run(
   options: RunOptions & LoadOptions = {},
 ): Promise<Outcome> {
   checkObject('options', options)
-  const { name, cache, fuel, interruptible, runtime, ...runOptions } = options
-  const loadOptions = { name, cache, fuel, interruptible, runtime }
+  const { name, cache, fuel, interruptible, trustPrecompiled, runtime, ...runOptions } = options
+  const loadOptions = { name, cache, fuel, interruptible, trustPrecompiled, runtime }
   const from = toSource(source)
   // Both before anything is waited for: the caller may change what it gave.
   const prepared = prepare(runOptions)
@@ -59,8 +59,8 @@ function loadOnce(
   options: LoadOptions,
 ): Promise<Program> {
   const transport = transportOf(options.runtime)
-  const { name, cache, fuel, interruptible } = options
-  const key = JSON.stringify([identity, name, cache, fuel, interruptible])
+  const { name, cache, fuel, interruptible, trustPrecompiled } = options
+  const key = JSON.stringify([identity, name, cache, fuel, interruptible, trustPrecompiled])
   let kept = programs.get(transport)
   if (kept === undefined) programs.set(transport, (kept = new Map()))
   let program = kept.get(key)

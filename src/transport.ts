@@ -221,6 +221,22 @@ export class Transport {
     }
   }
 
+  /** Answers what the core can tell of a program. */
+  async inspect(handle: number): Promise<unknown> {
+    const id = this.#nextId()
+    const inspected = this.#answer(id)
+    this.#port.inspect(id, handle)
+    return inspected
+  }
+
+  /** Answers a program with its code, as a file. */
+  async serialize(handle: number): Promise<Buffer> {
+    const id = this.#nextId()
+    const serialized = this.#answer(id)
+    this.#port.serialize(id, handle)
+    return (await serialized) as Buffer
+  }
+
   /** The program was garbage-collected. */
   release(handle: number): void {
     this.#add(OPERATION.release, handle)
@@ -335,6 +351,9 @@ export class Transport {
         return
       case RECORD.loaded:
         this.#settle(id)?.resolve(delivery.json)
+        return
+      case RECORD.bytes:
+        this.#settle(id)?.resolve(delivery.extra)
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)

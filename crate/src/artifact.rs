@@ -4,6 +4,7 @@ use crate::cache::{Cache, Entry};
 use crate::debug_info;
 use crate::engine::{Allocation, Engines, Flavor, Host};
 use crate::error::{Error, ErrorCode, Result};
+use crate::precompiled::{self, Code};
 use crate::program::Wasm;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use wasmtime::{Engine, Module};
 pub(crate) trait Artifact: Sized {
     /// Serialized code; whether it fits into a slot is found out when it is loaded.
     fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>>;
+    /// What `compile` answered.
+    fn serialize(&self) -> wasmtime::Result<Vec<u8>>;
     /// # Safety
     ///
     /// `code` is what `compile` answered, unchanged.
@@ -29,6 +32,10 @@ macro_rules! artifact {
         impl Artifact for $type {
             fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
                 engine.$precompile(wasm)
+            }
+
+            fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+                Self::serialize(self)
             }
 
             unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
@@ -72,6 +79,28 @@ pub(crate) fn obtain<A: Artifact>(
         A::deserialize(engine, &code)
     })
     .map_err(|error| error.downcast::<Error>().unwrap_or_else(Error::internal))
+}
+
+/// Code that was compiled ahead.
+///
+/// # Errors
+///
+/// [`ErrorCode::PrecompiledIncompatible`] when it is of another machine or setting.
+pub(crate) fn restore<A: Artifact>(
+    code: Code<'_>,
+    flavor: Flavor,
+    engines: &Engines,
+) -> Result<(A, Arc<Host>)> {
+    let primary = engines.primary(flavor)?;
+    // SAFETY: a `Code` is from a file whose digest is right and whose maker the caller trusts to have
+    // written what `compile` answered; of which version and settings that was, wasmtime checks itself.
+    place(&primary, flavor, engines, |engine| unsafe {
+        A::deserialize(engine, code.bytes())
+    })
+    .map_err(|error| {
+        let ours = error.downcast::<Error>();
+        ours.unwrap_or_else(|error| precompiled::incompatible(format_args!("{error:#}")))
+    })
 }
 
 /// Loads code into the primary engine, or, when its slots are too small, into the one without slots;

@@ -136,18 +136,10 @@ fn unresolved_module(
     engine: &Engine,
     error: &wasmtime::Error,
 ) -> Error {
-    let mut provided: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (module, name, _) in linker.iter(idle_store(engine)) {
-        let names = provided.entry(module.to_owned()).or_default();
-        names.push(name.to_owned());
-    }
-    let is_provided = |module: &str, name: &str| {
-        let names = provided.get(module);
-        names.is_some_and(|names| names.iter().any(|provided| provided == name))
-    };
+    let provided = provided(linker, engine);
     let missing = module
         .imports()
-        .filter(|import| !is_provided(import.module(), import.name()))
+        .filter(|import| !has(&provided, import.module(), import.name()))
         .map(|import| {
             let kind = kind_of(&import.ty());
             format!("{}.{} ({kind})", import.module(), import.name())
@@ -165,6 +157,32 @@ fn unresolved_module(
     }
     message.pop();
     Error::new(ErrorCode::UnresolvedImport, message)
+}
+
+/// What modules can import: names by module.
+type Provided = BTreeMap<String, Vec<String>>;
+
+fn provided(linker: &wasmtime::Linker<RunState>, engine: &Engine) -> Provided {
+    let mut provided = Provided::new();
+    for (module, name, _) in linker.iter(idle_store(engine)) {
+        let names = provided.entry(module.to_owned()).or_default();
+        names.push(name.to_owned());
+    }
+    provided
+}
+
+fn has(provided: &Provided, module: &str, name: &str) -> bool {
+    let names = provided.get(module);
+    names.is_some_and(|names| names.iter().any(|provided| provided == name))
+}
+
+/// Whether modules can import a name.
+pub(crate) fn provided_to_modules(host: &Host) -> Result<impl Fn(&str, &str) -> bool + use<>> {
+    let Linker::Module(linker) = &host.linker else {
+        return Err(Error::internal("a module met a component linker"));
+    };
+    let provided = provided(linker, &host.engine);
+    Ok(move |module: &str, name: &str| has(&provided, module, name))
 }
 
 fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error {
@@ -193,7 +211,7 @@ fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error
     )
 }
 
-fn is_package_provided(import: &str) -> bool {
+pub(crate) fn is_package_provided(import: &str) -> bool {
     let Some((interface, version)) = wasi_version(import) else {
         return false;
     };

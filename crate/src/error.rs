@@ -20,6 +20,12 @@ pub enum ErrorCode {
     Preopen,
     /// The program's file cannot be read.
     ReadFailed,
+    /// Machine code that nobody said is to be trusted.
+    PrecompiledUntrusted,
+    /// A precompiled program that is not what was written.
+    PrecompiledDamaged,
+    /// A precompiled program of another version, machine or setting.
+    PrecompiledIncompatible,
     /// The runtime is closed.
     RuntimeClosed,
     /// The worker process that had the run died.
@@ -41,6 +47,9 @@ impl ErrorCode {
             Self::InvalidOption => "ERR_INVALID_OPTION",
             Self::Preopen => "ERR_PREOPEN",
             Self::ReadFailed => "ERR_READ_FAILED",
+            Self::PrecompiledUntrusted => "ERR_PRECOMPILED_UNTRUSTED",
+            Self::PrecompiledDamaged => "ERR_PRECOMPILED_DAMAGED",
+            Self::PrecompiledIncompatible => "ERR_PRECOMPILED_INCOMPATIBLE",
             Self::RuntimeClosed => "ERR_RUNTIME_CLOSED",
             Self::WorkerDied => "ERR_WORKER_DIED",
             Self::OutOfResources => "ERR_OUT_OF_RESOURCES",

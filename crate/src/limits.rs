@@ -27,8 +27,9 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// What happens when a growth would exceed `memory_bytes`.
     pub on_memory: OnMemory,
-    /// Captured stdout and stderr together.
-    pub output_bytes: u64,
+    /// Stdout and stderr together, wherever they go, except nowhere. `None`: 16 MiB of what is captured,
+    /// and no cap on what is passed on.
+    pub output_bytes: Option<u64>,
     /// What happens when more is printed.
     pub on_output: OnOutput,
 }
@@ -48,7 +49,7 @@ impl Default for Limits {
             fuel: None,
             memory_bytes: Self::DEFAULT_MEMORY_BYTES,
             on_memory: OnMemory::Deny,
-            output_bytes: Self::DEFAULT_OUTPUT_BYTES,
+            output_bytes: None,
             on_output: OnOutput::Stop,
         }
     }

@@ -17,6 +17,10 @@ pub struct LoadOptions {
     /// Whether the guest can be stopped while it computes. Without it the guest is faster, and its
     /// runs cannot have limits on their time; runs with a fuel limit can be stopped all the same.
     pub interruptible: bool,
+    /// Whether a precompiled program is accepted: machine code, which whoever made the file must be trusted
+    /// with. It is as interruptible as it was compiled; `interruptible: false` is then refused if that
+    /// was otherwise.
+    pub trust_precompiled: bool,
     /// Instead of the runtime's cache.
     pub cache: Option<Cache>,
 }
@@ -28,6 +32,7 @@ impl LoadOptions {
             name: name.into(),
             fuel: false,
             interruptible: true,
+            trust_precompiled: false,
             cache: None,
         }
     }
@@ -52,8 +57,20 @@ pub struct RunOptions {
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.
     pub random_seed: Option<u64>,
+    /// What happens when it prints to a pipe that nobody reads any more.
+    pub on_broken_pipe: OnBrokenPipe,
     /// The caps.
     pub limits: Limits,
+}
+
+/// What a write to a pipe without a reader does; captured output has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBrokenPipe {
+    /// It fails, and the guest decides.
+    #[default]
+    Fail,
+    /// The run ends, as a process does.
+    Stop,
 }
 
 /// A host directory granted at a guest path.

@@ -47,6 +47,8 @@ pub enum Ending {
     Limit(LimitKind),
     /// The caller gave up, or the program or the runtime was closed.
     Abort,
+    /// An abort because nobody reads its output any more.
+    BrokenPipe,
 }
 
 /// The caps that can end a run.
@@ -146,6 +148,7 @@ pub(crate) fn classify(result: wasmtime::Result<()>, control: &Control) -> Resul
     match control.cause() {
         Some(Cause::Limit(limit)) => return Ok(Ending::Limit(limit)),
         Some(Cause::Abort) => return Ok(Ending::Abort),
+        Some(Cause::BrokenPipe) => return Ok(Ending::BrokenPipe),
         Some(Cause::Guest) | None => {}
     }
     let Err(error) = result else {

@@ -1,12 +1,14 @@
 //! Compiled programs.
 
-use crate::artifact;
+use crate::artifact::{self, Artifact};
 use crate::cache::Cache;
-use crate::engine::{Checks, Engines, Flavor};
+use crate::engine::{Checks, Engines, Flavor, Host};
 use crate::entry;
 use crate::error::{Error, ErrorCode, Result};
+use crate::inspection::{self, Inspection, Sections};
 use crate::limits::Limits;
 use crate::options::LoadOptions;
+use crate::precompiled::{self, Precompiled};
 use crate::program_info::{ProgramInfo, ProgramKind, describe_component, describe_module};
 use crate::run::RunState;
 use std::borrow::Cow;
@@ -80,6 +82,9 @@ impl Program {
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
+        if precompiled::is_precompiled(&source.bytes) {
+            return Self::restore(&source.bytes, options, engines, cache);
+        }
         let wasm = Wasm::new(source)?;
         let kind = kind_of(&wasm.bytes)?;
         if kind == ProgramKind::Module {
@@ -97,12 +102,8 @@ impl Program {
         };
         let plain = compile(false)?;
         let fueled = fuel.then(|| compile(true)).transpose()?;
-        let info = match &plain.code {
-            Code::Module(module) => describe_module(name, module),
-            Code::Component(component) => describe_component(name, component),
-        };
         Ok(Arc::new(Self {
-            info,
+            info: plain.code.describe(name),
             wasm,
             engines: engines.clone(),
             cache,
@@ -110,6 +111,99 @@ impl Program {
             plain: Variant::new(Some(plain)),
             fueled: Variant::new(fueled),
         }))
+    }
+
+    /// A program from what [`serialize`](Self::serialize) answered, which `options` say is trusted.
+    fn restore(
+        file: &[u8],
+        options: LoadOptions,
+        engines: &Arc<Engines>,
+        cache: Cache,
+    ) -> Result<Arc<Self>> {
+        if !options.trust_precompiled {
+            precompiled::refuse_untrusted(file)?;
+        }
+        // SAFETY: the caller trusts whoever made the file to have made it with `serialize`.
+        let precompiled = unsafe { Precompiled::parse(file) }?;
+        let interruptible = precompiled.interruptible;
+        if interruptible && !options.interruptible {
+            return Err(precompiled::incompatible(
+                "it was compiled to be interruptible, and `interruptible: false` was asked for",
+            ));
+        }
+        let wasm = precompiled.wasm();
+        let kind = kind_of(&wasm.bytes)?;
+        let flavor = |fuel| Flavor {
+            kind,
+            checks: checks(interruptible, fuel),
+        };
+        let restore = |code, fuel| restore(code, flavor(fuel), engines);
+        let plain = restore(precompiled.plain, false)?;
+        let fueled = match precompiled.fueled {
+            Some(code) => Some(restore(code, true)?),
+            None if options.fuel => Some(compile(&wasm, flavor(true), engines, &cache)?),
+            None => None,
+        };
+        Ok(Arc::new(Self {
+            info: plain.code.describe(options.name),
+            wasm,
+            engines: engines.clone(),
+            cache,
+            interruptible,
+            plain: Variant::new(Some(plain)),
+            fueled: Variant::new(fueled),
+        }))
+    }
+
+    /// The program with all code that was compiled so far, as a file that can be loaded again by the same
+    /// version on a machine like this one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`].
+    pub fn serialize(&self) -> Result<Vec<u8>> {
+        let code = |variant: &Variant| {
+            let compiled = variant.compiled.get();
+            compiled
+                .map(|compiled| compiled.code.serialize())
+                .transpose()
+        };
+        let plain = code(&self.plain)?.ok_or_else(|| Error::internal("a program without code"))?;
+        let fueled = code(&self.fueled)?;
+        precompiled::encode(&self.wasm, self.interruptible, &plain, fueled.as_deref())
+    }
+
+    /// What can be told of it without running it; read from the binary each time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::RuntimeClosed`] and [`ErrorCode::OutOfResources`].
+    pub fn inspect(&self) -> Result<Inspection> {
+        let compiled = self.plain.compiled.get();
+        let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
+        let (imports, exports) = match &compiled.code {
+            Code::Module(module) => {
+                let checks = checks(self.interruptible, false);
+                let kind = self.info.kind;
+                let host = self.engines.primary(Flavor { kind, checks })?;
+                inspection::module_externs(&self.info, module, &host)?
+            }
+            Code::Component(component) => inspection::component_externs(&self.info, component),
+        };
+        let Sections {
+            memories,
+            producers,
+        } = Sections::read(&self.wasm.bytes);
+        Ok(Inspection {
+            wasm_bytes: self.wasm.bytes.len(),
+            entry: inspection::entry_kind(&self.info),
+            interruptible: self.interruptible,
+            imports,
+            exports,
+            memories,
+            producers,
+            problem: compiled.entry().err().map(Into::into),
+        })
     }
 
     /// What it is, needs and offers.
@@ -261,21 +355,49 @@ fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
     }
 }
 
+impl Code {
+    fn describe(&self, name: String) -> ProgramInfo {
+        match self {
+            Self::Module(module) => describe_module(name, module),
+            Self::Component(component) => describe_component(name, component),
+        }
+    }
+
+    fn serialize(&self) -> Result<Vec<u8>> {
+        let code = match self {
+            Self::Module(module) => Artifact::serialize(module),
+            Self::Component(component) => Artifact::serialize(component),
+        };
+        code.map_err(|error| Error::internal(format_args!("{error:#}")))
+    }
+}
+
 fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
     match flavor.kind {
-        ProgramKind::Module => {
-            let (module, host) = artifact::obtain::<Module>(wasm, flavor, engines, cache)?;
-            Ok(Compiled {
-                entry: entry::module_entry(&module, &host),
-                code: Code::Module(module),
-            })
-        }
+        ProgramKind::Module => artifact::obtain(wasm, flavor, engines, cache).map(link_module),
         ProgramKind::Component => {
-            let (component, host) = artifact::obtain::<Component>(wasm, flavor, engines, cache)?;
-            Ok(Compiled {
-                entry: entry::component_entry(&component, &host),
-                code: Code::Component(component),
-            })
+            artifact::obtain(wasm, flavor, engines, cache).map(link_component)
         }
+    }
+}
+
+fn restore(code: precompiled::Code<'_>, flavor: Flavor, engines: &Engines) -> Result<Compiled> {
+    match flavor.kind {
+        ProgramKind::Module => artifact::restore(code, flavor, engines).map(link_module),
+        ProgramKind::Component => artifact::restore(code, flavor, engines).map(link_component),
+    }
+}
+
+fn link_module((module, host): (Module, Arc<Host>)) -> Compiled {
+    Compiled {
+        entry: entry::module_entry(&module, &host),
+        code: Code::Module(module),
+    }
+}
+
+fn link_component((component, host): (Component, Arc<Host>)) -> Compiled {
+    Compiled {
+        entry: entry::component_entry(&component, &host),
+        code: Code::Component(component),
     }
 }

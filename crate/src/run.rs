@@ -72,12 +72,13 @@ pub(crate) async fn execute(
     control: &Arc<Control>,
 ) -> Result<Outcome> {
     let (program, ticker) = (desk.parcel.program(), desk.scheduler.ticker());
-    let limits = own.as_deref().unwrap_or(desk.parcel.options()).limits;
+    let options = own.as_deref().unwrap_or(desk.parcel.options());
+    let limits = options.limits;
     let fuel = limits.fuel;
     program.check_limits(&limits)?;
     let compiled = program.compiled(fuel.is_some()).await?;
     let entry = compiled.entry()?;
-    let capture = Capture::new(control.clone(), &limits);
+    let capture = Capture::new(control.clone(), options);
     let wasi = Wasi::new(desk.clone(), own, capture.clone())?;
     let mut store = store(compiled, wasi, limits, control)?;
 
@@ -104,6 +105,7 @@ pub(crate) async fn execute(
     if fuel.is_some() && fuel_left == 0 {
         control.stop(Cause::Limit(LimitKind::Fuel));
     }
+    capture.enforce();
     // Before the output is taken: only the store's end is the end of all that might print.
     drop(store);
 

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::outcome::Outcome;
+use crate::precompiled;
 use crate::program::{Program, Source};
 use crate::scheduler::{Counts, Scheduler};
 use crate::stop::Control;
@@ -149,7 +150,9 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::InvalidWasm`], [`ErrorCode::UnsupportedWasm`], [`ErrorCode::RuntimeClosed`].
+    /// [`ErrorCode::InvalidWasm`], [`ErrorCode::UnsupportedWasm`], [`ErrorCode::RuntimeClosed`], and for
+    /// precompiled programs [`ErrorCode::PrecompiledUntrusted`], [`ErrorCode::PrecompiledDamaged`] and
+    /// [`ErrorCode::PrecompiledIncompatible`].
     pub fn load<'a>(
         &self,
         source: impl Into<Cow<'a, [u8]>>,
@@ -159,6 +162,10 @@ impl Runtime {
             return Err(closed());
         }
         let source = source.into();
+        // Also when somebody who does trust it has loaded it before.
+        if !options.trust_precompiled {
+            precompiled::refuse_untrusted(&source)?;
+        }
         let content = blake3::hash(&source);
         let cell = self.cell(ProgramKey {
             content,

@@ -82,16 +82,16 @@ pub(crate) fn set_output(
             builder.stderr(CaptureStream::new(capture, kind));
         }
         (Output::Inherit, OutputStreamKind::Stdout) => {
-            builder.stdout(Writer::new(inherit::output(kind)));
+            builder.stdout(Writer::new(inherit::output(kind), capture.for_passed()));
         }
         (Output::Inherit, OutputStreamKind::Stderr) => {
-            builder.stderr(Writer::new(inherit::output(kind)));
+            builder.stderr(Writer::new(inherit::output(kind), capture.for_passed()));
         }
         (Output::Pipe(pipe), OutputStreamKind::Stdout) => {
-            builder.stdout(Writer::new(pipe.clone()));
+            builder.stdout(Writer::new(pipe.clone(), capture.for_passed()));
         }
         (Output::Pipe(pipe), OutputStreamKind::Stderr) => {
-            builder.stderr(Writer::new(pipe.clone()));
+            builder.stderr(Writer::new(pipe.clone(), capture.for_passed()));
         }
     }
 }

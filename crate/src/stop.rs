@@ -18,6 +18,8 @@ pub enum Cause {
     Limit(LimitKind),
     /// The caller gave up on it.
     Abort,
+    /// Whoever read its output has gone.
+    BrokenPipe,
 }
 
 /// What a run shares with the threads that may stop it or look at it.

@@ -5,6 +5,7 @@
 //! submitter last looked crosses back in one call, in the same form.
 
 mod decode;
+mod describe;
 mod operation;
 mod outbox;
 mod pipes;

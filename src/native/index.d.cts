@@ -26,6 +26,10 @@ export declare class BindingPort {
   load(id: number, request: BindingLoadRequest): void
   /** Loads a program and answers its description as JSON. */
   loadSync(id: number, request: BindingLoadRequest): string
+  /** Starts to look at a program; its inspection is a record for `id`. */
+  inspect(id: number, handle: number): void
+  /** Starts to pack a program with its code; the file is a record for `id`. */
+  serialize(id: number, handle: number): void
   /** What the runtime has and does. */
   stats(): BindingStats
   /** Closes the runtime; a record for `id` says when all its runs have ended. */
@@ -44,6 +48,7 @@ export interface BindingLoadRequest {
   name: string
   fuel: boolean
   interruptible: boolean
+  trustPrecompiled: boolean
   cache?: string | boolean
 }
 

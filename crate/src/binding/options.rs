@@ -70,6 +70,7 @@ pub struct BindingLoadRequest {
     pub name: String,
     pub fuel: bool,
     pub interruptible: bool,
+    pub trust_precompiled: bool,
     pub cache: Option<Either<String, bool>>,
 }
 
@@ -85,6 +86,7 @@ impl From<BindingLoadRequest> for LoadRequest {
                 name: request.name,
                 fuel: request.fuel,
                 interruptible: request.interruptible,
+                trust_precompiled: request.trust_precompiled,
                 cache: request.cache.and_then(cache),
             },
         }

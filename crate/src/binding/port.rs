@@ -128,6 +128,18 @@ impl BindingPort {
             .map_err(thrown)
     }
 
+    /// Starts to look at a program; its inspection is a record for `id`.
+    #[napi(catch_unwind)]
+    pub fn inspect(&self, id: f64, handle: f64) {
+        self.port.inspect(id as u64, handle as u64);
+    }
+
+    /// Starts to pack a program with its code; the file is a record for `id`.
+    #[napi(catch_unwind)]
+    pub fn serialize(&self, id: f64, handle: f64) {
+        self.port.serialize(id as u64, handle as u64);
+    }
+
     /// What the runtime has and does.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> BindingStats {

@@ -1,7 +1,8 @@
-//! Output kept in memory, up to a cap that stdout and stderr share.
+//! Output kept in memory, and the cap that stdout and stderr share.
 
 use super::OutputStreamKind;
 use crate::limits::{Limits, OnOutput};
+use crate::options::{OnBrokenPipe, RunOptions};
 use crate::outcome::LimitKind;
 use crate::stop::{Cause, Control, Stopped};
 use bytes::Bytes;
@@ -21,7 +22,10 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) struct Capture {
     control: Arc<Control>,
     cap: u64,
+    /// Whether output that is not kept here counts, too.
+    counts_passed: bool,
     on_output: OnOutput,
+    on_broken_pipe: OnBrokenPipe,
     printed: Mutex<Printed>,
 }
 
@@ -30,14 +34,20 @@ pub(crate) struct Printed {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) truncated: bool,
+    /// Bytes that went elsewhere.
+    passed: u64,
+    exceeded: bool,
 }
 
 impl Capture {
-    pub(crate) fn new(control: Arc<Control>, limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(control: Arc<Control>, options: &RunOptions) -> Arc<Self> {
+        let limits = &options.limits;
         Arc::new(Self {
             control,
-            cap: limits.output_bytes,
+            cap: limits.output_bytes.unwrap_or(Limits::DEFAULT_OUTPUT_BYTES),
+            counts_passed: limits.output_bytes.is_some(),
             on_output: limits.on_output,
+            on_broken_pipe: options.on_broken_pipe,
             printed: Mutex::default(),
         })
     }
@@ -46,11 +56,60 @@ impl Capture {
         take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// For a stream that is passed on; none where nothing of it concerns the run.
+    pub(super) fn for_passed(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let stops = self.on_broken_pipe == OnBrokenPipe::Stop;
+        (self.counts_passed || stops).then(|| self.clone())
+    }
+
+    /// A stream has no reader any more; answers whether that ends the run.
+    pub(super) fn break_pipe(&self) -> bool {
+        let stops = self.on_broken_pipe == OnBrokenPipe::Stop;
+        if stops {
+            self.control.stop(Cause::BrokenPipe);
+        }
+        stops
+    }
+
+    /// Counts output that is to go elsewhere, and answers how much of it may.
+    pub(super) fn pass(&self, length: usize) -> usize {
+        if !self.counts_passed {
+            return length;
+        }
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = length.min(self.room(&printed));
+        printed.passed += kept as u64;
+        if kept < length {
+            match self.on_output {
+                OnOutput::Truncate => printed.truncated = true,
+                OnOutput::Stop => printed.exceeded = true,
+            }
+        }
+        kept
+    }
+
+    /// Whether the run is to end because of what [`pass`](Self::pass) counted.
+    pub(super) fn is_exceeded(&self) -> bool {
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        printed.exceeded
+    }
+
+    /// Ends the run if it is to end; at its own end at the latest.
+    pub(crate) fn enforce(&self) {
+        if self.counts_passed && self.is_exceeded() {
+            self.control.stop(Cause::Limit(LimitKind::Output));
+        }
+    }
+
+    fn room(&self, printed: &Printed) -> usize {
+        let captured = (printed.stdout.len() + printed.stderr.len()) as u64;
+        let used = captured.saturating_add(printed.passed);
+        usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = (printed.stdout.len() + printed.stderr.len()) as u64;
-        let room = usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(room)];
+        let kept = &bytes[..bytes.len().min(self.room(&printed))];
         match kind {
             OutputStreamKind::Stdout => printed.stdout.extend_from_slice(kept),
             OutputStreamKind::Stderr => printed.stderr.extend_from_slice(kept),

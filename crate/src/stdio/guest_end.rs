@@ -1,6 +1,8 @@
 //! The guest's ends of the pipes, as wasmtime-wasi wants them.
 
+use super::capture::Capture;
 use super::pipe::{InputPipe, OutputPipe};
+use crate::stop::Stopped;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::io;
@@ -73,15 +75,57 @@ pub(super) struct Writer {
     written: u64,
     /// Set by a flush that has to last until the host took that byte.
     flushing: Option<u64>,
+    /// Has the cap of the run's output, and what a lost reader does, if this stream concerns the run.
+    run: Option<Arc<Capture>>,
 }
 
 impl Writer {
-    pub(super) fn new(pipe: Arc<OutputPipe>) -> Self {
+    pub(super) fn new(pipe: Arc<OutputPipe>, run: Option<Arc<Capture>>) -> Self {
         Self {
             pipe,
             written: 0,
             flushing: None,
+            run,
         }
+    }
+
+    /// Sends what the cap allows of it.
+    fn send(&mut self, mut bytes: Bytes) {
+        if let Some(run) = &self.run {
+            bytes.truncate(run.pass(bytes.len()));
+        }
+        if !bytes.is_empty() {
+            self.written = self.pipe.send(bytes);
+        }
+        if self.is_exceeded() {
+            // What was printed up to the cap is to arrive before the run ends.
+            self.start_flush();
+        }
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.is_exceeded())
+    }
+
+    /// Ends the run when it has printed too much and the rest has arrived.
+    fn enforce(&self, room: usize) -> Result<usize, Stopped> {
+        match &self.run {
+            Some(run) if room > 0 && run.is_exceeded() => {
+                run.enforce();
+                Err(Stopped)
+            }
+            _ => Ok(room),
+        }
+    }
+
+    /// Nobody reads any more: the run ends, or the guest sees a broken pipe.
+    fn broken_pipe(&self) -> StreamError {
+        if self.run.as_ref().is_some_and(|run| run.break_pipe()) {
+            return stopped(Stopped);
+        }
+        // `Closed` would reach a guest of WASI 0.1 as EIO.
+        let error = io::Error::from(io::ErrorKind::BrokenPipe);
+        StreamError::LastOperationFailed(error.into())
     }
 
     fn start_flush(&mut self) {
@@ -115,9 +159,7 @@ impl Pollable for Writer {
 #[async_trait::async_trait]
 impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if !bytes.is_empty() {
-            self.written = self.pipe.send(bytes);
-        }
+        self.send(bytes);
         Ok(())
     }
 
@@ -127,19 +169,20 @@ impl OutputStream for Writer {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.pipe.room(self.flushing).ok_or_else(broken_pipe)
+        let room = self.pipe.room(self.flushing);
+        let room = room.ok_or_else(|| self.broken_pipe())?;
+        self.enforce(room).map_err(stopped)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
         let room = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
-        room.ok_or_else(broken_pipe)
+        let room = room.ok_or_else(|| self.broken_pipe())?;
+        self.enforce(room).map_err(stopped)
     }
 }
 
-/// `Closed` would reach a guest of WASI 0.1 as EIO.
-fn broken_pipe() -> StreamError {
-    let error = io::Error::from(io::ErrorKind::BrokenPipe);
-    StreamError::LastOperationFailed(error.into())
+fn stopped(stopped: Stopped) -> StreamError {
+    StreamError::Trap(stopped.into())
 }
 
 impl AsyncWrite for Writer {
@@ -148,14 +191,15 @@ impl AsyncWrite for Writer {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Some(room) = ready!(self.pipe.poll_room(None, context)) else {
+        let after = self.flushing.filter(|_| self.is_exceeded());
+        let Some(room) = ready!(self.pipe.poll_room(after, context)) else {
+            let _ = self.broken_pipe();
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
+        let room = self.enforce(room).map_err(io::Error::other)?;
         let chunk = Bytes::copy_from_slice(&bytes[..bytes.len().min(room)]);
         let length = chunk.len();
-        if length > 0 {
-            self.written = self.pipe.send(chunk);
-        }
+        self.send(chunk);
         Poll::Ready(Ok(length))
     }
 

@@ -3,7 +3,7 @@
 use super::pipes::PipeMaker;
 use crate::error::{Error, Result};
 use crate::limits::{OnMemory, OnOutput};
-use crate::options::{Clock, Preopen, RunOptions};
+use crate::options::{Clock, OnBrokenPipe, Preopen, RunOptions};
 use crate::stdio::{Input, Output, OutputStreamKind};
 use bytes::{Buf, Bytes};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) fn run_options(
                     _ => OnMemory::Stop,
                 }
             }
-            14 => limits.output_bytes = fields.number()? as u64,
+            14 => limits.output_bytes = Some(fields.number()? as u64),
             15 => {
                 limits.on_output = match fields.byte()? {
                     0 => OnOutput::Stop,
@@ -62,6 +62,12 @@ pub(super) fn run_options(
                 }
             }
             16 => options.clock = Clock::Real,
+            17 => {
+                options.on_broken_pipe = match fields.byte()? {
+                    0 => OnBrokenPipe::Fail,
+                    _ => OnBrokenPipe::Stop,
+                }
+            }
             _ => return Err(malformed()),
         }
     }

@@ -25,6 +25,10 @@ pub(super) const OUTPUT: f64 = 7.0;
 const CLOSED: f64 = 8.0;
 /// From a worker to its pool alone.
 pub(super) const RETURNED: f64 = 9.0;
+const BYTES: f64 = 10.0;
+
+/// The code of an abort that has its reason in itself.
+pub(super) const BROKEN_PIPE: f64 = 1.0;
 
 /// Kinds of limit.
 pub(super) const LIMITS: f64 = 5.0;
@@ -96,6 +100,7 @@ impl Outbox {
             Ending::Exit { code } => (EXIT, f64::from(*code)),
             Ending::Limit(limit) => (LIMIT, limit_number(*limit)),
             Ending::Abort => (ABORT, 0.0),
+            Ending::BrokenPipe => (ABORT, BROKEN_PIPE),
             Ending::Trap(trap) => {
                 // Strings and numbers alone: this cannot fail.
                 extra = serde_json::to_vec(trap).unwrap_or_default();
@@ -159,6 +164,10 @@ impl Outbox {
 
     pub(crate) fn loaded(&mut self, id: u64, info: &str) {
         self.event(LOADED, id, 0.0, info.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, id: u64, bytes: &[u8]) {
+        self.event(BYTES, id, 0.0, bytes);
     }
 
     pub(crate) fn ask(&mut self, id: u64) {

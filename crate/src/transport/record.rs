@@ -2,7 +2,7 @@
 
 use super::Delivery;
 use super::outbox::{
-    ABORT, ALL_FLAGS, ASK, EXIT, FAULT, LIMIT, LIMITS, OUTPUT, RECORD, RETURNED, TRAP,
+    ABORT, ALL_FLAGS, ASK, BROKEN_PIPE, EXIT, FAULT, LIMIT, LIMITS, OUTPUT, RECORD, RETURNED, TRAP,
 };
 use crate::error::{Error, Result};
 use serde::Deserialize;
@@ -68,7 +68,8 @@ impl<'a> Record<'a> {
             EXIT => U32_MAX,
             LIMIT => LIMITS - 1.0,
             OUTPUT => 2.0,
-            TRAP | ABORT | FAULT | ASK | RETURNED => 0.0,
+            ABORT => BROKEN_PIPE,
+            TRAP | FAULT | ASK | RETURNED => 0.0,
             _ => return None,
         };
         let is_real = whole(id, MAX_SAFE)

@@ -13,6 +13,7 @@ struct Head {
     name: String,
     fuel: bool,
     interruptible: bool,
+    trust_precompiled: bool,
     cache: Option<PathBuf>,
 }
 
@@ -21,6 +22,7 @@ pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Resu
         name: options.name.clone(),
         fuel: options.fuel,
         interruptible: options.interruptible,
+        trust_precompiled: options.trust_precompiled,
         cache: cache.folder().map(Into::into),
     };
     let head = serde_json::to_vec(&head).map_err(Error::internal)?;
@@ -43,6 +45,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
             name: head.name,
             fuel: head.fuel,
             interruptible: head.interruptible,
+            trust_precompiled: head.trust_precompiled,
             cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),
         },
     })

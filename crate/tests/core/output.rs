@@ -1,11 +1,14 @@
-use crate::host::{Text, args, limits, run, run_plain};
-use wasiexec::{Ending, LimitKind, Limits, OnOutput, Outcome, RunOptions};
+use crate::host::{PATIENCE, Text, args, channel_output, limits, run, run_plain, runtime, start};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use wasiexec::{Ending, LimitKind, Limits, OnBrokenPipe, OnOutput, Outcome, RunOptions};
 
 const OUTPUT: Ending = Ending::Limit(LimitKind::Output);
 
 fn cap(bytes: u64) -> Limits {
     Limits {
-        output_bytes: bytes,
+        output_bytes: Some(bytes),
         ..Limits::default()
     }
 }
@@ -123,4 +126,126 @@ fn components_stop_at_the_cap() {
         );
         assert!(outcome.usage.output_truncated, "{name}");
     }
+}
+
+/// What becomes of a guest that prints 300,000 bytes, or as many as it likes, and how many arrive.
+fn passed(name: &str, limits: Limits, flush_waits: bool) -> (Outcome, usize) {
+    let options = RunOptions {
+        limits,
+        ..args(&["300000"])
+    };
+    passed_on(name, options, flush_waits)
+}
+
+fn passed_on(name: &str, options: RunOptions, flush_waits: bool) -> (Outcome, usize) {
+    let (pipe, stdout, chunks) = channel_output(flush_waits);
+    let options = RunOptions { stdout, ..options };
+    let run = start(runtime(), name, options);
+    // The run has the pipe: its chunks end with it.
+    let window = Arc::downgrade(&pipe);
+    drop(pipe);
+    let reader = std::thread::spawn(move || {
+        let mut received = 0;
+        for chunk in chunks {
+            received += chunk.len();
+            if let Some(pipe) = window.upgrade() {
+                pipe.take(chunk.len() as u64);
+            }
+        }
+        received
+    });
+    let outcome = run.outcome();
+    (outcome, reader.join().expect("a reader"))
+}
+
+#[test]
+fn output_that_is_passed_on_stops_at_exactly_the_cap_when_one_is_given() {
+    for flush_waits in [false, true] {
+        for name in ["flood-argv", "flood"] {
+            let (outcome, received) = passed(name, cap(100_001), flush_waits);
+            assert_eq!((outcome.ending, received), (OUTPUT, 100_001), "{name}");
+        }
+        let (outcome, received) = passed("flood-argv", cap(300_000), flush_waits);
+        assert_eq!((outcome.exit_code(), received), (Some(0), 300_000));
+        let (outcome, received) = passed("flood-argv", truncate_at(1_000), flush_waits);
+        assert_eq!((outcome.exit_code(), received), (Some(0), 1_000));
+        assert!(outcome.usage.output_truncated);
+    }
+}
+
+#[test]
+fn output_that_is_passed_on_has_no_cap_by_default() {
+    let length = Limits::DEFAULT_OUTPUT_BYTES as usize + 1;
+    let (outcome, received) = passed_on("flood-argv", args(&[&length.to_string()]), false);
+    assert_eq!((outcome.exit_code(), received), (Some(0), length));
+}
+
+#[test]
+fn what_is_passed_on_and_what_is_captured_share_the_cap() {
+    let (_, stderr, chunks) = channel_output(false);
+    // "out\n" and "err\n".
+    for (bytes, ending, printed) in [
+        (8, Ending::Exit { code: 2 }, "err\n"),
+        (6, OUTPUT, "er"),
+        (4, OUTPUT, ""),
+    ] {
+        let options = RunOptions {
+            stderr: stderr.clone(),
+            ..limits(cap(bytes))
+        };
+        let outcome = run("print-both", options);
+        assert_eq!(
+            (&outcome.ending, outcome.stdout()),
+            (&ending, "out\n"),
+            "{bytes}"
+        );
+        let passed: Vec<u8> = chunks.try_iter().flatten().collect();
+        assert_eq!(String::from_utf8_lossy(&passed), printed, "{bytes}");
+    }
+}
+
+#[test]
+fn components_stop_at_the_cap_of_what_is_passed_on() {
+    for name in ["component-hello", "component-p3-hello"] {
+        for flush_waits in [false, true] {
+            let (outcome, received) = passed(name, cap(3), flush_waits);
+            assert_eq!((outcome.ending, received), (OUTPUT, 3), "{name}");
+        }
+    }
+}
+
+fn without_reader(name: &str, on_broken_pipe: OnBrokenPipe) -> (Outcome, Receiver<Bytes>) {
+    let (pipe, stdout, chunks) = channel_output(false);
+    pipe.close();
+    let options = RunOptions {
+        stdout,
+        on_broken_pipe,
+        ..args(&["300000"])
+    };
+    (run(name, options), chunks)
+}
+
+#[test]
+fn a_lost_reader_ends_the_run_or_is_the_guests_to_notice() {
+    for name in ["hello", "flood", "component-hello", "component-p3-hello"] {
+        let (outcome, chunks) = without_reader(name, OnBrokenPipe::Stop);
+        assert_eq!(outcome.ending, Ending::BrokenPipe, "{name}");
+        assert!(chunks.try_recv().is_err(), "{name}");
+    }
+    let (outcome, _) = without_reader("hello", OnBrokenPipe::Fail);
+    assert!(outcome.exit_code().is_some(), "{outcome:?}");
+}
+
+#[test]
+fn a_reader_that_goes_while_the_guest_waits_for_it_ends_the_run() {
+    let (pipe, stdout, chunks) = channel_output(true);
+    let options = RunOptions {
+        stdout,
+        on_broken_pipe: OnBrokenPipe::Stop,
+        ..RunOptions::default()
+    };
+    let run = start(runtime(), "flood", options);
+    chunks.recv_timeout(PATIENCE).expect("a chunk");
+    pipe.close();
+    assert_eq!(run.outcome().ending, Ending::BrokenPipe);
 }

@@ -233,7 +233,7 @@ fn ignored_output_goes_nowhere_and_counts_for_no_cap() {
         stderr: Output::Ignore,
         ..stdout(Output::Ignore)
     };
-    options.limits.output_bytes = 0;
+    options.limits.output_bytes = Some(0);
     let outcome = run("print-both", options.clone());
     assert_eq!(
         (outcome.exit_code(), outcome.stdout(), outcome.stderr()),

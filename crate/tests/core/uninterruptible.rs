@@ -82,7 +82,7 @@ fn endings_are_those_of_an_interruptible_program() {
     let caps = || {
         limits(Limits {
             memory_bytes: 64 << 20,
-            output_bytes: 10_000,
+            output_bytes: Some(10_000),
             ..Limits::default()
         })
     };

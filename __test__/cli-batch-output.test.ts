@@ -1,0 +1,303 @@
+// `wasiexec batch`: outputs that take no more, and what is seen while it runs.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { batch, jobsFile, parseResults, readResults, startBatch, told } from './batch-command.ts'
+import { ended } from './child.ts'
+import { compiled, folder, numbers, watPath } from './guest.ts'
+
+const posix = process.platform === 'win32' ? test.skip : test
+
+/** Takes so many bytes, and then has this error. */
+class Limited extends Writable {
+  readonly chunks: Buffer[] = []
+  readonly #code: string
+  #left: number
+
+  constructor(bytes: number, code: string) {
+    super()
+    this.#left = bytes
+    this.#code = code
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
+    this.#left -= chunk.length
+    if (this.#left >= 0) {
+      this.chunks.push(chunk)
+      done()
+      return
+    }
+    done(
+      Object.assign(new Error(`${this.#code}: no more, write`), {
+        code: this.#code,
+        syscall: 'write',
+      }),
+    )
+  }
+}
+
+function* endlessLines(): Generator<Buffer> {
+  for (;;) yield Buffer.from('{}\n'.repeat(1000))
+}
+
+test('a reader that has gone ends an endless batch quietly', async (t) => {
+  const { Readable } = await import('node:stream')
+  const stdin = Readable.from(endlessLines())
+  const stdout = new Limited(100_000, 'EPIPE')
+  const { status, stderr } = await batch([watPath('hello'), '-', '-q'], { stdin, stdout })
+  t.is(status, 141)
+  t.is(stderr, '')
+})
+
+test('results that nobody takes hold up the jobs', async (t) => {
+  const { Readable } = await import('node:stream')
+  let taken = 0
+  const stdin = Readable.from(
+    (function* () {
+      for (; taken < 1_000_000; taken += 1000) yield Buffer.from('{}\n'.repeat(1000))
+    })(),
+  )
+  let release = (): void => {}
+  const stdout = new Writable({
+    highWaterMark: 1,
+    write(_chunk, _encoding, done) {
+      release = () => done(Object.assign(new Error('EPIPE'), { code: 'EPIPE' }))
+    },
+  })
+  const called = batch([watPath('hello'), '-', '-q'], { stdin, stdout })
+  let before = -1
+  do {
+    before = taken
+    await setTimeout(500)
+    // Until it stays: if it does not, the source has an end.
+  } while (before !== taken || before === 0)
+  t.true(taken < 200_000, `${taken}`)
+  release()
+  t.is((await called).status, 141)
+})
+
+test('an error of stdout ends an endless batch, and says how far it got', async (t) => {
+  const { Readable } = await import('node:stream')
+  const stdin = Readable.from(endlessLines())
+  const stdout = new Limited(10_000_000, 'ENOSPC')
+  const { status, stderr } = await batch([watPath('hello'), '-', '-q'], { stdin, stdout })
+  t.is(status, 125)
+  const results = parseResults(Buffer.concat(stdout.chunks).toString())
+  t.true(results.length > 0)
+  const count = new Intl.NumberFormat('en').format(results.length)
+  t.is(
+    stderr,
+    `wasiexec: cannot write the results: ENOSPC: no more, write; ${count} results written\n`,
+  )
+})
+
+posix('a shell’s `| head` ends it quietly', async (t) => {
+  const bin = fileURLToPath(new URL('../bin/wasiexec.mjs', import.meta.url))
+  const command = `yes '{}' | "$0" "$1" batch -q --cache-dir "$2" "$3" - | head -n 3`
+  const shell = spawn('sh', ['-c', command, process.execPath, bin, compiled, watPath('hello')])
+  const { code, stdout, stderr } = await ended(shell)
+  t.is(code, 0)
+  t.is(parseResults(stdout).length, 3)
+  t.is(stderr, '')
+})
+
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+
+test('a full disk stops a batch with whole lines, and with room again it goes on', async (t) => {
+  const path = await folder(t)
+  const disk = join(path, 'disk')
+  await mkdir(disk)
+  const mount = isRoot
+    ? spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk])
+    : undefined
+  if (mount?.status !== 0) {
+    t.pass('may not make a small disk')
+    return
+  }
+  t.teardown(() => spawnSync('umount', ['-l', disk]))
+  const jobs = join(path, 'jobs.ndjson')
+  const results = join(disk, 'results.ndjson')
+  await writeFile(
+    jobs,
+    numbers(3000)
+      .map((index) => `{"id":${index}}\n`)
+      .join(''),
+  )
+  const words = [watPath('hello'), jobs, '-o', results, '-q']
+  const { status, stderr } = await batch(words)
+  t.is(status, 125)
+  const kept = await readFile(results, 'utf8')
+  const count = parseResults(kept).length
+  t.true(count > 100 && count < 3000, `${count}`)
+  const said = new Intl.NumberFormat('en').format(count)
+  t.is(
+    stderr,
+    `wasiexec: cannot write the results: ENOSPC: no space left on device, write; ` +
+      `${said} results in ${results}, and the same command with --resume goes on\n`,
+  )
+  // Still full: nothing is lost.
+  t.is((await batch([...words, '--resume'])).status, 125)
+  t.true((await readFile(results, 'utf8')).startsWith(kept))
+  spawnSync('mount', ['-o', 'remount,size=64m', disk])
+  const resumed = await batch([...words, '--resume'])
+  t.is(resumed.status, 0, resumed.stderr)
+  t.deepEqual(
+    (await readResults(results)).map(({ id }) => id),
+    numbers(3000),
+  )
+})
+
+test('a device that is full', async (t) => {
+  if (!existsSync('/dev/full')) {
+    t.pass('there is none')
+    return
+  }
+  const { jobs } = await jobsFile(t, [{}])
+  const { status, stderr } = await batch([watPath('hello'), jobs, '-o', '/dev/full', '-q'])
+  t.is(status, 125)
+  t.regex(stderr, /^wasiexec: cannot write the results: ENOSPC: .*; there are no results\n$/)
+  t.is((await batch([watPath('hello'), jobs, '-o', '/dev/null', '-q'])).status, 0)
+  t.is((await batch([watPath('hello'), jobs, '-o', '/dev/null', '--resume'])).status, 125)
+})
+
+posix('jobs and results may be pipes with names', async (t) => {
+  const path = await folder(t)
+  const [jobs, results] = [join(path, 'jobs'), join(path, 'results')]
+  spawnSync('mkfifo', [jobs, results])
+  const child = startBatch([watPath('cat'), jobs, '-o', results, '-q'])
+  const end = ended(child)
+  const [text] = await Promise.all([
+    readFile(results, 'utf8'),
+    writeFile(jobs, '{"stdin":"x"}\n{}\n'),
+  ])
+  t.is((await end).code, 0)
+  t.deepEqual(
+    parseResults(text).map(({ outcome }) => outcome!.stdout),
+    ['x', ''],
+  )
+})
+
+test('results come while others still run', async (t) => {
+  const child = startBatch([watPath('cat'), '-', '-q'])
+  const end = ended(child)
+  for (const stdin of ['first', 'second']) {
+    child.stdin.write(`${JSON.stringify({ stdin })}\n`)
+    const [result] = parseResults(
+      await new Promise<string>((resolve) =>
+        child.stdout.once('data', (text) => resolve(`${text}`)),
+      ),
+    )
+    t.is(result!.outcome!.stdout, stdin)
+  }
+  child.stdin.end()
+  t.is((await end).code, 0)
+})
+
+test('what a batch holds does not grow with its jobs', async (t) => {
+  const peak = async (jobs: number): Promise<number> => {
+    const script = `
+      import { main } from ${JSON.stringify(new URL('../dist/cli/main.mjs', import.meta.url).href)}
+      import { Readable, Writable } from 'node:stream'
+      const block = Buffer.from('{"args":["some","arguments"]}\\n'.repeat(1000))
+      const stdin = Readable.from((function* () { for (let i = 0; i < ${jobs / 1000}; i += 1) yield block })())
+      const nowhere = () => new Writable({ write: (chunk, encoding, done) => setImmediate(done) })
+      const io = { stdin, stdout: nowhere(), stderr: nowhere(), env: {}, onInterrupt: () => () => {} }
+      const words = ['batch', ${JSON.stringify(watPath('hello'))}, '-', '--cache-dir', ${JSON.stringify(compiled)}]
+      const status = await main(words, io)
+      console.log(status, process.resourceUsage().maxRSS)`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script])
+    const { stdout, stderr } = await ended(child)
+    const [status, kib] = stdout.split(' ').map(Number)
+    t.is(status, 0, stderr)
+    return kib! * 1024
+  }
+  const few = await peak(20_000)
+  const many = await peak(200_000)
+  t.true(many < few + 80 * 2 ** 20, `${few} and ${many} bytes`)
+})
+
+test('text from jobs does not command the terminal', async (t) => {
+  const stdin = `{"\u001b[2Jx":1}\n\u001b[31m\n`
+  const { stderr } = await batch([watPath('hello'), '-', '-q'], { stdin })
+  t.is(stderr.trimEnd().split('\n').length, 2)
+  t.false(stderr.includes('\u001B'), JSON.stringify(stderr))
+})
+
+test('every byte of results is written, however large they are', async (t) => {
+  const { jobs, results } = await jobsFile(
+    t,
+    numbers(12).map((index) => ({ args: [`${index * 400_000}`] })),
+  )
+  const words = [watPath('flood-argv'), jobs, '-o', results, '-q']
+  t.is((await batch(words)).status, 0)
+  t.deepEqual(
+    (await readResults(results)).map(({ outcome }) => outcome!.stdout.length),
+    numbers(12).map((index) => index * 400_000),
+  )
+  const { stdout } = await batch([watPath('flood-argv'), jobs, '-q'])
+  t.deepEqual(parseResults(stdout).map(told), (await readResults(results)).map(told))
+})
+
+test('--stop-on-failure: the first failure is the last result', async (t) => {
+  const codes = [0, 0, 4, 0, 5]
+  const { jobs, results } = await jobsFile(
+    t,
+    codes.map((code) => ({ args: [`${code}`] })),
+  )
+  const words = [watPath('exit-argv'), jobs, '-o', results, '--stop-on-failure', '-q']
+  const { status, stderr } = await batch(words)
+  t.is(status, 1)
+  t.regex(stderr, /stopped by --stop-on-failure; 3 results in .* --resume goes on\n$/)
+  const exits = async (): Promise<number[]> =>
+    (await readResults(results)).map(({ outcome }) => outcome!.code!)
+  t.deepEqual(await exits(), [0, 0, 4])
+  t.is((await batch([...words, '--resume'])).status, 1)
+  t.deepEqual(await exits(), codes)
+})
+
+test('--deadline: what has not ended then is left to --resume', async (t) => {
+  const { jobs, results } = await jobsFile(t, [
+    { args: ['1'] },
+    { args: ['3600000'] },
+    { args: ['1'] },
+  ])
+  const words = [watPath('sleep-argv'), jobs, '-o', results, '--concurrency', '3', '-q']
+  // As long as this machine needs for the first job.
+  let called = await batch([...words, '--deadline', '1s'])
+  while ((await readResults(results)).length === 0) {
+    called = await batch([...words, '--deadline', '1s', '--resume'])
+  }
+  t.is(called.status, 124)
+  t.regex(called.stderr, /the time of --deadline is over; 1 result in .* --resume goes on\n$/)
+  t.deepEqual(
+    (await readResults(results)).map(({ index }) => index),
+    [0],
+  )
+  while ((await readResults(results)).length === 1) {
+    await batch([...words, '--deadline', '1s', '--resume', '--unordered'])
+  }
+  t.deepEqual(
+    (await readResults(results)).map(({ index }) => index),
+    [0, 2],
+  )
+})
+
+test('an interrupt ends a batch, also one that came too early', async (t) => {
+  const { jobs, results } = await jobsFile(t, [{ args: ['3600000'] }])
+  const words = [watPath('sleep-argv'), jobs, '-o', results, '-q']
+  for (const after of [undefined, 300]) {
+    const { status, stderr } = await batch([...words, '--resume'], {
+      onStart: (interrupt) => {
+        if (after === undefined) interrupt('SIGINT')
+        else void setTimeout(after).then(() => interrupt('SIGINT'))
+      },
+    })
+    t.is(status, 130)
+    t.is(stderr, 'wasiexec: interrupted; there are no results\n')
+  }
+})

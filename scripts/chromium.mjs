@@ -1,0 +1,53 @@
+// Finds a Chromium for the tests of pages; installs Debian's where that is possible. As a script: prints its path.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const { env, platform } = process
+const PLACES = {
+  linux: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+  darwin: [
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ],
+  win32: [env.ProgramFiles, env['ProgramFiles(x86)'], env.LOCALAPPDATA].flatMap((folder) =>
+    folder === undefined ? [] : [`${folder}\\Google\\Chrome\\Application\\chrome.exe`],
+  ),
+}
+
+/**
+ * The path of a Chromium or Chrome: that of WASIEXEC_CHROMIUM, or one in its usual place.
+ * @returns {string | undefined}
+ */
+export function chromium() {
+  return env.WASIEXEC_CHROMIUM ?? find() ?? (install() ? find() : undefined)
+}
+
+function find() {
+  return (PLACES[platform] ?? []).find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** On a Debian, as root: on a machine that is there for tests, then. */
+function install() {
+  if (platform !== 'linux' || process.getuid?.() !== 0) return false
+  const apt = (...args) =>
+    spawnSync('apt-get', ['-q', ...args], {
+      stdio: ['ignore', 2, 2],
+      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+    }).status === 0
+  const add = () => apt('install', '-y', '--no-install-recommends', 'chromium')
+  return add() || (apt('update') && add())
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const path = chromium()
+  console.log(path ?? 'no Chromium found; WASIEXEC_CHROMIUM may name one')
+  process.exitCode = path === undefined ? 1 : 0
+}

@@ -1,0 +1,34 @@
+// Bundles what a batch's report carries: its script (with uPlot) and its style sheet, each as one file to be put inline.
+import { readFile, writeFile } from 'node:fs/promises'
+import { rolldown } from 'rolldown'
+
+const source = 'src/cli/report/browser'
+const uplot = 'node_modules/uplot'
+/** Later ones have the last word. */
+const STYLES = ['base', 'head', 'filter', 'charts', 'jobs', 'media']
+
+/** Into `folder`: report.js and report.css. Answers the chunks, for the notices of what is in them. */
+export async function bundlePage(folder) {
+  const build = await rolldown({
+    input: `${source}/main.ts`,
+    platform: 'browser',
+    tsconfig: `${source}/tsconfig.json`,
+    transform: { target: 'es2022' },
+  })
+  const { version } = JSON.parse(await readFile(`${uplot}/package.json`, 'utf8'))
+  const licence = (await readFile(`${uplot}/LICENSE`, 'utf8')).trim()
+  const { output } = await build.write({
+    file: `${folder}/report.js`,
+    format: 'iife',
+    minify: true,
+    // A page is passed on without the files beside it.
+    banner: `/*! uPlot ${version}\n${licence} */`,
+  })
+  await build.close()
+  if (/<\/script|<!--/i.test(output[0].code)) throw new Error('report.js would end its own element')
+  const own = STYLES.map((name) => `${source}/style/${name}.css`)
+  const styles = [`${uplot}/dist/uPlot.min.css`, ...own]
+  const css = await Promise.all(styles.map((path) => readFile(path, 'utf8')))
+  await writeFile(`${folder}/report.css`, css.join('\n'))
+  return output
+}

@@ -1,0 +1,80 @@
+import type uPlot from 'uplot'
+import { duration } from '../page/format.ts'
+import type { PageData } from '../page/data.ts'
+import { StackChart } from './stack-chart.ts'
+
+/** Run times, with the percentiles of all of them. */
+export function histogram({ series, edges, marks }: PageData): StackChart | undefined {
+  const place = document.getElementById('histogram')
+  if (place === null) return undefined
+  return new StackChart({
+    place,
+    total: document.getElementById('histogram-total'),
+    noun: 'run',
+    series,
+    edges,
+    values: ({ times }) => times,
+    height: (count) => count,
+    isLog: true,
+    isWhole: true,
+    splits,
+    // Round values: no more digits than they have.
+    tick: (ms) => duration(ms).replace(/\.0+ /, ' '),
+    name: (bar) => `${duration(edges[bar]!)} – ${duration(edges[bar + 1]!)}`,
+    draw: (chart, isAll) => {
+      // Those of a part are not known.
+      if (isAll) drawMarks(chart, place, marks)
+    },
+  })
+}
+
+/** Powers of ten; of a short range, 2 and 5 times them too. */
+function splits(min: number, max: number): number[] {
+  const steps = Math.log10(max / min) > 2.5 ? [1] : [1, 2, 5]
+  const first = Math.floor(Math.log10(min))
+  const last = Math.ceil(Math.log10(max))
+  return Array.from({ length: last - first + 1 }, (_, at) =>
+    steps.map((step) => Number((step * 10 ** (first + at)).toPrecision(3))),
+  )
+    .flat()
+    .filter((value) => value >= min && value <= max)
+}
+
+const NAME_WIDTH = 40
+
+function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): void {
+  const { ctx, bbox } = chart
+  const ratio = devicePixelRatio || 1
+  const { color, fontFamily } = getComputedStyle(place)
+  ctx.save()
+  ctx.strokeStyle = color
+  ctx.fillStyle = color
+  ctx.lineWidth = ratio
+  ctx.font = `${11 * ratio}px ${fontFamily}`
+  ctx.textAlign = 'center'
+  ctx.textBaseline = 'bottom'
+  // Two names in one place could not be read: they become one.
+  let names: { first: string; last: string; x: number } | undefined
+  const write = (): void => {
+    if (names === undefined) return
+    const { first, last, x } = names
+    ctx.fillText(first === last ? first : `${first}–${last}`, x, bbox.top - 2 * ratio)
+  }
+  for (const { name, ms } of marks) {
+    const x = Math.round(chart.valToPos(ms, 'x', true)) + 0.5
+    if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue
+    ctx.setLineDash([2 * ratio, 3 * ratio])
+    ctx.beginPath()
+    ctx.moveTo(x, bbox.top)
+    ctx.lineTo(x, bbox.top + bbox.height)
+    ctx.stroke()
+    if (names !== undefined && x - names.x < NAME_WIDTH * ratio) {
+      names.last = name
+      continue
+    }
+    write()
+    names = { first: name, last: name, x }
+  }
+  write()
+  ctx.restore()
+}

@@ -1,0 +1,65 @@
+import { Groups, type Group } from './groups.ts'
+import { FailingJobs, SlowestJobs, type ListedJob } from './listed.ts'
+import { endingOf, isFailing, type ReportResult } from './result.ts'
+
+export type { ReportOutcome, ReportResult } from './result.ts'
+
+/** How much a report keeps. */
+export interface CollectorOptions {
+  /** Slowest jobs kept of each kind (of each verdict, where there are any). Default: 25. */
+  readonly slowest?: number
+  /** Failing jobs kept in all, shared fairly among their endings. Default: 200. */
+  readonly failing?: number
+}
+
+/** What a report shows of the results, beside the summary. */
+export interface Collected {
+  readonly results: number
+  /** Results that came without a time: those of earlier sessions. */
+  readonly untimed: number
+  readonly groups: readonly Group[]
+  /** Width of a bin of the throughput, in milliseconds. */
+  readonly binMs: number
+  /** When the last result came, in milliseconds since the start. */
+  readonly lastMs: number
+  /** Longest first. */
+  readonly slowest: readonly ListedJob[]
+  readonly failing: { readonly count: number; readonly listed: readonly ListedJob[] }
+}
+
+/** Takes the results of a batch as they come; what it holds does not grow with their number. */
+export class ReportCollector {
+  readonly #groups = new Groups()
+  readonly #slowest: SlowestJobs
+  readonly #failing: FailingJobs
+  #untimed = 0
+  #results = 0
+
+  constructor({ slowest = 25, failing = 200 }: CollectorOptions = {}) {
+    this.#slowest = new SlowestJobs(slowest)
+    this.#failing = new FailingJobs(failing)
+  }
+
+  /**
+   * `at`: when it came, in milliseconds since the start of the batch; none for a result of an earlier
+   * session. Bytes are read now: the result may be dropped or reused afterwards.
+   */
+  add(result: ReportResult, at?: number): void {
+    this.#results += 1
+    if (at === undefined) this.#untimed += 1
+    const { kind, ending } = endingOf(result)
+    const group = this.#groups.add(kind, ending, result.verdict, result.outcome?.usage?.wallMs, at)
+    this.#slowest.add(group, result)
+    if (isFailing(result)) this.#failing.add(group, result)
+  }
+
+  collected(): Collected {
+    return {
+      results: this.#results,
+      untimed: this.#untimed,
+      ...this.#groups.collected(),
+      slowest: this.#slowest.listed(),
+      failing: { count: this.#failing.count, listed: this.#failing.listed() },
+    }
+  }
+}
