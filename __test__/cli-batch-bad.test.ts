@@ -126,7 +126,7 @@ test('outputs that cannot be are refused with the status 125, and nothing is tou
     [['-o', join(folder, 'link'), '--force'], /is what the batch reads/],
     [['-o', results, '--force', '--resume'], /--force.*--resume|--resume.*--force/],
     [['--resume'], /--resume needs a file/],
-    [['--force'], /--force is for the file of -o/],
+    [['--force'], /--force is for the files of -o/],
     [['--report', jobs], /--report/],
   ]
   for (const [words, message] of cases) {

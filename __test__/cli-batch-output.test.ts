@@ -7,15 +7,7 @@ import { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import {
-  batch,
-  jobsFile,
-  parseResults,
-  readResults,
-  Screen,
-  startBatch,
-  told,
-} from './batch-command.ts'
+import { batch, jobsFile, parseResults, readResults, startBatch, told } from './batch-command.ts'
 import { ended } from './child.ts'
 import { compiled, folder, numbers, watPath } from './guest.ts'
 
@@ -55,7 +47,7 @@ test('a reader that has gone ends an endless batch quietly', async (t) => {
   const { Readable } = await import('node:stream')
   const stdin = Readable.from(endlessLines())
   const stdout = new Limited(100_000, 'EPIPE')
-  const { status, stderr } = await batch([watPath('hello'), '-'], { stdin, stdout })
+  const { status, stderr } = await batch([watPath('hello'), '-', '-q'], { stdin, stdout })
   t.is(status, 141)
   t.is(stderr, '')
 })
@@ -81,7 +73,7 @@ test('a shell’s `| head` ends it quietly', async (t) => {
     return
   }
   const bin = fileURLToPath(new URL('../bin/wasiexec.mjs', import.meta.url))
-  const command = `yes '{}' | "$0" "$1" batch --cache-dir "$2" "$3" - | head -n 3`
+  const command = `yes '{}' | "$0" "$1" batch -q --cache-dir "$2" "$3" - | head -n 3`
   const shell = spawn('sh', ['-c', command, process.execPath, bin, compiled, watPath('hello')])
   const { code, stdout, stderr } = await ended(shell)
   t.is(code, 0)
@@ -208,61 +200,6 @@ test('what a batch holds does not grow with its jobs', async (t) => {
   t.true(many < few + 80 * 2 ** 20, `${few} and ${many} bytes`)
 })
 
-test('lines of progress where there is no terminal, none with --quiet', async (t) => {
-  const stdin = '{"args":["700"]}\n{"args":["700"]}\n{"args":["700"]}\n'
-  const words = [watPath('sleep-argv'), '-', '--concurrency', '1']
-  const { stderr } = await batch(words, { stdin })
-  const [first] = stderr.split('\n')
-  t.regex(first!, /^wasiexec: [0-3] results?  \d+\/s/)
-  t.false(stderr.includes('\u001B'))
-  const quiet = await batch([...words, '-q'], { stdin })
-  t.is(quiet.stderr, '')
-})
-
-test('a bar on a terminal: part, rate, kinds; gone at the end, and lines are not torn', async (t) => {
-  const { jobs, results } = await jobsFile(t, [
-    ...numbers(10).map(() => ({ args: ['1'] })),
-    { args: 5 },
-    { args: ['400'] },
-    { args: ['401'] },
-  ])
-  const stderr = new Screen(true)
-  const words = [watPath('sleep-argv'), jobs, '-o', results, '--concurrency', '1']
-  const { status } = await batch(words, { stderr })
-  t.is(status, 1)
-  t.regex(stderr.text, /█+░+ \d+ % {2}\d+ results {2}\d+\/s( {2}\d+s left)? {2}10 ok, 1 error/)
-  const shown = screen(stderr.text)
-  t.is(shown[0], `wasiexec: ${jobs}, line 11: \`args\` must be an array of strings, got 5`)
-  t.regex(shown[1]!, /^13 results in /)
-  t.false(shown.some((row) => row.includes('█')))
-})
-
-test('no bar where results go to the same terminal, or with --quiet', async (t) => {
-  const stdin = '{"args":["300"]}\n'
-  const words = [watPath('sleep-argv'), '-']
-  for (const [more, stdout] of [
-    [[], new Screen(true)],
-    [['-q'], new Screen()],
-  ] as const) {
-    const stderr = new Screen(true)
-    await batch([...words, ...more], { stdin, stdout, stderr })
-    t.false(stderr.text.includes('\u001B'))
-    t.is(parseResults(stdout.text).length, 1)
-  }
-})
-
-test('a narrow terminal gets what fits', async (t) => {
-  const { jobs, results } = await jobsFile(t, [{ args: ['400'] }])
-  const stderr = Object.defineProperty(new Screen(true), 'columns', { value: 20 })
-  await batch([watPath('sleep-argv'), jobs, '-o', results, '-q'], { stderr })
-  await batch([watPath('sleep-argv'), jobs, '-o', results, '--force', '--summary', 'json'], {
-    stderr,
-  })
-  t.regex(stderr.text, /0 % {2}0 results/)
-  // eslint-disable-next-line no-control-regex
-  for (const row of stderr.text.split(/\n|\u001B\[[\d;?]*[A-Za-z]/)) t.true(row.length < 20, row)
-})
-
 test('text from jobs does not command the terminal', async (t) => {
   const stdin = `{"\u001b[2Jx":1}\n\u001b[31m\n`
   const { stderr } = await batch([watPath('hello'), '-', '-q'], { stdin })
@@ -309,14 +246,20 @@ test('--deadline: what has not ended then is left to --resume', async (t) => {
     { args: ['1'] },
   ])
   const words = [watPath('sleep-argv'), jobs, '-o', results, '--concurrency', '3', '-q']
-  const { status, stderr } = await batch([...words, '--deadline', '1s'])
-  t.is(status, 124)
-  t.regex(stderr, /the time of --deadline is over; 1 result in .* --resume goes on\n$/)
+  // As long as this machine needs for the first job.
+  let called = await batch([...words, '--deadline', '1s'])
+  while ((await readResults(results)).length === 0) {
+    called = await batch([...words, '--deadline', '1s', '--resume'])
+  }
+  t.is(called.status, 124)
+  t.regex(called.stderr, /the time of --deadline is over; 1 result in .* --resume goes on\n$/)
   t.deepEqual(
     (await readResults(results)).map(({ index }) => index),
     [0],
   )
-  await batch([...words, '--deadline', '1s', '--resume', '--unordered'])
+  while ((await readResults(results)).length === 1) {
+    await batch([...words, '--deadline', '1s', '--resume', '--unordered'])
+  }
   t.deepEqual(
     (await readResults(results)).map(({ index }) => index),
     [0, 2],
@@ -337,19 +280,3 @@ test('an interrupt ends a batch, also one that came too early', async (t) => {
     t.is(stderr, 'wasiexec: interrupted; there are no results\n')
   }
 })
-
-/** What a terminal shows of this in the end, as far as the bar uses one. */
-function screen(text: string): string[] {
-  const rows: string[] = ['']
-  let row = 0
-  // eslint-disable-next-line no-control-regex
-  for (const [part] of text.matchAll(/\u001B\[[\d;?]*[A-Za-z]|\n|[^\u001B\n]+/g)) {
-    if (part === '\n') {
-      row += 1
-      rows[row] ??= ''
-    } else if (part.endsWith('K')) rows[row] = ''
-    else if (part.endsWith('A')) row -= Number(part.slice(2, -1) || 1)
-    else if (!part.startsWith('\u001B')) rows[row] += part
-  }
-  return rows
-}

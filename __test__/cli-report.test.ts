@@ -232,13 +232,27 @@ test('no text becomes markup, and none changes the text around it', (t) => {
   t.is(markup.match(/on\w+=(?!alert)/), null)
   // oxlint-disable-next-line no-control-regex
   t.false(/[\0-\x08\x0e-\x1f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u.test(markup))
-  t.true(markup.includes('<i class="unseen">U+202E</i>'))
-  t.true(markup.includes('<i class="unseen">␛</i>[31m'))
+  t.true(markup.includes('<i class="unseen">[U+202E][U+2066]\ufffd[U+E0041]</i>'))
+  t.true(markup.includes('<i class="unseen">␀␛</i>[31m'))
 
   const script = jsonScript('data', { text: '</script><!--<script>\u2028' }).markup
   t.is(script.match(/</g)!.length, 2)
   const json = script.replaceAll(/<[^>]*>/g, '')
   t.deepEqual(JSON.parse(json), { text: '</script><!--<script>\u2028' })
+})
+
+test('a job that could not be run may have been anything', (t) => {
+  const collector = new ReportCollector()
+  const odd: unknown[] = [5, null, {}, [5, null, 'a b'], 'text', [[]], 1n, Symbol('s'), () => {}]
+  odd.forEach((value, index) => {
+    const job = { args: value, stdin: value }
+    collector.add({ index, id: value, job, error: { code: 'ERR', message: 'no' } })
+  })
+  const { listed } = collector.collected().failing
+  t.deepEqual(
+    listed.map(({ args }) => args?.head),
+    ['5', 'null', '{}', '5 null "a b"', 'text', '[]', '1n', 'Symbol(s)', '[Function (anonymous)]'],
+  )
 })
 
 test('lines that end in CR LF are lines, and other carriage returns are seen', (t) => {
@@ -265,7 +279,7 @@ test('durations and sizes have three digits and a unit', (t) => {
     [0.0005, '0.500 µs'],
     [0.006379, '6.38 µs'],
     [0.9996, '1.00 ms'],
-    [1, '1 ms'],
+    [1, '1.00 ms'],
     [52.527, '52.5 ms'],
     [999.6, '1.00 s'],
     [1757.1, '1.76 s'],

@@ -67,12 +67,15 @@ export const verb: Verb = {
     addLoadOptions(command)
     command.addHelpText(
       'after',
-      examples(
+      `${examples(
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson', ''],
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --resume', 'after a kill'],
         ['seq 1000 | wasiexec batch prog.wasm - --each-line', ''],
         ['wasiexec batch prog.wasm --each-file tests --cpu 1s --memory 256MiB', 'a judge'],
-      ),
+      )}
+
+Exit status: 0 every job has an outcome, or, with --each-file, all are accepted; 1 not so; 124 --deadline;
+130 Ctrl-C; 143 SIGTERM; 141 nobody reads the results; 125 an error of wasiexec's.`,
     )
   },
 

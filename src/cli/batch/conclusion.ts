@@ -1,7 +1,9 @@
+import manifest from '../../../package.json' with { type: 'json' }
 import { WasiexecError, type BatchEnd, type Program } from '../../index.ts'
 import { hasLostReader, print, printable, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
+import { bytes, time } from '../wording.ts'
 import type { BatchFlags, Paths } from './flags.ts'
 import type { ResultQueue } from './result-queue.ts'
 import type { ResultsFile } from './results-file.ts'
@@ -24,6 +26,7 @@ export interface Ended {
   readonly endedBy: BatchEnd
   readonly failure: { readonly error: unknown } | undefined
   readonly wallMs: number
+  readonly startedAt: Date
 }
 
 /**
@@ -76,7 +79,7 @@ async function summarize({ io, flags, names, tally }: Ended, summary: Summary): 
 }
 
 async function report(
-  { collector, program, names, flags }: Ended,
+  { collector, program, names, flags, startedAt }: Ended,
   path: string,
   summary: Summary,
 ): Promise<void> {
@@ -88,10 +91,36 @@ async function report(
       summary,
       title: flags.eachFile === undefined ? name : `${name}, ${names.input}`,
       program: { name, path: names.program, kind, wasi },
+      options: shown(flags),
+      startedAt,
+      version: manifest.version,
     })
   } catch (error) {
     throw new CliError(`cannot write the report: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** What the runs were limited to, as on the command line. */
+function shown({
+  timeout,
+  cpu,
+  fuel,
+  memory,
+  maxOutput,
+  compare,
+  eachFile,
+}: BatchFlags): Record<string, string> {
+  const given = [
+    ['--timeout', timeout && time(timeout)],
+    ['--cpu', cpu && time(cpu)],
+    ['--fuel', fuel?.toString()],
+    ['--memory', memory && bytes(memory)],
+    ['--max-output', maxOutput && bytes(maxOutput)],
+    ['--compare', eachFile && compare],
+  ] as const
+  return Object.fromEntries(
+    given.flatMap(([name, text]) => (text === undefined ? [] : [[name, `${text}`]])),
+  )
 }
 
 function outputFailure(ended: Ended, error: unknown): unknown {

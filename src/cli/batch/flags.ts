@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import type { BatchOptions, RuntimeOptions } from '../../index.ts'
 import { runOptions, type LoadFlags, type RunFlags } from '../run-options.ts'
 import { CliError } from '../status.ts'
@@ -46,7 +47,9 @@ export function paths(words: readonly string[], flags: BatchFlags): Paths {
   if (input === undefined) throw new CliError("missing argument 'jobs': a file, or - for stdin")
   if (output === '-') {
     if (resume) throw new CliError('--resume needs a file to go on with: -o results.ndjson')
-    if (force) throw new CliError('--force is for the file of -o')
+    if (force && report === undefined) {
+      throw new CliError('--force is for the files of -o and --report')
+    }
   }
   if (report !== undefined) {
     for (const other of [program, input, output]) {
@@ -58,18 +61,32 @@ export function paths(words: readonly string[], flags: BatchFlags): Paths {
   return { program, input, output, args }
 }
 
+/**
+ * Before hours have gone into what it is to show.
+ *
+ * @throws {CliError} when the report cannot be written.
+ */
+export async function checkReport({ report, force, resume }: BatchFlags): Promise<void> {
+  if (report === undefined) return
+  const there = await stat(report).catch(() => undefined)
+  if (there?.isDirectory()) throw new CliError(`--report: ${report} is a folder`)
+  if (there !== undefined && !force && !resume) {
+    throw new CliError(`--report: ${report} exists; --force replaces it`)
+  }
+  await access(dirname(resolve(report)), constants.W_OK).catch((error: Error) => {
+    throw new CliError(`cannot write the report: ${error.message}`, { cause: error })
+  })
+}
+
 /** What the batch's jobs have in common, and how it is run. */
 export function batchOptions(
   flags: BatchFlags,
   args: readonly string[],
-): Omit<BatchOptions, 'defaults'> & { defaults: NonNullable<BatchOptions['defaults']> } {
-  const { concurrency, unordered, deadline } = flags
-  return {
-    defaults: { ...runOptions(flags), args },
-    concurrency,
-    ordered: !unordered,
-    deadline: deadline === undefined ? undefined : Date.now() + deadline,
-  }
+): Pick<BatchOptions, 'concurrency' | 'ordered'> & {
+  defaults: NonNullable<BatchOptions['defaults']>
+} {
+  const { concurrency, unordered } = flags
+  return { defaults: { ...runOptions(flags), args }, concurrency, ordered: !unordered }
 }
 
 /** `undefined` when the shared runtime will do. */

@@ -6,7 +6,14 @@ import { loadOptions } from '../run-options.ts'
 import { conclude } from './conclusion.ts'
 import { CaseInput } from './case-input.ts'
 import { DoneJobs } from './done-jobs.ts'
-import { batchOptions, paths, runtimeOptions, type BatchFlags, type Paths } from './flags.ts'
+import {
+  batchOptions,
+  checkReport,
+  paths,
+  runtimeOptions,
+  type BatchFlags,
+  type Paths,
+} from './flags.ts'
 import { Identity } from './identity.ts'
 import type { Input } from './item.ts'
 import { LineInput } from './line-input.ts'
@@ -23,6 +30,7 @@ export async function runBatch(
   flags: BatchFlags,
 ): Promise<number> {
   const names = paths(words, flags)
+  await checkReport(flags)
   const options = runtimeOptions(flags)
   const interrupts = new Interrupts(io)
   const closers: (() => Promise<void> | undefined)[] = [async () => interrupts.close()]
@@ -73,6 +81,7 @@ async function carryOut(parts: Parts): Promise<number> {
     identity,
     done,
     batch: options,
+    deadline: flags.deadline,
     strict: flags.strict ?? false,
     stopOnFailure: flags.stopOnFailure ?? false,
     keepsJobs: collector !== undefined,
@@ -87,6 +96,7 @@ async function carryOut(parts: Parts): Promise<number> {
   progress = await openProgress(io, flags, () => position(input, session, tally))
   for (const remark of input.remarks) progress.say(printable(`wasiexec: ${remark}`))
   const started = performance.now()
+  const startedAt = new Date()
   let endedBy: BatchEnd = 'error'
   let failure: { error: unknown } | undefined
   try {
@@ -102,7 +112,17 @@ async function carryOut(parts: Parts): Promise<number> {
     failure ??= { error }
   }
   progress.stop()
-  return conclude({ ...parts, session, queue, tally, collector, endedBy, failure, wallMs })
+  return conclude({
+    ...parts,
+    session,
+    queue,
+    tally,
+    collector,
+    endedBy,
+    failure,
+    wallMs,
+    startedAt,
+  })
 }
 
 /** What is in the file already; nothing of it is changed. */

@@ -30,7 +30,9 @@ export interface SessionOptions {
   readonly input: Input
   readonly identity: Identity
   readonly done: DoneJobs
-  readonly batch: Omit<BatchOptions, 'signal' | 'stopOn'>
+  readonly batch: Omit<BatchOptions, 'signal' | 'stopOn' | 'deadline'>
+  /** From when it begins, in milliseconds. */
+  readonly deadline: number | undefined
   readonly strict: boolean
   readonly stopOnFailure: boolean
   /** Whether `took` is to be given jobs. */
@@ -88,8 +90,12 @@ export class Session {
 
   /** Resolves when all results have been handed to the queue. Rejects with what the input threw. */
   async run(queue: ResultQueue): Promise<BatchEnd> {
-    const { program, batch: options } = this.#options
-    const batch = program.batch(this.#take(), { ...options, signal: this.#controller.signal })
+    const { program, batch: options, deadline } = this.#options
+    const batch = program.batch(this.#take(), {
+      ...options,
+      signal: this.#controller.signal,
+      deadline: deadline === undefined ? undefined : Date.now() + deadline,
+    })
     for await (const result of batch) {
       this.#put(result, queue)
       if (queue.isFull) await queue.flush()

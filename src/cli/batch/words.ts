@@ -18,7 +18,8 @@ export function roughly(ms: number): string {
 }
 
 function precisely(ms: number): string {
-  if (ms >= 1000) return prettyMilliseconds(ms)
+  // It cuts off what it does not show.
+  if (ms >= 1000) return prettyMilliseconds(Math.round(ms / 100) * 100)
   return `${Number(ms.toPrecision(3))}ms`
 }
 
@@ -37,7 +38,12 @@ export function summaryText(summary: Summary, totals: Totals): string {
   const { jobs, resumed, wallMs, runMs, runsPerSecond } = summary
   const before = resumed > 0 ? `, ${numeral(resumed)} of them from before,` : ''
   const speed = `${precisely(wallMs)} (${numeral(runsPerSecond)} runs a second)`
-  const lines = [`${counted(jobs, 'result')}${before} in ${speed}`]
+  const isOld = jobs > 0 && resumed === jobs
+  const lines = [
+    isOld
+      ? `${counted(jobs, 'result')} from before; nothing was left to run`
+      : `${counted(jobs, 'result')}${before} in ${speed}`,
+  ]
   if (jobs > 0) lines.push(`  ${parts(totals)}`)
   const details = totals.details().toSorted(([, a], [, b]) => b - a)
   for (const [ending, count] of details.slice(0, MAX_DETAILS)) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { excerpt, type Excerpt } from './excerpt.ts'
 import type { Group } from './groups.ts'
 import { word, type Kind, type ReportResult } from './result.ts'
@@ -41,7 +42,6 @@ const INPUT_BYTES = 512
 export function listedJob(group: Group, result: ReportResult): ListedJob {
   const { index, id, label, outcome, error, job, expected } = result
   const usage = outcome?.usage
-  const args = job?.args?.map((arg) => quote(arg)).join(' ')
   return {
     index,
     id: id === undefined || id === null ? undefined : cut(text(id), MAX_ID),
@@ -61,13 +61,16 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
     frames: (outcome?.trap?.frames ?? [])
       .slice(0, MAX_FRAMES)
       .map((frame) => cut(frameLine(frame), MAX_FRAME)),
-    args: excerpt(args, INPUT_BYTES, 0),
+    args: excerpt(argsText(job?.args), INPUT_BYTES, 0),
     stdin: excerpt(job?.stdin, INPUT_BYTES, 0),
     expected: excerpt(expected),
     stdout: excerpt(outcome?.stdout),
     stderr: excerpt(outcome?.stderr),
   }
 }
+
+/** Kinds and verdicts that have slowest jobs of their own; judges have seven. */
+const MAX_LISTS = 16
 
 /** The slowest jobs of each kind or verdict, so that there are some whatever is filtered for. */
 export class SlowestJobs {
@@ -81,15 +84,23 @@ export class SlowestJobs {
   add(group: Group, result: ReportResult): void {
     const wallMs = result.outcome?.usage?.wallMs
     if (wallMs === undefined || !(wallMs > 0) || this.#most === 0) return
-    const key = `${group.kind}\n${group.verdict ?? ''}`
-    let list = this.#lists.get(key)
-    if (list === undefined) this.#lists.set(key, (list = []))
+    const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
     if (list.length === this.#most) {
       if (wallMs <= list.at(-1)!.usage!.wallMs) return
       list.pop()
     }
     const before = list.findIndex(({ usage }) => usage!.wallMs < wallMs)
     list.splice(before === -1 ? list.length : before, 0, listedJob(group, result))
+  }
+
+  #list(key: string): ListedJob[] {
+    const known = this.#lists.get(key)
+    if (known !== undefined) return known
+    // The rest of them share one.
+    if (this.#lists.size === MAX_LISTS && key !== '') return this.#list('')
+    const list: ListedJob[] = []
+    this.#lists.set(key, list)
+    return list
   }
 
   listed(): ListedJob[] {
@@ -168,16 +179,21 @@ function text(value: unknown): string {
   const { message } = (value ?? {}) as { message?: unknown }
   if (typeof message === 'string') return message
   try {
-    return JSON.stringify(value) ?? String(value)
+    return JSON.stringify(value) ?? inspect(value)
   } catch {
-    return String(value)
+    return inspect(value)
   }
 }
 
+/** Of a job that could not be run it may be anything. */
+function argsText(args: unknown): string | undefined {
+  if (Array.isArray(args)) return args.map(quote).join(' ')
+  return args === undefined ? undefined : text(args)
+}
+
 /** Arguments with spaces or nothing in them are told apart from their neighbours. */
-function quote(arg: unknown): string {
-  const text = String(arg)
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : JSON.stringify(text)
+function quote(arg: unknown): string | undefined {
+  return typeof arg === 'string' && /^[\w./:=@%+,-]+$/.test(arg) ? arg : JSON.stringify(arg)
 }
 
 function cut(text: string, most: number): string {

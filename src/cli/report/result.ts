@@ -37,9 +37,8 @@ export interface ReportResult {
   readonly verdict?: string | undefined
   /** Where the job came from, such as a file's name. */
   readonly label?: string | undefined
-  /** What its guest was given; a stdin that is a stream is not shown. */
-  readonly job?:
-    { readonly args?: readonly string[] | undefined; readonly stdin?: unknown } | undefined
+  /** What its guest was given, or was to be given; a stdin that is a stream is not shown. */
+  readonly job?: { readonly args?: unknown; readonly stdin?: unknown } | undefined
   /** What a judge wanted it to print. */
   readonly expected?: Printed | undefined
 }

@@ -18,7 +18,8 @@ export function histogram({ series, edges, marks }: PageData): StackChart | unde
     isLog: true,
     isWhole: true,
     splits,
-    tick: duration,
+    // Round values: no more digits than they have.
+    tick: (ms) => duration(ms).replace(/\.0+ /, ' '),
     name: (bar) => `${duration(edges[bar]!)} – ${duration(edges[bar + 1]!)}`,
     draw: (chart, isAll) => {
       // Those of a part are not known.
@@ -39,6 +40,8 @@ function splits(min: number, max: number): number[] {
     .filter((value) => value >= min && value <= max)
 }
 
+const NAME_WIDTH = 40
+
 function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): void {
   const { ctx, bbox } = chart
   const ratio = devicePixelRatio || 1
@@ -50,7 +53,13 @@ function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): 
   ctx.font = `${11 * ratio}px ${fontFamily}`
   ctx.textAlign = 'center'
   ctx.textBaseline = 'bottom'
-  let before = -Infinity
+  // Two names in one place could not be read: they become one.
+  let names: { first: string; last: string; x: number } | undefined
+  const write = (): void => {
+    if (names === undefined) return
+    const { first, last, x } = names
+    ctx.fillText(first === last ? first : `${first}–${last}`, x, bbox.top - 2 * ratio)
+  }
   for (const { name, ms } of marks) {
     const x = Math.round(chart.valToPos(ms, 'x', true)) + 0.5
     if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue
@@ -59,11 +68,13 @@ function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): 
     ctx.moveTo(x, bbox.top)
     ctx.lineTo(x, bbox.top + bbox.height)
     ctx.stroke()
-    // Two names in one place could not be read.
-    if (x - before > 26 * ratio) {
-      ctx.fillText(name, x, bbox.top - 2 * ratio)
-      before = x
+    if (names !== undefined && x - names.x < NAME_WIDTH * ratio) {
+      names.last = name
+      continue
     }
+    write()
+    names = { first: name, last: name, x }
   }
+  write()
   ctx.restore()
 }

@@ -9,10 +9,13 @@ export function throughput({ series, groups, binMs, endMs }: PageData): StackCha
   if (place === null || bins === 0) return undefined
   const edges = Array.from({ length: bins + 1 }, (_, at) => at * binMs)
   // The last bin has not been filled: as wide as it got, and a sliver is a part of the one before it.
-  const rest = endMs - (bins - 1) * binMs
-  const isSliver = bins > 1 && rest < binMs / 4
+  const results = groups.flatMap(({ bins }) => bins).reduce((sum, count) => sum + count, 0)
+  // The last result ends the time, and has an interval of its own as all others have.
+  const end = Math.min(endMs + endMs / results, bins * binMs)
+  const rest = end - (bins - 1) * binMs
+  const isSliver = bins > 1 && rest < binMs / 2
   if (isSliver) edges.pop()
-  edges[edges.length - 1] = Math.max(endMs, edges[edges.length - 2]! + binMs / 4)
+  edges[edges.length - 1] = Math.max(end, edges[edges.length - 2]! + binMs / 2)
   return new StackChart({
     place,
     total: document.getElementById('throughput-total'),

@@ -60,7 +60,8 @@ export function chartData(
 ): PageData {
   const { groups, series, seriesOf } = facets
   const [first, last] = bucketRange(groups)
-  const bins = Math.floor(collected.lastMs / collected.binMs) + 1
+  const wide = binWidth(collected)
+  const bins = Math.floor(collected.lastMs / (wide * collected.binMs)) + 1
   const { p50, p90, p99 } = summary.runMs
   return {
     jobs: collected.results,
@@ -72,10 +73,12 @@ export function chartData(
       count: group.count,
       series: seriesOf(group),
       times: [...group.times.subarray(first, last)],
-      bins: [...group.bins.subarray(0, bins)],
+      bins: Array.from({ length: bins }, (_, at) =>
+        total(group.bins.subarray(at * wide, (at + 1) * wide)),
+      ),
     })),
     edges: Array.from({ length: last - first + 1 }, (_, at) => bucketStart(first + at)),
-    binMs: collected.binMs,
+    binMs: wide * collected.binMs,
     endMs: collected.lastMs,
     marks: [
       { name: 'p50', ms: p50 },
@@ -83,6 +86,21 @@ export function chartData(
       { name: 'p99', ms: p99 },
     ],
   }
+}
+
+const MIN_BINS = 12
+const MIN_IN_BIN = 5
+
+/** How many of the collector's bins become one: few results in many bins would be noise. */
+function binWidth({ results, untimed, binMs, lastMs }: Collected): number {
+  let wide = 1
+  const bins = (): number => lastMs / (wide * binMs)
+  while (bins() > 2 * MIN_BINS && (results - untimed) / bins() < MIN_IN_BIN) wide *= 2
+  return wide
+}
+
+function total(counts: Uint32Array): number {
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 /** Widest where there is little to see: a single bar needs something around it. */

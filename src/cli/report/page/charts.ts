@@ -40,7 +40,7 @@ function throughput(page: PageData, timed: number): Html {
     <section class="chart" aria-labelledby="throughput">
       <h2 id="throughput">Throughput</h2>
       <p class="sub">
-        ${data(timed, counted(timed, 'result'), 'throughput-total')} as they came, per second
+        ${data(timed, counted(timed, 'result'), 'throughput-total')} over ${duration(page.endMs)}, per second
       </p>
       <div class="plot" id="timeline" role="img" aria-label="${label}"></div>
       ${table(

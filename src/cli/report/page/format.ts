@@ -49,8 +49,7 @@ export function share(part: number, all: number): string {
   return `${(Math.round(percent * 10) / 10).toFixed(1)} %`
 }
 
-/** 1.23, 12.3, 123, 1,230: a whole number has no zeros behind a point. */
+/** 1.23, 12.3, 123, 1,230: as long in every row. */
 function significant(value: number): string {
-  if (value === 0) return '0'
-  return Number.isInteger(value) && value < 100 ? String(value) : digits.format(value)
+  return value === 0 ? '0' : digits.format(value)
 }

@@ -23,7 +23,7 @@ export function title({ title, program }: ReportInfo): string {
 export function head(info: ReportInfo, collected: Collected, facets: Facets): Html {
   const { summary, program, startedAt } = info
   const about = [
-    program?.path,
+    program?.path !== title(info) && program?.path,
     program?.kind,
     program?.wasi !== undefined && program.wasi !== 'none' && `WASI ${program.wasi}`,
   ].filter((part) => typeof part === 'string')
@@ -137,7 +137,7 @@ export function footer({ options, version }: ReportInfo): Html {
           )}
         </dl>`
       }
-      <p>Written by wasiexec${version !== undefined && ` ${version}`}. Charts by uPlot (MIT).</p>
+      <p>Written by wasiexec${version !== undefined && ` ${version}`}. Charts drawn by uPlot.</p>
     </footer>
   `
 }

@@ -38,7 +38,9 @@ function escape(text: string): string {
  */
 const UNSEEN =
   // oxlint-disable-next-line no-control-regex
-  /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}]|[\ud800-\udfff]/gu
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}\ud800-\udfff]/gu
+
+const RUNS = new RegExp(`(?:${UNSEEN.source})+`, 'gu')
 
 /** The control picture, or the code point's number. */
 function name(character: string): string {
@@ -46,7 +48,7 @@ function name(character: string): string {
   if (code < 0x20) return String.fromCodePoint(0x2400 + code)
   if (code === 0x7f) return '\u2421'
   if (code >= 0xd800 && code <= 0xdfff) return '\ufffd'
-  return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+  return `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`
 }
 
 /** With names in place of what is not seen. */
@@ -59,9 +61,9 @@ export function guestText(text: string): Html {
   let markup = ''
   let from = 0
   const lines = text.replaceAll('\r\n', '\n')
-  for (const match of lines.matchAll(UNSEEN)) {
+  for (const match of lines.matchAll(RUNS)) {
     markup += escape(lines.slice(from, match.index))
-    markup += `<i class="unseen">${name(match[0])}</i>`
+    markup += `<i class="unseen">${plain(match[0])}</i>`
     from = match.index + match[0].length
   }
   return new Html(markup + escape(lines.slice(from)))

@@ -6,16 +6,32 @@ import type { Facets } from './chart-data.ts'
 import { bytes, count, counted, duration } from './format.ts'
 import { guestText, html, type Html } from './html.ts'
 
+/** What can still be shown of what guests printed. */
+interface Room {
+  left: number
+}
+
+/** Far more than outputs have that were not made to be large as markup. */
+const MAX_MARKUP = 8 * 1024 * 1024
+
+function within(room: Room, part: Html): Html {
+  room.left -= Buffer.byteLength(part.markup)
+  return room.left >= 0
+    ? part
+    : html`<div class="body"><p class="empty">Left out: the page is large enough.</p></div>`
+}
+
 /** The lists of jobs; the page's script shows some at a time, and which pass the filter. */
 export function jobs({ slowest, failing }: Collected, facets: Facets): Html {
+  const room = { left: MAX_MARKUP }
   return html`
     ${
       failing.count > 0 &&
-      list('failing', 'Failing jobs', failingNote(failing), failing.listed, facets)
+      list('failing', 'Failing jobs', failingNote(failing), failing.listed, facets, room)
     }
     ${
       slowest.length > 0 &&
-      list('slowest', 'Slowest jobs', 'The longest by wall clock first.', slowest, facets)
+      list('slowest', 'Slowest jobs', 'The longest by wall clock first.', slowest, facets, room)
     }
   `
 }
@@ -32,6 +48,7 @@ function list(
   note: string,
   listed: readonly ListedJob[],
   facets: Facets,
+  room: Room,
 ): Html {
   return html`
     <section class="jobs" id="${id}" aria-labelledby="${id}-title">
@@ -41,7 +58,7 @@ function list(
         <span>Job</span><span></span><span>Ending</span><span>Wall</span><span>CPU</span><span>Memory</span>
       </div>
       <ol>
-        ${listed.map((each, at) => job(each, facets, id === 'slowest' && at >= TOP))}
+        ${listed.map((each, at) => job(each, facets, room, id === 'slowest' && at >= TOP))}
       </ol>
       <p class="none" hidden>None of the listed jobs passes the filter.</p>
       <button type="button" class="show-more" hidden></button>
@@ -52,7 +69,7 @@ function list(
 /** Of the slowest, only so many of all kinds together are the slowest of all; the rest is for the filter. */
 const TOP = 25
 
-function job(job: ListedJob, facets: Facets, isHidden: boolean): Html {
+function job(job: ListedJob, facets: Facets, room: Room, isHidden: boolean): Html {
   const { index, id, label, usage, args } = job
   const slot = facets.series[facets.seriesOf(job)]!.slot
   const named = id ?? label
@@ -73,7 +90,7 @@ function job(job: ListedJob, facets: Facets, isHidden: boolean): Html {
         ${measure('cpu', usage && duration(usage.cpuMs))}
         ${measure('memory', usage && bytes(usage.memoryPeakBytes))}
       </summary>
-      ${body(job)}
+      ${within(room, body(job))}
     </details>
   </li>`
 }
@@ -101,14 +118,18 @@ function body(job: ListedJob): Html {
     usage?.outputTruncated === true && 'output was truncated',
   ].filter((fact) => typeof fact === 'string')
   const streams = [
-    stream('arguments', job.args),
-    stream('stdin', job.stdin),
-    stream('expected', job.expected),
     stream('stdout', job.stdout),
+    stream('expected', job.expected),
     stream('stderr', job.stderr),
+    stream('stdin', job.stdin),
+    stream('arguments', job.args),
   ].filter((part) => part !== undefined)
   return html`<div class="body">
-    ${facts.length > 0 && html`<p class="facts">${facts.map((fact) => html`<bdi>${fact}</bdi>`)}</p>`}
+    <p class="facts">
+      ${usage && html`<span class="narrow">${duration(usage.cpuMs)} CPU</span>`}
+      ${usage && html`<span class="narrow">${bytes(usage.memoryPeakBytes)} memory</span>`}
+      ${facts.map((fact) => html`<bdi>${fact}</bdi>`)}
+    </p>
     ${message !== undefined && html`<p class="message">${guestText(message)}</p>`}
     ${
       frames.length > 0 &&
