@@ -52,6 +52,33 @@ test('a reader that has gone ends an endless batch quietly', async (t) => {
   t.is(stderr, '')
 })
 
+test('results that nobody takes hold up the jobs', async (t) => {
+  const { Readable } = await import('node:stream')
+  let taken = 0
+  const stdin = Readable.from(
+    (function* () {
+      for (; taken < 1_000_000; taken += 1000) yield Buffer.from('{}\n'.repeat(1000))
+    })(),
+  )
+  let release = (): void => {}
+  const stdout = new Writable({
+    highWaterMark: 1,
+    write(_chunk, _encoding, done) {
+      release = () => done(Object.assign(new Error('EPIPE'), { code: 'EPIPE' }))
+    },
+  })
+  const called = batch([watPath('hello'), '-', '-q'], { stdin, stdout })
+  let before = -1
+  do {
+    before = taken
+    await setTimeout(500)
+    // Until it stays: if it does not, the source has an end.
+  } while (before !== taken || before === 0)
+  t.true(taken < 200_000, `${taken}`)
+  release()
+  t.is((await called).status, 141)
+})
+
 test('an error of stdout ends an endless batch, and says how far it got', async (t) => {
   const { Readable } = await import('node:stream')
   const stdin = Readable.from(endlessLines())

@@ -116,10 +116,16 @@ test('jobs from stdin are looked at as they come', async (t) => {
   t.is(parseResults(text).length, 2)
   const other = await batch(words, { stdin: second + first })
   t.is(other.status, 125)
-  t.regex(other.stderr, /cannot resume: stdin, line 1, is not the job/)
+  t.regex(
+    other.stderr,
+    /^wasiexec: cannot resume: stdin, line 1, is not the job that the results have one of\n$/,
+  )
   const fewer = await batch(words, { stdin: first })
   t.is(fewer.status, 125)
-  t.regex(fewer.stderr, /cannot resume: there is a result for job 2, and stdin has 1 jobs/)
+  t.regex(
+    fewer.stderr,
+    /^wasiexec: cannot resume: there is a result for job 2, and stdin has 1 jobs\n$/,
+  )
   t.is(await readFile(results, 'utf8'), text)
 })
 

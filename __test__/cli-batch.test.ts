@@ -178,6 +178,20 @@ test('each line: every line is the stdin of a run, with one end', async (t) => {
   )
 })
 
+test('the jobs of the documentation are jobs', async (t) => {
+  const text = await readFile(new URL('../docs/cli-batch.md', import.meta.url), 'utf8')
+  const [, jobs = ''] = /```json\n([^`]+)```/.exec(text) ?? []
+  const all = await results([watPath('cat'), '-'], jobs)
+  t.deepEqual(
+    all.map(({ id, outcome }) => [id, outcome?.stdoutBase64 ?? outcome?.stdout]),
+    [
+      ['first', 'text'],
+      [2, 'AAEC/w=='],
+      [undefined, ''],
+    ],
+  )
+})
+
 test('no jobs are no error', async (t) => {
   const { jobs, results } = await jobsFile(t, '\n')
   const { status, stderr } = await batch([watPath('cat'), jobs, '-o', results])

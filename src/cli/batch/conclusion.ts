@@ -7,7 +7,7 @@ import { bytes, time } from '../wording.ts'
 import type { BatchFlags, Paths } from './flags.ts'
 import type { ResultQueue } from './result-queue.ts'
 import type { ResultsFile } from './results-file.ts'
-import type { Session } from './session.ts'
+import { NotResumable, type Session } from './session.ts'
 import type { Tally } from './tally.ts'
 import type { Summary } from './totals.ts'
 import { counted, summaryText } from './words.ts'
@@ -132,7 +132,8 @@ function outputFailure(ended: Ended, error: unknown): unknown {
 
 function withProgress(ended: Ended, error: unknown): unknown {
   const isOurs = error instanceof CliError || error instanceof WasiexecError || isSystemError(error)
-  if (!isOurs || results(ended) === 0) return error
+  // What cannot be gone on with is not to be told how to.
+  if (!isOurs || error instanceof NotResumable || results(ended) === 0) return error
   return new CliError(printable(`${error.message}${progress(ended)}`), { cause: error })
 }
 

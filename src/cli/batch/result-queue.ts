@@ -65,6 +65,8 @@ export class ResultQueue {
         await this.#target.write(toBytes(lines, characters))
         this.written += lines.length
       } catch (error) {
+        // A stream's event of it comes later than this, and has to find that somebody listens.
+        await new Promise(setImmediate)
         this.#fail(error)
       }
     }

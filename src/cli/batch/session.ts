@@ -6,7 +6,7 @@ import {
   type Program,
 } from '../../index.ts'
 import type { BatchOptions, WasiexecErrorCode } from '../../index.ts'
-import type { InterruptSignal } from '../io.ts'
+import { printable, type InterruptSignal } from '../io.ts'
 import { CliError } from '../status.ts'
 import type { DoneJobs } from './done-jobs.ts'
 import type { Identity } from './identity.ts'
@@ -56,6 +56,13 @@ const COMMON_ERRORS: ReadonlySet<WasiexecErrorCode> = new Set([
   'ERR_OUT_OF_RESOURCES',
 ] as const)
 
+/** The results that are there are of other jobs. */
+export class NotResumable extends CliError {
+  constructor(why: string) {
+    super(printable(`cannot resume: ${why}`))
+  }
+}
+
 const ABORTED = AbortSignal.abort()
 
 /** The jobs of a batch that have no result yet, run once through the library. */
@@ -81,7 +88,6 @@ export class Session {
     if (this.#stop !== undefined) return
     this.#stop = stop
     this.#controller.abort()
-    void this.#options.input.close()
   }
 
   get stopped(): Stop | undefined {
@@ -188,7 +194,7 @@ export class Session {
   }
 }
 
-/** @throws {CliError} when the results that are there are of other jobs. */
+/** @throws {NotResumable} when the results that are there are of other jobs. */
 export async function verify(input: Input, done: DoneJobs): Promise<void> {
   // What can be read once is looked at as it is read.
   if (done.size === 0 || !input.isRereadable) return
@@ -203,12 +209,12 @@ export async function verify(input: Input, done: DoneJobs): Promise<void> {
 
 function checkSame(item: Item, done: DoneJobs): void {
   if (item.digest() === done.digest(item.index)) return
-  throw new CliError(`cannot resume: ${item.place}, is not the job that the results have one of`)
+  throw new NotResumable(`${item.place}, is not the job that the results have one of`)
 }
 
 function checkCount(count: number, input: Input, done: DoneJobs): void {
   if (count >= done.end) return
-  throw new CliError(
-    `cannot resume: there is a result for job ${done.end}, and ${input.name} has ${count} jobs`,
+  throw new NotResumable(
+    `there is a result for job ${done.end}, and ${input.name} has ${count} jobs`,
   )
 }
