@@ -166,8 +166,8 @@ for (const ordered of [true, false]) {
       }
       t.is(read, 30_000)
       // One more is in the consumer's hands.
-      t.true(most <= 4096 + 1, `${most} jobs were held`)
-      t.true(given <= 30_000 + 4096)
+      t.true(most <= 2048 + 1, `${most} jobs were held`)
+      t.true(given <= 30_000 + 2048)
       t.is(closed, 1)
     })
   }

@@ -322,8 +322,8 @@ export class Transport {
     return waiting
   }
 
-  #add(...operation: Parameters<Submission['add']>): void {
-    this.#submission.add(...operation)
+  #add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
+    this.#submission.add(kind, id, argument, offset, length, flags, batch)
     if (this.#flushing) return
     this.#flushing = true
     // After all promise reactions of this turn: the widest batch without waiting for anything.

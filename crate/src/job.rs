@@ -39,7 +39,7 @@ pub trait Parcel: Send + Sync {
 }
 
 /// Somebody who wants to know that runs have ended, but not each time: the scheduler calls it when a
-/// thread has nothing more to start, and at least every half millisecond, or every four of a batch.
+/// thread has nothing more to start, and at least every half millisecond, or every two of a batch.
 pub trait Listener: Send + Sync {
     /// Runs of this listener have ended.
     fn notify(&self);
@@ -128,7 +128,7 @@ pub struct BatchId(pub(crate) usize);
 
 /// While a thread has runs of a batch to start, it tells of those that ended this often: each time costs
 /// the submitter as much as tens of short runs.
-const BATCH_NEWS: Duration = Duration::from_millis(4);
+const BATCH_NEWS: Duration = Duration::from_millis(2);
 
 /// Runs that have ended on one thread and whose submitters do not know it yet. Most of the time all are
 /// of one parcel.

@@ -14,6 +14,7 @@ import { neverStarted, type Outcome } from '../outcome.ts'
 import { Source } from '../source.ts'
 import type { RunOwner, Transport } from '../transport.ts'
 import type { BatchResult, Job } from './options.ts'
+import { Slots } from './slots.ts'
 
 const OPTIONS_BYTES = 256
 
@@ -34,14 +35,6 @@ export interface JobEvents {
   closed(reason: WasiexecError): void
 }
 
-/** A job in the core. */
-interface Slot {
-  readonly index: number
-  readonly id: unknown
-  readonly owner: RunOwner
-  readonly inputBytes: number
-}
-
 /** The jobs of a batch that are in the core. */
 export class Jobs {
   readonly #place: BatchPlace
@@ -49,8 +42,7 @@ export class Jobs {
   readonly #shared: Encoder = new Encoder(OPTIONS_BYTES)
   readonly #sharedOutputs: SharedOutputs
   readonly #scratch: Encoder = new Encoder(OPTIONS_BYTES)
-  readonly #slots: (Slot | undefined)[] = []
-  readonly #freeSlots: number[] = []
+  readonly #slots = new Slots()
   #number = 0
   #special = 0
   /** Bytes of stdin that they have. */
@@ -66,7 +58,7 @@ export class Jobs {
   }
 
   get count(): number {
-    return this.#slots.length - this.#freeSlots.length + this.#special
+    return this.#slots.count + this.#special
   }
 
   open(concurrency: number): void {
@@ -104,13 +96,13 @@ export class Jobs {
   }
 
   /** The run in a slot has ended; called by the transport. */
-  ended(slotNumber: number, delivery: Delivery): void {
-    const slot = this.#slots[slotNumber]
-    if (slot === undefined) return
-    this.#slots[slotNumber] = undefined
-    this.#freeSlots.push(slotNumber)
-    this.inputBytes -= slot.inputBytes
-    const { index, id, owner } = slot
+  ended(slot: number, delivery: Delivery): void {
+    const owner = this.#slots.owner(slot)
+    if (owner === undefined) return
+    const index = this.#slots.index(slot)
+    const id = this.#slots.id(slot)
+    this.inputBytes -= this.#slots.inputBytes(slot)
+    this.#slots.release(slot)
     this.#events.ended(
       delivery.isFault
         ? { index, id, error: delivery.fault }
@@ -150,12 +142,10 @@ export class Jobs {
       return
     }
     const { input } = local
-    const slotNumber = this.#freeSlots.at(-1) ?? this.#slots.length
-    transport.submitJob(this.#number, slotNumber, owner.handle, encoded, input)
+    transport.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
     // Not before: input that is too large throws.
-    this.#freeSlots.pop()
     const inputBytes = input?.length ?? 0
-    this.#slots[slotNumber] = { index, id, owner, inputBytes }
+    this.#slots.take(index, id, owner, inputBytes)
     this.inputBytes += inputBytes
   }
 

@@ -1,6 +1,6 @@
 /** Jobs that are held at a time, at the least and, unless `concurrency` needs more, at the most. */
 const LEAST = 32
-const MOST = 4096
+const MOST = 2048
 
 /**
  * The part of them that should still be in the core when results arrive: results of short runs arrive
