@@ -106,6 +106,13 @@ posix('Ctrl-C on a terminal aborts', async (t) => {
   }
 })
 
+posix('Ctrl-C aborts a program that waits for what is typed', async (t) => {
+  const steps = [{ type: 'one\n' }, { until: 'one\r\none\r\n' }, { type: '\u{3}' }]
+  const { screen, status } = await terminal(['run', watPath('cat')], steps)
+  t.is(status, 130)
+  t.true(screen.endsWith('wasiexec: cat.wat: aborted by SIGINT\r\n'), screen)
+})
+
 posix('what is typed reaches the program line by line, and Ctrl-D is its end', async (t) => {
   const { screen, status } = await terminal(
     ['run', watPath('cat')],

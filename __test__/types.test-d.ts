@@ -9,6 +9,7 @@ import type {
   BatchResult,
   BatchSummary,
   Exit,
+  Inspection,
   Job,
   Limits,
   LoadOptions,
@@ -123,3 +124,9 @@ void new esm.Program()
 void run('hello.wasm', { stdout: 'discard' })
 // @ts-expect-error: an outcome is read, not written
 export const forge = (outcome: Exit): void => void (outcome.code = 0)
+
+expectTypeOf<Program['serialize']>().returns.resolves.toEqualTypeOf<Buffer>()
+expectTypeOf<Program['inspect']>().returns.resolves.toEqualTypeOf<Inspection>()
+expectTypeOf<Inspection['imports'][number]['provided']>().toEqualTypeOf<boolean>()
+expectTypeOf<RunOptions['onBrokenPipe']>().toEqualTypeOf<'fail' | 'stop' | undefined>()
+expectTypeOf<LoadOptions['trustPrecompiled']>().toEqualTypeOf<boolean | undefined>()

@@ -53,6 +53,15 @@ pub(crate) fn is_precompiled(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
+/// What tells a program from others: the digest of all that a caller gave. That of a precompiled program is
+/// of what stands before the digest in it, so that it has to be computed once.
+pub(crate) fn digest(bytes: &[u8]) -> blake3::Hash {
+    match bytes.split_last_chunk::<DIGEST>() {
+        Some((content, _)) if is_precompiled(bytes) => blake3::hash(content),
+        _ => blake3::hash(bytes),
+    }
+}
+
 /// Refuses a file that nobody said is to be trusted.
 pub(crate) fn refuse_untrusted(bytes: &[u8]) -> Result<()> {
     match is_precompiled(bytes) {
@@ -91,6 +100,8 @@ pub(crate) fn encode(
 }
 
 impl<'a> Precompiled<'a> {
+    /// `actual` is what [`digest`] says of the file.
+    ///
     /// # Safety
     ///
     /// The caller vouches that whoever made the file made it with [`encode`]; that it did not change
@@ -99,14 +110,14 @@ impl<'a> Precompiled<'a> {
     /// # Errors
     ///
     /// [`ErrorCode::PrecompiledDamaged`] and [`ErrorCode::PrecompiledIncompatible`].
-    pub(crate) unsafe fn parse(file: &'a [u8]) -> Result<Self> {
+    pub(crate) unsafe fn parse(file: &'a [u8], actual: &blake3::Hash) -> Result<Self> {
         let damaged = || {
             let message = "the precompiled program is damaged: its digest is wrong; was it copied whole? \
                            compile it again";
             Error::new(ErrorCode::PrecompiledDamaged, message)
         };
         let (content, digest) = file.split_last_chunk::<DIGEST>().ok_or_else(damaged)?;
-        if blake3::hash(content) != *digest {
+        if actual != digest {
             return Err(damaged());
         }
         let rest = content.strip_prefix(MAGIC).ok_or_else(damaged)?;

@@ -83,7 +83,7 @@ impl Program {
         cache: Cache,
     ) -> Result<Arc<Self>> {
         if precompiled::is_precompiled(&source.bytes) {
-            return Self::restore(&source.bytes, options, engines, cache);
+            return Self::restore(&source, options, engines, cache);
         }
         let wasm = Wasm::new(source)?;
         let kind = kind_of(&wasm.bytes)?;
@@ -115,16 +115,16 @@ impl Program {
 
     /// A program from what [`serialize`](Self::serialize) answered, which `options` say is trusted.
     fn restore(
-        file: &[u8],
+        source: &Source<'_>,
         options: LoadOptions,
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
         if !options.trust_precompiled {
-            precompiled::refuse_untrusted(file)?;
+            precompiled::refuse_untrusted(&source.bytes)?;
         }
         // SAFETY: the caller trusts whoever made the file to have made it with `serialize`.
-        let precompiled = unsafe { Precompiled::parse(file) }?;
+        let precompiled = unsafe { Precompiled::parse(&source.bytes, &source.digest) }?;
         let interruptible = precompiled.interruptible;
         if interruptible && !options.interruptible {
             return Err(precompiled::incompatible(

@@ -166,7 +166,7 @@ impl Runtime {
         if !options.trust_precompiled {
             precompiled::refuse_untrusted(&source)?;
         }
-        let content = blake3::hash(&source);
+        let content = precompiled::digest(&source);
         let cell = self.cell(ProgramKey {
             content,
             name: options.name.clone(),
