@@ -242,8 +242,9 @@ fn put_sizes<'a>(
     let (count, bytes) = (aligned(memory, count, 4, 4)?, aligned(memory, bytes, 4, 4)?);
     let number = u32::try_from(strings.clone().count()).ok()?;
     let size = u32::try_from(strings.map(bytes_of).sum::<usize>()).ok()?;
-    put_word(memory, count, number);
+    // In this order, which shows where the two are one.
     put_word(memory, bytes, size);
+    put_word(memory, count, number);
     Some(Ok(SUCCESS))
 }
 

@@ -6,6 +6,7 @@ mod cache;
 mod components;
 mod endings;
 mod files;
+mod first_calls;
 mod host;
 mod inspection;
 mod limits;
