@@ -4,6 +4,8 @@ import { rolldown } from 'rolldown'
 
 const source = 'src/cli/report/browser'
 const uplot = 'node_modules/uplot'
+/** Later ones have the last word. */
+const STYLES = ['base', 'head', 'filter', 'charts', 'jobs', 'media']
 
 /** Into `folder`: report.js and report.css. Answers the chunks, for the notices of what is in them. */
 export async function bundlePage(folder) {
@@ -24,7 +26,8 @@ export async function bundlePage(folder) {
   })
   await build.close()
   if (/<\/script|<!--/i.test(output[0].code)) throw new Error('report.js would end its own element')
-  const styles = [`${uplot}/dist/uPlot.min.css`, `${source}/style.css`]
+  const own = STYLES.map((name) => `${source}/style/${name}.css`)
+  const styles = [`${uplot}/dist/uPlot.min.css`, ...own]
   const css = await Promise.all(styles.map((path) => readFile(path, 'utf8')))
   await writeFile(`${folder}/report.css`, css.join('\n'))
   return output

@@ -25,7 +25,7 @@ export function pageTest(title: string, run: (t: ExecutionContext) => Promise<vo
 let browser: Promise<Browser> | undefined
 
 /** Ends it. */
-export async function close(): Promise<void> {
+export async function closeBrowser(): Promise<void> {
   await (await browser)?.close()
 }
 

@@ -16,7 +16,7 @@ export function filter(facets: Facets): Html {
     count: groups.filter((group) => group.kind === kind).reduce((sum, { count }) => sum + count, 0),
   })).filter(({ count }) => count > 0)
   return html`
-    <div class="filter" role="toolbar" aria-label="Filter">
+    <div class="filter" role="group" aria-label="Filter">
       ${
         hasVerdicts &&
         html`<div class="chips" role="group" aria-label="Verdicts">

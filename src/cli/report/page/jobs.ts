@@ -14,11 +14,13 @@ interface Room {
 /** Far more than outputs have that were not made to be large as markup. */
 const MAX_MARKUP = 8 * 1024 * 1024
 
-function within(room: Room, part: Html): Html {
-  room.left -= Buffer.byteLength(part.markup)
-  return room.left >= 0
-    ? part
-    : html`<div class="body"><p class="empty">Left out: the page is large enough.</p></div>`
+function within(room: Room, make: () => Html): Html {
+  if (room.left > 0) {
+    const part = make()
+    room.left -= Buffer.byteLength(part.markup)
+    return part
+  }
+  return html`<div class="body"><p class="empty">Left out: the page is large enough.</p></div>`
 }
 
 /** The lists of jobs; the page's script shows some at a time, and which pass the filter. */
@@ -90,7 +92,7 @@ function job(job: ListedJob, facets: Facets, room: Room, isHidden: boolean): Htm
         ${measure('cpu', usage && duration(usage.cpuMs))}
         ${measure('memory', usage && bytes(usage.memoryPeakBytes))}
       </summary>
-      ${within(room, body(job))}
+      ${within(room, () => body(job))}
     </details>
   </li>`
 }
