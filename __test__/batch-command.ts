@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import type { InterruptSignal, Io } from '../src/cli/io.ts'
 import { main } from '../src/cli/main.ts'
-import { ended } from './child.ts'
 import { compiled, folder } from './guest.ts'
 
 /** A stream that keeps what it gets, maybe as a terminal. */
@@ -66,28 +65,6 @@ export async function batch(words: readonly string[], options: CallOptions = {})
 }
 
 const bin = fileURLToPath(new URL('../bin/wasiexec.mjs', import.meta.url))
-
-/** What a terminal gets from a process; `undefined` where there is none to try with. */
-export async function onTerminal(
-  words: readonly string[],
-  { columns = 100, interruptAt = '' }: { columns?: number; interruptAt?: string } = {},
-): Promise<{ status: number; printed: string } | undefined> {
-  if (process.platform === 'win32') return undefined
-  const script = fileURLToPath(new URL('on-terminal.py', import.meta.url))
-  const command = [process.execPath, bin, 'batch', '--cache-dir', compiled, ...words]
-  const child = spawn('python3', [script, `${columns}`, interruptAt, ...command], {
-    timeout: 60_000,
-    killSignal: 'SIGKILL',
-  })
-  const isThere = await new Promise<boolean>((resolve) => {
-    child.once('spawn', () => resolve(true))
-    child.once('error', () => resolve(false))
-  })
-  if (!isThere) return undefined
-  const { stdout, stderr } = await ended(child)
-  if (stdout === '') throw new Error(stderr)
-  return JSON.parse(stdout) as { status: number; printed: string }
-}
 
 /** Starts it as a process; `npm run build:ts` has to have been run. */
 export function startBatch(words: readonly string[]): ChildProcessWithoutNullStreams {

@@ -7,6 +7,8 @@ import { jobsFile, parseResults, startBatch, told, type ResultLine } from './bat
 import { ended } from './child.ts'
 import { numbers, until, watPath } from './guest.ts'
 
+const posix = process.platform === 'win32' ? test.skip : test
+
 const JOBS = 20_000
 const jobs = numbers(JOBS).map((index) =>
   index % 1000 === 999 ? { id: index, stdin: index } : { id: index, stdin: `${index}\n` },
@@ -98,44 +100,39 @@ test('two kills of a batch of slow jobs lose no result that was written', async 
   t.is(parseResults(text).length, 40)
 })
 
-test('Ctrl-C ends a batch with what has ended, and says how to go on; a second one at once', async (t) => {
-  if (process.platform === 'win32') {
-    t.pass('no signals')
-    return
-  }
-  const { jobs: path, results } = await jobsFile(t, [
-    ...numbers(6).map(() => ({ args: ['1'] })),
-    ...numbers(4).map(() => ({ args: ['3600000'] })),
-  ])
-  const words = [watPath('sleep-argv'), path, '-o', results, '--concurrency', '10']
-  const child = startBatch(words)
-  const end = ended(child)
-  await until(() => existsSync(results))
-  while ((await readFile(results, 'utf8')).split('\n').length <= 6) await setTimeout(5)
-  child.kill('SIGINT')
-  const { code, stderr } = await end
-  t.is(code, 130, stderr)
-  t.regex(stderr, /interrupted; 6 results in .*, and the same command with --resume goes on\n$/)
-  t.is(parseResults(await readFile(results, 'utf8')).length, 6)
+posix(
+  'Ctrl-C ends a batch with what has ended, and says how to go on; a second one at once',
+  async (t) => {
+    const { jobs: path, results } = await jobsFile(t, [
+      ...numbers(6).map(() => ({ args: ['1'] })),
+      ...numbers(4).map(() => ({ args: ['3600000'] })),
+    ])
+    const words = [watPath('sleep-argv'), path, '-o', results, '--concurrency', '10']
+    const child = startBatch(words)
+    const end = ended(child)
+    await until(() => existsSync(results))
+    while ((await readFile(results, 'utf8')).split('\n').length <= 6) await setTimeout(5)
+    child.kill('SIGINT')
+    const { code, stderr } = await end
+    t.is(code, 130, stderr)
+    t.regex(stderr, /interrupted; 6 results in .*, and the same command with --resume goes on\n$/)
+    t.is(parseResults(await readFile(results, 'utf8')).length, 6)
 
-  // A guest that nothing stops: the first Ctrl-C waits for it, the second does not.
-  const { jobs: loops, results: none } = await jobsFile(t, [{}])
-  const stubborn = startBatch([watPath('loop'), loops, '-o', none, '--no-interruptible'])
-  const stubbornEnd = ended(stubborn)
-  await until(() => existsSync(none))
-  await setTimeout(500)
-  stubborn.kill('SIGINT')
-  await setTimeout(500)
-  t.is(stubborn.exitCode, null)
-  stubborn.kill('SIGINT')
-  t.is((await stubbornEnd).signal, 'SIGINT')
-})
+    // A guest that nothing stops: the first Ctrl-C waits for it, the second does not.
+    const { jobs: loops, results: none } = await jobsFile(t, [{}])
+    const stubborn = startBatch([watPath('loop'), loops, '-o', none, '--no-interruptible'])
+    const stubbornEnd = ended(stubborn)
+    await until(() => existsSync(none))
+    await setTimeout(500)
+    stubborn.kill('SIGINT')
+    await setTimeout(500)
+    t.is(stubborn.exitCode, null)
+    stubborn.kill('SIGINT')
+    t.is((await stubbornEnd).signal, 'SIGINT')
+  },
+)
 
-test('SIGTERM does the same, with its own status', async (t) => {
-  if (process.platform === 'win32') {
-    t.pass('no signals')
-    return
-  }
+posix('SIGTERM does the same, with its own status', async (t) => {
   const { jobs: path, results } = await jobsFile(t, [{ args: ['1'] }, { args: ['3600000'] }])
   const child = startBatch([watPath('sleep-argv'), path, '-o', results])
   const end = ended(child)
@@ -147,11 +144,7 @@ test('SIGTERM does the same, with its own status', async (t) => {
   t.regex(stderr, /interrupted; 1 result in /)
 })
 
-test('an idle stdin does not keep an interrupted batch', async (t) => {
-  if (process.platform === 'win32') {
-    t.pass('no signals')
-    return
-  }
+posix('an idle stdin does not keep an interrupted batch', async (t) => {
   const child = startBatch([watPath('cat'), '-'])
   const end = ended(child)
   child.stdin.write('{}\n')

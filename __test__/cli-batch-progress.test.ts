@@ -1,6 +1,7 @@
 // `wasiexec batch`: what is seen while it runs.
 import test from 'ava'
-import { batch, jobsFile, onTerminal, parseResults, readResults, Screen } from './batch-command.ts'
+import { batch, jobsFile, parseResults, readResults, Screen } from './batch-command.ts'
+import { terminal } from './cli.ts'
 import { numbers, watPath } from './guest.ts'
 
 test('lines of progress where there is no terminal, none with --quiet', async (t) => {
@@ -26,7 +27,7 @@ test('a bar on a terminal: part, rate, kinds; gone at the end, and lines are not
   const { status } = await batch(words, { stderr })
   t.is(status, 1)
   t.regex(stderr.text, /█+░+ \d+ % {2}\d+ results {2}\d+\/s( {2}\d+s left)? {2}10 ok, 1 error/)
-  const shown = screen(stderr.text)
+  const shown = shownBy(stderr.text)
   t.is(shown[0], `wasiexec: ${jobs}, line 11: \`args\` must be an array of strings, got 5`)
   t.regex(shown[1]!, /^13 results in /)
   t.false(shown.some((row) => row.includes('█')))
@@ -58,59 +59,48 @@ test('a narrow terminal gets what fits', async (t) => {
   for (const row of stderr.text.split(/\n|\u001B\[[\d;?]*[A-Za-z]/)) t.true(row.length < 20, row)
 })
 
+const posix = process.platform === 'win32' ? test.skip : test
+
 const SLOW = [
   ...numbers(10).map(() => ({ args: ['1'] })),
   { args: 5 },
   ...numbers(8).map(() => ({ args: ['100'] })),
 ]
 
-test('a process on a real terminal', async (t) => {
+posix('a process on a real terminal', async (t) => {
   const { jobs, results } = await jobsFile(t, SLOW)
   const words = [watPath('sleep-argv'), jobs, '-o', results, '--concurrency', '1']
-  const terminal = await onTerminal(words)
-  if (terminal === undefined) {
-    t.pass('there is none')
-    return
-  }
-  t.is(terminal.status, 1, terminal.printed)
-  t.regex(terminal.printed, /█+░+ \d+ % /)
-  const shown = screen(terminal.printed)
+  const end = await terminal(['batch', ...words], [])
+  t.is(end.status, 1, end.screen)
+  t.regex(end.screen, /█+░+ \d+ % /)
+  const shown = shownBy(end.screen)
   t.true(shown[0]!.startsWith(`wasiexec: ${jobs}, line 11: `), shown[0])
   t.regex(shown[1]!, /^19 results in /)
   t.false(shown.some((row) => row.includes('█')))
 })
 
-test('results on a real terminal are whole lines, without a bar', async (t) => {
+posix('results on a real terminal are whole lines, without a bar', async (t) => {
   const { jobs } = await jobsFile(t, SLOW.slice(-8))
-  const terminal = await onTerminal([watPath('sleep-argv'), jobs, '--concurrency', '1'])
-  if (terminal === undefined) {
-    t.pass('there is none')
-    return
-  }
-  t.is(terminal.status, 0)
-  t.false(terminal.printed.includes('\u001B'))
-  const rows = terminal.printed.split('\r\n').slice(0, 8)
+  const words = ['batch', watPath('sleep-argv'), jobs, '--concurrency', '1']
+  const { status, screen } = await terminal(words, [])
+  t.is(status, 0)
+  t.false(screen.includes('\u001B'))
+  const rows = screen.split('\r\n').slice(0, 8)
   t.is(parseResults(`${rows.join('\n')}\n`).length, 8)
 })
 
-test('Ctrl-C on a real terminal', async (t) => {
+posix('Ctrl-C on a real terminal', async (t) => {
   const { jobs, results } = await jobsFile(t, [{ args: ['1'] }, { args: ['3600000'] }])
   const words = [watPath('sleep-argv'), jobs, '-o', results, '--concurrency', '1']
-  const terminal = await onTerminal(words, { interruptAt: '1 result ' })
-  if (terminal === undefined) {
-    t.pass('there is none')
-    return
-  }
-  t.is(terminal.status, 130)
-  t.regex(
-    screen(terminal.printed).at(-2)!,
-    /^wasiexec: interrupted; 1 result in .* --resume goes on$/,
-  )
+  const steps = [{ until: '1 result ' }, { type: '\u0003' }]
+  const { status, screen } = await terminal(['batch', ...words], steps)
+  t.is(status, 130)
+  t.regex(shownBy(screen).at(-2)!, /^wasiexec: interrupted; 1 result in .* --resume goes on$/)
   t.is((await readResults(results)).length, 1)
 })
 
 /** What a terminal shows of this in the end, as far as the bar uses one. */
-function screen(text: string): string[] {
+function shownBy(text: string): string[] {
   const rows: string[] = ['']
   let row = 0
   // eslint-disable-next-line no-control-regex

@@ -1,6 +1,6 @@
 import manifest from '../../../package.json' with { type: 'json' }
 import { WasiexecError, type BatchEnd, type Program } from '../../index.ts'
-import { hasLostReader, print, printable, say, type Io } from '../io.ts'
+import { hasLostReader, print, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
 import { bytes, time } from '../wording.ts'
@@ -127,14 +127,14 @@ function outputFailure(ended: Ended, error: unknown): unknown {
   // Whoever read the results has seen enough.
   if (hasLostReader(error)) return error
   const message = `cannot write the results: ${(error as Error).message}${progress(ended)}`
-  return new CliError(printable(message), { cause: error })
+  return new CliError(message, { cause: error })
 }
 
 function withProgress(ended: Ended, error: unknown): unknown {
   const isOurs = error instanceof CliError || error instanceof WasiexecError || isSystemError(error)
   // What cannot be gone on with is not to be told how to.
   if (!isOurs || error instanceof NotResumable || results(ended) === 0) return error
-  return new CliError(printable(`${error.message}${progress(ended)}`), { cause: error })
+  return new CliError(`${error.message}${progress(ended)}`, { cause: error })
 }
 
 function isSystemError(error: unknown): error is Error {

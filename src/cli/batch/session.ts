@@ -6,7 +6,7 @@ import {
   type Program,
 } from '../../index.ts'
 import type { BatchOptions, WasiexecErrorCode } from '../../index.ts'
-import { printable, type InterruptSignal } from '../io.ts'
+import type { InterruptSignal } from '../io.ts'
 import { CliError } from '../status.ts'
 import type { DoneJobs } from './done-jobs.ts'
 import type { Identity } from './identity.ts'
@@ -59,7 +59,7 @@ const COMMON_ERRORS: ReadonlySet<WasiexecErrorCode> = new Set([
 /** The results that are there are of other jobs. */
 export class NotResumable extends CliError {
   constructor(why: string) {
-    super(printable(`cannot resume: ${why}`))
+    super(`cannot resume: ${why}`)
   }
 }
 
