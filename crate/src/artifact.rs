@@ -5,7 +5,7 @@ use crate::debug_info;
 use crate::engine::{Allocation, Engines, Flavor, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::precompiled::{self, Code};
-use crate::program::Wasm;
+use crate::wasm::Wasm;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::Component;

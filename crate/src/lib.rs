@@ -44,6 +44,7 @@ mod trap_code;
 mod turns;
 mod type_text;
 mod wasi;
+mod wasm;
 mod workers;
 
 pub use cache::Cache;

@@ -5,7 +5,7 @@
 //! file. Whoever loads one runs machine code from it, outside of any sandbox.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::program::Wasm;
+use crate::wasm::Wasm;
 use serde::{Deserialize, Serialize};
 
 /// The first bytes of every such file, of whichever version.

@@ -11,7 +11,7 @@ use crate::options::LoadOptions;
 use crate::precompiled::{self, Precompiled};
 use crate::program_info::{ProgramInfo, ProgramKind, describe_component, describe_module};
 use crate::run::RunState;
-use std::borrow::Cow;
+use crate::wasm::{Source, Wasm, kind_of};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::component::Component;
 use wasmtime::{Engine, InstancePre, Module, ModuleExport};
@@ -297,61 +297,6 @@ fn checks(interruptible: bool, fuel: bool) -> Checks {
         (_, true) => Checks::EpochAndFuel,
         (true, false) => Checks::Epoch,
         (false, false) => Checks::Nothing,
-    }
-}
-
-/// What a caller gave, and the digest of it.
-pub(crate) struct Source<'a> {
-    pub(crate) bytes: Cow<'a, [u8]>,
-    pub(crate) digest: blake3::Hash,
-}
-
-/// A Wasm binary, and the digest of what it came from.
-pub(crate) struct Wasm {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) digest: blake3::Hash,
-}
-
-impl Wasm {
-    /// The binary of `source`, which may be WAT text.
-    fn new(source: Source<'_>) -> Result<Self> {
-        let Source { bytes, digest } = source;
-        if bytes.is_empty() {
-            let message = "the program is empty (0 bytes)";
-            return Err(Error::new(ErrorCode::InvalidWasm, message));
-        }
-        let bytes = match wat::parse_bytes(&bytes) {
-            Ok(Cow::Owned(binary)) => binary,
-            Ok(Cow::Borrowed(_)) => bytes.into_owned(),
-            Err(error) => return Err(not_a_program(&bytes, &error)),
-        };
-        Ok(Self { bytes, digest })
-    }
-}
-
-fn not_a_program(bytes: &[u8], error: &wat::Error) -> Error {
-    let detail = match std::str::from_utf8(bytes) {
-        Ok(_) => error.to_string(),
-        Err(_) => "it does not begin with the Wasm magic number and is no text either".into(),
-    };
-    Error::new(
-        ErrorCode::InvalidWasm,
-        format!("the program is neither a Wasm binary nor WAT text: {detail}"),
-    )
-}
-
-fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
-    match wasm.get(4..8) {
-        Some([1, 0, 0, 0]) => Ok(ProgramKind::Module),
-        Some([13, 0, 1, 0]) => Ok(ProgramKind::Component),
-        Some(version) => Err(Error::new(
-            ErrorCode::InvalidWasm,
-            format!("the program has an unknown Wasm version: {version:02x?}"),
-        )),
-        None => Err(Error::new(
-            ErrorCode::InvalidWasm,
-            "the program is truncated within its first 8 bytes",
-        )),
     }
 }
 

@@ -7,10 +7,11 @@ use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission
 use crate::options::{LoadOptions, RunOptions};
 use crate::outcome::Outcome;
 use crate::precompiled;
-use crate::program::{Program, Source};
+use crate::program::Program;
 use crate::scheduler::{Counts, Scheduler};
 use crate::stop::Control;
 use crate::ticker::Ticker;
+use crate::wasm::Source;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
