@@ -119,13 +119,19 @@ test('16 MiB of output are the default cap', async (t) => {
   t.is(outcome.stdout.length, 16 << 20)
 })
 
-test('output that is not captured has no cap', async (t) => {
+test('output that is not captured has no cap unless one is given', async (t) => {
   const program = await wat('flood-argv')
-  const options = { args: ['100000'], limits: { outputBytes: 10 } }
-  t.is(ending(await program.run({ ...options, stdout: 'ignore' })), 'exit 0')
-  const sink = new Sink()
-  t.is(ending(await program.run({ ...options, stdout: sink })), 'exit 0')
-  t.is(sink.text.length, 100_000)
+  const length = 17 * 1024 * 1024
+  const run = (stdout: 'ignore' | Sink, outputBytes?: number) =>
+    program.run({ args: [String(length)], limits: { outputBytes }, stdout })
+  t.is(ending(await run('ignore')), 'exit 0')
+  t.is(ending(await run('ignore', 10)), 'exit 0')
+  const whole = new Sink()
+  t.is(ending(await run(whole)), 'exit 0')
+  t.is(whole.text.length, length)
+  const cut = new Sink()
+  t.is(ending(await run(cut, 10)), 'limit output')
+  t.is(cut.text.length, 10)
 })
 
 for (const guest of ['hello', 'loop-argv', 'component-hello', 'component-p3-hello']) {
