@@ -41,6 +41,9 @@ const BROKEN_PIPE = 1
 /** Output up to here is copied, so that it does not hold the memory of all that came with it. */
 const COPY_BYTES = 4096
 
+/** `Buffer.copy` makes a view first, which takes longer than to copy so many bytes one by one. */
+const LOOP_BYTES = 64
+
 /** What arrived from the core, one record after the other. */
 export class Delivery {
   readonly #records: Float64Array
@@ -149,7 +152,8 @@ export class Delivery {
       return this.#bytes.subarray(start, end)
     }
     const copy = Buffer.allocUnsafe(length)
-    this.#bytes.copy(copy, 0, start, end)
+    if (length > LOOP_BYTES) this.#bytes.copy(copy, 0, start, end)
+    else for (let at = 0; at < length; at += 1) copy[at] = this.#bytes[start + at] as number
     return copy
   }
 

@@ -14,6 +14,11 @@ export class Encoder {
     this.#buffer = Buffer.allocUnsafe(capacity)
   }
 
+  /** How much it can hold before it grows. */
+  get capacity(): number {
+    return this.#buffer.length
+  }
+
   get length(): number {
     return this.#length
   }

@@ -13,6 +13,10 @@ import { FLAG, OPERATION, Submission } from './submission.ts'
 /** Where the buffer of one run's options begins; it grows as needed. */
 const OPTIONS_BYTES = 256
 
+/** Buffers of that size that wait for the next runs: to make one is dearer than to fill it. */
+const spare: Encoder[] = []
+const MAX_SPARE = 64
+
 /** How long one wait of `runSync` lasts. */
 const WAIT_MS = 50
 
@@ -36,9 +40,15 @@ export interface Prepared {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function prepare(options: RunOptions): Prepared {
-  const encoded = new Encoder(OPTIONS_BYTES)
+  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const local = encodeRunOptions(options, encoded, 'run')
   return { encoded, local, source: local.stdin && new Source(local.stdin) }
+}
+
+function giveBack(encoded: Encoder): void {
+  if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
+  encoded.clear()
+  spare.push(encoded)
 }
 
 /** Somebody waits for a record. */
@@ -128,7 +138,10 @@ export class Transport {
     }
     const { bytes } = this.#submission
     const start = bytes.length
-    if (prepared !== undefined) bytes.append(prepared.encoded)
+    if (prepared !== undefined) {
+      bytes.append(prepared.encoded)
+      giveBack(prepared.encoded)
+    }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
     const flags = (signal ? FLAG.abortable : 0) | (streams ? FLAG.piped : 0)
     this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
