@@ -49,7 +49,7 @@ export class Delivery {
   readonly #records: Float64Array
   readonly #bytes: Buffer
   #empty: Buffer | undefined
-  #at = -FIELDS
+  #place = -FIELDS
   /** Where the bytes of the record begin and end. */
   #start = 0
   #end = 0
@@ -61,11 +61,21 @@ export class Delivery {
 
   /** Goes to the next record; false when there is none. */
   next(): boolean {
-    this.#at += FIELDS
-    if (this.#at >= this.#records.length) return false
+    this.#place += FIELDS
+    if (this.#place >= this.#records.length) return false
     this.#start = this.#end
-    this.#end += this.#get(FIELD.stdout) + this.#get(FIELD.stderr) + this.#get(FIELD.extra)
+    this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.extra)
     return true
+  }
+
+  /** Where the record stands, for those who read it later. */
+  get place(): number {
+    return this.#place
+  }
+
+  /** Where its bytes begin. */
+  get start(): number {
+    return this.#start
   }
 
   get kind(): number {
@@ -89,6 +99,10 @@ export class Delivery {
     return JSON.parse(this.extra.toString('utf8'))
   }
 
+  get isExit(): boolean {
+    return this.kind === RECORD.exit
+  }
+
   get isAbort(): boolean {
     return this.kind === RECORD.abort
   }
@@ -104,10 +118,9 @@ export class Delivery {
 
   /** The record as an outcome, with this reason if it is an abort. */
   outcome(abortReason: unknown): Outcome {
-    const printed = this.#printed()
+    if (this.isExit) return this.exitAt(this.#place, this.#start)
+    const printed = this.#printedAt(this.#place, this.#start)
     switch (this.kind) {
-      case RECORD.exit:
-        return outcomes.exit(this.code, printed)
       case RECORD.trap:
         return outcomes.trap(this.json as TrapInfo, printed)
       case RECORD.limit:
@@ -119,28 +132,49 @@ export class Delivery {
     }
   }
 
-  #printed(): Printed {
-    const stderr = this.#start + this.#get(FIELD.stdout)
-    const end = stderr + this.#get(FIELD.stderr)
+  /** The exit whose record stands there. */
+  exitAt(place: number, start: number): Outcome {
+    return outcomes.exit(this.codeAt(place), this.#printedAt(place, start))
+  }
+
+  codeAt(place: number): number {
+    return this.#get(FIELD.code, place)
+  }
+
+  wallMsAt(place: number): number {
+    return this.#get(FIELD.wallMs, place)
+  }
+
+  cpuMsAt(place: number): number {
+    return this.#get(FIELD.cpuMs, place)
+  }
+
+  outputBytesAt(place: number): number {
+    return this.#get(FIELD.stdout, place) + this.#get(FIELD.stderr, place)
+  }
+
+  #printedAt(place: number, start: number): Printed {
+    const stderr = start + this.#get(FIELD.stdout, place)
+    const end = stderr + this.#get(FIELD.stderr, place)
     return {
-      stdout: this.#slice(this.#start, stderr),
+      stdout: this.#slice(start, stderr),
       stderr: this.#slice(stderr, end),
-      usage: this.#usage(),
+      usage: this.#usageAt(place),
     }
   }
 
-  #usage(): Usage {
-    const flags = this.#get(FIELD.flags)
+  #usageAt(place: number): Usage {
+    const flags = this.#get(FIELD.flags, place)
     const usage = {
-      wallMs: this.#get(FIELD.wallMs),
-      cpuMs: this.#get(FIELD.cpuMs),
-      memoryPeakBytes: this.#get(FIELD.memoryPeak),
+      wallMs: this.wallMsAt(place),
+      cpuMs: this.cpuMsAt(place),
+      memoryPeakBytes: this.#get(FIELD.memoryPeak, place),
       memoryDenied: (flags & MEMORY_DENIED) !== 0,
       outputTruncated: (flags & OUTPUT_TRUNCATED) !== 0,
     }
-    const fuelHigh = this.#get(FIELD.fuelHigh)
+    const fuelHigh = this.#get(FIELD.fuelHigh, place)
     if (fuelHigh < 0) return usage
-    return { ...usage, fuel: (BigInt(fuelHigh) << 32n) | BigInt(this.#get(FIELD.fuelLow)) }
+    return { ...usage, fuel: (BigInt(fuelHigh) << 32n) | BigInt(this.#get(FIELD.fuelLow, place)) }
   }
 
   #slice(start: number, end: number): Buffer {
@@ -158,8 +192,8 @@ export class Delivery {
   }
 
   /** Within bounds by construction: the core writes whole records. */
-  #get(field: number): number {
-    return this.#records[this.#at + field] as number
+  #get(field: number, place = this.#place): number {
+    return this.#records[place + field] as number
   }
 }
 

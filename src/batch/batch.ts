@@ -1,5 +1,6 @@
 import { WasiexecError } from '../errors.ts'
 import { Jobs, type BatchPlace } from './jobs.ts'
+import { LateResult, read, type Held } from './late.ts'
 import {
   checkBatchOptions,
   type BatchOptions,
@@ -48,8 +49,8 @@ export class RunningBatch implements Batch {
   readonly #window: Window
   readonly #totals = new Totals()
   readonly #results = new Results()
-  readonly #release = (result: BatchResult): void => this.#released(result)
-  readonly #put: (result: BatchResult) => void
+  readonly #release = (result: Held): void => this.#released(result)
+  readonly #put: (result: Held) => void
   readonly #summary: Promise<BatchSummary>
   #summarize!: (summary: BatchSummary) => void
   #state: 'new' | 'read' | 'drained' | 'ended' = 'new'
@@ -214,7 +215,7 @@ export class RunningBatch implements Batch {
     this.#jobs.submit(index, result.value)
   }
 
-  #ended(result: BatchResult): void {
+  #ended(result: Held): void {
     this.#totals.add(result)
     this.#put(result)
     const isHungry = this.#hungry || this.#state === 'drained'
@@ -223,7 +224,9 @@ export class RunningBatch implements Batch {
   }
 
   /** It is this result's turn to be read. */
-  #released(result: BatchResult): void {
+  #released(held: Held): void {
+    // Asked about what is read afterwards, not about a copy of it.
+    const result = this.#options.stopOn === undefined ? held : read(held)
     if (this.#end === undefined && this.#asksToStop(result)) {
       const message = 'the batch was stopped by `stopOn`'
       this.#stop('stop-on', new WasiexecError('ERR_BATCH_STOPPED', message))
@@ -231,9 +234,9 @@ export class RunningBatch implements Batch {
     if (this.#state === 'drained' || this.#results.push(result)) this.#handOver(result)
   }
 
-  #asksToStop(result: BatchResult): boolean {
+  #asksToStop(result: Held): boolean {
     try {
-      return this.#options.stopOn?.(result) === true
+      return this.#options.stopOn?.(read(result)) === true
     } catch (error) {
       this.#fail(error)
       this.#abort(error)
@@ -241,8 +244,9 @@ export class RunningBatch implements Batch {
     }
   }
 
-  #handOver({ outcome }: BatchResult): void {
-    if (outcome === undefined && this.#state === 'drained') {
+  #handOver(result: Held): void {
+    const output = outputBytes(result)
+    if (output === undefined && this.#state === 'drained') {
       // Jobs that cannot be run end at once: without a pause, they alone would keep this thread busy.
       setImmediate(() => {
         this.#handedOver += 1
@@ -251,8 +255,8 @@ export class RunningBatch implements Batch {
       return
     }
     this.#handedOver += 1
-    if (outcome === undefined || this.#state === 'ended') return
-    this.#readBytes += outcome.stdout.length + outcome.stderr.length
+    if (output === undefined || this.#state === 'ended') return
+    this.#readBytes += output
     if (this.#readBytes < TELL_BYTES) return
     this.#jobs.outputRead(this.#readBytes)
     this.#readBytes = 0
@@ -293,4 +297,11 @@ export class RunningBatch implements Batch {
     await this.#source.close()
     then()
   }
+}
+
+/** How much was printed; undefined where there is no outcome. */
+function outputBytes(result: Held): number | undefined {
+  if (result instanceof LateResult) return result.outputBytes
+  const { outcome } = result
+  return outcome && outcome.stdout.length + outcome.stderr.length
 }

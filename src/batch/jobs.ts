@@ -13,7 +13,8 @@ import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
 import { Source } from '../source.ts'
 import type { RunOwner, Transport } from '../transport.ts'
-import type { BatchResult, Job } from './options.ts'
+import { LateResult, type Held } from './late.ts'
+import type { Job } from './options.ts'
 import { Slots } from './slots.ts'
 
 const OPTIONS_BYTES = 256
@@ -30,7 +31,7 @@ export interface BatchPlace {
 export interface JobEvents {
   /** With what the batch aborted its runs, once it has. */
   aborted(): { reason: unknown } | undefined
-  ended(result: BatchResult): void
+  ended(result: Held): void
   /** The batch's own program or its runtime was closed. */
   closed(reason: WasiexecError): void
 }
@@ -103,6 +104,10 @@ export class Jobs {
     const id = this.#slots.id(slot)
     this.inputBytes -= this.#slots.inputBytes(slot)
     this.#slots.release(slot)
+    if (delivery.isExit) {
+      this.#events.ended(new LateResult(index, id, delivery))
+      return
+    }
     this.#events.ended(
       delivery.isFault
         ? { index, id, error: delivery.fault }

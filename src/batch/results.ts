@@ -1,3 +1,4 @@
+import { read, type Held } from './late.ts'
 import type { BatchResult } from './options.ts'
 
 type Read = IteratorResult<BatchResult>
@@ -11,16 +12,16 @@ const DONE: Read = { done: true, value: undefined }
 
 /** Results that are ready, and those who wait for one. */
 export class Results {
-  #ready: BatchResult[] = []
+  #ready: Held[] = []
   #at = 0
   #readers: Reader[] = []
   #end: { failure: { error: unknown } | undefined } | undefined
 
   /** Answers whether somebody waited for it. */
-  push(result: BatchResult): boolean {
+  push(result: Held): boolean {
     const reader = this.#readers.shift()
     if (reader === undefined) this.#ready.push(result)
-    else reader.resolve({ done: false, value: result })
+    else reader.resolve({ done: false, value: read(result) })
     return reader !== undefined
   }
 
@@ -29,7 +30,7 @@ export class Results {
     if (result === undefined) return undefined
     this.#at += 1
     if (this.#at === this.#ready.length) this.clear()
-    return result
+    return read(result)
   }
 
   /** To be called when there is nothing to take. */

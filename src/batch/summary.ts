@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks'
 import { performance } from 'node:perf_hooks'
 import type { Limit, Outcome, TrapCode } from '../outcome.ts'
-import type { BatchResult } from './options.ts'
+import { LateResult, type Held } from './late.ts'
 
 /** Why a batch took no more jobs. */
 export type BatchEnd =
@@ -68,21 +68,23 @@ export class Totals {
     this.#start ??= performance.now()
   }
 
-  add({ outcome }: BatchResult): void {
+  add(result: Held): void {
+    if (result instanceof LateResult) {
+      this.#exit(result.code, result)
+      return
+    }
+    const { outcome } = result
     if (outcome === undefined) {
       this.#kinds.error += 1
       return
     }
+    if (outcome.kind === 'exit') {
+      this.#exit(outcome.code, outcome.usage)
+      return
+    }
     this.#kinds[outcome.kind] += 1
-    const { wallMs, cpuMs } = outcome.usage
-    this.#cpuMs += cpuMs
-    this.#maxMs = Math.max(this.#maxMs, wallMs)
-    this.#runTimes.record(Math.max(1, Math.round(wallMs * NS)))
+    this.#use(outcome.usage)
     switch (outcome.kind) {
-      case 'exit':
-        if (outcome.code === 0) this.#ok += 1
-        else count(this.#otherCodes, outcome.code)
-        return
       case 'trap':
         count(this.#traps, outcome.trap.code)
         return
@@ -94,6 +96,19 @@ export class Totals {
       default:
         outcome satisfies never
     }
+  }
+
+  #exit(code: number, usage: { wallMs: number; cpuMs: number }): void {
+    this.#kinds.exit += 1
+    this.#use(usage)
+    if (code === 0) this.#ok += 1
+    else count(this.#otherCodes, code)
+  }
+
+  #use({ wallMs, cpuMs }: { wallMs: number; cpuMs: number }): void {
+    this.#cpuMs += cpuMs
+    this.#maxMs = Math.max(this.#maxMs, wallMs)
+    this.#runTimes.record(Math.max(1, Math.round(wallMs * NS)))
   }
 
   summary(endedBy: BatchEnd, failure: { error: unknown } | undefined): BatchSummary {
