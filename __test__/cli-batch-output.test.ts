@@ -244,6 +244,15 @@ test('text from jobs does not command the terminal', async (t) => {
   const { stderr } = await batch([watPath('hello'), '-', '-q'], { stdin })
   t.is(stderr.trimEnd().split('\n').length, 2)
   t.false(stderr.includes('\u001B'), JSON.stringify(stderr))
+  // Nor does that of a results file which somebody edited.
+  const { jobs, results } = await jobsFile(t, [{ args: 5 }])
+  const words = [watPath('hello'), jobs, '-o', results]
+  await batch(words)
+  const text = await readFile(results, 'utf8')
+  await writeFile(results, text.replace('ERR_INVALID_OPTION', '\\u001b[2J'))
+  const resumed = await batch([...words, '--resume'])
+  t.regex(resumed.stderr, /1 error \\u\{1b\}\[2J/)
+  t.false(resumed.stderr.includes('\u001B'))
 })
 
 test('every byte of results is written, however large they are', async (t) => {
