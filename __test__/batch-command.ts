@@ -35,6 +35,7 @@ export interface CallOptions {
   stdin?: Readable | string
   stdout?: Writable
   stderr?: Screen
+  env?: Record<string, string>
   /** Is given what interrupts it. */
   onStart?: (interrupt: (signal: InterruptSignal) => void) => void
 }
@@ -48,13 +49,13 @@ export interface Called {
 
 /** Calls `wasiexec batch` in this process. */
 export async function batch(words: readonly string[], options: CallOptions = {}): Promise<Called> {
-  const { stdin = '', stdout = new Screen(), stderr = new Screen(), onStart } = options
+  const { stdin = '', stdout = new Screen(), stderr = new Screen(), env = {}, onStart } = options
   const io: Io = {
     stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     stdout,
     stderr,
     inherit: false,
-    env: {},
+    env,
     onInterrupt(listener) {
       onStart?.(listener)
       return () => {}

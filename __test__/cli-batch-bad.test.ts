@@ -27,7 +27,7 @@ const BAD_LINES: readonly [line: string, code: string, message: RegExp][] = [
   ['{"stdout":"inherit"}', 'ERR_INVALID_OPTION', /`stdout` must be "capture" or "ignore"/],
   ['{"limits":{"timeoutMs":-1}}', 'ERR_INVALID_OPTION', /`limits.timeoutMs` must be a positive/],
   ['{"limits":{"timeout":1}}', 'ERR_INVALID_OPTION', /did you mean `timeoutMs`/],
-  ['{"clock":{"now":"tomorrow"}}', 'ERR_INVALID_OPTION', /`clock.now` must be/],
+  ['{"clock":{"now":"tomorrow"}}', 'ERR_INVALID_OPTION', /`clock.now` must be .*got "tomorrow"$/],
   ['{"randomSeed":1.5}', 'ERR_INVALID_OPTION', /`randomSeed` must be/],
 ]
 
@@ -68,6 +68,28 @@ for (const [line, code, message] of BAD_LINES) {
     )
   })
 }
+
+test('an id that JSON cannot be made of again is an error of its job', async (t) => {
+  const { jobs, results, folder } = await jobsFile(t, '')
+  const deep = '['.repeat(1e5) + ']'.repeat(1e5)
+  await writeFile(jobs, `{"id":${deep}}\n{"id":${deep},"args":5}\n{"id":3,"args":["0"]}\n`)
+  const words = [watPath('exit-argv'), jobs, '-o', results, '--summary', 'json']
+  const { status, stdout } = await batch([...words, '--report', join(folder, 'report.html')])
+  t.is(status, 1)
+  const [first, second, third] = await readResults(results)
+  t.is(first!.error!.code, 'ERR_RESULT_TOO_LARGE')
+  t.is(second!.error!.code, 'ERR_INVALID_OPTION')
+  t.deepEqual([first!.id, second!.id, third!.id], [undefined, undefined, 3])
+  // What is counted is what was written.
+  const resumed = await batch([...words, '--resume'])
+  for (const text of [stdout, resumed.stdout]) {
+    t.like(JSON.parse(text), {
+      jobs: 3,
+      ok: 1,
+      errors: { ERR_RESULT_TOO_LARGE: 1, ERR_INVALID_OPTION: 1 },
+    })
+  }
+})
 
 test('of many bad lines the first are named and the others counted', async (t) => {
   const stdin = '}\n'.repeat(1000)

@@ -1,4 +1,5 @@
 // `wasiexec batch --each-file`: verdicts, and when outputs are equal.
+import { execFileSync } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -7,6 +8,8 @@ import { isSame, verdictOf, type Verdict } from '../src/cli/batch/verdict.ts'
 import { batch, parseResults, readResults } from './batch-command.ts'
 import { folder, watPath } from './guest.ts'
 import { loadSync, type RunOptions } from './package.ts'
+
+const posix = process.platform === 'win32' ? test.skip : test
 
 /** A folder with these files. */
 async function cases(
@@ -47,6 +50,14 @@ for (const [guest, options, expected, verdict] of JUDGED) {
     t.is(verdictOf(outcome, Buffer.from(expected), 'lines'), verdict)
   })
 }
+
+posix('a case that is a pipe without a writer is empty, and keeps nobody', async (t) => {
+  const path = await cases(t, { '1.out': '', '2.in': 'x', '2.out': 'x' })
+  execFileSync('mkfifo', [join(path, '1.in')])
+  const { status, stdout, stderr } = await batch([watPath('cat'), '--each-file', path])
+  t.is(status, 0, stderr)
+  t.is(parseResults(stdout).length, 2)
+})
 
 test('a program that fails after it was refused memory has a memory limit, one that succeeds has not', (t) => {
   const hello = loadSync(watPath('hello'), { cache: false }).runSync()

@@ -59,6 +59,30 @@ test('a narrow terminal gets what fits', async (t) => {
   for (const row of stderr.text.split(/\n|\u001B\[[\d;?]*[A-Za-z]/)) t.true(row.length < 20, row)
 })
 
+test('a bar takes the room that the words leave', async (t) => {
+  const { jobs, results } = await jobsFile(t, [{ args: ['400'] }])
+  for (const [columns, bar] of [
+    [80, /░{24} 0 % /],
+    [40, /h░{15,23} 0 % /],
+    [25, /h0 % /],
+  ] as const) {
+    const stderr = Object.defineProperty(new Screen(true), 'columns', { value: columns })
+    await batch([watPath('sleep-argv'), jobs, '-o', results, '--force'], { stderr })
+    t.regex(stderr.text, bar)
+  }
+})
+
+test('lines where a terminal cannot draw, or has no width', async (t) => {
+  const stdin = '{"args":["1700"]}\n'
+  const words = [watPath('sleep-argv'), '-']
+  const dumb = await batch(words, { stdin, stderr: new Screen(true), env: { TERM: 'dumb' } })
+  const stderr = Object.defineProperty(new Screen(true), 'columns', { value: 0 })
+  const unsized = await batch(words, { stdin, stderr })
+  for (const { stderr: text } of [dumb, unsized]) {
+    t.regex(text, /^wasiexec: 0 results {2}0\/s\n1 result in /)
+  }
+})
+
 const posix = process.platform === 'win32' ? test.skip : test
 
 const SLOW = [

@@ -178,6 +178,19 @@ test('results of another batch, and what are none, are refused and not touched',
   await refused(first.replace('"index":0', '"index":1e9'), [], /none before it/)
   await refused(first.replace('"index":0', '"index":-1'), [], /cannot resume/)
   await refused(first.replace('"kind":"exit"', '"kind":"abort"'), [], /line 1 is no result/)
+  for (const edit of [
+    { outcome: null },
+    { outcome: { kind: 'exit', usage: { wallMs: 1, cpuMs: 1 } } },
+    { outcome: { kind: 'exit', code: 0, usage: { wallMs: 1e300, cpuMs: 1 } } },
+    { outcome: { kind: 'exit', code: 0, usage: { wallMs: 1, cpuMs: -1 } } },
+    { outcome: { kind: 'trap', trap: null, usage: { wallMs: 1, cpuMs: 1 } } },
+    { outcome: { kind: 'trap', trap: { code: 'x', frames: 5 }, usage: { wallMs: 1, cpuMs: 1 } } },
+    { outcome: { kind: 'limit', limit: {}, usage: { wallMs: 1, cpuMs: 1 } } },
+    { verdict: {} },
+  ]) {
+    const edited = JSON.stringify({ ...(JSON.parse(second) as object), ...edit })
+    await refused(`${first}${edited}\n`, [], /line 2 is no result/)
+  }
   // Other jobs.
   await writeFile(jobs, '{"stdin":"a"}\n{"stdin":"x"}\n{"stdin":"c"}\n')
   await refused(partly, [], /line 2, is not the job/)

@@ -228,6 +228,8 @@ test('the summary as JSON is alone on stdout, or the last of stderr', async (t) 
     t.deepEqual(summary.exitCodes, { 0: 2, 1: 1, 3: 3 })
   }
   t.is(toFile.stderr, '')
+  const stopped = await batch([...words, '--stop-on-failure'])
+  t.regex(stopped.stderr, /^wasiexec: stopped by --stop-on-failure; .*\n\{.*"stop-on"\}\n$/)
   t.deepEqual(parseResults(toStdout.stdout).map(told), (await readResults(results)).map(told))
 })
 

@@ -1,4 +1,5 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serialize } from 'node:v8'
 import test from 'ava'
@@ -13,6 +14,8 @@ import type { BatchResult, BatchSummary, Job } from './package.ts'
 import { errorCases, outcomeCases, waitingCases } from './cases.ts'
 import { drain, folder, numbers, Sink, verdict, wat } from './guest.ts'
 import { exit, noSummary } from './report.ts'
+
+const posix = process.platform === 'win32' ? test.skip : test
 
 function total(counts: Iterable<number>): number {
   return [...counts].reduce((sum, count) => sum + count, 0)
@@ -255,6 +258,15 @@ test('a job that could not be run may have been anything', (t) => {
   )
 })
 
+test('what is nested too deeply for JSON does not stop a report', (t) => {
+  const collector = new ReportCollector()
+  const deep = JSON.parse('['.repeat(1e5) + ']'.repeat(1e5)) as unknown
+  const job = { args: [deep], stdin: deep }
+  collector.add({ index: 0, id: deep, job, error: { code: 'ERR', message: 'no' } })
+  const [only] = collector.collected().failing.listed
+  t.deepEqual([only!.id, only!.args!.head], ['[ [ [ [Array] ] ] ]', '[ [ [ [Array] ] ] ]'])
+})
+
 test('lines that end in CR LF are lines, and other carriage returns are seen', (t) => {
   t.is(guestText('a\r\nb\rc\n').markup, 'a\nb<i class="unseen">␍</i>c\n')
 })
@@ -307,6 +319,24 @@ test('a page appears as a whole, in place of an older one, or not at all', async
   // A page cannot take the place of a folder.
   await t.throwsAsync(writeReport(place, new ReportCollector(), { summary: noSummary }))
   t.deepEqual(await readdir(place), ['report.html'])
+})
+
+posix('what is no regular file is written to, what a link leads to is not', async (t) => {
+  const place = await folder(t)
+  const [pipe, link, file] = [join(place, 'pipe'), join(place, 'link'), join(place, 'file')]
+  const info = { summary: noSummary }
+  execFileSync('mkfifo', [pipe])
+  const [text] = await Promise.all([
+    readFile(pipe, 'utf8'),
+    writeReport(pipe, new ReportCollector(), info),
+  ])
+  t.regex(text, /^<!doctype html>[^]*<\/html>\n$/)
+  t.true((await stat(pipe)).isFIFO())
+  await writeFile(file, 'old')
+  await symlink(file, link)
+  await writeReport(link, new ReportCollector(), info)
+  t.is(await readFile(link, 'utf8'), text)
+  t.is(await readFile(file, 'utf8'), 'old')
 })
 
 test('a page can go to a stream, which stays open', async (t) => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -124,18 +124,28 @@ function withEnding(names: readonly string[], ending: string): string[] {
     .toSorted((a, b) => natural.compare(a, b) || (a < b ? -1 : 1))
 }
 
-/** Synchronous: cases are small, and a promise for each costs more than most of them. */
 function read(path: string): Buffer {
   try {
-    return readFileSync(path)
+    return readAtOnce(path)
   } catch (error) {
-    throw new BadJob('ERR_READ_FAILED', (error as Error).message)
+    throw new BadJob('ERR_READ_FAILED', `cannot read ${path}: ${(error as Error).message}`)
+  }
+}
+
+/** Synchronous: cases are small, and a promise for each costs more than most of them. */
+function readAtOnce(path: string): Buffer {
+  // A pipe that nobody writes to is empty; waiting for it would stop everything.
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  try {
+    return readFileSync(file)
+  } finally {
+    closeSync(file)
   }
 }
 
 function tryRead(path: string): Buffer {
   try {
-    return readFileSync(path)
+    return readAtOnce(path)
   } catch {
     return Buffer.alloc(0)
   }

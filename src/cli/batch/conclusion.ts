@@ -44,8 +44,23 @@ export async function conclude(ended: Ended): Promise<number> {
   const endedBy = stopped?.by === 'stop-on' ? stopped.by : ended.endedBy
   const { totals, resumed } = tally
   const summary = totals.summary(endedBy, { resumed, runs: session.runs, wallMs })
-  await summarize(ended, summary)
-  if (flags.report !== undefined) await report(ended, flags.report, summary)
+  if (flags.summary === 'text' && !flags.quiet) await say(io, summaryText(summary, totals))
+  try {
+    if (flags.report !== undefined) await report(ended, flags.report, summary)
+    return await explain(ended, endedBy)
+  } finally {
+    // At the end: with results on stdout, it is the last line of stderr.
+    if (flags.summary === 'json') {
+      const stream = ended.names.output === '-' ? io.stderr : io.stdout
+      await print(stream, `${JSON.stringify(summary)}\n`)
+    }
+  }
+}
+
+/** Says what ended the batch early, and answers the exit status. */
+async function explain(ended: Ended, endedBy: BatchEnd): Promise<number> {
+  const { io, session } = ended
+  const { stopped } = session
   switch (endedBy) {
     case 'signal':
       await say(io, `wasiexec: interrupted${progress(ended)}`)
@@ -67,15 +82,6 @@ const FAILED = 1
 function isGood({ flags, tally: { totals } }: Ended): boolean {
   if (flags.eachFile !== undefined) return totals.accepted === totals.results
   return totals.kinds.error === 0
-}
-
-async function summarize({ io, flags, names, tally }: Ended, summary: Summary): Promise<void> {
-  if (flags.summary === 'json') {
-    // Where nothing else is: with results on stdout, on stderr.
-    await print(names.output === '-' ? io.stderr : io.stdout, `${JSON.stringify(summary)}\n`)
-  } else if (!flags.quiet) {
-    await say(io, summaryText(summary, tally.totals))
-  }
 }
 
 async function report(

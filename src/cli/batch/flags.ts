@@ -70,12 +70,15 @@ export async function checkReport({ report, force, resume }: BatchFlags): Promis
   if (report === undefined) return
   const there = await stat(report).catch(() => undefined)
   if (there?.isDirectory()) throw new CliError(`--report: ${report} is a folder`)
-  if (there !== undefined && !force && !resume) {
+  if (there?.isFile() && !force && !resume) {
     throw new CliError(`--report: ${report} exists; --force replaces it`)
   }
-  await access(dirname(resolve(report)), constants.W_OK).catch((error: Error) => {
-    throw new CliError(`cannot write the report: ${error.message}`, { cause: error })
-  })
+  const isDevice = there !== undefined && !there.isFile()
+  await access(isDevice ? report : dirname(resolve(report)), constants.W_OK).catch(
+    (error: Error) => {
+      throw new CliError(`cannot write the report: ${error.message}`, { cause: error })
+    },
+  )
 }
 
 /** What the batch's jobs have in common, and how it is run. */

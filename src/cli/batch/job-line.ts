@@ -43,7 +43,7 @@ export function toJob({ stdinBase64, ...job }: Record<string, unknown>): Job {
     }
   }
   const now = isObject(clock) ? clock['now'] : undefined
-  if (typeof now === 'string') job['clock'] = { ...(clock as object), now: new Date(now) }
+  if (typeof now === 'string') job['clock'] = { ...(clock as object), now: time(now) }
   if (job['randomSeed'] !== undefined) job['randomSeed'] = integer(job['randomSeed'])
   if (isObject(limits) && limits['fuel'] !== undefined) {
     job['limits'] = { ...limits, fuel: integer(limits['fuel']) }
@@ -87,6 +87,12 @@ function decode(value: unknown): Buffer {
 /** Numbers of JSON are exact up to 2^53; larger ones come as text. */
 function integer(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,20}$/.test(value) ? BigInt(value) : value
+}
+
+/** What is no time stays what it is, and is refused as that. */
+function time(text: string): Date | string {
+  const date = new Date(text)
+  return Number.isNaN(date.getTime()) ? text : date
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,8 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import { open as openNumbered } from 'node:fs'
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import type { Job } from '../../index.ts'
 import { CliError } from '../status.ts'
@@ -43,13 +46,12 @@ export class LineInput implements Input {
   /** @throws {CliError} when it cannot be read. */
   static async ofFile(path: string, kind: LineKind): Promise<LineInput> {
     try {
-      const handle = await open(path)
-      const stats = await handle.stat()
+      const stats = await stat(path)
       if (stats.isDirectory()) {
-        await handle.close()
         throw new CliError(`${path} is a folder, and jobs are the lines of a file`)
       }
-      return new LineInput(path, kind, handle, stats.isFile() ? stats.size : undefined)
+      const size = stats.isFile() ? stats.size : undefined
+      return new LineInput(path, kind, await (stats.isFIFO() ? openPipe : open)(path), size)
     } catch (error) {
       if (error instanceof CliError) throw error
       throw new CliError(`cannot read the jobs: ${(error as Error).message}`, { cause: error })
@@ -78,7 +80,7 @@ export class LineInput implements Input {
       return
     }
     const closed = source.close().catch(() => {})
-    // Of a pipe, it waits for a read that may have no end.
+    // Of a device, it waits for a read that may have no end.
     if (this.isRereadable) await closed
   }
 
@@ -145,6 +147,15 @@ class StdinLine extends LineItem {
   protected override make(bytes: Buffer): Job {
     return { stdin: Buffer.concat([bytes, LF]) }
   }
+}
+
+/** A stream: a read of the file system that waits has no end, and the process none before it. */
+async function openPipe(path: string): Promise<Readable> {
+  return new Socket({
+    fd: await promisify(openNumbered)(path, 'r'),
+    readable: true,
+    writable: false,
+  })
 }
 
 function isHandle(source: FileHandle | Readable): source is FileHandle {

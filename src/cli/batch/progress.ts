@@ -1,4 +1,4 @@
-import type { OutputStream } from '../io.ts'
+import type { Io, OutputStream } from '../io.ts'
 import type { Totals } from './totals.ts'
 import { counted, numeral, parts, roughly } from './words.ts'
 
@@ -22,6 +22,7 @@ const DRAW_MS = 100
 const SAMPLE_MS = 1000
 const SAMPLES = 10
 const BAR_WIDTH = 24
+const MIN_BAR_WIDTH = 6
 /** When lines are printed where there is no terminal; from then on by the minute. */
 const PLAIN_MS = [1000, 2000, 5000, 10_000, 30_000, 60_000] as const
 
@@ -60,10 +61,17 @@ function describe(position: Position, pace: Pace): string {
   return kinds === '' ? words.join('  ') : `${words.join('  ')}  ${kinds}`
 }
 
-function bar(fraction: number | undefined): string {
-  if (fraction === undefined) return ''
-  const full = Math.floor(fraction * BAR_WIDTH)
-  return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} `
+/** As wide as there is room for; none where that would say little. */
+function bar(fraction: number | undefined, room: number): string {
+  const width = Math.min(BAR_WIDTH, room - 1)
+  if (fraction === undefined || width < MIN_BAR_WIDTH) return ''
+  const full = Math.floor(fraction * width)
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)} `
+}
+
+/** Whether a line on it can be drawn again: not where nobody knows its width. */
+export function isDrawable({ isTTY, columns }: OutputStream, env: Io['env']): boolean {
+  return isTTY === true && columns !== 0 && env['TERM'] !== 'dumb'
 }
 
 /** A line at the bottom of a terminal that changes. */
@@ -77,8 +85,7 @@ export async function onTerminal(stream: OutputStream, read: () => Position): Pr
     const position = read()
     const columns = (stream.columns ?? 80) - 1
     const text = describe(position, pace)
-    const withBar = bar(position.fraction) + text
-    update((withBar.length <= columns ? withBar : text).slice(0, columns))
+    update((bar(position.fraction, columns - text.length) + text).slice(0, columns))
   }
   const timer = setInterval(draw, DRAW_MS).unref()
   return {

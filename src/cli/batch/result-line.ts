@@ -1,4 +1,4 @@
-import type { Outcome } from '../../index.ts'
+import type { Outcome, TrapInfo } from '../../index.ts'
 import { outcomeJson } from '../outcome-json.ts'
 import { parseKey, type ResultKey } from './identity.ts'
 import type { Item } from './item.ts'
@@ -18,7 +18,7 @@ export type Result =
 export type StoredOutcome = Pick<Outcome, 'ok'> & {
   readonly kind: Outcome['kind']
   readonly code?: number
-  readonly trap?: { readonly code: string; readonly message: string }
+  readonly trap?: Pick<TrapInfo, 'message' | 'frames'> & { readonly code: string }
   readonly limit?: string
   readonly stdout: string
   readonly stderr: string
@@ -43,20 +43,42 @@ export interface StoredResult {
 /** How every result begins, and nothing else is likely to. */
 const BEGINNING = '{"index":'
 
-/** A result as a line, with its end. */
-export function encodeResult(item: Item, key: string, result: Result): string {
-  const { index, line, id } = item
-  const { outcome, verdict, error } = result
+/** A result as a line, with its end; what does not fit into one is an error instead. */
+export function encodeResult(
+  item: Item,
+  key: string,
+  result: Result,
+): { text: string; result: Result } {
+  const { id } = item
+  const text = tryEncode(item, key, { id }, result)
+  if (text !== undefined) return { text, result }
+  const { outcome } = result
+  if (outcome !== undefined) {
+    const error = misfit(`output of ${outcome.stdout.length + outcome.stderr.length} bytes`)
+    const instead = tryEncode(item, key, { id }, { error })
+    if (instead !== undefined) return { text: instead, result: { error } }
+  }
+  const error = result.error ?? misfit('`id`')
+  return { text: tryEncode(item, key, {}, { error })!, result: { error } }
+}
+
+/** `undefined`: strings end at half a gigabyte, and what is nested too deeply is not written either. */
+function tryEncode(
+  { index, line }: Item,
+  key: string,
+  named: { id?: unknown },
+  { outcome, verdict, error }: Result,
+): string | undefined {
   try {
     const body = outcome === undefined ? { error } : { verdict, outcome: outcomeJson(outcome) }
-    return `${JSON.stringify({ index, line, key, id, ...body })}\n`
-  } catch (error) {
-    if (outcome === undefined) throw error
-    // Strings end at half a gigabyte.
-    const bytes = outcome.stdout.length + outcome.stderr.length
-    const message = `its output of ${bytes} bytes does not fit into a line of JSON`
-    return encodeResult(item, key, { error: { code: 'ERR_RESULT_TOO_LARGE', message } })
+    return `${JSON.stringify({ index, line, key, ...named, ...body })}\n`
+  } catch {
+    return undefined
   }
+}
+
+function misfit(what: string): Failure {
+  return { code: 'ERR_RESULT_TOO_LARGE', message: `its ${what} does not fit into a line of JSON` }
 }
 
 /** `undefined` when it is no result. */
@@ -69,9 +91,10 @@ export function parseResult(bytes: Buffer): StoredResult | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined
   const result = value as Omit<StoredResult, 'key'> & { key: unknown }
-  const { index, outcome, error } = result
+  const { index, outcome, error, verdict } = result
   const key = parseKey(result.key)
   if (key === undefined || typeof index !== 'number') return undefined
+  if (verdict !== undefined && typeof verdict !== 'string') return undefined
   const isResult = outcome === undefined ? typeof error?.code === 'string' : isOutcome(outcome)
   return isResult ? { ...result, key } : undefined
 }
@@ -83,7 +106,26 @@ export function isTornResult(bytes: Buffer): boolean {
   return BEGINNING.startsWith(text) || bytes.every((byte) => byte === 0)
 }
 
-function isOutcome({ kind, usage }: StoredOutcome): boolean {
-  if (typeof usage?.wallMs !== 'number' || typeof usage.cpuMs !== 'number') return false
-  return kind === 'exit' || kind === 'trap' || kind === 'limit'
+/** As far as it is counted and shown: somebody may have edited the file. */
+function isOutcome(outcome: StoredOutcome | null): boolean {
+  if (!isTime(outcome?.usage?.wallMs) || !isTime(outcome?.usage.cpuMs)) return false
+  switch (outcome?.kind) {
+    case 'exit':
+      return typeof outcome.code === 'number'
+    case 'trap': {
+      const { code, frames = [] } = outcome.trap ?? {}
+      return typeof code === 'string' && Array.isArray(frames) && frames.every(Boolean)
+    }
+    case 'limit':
+      return typeof outcome.limit === 'string'
+    default:
+      return false
+  }
+}
+
+/** A year, in milliseconds: no run takes as long. */
+const MAX_MS = 366 * 24 * 3_600_000
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value < MAX_MS
 }

@@ -17,7 +17,14 @@ import {
 import { Identity } from './identity.ts'
 import type { Input } from './item.ts'
 import { LineInput } from './line-input.ts'
-import { asLines, onTerminal, silent, type Position, type Progress } from './progress.ts'
+import {
+  asLines,
+  isDrawable,
+  onTerminal,
+  silent,
+  type Position,
+  type Progress,
+} from './progress.ts'
 import { ResultQueue } from './result-queue.ts'
 import { ResultsFile } from './results-file.ts'
 import { Session, verify } from './session.ts'
@@ -163,7 +170,7 @@ function openProgress(
 ): Promise<Progress> | Progress {
   // Results on the same terminal: whoever looks sees them come.
   if (quiet || (output === '-' && io.stdout.isTTY)) return silent(io.stderr)
-  return io.stderr.isTTY ? onTerminal(io.stderr, read) : asLines(io.stderr, read)
+  return (isDrawable(io.stderr, io.env) ? onTerminal : asLines)(io.stderr, read)
 }
 
 function position({ size }: Input, session: Session, { totals, resumed }: Tally): Position {

@@ -166,11 +166,13 @@ export class Session {
       this.stop({ by: 'error', error: result.error })
       return
     }
-    const { expected, ...end } = this.#judged(item, result)
+    const { expected, ...judged } = this.#judged(item, result)
+    const key = this.#options.identity.key(item.digest())
+    const { text, result: end } = encodeResult(item, key, judged)
     if (end.outcome !== undefined) this.runs += 1
     this.end = Math.max(this.end, item.end)
     this.#options.took(item, end, { job, expected })
-    queue.add(encodeResult(item, this.#options.identity.key(item.digest()), end))
+    queue.add(text)
     const isGood = end.verdict === undefined ? end.outcome?.ok === true : end.verdict === 'accepted'
     if (!isGood && this.#options.stopOnFailure) {
       this.#isClosed = true

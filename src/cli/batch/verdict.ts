@@ -71,13 +71,14 @@ function isBlank(byte: number): boolean {
   return byte === SPACE || (byte >= 0x09 && byte <= 0x0d)
 }
 
-/** In one pass: a guest may print nothing but blanks. */
+/** In one pass: a guest may print nothing but blanks. By index: an iterator takes five times as long. */
 function withoutLineEnds(bytes: Buffer): Buffer {
   const kept = Buffer.allocUnsafe(bytes.length)
   let end = 0
   /** After the last byte that is not to be dropped. */
   let solid = 0
-  for (const byte of bytes) {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at]!
     if (byte === LF) end = solid
     kept[end] = byte
     end += 1
@@ -91,7 +92,8 @@ function tokens(bytes: Buffer): Buffer {
   const kept = Buffer.allocUnsafe(bytes.length)
   let end = 0
   let wasBlank = false
-  for (const byte of bytes) {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at]!
     if (isBlank(byte)) {
       wasBlank = true
       continue

@@ -1,4 +1,5 @@
 import prettyMilliseconds from 'pretty-ms'
+import { printable } from '../io.ts'
 import type { Summary, Totals } from './totals.ts'
 
 const numbers = new Intl.NumberFormat('en')
@@ -27,7 +28,7 @@ function precisely(ms: number): string {
 export function parts(totals: Totals): string {
   return totals
     .parts()
-    .map(([name, count]) => `${numeral(count)} ${name}`)
+    .map(([name, count]) => `${numeral(count)} ${printable(name)}`)
     .join(', ')
 }
 
@@ -47,7 +48,7 @@ export function summaryText(summary: Summary, totals: Totals): string {
   if (jobs > 0) lines.push(`  ${parts(totals)}`)
   const details = totals.details().toSorted(([, a], [, b]) => b - a)
   for (const [ending, count] of details.slice(0, MAX_DETAILS)) {
-    lines.push(`    ${numeral(count)} ${ending}`)
+    lines.push(`    ${numeral(count)} ${printable(ending)}`)
   }
   const more = details.slice(MAX_DETAILS)
   if (more.length > 0) {

@@ -178,6 +178,11 @@ function text(value: unknown): string {
   if (value instanceof Error) return value.message
   const { message } = (value ?? {}) as { message?: unknown }
   if (typeof message === 'string') return message
+  return json(value)
+}
+
+/** What JSON has no words for, or too many levels of, as Node shows it. */
+function json(value: unknown): string {
   try {
     return JSON.stringify(value) ?? inspect(value)
   } catch {
@@ -192,8 +197,8 @@ function argsText(args: unknown): string | undefined {
 }
 
 /** Arguments with spaces or nothing in them are told apart from their neighbours. */
-function quote(arg: unknown): string | undefined {
-  return typeof arg === 'string' && /^[\w./:=@%+,-]+$/.test(arg) ? arg : JSON.stringify(arg)
+function quote(arg: unknown): string {
+  return typeof arg === 'string' && /^[\w./:=@%+,-]+$/.test(arg) ? arg : json(arg)
 }
 
 function cut(text: string, most: number): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import type { BatchSummary } from '../../index.ts'
 import { assets } from './assets.ts'
@@ -27,8 +27,9 @@ export interface ReportInfo {
 }
 
 /**
- * Writes the page: a file appears by rename, whole or not at all, in place of one of that name; a stream
- * is not ended. Rejects with what the file system or the stream has against it.
+ * Writes the page: a file appears by rename, whole or not at all, in place of one of that name; what is no
+ * regular file (`/dev/null`, a named pipe) is written to as it is; a stream is not ended. Rejects with what
+ * the file system or the stream has against it.
  */
 export async function writeReport(
   target: string | Writable,
@@ -40,6 +41,11 @@ export async function writeReport(
     await new Promise<void>((resolve, reject) => {
       target.write(content, (error) => (error ? reject(error) : resolve()))
     })
+    return
+  }
+  const there = await stat(target).catch(() => undefined)
+  if (there !== undefined && !there.isFile()) {
+    await writeFile(target, content)
     return
   }
   const temporary = `${target}.${randomUUID()}.tmp`
