@@ -65,6 +65,10 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
         .summary('print the help of a verb')
         .helpGroup('Verbs:'),
     )
+  // The help of a verb that is none is refused as that verb is.
+  const [first = '', second] = argv
+  const words =
+    first === 'help' && second !== undefined && !Object.hasOwn(VERBS, second) ? [second] : argv
   const wanted = argv.slice(0, 2)
   for (const [name, { summary, load }] of Object.entries(VERBS)) {
     const command = program.command(name).summary(summary)
@@ -75,17 +79,19 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
       status = await verb.execute(io, command.args, command.opts())
     })
   }
-  if (argv.length === 0) {
-    // Nothing was asked for, and nothing was done.
-    await say(io, program.helpInformation().trimEnd())
-    return STATUS.error
-  }
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(words, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode !== 0) throw new CliError(misuse(error, argv))
-    await print(io.stdout, text)
+    if (error.exitCode === 0) {
+      await print(io.stdout, text)
+    } else if (error.code === 'commander.help') {
+      // Nothing was asked for, and nothing was done.
+      await say(io, program.helpInformation().trimEnd())
+      return STATUS.error
+    } else {
+      throw new CliError(misuse(error, words))
+    }
   }
   return status
 }

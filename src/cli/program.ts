@@ -6,6 +6,7 @@ export const PROGRAM_ARGUMENT = 'a module or component, binary or WAT text; - is
 
 /** Loads the program of a command; `-` is one that comes through stdin. */
 export async function openProgram(io: Io, path: string, options: LoadOptions): Promise<Program> {
+  if (path === '') throw new CliError('the path of the program is empty')
   const source = path === '-' ? await readAll(io.stdin) : path
   try {
     return await load(source, options)
