@@ -103,6 +103,8 @@ test('variables are given with a value, or with the one that the caller has', as
   const { stdout } = await run([...words, watPath('env')], { env: { B: 'b', OTHER: 'o' } })
   t.deepEqual(stdout.trimEnd().split('\n').toSorted(), ['A=z', 'B=b', 'C='])
   t.is((await run([watPath('env')], { env: { B: 'b' } })).stdout, '')
+  // What every object has is nobody's variable.
+  t.is((await run(['-e', 'toString', watPath('env')])).stdout, '')
 })
 
 test('directories are granted by name, read-only unless they end with :rw', async (t) => {
@@ -191,6 +193,7 @@ test('a reader that has gone ends the run without a word', async (t) => {
 /** Words, and what is said of them in one line with the status 125. */
 const BAD: readonly [words: string[], said: RegExp][] = [
   [[], /^missing required argument 'prog\.wasm'$/],
+  [['', 'x'], /^the path of the program is empty$/],
   [['missing.wasm'], /^cannot read the program .*missing\.wasm: No such file/],
   [['.'], /^cannot read the program .*: it is a directory$/],
   [['--tiemout', '2s', 'x.wasm'], /^unknown option '--tiemout' \(Did you mean --timeout\?\)$/],
