@@ -106,6 +106,8 @@ test('times', (t) => {
     '2024-02-30T12:00:00Z',
     '2024-02-29T12:60:00Z',
     '2024-02-29 (noon)',
+    // Another time on each machine.
+    '2024-02-29T12:00:00',
     '2024',
   ]) {
     t.throws(() => time(text), { message: /^Expected a time/ }, text)

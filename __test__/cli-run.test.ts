@@ -208,7 +208,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--fuel', '18446744073709551616', 'x'], /^option '--fuel /],
   [['--memory', '64MiBs', 'x'], /^option '--memory .* Expected a size such as 64MiB/],
   [['--memory', '-1', 'x'], /Expected a size/],
-  [['--max-output', '3GiB', watPath('hello')], /`limits.outputBytes` must be at most/],
+  [['--max-output', '3GiB', watPath('hello')], /^--max-output must be at most 2147483648 /],
   [['--on-memory', 'explode', 'x'], /Allowed choices are stop, deny\.$/],
   [['--env', '=x', 'x'], /^option '-e, --env .* Expected NAME=VALUE/],
   [['--dir', '', 'x'], /^option '--dir .* Expected HOST/],
@@ -216,7 +216,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--dir', 'a::/x', '--dir', 'b::/x:rw', 'x'], /The guest path \/x is given twice\.$/],
   [
     ['--dir', '/nowhere-at-all::/x', watPath('hello')],
-    /^`preopens\["\/x"\]`: cannot open the directory/,
+    /^--dir: cannot open the directory \S*nowhere-at-all: /,
   ],
   [['--fixed-clock', 'noon', 'x'], /Expected a time from 1970 on/],
   [['--seed', 'x', 'x'], /^option '--seed /],
@@ -225,8 +225,9 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [[watPath('needs-threads')], /needs-threads\.wat: the program needs threads/],
   [
     ['--no-interruptible', '--timeout', '1s', watPath('hello')],
-    /^`limits.timeoutMs` needs a program/,
+    /^--timeout needs a program .*, but "hello\.wat" was loaded with --no-interruptible; /,
   ],
+  [['--cache-dir', '', watPath('hello')], /^--cache-dir must be a folder/],
 ]
 
 for (const [words, said] of BAD) {

@@ -4,6 +4,7 @@ import { WasiexecError } from '../index.ts'
 import { hasLostReader, print, printable, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
 import type { Verb } from './verb.ts'
+import { withOptionNames } from './wording.ts'
 
 /** The verbs; each is loaded when it is asked for. */
 const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ verb: Verb }> }>> = {
@@ -108,9 +109,13 @@ function misuse(error: CommanderError, argv: readonly string[]): string {
 
 async function explain(error: unknown, io: Io): Promise<number> {
   if (hasLostReader(error)) return STATUS.brokenPipe
-  if (error instanceof CliError || error instanceof WasiexecError) {
+  if (error instanceof CliError) {
     await say(io, `wasiexec: ${printable(error.message)}`)
-    return error instanceof CliError ? error.status : STATUS.error
+    return error.status
+  }
+  if (error instanceof WasiexecError) {
+    await say(io, `wasiexec: ${printable(withOptionNames(error.message))}`)
+    return STATUS.error
   }
   if (error instanceof Error && 'syscall' in error) {
     // The operating system's: a full disk behind stdout, for example.

@@ -42,12 +42,11 @@ export function uint64(text: string): bigint {
   return value
 }
 
-/** A date and time of ISO 8601: `2024-02-29`, `2024-02-29T12:00:00Z`. */
+/** A date (UTC), or date, time and zone, of ISO 8601: `2024-02-29`, `2024-02-29T12:00:00Z`. */
 export function time(text: string): Date {
   const [, day] =
-    /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.exec(
-      text,
-    ) ?? []
+    /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(text) ??
+    []
   const date = new Date(text)
   // A day that its month does not have would be one of the next month.
   const exists = day !== undefined && new Date(day).toJSON()?.startsWith(day)

@@ -1,6 +1,7 @@
 import { load, WasiexecError, type LoadOptions, type Program } from '../index.ts'
 import { readAll, type Io } from './io.ts'
 import { CliError } from './status.ts'
+import { withOptionNames } from './wording.ts'
 
 export const PROGRAM_ARGUMENT = 'a module or component, binary or WAT text; - is stdin'
 
@@ -14,7 +15,7 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
     // What concerns the file, and does not name it.
     if (error instanceof WasiexecError && /^ERR_(?:.*_WASM|PRECOMPILED_.*)$/.test(error.code)) {
       const name = path === '-' ? 'stdin' : path
-      throw new CliError(`${name}: ${oneLine(error.message)}`, { cause: error })
+      throw new CliError(`${name}: ${withOptionNames(oneLine(error.message))}`, { cause: error })
     }
     throw error
   }
