@@ -3,6 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
+import type { Outcome } from '../src/index.ts'
+import { outcomeJson } from '../src/cli/outcome-json.ts'
 import { call, run } from './cli.ts'
 import { folder, real, watPath } from './guest.ts'
 
@@ -151,6 +153,17 @@ test('--json is the whole outcome, with the true exit code', async (t) => {
     stdin: Readable.from([Buffer.from([255, 10])]),
   })
   t.like(JSON.parse(bytes.stdout), { stdout: '\u{fffd}\n', stdoutBase64: '/wo=' })
+})
+
+test('output that no JSON can hold is an error of ours', async (t) => {
+  // Each of these bytes takes six characters.
+  const stdin = Readable.from([Buffer.alloc(90 << 20)])
+  const words = ['--json', '--max-output', '1GiB', watPath('cat')]
+  const { status, stdout, stderr } = await run(words, { stdin })
+  t.deepEqual([status, stdout], [125, ''])
+  t.is(stderr, 'wasiexec: its output of 90 MiB does not fit into JSON; --max-output cuts it off\n')
+  const outcome = { stdout: Buffer.alloc(2 ** 31), stderr: Buffer.alloc(0) } as Outcome
+  t.throws(() => outcomeJson(outcome), { instanceOf: RangeError })
 })
 
 test('a program can come through stdin, which is then empty for it', async (t) => {
