@@ -22,9 +22,11 @@ test('a report that cannot be written stops the batch before it runs', async (t)
   const there = join(folder, 'there.html')
   await writeFile(there, 'precious')
   await mkdir(join(folder, 'folder'))
+  const device = process.platform === 'win32' ? [] : ['/dev/null']
   const cases: readonly [report: string, message: RegExp][] = [
     [there, /--report: .*there\.html exists; --force replaces it/],
     [join(folder, 'folder'), /--report: .* is a folder/],
+    ...device.map((path): [string, RegExp] => [path, /--report: .* is no regular file/]),
     [join(folder, 'missing', 'report.html'), /cannot write the report: ENOENT/],
     [results, /--report: .* is another file of this batch/],
   ]

@@ -1,5 +1,6 @@
 // `wasiexec compile` and `wasiexec inspect`, in this process.
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { call } from './cli.ts'
@@ -52,6 +53,46 @@ test('a file that is there is replaced with --force alone', async (t) => {
   t.is((await call(['compile', watPath('hello'), '-o', output, '--force'])).status, 0)
   t.is((await call(['run', '--trust-precompiled', output])).stdout, 'hello\n')
   t.deepEqual(await readdir(path), ['out.cwasm'])
+})
+
+test('links stay and what they lead to is replaced; devices, pipes and - are no files', async (t) => {
+  const path = await folder(t)
+  const [file, alias] = [join(path, 'file'), join(path, 'alias')]
+  await writeFile(file, 'old')
+  if (process.platform !== 'win32') {
+    await symlink('file', alias)
+    t.is((await call(['compile', watPath('hello'), '-o', alias, '--force'])).status, 0)
+    t.true((await lstat(alias)).isSymbolicLink())
+    t.is((await call(['run', '--trust-precompiled', file])).stdout, 'hello\n')
+
+    const pipe = join(path, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const words of [[], ['--force']]) {
+      const { status, stderr } = await call(['compile', watPath('hello'), '-o', pipe, ...words])
+      t.deepEqual([status, stderr], [125, `wasiexec: ${pipe} is no regular file\n`])
+    }
+    t.true((await lstat(pipe)).isFIFO())
+    t.deepEqual((await readdir(path)).toSorted(), ['alias', 'file', 'pipe'])
+  }
+  const dash = await call(['compile', watPath('hello'), '-o', '-'])
+  t.deepEqual([dash.status, dash.stderr], [125, 'wasiexec: --output needs a file, and - is none\n'])
+})
+
+test('what is interrupted while it writes leaves nothing behind', async (t) => {
+  const path = await folder(t)
+  const output = join(path, 'out.cwasm')
+  await writeFile(output, 'precious')
+  for (const words of [
+    ['-o', join(path, 'new.cwasm')],
+    ['-o', output, '--force'],
+  ]) {
+    const { status, stderr } = await call(['compile', watPath('hello'), ...words], {
+      onStart: (interrupt) => interrupt('SIGINT'),
+    })
+    t.deepEqual([status, stderr], [130, 'wasiexec: aborted by SIGINT\n'])
+    t.deepEqual(await readdir(path), ['out.cwasm'])
+    t.is(await readFile(output, 'utf8'), 'precious')
+  }
 })
 
 test('what cannot be written leaves nothing behind', async (t) => {
@@ -135,8 +176,9 @@ test('inspect --json has all of it', async (t) => {
 })
 
 test('names that a program chose cannot command the terminal', async (t) => {
-  const stdin = '(module (import "e\\1b[31m" "x\\0ay" (func)) (func (export "_start")))'
+  const stdin =
+    '(module (import "e\\1b[31m" "x\\0ay\\u{202e}\\u{200f}" (func)) (func (export "_start")))'
   const { stdout } = await call(['inspect', '-'], { stdin })
   t.false(stdout.includes('\u{1b}'))
-  t.true(stdout.includes('  e\\u{1b}[31m.x\\u{a}y  function'), stdout)
+  t.true(stdout.includes('  e\\u{1b}[31m.x\\u{a}y\\u{202e}\\u{200f}  function'), stdout)
 })

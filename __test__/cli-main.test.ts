@@ -36,12 +36,15 @@ test('without a verb it helps on stderr and fails', async (t) => {
   const { status, stdout, stderr } = await call([])
   t.deepEqual([status, stdout], [125, ''])
   t.regex(stderr, /^Usage: wasiexec <verb>/)
+  t.deepEqual(await call(['--']), { status, stdout, stderr })
 })
 
 const BAD: readonly [words: string[], said: string][] = [
   [['rnu', 'x'], "unknown command 'rnu' (Did you mean run?)"],
   [['Inspect'], "unknown command 'Inspect' (Did you mean inspect?)"],
   [['prog.wasm'], "unknown command 'prog.wasm' (Did you mean wasiexec run prog.wasm?)"],
+  [['help', 'rnu'], "unknown command 'rnu' (Did you mean run?)"],
+  [['help', 'toString'], "unknown command 'toString'"],
   [['--verison'], "unknown option '--verison' (Did you mean --version?)"],
   [['zzz'], "unknown command 'zzz'"],
   [['inspect', '--jsno', 'x'], "unknown option '--jsno' (Did you mean --json?)"],
@@ -92,7 +95,21 @@ test('sizes', (t) => {
 
 test('times', (t) => {
   t.is(time('2024-02-29').toISOString(), '2024-02-29T00:00:00.000Z')
-  for (const text of ['now', '12', '1969-12-31T23:59:59Z', '2024-13-01', '2024']) {
+  t.is(time('2024-02-29T23:30:00-01:00').toISOString(), '2024-03-01T00:30:00.000Z')
+  t.is(time('1970-01-01').getTime(), 0)
+  for (const text of [
+    'now',
+    '12',
+    '1969-12-31T23:59:59Z',
+    '2024-13-01',
+    '2024-02-30',
+    '2024-02-30T12:00:00Z',
+    '2024-02-29T12:60:00Z',
+    '2024-02-29 (noon)',
+    // Another time on each machine.
+    '2024-02-29T12:00:00',
+    '2024',
+  ]) {
     t.throws(() => time(text), { message: /^Expected a time/ }, text)
   }
 })

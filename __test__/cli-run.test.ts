@@ -3,6 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
+import type { Outcome } from '../src/index.ts'
+import { outcomeJson } from '../src/cli/outcome-json.ts'
 import { call, run } from './cli.ts'
 import { folder, real, watPath } from './guest.ts'
 
@@ -103,6 +105,8 @@ test('variables are given with a value, or with the one that the caller has', as
   const { stdout } = await run([...words, watPath('env')], { env: { B: 'b', OTHER: 'o' } })
   t.deepEqual(stdout.trimEnd().split('\n').toSorted(), ['A=z', 'B=b', 'C='])
   t.is((await run([watPath('env')], { env: { B: 'b' } })).stdout, '')
+  // What every object has is nobody's variable.
+  t.is((await run(['-e', 'toString', watPath('env')])).stdout, '')
 })
 
 test('directories are granted by name, read-only unless they end with :rw', async (t) => {
@@ -151,6 +155,17 @@ test('--json is the whole outcome, with the true exit code', async (t) => {
   t.like(JSON.parse(bytes.stdout), { stdout: '\u{fffd}\n', stdoutBase64: '/wo=' })
 })
 
+test('output that no JSON can hold is an error of ours', async (t) => {
+  // Each of these bytes takes six characters.
+  const stdin = Readable.from([Buffer.alloc(90 << 20)])
+  const words = ['--json', '--max-output', '1GiB', watPath('cat')]
+  const { status, stdout, stderr } = await run(words, { stdin })
+  t.deepEqual([status, stdout], [125, ''])
+  t.is(stderr, 'wasiexec: its output of 90 MiB does not fit into JSON; --max-output cuts it off\n')
+  const outcome = { stdout: Buffer.alloc(2 ** 31), stderr: Buffer.alloc(0) } as Outcome
+  t.throws(() => outcomeJson(outcome), { instanceOf: RangeError })
+})
+
 test('a program can come through stdin, which is then empty for it', async (t) => {
   const stdin = await readFile(watPath('cat'), 'utf8')
   t.deepEqual(await run(['-'], { stdin }), { status: 0, stdout: '', stderr: '' })
@@ -191,6 +206,7 @@ test('a reader that has gone ends the run without a word', async (t) => {
 /** Words, and what is said of them in one line with the status 125. */
 const BAD: readonly [words: string[], said: RegExp][] = [
   [[], /^missing required argument 'prog\.wasm'$/],
+  [['', 'x'], /^the path of the program is empty$/],
   [['missing.wasm'], /^cannot read the program .*missing\.wasm: No such file/],
   [['.'], /^cannot read the program .*: it is a directory$/],
   [['--tiemout', '2s', 'x.wasm'], /^unknown option '--tiemout' \(Did you mean --timeout\?\)$/],
@@ -205,7 +221,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--fuel', '18446744073709551616', 'x'], /^option '--fuel /],
   [['--memory', '64MiBs', 'x'], /^option '--memory .* Expected a size such as 64MiB/],
   [['--memory', '-1', 'x'], /Expected a size/],
-  [['--max-output', '3GiB', watPath('hello')], /`limits.outputBytes` must be at most/],
+  [['--max-output', '3GiB', watPath('hello')], /^--max-output must be at most 2147483648 /],
   [['--on-memory', 'explode', 'x'], /Allowed choices are stop, deny\.$/],
   [['--env', '=x', 'x'], /^option '-e, --env .* Expected NAME=VALUE/],
   [['--dir', '', 'x'], /^option '--dir .* Expected HOST/],
@@ -213,7 +229,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--dir', 'a::/x', '--dir', 'b::/x:rw', 'x'], /The guest path \/x is given twice\.$/],
   [
     ['--dir', '/nowhere-at-all::/x', watPath('hello')],
-    /^`preopens\["\/x"\]`: cannot open the directory/,
+    /^--dir: cannot open the directory \S*nowhere-at-all: /,
   ],
   [['--fixed-clock', 'noon', 'x'], /Expected a time from 1970 on/],
   [['--seed', 'x', 'x'], /^option '--seed /],
@@ -222,8 +238,9 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [[watPath('needs-threads')], /needs-threads\.wat: the program needs threads/],
   [
     ['--no-interruptible', '--timeout', '1s', watPath('hello')],
-    /^`limits.timeoutMs` needs a program/,
+    /^--timeout needs a program .*, but "hello\.wat" was loaded with --no-interruptible; /,
   ],
+  [['--cache-dir', '', watPath('hello')], /^--cache-dir must be a folder/],
 ]
 
 for (const [words, said] of BAD) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const napi = join(root, 'node_modules/@napi-rs/cli/dist/cli.js')
@@ -93,6 +93,14 @@ function toCommonJs(code: string): string {
   return `(async () => {\n${body}\n})()\n`
 }
 
+/** Without an addon that fits there is no command, and that is said in a line. */
+async function refused(t: ExecutionContext, folder: string, said: RegExp): Promise<void> {
+  const called = node(folder, 'node_modules/wasiexec/bin/wasiexec.mjs', '--version')
+  const error = await t.throwsAsync(called)
+  t.like(error, { code: 125, stdout: '' })
+  t.regex((error as Error & { stderr: string }).stderr, said)
+}
+
 test('the package holds exactly the whitelisted files', async (t) => {
   const packed = await pack(root, '--dry-run')
   const command = (await readdir(join(root, 'dist/cli'))).map((file) => `dist/cli/${file}`)
@@ -124,6 +132,16 @@ test('an installed release runs the README example from ESM and from CommonJS, a
     await npm(folder, 'exec', '--offline', '--', 'wasiexec', '--version'),
     `wasiexec ${version}\n`,
   )
+
+  const platforms = join(folder, 'node_modules/@wasiexec')
+  const [platform] = await readdir(platforms)
+  const [binary] = (await readdir(join(platforms, platform!))).filter((file) =>
+    file.endsWith('.node'),
+  )
+  await writeFile(join(platforms, platform!, binary!), 'no binary')
+  await refused(t, folder, /^wasiexec: .*wasiexec\.[\w-]+\.node.*\n$/)
+  await rm(platforms, { recursive: true })
+  await refused(t, folder, /^wasiexec: Cannot find native binding\..*\n$/)
 })
 
 test('ESM and CommonJS share one instance', async (t) => {

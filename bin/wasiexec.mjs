@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command: hands the process to `main` and takes its status back. Nothing else of it touches `process`.
-import { main } from '../dist/cli/main.mjs'
+const { main } = await import('../dist/cli/main.mjs').catch(explain)
 
 process.exitCode = await main(process.argv.slice(2), {
   // Only when somebody asks for it: opening it changes how it is read.
@@ -23,3 +23,13 @@ process.exitCode = await main(process.argv.slice(2), {
     return stop
   },
 })
+
+/** The addon is not there, or not for this machine: all that can fail before there is a command. */
+function explain(error) {
+  const reasons = []
+  for (let reason = error; reason; reason = reason.cause) reasons.push(reason)
+  // A system that is not supported, or what its loader says, is more than that files are missing.
+  const { message } = reasons.find(({ message }) => !message.startsWith('Cannot find')) ?? error
+  console.error(`wasiexec: ${message}`)
+  process.exit(125)
+}

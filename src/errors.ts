@@ -74,7 +74,11 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
 const MAX_STDERR = 2000
 
 function describe(outcome: Outcome): string {
-  const stderr = outcome.stderr.toString('utf8').trimEnd()
+  // Its end alone: all of it may be more than a string can have.
+  const stderr = outcome.stderr
+    .subarray(-MAX_STDERR * 8)
+    .toString('utf8')
+    .trimEnd()
   const tail = stderr.length > MAX_STDERR ? `…${stderr.slice(-MAX_STDERR)}` : stderr
   return tail === '' ? headline(outcome) : `${headline(outcome)}\n${tail}`
 }

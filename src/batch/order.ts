@@ -10,7 +10,7 @@ export class InOrder {
    * A ring, by index; its size is a power of two. The tables of a Map, made
    * anew every few hundred results, made V8's heap twice as large.
    */
-  #early: (Held | undefined)[] = new Array<Held | undefined>(FIRST_SIZE).fill(undefined)
+  #early = ring(FIRST_SIZE)
   #next = 0
 
   constructor(release: (result: Held) => void) {
@@ -45,7 +45,7 @@ export class InOrder {
 
   #grow(): void {
     const kept = this.#early
-    this.#early = new Array<Held | undefined>(kept.length * 2).fill(undefined)
+    this.#early = ring(kept.length * 2)
     for (const result of kept) {
       if (result !== undefined) this.#early[this.#place(result.index)] = result
     }
@@ -54,4 +54,8 @@ export class InOrder {
   #place(index: number): number {
     return index & (this.#early.length - 1)
   }
+}
+
+function ring(size: number): (Held | undefined)[] {
+  return Array.from({ length: size })
 }

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { printable, say } from './io.ts'
+import { printable, say, type Io } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
-import { CliError, STATUS } from './status.ts'
+import { CliError, interruptStatus, STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
+import { objection, writeWholeFile } from './whole-file.ts'
 import { bytes } from './wording.ts'
 
 interface Flags {
@@ -39,11 +38,12 @@ export const verb: Verb = {
 
   async execute(io, [path = ''], given) {
     const { output = defaultOutput(path), force, fuel, interruptible, quiet } = given as Flags
-    // Before the work; and once more when the file is there.
-    if (!force && (await exists(output))) throw alreadyThere(output)
+    if (output === '-') throw new CliError('--output needs a file, and - is none')
+    const problem = await objection(output, force === true)
+    if (problem !== undefined) throw new CliError(problem)
     const program = await openProgram(io, path, { fuel, interruptible, cache: false })
     const file = await program.serialize()
-    await place(file, output, force === true)
+    await place(io, file, output, force === true)
     if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(file.length)})`)
     return STATUS.ok
   },
@@ -54,36 +54,21 @@ function defaultOutput(path: string): string {
   return `${basename(path, extname(path))}.cwasm`
 }
 
-/** Written whole, under another name, and given its own only then. */
-async function place(file: Uint8Array, output: string, force: boolean): Promise<void> {
-  const temporary = `${output}.${randomBytes(6).toString('hex')}.tmp`
-  let isOurs = false
+async function place(io: Io, file: Uint8Array, output: string, force: boolean): Promise<void> {
+  const controller = new AbortController()
+  const stop = io.onInterrupt((signal) => controller.abort(signal))
+  const { signal } = controller
   try {
-    if (!force) {
-      // Holds the name: nobody else's file is replaced.
-      await (await open(output, 'wx')).close()
-      isOurs = true
-    }
-    await writeFile(temporary, file, { flag: 'wx' })
-    await rename(temporary, output)
+    await writeWholeFile(output, file, { replace: force, signal })
   } catch (error) {
-    await rm(temporary, { force: true })
+    if (signal.aborted) {
+      const status = interruptStatus(signal.reason)
+      throw new CliError(`aborted by ${String(signal.reason)}`, { status, cause: error })
+    }
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && !isOurs) throw alreadyThere(output)
-    if (isOurs) await rm(output, { force: true })
+    if (code === 'EEXIST') throw new CliError(`${output} exists; --force replaces it`)
     throw new CliError(`cannot write ${output}: ${message}`, { cause: error })
+  } finally {
+    stop()
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function alreadyThere(path: string): CliError {
-  return new CliError(`${path} exists; --force replaces it`)
 }

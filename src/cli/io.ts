@@ -33,8 +33,7 @@ export function say(io: Io, line: string): Promise<void> {
 /** Text that a program chose, without what a terminal would obey. */
 export function printable(text: string): string {
   return text.replaceAll(
-    // eslint-disable-next-line no-control-regex
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
   )
 }

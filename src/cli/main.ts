@@ -4,6 +4,7 @@ import { WasiexecError } from '../index.ts'
 import { hasLostReader, print, printable, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
 import type { Verb } from './verb.ts'
+import { withOptionNames } from './wording.ts'
 
 /** The verbs; each is loaded when it is asked for. */
 const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ verb: Verb }> }>> = {
@@ -65,6 +66,10 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
         .summary('print the help of a verb')
         .helpGroup('Verbs:'),
     )
+  // The help of a verb that is none is refused as that verb is.
+  const [first = '', second] = argv
+  const words =
+    first === 'help' && second !== undefined && !Object.hasOwn(VERBS, second) ? [second] : argv
   const wanted = argv.slice(0, 2)
   for (const [name, { summary, load }] of Object.entries(VERBS)) {
     const command = program.command(name).summary(summary)
@@ -75,17 +80,19 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
       status = await verb.execute(io, command.args, command.opts())
     })
   }
-  if (argv.length === 0) {
-    // Nothing was asked for, and nothing was done.
-    await say(io, program.helpInformation().trimEnd())
-    return STATUS.error
-  }
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(words, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode !== 0) throw new CliError(misuse(error, argv))
-    await print(io.stdout, text)
+    if (error.exitCode === 0) {
+      await print(io.stdout, text)
+    } else if (error.code === 'commander.help') {
+      // Nothing was asked for, and nothing was done.
+      await say(io, program.helpInformation().trimEnd())
+      return STATUS.error
+    } else {
+      throw new CliError(misuse(error, words))
+    }
   }
   return status
 }
@@ -102,9 +109,13 @@ function misuse(error: CommanderError, argv: readonly string[]): string {
 
 async function explain(error: unknown, io: Io): Promise<number> {
   if (hasLostReader(error)) return STATUS.brokenPipe
-  if (error instanceof CliError || error instanceof WasiexecError) {
+  if (error instanceof CliError) {
     await say(io, `wasiexec: ${printable(error.message)}`)
-    return error instanceof CliError ? error.status : STATUS.error
+    return error.status
+  }
+  if (error instanceof WasiexecError) {
+    await say(io, `wasiexec: ${printable(withOptionNames(error.message))}`)
+    return STATUS.error
   }
   if (error instanceof Error && 'syscall' in error) {
     // The operating system's: a full disk behind stdout, for example.

@@ -42,10 +42,16 @@ export function uint64(text: string): bigint {
   return value
 }
 
-/** A date and time of ISO 8601: `2024-02-29`, `2024-02-29T12:00:00Z`. */
+/** A date (UTC), or date, time and zone, of ISO 8601: `2024-02-29`, `2024-02-29T12:00:00Z`. */
 export function time(text: string): Date {
-  const date = new Date(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : Number.NaN)
-  if (!(date.getTime() >= 0)) throw expected('a time from 1970 on such as 2024-02-29T12:00:00Z')
+  const [, day] =
+    /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(text) ??
+    []
+  const date = new Date(text)
+  // A day that its month does not have would be one of the next month.
+  const exists = day !== undefined && new Date(day).toJSON()?.startsWith(day)
+  if (!exists || !(date.getTime() >= 0))
+    throw expected('a time from 1970 on such as 2024-02-29T12:00:00Z')
   return date
 }
 
@@ -74,7 +80,8 @@ export function variable(
     const equals = text.indexOf('=')
     const name = equals < 0 ? text : text.slice(0, equals)
     if (name === '') throw expected('NAME=VALUE, or NAME for the value that it has here')
-    return { ...previous, [name]: equals < 0 ? env[name] : text.slice(equals + 1) }
+    const own = Object.hasOwn(env, name) ? env[name] : undefined
+    return { ...previous, [name]: equals < 0 ? own : text.slice(equals + 1) }
   }
 }
 

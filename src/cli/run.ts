@@ -2,7 +2,7 @@ import type { Outcome, RunOptions } from '../index.ts'
 import { print, printable, say, type Io } from './io.ts'
 import { outcomeJson } from './outcome-json.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
-import { describeLimit, traceLines } from './wording.ts'
+import { bytes, describeLimit, traceLines } from './wording.ts'
 import {
   addLoadOptions,
   addRunOptions,
@@ -11,7 +11,7 @@ import {
   type LoadFlags,
   type RunFlags,
 } from './run-options.ts'
-import { isBrokenPipe, statusOf } from './status.ts'
+import { CliError, isBrokenPipe, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
 interface Flags extends RunFlags, LoadFlags {
@@ -63,7 +63,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     } finally {
       stop()
     }
-    if (flags.json) await print(io.stdout, `${JSON.stringify(outcomeJson(outcome))}\n`)
+    if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
     else await tell(io, program.name, outcome, flags)
     return statusOf(outcome)
   },
@@ -75,6 +75,17 @@ function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
   if (json) return { stdin }
   const [stdout, stderr] = io.inherit ? (['inherit', 'inherit'] as const) : [io.stdout, io.stderr]
   return { stdin, stdout, stderr, onBrokenPipe: 'stop' }
+}
+
+function json(outcome: Outcome): string {
+  try {
+    return JSON.stringify(outcomeJson(outcome))
+  } catch (error) {
+    // Strings end at half a gigabyte.
+    const printed = bytes(outcome.stdout.length + outcome.stderr.length)
+    const message = `its output of ${printed} does not fit into JSON; --max-output cuts it off`
+    throw new CliError(message, { cause: error })
+  }
 }
 
 /** Why it ended, unless it ended by itself. */

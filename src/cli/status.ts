@@ -34,7 +34,7 @@ const LIMIT_STATUS: Readonly<Record<Limit['limit'], number>> = {
 export class CliError extends Error {
   readonly status: number
 
-  constructor(message: string, options?: ErrorOptions & { status?: number }) {
+  constructor(message: string, options?: ErrorOptions & { status?: number | undefined }) {
     super(message, options)
     this.name = 'CliError'
     this.status = options?.status ?? STATUS.error

@@ -63,3 +63,20 @@ export function bytes(count: number): string {
 function round(value: number): string {
   return String(Number(value.toFixed(2)))
 }
+
+/** What the options are called in the library, whose messages name them so. */
+const LIBRARY_NAMES: Readonly<Record<string, string>> = {
+  preopens: '--dir',
+  'limits.timeoutMs': '--timeout',
+  'limits.cpuMs': '--cpu',
+  'limits.outputBytes': '--max-output',
+  cache: '--cache-dir',
+  'interruptible: false': '--no-interruptible',
+}
+
+/** A message of the library's with the names that options have on the command line. */
+export function withOptionNames(message: string): string {
+  return message.replaceAll(/`([\w.: ]+)(?:\[.*?\])?`/g, (quoted, name: string) =>
+    Object.hasOwn(LIBRARY_NAMES, name) ? LIBRARY_NAMES[name]! : quoted,
+  )
+}

@@ -1,8 +1,9 @@
-import { access, constants, stat } from 'node:fs/promises'
+import { access, constants } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { BatchOptions, RuntimeOptions } from '../../index.ts'
 import { runOptions, type LoadFlags, type RunFlags } from '../run-options.ts'
 import { CliError } from '../status.ts'
+import { objection } from '../whole-file.ts'
 import type { Comparison } from './verdict.ts'
 
 /** The options of the command line, as commander names them. */
@@ -68,17 +69,11 @@ export function paths(words: readonly string[], flags: BatchFlags): Paths {
  */
 export async function checkReport({ report, force, resume }: BatchFlags): Promise<void> {
   if (report === undefined) return
-  const there = await stat(report).catch(() => undefined)
-  if (there?.isDirectory()) throw new CliError(`--report: ${report} is a folder`)
-  if (there?.isFile() && !force && !resume) {
-    throw new CliError(`--report: ${report} exists; --force replaces it`)
-  }
-  const isDevice = there !== undefined && !there.isFile()
-  await access(isDevice ? report : dirname(resolve(report)), constants.W_OK).catch(
-    (error: Error) => {
-      throw new CliError(`cannot write the report: ${error.message}`, { cause: error })
-    },
-  )
+  const problem = await objection(report, force === true || resume === true)
+  if (problem !== undefined) throw new CliError(`--report: ${problem}`)
+  await access(dirname(resolve(report)), constants.W_OK).catch((error: Error) => {
+    throw new CliError(`cannot write the report: ${error.message}`, { cause: error })
+  })
 }
 
 /** What the batch's jobs have in common, and how it is run. */

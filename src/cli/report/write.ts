@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import type { BatchSummary } from '../../index.ts'
+import { writeWholeFile } from '../whole-file.ts'
 import { assets } from './assets.ts'
 import type { ReportCollector } from './collect.ts'
 import { page } from './page/page.ts'
@@ -27,9 +26,8 @@ export interface ReportInfo {
 }
 
 /**
- * Writes the page: a file appears by rename, whole or not at all, in place of one of that name; what is no
- * regular file (`/dev/null`, a named pipe) is written to as it is; a stream is not ended. Rejects with what
- * the file system or the stream has against it.
+ * Writes the page: a file appears whole or not at all, in place of one of that name; a stream is not ended.
+ * Rejects with what the file system or the stream has against it.
  */
 export async function writeReport(
   target: string | Writable,
@@ -43,17 +41,5 @@ export async function writeReport(
     })
     return
   }
-  const there = await stat(target).catch(() => undefined)
-  if (there !== undefined && !there.isFile()) {
-    await writeFile(target, content)
-    return
-  }
-  const temporary = `${target}.${randomUUID()}.tmp`
-  try {
-    await writeFile(temporary, content, { flag: 'wx' })
-    await rename(temporary, target)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  await writeWholeFile(target, content, { replace: true })
 }
