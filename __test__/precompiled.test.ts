@@ -104,6 +104,17 @@ test('a program that was disposed of or a runtime that was closed answers nothin
   t.is((await refusal(other.inspect())).code, 'ERR_RUNTIME_CLOSED')
 })
 
+test('what was asked is answered though the program is disposed of at once', async (t) => {
+  for (let round = 0; round < 50; round++) {
+    const program = await ownWat('hello')
+    const answers = [program.inspect(), program.serialize()] as const
+    program[Symbol.dispose]()
+    const [{ entry }, file] = await Promise.all(answers)
+    t.is(entry, 'command')
+    t.true(file.length > 0)
+  }
+})
+
 test('an inspection has types, memories and producers', async (t) => {
   const crash = await real('crash')
   const inspection = await crash.inspect()

@@ -113,6 +113,20 @@ test('loads that are going on when the runtime closes all settle', async (t) => 
   }
 })
 
+test('what is asked in the tick of the close is answered or refused', async (t) => {
+  for (let round = 0; round < 50; round++) {
+    const runtime = new Runtime({ threads: 1, cacheDir: false })
+    const program = await ownWat('hello', { runtime })
+    const asked = [program.inspect(), program.serialize(), load(watPath('return'), { runtime })]
+    const closed = runtime.close()
+    for (const answer of await Promise.allSettled<object>(asked)) {
+      if (answer.status === 'rejected') t.is(answer.reason.code, 'ERR_RUNTIME_CLOSED')
+    }
+    await closed
+  }
+  t.pass()
+})
+
 test('runtimes share nothing: one that is full or closed is no matter to another', async (t) => {
   await using full = new Runtime({ threads: 1, maxConcurrentRuns: 1 })
   const closed = new Runtime({ threads: 1 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { ending, folder, ownWat, refusal, Sink, told } from './guest.ts'
 import { Runtime, type Program, type RuntimeOptions } from './package.ts'
-import { isGone, kill, someWorkers, until, workersOf, zombies } from './workers.ts'
+import { isGone, isReaped, kill, someWorkers, until, workersOf, zombies } from './workers.ts'
 
 const DIED = /^the worker process that had this run died \(signal: 9 \(SIGKILL\)\)$/
 
@@ -144,8 +144,7 @@ if (process.platform !== 'win32') {
         t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
         const [worker] = await someWorkers(1)
         kill(worker!)
-        await until(() => isGone(worker!))
-        await until(async () => !(await workersOf()).includes(worker!))
+        await until(() => isReaped(worker!))
       }
       t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
       t.is(await zombies(), 0)

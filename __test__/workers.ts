@@ -49,6 +49,11 @@ export async function isGone(pid: number): Promise<boolean> {
   return found === undefined || found.isZombie
 }
 
+/** Whether nothing is left of one: a zombie's other threads may still hold its sockets open. */
+export async function isReaped(pid: number): Promise<boolean> {
+  return !(await all()).some((p) => p.pid === pid)
+}
+
 export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
     process.kill(pid, signal)

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::program_info::{ExternInfo, ProgramInfo, ProgramKind, entry_version};
 use crate::type_text;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
     Encoding, KnownCustom, MemoryType, Parser, Payload, ProducersSectionReader, TypeRef,
 };
@@ -80,7 +80,7 @@ pub struct MemoryInfo {
 }
 
 /// A tool or language that took part in making the program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Producer {
     /// Its name.
     pub name: String,
@@ -151,21 +151,26 @@ impl Sections {
                 _ => {}
             }
         }
+        this.forget_repeated_producers();
         this
     }
 
     fn add_producers(&mut self, producers: ProducersSectionReader<'_>) {
         for field in producers.into_iter().flatten() {
             let known = self.producers.entry(field.name.to_owned()).or_default();
-            for value in field.values.into_iter().flatten() {
-                let producer = Producer {
-                    name: value.name.to_owned(),
-                    version: value.version.to_owned(),
-                };
-                if !known.contains(&producer) {
-                    known.push(producer);
-                }
-            }
+            let producers = field.values.into_iter().flatten().map(|value| Producer {
+                name: value.name.to_owned(),
+                version: value.version.to_owned(),
+            });
+            known.extend(producers);
+        }
+    }
+
+    /// The modules of a component name the same ones; each stays once, where it was first.
+    fn forget_repeated_producers(&mut self) {
+        for producers in self.producers.values_mut() {
+            let mut known = HashSet::new();
+            producers.retain(|producer| known.insert(producer.clone()));
         }
     }
 }

@@ -134,7 +134,7 @@ const BATCH_NEWS: Duration = Duration::from_millis(2);
 /// of one parcel.
 #[derive(Default)]
 pub(crate) struct News {
-    /// When everybody knew everything, as far as [`tell_if_due`](Self::tell_if_due) knows.
+    /// When everybody knew everything, as far as is known here.
     told: Option<Instant>,
     parcel: Option<Arc<dyn Parcel>>,
     ended: Vec<Ended>,
@@ -142,6 +142,16 @@ pub(crate) struct News {
 }
 
 impl News {
+    /// Nothing, at this time.
+    pub(crate) fn at(now: Instant) -> Self {
+        Self {
+            told: Some(now),
+            parcel: None,
+            ended: Vec::new(),
+            listener: None,
+        }
+    }
+
     pub(crate) fn add(&mut self, parcel: &Arc<dyn Parcel>, ended: Ended) {
         let same = |known: &Arc<dyn Parcel>| Arc::ptr_eq(known, parcel);
         if !self.parcel.as_ref().is_some_and(same) {
@@ -154,11 +164,12 @@ impl News {
         }
     }
 
-    /// Tells everybody, but those that have a batch only now and then.
-    pub(crate) fn tell_if_due(&mut self, now: Instant) {
+    /// Tells everybody; but those that have a batch only now and then, as long as nothing else `waits` for
+    /// this thread, which then comes back soon.
+    pub(crate) fn tell_if_due(&mut self, now: Instant, waits: bool) {
         let is_batch = |parcel: &Arc<dyn Parcel>| parcel.origin().batch.is_some();
-        let told = *self.told.get_or_insert(now);
-        if !self.parcel.as_ref().is_some_and(is_batch) || now - told >= BATCH_NEWS {
+        let recent = self.told.is_some_and(|told| now - told < BATCH_NEWS);
+        if waits || !recent || !self.parcel.as_ref().is_some_and(is_batch) {
             self.tell();
             self.told = Some(now);
         }

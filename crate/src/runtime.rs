@@ -310,14 +310,13 @@ impl Runtime {
         }
     }
 
-    /// Does work that may block on a thread of its own; answers false, and does nothing, when the
-    /// runtime's threads have stopped.
-    pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) -> bool {
+    /// Does work that may block on a thread of its own; drops it undone when the runtime's threads stop
+    /// before one gets to it.
+    pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let threads = threads.as_ref();
-        threads
-            .map(|threads| threads.spawn_blocking(work))
-            .is_some()
+        if let Some(threads) = &*threads {
+            threads.spawn_blocking(work);
+        }
     }
 
     /// Stops the threads, wherever they are, and lets go of the engines: for a runtime that is closed.

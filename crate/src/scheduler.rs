@@ -49,7 +49,7 @@ pub(crate) struct Scheduler {
     state: Mutex<State>,
     /// Told when a thread finds nothing to start, after all that ended has been told.
     on_idle: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    /// All runs have ended after the close.
+    /// After the close all runs have ended, and no runner has any of them to tell.
     empty: Notify,
 }
 
@@ -93,6 +93,11 @@ impl State {
             };
         }
         count.min(most)
+    }
+
+    /// Whether nothing goes on.
+    fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.runners == 0
     }
 
     fn enqueue(&mut self, submission: Submission) {
@@ -291,7 +296,7 @@ impl Scheduler {
         self.abort(|_| true);
         loop {
             let empty = self.empty.notified();
-            if self.lock().live.is_empty() {
+            if self.lock().is_empty() {
                 return;
             }
             empty.await;
@@ -318,12 +323,12 @@ impl Scheduler {
 
     async fn runner(self: Arc<Self>) {
         let scheduler = &self;
-        let mut news = News::default();
         let mut ended = None;
         let mut desk: Option<Arc<Desk>> = None;
         // What a run that has ended leaves its successor: a place for its future.
         let mut place = None;
         let mut turn = Turn::new(scheduler);
+        let mut news = News::at(turn.start);
         while let Some((key, taken, control)) = {
             let known = desk.as_ref().map(|desk| &desk.parcel);
             scheduler.next(ended.take(), known, &mut news)
@@ -357,7 +362,7 @@ impl Scheduler {
             let now = Instant::now();
             if turn.is_over(now) {
                 drop(turn);
-                news.tell_if_due(now);
+                news.tell_if_due(now, scheduler.ticker.has_preempted());
                 tokio::task::yield_now().await;
                 turn = Turn::new(scheduler);
             }
@@ -390,6 +395,7 @@ impl Scheduler {
         };
         let Some(mut taken) = next else {
             state.runners -= 1;
+            self.tell_if_empty(&state);
             return None;
         };
         let control = taken.run.control.take().unwrap_or_default();
@@ -404,6 +410,7 @@ impl Scheduler {
         let mut state = self.lock();
         self.remove(&mut state, key, output);
         self.start_runners(&mut state);
+        self.tell_if_empty(&state);
         let is_idle = state.runners == 0;
         drop(state);
         if is_idle {
@@ -421,7 +428,10 @@ impl Scheduler {
         let live = state.live.remove(key);
         state.leave(live.origin.batch, output);
         state.finished += 1;
-        if state.closed && state.live.is_empty() {
+    }
+
+    fn tell_if_empty(&self, state: &State) {
+        if state.closed && state.is_empty() {
             self.empty.notify_waiters();
         }
     }

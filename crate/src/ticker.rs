@@ -74,6 +74,11 @@ impl Ticker {
         Preempted(&self.shared.preempted)
     }
 
+    /// Whether preempted guests wait for a thread.
+    pub(crate) fn has_preempted(&self) -> bool {
+        self.shared.preempted.load(Ordering::Relaxed) > 0
+    }
+
     /// Ends the thread.
     pub(crate) fn stop(&self) {
         self.shared.stopped.store(true, Ordering::SeqCst);

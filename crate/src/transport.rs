@@ -10,6 +10,7 @@ mod operation;
 mod outbox;
 mod pipes;
 mod port_run;
+mod question;
 mod read_program;
 mod record;
 
@@ -18,7 +19,7 @@ pub use outbox::Delivery;
 pub(crate) use outbox::Outbox;
 pub(crate) use record::{Record, RecordKind};
 
-use crate::error::{Error, ErrorCode, Result, closed};
+use crate::error::{Error, ErrorCode, Result};
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
 use crate::options::{LoadOptions, RunOptions};
 use crate::program::Program;
@@ -30,7 +31,6 @@ use pipes::{NoPipes, Pipes};
 use port_run::{PortBatch, PortRuns, SyncRun};
 use read_program::read_program;
 use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -391,18 +391,11 @@ impl Port {
     /// Loads a program off the calling thread; the answer arrives as a delivery for `id`, which is
     /// the program's handle from then on.
     pub fn load(self: &Arc<Self>, id: u64, request: LoadRequest) {
-        let this = self.clone();
-        let started = self.runtime.spawn_blocking(move || {
-            let work = AssertUnwindSafe(|| this.load_sync(id, request));
-            let loaded = catch_unwind(work).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)));
-            this.deliver(|outbox| match loaded {
-                Ok(info) => outbox.loaded(id, &info),
-                Err(error) => outbox.fault(id, &error),
-            });
-        });
-        if !started {
-            self.deliver(|outbox| outbox.fault(id, &closed()));
-        }
+        self.ask(
+            id,
+            move |this| this.load_sync(id, request),
+            |outbox, id, info| outbox.loaded(id, info),
+        );
     }
 
     /// Loads a program on the calling thread and answers its description as JSON.

@@ -24,6 +24,8 @@ const RIGHT_FD_WRITE: u64 = 1 << 6;
 const CIOVEC: usize = 8;
 /// Longer writes are left to wasmtime-wasi, which counts what a host call copies.
 const MAX_WRITE: usize = 16 << 20;
+/// Calls that touch bytes from here on are left to it, too.
+const MAX_REACH: usize = u32::MAX as usize;
 
 /// Takes the place of wasmtime-wasi's functions of the same names.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
@@ -135,8 +137,10 @@ fn quickly(
 ) -> Quick {
     let memory = memory(caller)?;
     let (memory, state) = memory.data_and_store_mut(caller);
+    // wasmtime-wasi has its own way with what ends where 32 bits do.
+    let reach = memory.len().min(MAX_REACH);
     match state.wasi() {
-        Wasi::Untouched(wasi) => answer(wasi, memory),
+        Wasi::Untouched(wasi) => answer(wasi, &mut memory[..reach]),
         Wasi::Context(_) => None,
     }
 }

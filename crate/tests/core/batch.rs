@@ -1,12 +1,13 @@
 use crate::host::{
-    PATIENCE, Text, args, idle, load_in, run_in, single_threaded, start, wait_until,
+    PATIENCE, Text, args, idle, load_in, options, run_in, single_threaded, start, wait_until,
 };
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wasiexec::{
     BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, QueuedRun,
-    RunOptions, Runtime, Submission,
+    RunOptions, Runtime, RuntimeOptions, Submission,
 };
 
 /// What one run may print by default, and the part of it that a batch may have unread.
@@ -19,6 +20,14 @@ struct BatchRuns {
     options: RunOptions,
     batch: BatchId,
     ended: Sender<(usize, Outcome)>,
+    listener: Option<Arc<dyn Listener>>,
+}
+
+/// Somebody who is told of many ends at a time.
+struct Patient;
+
+impl Listener for Patient {
+    fn notify(&self) {}
 }
 
 impl Parcel for BatchRuns {
@@ -47,7 +56,7 @@ impl Parcel for BatchRuns {
     }
 
     fn listener(&self) -> Option<&Arc<dyn Listener>> {
-        None
+        self.listener.as_ref()
     }
 }
 
@@ -55,6 +64,7 @@ impl Parcel for BatchRuns {
 struct Batch<'a> {
     runtime: &'a Runtime,
     id: BatchId,
+    listener: Option<Arc<dyn Listener>>,
     controls: Vec<Arc<Control>>,
     sender: Sender<(usize, Outcome)>,
     ended: Receiver<(usize, Outcome)>,
@@ -66,6 +76,7 @@ impl<'a> Batch<'a> {
         Self {
             runtime,
             id: runtime.open_batch(concurrency),
+            listener: None,
             controls: Vec::new(),
             sender,
             ended,
@@ -78,6 +89,7 @@ impl<'a> Batch<'a> {
             options: args(arguments),
             batch: self.id,
             ended: self.sender.clone(),
+            listener: self.listener.clone(),
         });
         let first = self.controls.len();
         self.controls
@@ -288,4 +300,52 @@ fn closing_the_runtime_aborts_what_a_batch_has() {
     assert_eq!((counts.queued, counts.running, counts.finished), (0, 0, 10));
     runtime.close_batch(batch.id);
     runtime.batch_read(runtime.open_batch(1), 1);
+}
+
+/// How long the first end of a batch had to wait until it was told.
+fn lateness(runtime: &Runtime) -> Duration {
+    let mut batch = Batch::open(runtime, 200);
+    batch.listener = Some(Arc::new(Patient));
+    batch.submit("clock", &[], 200);
+    let (_, first) = batch.next();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a date");
+    batch.take(199);
+    runtime.close_batch(batch.id);
+    let printed = first.stdout().lines().next().expect("the wall clock");
+    let then = Duration::from_nanos(printed.parse().expect("nanoseconds"));
+    now.saturating_sub(then)
+}
+
+#[test]
+fn an_end_is_told_before_guests_that_compute_have_the_thread() {
+    const COMPUTING: usize = 60;
+    let runtime = Runtime::new(RuntimeOptions {
+        threads: 1,
+        ..options()
+    })
+    .expect("a runtime");
+    for _ in 0..COMPUTING {
+        let _ = start(&runtime, "loop", RunOptions::default());
+    }
+    wait_until(&runtime, |_, running, _| running == COMPUTING);
+    // Each of them has the thread for a millisecond, and longer on a busy machine.
+    let least = (0..5).map(|_| lateness(&runtime)).min();
+    assert!(least < Some(Duration::from_millis(30)), "{least:?}");
+    runtime.close_and_wait();
+}
+
+#[test]
+fn a_runtime_is_closed_when_all_ends_have_been_told() {
+    const RUNS: usize = 2_000;
+    for round in 0..30 {
+        let runtime = idle();
+        let mut batch = Batch::open(&runtime, RUNS);
+        batch.listener = Some(Arc::new(Patient));
+        batch.submit("hello", &[], RUNS);
+        std::thread::sleep(Duration::from_micros(round * 297));
+        runtime.close_and_wait();
+        assert_eq!(batch.ended.try_iter().count(), RUNS, "round {round}");
+    }
 }

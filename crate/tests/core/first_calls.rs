@@ -224,3 +224,31 @@ fn strings() {
         );
     }
 }
+
+/// The guest's memory has 4 GiB: its last byte is at `u32::MAX`, and an address after it is none.
+#[test]
+fn strings_at_the_end_of_what_32_bits_reach() {
+    let errno = |at: i32, touched: bool| {
+        let touch = match touched {
+            true => "(drop (call $clock (i32.const 0) (i64.const 0) (i32.const 512)))",
+            false => "",
+        };
+        let source = format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "clock_time_get"
+                (func $clock (param i32 i64 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (memory (export "memory") 65536)
+              (func (export "_start")
+                {touch}
+                (call $exit (call $args (i32.const 512) (i32.const {at})))))"#
+        );
+        let program = runtime().load(source.into_bytes(), LoadOptions::named("end"));
+        seen(&program.expect("a program"), &RunOptions::default()).ending
+    };
+    let length = "end\0".len() as i32;
+    for at in [-length - 1, -length, 1 - length, -1] {
+        assert_eq!(errno(at, false), errno(at, true), "{at}");
+    }
+}

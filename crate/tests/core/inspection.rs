@@ -1,5 +1,5 @@
-use crate::host::{load, load_real};
-use wasiexec::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Producer};
+use crate::host::{load, load_real, runtime};
+use wasiexec::{DetailedExtern, EntryKind, Inspection, LoadOptions, MemoryInfo, Producer};
 
 fn inspect(name: &str) -> Inspection {
     load(name).inspect().expect("an inspection")
@@ -131,4 +131,27 @@ fn producers_are_told_of_modules_and_of_those_in_components() {
             .any(|language| language.name == "Rust")
     );
     assert!(inspect("hello").producers.is_empty());
+}
+
+/// Each is another one: to look for each among all before it would take hours.
+#[test]
+fn a_million_producers_are_told_in_seconds() {
+    const COUNT: usize = 1_000_000;
+    let leb = |number: usize| -> Vec<u8> {
+        let low = |shift: usize| (number >> shift) as u8 & 0x7f;
+        vec![low(0) | 0x80, low(7) | 0x80, low(14) | 0x80, low(21)]
+    };
+    let text = |text: &str| [leb(text.len()), text.into()].concat();
+    let mut section = [text("producers"), leb(1), text("sdk"), leb(COUNT)].concat();
+    for number in 0..COUNT {
+        section.extend([text(&number.to_string()), text("")].concat());
+    }
+    let mut wasm = b"\0asm\x01\0\0\0\0".to_vec();
+    wasm.extend(leb(section.len()));
+    wasm.extend(section);
+    let program = runtime().load(wasm, LoadOptions::named("made-by-many"));
+    let inspection = program.expect("a program").inspect();
+    let producers = inspection.expect("an inspection").producers;
+    assert_eq!(producers["sdk"].len(), COUNT);
+    assert_eq!(producers["sdk"][COUNT - 1].name, "999999");
 }
