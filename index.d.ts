@@ -289,7 +289,7 @@ export interface Limits {
   onMemory?: 'deny' | 'stop' | undefined
   /**
    * Stdout and stderr together, wherever they go unless they are ignored. Default: 16 MiB of what is
-   * captured, and no cap on what is inherited or streamed. At most 2 GiB.
+   * captured, and no cap on what is inherited or streamed. At most 2 GiB - 1.
    */
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */

@@ -68,6 +68,9 @@ if (process.platform === 'linux') {
     const help = await shell('wasiexec --help >/dev/full')
     t.is(help.code, 125)
     t.regex(help.stderr, /^wasiexec: .*ENOSPC.*\n$/)
+    const ENOSPC = 51
+    const guest = await shell(`wasiexec run '${watPath('exit-with-write-error')}' >/dev/full`)
+    t.like(guest, { code: ENOSPC, stderr: '' })
   })
 }
 

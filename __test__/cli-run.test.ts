@@ -221,7 +221,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--fuel', '18446744073709551616', 'x'], /^option '--fuel /],
   [['--memory', '64MiBs', 'x'], /^option '--memory .* Expected a size such as 64MiB/],
   [['--memory', '-1', 'x'], /Expected a size/],
-  [['--max-output', '3GiB', watPath('hello')], /^--max-output must be at most 2147483648 /],
+  [['--max-output', '3GiB', watPath('hello')], /^--max-output must be at most 2147483647 /],
   [['--on-memory', 'explode', 'x'], /Allowed choices are stop, deny\.$/],
   [['--env', '=x', 'x'], /^option '-e, --env .* Expected NAME=VALUE/],
   [['--dir', '', 'x'], /^option '--dir .* Expected HOST/],

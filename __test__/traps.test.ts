@@ -88,6 +88,16 @@ test('frames name the functions, innermost first', async (t) => {
   t.true(frames.every((frame) => Number.isInteger(frame.functionIndex) && frame.offset! > 0))
 })
 
+test('a short name is no mangled type', async (t) => {
+  const source =
+    '(module (func $a unreachable) (func $i (call $a)) (func (export "_start") (call $i)))'
+  const { frames } = trapOf(await (await load(Buffer.from(source))).run())
+  t.deepEqual(
+    frames.map((frame) => frame.function),
+    ['a', 'i', undefined],
+  )
+})
+
 test('frames have the file and line of a program with DWARF', async (t) => {
   const outcome = await (await real('crash')).run()
   t.is(outcome.stdout.toString(), 'before crash\n')

@@ -76,8 +76,8 @@ const FIELD = {
 } as const
 /** What is given whole, as UTF-16 units or bytes. */
 const MAX_INPUT = 2 ** 30
-/** What a Buffer can hold on every Node. */
-const MAX_OUTPUT = 2 ** 31
+/** What a Buffer can hold on every Node, and Node 20 can make a string of without crashing. */
+const MAX_OUTPUT = 2 ** 31 - 1
 const STDIN = { empty: 0, bytes: 1, inherit: 2, pipe: 3 } as const
 const OUTPUT = { capture: 0, ignore: 1, inherit: 2, pipe: 3 } as const
 const ON_BROKEN_PIPE = ['fail', 'stop'] as const
@@ -317,7 +317,7 @@ function encodeLimits(value: unknown, to: Encoder): void {
         break
       case 'outputBytes': {
         const bytes = checkInteger(option, limit, 0)
-        if (bytes > MAX_OUTPUT) throw invalid(option, `at most ${MAX_OUTPUT} (2 GiB)`, limit)
+        if (bytes > MAX_OUTPUT) throw invalid(option, `at most ${MAX_OUTPUT} (2 GiB - 1)`, limit)
         to.byte(FIELD.outputBytes)
         to.float64(bytes)
         break

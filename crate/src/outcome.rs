@@ -226,7 +226,9 @@ fn demangle(name: &str) -> String {
         let _ = write!(out, "{demangled:#}");
         return out.0;
     }
-    if name.len() <= MAX_NAME
+    // Without the prefix of a symbol, `a` would be a type: signed char.
+    if name.starts_with("_Z")
+        && name.len() <= MAX_NAME
         && let Ok(symbol) = cpp_demangle::Symbol::new(name)
     {
         let options = cpp_demangle::DemangleOptions::default();

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use wasmtime::PoolingAllocationConfig;
 
 /// Programs that take turns find their slot as they left it, a few for each thread.
 const WARM_SLOTS_PER_THREAD: usize = 8;
@@ -124,6 +125,9 @@ impl Runtime {
             .build()
             .map_err(failed)?;
         let handle = threads.handle().clone();
+        // Here, because what wasmtime learns then has a handler of forks with it: a process that forks
+        // while another thread learns it, as for a worker, would have a child that waits for ever.
+        let _ = PoolingAllocationConfig::is_pagemap_scan_available();
         // Ready when the first program has been read.
         let warming = engines.clone();
         handle.spawn_blocking(move || drop(warming.primary(Flavor::COMMON)));

@@ -1,7 +1,7 @@
 //! The guest's ends of the pipes, as wasmtime-wasi wants them.
 
 use super::capture::Capture;
-use super::pipe::{InputPipe, OutputPipe};
+use super::pipe::{InputPipe, Lost, OutputPipe};
 use crate::stop::Stopped;
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -118,14 +118,21 @@ impl Writer {
         }
     }
 
-    /// Nobody reads any more: the run ends, or the guest sees a broken pipe.
-    fn broken_pipe(&self) -> StreamError {
-        if self.run.as_ref().is_some_and(|run| run.break_pipe()) {
-            return stopped(Stopped);
+    /// What the guest sees of it; without a reader the run may end.
+    fn error(&self, lost: Lost) -> Result<io::Error, Stopped> {
+        match lost {
+            Lost::Error(code) => Ok(io::Error::from_raw_os_error(code)),
+            Lost::Reader if self.run.as_ref().is_some_and(|run| run.break_pipe()) => Err(Stopped),
+            Lost::Reader => Ok(io::ErrorKind::BrokenPipe.into()),
         }
-        // `Closed` would reach a guest of WASI 0.1 as EIO.
-        let error = io::Error::from(io::ErrorKind::BrokenPipe);
-        StreamError::LastOperationFailed(error.into())
+    }
+
+    fn stream_error(&self, lost: Lost) -> StreamError {
+        match self.error(lost) {
+            // `Closed` would reach a guest of WASI 0.1 as EIO.
+            Ok(error) => StreamError::LastOperationFailed(error.into()),
+            Err(end) => stopped(end),
+        }
     }
 
     fn start_flush(&mut self) {
@@ -152,7 +159,8 @@ impl StdoutStream for Writer {
 #[async_trait::async_trait]
 impl Pollable for Writer {
     async fn ready(&mut self) {
-        poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
+        // What was lost shows in the write that follows.
+        let _ = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
     }
 }
 
@@ -170,13 +178,13 @@ impl OutputStream for Writer {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         let room = self.pipe.room(self.flushing);
-        let room = room.ok_or_else(|| self.broken_pipe())?;
+        let room = room.map_err(|lost| self.stream_error(lost))?;
         self.enforce(room).map_err(stopped)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
         let room = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
-        let room = room.ok_or_else(|| self.broken_pipe())?;
+        let room = room.map_err(|lost| self.stream_error(lost))?;
         self.enforce(room).map_err(stopped)
     }
 }
@@ -192,9 +200,12 @@ impl AsyncWrite for Writer {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let after = self.flushing.filter(|_| self.is_exceeded());
-        let Some(room) = ready!(self.pipe.poll_room(after, context)) else {
-            let _ = self.broken_pipe();
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        let room = match ready!(self.pipe.poll_room(after, context)) {
+            Ok(room) => room,
+            Err(lost) => {
+                let error = self.error(lost).unwrap_or_else(io::Error::other);
+                return Poll::Ready(Err(error));
+            }
         };
         let room = self.enforce(room).map_err(io::Error::other)?;
         let chunk = Bytes::copy_from_slice(&bytes[..bytes.len().min(room)]);
@@ -205,7 +216,8 @@ impl AsyncWrite for Writer {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.start_flush();
-        ready!(self.pipe.poll_room(self.flushing, context));
+        // What was lost shows again in the next write.
+        let _ = ready!(self.pipe.poll_room(self.flushing, context));
         Poll::Ready(Ok(()))
     }
 

@@ -4,7 +4,7 @@
 //! to a full pipe blocks, and a guest that waits for it must still meet its deadline.
 
 use super::OutputStreamKind;
-use super::pipe::{InputPipe, OutputPipe};
+use super::pipe::{InputPipe, Lost, OutputPipe};
 use bytes::Bytes;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -76,10 +76,18 @@ fn write_chunks(kind: OutputStreamKind, pipe: &OutputPipe, chunks: &Receiver<Byt
         while !rest.is_empty() {
             match retry(|| raw::write(kind, rest), || raw::wait_writable(kind)) {
                 Ok(length) => rest = &rest[length..],
-                Err(_) => return pipe.close(),
+                Err(error) => return pipe.lose(lost(&error)),
             }
         }
         pipe.take(chunk.len() as u64);
+    }
+}
+
+/// A full disk is not a lost reader.
+fn lost(error: &io::Error) -> Lost {
+    match error.raw_os_error() {
+        Some(code) if error.kind() != ErrorKind::BrokenPipe => Lost::Error(code),
+        _ => Lost::Reader,
     }
 }
 

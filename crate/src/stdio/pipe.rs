@@ -91,6 +91,15 @@ impl InputPipe {
     }
 }
 
+/// Why nothing that is sent arrives any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lost {
+    /// Nobody reads.
+    Reader,
+    /// The host could not pass it on: the operating system's error.
+    Error(i32),
+}
+
 /// Bytes on their way from a guest to the host; the guest waits while the window is full.
 pub struct OutputPipe {
     state: Mutex<OutputState>,
@@ -103,7 +112,7 @@ pub struct OutputPipe {
 struct OutputState {
     sent: u64,
     taken: u64,
-    closed: bool,
+    lost: Option<Lost>,
     wakers: Vec<Waker>,
 }
 
@@ -131,7 +140,11 @@ impl OutputPipe {
 
     /// Says that nobody reads any more; the guest's next write fails as on a broken pipe.
     pub fn close(&self) {
-        self.update(|state| state.closed = true);
+        self.lose(Lost::Reader);
+    }
+
+    pub(super) fn lose(&self, lost: Lost) {
+        self.update(|state| state.lost = Some(lost));
     }
 
     fn update(&self, change: impl FnOnce(&mut OutputState)) {
@@ -150,9 +163,8 @@ impl OutputPipe {
         self.terminal
     }
 
-    /// How many bytes may be sent now; `None` when nobody reads any more.
-    /// With `after`, none until everything up to there was taken.
-    pub(super) fn room(&self, after: Option<u64>) -> Option<usize> {
+    /// How many bytes may be sent now. With `after`, none until everything up to there was taken.
+    pub(super) fn room(&self, after: Option<u64>) -> Result<usize, Lost> {
         self.lock().room(after)
     }
 
@@ -160,10 +172,10 @@ impl OutputPipe {
         &self,
         after: Option<u64>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<usize>> {
+    ) -> Poll<Result<usize, Lost>> {
         let mut state = self.lock();
         match state.room(after) {
-            Some(0) => {
+            Ok(0) => {
                 wait(&mut state.wakers, context);
                 Poll::Pending
             }
@@ -186,15 +198,15 @@ impl OutputPipe {
 }
 
 impl OutputState {
-    fn room(&self, after: Option<u64>) -> Option<usize> {
-        if self.closed {
-            return None;
+    fn room(&self, after: Option<u64>) -> Result<usize, Lost> {
+        if let Some(lost) = self.lost {
+            return Err(lost);
         }
         if after.is_some_and(|mark| self.taken < mark) {
-            return Some(0);
+            return Ok(0);
         }
         let on_the_way = self.sent - self.taken;
-        Some(WINDOW.saturating_sub(on_the_way) as usize)
+        Ok(WINDOW.saturating_sub(on_the_way) as usize)
     }
 }
 
