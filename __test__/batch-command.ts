@@ -2,67 +2,14 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import type { InterruptSignal, Io } from '../src/cli/io.ts'
-import { main } from '../src/cli/main.ts'
+import { call, type CallOptions, type Called } from './cli.ts'
 import { compiled, folder } from './guest.ts'
 
-/** A stream that keeps what it gets, maybe as a terminal. */
-export class Screen extends Writable {
-  readonly isTTY: boolean
-  readonly columns: number = 100
-  readonly chunks: Buffer[] = []
-
-  constructor(isTTY = false) {
-    super()
-    this.isTTY = isTTY
-  }
-
-  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
-    this.chunks.push(chunk)
-    done()
-  }
-
-  get text(): string {
-    return Buffer.concat(this.chunks).toString()
-  }
-}
-
-/** What a call sees of its process. */
-export interface CallOptions {
-  stdin?: Readable | string
-  stdout?: Writable
-  stderr?: Screen
-  env?: Record<string, string>
-  /** Is given what interrupts it. */
-  onStart?: (interrupt: (signal: InterruptSignal) => void) => void
-}
-
-/** How a command ended. */
-export interface Called {
-  status: number
-  stdout: string
-  stderr: string
-}
-
 /** Calls `wasiexec batch` in this process. */
-export async function batch(words: readonly string[], options: CallOptions = {}): Promise<Called> {
-  const { stdin = '', stdout = new Screen(), stderr = new Screen(), env = {}, onStart } = options
-  const io: Io = {
-    stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
-    stdout,
-    stderr,
-    inherit: false,
-    env,
-    onInterrupt(listener) {
-      onStart?.(listener)
-      return () => {}
-    },
-  }
-  const status = await main(['batch', '--cache-dir', compiled, ...words], io)
-  return { status, stdout: stdout instanceof Screen ? stdout.text : '', stderr: stderr.text }
+export function batch(words: readonly string[], options?: CallOptions): Promise<Called> {
+  return call(['batch', '--cache-dir', compiled, ...words], options)
 }
 
 const bin = fileURLToPath(new URL('../bin/wasiexec.mjs', import.meta.url))

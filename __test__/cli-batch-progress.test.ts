@@ -1,6 +1,7 @@
 // `wasiexec batch`: what is seen while it runs.
 import test from 'ava'
-import { batch, jobsFile, parseResults, readResults, Screen } from './batch-command.ts'
+import { batch, jobsFile, parseResults, readResults } from './batch-command.ts'
+import { Screen } from './cli.ts'
 import { terminal } from './cli.ts'
 import { numbers, watPath } from './guest.ts'
 

@@ -1,25 +1,53 @@
 // The command, called in this process, as one of its own, and on a terminal.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { Readable, type Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { InterruptSignal, Io } from '../src/cli/io.ts'
 import { main } from '../src/cli/main.ts'
-import { Screen, type Called } from './batch-command.ts'
 import { ended, type Ended } from './child.ts'
 import { compiled } from './guest.ts'
 
+/** A stream that keeps what it gets, maybe as a terminal. */
+export class Screen extends Writable {
+  readonly isTTY: boolean
+  readonly columns: number = 100
+  readonly chunks: Buffer[] = []
+
+  constructor(isTTY = false) {
+    super()
+    this.isTTY = isTTY
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
+    this.chunks.push(chunk)
+    done()
+  }
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString()
+  }
+}
+
+/** What a call sees of its process. */
 export interface CallOptions {
-  stdin?: string | Readable
+  stdin?: Readable | string
   stdout?: Writable
+  stderr?: Screen
   env?: Record<string, string>
   /** Is given what interrupts it. */
   onStart?: (interrupt: (signal: InterruptSignal) => void) => void
 }
 
+/** How a command ended. */
+export interface Called {
+  status: number
+  stdout: string
+  stderr: string
+}
+
 /** Calls `main` in this process. */
 export async function call(argv: readonly string[], options: CallOptions = {}): Promise<Called> {
-  const { stdin = '', stdout = new Screen(), env = {}, onStart } = options
-  const stderr = new Screen()
+  const { stdin = '', stdout = new Screen(), stderr = new Screen(), env = {}, onStart } = options
   const io: Io = {
     stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     stdout,

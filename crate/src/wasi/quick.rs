@@ -58,68 +58,58 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             }),
         },
     )?;
-    linker.func_wrap(
-        P1,
+    // Granted directories need a context from the start: there are none.
+    answer(
+        linker,
         "fd_prestat_get",
-        |mut caller: Caller<'_, RunState>, fd: i32, prestat: i32| {
-            // Granted directories need a context from the start: there are none.
-            if let Some(answer) = quickly(&mut caller, |_, _| Some(Ok(BADF))) {
-                return answer;
-            }
-            let (wasi, mut memory) = slowly(&mut caller)?;
-            slow::fd_prestat_get(wasi, &mut memory, fd, prestat)
-        },
+        |_, _, _, _| Some(Ok(BADF)),
+        slow::fd_prestat_get,
     )?;
-    linker.func_wrap(
-        P1,
+    answer(
+        linker,
         "args_sizes_get",
-        |mut caller: Caller<'_, RunState>, count: i32, bytes: i32| {
-            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
-                put_sizes(memory, count, bytes, args(wasi))
-            }) {
-                return answer;
-            }
-            let (wasi, mut memory) = slowly(&mut caller)?;
-            slow::args_sizes_get(wasi, &mut memory, count, bytes)
-        },
+        |wasi, memory, count, bytes| put_sizes(memory, count, bytes, args(wasi)),
+        slow::args_sizes_get,
     )?;
-    linker.func_wrap(
-        P1,
+    answer(
+        linker,
         "args_get",
-        |mut caller: Caller<'_, RunState>, pointers: i32, bytes: i32| {
-            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
-                put_strings(memory, pointers, bytes, args(wasi))
-            }) {
-                return answer;
-            }
-            let (wasi, mut memory) = slowly(&mut caller)?;
-            slow::args_get(wasi, &mut memory, pointers, bytes)
-        },
+        |wasi, memory, pointers, bytes| put_strings(memory, pointers, bytes, args(wasi)),
+        slow::args_get,
     )?;
-    linker.func_wrap(
-        P1,
+    answer(
+        linker,
         "environ_sizes_get",
-        |mut caller: Caller<'_, RunState>, count: i32, bytes: i32| {
-            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
-                put_sizes(memory, count, bytes, env(wasi))
-            }) {
-                return answer;
-            }
-            let (wasi, mut memory) = slowly(&mut caller)?;
-            slow::environ_sizes_get(wasi, &mut memory, count, bytes)
-        },
+        |wasi, memory, count, bytes| put_sizes(memory, count, bytes, env(wasi)),
+        slow::environ_sizes_get,
     )?;
+    answer(
+        linker,
+        "environ_get",
+        |wasi, memory, pointers, bytes| put_strings(memory, pointers, bytes, env(wasi)),
+        slow::environ_get,
+    )
+}
+
+/// One that takes two numbers and waits for nothing.
+fn answer(
+    linker: &mut Linker<RunState>,
+    name: &str,
+    quick: fn(&Untouched, &mut [u8], i32, i32) -> Quick,
+    slow: fn(&mut WasiP1Ctx, &mut GuestMemory<'_>, i32, i32) -> wasmtime::Result<i32>,
+) -> wasmtime::Result<()> {
     linker.func_wrap(
         P1,
-        "environ_get",
-        |mut caller: Caller<'_, RunState>, pointers: i32, bytes: i32| {
-            if let Some(answer) = quickly(&mut caller, |wasi, memory| {
-                put_strings(memory, pointers, bytes, env(wasi))
-            }) {
+        name,
+        move |mut caller: Caller<'_, RunState>, first: i32, second: i32| {
+            let answer = quickly(&mut caller, |wasi, memory| {
+                quick(wasi, memory, first, second)
+            });
+            if let Some(answer) = answer {
                 return answer;
             }
             let (wasi, mut memory) = slowly(&mut caller)?;
-            slow::environ_get(wasi, &mut memory, pointers, bytes)
+            slow(wasi, &mut memory, first, second)
         },
     )?;
     Ok(())
