@@ -41,7 +41,7 @@ const BROKEN_PIPE = 1
 /** Output up to here is copied, so that it does not hold the memory of all that came with it. */
 const COPY_BYTES = 4096
 
-/** `Buffer.copy` makes a view first, which takes longer than to copy so many bytes one by one. */
+/** `Buffer.copy` makes a view first: for so few bytes, one more object for the garbage collector. */
 const LOOP_BYTES = 64
 
 /** What arrived from the core, one record after the other. */

@@ -13,7 +13,7 @@ import { FLAG, OPERATION, Submission } from './submission.ts'
 /** Where the buffer of one run's options begins; it grows as needed. */
 const OPTIONS_BYTES = 256
 
-/** Buffers of that size that wait for the next runs: to make one is dearer than to fill it. */
+/** Buffers of that size that wait for the next runs, so that not each run makes one. */
 const spare: Encoder[] = []
 const MAX_SPARE = 64
 

@@ -126,8 +126,8 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchId(pub(crate) usize);
 
-/// While a thread has runs of a batch to start, it tells of those that ended this often: each time costs
-/// the submitter as much as tens of short runs.
+/// While a thread has runs of a batch to start, it tells of those that ended this often: each time wakes
+/// the submitter's thread.
 const BATCH_NEWS: Duration = Duration::from_millis(2);
 
 /// Runs that have ended on one thread and whose submitters do not know it yet. Most of the time all are

@@ -2,7 +2,7 @@ import type { RunOwner } from '../transport.ts'
 
 /**
  * The jobs that are in the core, by their slots. A column for each field: thousands of objects that live
- * for milliseconds would cost the garbage collector a tenth of what a short run costs here.
+ * for milliseconds would be copied by each collection of the young generation.
  */
 export class Slots {
   readonly #indexes: number[] = []
