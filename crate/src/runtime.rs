@@ -330,6 +330,7 @@ impl Runtime {
             // A host call of a guest may block for ever; its thread must not hold up this one.
             threads.shutdown_background();
         }
+        self.scheduler.release();
         self.ticker.stop();
         self.engines.close();
     }
