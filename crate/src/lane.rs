@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// How long a guest computes before it lets others have the thread.
 pub(crate) const SLICE: Duration = Duration::from_millis(10);
 /// The same while a run waits that has used less time than the guest.
-const SHORT_SLICE: Duration = Duration::from_micros(2500);
+const SHORT_SLICE: Duration = Duration::from_millis(1);
 
 /// Nanoseconds since the start of a clock.
 pub(crate) type Moment = u64;

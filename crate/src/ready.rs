@@ -10,20 +10,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) const LEVELS: usize = 4;
+pub(crate) const LEVELS: usize = 6;
 /// The level of runs that have not started, too.
 pub(crate) const FIRST: usize = 0;
 const LAST: usize = LEVELS - 1;
 
-/// A run is on the first level of which it has used less.
+/// A run is on the first level of which it has used less. Each has four times the time of the one before:
+/// no run waits for much more of the others' time than it needs itself.
 const USED_BELOW: [Duration; LEVELS] = [
     Duration::from_millis(2),
-    Duration::from_millis(20),
-    Duration::from_millis(200),
+    Duration::from_millis(8),
+    Duration::from_millis(32),
+    Duration::from_millis(128),
+    Duration::from_millis(512),
     Duration::MAX,
 ];
-/// With two threads that short runs could fill, a run on any other level gets at least a third of a core.
-const WEIGHTS: [u64; LEVELS] = [8, 4, 3, 3];
+/// On two threads, a level gets at least a quarter of a core, and the first two thirds of one.
+const WEIGHTS: [u64; LEVELS] = [8, 4, 3, 3, 3, 3];
 /// A multiple of all weights: a nanosecond of a level costs this, divided by its weight.
 const STRIDE: u64 = 24;
 
