@@ -435,7 +435,7 @@ impl Scheduler {
                         (None, None) => unreachable!("nobody knew the parcel"),
                     };
                     let own = spare.take().unwrap_or_else(|| Spare::new(scheduler));
-                    let run = drive(desk.clone(), taken.run, control.clone());
+                    let run = drive(desk.clone(), taken.run, control);
                     let mut run = settle(place.take(), run);
                     let mut context = Context::from_waker(&own.waker);
                     match run.as_mut().poll(&mut context) {
@@ -445,13 +445,15 @@ impl Scheduler {
                             place = Some(run);
                             spare = own.reuse();
                         }
-                        Poll::Pending if control.uninterruptible.load(Ordering::Relaxed) => {
-                            scheduler.detach(run, desk.clone(), key);
-                        }
                         Poll::Pending => {
-                            let desk = desk.clone();
-                            own.task.set_control(control);
-                            scheduler.keep(own.task, Body { run, desk, key });
+                            let control = scheduler.lock().live[key].control.clone();
+                            if control.uninterruptible.load(Ordering::Relaxed) {
+                                scheduler.detach(run, desk.clone(), key);
+                            } else {
+                                let desk = desk.clone();
+                                own.task.set_control(control);
+                                scheduler.keep(own.task, Body { run, desk, key });
+                            }
                         }
                     }
                 }
