@@ -30,6 +30,7 @@ mod lane;
 mod limits;
 mod options;
 mod outcome;
+mod pace;
 mod precompiled;
 mod program;
 mod program_info;

@@ -10,6 +10,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
 use crate::job::{BatchId, Desk, Ended, News, Origin, Parcel, QueuedRun, Submission};
 use crate::lane::Computing;
+use crate::pace::Pace;
 use crate::outcome::Outcome;
 use crate::queue::{Queue, Taken};
 use crate::ready::{self, Choice, Ready};
@@ -58,7 +59,6 @@ pub(crate) struct Scheduler {
     empty: Notify,
 }
 
-#[derive(Default)]
 struct State {
     /// Of what has its turn, one after the other.
     order: VecDeque<Turns>,
@@ -69,6 +69,9 @@ struct State {
     live: Slab<Live>,
     batches: Slab<Batch>,
     runners: usize,
+    /// Runners that poll a run for the first time, and how many may.
+    starting: usize,
+    pace: Pace,
     /// Runners that poll a run which has been polled before.
     resuming: usize,
     /// Whether slices are short.
@@ -88,6 +91,30 @@ enum Turns {
 }
 
 impl State {
+    fn new(threads: usize) -> Self {
+        Self {
+            order: VecDeque::new(),
+            queue: Queue::default(),
+            ready: Ready::default(),
+            live: Slab::new(),
+            batches: Slab::new(),
+            runners: 0,
+            starting: 0,
+            pace: Pace::new(threads),
+            resuming: 0,
+            crowded: false,
+            finished: 0,
+            closed: false,
+            released: false,
+        }
+    }
+
+    /// How many runs may be started now, if there are any.
+    fn free_starts(&self, slots: usize) -> usize {
+        let free_slots = slots - self.live.len();
+        free_slots.min(self.pace.width().saturating_sub(self.starting))
+    }
+
     fn waiting_count(&self) -> usize {
         let apart = self.batches.iter().map(|(_, batch)| batch.waiting_count());
         self.queue.len() + apart.sum::<usize>()
@@ -207,6 +234,7 @@ struct Done {
     /// The level of what it polled.
     level: usize,
     time: Duration,
+    now: Instant,
     /// Whether that had been polled before.
     resumed: bool,
 }
@@ -224,7 +252,7 @@ impl Scheduler {
             ticker,
             threads,
             slots,
-            state: Mutex::default(),
+            state: Mutex::new(State::new(threads)),
             on_idle: OnceLock::new(),
             empty: Notify::new(),
         }
@@ -348,6 +376,11 @@ impl Scheduler {
         }
     }
 
+    /// Threads on which runs start.
+    pub(crate) fn useful_threads(&self) -> usize {
+        self.lock().pace.settled_width()
+    }
+
     /// A run that waited can go on.
     pub(crate) fn ready(self: &Arc<Self>, task: &Arc<Task>) {
         let mut state = self.lock();
@@ -385,9 +418,8 @@ impl Scheduler {
         if idle == 0 {
             return;
         }
-        let free_slots = self.slots - state.live.len();
         let resumed = state.ready.len().min(idle);
-        let started = state.turns(free_slots.min(idle - resumed));
+        let started = state.turns(state.free_starts(self.slots).min(idle - resumed));
         for _ in 0..resumed + started {
             state.runners += 1;
             self.handle.spawn(unconstrained(self.clone().runner()));
@@ -422,6 +454,7 @@ impl Scheduler {
                 ended: None,
                 level: ready::FIRST,
                 time: Duration::ZERO,
+                now: began,
                 resumed: false,
             };
             match next {
@@ -477,6 +510,7 @@ impl Scheduler {
             }
             let now = Instant::now();
             after.time = now - began;
+            after.now = now;
             began = now;
             done = Some(after);
             if turn.is_over(now) {
@@ -525,7 +559,7 @@ impl Scheduler {
 
     /// Takes in what a runner has `done` and says what it does next; without anything it has ended.
     fn next(
-        &self,
+        self: &Arc<Self>,
         done: Option<Done>,
         known: Option<&Arc<dyn Parcel>>,
         news: &mut News,
@@ -546,6 +580,13 @@ impl Scheduler {
             if let Some((key, output)) = done.ended {
                 self.remove(&mut state, key, output);
             }
+            if !done.resumed {
+                state.starting -= 1;
+                let waiting = !state.order.is_empty();
+                if state.pace.count(done.now, waiting) {
+                    self.start_runners(&mut state);
+                }
+            }
         }
         let next = self.choose(&mut state, known);
         match &next {
@@ -554,7 +595,7 @@ impl Scheduler {
                 self.tell_if_empty(&state);
             }
             Some(Next::Resume(_)) => state.resuming += 1,
-            Some(Next::Start(..)) => {}
+            Some(Next::Start(..)) => state.starting += 1,
         }
         if state.crowded || state.resuming > 0 || !state.ready.is_empty() {
             self.measure_crowd(&mut state);
@@ -563,7 +604,7 @@ impl Scheduler {
     }
 
     fn choose(&self, state: &mut State, known: Option<&Arc<dyn Parcel>>) -> Option<Next> {
-        let mut has_fresh = state.live.len() < self.slots && !state.order.is_empty();
+        let mut has_fresh = !state.order.is_empty() && state.free_starts(self.slots) > 0;
         loop {
             // Most of the time nothing else could go on.
             let choice = match state.ready.is_empty() {
