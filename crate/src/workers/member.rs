@@ -152,7 +152,7 @@ impl Member {
 
     /// Whether there is something to send to it.
     pub(super) fn has_news(&self) -> bool {
-        !self.is_sending && !(self.frames.is_empty() && self.numbers.is_empty())
+        !(self.is_sending || self.frames.is_empty() && self.numbers.is_empty())
     }
 
     /// Whether it has a slot for another run.

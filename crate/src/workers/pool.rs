@@ -53,6 +53,8 @@ pub(crate) struct Pool {
     /// One for each worker: there may be something to send.
     news: Vec<Notify>,
     gone: Condvar,
+    /// There may be something to give out.
+    submitted: Notify,
     /// There may be workers that stand still, and nobody looks.
     unwatched: Notify,
 }
@@ -73,6 +75,7 @@ impl Pool {
             state: Mutex::new(State::new(Vec::new())),
             news: (0..workers).map(|_| Notify::new()).collect(),
             gone: Condvar::new(),
+            submitted: Notify::new(),
             unwatched: Notify::new(),
         };
         let members: Result<Vec<_>> = (0..workers).map(|index| this.member(index)).collect();
@@ -81,6 +84,7 @@ impl Pool {
         for index in 0..workers {
             handle.spawn(this.clone().supervise(index));
         }
+        handle.spawn(this.clone().distribute());
         handle.spawn(this.clone().watch());
         Ok(this)
     }
@@ -123,7 +127,8 @@ impl Pool {
         let mut told = Told::default();
         let carried = self.lock().carry_out(operations, &mut told);
         self.tell(told);
-        self.spread();
+        // Not here: the submitter has other things to do.
+        self.submitted.notify_one();
         carried
     }
 
@@ -276,6 +281,14 @@ impl Pool {
         }
     }
 
+    /// Gives out what is submitted.
+    async fn distribute(self: Arc<Self>) {
+        while !self.lock().closed {
+            self.submitted.notified().await;
+            self.spread();
+        }
+    }
+
     /// Takes back what workers that stand still have not started.
     async fn watch(self: Arc<Self>) {
         while !self.lock().closed {
@@ -408,6 +421,7 @@ impl Pool {
 
     fn notify_all(&self) {
         self.news.iter().for_each(Notify::notify_one);
+        self.submitted.notify_one();
         self.unwatched.notify_one();
     }
 
