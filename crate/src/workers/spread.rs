@@ -22,9 +22,12 @@ const WORTH_ALONE: Duration = Duration::from_micros(60);
 impl State {
     /// Gives out what waits, as far as workers have room for it.
     pub(super) fn spread(&mut self) {
+        self.spread_at(Instant::now());
+    }
+
+    fn spread_at(&mut self, now: Instant) {
         let mut queue = std::mem::take(&mut self.queue);
         if !queue.is_empty() {
-            let now = Instant::now();
             // Those at work are filled before one is woken.
             for is_for_idle in [false, true] {
                 for index in 0..self.members.len() {
@@ -251,3 +254,6 @@ impl Others {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
