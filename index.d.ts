@@ -650,8 +650,8 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
   /**
    * The same results in arrays, none of them empty: all that are there whenever somebody asks. Instead
-   * of reading the batch itself, for those who want more than half a million a second: the loop waits
-   * once per array and not once per result. Its end, its errors and leaving it are the batch's.
+   * of reading the batch itself, where hundreds of thousands come in a second: the loop waits once per
+   * array and not once per result. Its end, its errors and leaving it are the batch's.
    *
    * @example
    * for await (const results of program.batch(jobs).chunks()) {

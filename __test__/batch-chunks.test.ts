@@ -93,7 +93,13 @@ test('whatever the jobs, the arrays together are what is read one by one', async
       t.is(got.thrown, fails ? error : undefined)
       const totals = [await one.summary, await other.summary].map(
         ({ jobs: taken, ok, kinds, exitCodes, traps, limits, endedBy }) => ({
-          ...{ taken, ok, kinds, exitCodes, traps, limits, endedBy },
+          taken,
+          ok,
+          kinds,
+          exitCodes,
+          traps,
+          limits,
+          endedBy,
         }),
       )
       t.deepEqual(totals[1], totals[0])

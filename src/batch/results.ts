@@ -61,8 +61,7 @@ export class Results {
   /** To be called when there is nothing to take. */
   wait(): Promise<Read> {
     return (
-      this.finish() ??
-      new Promise((resolve, reject) => this.#readers.push({ resolve, reject }))
+      this.finish() ?? new Promise((resolve, reject) => this.#readers.push({ resolve, reject }))
     )
   }
 
