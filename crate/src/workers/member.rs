@@ -42,6 +42,8 @@ pub(super) struct Member {
     going: IdMap<(u64, PoolRun)>,
     /// How long they all take, as far as that is known.
     work: Duration,
+    /// Those of them that are not short, or not known to be.
+    long: usize,
     sent: u64,
     /// Those of the sent that it may have got.
     pub(super) delivered: u64,
@@ -93,6 +95,7 @@ impl Member {
             slots,
             going: IdMap::default(),
             work: Duration::ZERO,
+            long: 0,
             sent: 0,
             delivered: 0,
             started: 0,
@@ -147,7 +150,7 @@ impl Member {
     /// Whether it is at work on short runs, as far as can be seen.
     pub(super) fn is_lively(&self, now: Instant) -> bool {
         let is_quiet = || now.saturating_duration_since(self.progressed) >= QUIET;
-        !self.has_none() && self.work <= AHEAD * 2 && !is_quiet()
+        !self.has_none() && self.long == 0 && !is_quiet()
     }
 
     /// Whether there is something to send to it.
@@ -258,6 +261,7 @@ impl Member {
         }
         self.sent += 1;
         self.work += run.time;
+        self.long += usize::from(run.is_long());
         self.going.insert(id, (self.sent, run));
     }
 
@@ -352,6 +356,7 @@ impl Member {
     pub(super) fn take(&mut self, id: u64, output: u64) -> Option<PoolRun> {
         let (_, run) = self.going.remove(&id)?;
         self.work = self.work.saturating_sub(run.time);
+        self.long -= usize::from(run.is_long());
         let id = run.operation.batch;
         let mut unread = 0;
         self.with_batch(id, |batch| {

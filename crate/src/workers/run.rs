@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+/// A worker is woken for so much work of a batch: the message there and the one back take about a tenth
+/// of it.
+pub(super) const WORTH: Duration = Duration::from_micros(500);
 /// What a run takes of a worker besides the guest's own time.
 const BESIDES: Duration = Duration::from_micros(3);
 /// A run that ends counts for one part in so many in the time of the next.
@@ -34,6 +37,13 @@ pub(super) struct PoolRun {
     pub(super) retried: bool,
     /// It must not be started any more.
     pub(super) aborted: bool,
+}
+
+impl PoolRun {
+    /// Whether it is worth a worker of its own.
+    pub(super) fn is_long(&self) -> bool {
+        self.time >= WORTH
+    }
 }
 
 impl PoolProgram {

@@ -9,14 +9,12 @@ use super::batch::PoolBatch;
 use super::ids::IdMap;
 use super::member::{Outgoing, Phase};
 use super::queue::{Queue, Turn};
+use super::run::WORTH;
 use super::state::State;
 use crate::transport::Operation;
 use std::time::{Duration, Instant};
 
-/// A worker is woken for so much work of a batch: the message there and the one back take about a tenth
-/// of it.
-const WORTH: Duration = Duration::from_micros(500);
-/// The same for runs of none: somebody waits for each, and waking a worker takes no longer.
+/// [`WORTH`] for runs of no batch: somebody waits for each, and waking a worker takes no longer.
 const WORTH_ALONE: Duration = Duration::from_micros(60);
 
 impl State {

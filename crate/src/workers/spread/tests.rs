@@ -1,5 +1,5 @@
 use super::super::member::{Member, Phase};
-use super::super::run::{PoolProgram, PoolRun};
+use super::super::run::{PoolProgram, PoolRun, WORTH};
 use super::super::state::{State, Told};
 use crate::transport::{Operation, RunOperation};
 use bytes::Bytes;
@@ -111,7 +111,7 @@ fn short_runs_go_to_as_few_workers_as_they_are_worth() {
         let used = at_work(&state);
         assert_eq!(state.queue.len(), 0);
         let work = program.time() * WORKERS as u32;
-        let worth = work.as_micros().div_ceil(super::WORTH.as_micros()) as usize;
+        let worth = work.as_micros().div_ceil(WORTH.as_micros()) as usize;
         assert!(
             used <= worth.clamp(1, WORKERS),
             "{used} workers for {micros} µs"
