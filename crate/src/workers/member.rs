@@ -130,11 +130,15 @@ impl Member {
     /// Whether it should get another short run although others are idle, for as long as what it has takes
     /// less than `worth`.
     pub(super) fn has_room_for_short(&self, batch: Option<(u64, u64)>, worth: Duration) -> bool {
-        let may_run = match batch {
+        self.may_run(batch) && (self.has_none() || self.ahead > 0 && self.work < worth)
+    }
+
+    /// Whether it runs such runs at all.
+    pub(super) fn may_run(&self, batch: Option<(u64, u64)>) -> bool {
+        match batch {
             Some((_, share)) => share > 0,
             None => self.has_free_slot(),
-        };
-        may_run && (self.has_none() || self.ahead > 0 && self.work < worth)
+        }
     }
 
     /// Whether it can be given runs now.

@@ -131,7 +131,8 @@ impl State {
                 continue;
             }
             let with_share = self.with_share(other, batch);
-            let (is_lively, load) = (member.is_lively(now), member.load());
+            let is_lively = member.may_run(with_share) && member.is_lively(now);
+            let load = member.load();
             others.lively += usize::from(is_lively);
             if member.has_room_for_short(with_share, worth) {
                 others.to_fill += usize::from(is_lively);
@@ -214,7 +215,7 @@ struct Others {
     with_slot: Workers,
     /// Those of them that are at work on short runs.
     lively_with_room: Workers,
-    /// How many are at work on short runs, with or without room.
+    /// How many are at work on short runs and will take this one, too, when they have room.
     lively: usize,
     /// Those of them for which a short run is no reason to wake another.
     to_fill: usize,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 const WORKERS: usize = 16;
 const BATCH: u64 = 7;
+/// A batch of which only the first worker has a share.
+const ONE_AT_A_TIME: u64 = 8;
 const SHORT: Duration = Duration::from_micros(5);
 const LONG: Duration = Duration::from_secs(1);
 /// A worker with short runs would have said something by then.
@@ -23,13 +25,15 @@ fn pool(cores: usize) -> State {
     });
     let mut state = State::new(members.collect());
     state.cores = cores;
-    let batch = Operation::OpenBatch {
-        id: BATCH,
-        concurrency: WORKERS,
-        options: Bytes::new(),
-    };
-    let carried = state.carry_out(std::iter::once(Ok(batch)), &mut Told::default());
-    carried.expect("a batch");
+    for (id, concurrency) in [(BATCH, WORKERS), (ONE_AT_A_TIME, 1)] {
+        let batch = Operation::OpenBatch {
+            id,
+            concurrency,
+            options: Bytes::new(),
+        };
+        let carried = state.carry_out(std::iter::once(Ok(batch)), &mut Told::default());
+        carried.expect("a batch");
+    }
     state
 }
 
@@ -168,6 +172,22 @@ fn no_more_workers_get_short_runs_than_there_are_cores() {
         assert_eq!(at_work(&state), cores.min(WORKERS));
         let used = cores.min(WORKERS);
         assert!(loads(&state)[used..].iter().all(|load| *load == 0));
+    }
+}
+
+#[test]
+fn a_worker_is_woken_for_what_those_at_work_do_not_take() {
+    for cores in [1, 2, WORKERS] {
+        let now = Instant::now();
+        let mut state = pool(cores);
+        let program = program(Some(SHORT));
+        state.members[0].is_sending = true;
+        submit(&mut state, &program, BATCH, 20_000, now);
+        deliver(&mut state);
+        assert_eq!(loads(&state)[0], 0);
+        submit(&mut state, &program, ONE_AT_A_TIME, 1, now);
+        let mut others = state.queue.remove(|run| run.batch == ONE_AT_A_TIME);
+        assert!(others.pop().is_none(), "left with {cores} cores");
     }
 }
 
