@@ -42,9 +42,7 @@ async function byCount(guest, workers, rounds, seconds) {
   )
   await Promise.all(opened.map((each) => each.close()))
   const turns = COUNTS.map((count) => measured[count].map(({ perSecond }) => perSecond))
-  // Of each turn: what the most workers are to as many as do best.
-  const best = turns[0].map((_, turn) => Math.max(...turns.map((each) => each[turn])))
-  const mostToBest = ratio(turns.at(-1), best)
+  const mostToBest = Math.min(...turns.map((each) => ratio(turns.at(-1), each)))
   for (const [at, count] of COUNTS.entries()) {
     const vs = {
       rival: `1 of ${workers}`,
