@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 /// After a change of the number, what is under way ends before the count begins.
 const SETTLE: Duration = Duration::from_micros(500);
-/// For how long the first polls of runs are counted.
+/// For how long the first polls of runs are counted, at least and at most.
 const WINDOW: Duration = Duration::from_millis(2);
+const LONGEST_WINDOW: Duration = Duration::from_millis(20);
 /// Pairs of windows of a trial: one with the number as it is, one with another.
 const PAIRS: usize = 3;
-/// Runs that make less of a window have few in it, and their time is their own.
+/// A window with fewer runs says nothing: it is longer, up to its limit.
 const LEAST_COUNT: u64 = 20;
+/// The same for each thread: runs that were under way before a window are then few of those in it.
+const LEAST_COUNT_PER_THREAD: u64 = 3;
 /// What another number has to bring in each pair: less may be chance.
 const GAIN: f64 = 1.03;
 /// From the first runs, or a change, to the next trial.
@@ -83,13 +86,15 @@ impl Pace {
             return false;
         }
         let before = self.width;
-        self.step(now, waiting);
-        self.count = 0;
-        self.since = now;
+        if self.step(now, waiting) {
+            self.count = 0;
+            self.since = now;
+        }
         before != self.width
     }
 
-    fn step(&mut self, now: Instant, waiting: bool) {
+    /// Returns whether the count begins anew.
+    fn step(&mut self, now: Instant, waiting: bool) -> bool {
         let took = now.saturating_duration_since(self.since);
         let Some(trial) = &mut self.trial else {
             // After a pause the count says nothing of now.
@@ -98,29 +103,34 @@ impl Pace {
                 true => self.begin(now),
                 false => self.next = now + SOON,
             }
-            return;
+            return true;
         };
         if !waiting {
             // Without runs that wait, the number of threads decides nothing.
             self.end(now, None);
-            return;
+            return true;
         }
         if trial.settles {
             trial.settles = false;
             self.next = now + WINDOW;
-            return;
+            return true;
+        }
+        let is_enough = self.count >= trial.least_count();
+        if !is_enough && took < LONGEST_WINDOW {
+            return false;
         }
         trial.rates.push(self.count as f64 / took.as_secs_f64());
-        trial.is_short &= self.count >= LEAST_COUNT;
+        trial.is_short &= is_enough;
         trial.settles = true;
         let windows = trial.rates.len();
         if windows < 2 * PAIRS {
             self.width = trial.widths[windows % 2];
             self.next = now + SETTLE;
-            return;
+            return true;
         }
         let better = trial.better();
         self.end(now, better);
+        true
     }
 
     fn begin(&mut self, now: Instant) {
@@ -160,6 +170,12 @@ impl Pace {
 }
 
 impl Trial {
+    /// How many runs make a window that says something.
+    fn least_count(&self) -> u64 {
+        let threads = self.widths[0].max(self.widths[1]) as u64;
+        LEAST_COUNT.max(threads * LEAST_COUNT_PER_THREAD)
+    }
+
     /// The other number, if it was better.
     fn better(&self) -> Option<usize> {
         let [before, other] = self.widths;
@@ -170,5 +186,132 @@ impl Trial {
         let (pairs, _) = self.rates.as_chunks();
         let wins = |[before, other]: &[f64; 2]| *other > before * GAIN;
         pairs.iter().all(wins).then_some(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine on which so many runs a second end on so many threads.
+    struct Machine<'a> {
+        pace: Pace,
+        now: Instant,
+        rate: &'a dyn Fn(usize) -> f64,
+        /// State of a generator of noise.
+        noise: u32,
+    }
+
+    impl<'a> Machine<'a> {
+        fn new(threads: usize, rate: &'a dyn Fn(usize) -> f64) -> Self {
+            let pace = Pace::new(threads);
+            let now = pace.since;
+            Self {
+                pace,
+                now,
+                rate,
+                noise: 1,
+            }
+        }
+
+        /// Runs for so long; returns the runs a second.
+        fn run(&mut self, time: Duration, waiting: bool) -> f64 {
+            let (begin, mut runs) = (self.now, 0);
+            while self.now - begin < time {
+                self.noise = self
+                    .noise
+                    .wrapping_mul(1_664_525)
+                    .wrapping_add(1_013_904_223);
+                // Runs take half of their time to one and a half.
+                let chance = 0.5 + f64::from(self.noise >> 8) / f64::from(1 << 24);
+                self.now += Duration::from_secs_f64(chance / (self.rate)(self.pace.width()));
+                self.pace.count(self.now, waiting);
+                runs += 1;
+            }
+            f64::from(runs) / (self.now - begin).as_secs_f64()
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn widths(threads: usize) -> impl Iterator<Item = usize> {
+        (0..)
+            .map(|power| 1 << power)
+            .take_while(move |width| *width <= threads)
+    }
+
+    #[test]
+    fn it_finds_whatever_number_of_threads_is_best() {
+        for threads in [1, 2, 4, 8, 16] {
+            for best in widths(threads) {
+                // Beyond the best number each doubling costs a third.
+                let rate = |width: usize| {
+                    let over = (width as f64 / best as f64).max(1.0).log2();
+                    40_000.0 * width.min(best) as f64 * (2.0_f64 / 3.0).powf(over)
+                };
+                let mut machine = Machine::new(threads, &rate);
+                machine.run(SECOND, true);
+                let reached = machine.run(10 * SECOND, true) / rate(best);
+                assert_eq!(machine.pace.settled_width(), best, "of {threads} threads");
+                assert!(reached > 0.97, "{reached} with {best} of {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn threads_that_neither_help_nor_hurt_cost_nothing() {
+        for threads in [2, 3, 16] {
+            let mut machine = Machine::new(threads, &|_| 50_000.0);
+            let reached = machine.run(10 * SECOND, true) / 50_000.0;
+            assert!(reached > 0.97, "{reached} with {threads} threads");
+        }
+    }
+
+    #[test]
+    fn it_finds_the_threads_of_the_next_program() {
+        let hinders = std::cell::Cell::new(true);
+        let rate = |width: usize| match hinders.get() {
+            true => 70_000.0 / width as f64,
+            false => 70_000.0 * width as f64,
+        };
+        let mut machine = Machine::new(16, &rate);
+        machine.run(10 * SECOND, true);
+        assert_eq!(machine.pace.settled_width(), 1);
+        hinders.set(false);
+        machine.run(LATEST * 2, true);
+        assert_eq!(machine.pace.settled_width(), 16);
+        hinders.set(true);
+        machine.run(LATEST * 2, true);
+        assert_eq!(machine.pace.settled_width(), 1);
+    }
+
+    #[test]
+    fn long_runs_get_all_threads() {
+        // Their own time differs more than any number of threads makes out.
+        let mut machine = Machine::new(16, &|width| 20.0 * width as f64);
+        machine.run(60 * SECOND, true);
+        assert_eq!(machine.pace.settled_width(), 16);
+        assert_eq!(machine.pace.width(), 16);
+
+        // Also after short ones for which one was best.
+        let long = std::cell::Cell::new(false);
+        let rate = |width: usize| match long.get() {
+            false => 70_000.0 / width as f64,
+            true => 20.0 * width as f64,
+        };
+        let mut machine = Machine::new(16, &rate);
+        machine.run(SECOND, true);
+        assert_eq!(machine.pace.settled_width(), 1);
+        long.set(true);
+        machine.run(60 * SECOND, true);
+        assert_eq!(machine.pace.settled_width(), 16);
+    }
+
+    #[test]
+    fn nothing_is_tried_while_no_run_waits() {
+        let mut machine = Machine::new(16, &|width| 70_000.0 / width as f64);
+        machine.run(10 * SECOND, false);
+        assert_eq!(machine.pace.width(), 16);
+        assert!(machine.pace.trial.is_none());
     }
 }

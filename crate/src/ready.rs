@@ -136,3 +136,164 @@ impl Ready {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn task(level: usize) -> Arc<Task> {
+        Task::on_levels(level, level)
+    }
+
+    /// Lets runs that never end compute for so many milliseconds, one per given level, and runs that have
+    /// not started, if `fresh`. Returns the milliseconds of each level.
+    fn share(levels: &[usize], fresh: bool, time: u64) -> [u64; LEVELS] {
+        let mut ready = Ready::default();
+        for level in levels {
+            ready.add(task(*level), false);
+        }
+        let mut shares = [0; LEVELS];
+        for _ in 0..time {
+            let level = match ready.choose(fresh).expect("there are runs") {
+                Choice::Fresh => FIRST,
+                Choice::Started(task) => {
+                    let level = task.level();
+                    ready.add(task, true);
+                    level
+                }
+            };
+            ready.charge(level, MS);
+            shares[level] += 1;
+        }
+        shares
+    }
+
+    #[test]
+    fn levels_rise_with_the_time_used() {
+        assert_eq!(level(Duration::ZERO), FIRST);
+        for (below, bound) in USED_BELOW[..LAST].iter().enumerate() {
+            assert_eq!(level(*bound - Duration::from_nanos(1)), below);
+            assert_eq!(level(*bound), below + 1);
+        }
+        assert_eq!(level(Duration::MAX), LAST);
+    }
+
+    #[test]
+    fn every_set_of_levels_shares_by_weight() {
+        const TIME: u64 = 10_000;
+        for set in 1_u32..1 << LEVELS {
+            let levels: Vec<_> = (0..LEVELS)
+                .filter(|level| set & (1 << level) != 0)
+                .collect();
+            let weights: u64 = levels.iter().map(|level| WEIGHTS[*level]).sum();
+            for fresh in [false, levels.contains(&FIRST)] {
+                let shares = share(&levels, fresh, TIME);
+                for level in &levels {
+                    let fair = TIME * WEIGHTS[*level] / weights;
+                    assert!(shares[*level].abs_diff(fair) <= 8, "{levels:?}: {shares:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_level_with_many_runs_gets_no_more_than_with_one() {
+        let shares = share(&[LAST, LAST, LAST, LAST, 1], false, 1000);
+        let fair = 1000 * WEIGHTS[1] / (WEIGHTS[1] + WEIGHTS[LAST]);
+        assert!(shares[1].abs_diff(fair) <= 8, "{shares:?}");
+    }
+
+    #[test]
+    fn a_level_without_runs_saves_nothing_up() {
+        for idle in 0..LAST {
+            let mut ready = Ready::default();
+            ready.add(task(LAST), false);
+            for _ in 0..10_000 {
+                let Some(Choice::Started(task)) = ready.choose(false) else {
+                    panic!("there is a run");
+                };
+                ready.add(task, true);
+                ready.charge(LAST, MS);
+            }
+            ready.add(task(idle), false);
+            let mut in_a_row = 0;
+            while let Some(Choice::Started(task)) = ready.choose(false) {
+                if task.level() == LAST {
+                    break;
+                }
+                in_a_row += 1;
+                ready.add(task, true);
+                ready.charge(idle, MS);
+                assert!(in_a_row <= WEIGHTS[idle], "level {idle} had everything");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_begun_comes_before_what_was_not() {
+        let mut ready = Ready::default();
+        ready.add(task(FIRST), false);
+        assert!(matches!(ready.choose(true), Some(Choice::Started(_))));
+        assert!(matches!(ready.choose(true), Some(Choice::Fresh)));
+        assert!(ready.choose(false).is_none());
+    }
+
+    #[test]
+    fn runs_of_a_level_go_on_in_turn_only_where_they_may_never_end() {
+        for level in 0..LEVELS {
+            let mut ready = Ready::default();
+            let [first, second] = [task(level), task(level)];
+            ready.add(first.clone(), false);
+            ready.add(second.clone(), false);
+            let Some(Choice::Started(begun)) = ready.choose(false) else {
+                panic!("there are two runs");
+            };
+            assert!(Arc::ptr_eq(&begun, &first), "level {level}");
+            ready.add(begun, true);
+            let Some(Choice::Started(next)) = ready.choose(false) else {
+                panic!("there are two runs");
+            };
+            let expected = if level == LAST { &second } else { &first };
+            assert!(Arc::ptr_eq(&next, expected), "level {level}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_comes_to_a_level_waits_behind_those_on_it() {
+        for level in 1..LEVELS {
+            let mut ready = Ready::default();
+            let newcomer = Task::on_levels(level - 1, level);
+            ready.add(task(level), true);
+            ready.add(newcomer.clone(), true);
+            let Some(Choice::Started(next)) = ready.choose(false) else {
+                panic!("there are two runs");
+            };
+            assert!(!Arc::ptr_eq(&next, &newcomer), "level {level}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_to_end_comes_first_and_once() {
+        for level in 0..LEVELS {
+            let mut ready = Ready::default();
+            for other in 0..LEVELS {
+                ready.add(task(other), false);
+            }
+            let hurried = task(level);
+            ready.add(hurried.clone(), false);
+            ready.hurry(&hurried);
+            ready.hurry(&hurried);
+            assert_eq!(ready.len(), LEVELS + 1);
+            let mut picked = Vec::new();
+            while let Some(Choice::Started(task)) = ready.choose(false) {
+                picked.push(Arc::ptr_eq(&task, &hurried));
+            }
+            assert!(picked[0], "level {level}");
+            assert_eq!(picked.iter().filter(|is_hurried| **is_hurried).count(), 1);
+            assert_eq!(picked.len(), LEVELS + 1);
+            assert!(ready.is_empty());
+        }
+    }
+}

@@ -50,6 +50,19 @@ impl Task {
         })
     }
 
+    /// One of no scheduler that was last on these levels.
+    #[cfg(test)]
+    pub(crate) fn on_levels(previous: usize, level: usize) -> Arc<Self> {
+        Arc::new(Self {
+            scheduler: Weak::new(),
+            state: AtomicU8::new(READY),
+            level: AtomicUsize::new(level),
+            previous_level: AtomicUsize::new(previous),
+            control: OnceLock::new(),
+            body: Mutex::default(),
+        })
+    }
+
     /// Gives it the control of its run, which has to wait.
     pub(crate) fn set_control(&self, control: Arc<Control>) {
         let _ = self.control.set(control);
