@@ -295,6 +295,69 @@ export interface Limits {
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
 }
+/** How a runtime is set up. */
+export interface RuntimeOptions {
+  /** Threads that run guests. Default: the number of cores. */
+  threads?: number | undefined
+  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
+  maxConcurrentRuns?: number | undefined
+  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
+  cacheDir?: string | false | undefined
+  /**
+   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
+   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
+   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * Default: `'threads'`.
+   */
+  workers?: 'threads' | 'processes' | undefined
+  /**
+   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
+   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
+   * Default: `false`.
+   */
+  retry?: boolean | undefined
+}
+/** What a runtime has and does. */
+export interface RuntimeStats {
+  /** Threads, or processes, that run guests. */
+  readonly threads: number
+  readonly workers: 'threads' | 'processes'
+  /**
+   * Threads that start runs at present: fewer than `threads` where short runs end sooner on fewer, because
+   * their guests grow memory and threads of one process wait for each other there. The runtime measures
+   * this while runs wait for a thread. Of processes always all.
+   */
+  readonly usefulThreads: number
+  readonly maxConcurrentRuns: number
+  /**
+   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
+   * space for one, mapped for each run.
+   */
+  readonly allocation: 'pooling' | 'compact'
+  /** Programs loaded. */
+  readonly programs: number
+  /** Runs that wait for a slot or a thread. */
+  readonly queued: number
+  /** Runs that have started and not ended. */
+  readonly running: number
+  /** Runs that have ended. */
+  readonly finished: number
+}
+/**
+ * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
+ * whole process shares, worker threads included.
+ */
+export declare class Runtime {
+  #private
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
+  constructor(options?: RuntimeOptions)
+  /** What it has and does right now. */
+  stats(): RuntimeStats
+  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
+  close(): Promise<void>
+  /** The same as {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
 /** An import or export of a program. */
 export interface ExternInfo {
   /** The module of a core module's import. */
@@ -365,63 +428,6 @@ export interface Producer {
   readonly name: string
   /** As the tool says; may be empty. */
   readonly version: string
-}
-/** How a runtime is set up. */
-export interface RuntimeOptions {
-  /** Threads that run guests. Default: the number of cores. */
-  threads?: number | undefined
-  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
-  maxConcurrentRuns?: number | undefined
-  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
-  cacheDir?: string | false | undefined
-  /**
-   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
-   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
-   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
-   * Default: `'threads'`.
-   */
-  workers?: 'threads' | 'processes' | undefined
-  /**
-   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
-   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
-   * Default: `false`.
-   */
-  retry?: boolean | undefined
-}
-/** What a runtime has and does. */
-export interface RuntimeStats {
-  /** Threads, or processes, that run guests. */
-  readonly threads: number
-  readonly workers: 'threads' | 'processes'
-  readonly maxConcurrentRuns: number
-  /**
-   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
-   * space for one, mapped for each run.
-   */
-  readonly allocation: 'pooling' | 'compact'
-  /** Programs loaded. */
-  readonly programs: number
-  /** Runs that wait for a slot or a thread. */
-  readonly queued: number
-  /** Runs that have started and not ended. */
-  readonly running: number
-  /** Runs that have ended. */
-  readonly finished: number
-}
-/**
- * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
- * whole process shares, worker threads included.
- */
-export declare class Runtime {
-  #private
-  /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
-  constructor(options?: RuntimeOptions)
-  /** What it has and does right now. */
-  stats(): RuntimeStats
-  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
-  close(): Promise<void>
-  /** The same as {@link close}, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void>
 }
 /** How a program is loaded. */
 export interface LoadOptions {
@@ -595,6 +601,8 @@ export interface JobError<Id = unknown> {
   /** What the same `run()` would have rejected with. */
   readonly error: WasiexecError
 }
+/** What would make a batch faster: a runtime with `workers: 'processes'`. */
+export type BatchAdvice = 'processes'
 /** Why a batch took no more jobs. */
 export type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
 /** The totals of a batch. */
@@ -626,6 +634,11 @@ export interface BatchSummary {
   readonly runsPerSecond: number
   /** Why it ended. */
   readonly endedBy: BatchEnd
+  /**
+   * `'processes'`: a runtime with `workers: 'processes'` would have used more cores, because the threads of
+   * this one stood in each other's way (see {@link RuntimeStats.usefulThreads}). Otherwise absent.
+   */
+  readonly advice?: BatchAdvice
   /** What was thrown, where `endedBy` is `'error'`. */
   readonly error?: unknown
 }

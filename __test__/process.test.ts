@@ -139,6 +139,41 @@ test('an idle process that has run programs uses no time', async (t) => {
   t.true(Number(child.stdout) < 100, child.stdout)
 })
 
+const onLinux = process.platform === 'linux' ? test : test.skip
+onLinux('an idle process that has run programs wakes none of its threads', async (t) => {
+  const child = await node(`
+    import { readdirSync, readFileSync } from 'node:fs'
+    const wakeUps = () => {
+      let sum = 0
+      for (const thread of readdirSync('/proc/self/task')) {
+        const status = readFileSync('/proc/self/task/' + thread + '/status', 'utf8')
+        const [, name] = /^Name:\\s*(.*)$/m.exec(status)
+        if (!name.startsWith('wasiexec')) continue
+        names.add(name)
+        sum += Number(/^voluntary_ctxt_switches:\\s*(\\d+)$/m.exec(status)[1])
+      }
+      return sum
+    }
+    const names = new Set()
+    const [hello, loop] = [await wat('hello'), await wat('loop')]
+    await Promise.all(Array.from({ length: 100 }, () => hello.run()))
+    await Promise.all([3, 50].map((timeoutMs) => loop.run({ limits: { timeoutMs } })))
+    const sleeping = new AbortController()
+    const slept = (await wat('sleep-hour')).run({ signal: sleeping.signal })
+    const inHalfASecond = []
+    // The first may see the last of what was.
+    while (inHalfASecond.at(-1) !== 0 && inHalfASecond.length < 20) {
+      const before = wakeUps()
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      inHalfASecond.push(wakeUps() - before)
+    }
+    sleeping.abort()
+    console.log(ending(await slept), names.has('wasiexec-ticker'), inHalfASecond)`)
+  t.is(child.code, 0, child.stderr)
+  t.log(child.stdout.trim())
+  t.regex(child.stdout, /^abort true .*\b0 \]\n$/)
+})
+
 test('a sleeping guest uses no time', async (t) => {
   const child = await node(`
     const sleeping = (await wat('sleep-argv')).run({ args: ['1400'] })

@@ -8,6 +8,7 @@ test('a runtime says what it has', async (t) => {
   t.deepEqual(runtime.stats(), {
     threads: 3,
     workers: inProcesses ? 'processes' : 'threads',
+    usefulThreads: 3,
     maxConcurrentRuns: 7,
     allocation: 'pooling',
     programs: 0,

@@ -40,6 +40,12 @@ export interface RuntimeStats {
   /** Threads, or processes, that run guests. */
   readonly threads: number
   readonly workers: 'threads' | 'processes'
+  /**
+   * Threads that start runs at present: fewer than `threads` where short runs end sooner on fewer, because
+   * their guests grow memory and threads of one process wait for each other there. The runtime measures
+   * this while runs wait for a thread. Of processes always all.
+   */
+  readonly usefulThreads: number
   readonly maxConcurrentRuns: number
   /**
    * How runs get their memory: from a pool (fast), or, where the process may not have enough address
@@ -80,7 +86,7 @@ export class Runtime {
 
   /** What it has and does right now. */
   stats(): RuntimeStats {
-    return this.#transport.stats() as RuntimeStats
+    return this.#transport.stats()
   }
 
   /** Aborts all runs, refuses new ones and resolves when the last has ended. */

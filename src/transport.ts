@@ -5,6 +5,7 @@ import { fromNative, type WasiexecError } from './errors.ts'
 import { native, type LoadRequest, type Port, type PortOptions } from './native.ts'
 import type { RunOptions } from './options.ts'
 import { neverStarted, type Outcome } from './outcome.ts'
+import type { RuntimeStats } from './runtime.ts'
 import { Signals } from './signals.ts'
 import { Source } from './source.ts'
 import { Streams } from './streams.ts'
@@ -281,9 +282,9 @@ export class Transport {
     this.#add(OPERATION.outputClosed, id, stream)
   }
 
-  stats(): ReturnType<Port['stats']> {
+  stats(): RuntimeStats {
     this.#flush()
-    return this.#port.stats()
+    return this.#port.stats() as RuntimeStats
   }
 
   async close(reason: WasiexecError): Promise<void> {

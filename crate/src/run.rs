@@ -273,10 +273,12 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let (control, limits) = (this.control, this.limits);
-        let now = Instant::now();
+        // A cause that is seen came before the time that is read then.
+        let stopped = || Poll::Ready((Err(Stopped.into()), Instant::now()));
         if control.cause().is_some() {
-            return Poll::Ready((Err(Stopped.into()), now));
+            return stopped();
         }
+        let now = Instant::now();
         let computing = this.ticker.computing(now);
         let is_timed = limits.timeout.is_some() || limits.cpu.is_some();
         if !this.waits_for_turn {
@@ -307,7 +309,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             this.alarm = Some(this.ticker.alarm(deadline, control));
         }
         match control.cause() {
-            Some(_) => Poll::Ready((Err(Stopped.into()), now)),
+            Some(_) => stopped(),
             None => Poll::Pending,
         }
     }

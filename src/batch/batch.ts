@@ -53,6 +53,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** A batch as it goes: takes jobs while there is room for their results, and ends in order. */
 export class RunningBatch implements Batch {
+  readonly #place: BatchPlace
   readonly #options: CheckedBatchOptions
   readonly #concurrency: number
   readonly #source: JobSource
@@ -80,6 +81,7 @@ export class RunningBatch implements Batch {
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(place: BatchPlace, jobs: unknown, options: BatchOptions) {
+    this.#place = place
     this.#options = checkBatchOptions(options)
     this.#concurrency = this.#options.concurrency ?? place.transport.stats().threads
     this.#window = new Window(this.#concurrency)
@@ -321,7 +323,7 @@ export class RunningBatch implements Batch {
     clearTimeout(this.#timer)
     this.#jobs.close()
     const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
-    const summary = this.#totals.summary(by, failure)
+    const summary = this.#totals.summary(by, failure, this.#place.transport.stats())
     void this.#close(() => {
       this.#results.end(failure)
       this.#summarize(summary)

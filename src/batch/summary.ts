@@ -1,6 +1,8 @@
 import { createHistogram } from 'node:perf_hooks'
 import { performance } from 'node:perf_hooks'
 import type { Limit, Outcome, TrapCode } from '../outcome.ts'
+import type { RuntimeStats } from '../runtime.ts'
+import { advice, type BatchAdvice } from './advice.ts'
 import { LateResult, type Held } from './late.ts'
 
 /** Why a batch took no more jobs. */
@@ -45,6 +47,11 @@ export interface BatchSummary {
   readonly runsPerSecond: number
   /** Why it ended. */
   readonly endedBy: BatchEnd
+  /**
+   * `'processes'`: a runtime with `workers: 'processes'` would have used more cores, because the threads of
+   * this one stood in each other's way (see {@link RuntimeStats.usefulThreads}). Otherwise absent.
+   */
+  readonly advice?: BatchAdvice
   /** What was thrown, where `endedBy` is `'error'`. */
   readonly error?: unknown
 }
@@ -111,13 +118,18 @@ export class Totals {
     this.#runTimes.record(Math.max(1, Math.round(wallMs * NS)))
   }
 
-  summary(endedBy: BatchEnd, failure: { error: unknown } | undefined): BatchSummary {
+  summary(
+    endedBy: BatchEnd,
+    failure: { error: unknown } | undefined,
+    stats: RuntimeStats,
+  ): BatchSummary {
     const wallMs = this.#start === undefined ? 0 : performance.now() - this.#start
     const { exit, trap, limit, abort, error } = this.#kinds
     const runs = exit + trap + limit + abort
     const codes = this.#ok === 0 ? [] : [[0, this.#ok] as const]
     const percentile = (p: number): number =>
       runs === 0 ? 0 : Math.min(this.#runTimes.percentile(p) / NS, this.#maxMs)
+    const advised = advice(stats, wallMs)
     return {
       jobs: runs + error,
       ok: this.#ok,
@@ -135,6 +147,7 @@ export class Totals {
       },
       runsPerSecond: wallMs === 0 ? 0 : (runs / wallMs) * 1000,
       endedBy,
+      ...(advised && { advice: advised }),
       ...failure,
     }
   }

@@ -5,6 +5,7 @@ mod batch;
 mod cache;
 mod components;
 mod endings;
+mod fairness;
 mod files;
 mod first_calls;
 mod host;

@@ -1,5 +1,5 @@
 import manifest from '../../../package.json' with { type: 'json' }
-import { WasiexecError, type BatchEnd, type Program } from '../../index.ts'
+import { WasiexecError, type BatchAdvice, type BatchEnd, type Program } from '../../index.ts'
 import { hasLostReader, print, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
@@ -24,6 +24,7 @@ export interface Ended {
   readonly tally: Tally
   readonly collector: ReportCollector | undefined
   readonly endedBy: BatchEnd
+  readonly advice?: BatchAdvice
   readonly failure: { readonly error: unknown } | undefined
   readonly wallMs: number
   readonly startedAt: Date
@@ -35,7 +36,7 @@ export interface Ended {
  * @throws what ended it, where that was no one's wish.
  */
 export async function conclude(ended: Ended): Promise<number> {
-  const { io, flags, session, queue, tally, failure, wallMs } = ended
+  const { io, flags, session, queue, tally, failure, wallMs, advice } = ended
   const stopped = session.stopped
   if (queue.failure !== undefined) throw outputFailure(ended, queue.failure.error)
   tally.end()
@@ -43,7 +44,7 @@ export async function conclude(ended: Ended): Promise<number> {
   if (failure !== undefined) throw withProgress(ended, failure.error)
   const endedBy = stopped?.by === 'stop-on' ? stopped.by : ended.endedBy
   const { totals, resumed } = tally
-  const summary = totals.summary(endedBy, { resumed, runs: session.runs, wallMs })
+  const summary = totals.summary({ endedBy, advice }, { resumed, runs: session.runs, wallMs })
   if (flags.summary === 'text' && !flags.quiet) await say(io, summaryText(summary, totals))
   try {
     if (flags.report !== undefined) await report(ended, flags.report, summary)

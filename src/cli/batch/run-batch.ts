@@ -1,4 +1,4 @@
-import { Runtime, type BatchEnd, type Program } from '../../index.ts'
+import { Runtime, type BatchSummary, type Program } from '../../index.ts'
 import { print, printable, type InterruptSignal, type Io } from '../io.ts'
 import { openProgram } from '../program.ts'
 import { ReportCollector } from '../report/collect.ts'
@@ -104,10 +104,10 @@ async function carryOut(parts: Parts): Promise<number> {
   for (const remark of input.remarks) progress.say(printable(`wasiexec: ${remark}`))
   const started = performance.now()
   const startedAt = new Date()
-  let endedBy: BatchEnd = 'error'
+  let end: Pick<BatchSummary, 'endedBy' | 'advice'> = { endedBy: 'error' }
   let failure: { error: unknown } | undefined
   try {
-    endedBy = await session.run(queue)
+    end = await session.run(queue)
   } catch (error) {
     failure = { error }
   }
@@ -125,7 +125,7 @@ async function carryOut(parts: Parts): Promise<number> {
     queue,
     tally,
     collector,
-    endedBy,
+    ...end,
     failure,
     wallMs,
     startedAt,

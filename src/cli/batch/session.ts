@@ -1,7 +1,7 @@
 import {
   WasiexecError,
-  type BatchEnd,
   type BatchResult,
+  type BatchSummary,
   type Job,
   type Program,
 } from '../../index.ts'
@@ -95,7 +95,7 @@ export class Session {
   }
 
   /** Resolves when all results have been handed to the queue. Rejects with what the input threw. */
-  async run(queue: ResultQueue): Promise<BatchEnd> {
+  async run(queue: ResultQueue): Promise<Pick<BatchSummary, 'endedBy' | 'advice'>> {
     const { program, batch: options, deadline } = this.#options
     const batch = program.batch(this.#take(), {
       ...options,
@@ -106,7 +106,7 @@ export class Session {
       this.#put(result, queue)
       if (queue.isFull) await queue.flush()
     }
-    return (await batch.summary).endedBy
+    return batch.summary
   }
 
   async *#take(): AsyncGenerator<Job, void> {

@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks'
-import type { BatchEnd, BatchSummary } from '../../index.ts'
+import type { BatchAdvice, BatchEnd, BatchSummary } from '../../index.ts'
 import { VERDICTS } from './verdict.ts'
 
 /** What is counted of a result, whether it has just come or was read from a file. */
@@ -102,7 +102,10 @@ export class Totals {
   }
 
   /** @param session What the results of this session are, and how long they took. */
-  summary(endedBy: BatchEnd, session: { resumed: number; runs: number; wallMs: number }): Summary {
+  summary(
+    { endedBy, advice }: { endedBy: BatchEnd; advice: BatchAdvice | undefined },
+    session: { resumed: number; runs: number; wallMs: number },
+  ): Summary {
     const { resumed, runs, wallMs } = session
     const percentile = (p: number): number =>
       this.#maxMs === 0 ? 0 : Math.min(this.#runTimes.percentile(p) / NS, this.#maxMs)
@@ -127,6 +130,7 @@ export class Totals {
       runsPerSecond: wallMs === 0 ? 0 : (runs / wallMs) * 1000,
       resumed,
       endedBy,
+      ...(advice && { advice }),
     }
   }
 }

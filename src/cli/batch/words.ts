@@ -36,7 +36,7 @@ const MAX_DETAILS = 10
 
 /** The end of a batch, for people. */
 export function summaryText(summary: Summary, totals: Totals): string {
-  const { jobs, resumed, wallMs, runMs, runsPerSecond } = summary
+  const { jobs, resumed, wallMs, runMs, runsPerSecond, advice } = summary
   const before = resumed > 0 ? `, ${numeral(resumed)} of them from before,` : ''
   const speed = `${precisely(wallMs)} (${numeral(runsPerSecond)} runs a second)`
   const isOld = jobs > 0 && resumed === jobs
@@ -60,6 +60,9 @@ export function summaryText(summary: Summary, totals: Totals): string {
     lines.push(
       `  half, 90 % and 99 % of the runs took at most ${times}; the longest ${precisely(runMs.max)}`,
     )
+  }
+  if (advice === 'processes') {
+    lines.push('  threads stood in each other’s way; with --workers processes they would not')
   }
   return lines.join('\n')
 }
