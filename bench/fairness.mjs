@@ -65,14 +65,14 @@ async function besideShortRuns(runtime) {
   const compute = await calibrated(runtime)
   const loop = await load(wat('loop'), { runtime })
   const long = loop.run({ limits: { timeoutMs: MILLISECONDS } })
-  let isOver = false
+  const over = new AbortController()
   const caller = async () => {
     do await compute(0.2)
-    while (!isOver)
+    while (!over.signal.aborted)
   }
   const callers = Array.from({ length: 50 }, caller)
   const { usage } = await long
-  isOver = true
+  over.abort()
   await Promise.all(callers)
   const share = (usage.cpuMs / usage.wallMs) * 100
   return [[`an endless loop beside short runs that fill ${THREADS} threads: of a core`, share, '%']]
