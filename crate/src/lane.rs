@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 /// How long a guest computes before it lets others have the thread.
 pub(crate) const SLICE: Duration = Duration::from_millis(10);
 /// The same while a run waits that has used less time than the guest.
-const SHORT_SLICE: Duration = Duration::from_millis(1);
+pub(crate) const SHORT_SLICE: Duration = Duration::from_millis(1);
+/// The same of a guest that has just started: of most it is all they need.
+pub(crate) const FIRST_SLICE: Duration = Duration::from_micros(250);
 
 /// Nanoseconds since the start of a clock.
 pub(crate) type Moment = u64;
@@ -136,14 +138,15 @@ impl Lane {
         }
     }
 
-    fn begin(&self, now: Instant) {
+    /// Begins a slice; `short` is its length while the clock is crowded.
+    fn begin(&self, now: Instant, short: Duration) {
         let now = self.clock.moment(now);
         let slice = now + SLICE.as_nanos() as Moment;
         self.slice.store(slice, Ordering::Relaxed);
         self.short_slice
-            .store(now + SHORT_SLICE.as_nanos() as Moment, Ordering::Relaxed);
+            .store(now + short.as_nanos() as Moment, Ordering::Relaxed);
         self.due.store(slice, Ordering::SeqCst);
-        self.clock.wake_by(slice);
+        self.clock.wake_by(self.due());
     }
 
     fn end(&self) {
@@ -179,17 +182,17 @@ impl Computing {
                     known.insert(lane)
                 }
             };
-            lane.begin(now);
+            lane.begin(now, FIRST_SLICE);
             Self {
                 lane: Some(lane.clone()),
             }
         })
     }
 
-    /// Begins another slice.
-    pub(crate) fn renew(&self, now: Instant) {
+    /// Begins another slice; `short` is its length while runs wait that have used less time.
+    pub(crate) fn renew(&self, now: Instant, short: Duration) {
         if let Some(lane) = &self.lane {
-            lane.begin(now);
+            lane.begin(now, short);
         }
     }
 }

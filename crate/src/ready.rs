@@ -10,14 +10,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) const LEVELS: usize = 6;
+pub(crate) const LEVELS: usize = 7;
 /// The level of runs that have not started, too.
 pub(crate) const FIRST: usize = 0;
 const LAST: usize = LEVELS - 1;
 
-/// A run is on the first level of which it has used less. Each has four times the time of the one before:
+/// A run is on the first level of which it has used less. The first is left within a slice of a new run
+/// ([`FIRST_SLICE`](crate::lane::FIRST_SLICE)); of the others each has four times the time of the one before:
 /// no run waits for much more of the others' time than it needs itself.
 const USED_BELOW: [Duration; LEVELS] = [
+    Duration::from_micros(200),
     Duration::from_millis(2),
     Duration::from_millis(8),
     Duration::from_millis(32),
@@ -25,10 +27,10 @@ const USED_BELOW: [Duration; LEVELS] = [
     Duration::from_millis(512),
     Duration::MAX,
 ];
-/// On two threads, a level gets at least a quarter of a core, and the first two thirds of one.
-const WEIGHTS: [u64; LEVELS] = [8, 4, 3, 3, 3, 3];
+/// On two threads and whatever else there is to do, the last level gets at least 0.2 of a core.
+const WEIGHTS: [u64; LEVELS] = [16, 8, 4, 3, 3, 3, 5];
 /// A multiple of all weights: a nanosecond of a level costs this, divided by its weight.
-const STRIDE: u64 = 24;
+const STRIDE: u64 = 240;
 
 /// The runs that have started and could go on.
 #[derive(Default)]

@@ -9,7 +9,7 @@
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
 use crate::job::{BatchId, Desk, Ended, News, Origin, Parcel, QueuedRun, Submission};
-use crate::lane::Computing;
+use crate::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
 use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::queue::{Queue, Taken};
@@ -428,7 +428,8 @@ impl Scheduler {
 
     /// Shortens slices while short runs wait and long ones compute.
     fn measure_crowd(&self, state: &mut State) {
-        let short = state.ready.has_short() || !state.order.is_empty();
+        let can_start = !state.order.is_empty() && state.live.len() < self.slots;
+        let short = state.ready.has_short() || can_start;
         let long = state.resuming > 0 || !state.ready.is_empty();
         let crowded = short && long;
         if crowded != state.crowded {
@@ -459,6 +460,10 @@ impl Scheduler {
             };
             match next {
                 Next::Start(key, taken, control) => {
+                    // Otherwise those of one turn share a slice.
+                    if scheduler.ticker.is_crowded() {
+                        turn.renew(began, FIRST_SLICE);
+                    }
                     let desk = match (taken.parcel, &mut desk) {
                         (None, Some(desk)) => desk,
                         (Some(parcel), desk) => {
@@ -495,7 +500,7 @@ impl Scheduler {
                     news.tell();
                     after.resumed = true;
                     after.level = task.level();
-                    turn.renew(began);
+                    turn.renew(began, SHORT_SLICE);
                     if let Some(mut body) = task.take() {
                         let waker = Waker::from(task.clone());
                         match body.run.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -679,9 +684,9 @@ impl Turn {
         }
     }
 
-    /// Begins another slice.
-    fn renew(&self, now: Instant) {
-        self.computing.renew(now);
+    /// Begins another slice; `short` is its length while runs wait that have used less time.
+    fn renew(&self, now: Instant, short: Duration) {
+        self.computing.renew(now, short);
     }
 
     fn is_over(&self, now: Instant) -> bool {
