@@ -24,6 +24,7 @@ mod deterministic;
 mod engine;
 mod entry;
 mod error;
+mod history;
 mod inspection;
 mod job;
 mod lane;

@@ -2,7 +2,7 @@
 //!
 //! Guests that grow their memory change the memory map of the process, and threads wait for each other
 //! there: more of them may be slower than fewer. Whether they are depends on guests, kernel and machine, so
-//! it is measured: while runs wait, the scheduler starts them on half or twice the threads for some
+//! it is measured: while runs wait, the scheduler starts them on another number of threads for some
 //! milliseconds, in turn with the number that it has, and keeps what ended more of them.
 
 use std::time::{Duration, Instant};
@@ -22,9 +22,18 @@ const LEAST_COUNT_PER_THREAD: u64 = 3;
 const GAIN: f64 = 1.03;
 /// From the first runs, or a change, to the next trial.
 const SOON: Duration = Duration::from_millis(20);
-/// From a trial that changed nothing to the next; three times that after each.
+/// From a trial that changed nothing to the next; three times that when none of [`OTHERS`] did.
 const LATER: Duration = Duration::from_millis(50);
 const LATEST: Duration = Duration::from_secs(8);
+
+/// What is tried, one after the other. Half and twice lead to the best number where each step to it is
+/// better than the one before; one thread and all of them lead away from where it is not.
+const OTHERS: [fn(width: usize, threads: usize) -> usize; 4] = [
+    |width, _| width.div_ceil(2),
+    |_, _| 1,
+    |width, threads| (width * 2).min(threads),
+    |_, threads| threads,
+];
 
 /// The number of threads that start runs, and how it is found.
 pub(crate) struct Pace {
@@ -36,8 +45,9 @@ pub(crate) struct Pace {
     since: Instant,
     next: Instant,
     interval: Duration,
-    /// Whether the next trial is with more threads.
-    widens: bool,
+    /// Which of the others is tried next, and how many were in vain since the last change.
+    other: usize,
+    in_vain: usize,
     trial: Option<Trial>,
 }
 
@@ -62,7 +72,8 @@ impl Pace {
             since: now,
             next: now,
             interval: LATER,
-            widens: false,
+            other: 0,
+            in_vain: 0,
             trial: None,
         }
     }
@@ -134,12 +145,9 @@ impl Pace {
     }
 
     fn begin(&mut self, now: Instant) {
-        let other = match self.widens {
-            true => (self.width * 2).min(self.threads),
-            false => self.width.div_ceil(2),
-        };
+        let other = OTHERS[self.other](self.width, self.threads);
         if other == self.width {
-            self.widens = !self.widens;
+            self.pass_over();
             self.next = now;
             return;
         }
@@ -158,14 +166,27 @@ impl Pace {
         self.trial = None;
         self.width = better.unwrap_or(before);
         match better {
-            // There may be more to gain in this direction.
-            Some(_) => self.interval = SOON,
+            // The same again: there may be more to gain.
+            Some(_) => {
+                self.in_vain = 0;
+                self.interval = SOON;
+            }
             None => {
-                self.widens = !self.widens;
-                self.interval = (self.interval * 3).clamp(LATER, LATEST);
+                self.interval = self.interval.max(LATER);
+                self.pass_over();
             }
         }
         self.next = now + self.interval;
+    }
+
+    /// What was to be tried is no better.
+    fn pass_over(&mut self) {
+        self.other = (self.other + 1) % OTHERS.len();
+        self.in_vain += 1;
+        if self.in_vain >= OTHERS.len() {
+            self.in_vain = 0;
+            self.interval = (self.interval * 3).clamp(LATER, LATEST);
+        }
     }
 }
 
@@ -254,6 +275,26 @@ mod tests {
                 let reached = machine.run(10 * SECOND, true) / rate(best);
                 assert_eq!(machine.pace.settled_width(), best, "of {threads} threads");
                 assert!(reached > 0.97, "{reached} with {best} of {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn it_finds_one_thread_and_all_from_any_number_that_is_as_bad_as_its_neighbours() {
+        for threads in [2, 3, 4, 8, 16] {
+            for best in [1, threads] {
+                let rate = |width| if width == best { 70_000.0 } else { 50_000.0 };
+                for start in 1..=threads {
+                    let mut machine = Machine::new(threads, &rate);
+                    machine.pace.width = start;
+                    machine.run(SECOND, true);
+                    let reached = machine.run(10 * SECOND, true) / 70_000.0;
+                    assert_eq!(machine.pace.settled_width(), best, "{start} of {threads}");
+                    assert!(
+                        reached > 0.97,
+                        "{reached} from {start} of {threads} threads"
+                    );
+                }
             }
         }
     }

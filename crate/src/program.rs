@@ -5,6 +5,7 @@ use crate::cache::Cache;
 use crate::engine::{Checks, Engines, Flavor, Host};
 use crate::entry;
 use crate::error::{Error, ErrorCode, Result};
+use crate::history::History;
 use crate::inspection::{self, Inspection, Sections};
 use crate::limits::Limits;
 use crate::options::LoadOptions;
@@ -26,6 +27,7 @@ pub struct Program {
     interruptible: bool,
     plain: Variant,
     fueled: Variant,
+    history: History,
 }
 
 #[derive(Default)]
@@ -70,6 +72,10 @@ impl Compiled {
 }
 
 impl Program {
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Compiles `source`, a Wasm binary or WAT text; takes seconds for large programs.
     ///
     /// # Errors
@@ -110,6 +116,7 @@ impl Program {
             interruptible,
             plain: Variant::new(Some(plain)),
             fueled: Variant::new(fueled),
+            history: History::default(),
         }))
     }
 
@@ -152,6 +159,7 @@ impl Program {
             interruptible,
             plain: Variant::new(Some(plain)),
             fueled: Variant::new(fueled),
+            history: History::default(),
         }))
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) const LEVELS: usize = 7;
 /// The level of runs that have not started, too.
 pub(crate) const FIRST: usize = 0;
-const LAST: usize = LEVELS - 1;
+pub(crate) const LAST: usize = LEVELS - 1;
 
 /// A run is on the first level of which it has used less. The first is left within a slice of a new run
 /// ([`FIRST_SLICE`](crate::lane::FIRST_SLICE)); of the others each has four times the time of the one before:
@@ -115,19 +115,26 @@ impl Ready {
         if fresh && self.levels[FIRST].is_empty() {
             self.join(FIRST);
         }
-        let has_runs =
-            |level: &usize| !self.levels[*level].is_empty() || (fresh && *level == FIRST);
-        let level = (0..LEVELS)
-            .filter(has_runs)
-            .min_by_key(|level| self.paid[*level])?;
-        self.last = self.paid[level];
-        // What was begun comes before what was not.
-        match self.levels[level].pop_front() {
-            Some(task) => {
-                self.length -= 1;
-                Some(Choice::Started(task))
+        loop {
+            let has_runs =
+                |level: &usize| !self.levels[*level].is_empty() || (fresh && *level == FIRST);
+            let level = (0..LEVELS)
+                .filter(has_runs)
+                .min_by_key(|level| self.paid[*level])?;
+            // What was begun comes before what was not.
+            let Some(task) = self.levels[level].pop_front() else {
+                self.last = self.paid[level];
+                return Some(Choice::Fresh);
+            };
+            if task.is_behind() {
+                let level = task.level();
+                self.join(level);
+                self.levels[level].push_back(task);
+                continue;
             }
-            None => Some(Choice::Fresh),
+            self.last = self.paid[level];
+            self.length -= 1;
+            return Some(Choice::Started(task));
         }
     }
 

@@ -489,7 +489,7 @@ impl Scheduler {
                                 scheduler.detach(run, desk.clone(), key);
                             } else {
                                 let desk = desk.clone();
-                                own.task.set_control(control);
+                                own.task.set_run(control, desk.parcel.program().clone());
                                 scheduler.keep(own.task, Body { run, desk, key });
                             }
                         }
@@ -505,6 +505,7 @@ impl Scheduler {
                         let waker = Waker::from(task.clone());
                         match body.run.as_mut().poll(&mut Context::from_waker(&waker)) {
                             Poll::Ready(run_ended) => {
+                                task.end();
                                 after.ended = Some((body.key, run_ended.output()));
                                 news.add(&body.desk.parcel, run_ended);
                             }

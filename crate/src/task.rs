@@ -1,6 +1,7 @@
 //! A run that has started: what is polled, by whom, and what happens when something wakes it.
 
 use crate::job::{Desk, Ended};
+use crate::program::Program;
 use crate::ready;
 use crate::scheduler::Scheduler;
 use crate::stop::Control;
@@ -24,9 +25,17 @@ pub(crate) struct Task {
     state: AtomicU8,
     level: AtomicUsize,
     previous_level: AtomicUsize,
+    /// The level of the time that it has used, which may be lower than the one that it is on.
+    used_level: AtomicUsize,
     /// Set before it first waits.
-    control: OnceLock<Arc<Control>>,
+    run: OnceLock<Run>,
     body: Mutex<Option<Body>>,
+}
+
+/// Which run it is.
+struct Run {
+    control: Arc<Control>,
+    program: Arc<Program>,
 }
 
 /// What there is to poll.
@@ -45,7 +54,8 @@ impl Task {
             state: AtomicU8::new(POLLED),
             level: AtomicUsize::new(ready::FIRST),
             previous_level: AtomicUsize::new(ready::FIRST),
-            control: OnceLock::new(),
+            used_level: AtomicUsize::new(ready::FIRST),
+            run: OnceLock::new(),
             body: Mutex::default(),
         })
     }
@@ -58,14 +68,15 @@ impl Task {
             state: AtomicU8::new(READY),
             level: AtomicUsize::new(level),
             previous_level: AtomicUsize::new(previous),
-            control: OnceLock::new(),
+            used_level: AtomicUsize::new(level),
+            run: OnceLock::new(),
             body: Mutex::default(),
         })
     }
 
-    /// Gives it the control of its run, which has to wait.
-    pub(crate) fn set_control(&self, control: Arc<Control>) {
-        let _ = self.control.set(control);
+    /// Tells it of its run, which has to wait.
+    pub(crate) fn set_run(&self, control: Arc<Control>, program: Arc<Program>) {
+        let _ = self.run.set(Run { control, program });
     }
 
     pub(crate) fn level(&self) -> usize {
@@ -90,11 +101,41 @@ impl Task {
 
     /// Puts back what was polled and has to wait.
     pub(crate) fn put(&self, body: Body) {
-        let used = self.control.get().map(|control| control.meter.total());
-        let level = ready::level(used.unwrap_or_default());
         self.previous_level.store(self.level(), Ordering::Relaxed);
-        self.level.store(level, Ordering::Relaxed);
+        self.count_use();
+        self.level.store(self.expected_level(), Ordering::Relaxed);
         *self.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+    }
+
+    /// Its run has ended.
+    pub(crate) fn end(&self) {
+        self.count_use();
+        if let Some(run) = self.run.get() {
+            let level = self.used_level.load(Ordering::Relaxed);
+            run.program.history().ended(level);
+        }
+    }
+
+    /// Whether it was found meanwhile that runs like this one take longer than those of its level; it is on
+    /// a later level then.
+    pub(crate) fn is_behind(&self) -> bool {
+        let expected = self.expected_level();
+        self.level.fetch_max(expected, Ordering::Relaxed) < expected
+    }
+
+    fn expected_level(&self) -> usize {
+        let used = self.used_level.load(Ordering::Relaxed);
+        let history = self.run.get().map(|run| run.program.history());
+        history.map_or(used, |history| history.expected(used))
+    }
+
+    fn count_use(&self) {
+        let Some(Run { control, program }) = self.run.get() else {
+            return;
+        };
+        let used = ready::level(control.meter.total());
+        let before = self.used_level.swap(used, Ordering::Relaxed);
+        program.history().passed(before..used);
     }
 
     /// After [`put`](Self::put): whether it was woken meanwhile, and has to be put in line again.
@@ -109,8 +150,8 @@ impl Task {
     }
 
     fn is_stopped(&self) -> bool {
-        let control = self.control.get();
-        control.is_some_and(|control| control.cause().is_some())
+        let run = self.run.get();
+        run.is_some_and(|run| run.control.cause().is_some())
     }
 }
 
