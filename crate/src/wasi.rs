@@ -1,6 +1,7 @@
 //! What guests can import, and what one run grants of it.
 
 mod quick;
+mod sockets;
 
 use crate::deterministic::{FixedWallClock, RunClock, SplitMix64};
 use crate::error::{Error, ErrorCode, Result};
@@ -37,6 +38,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
         })?;
     }
     quick::add_to_linker(&mut linker)?;
+    sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
