@@ -46,6 +46,11 @@ impl Control {
         first
     }
 
+    /// The cause that ended the run: `own`, unless an earlier one stands.
+    pub(crate) fn settle(&self, own: Cause) -> Cause {
+        *self.cause.get_or_init(|| own)
+    }
+
     /// The cause that ended, or is about to end, the run.
     pub fn cause(&self) -> Option<Cause> {
         self.cause.get().copied()
