@@ -150,7 +150,7 @@ fn without_preopens(name: &str, options: &RunOptions, capture: &Arc<Capture>) ->
         builder.insecure_random_seed(seed_for_hashes);
         builder.secure_random(seeds);
     }
-    builder.allow_tcp(false).allow_udp(false);
+    builder.allow_tcp(true).allow_udp(true);
     builder
 }
 

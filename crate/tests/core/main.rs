@@ -11,6 +11,7 @@ mod first_calls;
 mod host;
 mod inspection;
 mod limits;
+mod malformed;
 mod memory;
 mod output;
 mod port;

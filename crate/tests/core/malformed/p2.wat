@@ -1,4 +1,4 @@
-;; A WASI 0.2 command that prints "before" and a newline and then does what a test puts in place of $BODY: an
+;; A WASI 0.2 command that prints "before" and a newline and then does what a test puts in place of its body: an
 ;; expression that answers an i32, which is what run answers.
 (component
   (import "wasi:io/poll@0.2.0" (instance $poll
@@ -151,6 +151,7 @@
   (core instance $memory (instantiate $Memory))
   (alias core export $memory "memory" (core memory $memory))
   (alias core export $memory "realloc" (core func $realloc))
+  (alias core export $memory "bad" (core global $bad))
   (core func $get-stdout (canon lower (func $stdout "get-stdout")))
   (core func $write
     (canon lower (func $streams "[method]output-stream.blocking-write-and-flush") (memory $memory)))
@@ -177,7 +178,7 @@
   (core func $drop-descriptor (canon resource.drop $descriptor))
   (core instance $host
     (export "memory" (memory $memory))
-    (export "bad" (global $memory "bad"))
+    (export "bad" (global $bad))
     (export "get-stdout" (func $get-stdout))
     (export "write" (func $write))
     (export "subscribe" (func $subscribe))
@@ -239,7 +240,7 @@
       (if (i32.load8_u (i32.const 1024)) (then unreachable))
       (i32.load (i32.const 1028)))
 
-    (func (export "run") (result i32)
+    (func (export "run") (result i32) (local $at i32)
       (global.set $out (call $get-stdout))
       (call $write (global.get $out) (i32.const 0) (i32.const 7) (i32.const 1024))
       $BODY))
