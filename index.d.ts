@@ -648,6 +648,17 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+  /**
+   * The same results in arrays, none of them empty: all that are there whenever somebody asks. Instead
+   * of reading the batch itself, where hundreds of thousands come in a second: the loop waits once per
+   * array and not once per result. Its end, its errors and leaving it are the batch's.
+   *
+   * @example
+   * for await (const results of program.batch(jobs).chunks()) {
+   *   for (const { index, outcome } of results) console.log(index, outcome?.kind)
+   * }
+   */
+  chunks(): AsyncIterable<BatchResult<Id>[]>
 }
 /**
  * Loads a program, once for each content and process, and runs it.

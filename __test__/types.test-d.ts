@@ -73,6 +73,7 @@ export async function judge(program: Program): Promise<BatchSummary> {
       WasiexecError | undefined
     >()
   }
+  expectTypeOf(batch.chunks()).toEqualTypeOf<AsyncIterable<BatchResult<number>[]>>()
   expectTypeOf(batch.summary).resolves.toEqualTypeOf<BatchSummary>()
   return batch.summary
 }

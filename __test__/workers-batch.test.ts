@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { ending, folder, ownWat, Sink } from './guest.ts'
-import { Runtime, type Job } from './package.ts'
+import { Runtime, type Job, type Outcome } from './package.ts'
 import { kill, someWorkers, until } from './workers.ts'
 
 /** Those that look for the workers of this process have to be alone. */
@@ -173,6 +173,27 @@ if (process.platform !== 'win32') {
       controller.abort()
       t.deepEqual((await Promise.all(running)).map(ending), ['abort'])
     }
+  })
+
+  test('short runs get on beside others of their program that do not end', async (t) => {
+    await using runtime = new Runtime({ threads: 4, workers: 'processes' })
+    const program = await ownWat('loop-argv', { runtime })
+    const short = (): Job[] => Array.from({ length: 2000 }, () => ({ args: ['0'] }))
+    // From now on its runs are known to be short.
+    t.is((await program.batch(short()).summary).ok, 2000)
+    const controller = new AbortController()
+    const { signal } = controller
+    const endless: Promise<Outcome>[] = []
+    for (let stuck = 1; stuck <= 3; stuck += 1) {
+      endless.push(program.run({ args: ['1000000'], signal }))
+      const runs = Array.from({ length: 300 }, () => program.run({ args: ['0'] }))
+      const { summary } = program.batch(short())
+      t.deepEqual(new Set((await Promise.all(runs)).map(ending)), new Set(['exit 0']))
+      t.is((await summary).ok, 2000)
+    }
+    await until(() => runtime.stats().running === 3)
+    controller.abort()
+    t.deepEqual((await Promise.all(endless)).map(ending), ['abort', 'abort', 'abort'])
   })
 
   test('the concurrency of a batch holds over all processes', async (t) => {

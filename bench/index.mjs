@@ -1,5 +1,6 @@
 // npm run bench -- --help
 import { parseArgs } from 'node:util'
+import { fairness } from './fairness.mjs'
 import { guests } from './guests.mjs'
 import { install } from './install.mjs'
 import { growth } from './growth.mjs'
@@ -9,9 +10,20 @@ import { limits } from './limits.mjs'
 import { loading } from './loading.mjs'
 import { memory } from './memory.mjs'
 import { writePage, writePicture } from './report.mjs'
+import { scaling } from './scaling.mjs'
 import { throughput } from './throughput.mjs'
 
-const SECTIONS = { throughput, memory, growth, interruption, latency, limits, loading }
+const SECTIONS = {
+  throughput,
+  scaling,
+  memory,
+  growth,
+  interruption,
+  latency,
+  limits,
+  fairness,
+  loading,
+}
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
 

@@ -1,4 +1,4 @@
-// Sleeping guests beside a computing one, how late deadlines are, and what the event loop feels of it.
+// Sleeping guests beside a computing one, and what the event loop feels of it.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { load } from '../dist/index.mjs'
 import { wat } from './guests.mjs'
@@ -6,14 +6,12 @@ import { print } from './measure.mjs'
 import { withRuntime } from './package-rates.mjs'
 import { number, table } from './report.mjs'
 
-const DEADLINES = 7
-
 export const limits = {
-  about: '1,000 sleepers beside a loop, deadlines, the event loop',
+  about: '1,000 sleepers beside a loop, the event loop',
 
   run: () =>
     withRuntime({ threads: 2 }, async (runtime) => {
-      const figures = [...(await sleepers(runtime)), ...(await deadlines(runtime))]
+      const figures = await sleepers(runtime)
       for (const [name, value] of figures) print(name, value, 'ms')
       return figures
     }),
@@ -42,27 +40,4 @@ async function sleepers(runtime) {
     ['that loop, with `timeoutMs: 300`, ended after', usage.wallMs],
     ['event loop delay meanwhile, 99th percentile', delay.percentile(99) / 1e6],
   ]
-}
-
-async function deadlines(runtime) {
-  const figures = []
-  for (const [name, file] of [
-    ['an endless loop', 'loop'],
-    ['a sleep of an hour', 'sleep-hour'],
-    ['a read of a stdin that never comes', 'read-stdin'],
-  ]) {
-    const program = await load(wat(file), { runtime })
-    const over = []
-    for (let run = 0; run < DEADLINES; run += 1) {
-      const { usage } = await program.run({ stdin: never(), limits: { timeoutMs: 100 } })
-      over.push(usage.wallMs - 100)
-    }
-    figures.push([`past \`timeoutMs: 100\`, worst of ${DEADLINES}: ${name}`, Math.max(...over)])
-  }
-  return figures
-}
-
-async function* never() {
-  await new Promise(() => {})
-  yield ''
 }

@@ -46,6 +46,24 @@ export class Package {
     return counter
   }
 
+  /** The same, read in arrays. */
+  async chunks(seconds) {
+    const counter = new Counter(seconds)
+    const jobs = function* () {
+      for (;;) yield {}
+    }
+    const { args } = this
+    for await (const results of this.program.batch(jobs(), { defaults: { args } }).chunks()) {
+      let isOver = false
+      for (const { outcome } of results) {
+        this.#check(outcome)
+        isOver = counter.isOver()
+      }
+      if (isOver) break
+    }
+    return counter
+  }
+
   /** Milliseconds that a batch of so many jobs takes. */
   async jobs(count) {
     const { args } = this

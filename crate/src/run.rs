@@ -4,13 +4,14 @@ use crate::classify::{classify, own_cause};
 use crate::cpu::CpuMeter;
 use crate::error::{Error, Result};
 use crate::job::Desk;
+use crate::lane::Lane;
 use crate::limits::{Limits, MemoryLimiter};
 use crate::options::RunOptions;
 use crate::outcome::{Exit, LimitKind, Outcome, Usage};
 use crate::program::{Compiled, Entry};
 use crate::stdio::Capture;
 use crate::stop::{Cause, Control, Stopped};
-use crate::ticker::{Preempted, Ticker};
+use crate::ticker::{Alarm, Ticker};
 use crate::wasi::Wasi;
 use futures_util::future::Either;
 use std::pin::{Pin, pin};
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::time::{Sleep, sleep_until};
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -88,6 +88,9 @@ pub(crate) async fn execute(
     store.data_mut().started = program.starts_early();
 
     let waits_for_turn = !program.is_interruptible(fuel.is_some());
+    control
+        .uninterruptible
+        .store(waits_for_turn, Ordering::Relaxed);
     let (result, end) = {
         let call = pin!(call(&mut store, entry));
         let call = match waits_for_turn {
@@ -98,7 +101,6 @@ pub(crate) async fn execute(
             call: pin!(call),
             control,
             ticker,
-            waiting: None,
             limits: &limits,
             waits_for_turn,
             alarm: None,
@@ -161,19 +163,49 @@ fn store(
     Ok(store)
 }
 
-/// Runs in the guest's loops and functions once a tick: ends it, or lets others have the thread.
+/// Runs in the guest's loops and functions when the guest may be due: ends it, or lets others have the
+/// thread, or has the ticker come back when the guest is due indeed.
 fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDeadline> {
     let RunState {
         control, limits, ..
     } = store.data();
-    enforce_time(limits, control, Instant::now, CpuMeter::now);
-    match control.cause() {
-        Some(_) => Err(Stopped.into()),
-        None => {
-            control.preempted.store(true, Ordering::Relaxed);
-            Ok(UpdateDeadline::Yield(1))
-        }
+    let now = Instant::now();
+    enforce_time(limits, control, || now, CpuMeter::now);
+    if control.cause().is_some() {
+        return Err(Stopped.into());
     }
+    let goes_on = Lane::with(|lane| {
+        let goes_on = !lane.is_slice_over(now);
+        if goes_on {
+            lane.look_at(due(limits, control, now, CpuMeter::now));
+        }
+        goes_on
+    });
+    Ok(match goes_on {
+        Some(true) => UpdateDeadline::Continue(1),
+        Some(false) | None => UpdateDeadline::Yield(1),
+    })
+}
+
+/// When a guest that computes from now on passes one of its limits on time, at the earliest.
+fn due(
+    limits: &Limits,
+    control: &Control,
+    now: Instant,
+    cpu: impl Fn(&CpuMeter) -> Duration,
+) -> Option<Instant> {
+    let left = |limit: Duration| limit.saturating_sub(cpu(&control.meter));
+    let by_cpu = limits.cpu.and_then(|limit| now.checked_add(left(limit)));
+    [deadline(limits, control, now), by_cpu]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// When its timeout is over.
+fn deadline(limits: &Limits, control: &Control, now: Instant) -> Option<Instant> {
+    let timeout = limits.timeout?;
+    control.start(|| now).checked_add(timeout)
 }
 
 /// Stops a run that has used up its time, by its wall clock or by this reading of its CPU meter.
@@ -231,19 +263,17 @@ fn answer(result: std::result::Result<(), ()>) -> wasmtime::Result<()> {
     result.map_err(|()| Exit(1).into())
 }
 
-/// A guest's call raced against everything that may stop it while it is in a host call; while its
-/// own code runs, [`at_epoch`] does the same.
+/// A guest's call, kept from going on once the run has a cause to end. While its own code runs,
+/// [`at_epoch`] does the same; while it waits, the ticker ends it at its deadline.
 struct Supervised<'a, F> {
     call: Pin<&'a mut F>,
-    control: &'a Control,
+    control: &'a Arc<Control>,
     ticker: &'a Ticker,
-    /// Held from a preemption to the next turn.
-    waiting: Option<Preempted<'a>>,
     limits: &'a Limits,
-    /// The guest may start later than the first poll; it has no timeout then.
+    /// The guest may start later than the first poll; it has no limits on its time then.
     waits_for_turn: bool,
-    /// Made at the first wait: most runs never wait.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// Set at the first wait: most runs never wait.
+    alarm: Option<Alarm>,
 }
 
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
@@ -252,42 +282,43 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let control = this.control;
-        this.waiting = None;
+        let (control, limits) = (this.control, this.limits);
         let now = Instant::now();
         if control.cause().is_some() {
             return Poll::Ready((Err(Stopped.into()), now));
         }
-        let computing = this.ticker.computing();
+        let computing = this.ticker.computing(now);
+        let is_timed = limits.timeout.is_some() || limits.cpu.is_some();
         if !this.waits_for_turn {
             control.start(|| now);
         }
         control.meter.enter(now);
+        if is_timed {
+            let due = due(limits, control, now, CpuMeter::total);
+            Lane::with(|lane| lane.look_at(due));
+        }
         let polled = this.call.as_mut().poll(context);
         let now = Instant::now();
         control.meter.leave(now);
+        if is_timed {
+            Lane::with(|lane| lane.look_at(None));
+        }
         drop(computing);
         // Also of a call that came back: bulk instructions and host calls see no epoch.
-        enforce_time(this.limits, control, || now, CpuMeter::total);
+        enforce_time(limits, control, || now, CpuMeter::total);
         if let Poll::Ready(result) = polled {
             return Poll::Ready((result, now));
         }
         // Registered first: a stop between the two lines must not be missed.
         control.register(context.waker());
-        let deadline = |timeout| control.start(|| now).checked_add(timeout);
-        if let Some(deadline) = this.limits.timeout.and_then(deadline) {
-            let alarm = || Box::pin(sleep_until(deadline.into()));
-            let alarm = this.alarm.get_or_insert_with(alarm).as_mut();
-            if alarm.poll(context).is_ready() {
-                control.stop(Cause::Limit(LimitKind::Timeout));
-            }
+        if this.alarm.is_none()
+            && let Some(deadline) = deadline(limits, control, now)
+        {
+            this.alarm = Some(this.ticker.alarm(deadline, control));
         }
-        if control.cause().is_some() {
-            return Poll::Ready((Err(Stopped.into()), now));
+        match control.cause() {
+            Some(_) => Poll::Ready((Err(Stopped.into()), now)),
+            None => Poll::Pending,
         }
-        if control.preempted.swap(false, Ordering::Relaxed) {
-            this.waiting = Some(this.ticker.preempted());
-        }
-        Poll::Pending
     }
 }

@@ -55,6 +55,8 @@ impl Default for RuntimeOptions {
 pub struct RuntimeStats {
     /// Threads that run guests.
     pub threads: usize,
+    /// Threads on which runs start: fewer than `threads` while more of them make runs slower.
+    pub useful_threads: usize,
     /// Slots for runs.
     pub max_concurrent_runs: usize,
     /// How instances get their memory.
@@ -307,6 +309,7 @@ impl Runtime {
         let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         RuntimeStats {
             threads: self.options.threads,
+            useful_threads: self.scheduler.useful_threads(),
             max_concurrent_runs: self.options.max_concurrent_runs,
             allocation: self.engines.allocation(),
             counts: self.scheduler.counts(),
@@ -330,6 +333,7 @@ impl Runtime {
             // A host call of a guest may block for ever; its thread must not hold up this one.
             threads.shutdown_background();
         }
+        self.scheduler.release();
         self.ticker.stop();
         self.engines.close();
     }

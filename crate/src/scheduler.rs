@@ -2,29 +2,35 @@
 //!
 //! Submissions wait in one queue. As many runners as there are threads take from it; a runner polls a
 //! run once, and most runs end in that one poll. A run that waits for something, or that the epoch
-//! preempts, goes on as a task of its own, and the runner takes the next. A run holds one of the
-//! pool's slots from its start to its end. The runs of a batch that are beyond its concurrency wait
-//! apart, and come into the queue one by one as others of it end.
+//! preempts, becomes a [`Task`]; when it can go on it is in line with the others ([`Ready`]), and any
+//! runner polls it. A run holds one of the pool's slots from its start to its end. The runs of a batch
+//! that are beyond its concurrency wait apart, and come into the queue one by one as others of it end.
 
 use crate::batch::Batch;
 use crate::error::{Error, Result, closed};
 use crate::job::{BatchId, Desk, Ended, News, Origin, Parcel, QueuedRun, Submission};
+use crate::lane::Computing;
+use crate::pace::Pace;
 use crate::outcome::Outcome;
 use crate::queue::{Queue, Taken};
+use crate::ready::{self, Choice, Ready};
 use crate::run::execute;
 use crate::stop::{Cause, Control};
-use crate::ticker::{Computing, Ticker};
+use crate::task::{Body, Spare, Task};
+use crate::ticker::Ticker;
 use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::coop::unconstrained;
 
 /// A runner lets other tasks of its thread run at least this often.
 const RUNNER_TURN: Duration = Duration::from_micros(500);
@@ -53,17 +59,27 @@ pub(crate) struct Scheduler {
     empty: Notify,
 }
 
-#[derive(Default)]
 struct State {
     /// Of what has its turn, one after the other.
     order: VecDeque<Turns>,
     /// The runs of no batch.
     queue: Queue,
+    /// Started runs that could go on.
+    ready: Ready,
     live: Slab<Live>,
     batches: Slab<Batch>,
     runners: usize,
+    /// Runners that poll a run for the first time, and how many may.
+    starting: usize,
+    pace: Pace,
+    /// Runners that poll a run which has been polled before.
+    resuming: usize,
+    /// Whether slices are short.
+    crowded: bool,
     finished: u64,
     closed: bool,
+    /// The threads are gone: nothing is polled any more.
+    released: bool,
 }
 
 /// Whose turn it is to start runs.
@@ -75,6 +91,30 @@ enum Turns {
 }
 
 impl State {
+    fn new(threads: usize) -> Self {
+        Self {
+            order: VecDeque::new(),
+            queue: Queue::default(),
+            ready: Ready::default(),
+            live: Slab::new(),
+            batches: Slab::new(),
+            runners: 0,
+            starting: 0,
+            pace: Pace::new(threads),
+            resuming: 0,
+            crowded: false,
+            finished: 0,
+            closed: false,
+            released: false,
+        }
+    }
+
+    /// How many runs may be started now, if there are any.
+    fn free_starts(&self, slots: usize) -> usize {
+        let free_slots = slots - self.live.len();
+        free_slots.min(self.pace.width().saturating_sub(self.starting))
+    }
+
     fn waiting_count(&self) -> usize {
         let apart = self.batches.iter().map(|(_, batch)| batch.waiting_count());
         self.queue.len() + apart.sum::<usize>()
@@ -183,6 +223,26 @@ impl State {
 struct Live {
     origin: Origin,
     control: Arc<Control>,
+    /// Unless it is in its first poll, or goes on elsewhere.
+    task: Option<Arc<Task>>,
+}
+
+/// What a runner has done with its thread since it last asked.
+struct Done {
+    /// The run that has ended: its place among the live ones, and its output.
+    ended: Option<(usize, u64)>,
+    /// The level of what it polled.
+    level: usize,
+    time: Duration,
+    now: Instant,
+    /// Whether that had been polled before.
+    resumed: bool,
+}
+
+/// What a runner does next.
+enum Next {
+    Start(usize, Taken, Arc<Control>),
+    Resume(Arc<Task>),
 }
 
 impl Scheduler {
@@ -192,7 +252,7 @@ impl Scheduler {
             ticker,
             threads,
             slots,
-            state: Mutex::default(),
+            state: Mutex::new(State::new(threads)),
             on_idle: OnceLock::new(),
             empty: Notify::new(),
         }
@@ -247,14 +307,18 @@ impl Scheduler {
     pub(crate) fn abort(self: &Arc<Self>, which: impl Fn(Origin) -> bool) {
         // In one step with what waits: nothing may start in between.
         let mut state = self.lock();
-        for (_, live) in &state.live {
-            if which(live.origin) {
-                live.control.stop(Cause::Abort);
-            }
-        }
+        let picked = state.live.iter().filter(|(_, live)| which(live.origin));
+        let stopped: Vec<_> = picked
+            .filter(|(_, live)| live.control.record(Cause::Abort))
+            .map(|(_, live)| live.control.clone())
+            .collect();
         let never_start =
             state.take_waiting(|origin, waiting| waiting.is_stopped() || which(origin));
         self.after_stop(state, never_start);
+        // Without the lock, which this takes.
+        for control in stopped {
+            control.wake();
+        }
     }
 
     /// After a stop: lets computing guests notice it now, and ends stopped runs that still wait.
@@ -312,59 +376,149 @@ impl Scheduler {
         }
     }
 
-    /// One for each run that could start now; those that are busy would get to it later.
+    /// Threads on which runs start.
+    pub(crate) fn useful_threads(&self) -> usize {
+        self.lock().pace.settled_width()
+    }
+
+    /// A run that waited can go on.
+    pub(crate) fn ready(self: &Arc<Self>, task: &Arc<Task>) {
+        let mut state = self.lock();
+        state.ready.add(task.clone(), false);
+        self.start_runners(&mut state);
+        self.measure_crowd(&mut state);
+    }
+
+    /// A run that is in line is to end.
+    pub(crate) fn hurry(&self, task: &Arc<Task>) {
+        let mut state = self.lock();
+        state.ready.hurry(task);
+        self.measure_crowd(&mut state);
+    }
+
+    /// Lets go of all runs, wherever they are: nothing polls them any more.
+    pub(crate) fn release(&self) {
+        let mut state = self.lock();
+        state.released = true;
+        let tasks = state
+            .live
+            .iter_mut()
+            .filter_map(|(_, live)| live.task.take());
+        let tasks: Vec<_> = tasks.collect();
+        state.ready = Ready::default();
+        drop(state);
+        for task in tasks {
+            drop(task.drop_body());
+        }
+    }
+
+    /// One for each run that could go on now; those that are busy would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
-        let most = (self.threads - state.runners).min(self.slots - state.live.len());
-        for _ in 0..state.turns(most) {
+        let idle = self.threads - state.runners;
+        if idle == 0 {
+            return;
+        }
+        let resumed = state.ready.len().min(idle);
+        let started = state.turns(state.free_starts(self.slots).min(idle - resumed));
+        for _ in 0..resumed + started {
             state.runners += 1;
-            self.handle.spawn(self.clone().runner());
+            self.handle.spawn(unconstrained(self.clone().runner()));
+        }
+    }
+
+    /// Shortens slices while short runs wait and long ones compute.
+    fn measure_crowd(&self, state: &mut State) {
+        let short = state.ready.has_short() || !state.order.is_empty();
+        let long = state.resuming > 0 || !state.ready.is_empty();
+        let crowded = short && long;
+        if crowded != state.crowded {
+            state.crowded = crowded;
+            self.ticker.set_crowded(crowded);
         }
     }
 
     async fn runner(self: Arc<Self>) {
         let scheduler = &self;
-        let mut ended = None;
+        let mut done = None;
         let mut desk: Option<Arc<Desk>> = None;
-        // What a run that has ended leaves its successor: a place for its future.
-        let mut place = None;
+        // What a run that has ended leaves its successor: a place for its future, and a task.
+        let (mut place, mut spare) = (None, None);
         let mut turn = Turn::new(scheduler);
         let mut news = News::at(turn.start);
-        while let Some((key, taken, control)) = {
+        let mut began = turn.start;
+        while let Some(next) = {
             let known = desk.as_ref().map(|desk| &desk.parcel);
-            scheduler.next(ended.take(), known, &mut news)
+            scheduler.next(done.take(), known, &mut news)
         } {
-            let desk = match (taken.parcel, &mut desk) {
-                (None, Some(desk)) => desk,
-                (Some(parcel), desk) => {
-                    let scheduler = scheduler.clone();
-                    desk.insert(Arc::new(Desk { scheduler, parcel }))
-                }
-                (None, None) => unreachable!("nobody knew the parcel"),
+            let mut after = Done {
+                ended: None,
+                level: ready::FIRST,
+                time: Duration::ZERO,
+                now: began,
+                resumed: false,
             };
-            let run = drive(desk.clone(), taken.run, control);
-            let mut run = settle(place.take(), run);
-            match poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await {
-                Poll::Ready(run_ended) => {
-                    ended = Some((key, run_ended.output()));
-                    news.add(&desk.parcel, run_ended);
-                    place = Some(run);
+            match next {
+                Next::Start(key, taken, control) => {
+                    let desk = match (taken.parcel, &mut desk) {
+                        (None, Some(desk)) => desk,
+                        (Some(parcel), desk) => {
+                            let scheduler = scheduler.clone();
+                            desk.insert(Arc::new(Desk { scheduler, parcel }))
+                        }
+                        (None, None) => unreachable!("nobody knew the parcel"),
+                    };
+                    let own = spare.take().unwrap_or_else(|| Spare::new(scheduler));
+                    let run = drive(desk.clone(), taken.run, control);
+                    let mut run = settle(place.take(), run);
+                    let mut context = Context::from_waker(&own.waker);
+                    match run.as_mut().poll(&mut context) {
+                        Poll::Ready(run_ended) => {
+                            after.ended = Some((key, run_ended.output()));
+                            news.add(&desk.parcel, run_ended);
+                            place = Some(run);
+                            spare = own.reuse();
+                        }
+                        Poll::Pending => {
+                            let control = scheduler.lock().live[key].control.clone();
+                            if control.uninterruptible.load(Ordering::Relaxed) {
+                                scheduler.detach(run, desk.clone(), key);
+                            } else {
+                                let desk = desk.clone();
+                                own.task.set_control(control);
+                                scheduler.keep(own.task, Body { run, desk, key });
+                            }
+                        }
+                    }
                 }
-                Poll::Pending => {
-                    let desk = desk.clone();
-                    scheduler.handle.spawn(async move {
-                        let ended = run.await;
-                        let output = ended.output();
-                        News::default().add(&desk.parcel, ended);
-                        desk.scheduler.end(key, output);
-                    });
+                Next::Resume(task) => {
+                    // It may have the thread for a while.
+                    news.tell();
+                    after.resumed = true;
+                    after.level = task.level();
+                    turn.renew(began);
+                    if let Some(mut body) = task.take() {
+                        let waker = Waker::from(task.clone());
+                        match body.run.as_mut().poll(&mut Context::from_waker(&waker)) {
+                            Poll::Ready(run_ended) => {
+                                after.ended = Some((body.key, run_ended.output()));
+                                news.add(&body.desk.parcel, run_ended);
+                            }
+                            Poll::Pending => scheduler.keep(task, body),
+                        }
+                    }
                 }
             }
             let now = Instant::now();
+            after.time = now - began;
+            after.now = now;
+            began = now;
+            done = Some(after);
             if turn.is_over(now) {
                 drop(turn);
-                news.tell_if_due(now, scheduler.ticker.has_preempted());
+                news.tell_if_due(now, scheduler.ticker.is_crowded());
                 tokio::task::yield_now().await;
                 turn = Turn::new(scheduler);
+                began = turn.start;
             }
         }
         drop(turn);
@@ -372,13 +526,44 @@ impl Scheduler {
         scheduler.tell_idle();
     }
 
-    /// Ends the run `ended` and starts the next; without one the runner is done.
+    /// A run goes on where the scheduler has no threads.
+    fn detach(
+        self: &Arc<Self>,
+        run: Pin<Box<impl Future<Output = Ended> + Send + 'static>>,
+        desk: Arc<Desk>,
+        key: usize,
+    ) {
+        self.handle.spawn(async move {
+            let ended = run.await;
+            let output = ended.output();
+            News::default().add(&desk.parcel, ended);
+            desk.scheduler.end(key, output);
+        });
+    }
+
+    /// A run was polled and has not ended.
+    fn keep(&self, task: Arc<Task>, body: Body) {
+        let key = body.key;
+        let mut state = self.lock();
+        if state.released {
+            drop(state);
+            drop(body);
+            return;
+        }
+        task.put(body);
+        state.live[key].task.get_or_insert_with(|| task.clone());
+        if task.is_ready() {
+            state.ready.add(task, true);
+        }
+    }
+
+    /// Takes in what a runner has `done` and says what it does next; without anything it has ended.
     fn next(
-        &self,
-        ended: Option<(usize, u64)>,
+        self: &Arc<Self>,
+        done: Option<Done>,
         known: Option<&Arc<dyn Parcel>>,
         news: &mut News,
-    ) -> Option<(usize, Taken, Arc<Control>)> {
+    ) -> Option<Next> {
         let mut state = self.lock();
         if state.closed {
             // Whoever waits for the last run's end has to find its outcome.
@@ -386,24 +571,62 @@ impl Scheduler {
             news.tell();
             state = self.lock();
         }
-        if let Some((key, output)) = ended {
-            self.remove(&mut state, key, output);
+        if let Some(done) = done {
+            state.resuming -= usize::from(done.resumed);
+            // While there is nothing else, nobody has to share.
+            if done.resumed || !state.ready.is_empty() {
+                state.ready.charge(done.level, done.time);
+            }
+            if let Some((key, output)) = done.ended {
+                self.remove(&mut state, key, output);
+            }
+            if !done.resumed {
+                state.starting -= 1;
+                let waiting = !state.order.is_empty();
+                if state.pace.count(done.now, waiting) {
+                    self.start_runners(&mut state);
+                }
+            }
         }
-        let next = match state.live.len() < self.slots {
-            true => state.pop(known),
-            false => None,
-        };
-        let Some(mut taken) = next else {
-            state.runners -= 1;
-            self.tell_if_empty(&state);
-            return None;
-        };
-        let control = taken.run.control.take().unwrap_or_default();
-        let key = state.live.insert(Live {
-            origin: taken.origin,
-            control: control.clone(),
-        });
-        Some((key, taken, control))
+        let next = self.choose(&mut state, known);
+        match &next {
+            None => {
+                state.runners -= 1;
+                self.tell_if_empty(&state);
+            }
+            Some(Next::Resume(_)) => state.resuming += 1,
+            Some(Next::Start(..)) => state.starting += 1,
+        }
+        if state.crowded || state.resuming > 0 || !state.ready.is_empty() {
+            self.measure_crowd(&mut state);
+        }
+        next
+    }
+
+    fn choose(&self, state: &mut State, known: Option<&Arc<dyn Parcel>>) -> Option<Next> {
+        let mut has_fresh = !state.order.is_empty() && state.free_starts(self.slots) > 0;
+        loop {
+            // Most of the time nothing else could go on.
+            let choice = match state.ready.is_empty() {
+                true => has_fresh.then_some(Choice::Fresh),
+                false => state.ready.choose(has_fresh),
+            };
+            match choice? {
+                Choice::Started(task) => return Some(Next::Resume(task)),
+                Choice::Fresh => {
+                    if let Some(mut taken) = state.pop(known) {
+                        let control = taken.run.control.take().unwrap_or_default();
+                        let key = state.live.insert(Live {
+                            origin: taken.origin,
+                            control: control.clone(),
+                            task: None,
+                        });
+                        return Some(Next::Start(key, taken, control));
+                    }
+                    has_fresh = false;
+                }
+            }
+        }
     }
 
     fn end(self: &Arc<Self>, key: usize, output: u64) {
@@ -442,17 +665,23 @@ impl Scheduler {
 }
 
 /// For how long a runner keeps its thread from others; while it lasts, guests compute.
-struct Turn<'a> {
+struct Turn {
     start: Instant,
-    _computing: Computing<'a>,
+    computing: Computing,
 }
 
-impl<'a> Turn<'a> {
-    fn new(scheduler: &'a Scheduler) -> Self {
+impl Turn {
+    fn new(scheduler: &Scheduler) -> Self {
+        let start = Instant::now();
         Self {
-            start: Instant::now(),
-            _computing: scheduler.ticker.computing(),
+            start,
+            computing: scheduler.ticker.computing(start),
         }
+    }
+
+    /// Begins another slice.
+    fn renew(&self, now: Instant) {
+        self.computing.renew(now);
     }
 
     fn is_over(&self, now: Instant) -> bool {

@@ -30,8 +30,8 @@ pub struct Control {
     /// The moment the guest started; unset while it waits for a slot or a turn.
     started: OnceLock<Instant>,
     pub(crate) meter: CpuMeter,
-    /// Set when the guest was made to give its thread to others.
-    pub(crate) preempted: AtomicBool,
+    /// Set when its guest computes on threads that the scheduler does without.
+    pub(crate) uninterruptible: AtomicBool,
     pub(crate) memory_peak: AtomicU64,
     pub(crate) memory_denied: AtomicBool,
 }
@@ -39,9 +39,9 @@ pub struct Control {
 impl Control {
     /// Records `cause` unless an earlier one stands, and wakes the run. Answers whether it was the first.
     pub fn stop(&self, cause: Cause) -> bool {
-        let first = self.cause.set(cause).is_ok();
+        let first = self.record(cause);
         if first {
-            self.waker.wake();
+            self.wake();
         }
         first
     }
@@ -49,6 +49,16 @@ impl Control {
     /// The cause that ended the run: `own`, unless an earlier one stands.
     pub(crate) fn settle(&self, own: Cause) -> Cause {
         *self.cause.get_or_init(|| own)
+    }
+
+    /// The first half of [`stop`](Self::stop), for who holds a lock that the other half takes.
+    pub(crate) fn record(&self, cause: Cause) -> bool {
+        self.cause.set(cause).is_ok()
+    }
+
+    /// The second half of [`stop`](Self::stop).
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
     }
 
     /// The cause that ended, or is about to end, the run.

@@ -1,88 +1,106 @@
-//! The clock of preemption: advances the engines' epochs while guest code runs, and sleeps otherwise.
+//! The clock of preemption: makes computing guests look at their limits when one of these is due, ends
+//! runs whose deadline passes while they wait, and sleeps otherwise.
 
 use crate::engine::Engines;
+use crate::lane::{Clock, Computing, Lane, Moment, NEVER, SLICE};
+use crate::outcome::LimitKind;
+use crate::stop::{Cause, Control};
 use crate::turns::Turns;
-use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, Thread};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// How long a guest computes before it looks at its limits and lets others have the thread, when few
-/// want one; see [`Shared::tick`].
-const TICK: Duration = Duration::from_millis(10);
-/// The shortest tick: changing guests costs some microseconds.
-const MIN_TICK: Duration = Duration::from_millis(1);
-/// After so many ticks without a guest the thread parks, so that short pauses cost no wake-up.
-const LINGER: u32 = 10;
+/// When a guest that is due is asked again: a host call and a bulk instruction look at nothing.
+const RETRY: Duration = Duration::from_millis(1);
+/// The thread looks at the lanes once a slice for so long after the last guest, so that short pauses cost no
+/// wake-up.
+const LINGER: Duration = Duration::from_millis(100);
 
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
-    thread: Thread,
     /// For the guests that see no ticks.
     pub(crate) turns: Turns,
 }
 
 struct Shared {
     engines: Arc<Engines>,
-    threads: u32,
-    computing: AtomicUsize,
-    preempted: AtomicUsize,
-    parked: AtomicBool,
+    clock: Arc<Clock>,
+    lanes: Mutex<Vec<Arc<Lane>>>,
+    alarms: Mutex<Alarms>,
     stopped: AtomicBool,
+}
+
+/// The deadlines of runs that wait.
+#[derive(Default)]
+struct Alarms {
+    last: u64,
+    controls: BTreeMap<(Moment, u64), Arc<Control>>,
 }
 
 impl Ticker {
     pub(crate) fn start(engines: Arc<Engines>, threads: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             engines,
-            threads: u32::try_from(threads).unwrap_or(u32::MAX).max(1),
-            computing: AtomicUsize::new(0),
-            preempted: AtomicUsize::new(0),
-            parked: AtomicBool::new(false),
+            clock: Arc::new(Clock::new()),
+            lanes: Mutex::default(),
+            alarms: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
         let ticking = shared.clone();
         let thread = thread::Builder::new()
             .name("wasiexec-ticker".into())
-            .spawn(move || ticking.run())?
-            .thread()
-            .clone();
+            .spawn(move || ticking.run())?;
+        shared.clock.set_thread(thread.thread().clone());
+        // It may have parked before it could be woken.
+        shared.clock.wake();
         Ok(Self {
             shared,
-            thread,
             turns: Turns::new(threads),
         })
     }
 
-    /// While the answer lives, which has to be on this thread, epochs advance. Within another it is free.
-    pub(crate) fn computing(&self) -> Computing<'_> {
-        if COMPUTING.replace(true) {
-            return Computing(None);
-        }
-        // The order of these two and of those in `run` guarantees that one sees the other.
-        let before = self.shared.computing.fetch_add(1, Ordering::SeqCst);
-        if before == 0 && self.shared.parked.load(Ordering::SeqCst) {
-            self.thread.unpark();
-        }
-        Computing(Some(&self.shared.computing))
+    /// While the answer lives, which has to be on this thread, a guest may compute for a slice that begins
+    /// now. Within another the other's slice goes on.
+    pub(crate) fn computing(&self, now: Instant) -> Computing {
+        Computing::new(&self.shared.clock, now, |lane| {
+            let mut lanes = lock(&self.shared.lanes);
+            // Those of threads that have ended.
+            lanes.retain(|lane| Arc::strong_count(lane) > 1);
+            lanes.push(lane);
+        })
     }
 
-    /// While the answer lives, a preempted guest waits for its next turn.
-    pub(crate) fn preempted(&self) -> Preempted<'_> {
-        self.shared.preempted.fetch_add(1, Ordering::Relaxed);
-        Preempted(&self.shared.preempted)
+    /// While the answer lives, the run of `control` ends with a timeout when its `deadline` passes.
+    pub(crate) fn alarm(&self, deadline: Instant, control: &Arc<Control>) -> Alarm {
+        let moment = self.shared.clock.moment(deadline);
+        let mut alarms = lock(&self.shared.alarms);
+        alarms.last += 1;
+        let key = (moment, alarms.last);
+        alarms.controls.insert(key, control.clone());
+        drop(alarms);
+        self.shared.clock.wake_by(moment);
+        Alarm {
+            shared: self.shared.clone(),
+            key,
+        }
     }
 
-    /// Whether preempted guests wait for a thread.
-    pub(crate) fn has_preempted(&self) -> bool {
-        self.shared.preempted.load(Ordering::Relaxed) > 0
+    /// Whether runs wait that have used less time than guests that compute.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.shared.clock.is_crowded()
+    }
+
+    /// Shortens the slices of guests that compute, or no longer.
+    pub(crate) fn set_crowded(&self, crowded: bool) {
+        self.shared.clock.set_crowded(crowded);
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        self.thread.unpark();
+        self.shared.clock.wake();
     }
 
     /// Makes every computing guest look at its cause of ending now.
@@ -98,59 +116,82 @@ impl Drop for Ticker {
 }
 
 impl Shared {
-    /// Shorter the more guests wait for a thread, so that each has its turn, and meets its deadline,
-    /// soon: with 20 computing guests a thread, every 20 ms.
-    fn tick(&self) -> Duration {
-        let waiting = self.preempted.load(Ordering::Relaxed);
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX) / self.threads;
-        (TICK / (1 + waiting / 2)).max(MIN_TICK)
-    }
-
     fn run(&self) {
-        let mut quiet = 0;
+        let mut lingers_until = 0;
         while !self.stopped.load(Ordering::SeqCst) {
-            thread::park_timeout(self.tick());
-            if self.computing.load(Ordering::SeqCst) > 0 {
-                quiet = 0;
+            let now = self.clock.now();
+            self.ring(now);
+            let (mut next, is_late) = self.next(now);
+            if is_late {
                 self.engines.increment_epochs();
+            }
+            if lock(&self.lanes).iter().any(|lane| lane.is_computing()) {
+                lingers_until = now + nanos(LINGER);
+            }
+            if now < lingers_until {
+                next = next.min(now + nanos(SLICE));
+            }
+            self.clock.will_wake(next);
+            // What was published before that nobody would wake this thread for.
+            if self.next(now).0 < next {
                 continue;
             }
-            quiet += 1;
-            if quiet < LINGER {
-                continue;
+            match next {
+                NEVER => thread::park(),
+                _ => {
+                    let left = next.saturating_sub(self.clock.now());
+                    thread::park_timeout(Duration::from_nanos(left));
+                }
             }
-            self.parked.store(true, Ordering::SeqCst);
-            while self.computing.load(Ordering::SeqCst) == 0 && !self.stopped.load(Ordering::SeqCst)
-            {
-                thread::park();
-            }
-            self.parked.store(false, Ordering::SeqCst);
-            quiet = 0;
+            // Until it sleeps again it looks at everything before.
+            self.clock.will_wake(0);
         }
     }
-}
 
-thread_local! {
-    static COMPUTING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Guest code is running on some thread.
-pub(crate) struct Computing<'a>(Option<&'a AtomicUsize>);
-
-impl Drop for Computing<'_> {
-    fn drop(&mut self) {
-        if let Some(count) = self.0 {
-            COMPUTING.set(false);
-            count.fetch_sub(1, Ordering::SeqCst);
+    /// Ends the runs whose deadline has passed.
+    fn ring(&self, now: Moment) {
+        let mut alarms = lock(&self.alarms);
+        let later = alarms.controls.split_off(&(now + 1, 0));
+        let due = std::mem::replace(&mut alarms.controls, later);
+        drop(alarms);
+        for control in due.values() {
+            control.stop(Cause::Limit(LimitKind::Timeout));
         }
     }
+
+    /// When something is due next, and whether a guest is due now.
+    fn next(&self, now: Moment) -> (Moment, bool) {
+        let alarm = lock(&self.alarms).controls.keys().next().copied();
+        let alarm = alarm.map_or(NEVER, |(moment, _)| moment);
+        let mut is_late = false;
+        let lanes = lock(&self.lanes);
+        let due = lanes.iter().map(|lane| match lane.due() {
+            due if due <= now => {
+                is_late = true;
+                now + nanos(RETRY)
+            }
+            due => due,
+        });
+        (due.fold(alarm, Moment::min), is_late)
+    }
 }
 
-/// A guest that could compute waits for its turn.
-pub(crate) struct Preempted<'a>(&'a AtomicUsize);
+/// A deadline of a run that waits.
+pub(crate) struct Alarm {
+    shared: Arc<Shared>,
+    key: (Moment, u64),
+}
 
-impl Drop for Preempted<'_> {
+impl Drop for Alarm {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.shared.alarms).controls.remove(&self.key);
     }
+}
+
+fn nanos(duration: Duration) -> Moment {
+    duration.as_nanos() as Moment
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -185,6 +185,7 @@ impl Port {
         let mut stats = self.runtime.stats();
         if let Some(pool) = &self.workers {
             stats.threads = pool.workers();
+            stats.useful_threads = stats.threads;
             stats.max_concurrent_runs = pool.max_concurrent_runs();
             stats.counts = pool.counts();
         }

@@ -8,11 +8,13 @@
 mod arrivals;
 mod batch;
 mod frame;
+mod ids;
 mod link;
 mod member;
 mod pool;
 mod program;
 mod queue;
+mod run;
 mod serve;
 mod spread;
 mod state;

@@ -32,6 +32,17 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+  /**
+   * The same results in arrays, none of them empty: all that are there whenever somebody asks. Instead
+   * of reading the batch itself, where hundreds of thousands come in a second: the loop waits once per
+   * array and not once per result. Its end, its errors and leaving it are the batch's.
+   *
+   * @example
+   * for await (const results of program.batch(jobs).chunks()) {
+   *   for (const { index, outcome } of results) console.log(index, outcome?.kind)
+   * }
+   */
+  chunks(): AsyncIterable<BatchResult<Id>[]>
 }
 
 /** Bytes of output that were read before the core is told so. */
@@ -93,13 +104,22 @@ export class RunningBatch implements Batch {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult> {
+    return this.#read(() => this.#next())
+  }
+
+  chunks(): AsyncIterable<BatchResult[]> {
+    return { [Symbol.asyncIterator]: () => this.#read(() => this.#nextChunk()) }
+  }
+
+  #read<T>(next: () => Promise<IteratorResult<T>>): AsyncIterableIterator<T> {
     if (this.#state !== 'new') {
-      const message = 'the results of a batch can be read once, and not when its `summary` ran it'
+      const message =
+        'the results of a batch can be read once, one by one or in chunks, and not when its `summary` ran it'
       throw new WasiexecError('ERR_BATCH_USED', message)
     }
     this.#begin('read')
     return {
-      next: () => this.#next(),
+      next,
       return: () => this.#leave(),
       [Symbol.asyncIterator]() {
         return this
@@ -120,7 +140,22 @@ export class RunningBatch implements Batch {
     return Promise.resolve({ done: false, value: result })
   }
 
-  async #leave(): Promise<IteratorResult<BatchResult>> {
+  async #nextChunk(): Promise<IteratorResult<BatchResult[]>> {
+    let held = this.#results.takeAll()
+    while (held.length === 0) {
+      const finish = this.#results.finish()
+      if (finish !== undefined) return finish
+      this.#hungry = true
+      this.#fill()
+      await this.#results.arrival()
+      held = this.#results.takeAll()
+    }
+    for (const result of held) this.#handOver(result)
+    this.#fill()
+    return { done: false, value: held.map(read) }
+  }
+
+  async #leave(): Promise<IteratorResult<never>> {
     this.#handedOver += this.#results.clear()
     if (this.#state === 'read') {
       this.#state = 'drained'

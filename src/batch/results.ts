@@ -8,13 +8,20 @@ interface Reader {
   reject(error: unknown): void
 }
 
-const DONE: Read = { done: true, value: undefined }
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
-/** Results that are ready, and those who wait for one. */
+class Arrival {
+  resolve!: () => void
+  readonly promise = new Promise<void>((resolve) => (this.resolve = resolve))
+}
+
+/** Results that are ready, and those who wait for some. */
 export class Results {
   #ready: Held[] = []
   #at = 0
   #readers: Reader[] = []
+  /** Those who wait for all that comes at a time. */
+  #arrival: Arrival | undefined
   #end: { failure: { error: unknown } | undefined } | undefined
 
   /** Answers whether somebody waited for it. */
@@ -22,6 +29,7 @@ export class Results {
     const reader = this.#readers.shift()
     if (reader === undefined) this.#ready.push(result)
     else reader.resolve({ done: false, value: read(result) })
+    this.#arrived()
     return reader !== undefined
   }
 
@@ -33,11 +41,33 @@ export class Results {
     return read(result)
   }
 
+  /** All that are ready. */
+  takeAll(): Held[] {
+    const ready = this.#at === 0 ? this.#ready : this.#ready.slice(this.#at)
+    this.clear()
+    return ready
+  }
+
+  /**
+   * Resolves when there may be something to take, or the end. Those who wait go on after the delivery
+   * that brings it has been taken in as a whole.
+   */
+  async arrival(): Promise<void> {
+    if (this.#end !== undefined) return
+    this.#arrival ??= new Arrival()
+    await this.#arrival.promise
+  }
+
   /** To be called when there is nothing to take. */
   wait(): Promise<Read> {
-    if (this.#end === undefined) {
-      return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }))
-    }
+    return (
+      this.finish() ?? new Promise((resolve, reject) => this.#readers.push({ resolve, reject }))
+    )
+  }
+
+  /** What reading gets after the end; undefined before. */
+  finish(): Promise<IteratorReturnResult<undefined>> | undefined {
+    if (this.#end === undefined) return undefined
     const { failure } = this.#end
     // Once, as a generator throws.
     this.#end.failure = undefined
@@ -58,5 +88,12 @@ export class Results {
     const readers = this.#readers
     this.#readers = []
     for (const { resolve, reject } of readers) this.wait().then(resolve, reject)
+    this.#arrived()
+  }
+
+  #arrived(): void {
+    const arrival = this.#arrival
+    this.#arrival = undefined
+    arrival?.resolve()
   }
 }

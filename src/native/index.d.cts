@@ -65,6 +65,7 @@ export interface BindingRuntimeOptions {
 /** What a runtime has and does. */
 export interface BindingStats {
   threads: number
+  usefulThreads: number
   workers: string
   maxConcurrentRuns: number
   allocation: string

@@ -106,6 +106,7 @@ fn cache(option: Either<String, bool>) -> Option<Cache> {
 #[napi(object, object_from_js = false)]
 pub struct BindingStats {
     pub threads: u32,
+    pub useful_threads: u32,
     pub workers: String,
     pub max_concurrent_runs: u32,
     pub allocation: String,
@@ -120,6 +121,7 @@ impl BindingStats {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
             threads: count(stats.threads),
+            useful_threads: count(stats.useful_threads),
             workers: String::from(match has_workers {
                 true => "processes",
                 false => "threads",

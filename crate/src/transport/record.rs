@@ -7,6 +7,7 @@ use super::outbox::{
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::time::Duration;
 
 /// One record of a delivery, of a run.
 pub(crate) struct Record<'a> {
@@ -116,6 +117,11 @@ impl<'a> Record<'a> {
     /// Bytes of captured stdout and stderr.
     pub(crate) fn output(&self) -> u64 {
         self.numbers[3] as u64 + self.numbers[4] as u64
+    }
+
+    /// Wall clock from the guest's start to its end.
+    pub(crate) fn wall_time(&self) -> Duration {
+        Duration::try_from_secs_f64(self.numbers[5] / 1e3).unwrap_or(Duration::MAX)
     }
 
     pub(crate) fn append_to(&self, delivery: &mut Delivery) {

@@ -1,7 +1,8 @@
 //! What workers say.
 
 use super::frame::Frame;
-use super::member::{Member, Phase, PoolRun};
+use super::member::{Member, Phase};
+use super::run::PoolRun;
 use super::state::{State, Told};
 use crate::transport::{Delivery, Record, RecordKind};
 use std::sync::mpsc::SyncSender;
@@ -20,8 +21,6 @@ pub(super) struct Arrived {
     pub(super) delivery: Delivery,
     pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
     pub(super) told: Told,
-    /// There is something for other workers.
-    pub(super) is_for_others: bool,
     /// The worker is not to be trusted any more.
     pub(super) is_damaged: bool,
 }
@@ -68,7 +67,6 @@ impl State {
             records: frame.numbers,
             bytes: frame.bytes.into(),
         });
-        arrived.is_for_others = !returned.is_empty() | std::mem::take(&mut self.has_recalled);
         let returns = returned.len() as u64;
         for run in returned {
             match run.aborted || self.closed {
@@ -103,6 +101,7 @@ impl State {
             RecordKind::End => {
                 let run = member.take(record.id, record.output())?;
                 self.finished += 1;
+                run.program.has_taken(record.wall_time());
                 self.count_end(&run, record.output());
                 Some(match self.waiting.remove(&record.id) {
                     Some(sender) => Accepted::ForThread(sender),
@@ -128,7 +127,6 @@ impl State {
             members
                 .filter(|m| m.may_hold_back(id))
                 .for_each(Member::recall);
-            self.has_recalled = true;
         }
     }
 }

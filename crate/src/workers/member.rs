@@ -1,10 +1,10 @@
 //! One worker as the pool knows it: what it has, and what there is to tell it.
 
 use super::frame::{Frame, Kind};
+use super::ids::{IdMap, IdSet};
+use super::run::PoolRun;
 use crate::transport::{Operation, RunOperation};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Runs that are sent ahead of those that have started, at the least and at the most.
@@ -16,25 +16,9 @@ const AHEAD: Duration = Duration::from_millis(8);
 const TELL_BYTES: u64 = 1 << 20;
 /// A worker that has started nothing for so long can give back what it has not started.
 pub(super) const STALL: Duration = Duration::from_millis(5);
-
-/// A program as workers load it.
-pub(super) struct PoolProgram {
-    pub(super) handle: u64,
-    /// What [`super::program::encode`] made.
-    pub(super) encoded: Bytes,
-}
-
-/// A run that the pool has to get done.
-pub(super) struct PoolRun {
-    /// By the order in which runs came.
-    pub(super) number: u64,
-    pub(super) operation: RunOperation,
-    pub(super) program: Arc<PoolProgram>,
-    /// A worker has died with it.
-    pub(super) retried: bool,
-    /// It must not be started any more.
-    pub(super) aborted: bool,
-}
+/// A worker that has runs and has started nothing for so long is busy with one that is not short: it
+/// would have told more by now.
+const QUIET: Duration = Duration::from_millis(3);
 
 /// Where a worker is in its life.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,9 +38,12 @@ pub(super) struct Member {
     pub(super) phase: Phase,
     /// Runs that can be going on in it at a time.
     slots: u64,
-    /// By the order in which they were sent.
-    going: BTreeMap<u64, PoolRun>,
-    order: HashMap<u64, u64>,
+    /// By their ids, each with its number in the order in which they were sent.
+    going: IdMap<(u64, PoolRun)>,
+    /// How long they all take, as far as that is known.
+    work: Duration,
+    /// Those of them that are not short, or not known to be.
+    long: usize,
     sent: u64,
     /// Those of the sent that it may have got.
     pub(super) delivered: u64,
@@ -69,10 +56,8 @@ pub(super) struct Member {
     recalled: bool,
     /// Frames are on their way to it; until they have gone, it is given nothing.
     pub(super) is_sending: bool,
-    /// It left runs to others that have less to do.
-    pub(super) has_deferred: bool,
-    programs: HashSet<u64>,
-    batches: HashMap<u64, MemberBatch>,
+    programs: IdSet,
+    batches: IdMap<MemberBatch>,
     /// Runs that wait in it for others of their batch.
     parked: u64,
     frames: Vec<Outgoing>,
@@ -108,8 +93,9 @@ impl Member {
         Self {
             phase: Phase::Starting,
             slots,
-            going: BTreeMap::new(),
-            order: HashMap::new(),
+            going: IdMap::default(),
+            work: Duration::ZERO,
+            long: 0,
             sent: 0,
             delivered: 0,
             started: 0,
@@ -117,9 +103,8 @@ impl Member {
             progressed: Instant::now(),
             recalled: false,
             is_sending: false,
-            has_deferred: false,
-            programs: HashSet::new(),
-            batches: HashMap::new(),
+            programs: IdSet::default(),
+            batches: IdMap::default(),
             parked: 0,
             frames: vec![Outgoing {
                 frame: Frame::new(Kind::Setup, Vec::new(), setup),
@@ -142,6 +127,41 @@ impl Member {
         }
     }
 
+    /// Whether it should get another short run although others are idle, for as long as what it has takes
+    /// less than `worth`.
+    pub(super) fn has_room_for_short(&self, batch: Option<(u64, u64)>, worth: Duration) -> bool {
+        self.may_run(batch) && (self.has_none() || self.ahead > 0 && self.work < worth)
+    }
+
+    /// Whether it runs such runs at all.
+    pub(super) fn may_run(&self, batch: Option<(u64, u64)>) -> bool {
+        match batch {
+            Some((_, share)) => share > 0,
+            None => self.has_free_slot(),
+        }
+    }
+
+    /// Whether it can be given runs now.
+    pub(super) fn takes_runs(&self) -> bool {
+        self.phase == Phase::Up && !self.is_sending
+    }
+
+    /// Whether it has nothing to do.
+    pub(super) fn has_none(&self) -> bool {
+        self.going.is_empty()
+    }
+
+    /// Whether it is at work on short runs, as far as can be seen.
+    pub(super) fn is_lively(&self, now: Instant) -> bool {
+        let is_quiet = || now.saturating_duration_since(self.progressed) >= QUIET;
+        !self.has_none() && self.long == 0 && !is_quiet()
+    }
+
+    /// Whether there is something to send to it.
+    pub(super) fn has_news(&self) -> bool {
+        !(self.is_sending || self.frames.is_empty() && self.numbers.is_empty())
+    }
+
     /// Whether it has a slot for another run.
     pub(super) fn starts_at_once(&self, batch: Option<(u64, u64)>) -> bool {
         let is_free = |(id, share)| self.batch_load(id) < share;
@@ -161,7 +181,7 @@ impl Member {
         self.unstarted().saturating_sub(self.parked)
     }
 
-    fn unstarted(&self) -> u64 {
+    pub(super) fn unstarted(&self) -> u64 {
         self.sent.saturating_sub(self.started)
     }
 
@@ -212,15 +232,20 @@ impl Member {
         self.tell(&Operation::Recall);
     }
 
-    /// Sends a run, and before it what the worker does not know of it. `open` answers the share in its
+    /// Sends a run, and before it what the worker does not know of it. `open` returns the share in its
     /// batch and opens that.
-    pub(super) fn send(&mut self, run: PoolRun, open: impl FnOnce() -> (u64, Operation)) {
+    pub(super) fn send(
+        &mut self,
+        run: PoolRun,
+        now: Instant,
+        open: impl FnOnce() -> (u64, Operation),
+    ) {
         let handle = run.program.handle;
         if self.programs.insert(handle) {
             let encoded = run.program.encoded.clone();
             self.push(Frame::new(Kind::Program, vec![handle as f64], encoded));
         }
-        let RunOperation { id, batch, .. } = run.operation;
+        let (id, batch) = (run.operation.id, run.operation.batch);
         if batch != 0 {
             if !self.batches.contains_key(&batch) {
                 let (share, open) = open();
@@ -236,11 +261,12 @@ impl Member {
         }
         self.tell(&Operation::Run(run.operation.clone()));
         if self.unstarted() == 0 {
-            self.progressed = Instant::now();
+            self.progressed = now;
         }
         self.sent += 1;
-        self.going.insert(self.sent, run);
-        self.order.insert(id, self.sent);
+        self.work += run.time;
+        self.long += usize::from(run.is_long());
+        self.going.insert(id, (self.sent, run));
     }
 
     fn with_batch(&mut self, id: u64, change: impl FnOnce(&mut MemberBatch)) {
@@ -280,13 +306,12 @@ impl Member {
     }
 
     pub(super) fn run(&self, id: u64) -> Option<&PoolRun> {
-        self.going.get(self.order.get(&id)?)
+        self.going.get(&id).map(|(_, run)| run)
     }
 
     /// Aborts one of its runs; answers whether it has it.
     pub(super) fn abort(&mut self, id: u64) -> bool {
-        let order = self.order.get(&id);
-        let Some(run) = order.and_then(|order| self.going.get_mut(order)) else {
+        let Some((_, run)) = self.going.get_mut(&id) else {
             return false;
         };
         run.aborted = true;
@@ -315,7 +340,7 @@ impl Member {
     }
 
     fn mark_aborted(&mut self, which: impl Fn(&RunOperation) -> bool) {
-        for run in self.going.values_mut() {
+        for (_, run) in self.going.values_mut() {
             run.aborted |= which(&run.operation);
         }
     }
@@ -333,7 +358,9 @@ impl Member {
 
     /// A run has ended with so much output, or was given back.
     pub(super) fn take(&mut self, id: u64, output: u64) -> Option<PoolRun> {
-        let run = self.going.remove(&self.order.remove(&id)?)?;
+        let (_, run) = self.going.remove(&id)?;
+        self.work = self.work.saturating_sub(run.time);
+        self.long -= usize::from(run.is_long());
         let id = run.operation.batch;
         let mut unread = 0;
         self.with_batch(id, |batch| {
@@ -380,8 +407,8 @@ impl Member {
     /// Its runs, in the order in which they were sent, and whether it may have got them.
     pub(super) fn into_runs(self) -> impl Iterator<Item = (PoolRun, bool)> {
         let delivered = self.delivered;
-        self.going
-            .into_iter()
-            .map(move |(order, run)| (run, order <= delivered))
+        let mut runs: Vec<_> = self.going.into_values().collect();
+        runs.sort_unstable_by_key(|(order, _)| *order);
+        { runs.into_iter() }.map(move |(order, run)| (run, order <= delivered))
     }
 }

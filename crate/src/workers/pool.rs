@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 /// Workers that die before they are set up, one after the other, before no more are started for a while.
 const FAILED_STARTS: u32 = 3;
@@ -53,6 +53,10 @@ pub(crate) struct Pool {
     /// One for each worker: there may be something to send.
     news: Vec<Notify>,
     gone: Condvar,
+    /// There may be something to give out.
+    submitted: Notify,
+    /// There may be workers that stand still, and nobody looks.
+    unwatched: Notify,
 }
 
 impl Pool {
@@ -71,6 +75,8 @@ impl Pool {
             state: Mutex::new(State::new(Vec::new())),
             news: (0..workers).map(|_| Notify::new()).collect(),
             gone: Condvar::new(),
+            submitted: Notify::new(),
+            unwatched: Notify::new(),
         };
         let members: Result<Vec<_>> = (0..workers).map(|index| this.member(index)).collect();
         this.state = Mutex::new(State::new(members?));
@@ -78,6 +84,8 @@ impl Pool {
         for index in 0..workers {
             handle.spawn(this.clone().supervise(index));
         }
+        handle.spawn(this.clone().distribute());
+        handle.spawn(this.clone().watch());
         Ok(this)
     }
 
@@ -119,7 +127,8 @@ impl Pool {
         let mut told = Told::default();
         let carried = self.lock().carry_out(operations, &mut told);
         self.tell(told);
-        self.notify_all();
+        // Not here: the submitter has other things to do.
+        self.submitted.notify_one();
         carried
     }
 
@@ -240,20 +249,20 @@ impl Pool {
         let was_up = self.read(index, read).await;
         self.lock().leave(index);
         // Those that left runs to it take them now.
-        self.notify_all();
+        self.spread();
         writing.abort();
         // Both halves have to go, so that the worker sees the end.
         let _ = writing.await;
         was_up
     }
 
-    /// Sends what there is, and runs as far as the worker has room for them.
+    /// Sends what there is.
     async fn write(self: Arc<Self>, index: usize, mut to: WriteHalf<Stream>) {
-        let news = &self.news[index];
         loop {
-            let (frames, is_for_others) = self.lock().next_frames(index);
-            if is_for_others {
-                self.notify_all();
+            let frames = self.lock().take_frames(index);
+            if frames.is_empty() {
+                self.news[index].notified().await;
+                continue;
             }
             for Outgoing { frame, sent } in frames {
                 let written = async {
@@ -267,12 +276,27 @@ impl Pool {
                 // A worker does nothing with a part of a frame.
                 self.lock().members[index].delivered = sent;
             }
-            // Not again at once: the others get their share first, and the worker tells when it has begun.
-            if !self.lock().could_help(index) {
-                news.notified().await;
-            } else if timeout(STALL, news.notified()).await.is_err() {
-                self.lock().recall_for(index);
-                self.notify_all();
+            self.lock().members[index].is_sending = false;
+            self.spread();
+        }
+    }
+
+    /// Gives out what is submitted.
+    async fn distribute(self: Arc<Self>) {
+        while !self.lock().closed {
+            self.submitted.notified().await;
+            self.spread();
+        }
+    }
+
+    /// Takes back what workers that stand still have not started.
+    async fn watch(self: Arc<Self>) {
+        while !self.lock().closed {
+            sleep(STALL).await;
+            let goes_on = self.lock().recall_stalled();
+            self.spread();
+            if !goes_on {
+                self.unwatched.notified().await;
             }
         }
     }
@@ -288,7 +312,6 @@ impl Pool {
                 break;
             }
             told = true;
-            self.news[index].notify_one();
             frame = Frame::receive(&mut from).await;
         }
         told
@@ -307,9 +330,7 @@ impl Pool {
         let Delivery { records, bytes } = arrived.delivery;
         self.deliver(records, bytes);
         self.tell(arrived.told);
-        if arrived.is_for_others {
-            self.notify_all();
-        }
+        self.spread();
         !arrived.is_damaged
     }
 
@@ -331,14 +352,14 @@ impl Pool {
         let fresh = self.member(index)?;
         let told = self.lock().bury(index, fresh, self.options.retry, status);
         self.tell(told);
-        self.notify_all();
+        self.spread();
         Ok(())
     }
 
     fn fail(&self, index: usize, error: &Error) {
         let told = self.lock().fail(index, error);
         self.tell(told);
-        self.notify_all();
+        self.spread();
     }
 
     /// Waits for a while, and then until there is something to run.
@@ -383,8 +404,25 @@ impl Pool {
         }
     }
 
+    /// Gives out runs, and wakes those for whom there is something to do.
+    fn spread(&self) {
+        let mut state = self.lock();
+        state.spread();
+        let woken = state.to_wake();
+        let is_new = state.has_to_be_watched();
+        drop(state);
+        woken
+            .into_iter()
+            .for_each(|index| self.news[index].notify_one());
+        if is_new {
+            self.unwatched.notify_one();
+        }
+    }
+
     fn notify_all(&self) {
         self.news.iter().for_each(Notify::notify_one);
+        self.submitted.notify_one();
+        self.unwatched.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

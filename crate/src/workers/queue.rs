@@ -1,17 +1,18 @@
 //! Runs that wait for a worker.
 
-use super::member::PoolRun;
+use super::ids::IdMap;
+use super::run::PoolRun;
 use crate::transport::RunOperation;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 
-/// A line of runs in the order in which they came.
-type Line = BTreeMap<u64, PoolRun>;
+/// Runs in the order in which they came.
+type Line = VecDeque<PoolRun>;
 
 /// One line for the runs of each batch and one for those of none; the lines take turns, so that a
 /// batch that cannot go on is in nobody's way.
 #[derive(Default)]
 pub(super) struct Queue {
-    lines: HashMap<u64, Line>,
+    lines: IdMap<Line>,
     /// The lines that are not empty, in the order of their turns.
     turns: VecDeque<u64>,
     length: usize,
@@ -19,12 +20,11 @@ pub(super) struct Queue {
 
 /// A line as it is when it has its turn.
 #[derive(Clone, Copy)]
-pub(super) struct Turn {
+pub(super) struct Turn<'a> {
     /// 0 for that of the runs of none.
     pub(super) batch: u64,
     pub(super) length: usize,
-    /// The number of the first run.
-    pub(super) first: u64,
+    pub(super) first: &'a PoolRun,
 }
 
 impl Queue {
@@ -42,27 +42,32 @@ impl Queue {
         if line.is_empty() {
             self.turns.push_back(run.operation.batch);
         }
-        line.insert(run.number, run);
+        match line.back() {
+            Some(last) if last.number > run.number => {
+                let at = line.partition_point(|other| other.number < run.number);
+                line.insert(at, run);
+            }
+            _ => line.push_back(run),
+        }
         self.length += 1;
     }
 
     /// The first run of the next line that `which` picks.
-    pub(super) fn take(&mut self, mut which: impl FnMut(Turn) -> bool) -> Option<PoolRun> {
-        let mut picks = |batch: &u64| {
-            let line = self.lines.get(batch)?;
-            let (first, _) = line.first_key_value()?;
-            let (batch, length, first) = (*batch, line.len(), *first);
-            Some(Turn {
+    pub(super) fn take(&mut self, mut which: impl FnMut(Turn<'_>) -> bool) -> Option<PoolRun> {
+        let mut picks = |&batch: &u64| {
+            let line = self.lines.get(&batch)?;
+            let (length, first) = (line.len(), line.front()?);
+            let turn = Turn {
                 batch,
                 length,
                 first,
-            })
-            .filter(|turn| which(*turn))
+            };
+            which(turn).then_some(())
         };
         let at = self.turns.iter().position(|batch| picks(batch).is_some())?;
         let batch = self.turns.remove(at)?;
         let line = self.lines.get_mut(&batch)?;
-        let (_, run) = line.pop_first()?;
+        let run = line.pop_front()?;
         self.length -= 1;
         match line.is_empty() {
             true => drop(self.lines.remove(&batch)),
@@ -75,8 +80,9 @@ impl Queue {
     pub(super) fn remove(&mut self, which: impl Fn(&RunOperation) -> bool) -> Vec<PoolRun> {
         let mut removed = Vec::new();
         for line in self.lines.values_mut() {
-            let out = line.extract_if(.., |_, run| which(&run.operation));
-            removed.extend(out.map(|(_, run)| run));
+            let (out, kept) = { line.drain(..) }.partition(|run| which(&run.operation));
+            *line = kept;
+            removed.extend::<Line>(out);
         }
         self.lines.retain(|_, line| !line.is_empty());
         self.turns.retain(|batch| self.lines.contains_key(batch));

@@ -1,62 +1,57 @@
 //! Which worker gets which run.
 //!
 //! Runs wait with the pool until a worker can start them, or will be able to by the time they have
-//! crossed. A worker takes what it has room for whenever something may have changed, and leaves it to
-//! others where these have less to do. What is with a worker that then stands still is taken back.
+//! crossed. Long ones go to as many workers as there are. Short ones go to as few as keep up: a message
+//! costs as much as several of them, so a worker is filled before the next is woken. What is with a
+//! worker that then stands still is taken back.
 
 use super::batch::PoolBatch;
+use super::ids::IdMap;
 use super::member::{Outgoing, Phase};
+use super::queue::{Queue, Turn};
+use super::run::WORTH;
 use super::state::State;
 use crate::transport::Operation;
-use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// [`WORTH`] for runs of no batch: somebody waits for each, and waking a worker takes no longer.
+const WORTH_ALONE: Duration = Duration::from_micros(60);
 
 impl State {
-    /// What there is to send to a worker, with as many runs as it has room for; and whether others
-    /// should look whether there is something for them now.
-    pub(super) fn next_frames(&mut self, index: usize) -> (Vec<Outgoing>, bool) {
-        let has_taken = self.members[index].phase == Phase::Up && self.give_runs(index);
+    /// Gives out what waits, as far as workers have room for it.
+    pub(super) fn spread(&mut self) {
+        self.spread_at(Instant::now());
+    }
+
+    fn spread_at(&mut self, now: Instant) {
+        let mut queue = std::mem::take(&mut self.queue);
+        if !queue.is_empty() {
+            // Those at work are filled before one is woken.
+            for is_for_idle in [false, true] {
+                for index in 0..self.members.len() {
+                    let member = &self.members[index];
+                    if member.takes_runs() && member.has_none() == is_for_idle {
+                        self.give_runs(index, &mut queue, now);
+                    }
+                }
+            }
+        }
+        self.queue = queue;
         self.forget_released();
+    }
+
+    /// What there is to send to a worker; until it has gone, the worker is given nothing.
+    pub(super) fn take_frames(&mut self, index: usize) -> Vec<Outgoing> {
         let member = &mut self.members[index];
         let frames = member.take_frames();
         member.is_sending = !frames.is_empty();
-        let is_for_others = has_taken
-            && !self.queue.is_empty()
-            && self.members.iter().any(|member| member.has_deferred);
-        (frames, is_for_others)
+        frames
     }
 
-    /// Answers whether there were any.
-    fn give_runs(&mut self, index: usize) -> bool {
-        let up = self.members.iter().filter(|m| m.phase == Phase::Up).count();
-        let mut queue = std::mem::take(&mut self.queue);
-        let mut others = HashMap::new();
-        let mut has_taken = false;
-        self.members[index].has_deferred = false;
-        // The others want some, too.
-        for _ in 0..queue.len().div_ceil(up) {
-            let member = &self.members[index];
-            let mut has_deferred = false;
-            let taken = queue.take(|turn| {
-                let batch = turn.batch;
-                let is_admitted = |batch: &PoolBatch| batch.admits(turn.first);
-                let may_have = self.batches.get(&batch).is_none_or(is_admitted)
-                    && self.has_room_for(index, batch);
-                if !may_have {
-                    return false;
-                }
-                let others = others.entry(batch);
-                let others = others.or_insert_with(|| self.others(index, batch));
-                let has_slot = member.starts_at_once(self.with_share(index, batch));
-                let is_mine = others.leave_to(member.load(), has_slot, turn.length);
-                has_deferred |= !is_mine;
-                is_mine
-            });
-            let member = &mut self.members[index];
-            member.has_deferred |= has_deferred;
-            let Some(run) = taken else {
-                break;
-            };
-            has_taken = true;
+    fn give_runs(&mut self, index: usize, queue: &mut Queue, now: Instant) {
+        let mut others = IdMap::default();
+        while let Some(mut run) = queue.take(|turn| self.is_for(index, turn, now, &mut others)) {
+            run.time = run.program.time();
             let id = run.operation.batch;
             let share = self.share(index, id);
             let batch = self.batches.get_mut(&id);
@@ -74,27 +69,82 @@ impl State {
                 };
                 (share, open)
             };
-            self.members[index].send(run, open);
+            self.members[index].send(run, now, open);
         }
-        self.queue = queue;
-        has_taken
     }
 
-    /// The workers that could take runs of a batch now, besides one.
-    fn others(&self, index: usize, batch: u64) -> Others {
+    /// Whether the first run of a line should go to this worker; `known` are the others for each line.
+    fn is_for(
+        &self,
+        index: usize,
+        turn: Turn<'_>,
+        now: Instant,
+        known: &mut IdMap<Others>,
+    ) -> bool {
+        let batch = turn.batch;
+        let is_admitted = |batch: &PoolBatch| batch.admits(turn.first.number);
+        if !self.batches.get(&batch).is_none_or(is_admitted) {
+            return false;
+        }
+        let member = &self.members[index];
+        let with_share = self.with_share(index, batch);
+        let has_room = member.has_room(with_share);
+        let worth = match batch {
+            0 => WORTH_ALONE,
+            _ => WORTH,
+        };
+        let is_short = turn.first.program.time() < worth;
+        let has_room_for_short = is_short && member.has_room_for_short(with_share, worth);
+        if !has_room && !has_room_for_short {
+            return false;
+        }
+        let others = known
+            .entry(batch)
+            .or_insert_with(|| self.others(index, turn, worth, now));
+        let load = member.load();
+        if is_short {
+            let is_lively = member.is_lively(now);
+            if has_room_for_short && is_lively {
+                return true;
+            }
+            let is_core_free = others.lively + usize::from(is_lively) < self.cores;
+            if has_room_for_short && member.has_none() && others.to_fill == 0 && is_core_free {
+                return true;
+            }
+            if others.lively + others.idle > 0 {
+                // Never behind one that may be long at it, nor on one more than keep up.
+                let is_left = !is_lively || !has_room || others.idle > 0 && is_core_free;
+                return !is_left && others.lively_with_room.leave_to(load, turn.length);
+            }
+        }
+        let has_slot = member.starts_at_once(with_share);
+        has_room && others.leave_to(load, has_slot, turn.length)
+    }
+
+    /// The workers that could take runs of a line now, besides one.
+    fn others(&self, index: usize, turn: Turn<'_>, worth: Duration, now: Instant) -> Others {
+        let batch = turn.batch;
         let mut others = Others::default();
         for (other, member) in self.members.iter().enumerate() {
+            // Those that start will be ready.
+            if other == index || matches!(member.phase, Phase::Gone | Phase::Failed) {
+                continue;
+            }
             let with_share = self.with_share(other, batch);
-            let is_ready = match member.phase {
-                // It will be.
-                Phase::Starting => true,
-                Phase::Up => !member.is_sending,
-                Phase::Gone | Phase::Failed => false,
-            };
-            if other != index && is_ready && self.has_room_for(other, batch) {
-                others.with_room.add(member.load());
+            let is_lively = member.may_run(with_share) && member.is_lively(now);
+            let load = member.load();
+            others.lively += usize::from(is_lively);
+            if member.has_room_for_short(with_share, worth) {
+                others.to_fill += usize::from(is_lively);
+                others.idle += usize::from(member.has_none() && member.takes_runs());
+            }
+            if !member.is_sending && member.has_room(with_share) {
+                others.with_room.add(load);
                 if member.starts_at_once(with_share) {
-                    others.with_slot.add(member.load());
+                    others.with_slot.add(load);
+                }
+                if is_lively {
+                    others.lively_with_room.add(load);
                 }
             }
         }
@@ -104,11 +154,6 @@ impl State {
     /// A batch with the share that a worker has in it; none for 0, which is none.
     fn with_share(&self, index: usize, batch: u64) -> Option<(u64, u64)> {
         (batch != 0).then(|| (batch, self.share(index, batch)))
-    }
-
-    /// Whether a worker has room for a run of this batch, or with 0 of none.
-    fn has_room_for(&self, index: usize, batch: u64) -> bool {
-        self.members[index].has_room(self.with_share(index, batch))
     }
 
     /// How many runs of a batch may go on in a worker.
@@ -140,21 +185,25 @@ impl State {
         })
     }
 
-    /// All frames have gone; answers whether the worker has nothing to do that another could give it.
-    pub(super) fn could_help(&mut self, index: usize) -> bool {
-        self.members[index].is_sending = false;
-        self.overloaded(index).next().is_some()
-    }
-
-    /// Asks those that stand still to give back what they have not started.
-    pub(super) fn recall_for(&mut self, index: usize) {
-        let overloaded: Vec<_> = self.overloaded(index).collect();
-        for other in overloaded {
-            let member = &mut self.members[other];
-            if member.stands_still() {
-                member.recall();
+    /// Asks those that stand still to give back what they have not started and idle ones could. Returns
+    /// whether any of them may stand still later.
+    pub(super) fn recall_stalled(&mut self) -> bool {
+        for index in 0..self.members.len() {
+            let overloaded: Vec<_> = self.overloaded(index).collect();
+            for other in overloaded {
+                let member = &mut self.members[other];
+                if member.stands_still() {
+                    member.recall();
+                }
             }
         }
+        self.is_watched = self.may_stand_still();
+        self.is_watched
+    }
+
+    /// Whether runs wait, here or with workers.
+    pub(super) fn may_stand_still(&self) -> bool {
+        !self.queue.is_empty() || self.members.iter().any(|member| member.unstarted() > 0)
     }
 }
 
@@ -164,6 +213,14 @@ struct Others {
     with_room: Workers,
     /// Those of them that have a slot for the next run.
     with_slot: Workers,
+    /// Those of them that are at work on short runs.
+    lively_with_room: Workers,
+    /// How many are at work on short runs and will take this one, too, when they have room.
+    lively: usize,
+    /// Those of them for which a short run is no reason to wake another.
+    to_fill: usize,
+    /// How many have nothing to do.
+    idle: usize,
 }
 
 #[derive(Default)]
@@ -178,18 +235,24 @@ impl Workers {
         self.count += 1;
         self.load += load;
     }
+
+    /// Whether one with so many runs has no more than its part of them all and of the line. Of those that
+    /// this compares, the one with the fewest runs always has less.
+    fn leave_to(&self, load: usize, line: usize) -> bool {
+        load < (load + self.load + line).div_ceil(self.count + 1)
+    }
 }
 
 impl Others {
-    /// Whether they leave the next run to one with so many: when it has no more than its part of them
-    /// all and of the line, and a slot if any of them has one. Of those that this compares, the one with
-    /// the fewest runs always gets it.
+    /// Whether they leave the next run to one with so many: when it has a slot if any of them has one,
+    /// and no more than its part.
     fn leave_to(&self, load: usize, has_slot: bool, line: usize) -> bool {
-        let others = match has_slot {
-            true => &self.with_slot,
-            false if self.with_slot.count > 0 => return false,
-            false => &self.with_room,
-        };
-        load < (load + others.load + line).div_ceil(others.count + 1)
+        match has_slot {
+            true => self.with_slot.leave_to(load, line),
+            false => self.with_slot.count == 0 && self.with_room.leave_to(load, line),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

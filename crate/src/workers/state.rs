@@ -1,16 +1,18 @@
 //! What a pool knows, and what becomes of runs.
 
 use super::batch::PoolBatch;
-use super::member::{Member, Phase, PoolProgram, PoolRun};
+use super::ids::{IdMap, IdSet};
+use super::member::{Member, Phase};
 use super::queue::Queue;
+use super::run::{PoolProgram, PoolRun};
 use crate::error::{Error, ErrorCode, Result};
 use crate::scheduler::Counts;
 use crate::transport::{Delivery, Operation, RunOperation};
 use bytes::Bytes;
-use std::collections::{HashMap, HashSet};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 /// Ids from here on are not the submitter's: those of runs that a thread waits for.
 const OWN_IDS: u64 = 1 << 52;
@@ -20,12 +22,12 @@ pub(super) struct State {
     pub(super) members: Vec<Member>,
     /// Processes that have not ended.
     pub(super) children: Vec<Option<Child>>,
-    pub(super) batches: HashMap<u64, PoolBatch>,
-    programs: HashMap<u64, Arc<PoolProgram>>,
+    pub(super) batches: IdMap<PoolBatch>,
+    programs: IdMap<Arc<PoolProgram>>,
     /// Programs that nobody can name any more, for as long as runs of them wait or go on.
     released: Vec<Arc<PoolProgram>>,
     /// Runs that threads wait for.
-    pub(super) waiting: HashMap<u64, SyncSender<Delivery>>,
+    pub(super) waiting: IdMap<SyncSender<Delivery>>,
     last_id: u64,
     /// Runs that ever came into the queue.
     queued: u64,
@@ -33,8 +35,10 @@ pub(super) struct State {
     /// Places of workers that are looked after.
     pub(super) alive: usize,
     pub(super) closed: bool,
-    /// Workers were told something in passing.
-    pub(super) has_recalled: bool,
+    /// Somebody looks after those that stand still.
+    pub(super) is_watched: bool,
+    /// More cannot be at work at a time.
+    pub(super) cores: usize,
     /// Why no worker can be had, where that is so for all of them.
     broken: Option<Error>,
 }
@@ -64,15 +68,16 @@ impl State {
             children: members.iter().map(|_| None).collect(),
             alive: members.len(),
             members,
-            batches: HashMap::new(),
-            programs: HashMap::new(),
+            batches: IdMap::default(),
+            programs: IdMap::default(),
             released: Vec::new(),
-            waiting: HashMap::new(),
+            waiting: IdMap::default(),
             last_id: OWN_IDS,
             queued: 0,
             finished: 0,
             closed: false,
-            has_recalled: false,
+            is_watched: false,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
             broken: None,
         }
     }
@@ -91,7 +96,7 @@ impl State {
     }
 
     pub(super) fn add_program(&mut self, handle: u64, encoded: Bytes) {
-        let program = Arc::new(PoolProgram { handle, encoded });
+        let program = Arc::new(PoolProgram::new(handle, encoded));
         self.programs.insert(handle, program);
     }
 
@@ -109,7 +114,7 @@ impl State {
         told: &mut Told,
     ) -> Result<()> {
         // Looked for in the queue all at once.
-        let mut aborts = HashSet::new();
+        let mut aborts = IdSet::default();
         let result = operations.try_for_each(|operation| match operation? {
             Operation::Abort { id } => {
                 if !self.members.iter_mut().any(|member| member.abort(id)) {
@@ -194,10 +199,32 @@ impl State {
             number: self.queued,
             operation,
             program,
+            time: Duration::ZERO,
             retried: false,
             aborted: false,
         });
         Ok(())
+    }
+
+    /// The workers to which there is something to send, or for which there may be.
+    pub(super) fn to_wake(&self) -> Vec<usize> {
+        let has_runs = !self.queue.is_empty();
+        let is_wanted = |member: &Member| match member.phase {
+            Phase::Up => member.has_news(),
+            Phase::Starting | Phase::Failed => has_runs,
+            Phase::Gone => false,
+        };
+        let members = self.members.iter().enumerate();
+        { members.filter(|(_, member)| is_wanted(member)) }
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Whether somebody has to look after those that stand still from now on, and nobody does.
+    pub(super) fn has_to_be_watched(&mut self) -> bool {
+        let has_to = !self.is_watched && self.may_stand_still();
+        self.is_watched |= has_to;
+        has_to
     }
 
     /// Refuses new runs and gives up those that wait.

@@ -1,0 +1,108 @@
+//! Runs and their programs as a pool knows them.
+
+use crate::transport::RunOperation;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A worker is woken for so much work of a batch: the message there and the one back take about a tenth
+/// of it.
+pub(super) const WORTH: Duration = Duration::from_micros(500);
+/// What a run takes of a worker besides the guest's own time.
+const BESIDES: Duration = Duration::from_micros(3);
+/// A run that ends counts for one part in so many in the time of the next.
+const PARTS: u64 = 32;
+/// Longer than any time that makes a difference.
+const UNKNOWN: Duration = Duration::from_secs(60);
+
+/// A program as workers load it.
+pub(super) struct PoolProgram {
+    pub(super) handle: u64,
+    /// What [`super::program::encode`] made.
+    pub(super) encoded: Bytes,
+    /// How long runs of it take, in nanoseconds; 0 for as long as none has ended.
+    nanoseconds: AtomicU64,
+}
+
+/// A run that the pool has to get done.
+pub(super) struct PoolRun {
+    /// By the order in which runs came.
+    pub(super) number: u64,
+    pub(super) operation: RunOperation,
+    pub(super) program: Arc<PoolProgram>,
+    /// How long it takes, as it seemed when it was sent.
+    pub(super) time: Duration,
+    /// A worker has died with it.
+    pub(super) retried: bool,
+    /// It must not be started any more.
+    pub(super) aborted: bool,
+}
+
+impl PoolRun {
+    /// Whether it is worth a worker of its own.
+    pub(super) fn is_long(&self) -> bool {
+        self.time >= WORTH
+    }
+}
+
+impl PoolProgram {
+    pub(super) fn new(handle: u64, encoded: Bytes) -> Self {
+        Self {
+            handle,
+            encoded,
+            nanoseconds: AtomicU64::new(0),
+        }
+    }
+
+    /// How long the next run of it will take, most likely; [`UNKNOWN`] before the first has ended.
+    pub(super) fn time(&self) -> Duration {
+        match self.nanoseconds.load(Ordering::Relaxed) {
+            0 => UNKNOWN,
+            time => Duration::from_nanos(time),
+        }
+    }
+
+    /// A run of it took so long, from the guest's start to its end; none where it never started.
+    pub(super) fn has_taken(&self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let time = time.saturating_add(BESIDES).min(UNKNOWN).as_nanos() as u64;
+        let mean = match self.nanoseconds.load(Ordering::Relaxed) {
+            0 => time,
+            mean => (mean * (PARTS - 1) + time) / PARTS,
+        };
+        self.nanoseconds.store(mean, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BESIDES, PoolProgram, UNKNOWN};
+    use std::time::Duration;
+
+    const SHORT: Duration = Duration::from_micros(1);
+
+    #[test]
+    fn the_time_of_a_program_follows_its_runs() {
+        let program = PoolProgram::new(1, bytes::Bytes::new());
+        assert_eq!(program.time(), UNKNOWN);
+        program.has_taken(Duration::ZERO);
+        assert_eq!(program.time(), UNKNOWN, "it never started");
+        program.has_taken(SHORT);
+        assert_eq!(program.time(), SHORT + BESIDES);
+        program.has_taken(Duration::from_secs(1));
+        assert!(
+            program.time() > Duration::from_millis(30),
+            "one that is long is seen at once"
+        );
+        (0..400).for_each(|_| program.has_taken(SHORT));
+        assert!(
+            program.time() < BESIDES * 3,
+            "and forgotten by many that are not"
+        );
+        program.has_taken(Duration::MAX);
+        assert!(program.time() <= UNKNOWN);
+    }
+}

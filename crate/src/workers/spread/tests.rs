@@ -1,0 +1,235 @@
+use super::super::member::{Member, Phase};
+use super::super::run::{PoolProgram, PoolRun, WORTH};
+use super::super::state::{State, Told};
+use crate::transport::{Operation, RunOperation};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const WORKERS: usize = 16;
+const BATCH: u64 = 7;
+/// A batch of which only the first worker has a share.
+const ONE_AT_A_TIME: u64 = 8;
+const SHORT: Duration = Duration::from_micros(5);
+const LONG: Duration = Duration::from_secs(1);
+/// A worker with short runs would have said something by then.
+const SILENCE: Duration = Duration::from_millis(4);
+
+/// A pool of which all workers are there.
+fn pool(cores: usize) -> State {
+    let members = (0..WORKERS).map(|_| {
+        let mut member = Member::new(64, Vec::new());
+        member.phase = Phase::Up;
+        drop(member.take_frames());
+        member
+    });
+    let mut state = State::new(members.collect());
+    state.cores = cores;
+    for (id, concurrency) in [(BATCH, WORKERS), (ONE_AT_A_TIME, 1)] {
+        let batch = Operation::OpenBatch {
+            id,
+            concurrency,
+            options: Bytes::new(),
+        };
+        let carried = state.carry_out(std::iter::once(Ok(batch)), &mut Told::default());
+        carried.expect("a batch");
+    }
+    state
+}
+
+/// A program whose runs take so long, as far as is known.
+fn program(time: Option<Duration>) -> Arc<PoolProgram> {
+    let program = PoolProgram::new(1, Bytes::new());
+    if let Some(time) = time {
+        program.has_taken(time);
+    }
+    Arc::new(program)
+}
+
+/// So many more runs come.
+fn submit(state: &mut State, program: &Arc<PoolProgram>, batch: u64, runs: u64, now: Instant) {
+    let first = 1 + state.queue.len() as u64 + loads(state).iter().sum::<usize>() as u64;
+    for id in first..first + runs {
+        state.queue.add(PoolRun {
+            number: id,
+            operation: RunOperation {
+                id,
+                handle: 1,
+                options: Bytes::new(),
+                abortable: false,
+                piped: false,
+                batch,
+            },
+            program: program.clone(),
+            time: Duration::ZERO,
+            retried: false,
+            aborted: false,
+        });
+    }
+    state.spread_at(now);
+}
+
+fn loads(state: &State) -> Vec<usize> {
+    state.members.iter().map(Member::load).collect()
+}
+
+/// How many workers have any.
+fn at_work(state: &State) -> usize {
+    loads(state).iter().filter(|load| **load > 0).count()
+}
+
+/// What there is for a worker is on its way, and has arrived.
+fn deliver(state: &mut State) {
+    for index in 0..WORKERS {
+        drop(state.take_frames(index));
+        state.members[index].is_sending = false;
+    }
+}
+
+#[test]
+fn long_runs_and_those_of_unknown_length_go_to_all_workers_at_once() {
+    for time in [None, Some(LONG), Some(Duration::from_millis(1))] {
+        for batch in [0, BATCH] {
+            for cores in [1, WORKERS] {
+                let mut state = pool(cores);
+                submit(
+                    &mut state,
+                    &program(time),
+                    batch,
+                    WORKERS as u64,
+                    Instant::now(),
+                );
+                assert_eq!(loads(&state), [1; WORKERS], "{time:?} {batch} {cores}");
+            }
+        }
+    }
+}
+
+#[test]
+fn short_runs_go_to_as_few_workers_as_they_are_worth() {
+    let mut before = 0;
+    for micros in [1, 2, 5, 10, 20, 50, 100, 200, 400, 600, 10_000] {
+        let mut state = pool(WORKERS);
+        let program = program(Some(Duration::from_micros(micros)));
+        submit(&mut state, &program, BATCH, WORKERS as u64, Instant::now());
+        let used = at_work(&state);
+        assert_eq!(state.queue.len(), 0);
+        let work = program.time() * WORKERS as u32;
+        let worth = work.as_micros().div_ceil(WORTH.as_micros()) as usize;
+        assert!(
+            used <= worth.clamp(1, WORKERS),
+            "{used} workers for {micros} µs"
+        );
+        assert!(
+            used >= before,
+            "{used} workers for {micros} µs, {before} for less"
+        );
+        before = used;
+    }
+    assert_eq!(before, WORKERS);
+}
+
+#[test]
+fn runs_that_come_one_by_one_go_to_a_worker_that_is_at_work() {
+    for batch in [0, BATCH] {
+        let now = Instant::now();
+        let mut state = pool(WORKERS);
+        let program = program(Some(SHORT));
+        for _ in 0..5 {
+            submit(&mut state, &program, batch, 1, now);
+            deliver(&mut state);
+        }
+        assert_eq!(at_work(&state), 1, "{batch}");
+        assert_eq!(state.queue.len(), 0);
+    }
+}
+
+#[test]
+fn a_worker_that_is_being_told_of_some_is_waited_for() {
+    let now = Instant::now();
+    let mut state = pool(WORKERS);
+    let program = program(Some(SHORT));
+    submit(&mut state, &program, BATCH, 1, now);
+    assert!(!state.take_frames(0).is_empty());
+    submit(&mut state, &program, BATCH, 5, now);
+    assert_eq!((at_work(&state), state.queue.len()), (1, 5));
+    state.members[0].is_sending = false;
+    state.spread_at(now);
+    assert_eq!((loads(&state)[0], state.queue.len()), (6, 0));
+}
+
+#[test]
+fn no_more_workers_get_short_runs_than_there_are_cores() {
+    for cores in [1, 2, 5, WORKERS, 2 * WORKERS] {
+        let mut state = pool(cores);
+        submit(
+            &mut state,
+            &program(Some(SHORT)),
+            BATCH,
+            20_000,
+            Instant::now(),
+        );
+        assert_eq!(at_work(&state), cores.min(WORKERS));
+        let used = cores.min(WORKERS);
+        assert!(loads(&state)[used..].iter().all(|load| *load == 0));
+    }
+}
+
+#[test]
+fn a_worker_is_woken_for_what_those_at_work_do_not_take() {
+    for cores in [1, 2, WORKERS] {
+        let now = Instant::now();
+        let mut state = pool(cores);
+        let program = program(Some(SHORT));
+        state.members[0].is_sending = true;
+        submit(&mut state, &program, BATCH, 20_000, now);
+        deliver(&mut state);
+        assert_eq!(loads(&state)[0], 0);
+        submit(&mut state, &program, ONE_AT_A_TIME, 1, now);
+        let mut others = state.queue.remove(|run| run.batch == ONE_AT_A_TIME);
+        assert!(others.pop().is_none(), "left with {cores} cores");
+    }
+}
+
+#[test]
+fn short_runs_pass_by_workers_with_long_ones() {
+    for cores in [1, WORKERS] {
+        let now = Instant::now();
+        let mut state = pool(cores);
+        submit(&mut state, &program(Some(LONG)), 0, 3, now);
+        deliver(&mut state);
+        submit(&mut state, &program(Some(SHORT)), BATCH, 3, now);
+        assert_eq!(loads(&state)[..5], [1, 1, 1, 3, 0], "{cores}");
+    }
+}
+
+#[test]
+fn short_runs_pass_by_a_worker_that_says_nothing() {
+    let mut now = Instant::now();
+    let mut state = pool(1);
+    let program = program(Some(SHORT));
+    for stuck in 1..=3 {
+        submit(&mut state, &program, 0, 1, now);
+        deliver(&mut state);
+        assert_eq!(at_work(&state), stuck);
+        now += SILENCE;
+    }
+    assert_eq!(loads(&state)[..4], [1, 1, 1, 0]);
+}
+
+#[test]
+fn where_all_say_nothing_runs_still_go_out() {
+    for batch in [0, BATCH] {
+        let mut now = Instant::now();
+        let mut state = pool(WORKERS);
+        let program = program(Some(SHORT));
+        for _ in 0..WORKERS {
+            submit(&mut state, &program, batch, 1, now);
+            deliver(&mut state);
+            now += SILENCE;
+        }
+        assert_eq!(loads(&state), [1; WORKERS]);
+        submit(&mut state, &program, batch, 1, now);
+        assert_eq!(state.queue.len(), 0, "{batch}");
+    }
+}
