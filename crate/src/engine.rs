@@ -241,6 +241,9 @@ fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
         .wasm_function_references(true)
         .wasm_gc(true)
         .wasm_exceptions(true)
+        // Data segments cost fuel where they are copied, and none where they are mapped: as the system,
+        // the allocator and the cache have it. Copied, they cost the same everywhere.
+        .memory_init_cow(flavor.checks != Checks::EpochAndFuel)
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
     match flavor.kind {

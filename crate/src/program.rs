@@ -12,7 +12,7 @@ use crate::options::LoadOptions;
 use crate::precompiled::{self, Precompiled};
 use crate::program_info::{ProgramInfo, ProgramKind, describe_component, describe_module};
 use crate::run::RunState;
-use crate::wasm::{Source, Wasm, kind_of};
+use crate::wasm::{Source, Wasm, has_start_section, kind_of};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::component::Component;
 use wasmtime::{Engine, InstancePre, Module, ModuleExport};
@@ -25,6 +25,7 @@ pub struct Program {
     engines: Arc<Engines>,
     cache: Cache,
     interruptible: bool,
+    starts_early: bool,
     plain: Variant,
     fueled: Variant,
     history: History,
@@ -110,6 +111,7 @@ impl Program {
         let fueled = fuel.then(|| compile(true)).transpose()?;
         Ok(Arc::new(Self {
             info: plain.code.describe(name),
+            starts_early: has_start_section(&wasm.bytes),
             wasm,
             engines: engines.clone(),
             cache,
@@ -153,6 +155,7 @@ impl Program {
         };
         Ok(Arc::new(Self {
             info: plain.code.describe(options.name),
+            starts_early: has_start_section(&wasm.bytes),
             wasm,
             engines: engines.clone(),
             cache,
@@ -246,6 +249,11 @@ impl Program {
                  with `interruptible: false`; load it without that option to limit its time"
             ),
         ))
+    }
+
+    /// Whether its code may run while it is instantiated.
+    pub(crate) fn starts_early(&self) -> bool {
+        self.starts_early
     }
 
     /// Whether runs with or without fuel look at the epoch.

@@ -133,15 +133,27 @@ pub(crate) fn in_line(version: &str, line: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-pub(crate) fn entry_version<'a>(exports: impl Iterator<Item = &'a str>) -> Option<WasiVersion> {
-    exports
-        .filter_map(wasi_version)
-        .filter(|(interface, _)| *interface == "wasi:cli/run")
-        .find_map(|(_, version)| match version {
-            version if in_line(version, "0.2") => Some(WasiVersion::P2),
-            version if in_line(version, "0.3") => Some(WasiVersion::P3),
-            _ => None,
+/// The WASI of the `wasi:cli/run` that is run: of several, the newest that is provided.
+pub(crate) fn entry_version<'a>(
+    exports: impl Iterator<Item = &'a str> + Clone,
+) -> Option<WasiVersion> {
+    let has = |line: &str| {
+        let mut versions = exports.clone().filter_map(wasi_version);
+        versions.any(|(interface, version)| {
+            interface == "wasi:cli/run" && in_line(version, line) && !is_prerelease(version)
         })
+    };
+    match (has("0.3"), has("0.2")) {
+        (true, _) => Some(WasiVersion::P3),
+        (false, true) => Some(WasiVersion::P2),
+        (false, false) => None,
+    }
+}
+
+/// Drafts such as 0.3.0-rc-2026-03-15, which no other version stands in for.
+fn is_prerelease(version: &str) -> bool {
+    let build = version.find('+').unwrap_or(version.len());
+    version[..build].contains('-')
 }
 
 pub(crate) fn kind_of(ty: &ExternType) -> &'static str {

@@ -1,12 +1,13 @@
 //! One run: one store, one call, one outcome.
 
+use crate::classify::{classify, own_cause};
 use crate::cpu::CpuMeter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::Desk;
 use crate::lane::Lane;
 use crate::limits::{Limits, MemoryLimiter};
 use crate::options::RunOptions;
-use crate::outcome::{Exit, LimitKind, Outcome, Usage, classify};
+use crate::outcome::{Exit, LimitKind, Outcome, Usage};
 use crate::program::{Compiled, Entry};
 use crate::stdio::Capture;
 use crate::stop::{Cause, Control, Stopped};
@@ -31,6 +32,8 @@ pub(crate) struct RunState {
     limiter: MemoryLimiter,
     control: Arc<Control>,
     limits: Limits,
+    /// Set before the first moment at which code of the guest may run.
+    started: bool,
 }
 
 impl RunState {
@@ -40,6 +43,7 @@ impl RunState {
             limiter: MemoryLimiter::new(control.clone(), &limits),
             control,
             limits,
+            started: false,
         }
     }
 
@@ -81,6 +85,7 @@ pub(crate) async fn execute(
     let capture = Capture::new(control.clone(), options);
     let wasi = Wasi::new(desk.clone(), own, capture.clone())?;
     let mut store = store(compiled, wasi, limits, control)?;
+    store.data_mut().started = program.starts_early();
 
     let waits_for_turn = !program.is_interruptible(fuel.is_some());
     control
@@ -103,15 +108,14 @@ pub(crate) async fn execute(
         .await
     };
     let wall = control.wall(end);
-    let fuel_left = store.get_fuel().unwrap_or(0);
-    if fuel.is_some() && fuel_left == 0 {
-        control.stop(Cause::Limit(LimitKind::Fuel));
-    }
+    let fuel_left = fuel.map(|_| store.get_fuel().unwrap_or(0));
+    let started = store.data().started;
     capture.enforce();
     // Before the output is taken: only the store's end is the end of all that might print.
     drop(store);
 
-    let ending = classify(result, control)?;
+    let cause = control.settle(own_cause(&result, fuel_left));
+    let ending = classify(result, cause, started)?;
     let printed = capture.take();
     Ok(Outcome {
         ending,
@@ -120,7 +124,9 @@ pub(crate) async fn execute(
         usage: Usage {
             wall,
             cpu: control.meter.total(),
-            fuel: fuel.map(|limit| (with_spare(limit) - fuel_left).min(limit)),
+            fuel: fuel
+                .zip(fuel_left)
+                .map(|(limit, left)| (with_spare(limit) - left).min(limit)),
             memory_peak: control.memory_peak.load(Ordering::Relaxed),
             memory_denied: control.memory_denied.load(Ordering::Relaxed),
             output_truncated: printed.truncated,
@@ -224,28 +230,32 @@ async fn call(store: &mut Store<RunState>, entry: &Entry) -> wasmtime::Result<()
     match entry {
         Entry::Module { pre, start } => {
             let instance = pre.instantiate_async(&mut *store).await?;
-            let Some(start) = instance
+            let start = instance
                 .get_module_export(&mut *store, start)
                 .and_then(wasmtime::Extern::into_func)
-            else {
-                return Err(wasmtime::Error::msg("`_start` vanished"));
-            };
-            let start = start.typed::<(), ()>(&*store)?;
-            store.data_mut().limiter.instantiated = true;
+                .ok_or_else(|| Error::internal("`_start` vanished"))?;
+            let start = start.typed::<(), ()>(&*store).map_err(Error::internal)?;
+            mark_instantiated(store);
             start.call_async(store, ()).await
         }
         Entry::P2(pre) => {
             let command = pre.instantiate_async(&mut *store).await?;
-            store.data_mut().limiter.instantiated = true;
+            mark_instantiated(store);
             answer(command.wasi_cli_run().call_run(store).await?)
         }
         Entry::P3(pre) => {
             let command = pre.instantiate_async(&mut *store).await?;
-            store.data_mut().limiter.instantiated = true;
+            mark_instantiated(store);
             let run = async |store: &_| command.wasi_cli_run().call_run(store).await;
             answer(store.run_concurrent(run).await??)
         }
     }
+}
+
+fn mark_instantiated(store: &mut Store<RunState>) {
+    let state = store.data_mut();
+    state.limiter.instantiated = true;
+    state.started = true;
 }
 
 /// A component's `run` that answers an error is exit 1.

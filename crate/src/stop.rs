@@ -46,6 +46,11 @@ impl Control {
         first
     }
 
+    /// The cause that ended the run: `own`, unless an earlier one stands.
+    pub(crate) fn settle(&self, own: Cause) -> Cause {
+        *self.cause.get_or_init(|| own)
+    }
+
     /// The first half of [`stop`](Self::stop), for who holds a lock that the other half takes.
     pub(crate) fn record(&self, cause: Cause) -> bool {
         self.cause.set(cause).is_ok()

@@ -1,6 +1,7 @@
 //! What guests can import, and what one run grants of it.
 
 mod quick;
+mod sockets;
 
 use crate::deterministic::{FixedWallClock, RunClock, SplitMix64};
 use crate::error::{Error, ErrorCode, Result};
@@ -37,6 +38,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
         })?;
     }
     quick::add_to_linker(&mut linker)?;
+    sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
@@ -148,7 +150,7 @@ fn without_preopens(name: &str, options: &RunOptions, capture: &Arc<Capture>) ->
         builder.insecure_random_seed(seed_for_hashes);
         builder.secure_random(seeds);
     }
-    builder.allow_tcp(false).allow_udp(false);
+    builder.allow_tcp(true).allow_udp(true);
     builder
 }
 

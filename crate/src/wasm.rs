@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorCode, Result};
 use crate::program_info::ProgramKind;
 use std::borrow::Cow;
+use wasmparser::{Parser, Payload};
 
 /// What a caller gave, and the digest of it.
 pub(crate) struct Source<'a> {
@@ -57,4 +58,11 @@ pub(crate) fn kind_of(wasm: &[u8]) -> Result<ProgramKind> {
             "the program is truncated within its first 8 bytes",
         )),
     }
+}
+
+/// Whether code of the program may run while it is instantiated.
+pub(crate) fn has_start_section(wasm: &[u8]) -> bool {
+    Parser::new(0)
+        .parse_all(wasm)
+        .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
 }

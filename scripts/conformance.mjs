@@ -1,0 +1,274 @@
+// Runs a checkout of WebAssembly/wasi-testsuite and prints a table with a line for each folder.
+//
+//   npm run conformance -- PATH
+//
+// PATH is a folder with prebuilt programs: those of the suite are on its branch prod/testsuite-base.
+// A case is NAME.wasm with an optional NAME.json, which the suite's doc/specification.md describes.
+import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
+import { load } from '../dist/index.mjs'
+
+/** A case that takes longer hangs. */
+const PATIENCE_MS = 120_000
+/** So much of what a program printed is shown for a failure. */
+const SHOWN = 300
+
+const KEYS = {
+  legacy: ['args', 'root', 'env', 'exit_code', 'stdout', 'stderr'],
+  operations: ['operations', 'proposals', 'world', 'servers', 'debug'],
+}
+const NETWORK_OPERATIONS = ['connect', 'send', 'recv', 'request']
+const LOCAL_OPERATIONS = ['run', 'write', 'read', 'wait']
+
+class Mismatch extends Error {}
+
+/** The operations of a specification of either style, and whether they need a network. */
+function parse(text) {
+  const spec = JSON.parse(text)
+  const keys = Object.keys(spec)
+  const style = keys.some((key) => KEYS.operations.includes(key)) ? 'operations' : 'legacy'
+  const unknown = keys.find((key) => !KEYS[style].includes(key))
+  if (unknown !== undefined)
+    throw new Mismatch(`the specification has an unknown field "${unknown}"`)
+  const { proposals = [], servers = [], world = 'wasi:cli/command' } = spec
+  const operations = style === 'legacy' ? legacy(spec) : spec.operations
+  const needsNetwork =
+    proposals.length > 0 ||
+    servers.length > 0 ||
+    world !== 'wasi:cli/command' ||
+    operations?.some(({ type }) => NETWORK_OPERATIONS.includes(type))
+  return { operations: operations ?? [{ type: 'run' }, { type: 'wait' }], needsNetwork }
+}
+
+function legacy({ args, env, root, stdout, stderr, exit_code }) {
+  const read = (id, payload) => (payload === undefined ? [] : [{ type: 'read', id, payload }])
+  return [
+    { type: 'run', args, env, root },
+    ...read('stdout', stdout),
+    ...read('stderr', stderr),
+    { type: 'wait', exit_code },
+  ]
+}
+
+/** What a guest prints, read by length. */
+class Printed {
+  #bytes = Buffer.alloc(0)
+  #ended = false
+  #wake = () => {}
+
+  push(bytes) {
+    this.#bytes = Buffer.concat([this.#bytes, bytes])
+    this.#wake()
+  }
+
+  end() {
+    this.#ended = true
+    this.#wake()
+  }
+
+  get rest() {
+    return this.#bytes.toString()
+  }
+
+  async take(length) {
+    while (this.#bytes.length < length && !this.#ended) {
+      await new Promise((wake) => (this.#wake = wake))
+    }
+    const taken = this.#bytes.subarray(0, length)
+    this.#bytes = this.#bytes.subarray(length)
+    return taken.toString()
+  }
+
+  stream() {
+    return new Writable({
+      write: (chunk, _, done) => {
+        this.push(chunk)
+        done()
+      },
+    })
+  }
+}
+
+/** A program that runs while the operations look at it. */
+class Guest {
+  printed = { stdout: new Printed(), stderr: new Printed() }
+
+  constructor(program, { args, env, preopens, talks }) {
+    // Streams only where they are needed: captured output is what most runs have.
+    this.stdin = talks ? new PassThrough() : undefined
+    const output = (id) => (talks ? this.printed[id].stream() : 'capture')
+    const run = program.run({
+      args,
+      env,
+      preopens,
+      stdin: this.stdin ?? 'empty',
+      stdout: output('stdout'),
+      stderr: output('stderr'),
+      limits: { timeoutMs: PATIENCE_MS },
+    })
+    this.outcome = run
+      .then((outcome) => {
+        for (const id of ['stdout', 'stderr']) this.printed[id].push(outcome[id])
+        return outcome
+      })
+      .finally(() => {
+        for (const printed of Object.values(this.printed)) printed.end()
+      })
+    // It is awaited later.
+    this.outcome.catch(() => {})
+  }
+
+  async write({ payload = '' }) {
+    this.stdin.write(payload)
+  }
+
+  async read({ id = 'stdout', payload = '' }) {
+    const got = await this.printed[id]?.take(Buffer.byteLength(payload))
+    if (got !== payload) throw new Mismatch(`${id} must be ${quote(payload)}, got ${quote(got)}`)
+  }
+
+  async wait({ exit_code: code = 0 }) {
+    this.stdin?.end()
+    const outcome = await this.outcome
+    if (outcome.kind === 'exit' && outcome.code === code) return
+    const { stdout, stderr } = this.printed
+    throw new Mismatch(
+      `must end with exit code ${code}, got ${describe(outcome)}` +
+        `; stdout ${quote(stdout.rest)}; stderr ${quote(stderr.rest)}`,
+    )
+  }
+}
+
+function describe(outcome) {
+  switch (outcome.kind) {
+    case 'exit':
+      return `exit code ${outcome.code}`
+    case 'trap':
+      return `the trap ${outcome.trap.code} (${outcome.trap.message})`
+    case 'limit':
+      return `the limit ${outcome.limit}`
+    default:
+      return outcome.kind
+  }
+}
+
+function quote(text) {
+  return text === undefined || text.length <= SHOWN
+    ? JSON.stringify(text)
+    : `${JSON.stringify(text.slice(0, SHOWN))}…`
+}
+
+/** Runs the operations of a case; throws where something is not as specified. */
+async function runCase(wasm, operations) {
+  const unknown = operations.find(({ type }) => !LOCAL_OPERATIONS.includes(type))
+  if (unknown !== undefined) throw new Mismatch(`the operation "${unknown.type}" is not known`)
+  const talks = operations.some(({ type }) => type === 'write')
+  const program = await load(wasm, { cache: false })
+  const scratch = await mkdtemp(join(tmpdir(), 'wasiexec-conformance-'))
+  let guest
+  try {
+    for (const operation of operations) {
+      if (operation.type !== 'run') {
+        if (guest === undefined) throw new Mismatch(`"${operation.type}" comes before "run"`)
+        await guest[operation.type](operation)
+        continue
+      }
+      const { args, env, root } = operation
+      let preopens
+      if (root) {
+        // Cases write into their folder: each gets a copy.
+        const hostPath = join(scratch, 'root')
+        await copy(join(dirname(wasm), root), hostPath)
+        preopens = { '/': { hostPath, access: 'write' } }
+      }
+      guest = new Guest(program, { args, env, preopens, talks })
+    }
+  } finally {
+    guest?.stdin?.end()
+    await guest?.outcome.catch(() => {})
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** What earlier runs of the suite's own runner left behind is not copied. */
+function copy(from, to) {
+  const filter = (path) => !path.endsWith('.cleanup')
+  return cp(from, to, { recursive: true, verbatimSymlinks: true, filter })
+}
+
+/** How a case ended: passed, failed (and why) or needs network. */
+async function judge(wasm) {
+  try {
+    const text = await readFile(wasm.replace(/\.wasm$/, '.json'), 'utf8').catch((error) => {
+      if (error.code === 'ENOENT') return '{}'
+      throw error
+    })
+    const { operations, needsNetwork } = parse(text)
+    if (needsNetwork) return { verdict: 'network' }
+    await runCase(wasm, operations)
+    return { verdict: 'pass' }
+  } catch (error) {
+    const what =
+      error instanceof Mismatch ? error.message : `${error.code ?? error.name}: ${error.message}`
+    return { verdict: 'fail', reason: what }
+  }
+}
+
+/** The paths of the cases in a folder and those below, in order. */
+async function find(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.wasm'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+}
+
+function table(rows) {
+  const head = ['folder', 'pass', 'fail', 'needs network']
+  const lines = [head, ...rows.map((row) => row.map(String))]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)))
+  const cell = (text, column) =>
+    column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column])
+  return lines.map((line) => line.map(cell).join('  ')).join('\n')
+}
+
+async function refusal(path) {
+  if (path === undefined) return 'PATH is missing: npm run conformance -- PATH'
+  const found = await stat(path).catch((error) => error)
+  if (found instanceof Error) return `PATH must be a folder, cannot open ${path}: ${found.code}`
+  if (!found.isDirectory()) return `PATH must be a folder, ${path} is a file`
+  return undefined
+}
+
+async function main([path, ...rest]) {
+  const refused =
+    rest.length > 0 ? `one PATH is expected, got ${rest.length + 1}` : await refusal(path)
+  if (refused !== undefined) {
+    console.error(refused)
+    return 2
+  }
+  const cases = await find(resolve(path))
+  if (cases.length === 0) {
+    console.error(
+      `PATH must hold programs, ${path} has no *.wasm; those of WebAssembly/wasi-testsuite are on its branch prod/testsuite-base`,
+    )
+    return 2
+  }
+  const folders = new Map()
+  const total = { pass: 0, fail: 0, network: 0 }
+  for (const wasm of cases) {
+    const folder = relative(resolve(path), dirname(wasm)) || '.'
+    if (!folders.has(folder)) folders.set(folder, { pass: 0, fail: 0, network: 0 })
+    const { verdict, reason } = await judge(wasm)
+    folders.get(folder)[verdict] += 1
+    total[verdict] += 1
+    if (verdict === 'fail') console.log(`FAIL ${join(folder, basename(wasm, '.wasm'))}: ${reason}`)
+  }
+  const row = ([name, { pass, fail, network }]) => [name, pass, fail, network]
+  console.log(table([...folders, ['total', total]].map(row)))
+  return total.fail === 0 ? 0 : 1
+}
+
+process.exitCode = await main(process.argv.slice(2))
