@@ -279,7 +279,7 @@ export interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 's
 export interface Limits {
   /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
   timeoutMs?: number | undefined
-  /** Time on a core, in milliseconds. Checked every 10 ms. */
+  /** Time on a core, in milliseconds; sleeping and file access are not included. */
   cpuMs?: number | undefined
   /** wasmtime fuel, about one for each instruction: the same in every run. */
   fuel?: number | bigint | undefined

@@ -17,6 +17,8 @@ export interface ChildOptions {
   nodeArguments?: string[]
   /** A limit on its address space, in KiB; not on Windows. */
   addressSpace?: number
+  /** A command that runs it. */
+  under?: string[]
 }
 
 const at = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href)
@@ -33,8 +35,9 @@ export function start(script: string, options?: ChildOptions): ChildProcess {
 }
 
 function startBare(script: string, options: ChildOptions = {}): ChildProcess {
-  const { env = {}, nodeArguments = [], addressSpace } = options
+  const { env = {}, nodeArguments = [], addressSpace, under = [] } = options
   const words = [
+    ...under,
     process.execPath,
     ...nodeArguments,
     '--import',
