@@ -211,9 +211,10 @@ impl Runtime {
         self.scheduler.submit(submissions);
     }
 
-    /// Has `tell` called, on any thread, whenever a thread finds nothing to start.
-    pub(crate) fn on_idle(&self, tell: impl Fn() + Send + Sync + 'static) {
-        self.scheduler.on_idle(Box::new(tell));
+    /// Has `tell` called, on any thread, whenever a thread has started runs and turns to what may last, or
+    /// finds nothing more to start.
+    pub(crate) fn on_started(&self, tell: impl Fn() + Send + Sync + 'static) {
+        self.scheduler.on_started(Box::new(tell));
     }
 
     /// Gives all runs that have not started back to their submitters.

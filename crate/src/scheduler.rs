@@ -53,8 +53,9 @@ pub(crate) struct Scheduler {
     threads: usize,
     slots: usize,
     state: Mutex<State>,
-    /// Told when a thread finds nothing to start, after all that ended has been told.
-    on_idle: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// Told when a thread has started runs and goes on with older ones, which may last, or finds nothing
+    /// more to start; after all that ended has been told.
+    on_started: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// After the close all runs have ended, and no runner has any of them to tell.
     empty: Notify,
 }
@@ -253,7 +254,7 @@ impl Scheduler {
             threads,
             slots,
             state: Mutex::new(State::new(threads)),
-            on_idle: OnceLock::new(),
+            on_started: OnceLock::new(),
             empty: Notify::new(),
         }
     }
@@ -262,8 +263,8 @@ impl Scheduler {
         &self.ticker
     }
 
-    pub(crate) fn on_idle(&self, tell: Box<dyn Fn() + Send + Sync>) {
-        let _ = self.on_idle.set(tell);
+    pub(crate) fn on_started(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.on_started.set(tell);
     }
 
     /// Queues runs in their order.
@@ -447,6 +448,7 @@ impl Scheduler {
         let mut turn = Turn::new(scheduler);
         let mut news = News::at(turn.start);
         let mut began = turn.start;
+        let mut has_started = false;
         while let Some(next) = {
             let known = desk.as_ref().map(|desk| &desk.parcel);
             scheduler.next(done.take(), known, &mut news)
@@ -460,6 +462,7 @@ impl Scheduler {
             };
             match next {
                 Next::Start(key, taken, control) => {
+                    has_started = true;
                     // Otherwise those of one turn share a slice.
                     if scheduler.ticker.is_crowded() {
                         turn.renew(began, FIRST_SLICE);
@@ -498,6 +501,9 @@ impl Scheduler {
                 Next::Resume(task) => {
                     // It may have the thread for a while.
                     news.tell();
+                    if std::mem::take(&mut has_started) {
+                        scheduler.tell_started();
+                    }
                     after.resumed = true;
                     after.level = task.level();
                     turn.renew(began, SHORT_SLICE);
@@ -529,7 +535,7 @@ impl Scheduler {
         }
         drop(turn);
         drop(news);
-        scheduler.tell_idle();
+        scheduler.tell_started();
     }
 
     /// A run goes on where the scheduler has no threads.
@@ -643,12 +649,12 @@ impl Scheduler {
         let is_idle = state.runners == 0;
         drop(state);
         if is_idle {
-            self.tell_idle();
+            self.tell_started();
         }
     }
 
-    fn tell_idle(&self) {
-        if let Some(tell) = self.on_idle.get() {
+    fn tell_started(&self) {
+        if let Some(tell) = self.on_started.get() {
             tell();
         }
     }

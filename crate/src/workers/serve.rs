@@ -90,9 +90,9 @@ impl<W: Write + Send + 'static> Worker<W> {
         })?;
         Ok(Arc::new_cyclic(|this: &Weak<Self>| {
             let this = this.clone();
-            let idle = this.clone();
-            runtime.on_idle(move || {
-                if let Some(this) = idle.upgrade() {
+            let started = this.clone();
+            runtime.on_started(move || {
+                if let Some(this) = started.upgrade() {
                     this.tell();
                 }
             });
