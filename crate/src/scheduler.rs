@@ -492,7 +492,7 @@ impl Scheduler {
                                 scheduler.detach(run, desk.clone(), key);
                             } else {
                                 let desk = desk.clone();
-                                own.task.set_run(control, desk.parcel.program().clone());
+                                own.task.set_run(&control, desk.parcel.program().clone());
                                 scheduler.keep(own.task, Body { run, desk, key });
                             }
                         }

@@ -34,7 +34,8 @@ pub(crate) struct Task {
 
 /// Which run it is.
 struct Run {
-    control: Arc<Control>,
+    /// Weak, because the control holds the task's waker. The scheduler has it until the run has ended.
+    control: Weak<Control>,
     program: Arc<Program>,
 }
 
@@ -75,7 +76,8 @@ impl Task {
     }
 
     /// Tells it of its run, which has to wait.
-    pub(crate) fn set_run(&self, control: Arc<Control>, program: Arc<Program>) {
+    pub(crate) fn set_run(&self, control: &Arc<Control>, program: Arc<Program>) {
+        let control = Arc::downgrade(control);
         let _ = self.run.set(Run { control, program });
     }
 
@@ -133,6 +135,9 @@ impl Task {
         let Some(Run { control, program }) = self.run.get() else {
             return;
         };
+        let Some(control) = control.upgrade() else {
+            return;
+        };
         let used = ready::level(control.meter.total());
         let before = self.used_level.swap(used, Ordering::Relaxed);
         program.history().passed(before..used);
@@ -150,8 +155,8 @@ impl Task {
     }
 
     fn is_stopped(&self) -> bool {
-        let run = self.run.get();
-        run.is_some_and(|run| run.control.cause().is_some())
+        let control = self.run.get().and_then(|run| run.control.upgrade());
+        control.is_some_and(|control| control.cause().is_some())
     }
 }
 
