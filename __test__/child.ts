@@ -14,7 +14,7 @@ export interface ChildOptions {
   /** What it gets on stdin; default: nothing. */
   stdin?: string
   env?: Record<string, string>
-  nodeArguments?: string[]
+  nodeArguments?: readonly string[]
   /** A limit on its address space, in KiB; not on Windows. */
   addressSpace?: number
   /** A command that runs it. */
@@ -25,6 +25,7 @@ const at = (file: string): string => JSON.stringify(new URL(file, import.meta.ur
 const PRELUDE = `
   import { load, loadSync, orThrow, run, Runtime, WasiexecError } from ${at('./package.ts')}
   import { Sink, deferred, ending, ownWat, real, told, wat, watPath } from ${at('./guest.ts')}
+  import { held } from ${at('./held.ts')}
 `
 /** A hang must fail a test, not the whole suite. */
 const TIMEOUT = 60_000

@@ -1,22 +1,17 @@
 import test from 'ava'
 import { node } from './child.ts'
+import { growth, HELD_ARGUMENTS, type Held } from './held.ts'
 
-/** Runs guests of all kinds for a while and tells by how much the process has grown since the first tenth. */
+/** Runs guests of all kinds for a while and tells what the process holds meanwhile. */
 const SCRIPT = `
   const names = ['hello', 'trap-unreachable', 'trap-stack-overflow', 'flood', 'print-both', 'component-hello', 'cat']
   const programs = await Promise.all(names.map(wat))
   const options = [{}, {}, {}, { limits: { outputBytes: 20_000 } }, {}, {}, { stdin: 'x'.repeat(1000) }]
   const RUNS = 100_000
-  const BATCH = 700
+  const BATCH = 500
   const end = performance.now() + 20_000
+  const samples = []
   let done = 0
-  let first = 0
-  // Without V8's heap, of which the reserve grows as it likes.
-  const memory = () => {
-    gc()
-    const { rss, heapTotal } = process.memoryUsage()
-    return rss - heapTotal
-  }
   while (done < RUNS && performance.now() < end) {
     const running = Array.from({ length: BATCH }, (_, index) => {
       const at = (done + index) % names.length
@@ -25,22 +20,22 @@ const SCRIPT = `
     const outcomes = await Promise.all(running)
     if (outcomes.some(({ kind }) => kind === 'abort')) throw new Error('aborted')
     done += BATCH
-    if (first === 0 && done >= RUNS / 10) first = memory()
+    if (done % (RUNS / 20) === 0) samples.push(await held())
   }
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  console.log(JSON.stringify({ done, grown: memory() - first, first, heap: process.memoryUsage().heapUsed }))`
+  console.log(JSON.stringify({ done, samples }))`
 
 test('memory stays where it is over many runs', async (t) => {
-  const child = await node(SCRIPT, { nodeArguments: ['--expose-gc'] })
+  const child = await node(SCRIPT, { nodeArguments: HELD_ARGUMENTS })
   t.is(child.code, 0, child.stderr)
-  const { done, grown, first, heap } = JSON.parse(child.stdout) as Record<
-    'done' | 'grown' | 'first' | 'heap',
-    number
-  >
-  t.log(`${done} runs; ${grown >> 10} KiB more than after the first tenth (${first >> 20} MiB)`)
-  t.true(first > 0)
-  t.true(grown < 64 << 20)
-  t.true(heap < 32 << 20, `${heap} bytes on the heap`)
+  const { done, samples } = JSON.parse(child.stdout) as { done: number; samples: Held[] }
+  t.true(samples.length >= 2)
+  const { heap, buffers, native } = growth(samples)
+  const kib = [heap, buffers, native].map((bytes) => bytes >> 10)
+  t.log(`${done} runs; ${kib[0]} KiB more on the heap, ${kib[1]} in buffers, ${kib[2]} in all else`)
+  t.true(heap < 2 << 20)
+  t.true(buffers < 8 << 20)
+  t.true(native < 32 << 20)
+  t.true(samples.every((sample) => sample.heap < 32 << 20))
 })
 
 test('memory stays where it is while programs are loaded and freed', async (t) => {
