@@ -18,6 +18,7 @@ mod artifact;
 mod batch;
 mod binding;
 mod cache;
+mod caller_run;
 mod cpu;
 mod debug_info;
 mod deterministic;
@@ -52,6 +53,7 @@ mod wasm;
 mod workers;
 
 pub use cache::Cache;
+pub use caller_run::CallerRun;
 pub use engine::Allocation;
 pub use error::{Error, ErrorCode, Result};
 pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};
