@@ -57,7 +57,10 @@ export class Delivery {
 
   constructor(records: Float64Array, bytes: Uint8Array) {
     this.#records = records
-    this.#bytes = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+    this.#bytes =
+      bytes instanceof Buffer
+        ? bytes
+        : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
   }
 
   /** Goes to the next record; false when there is none. */

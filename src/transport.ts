@@ -23,7 +23,7 @@ const TURN_MS = 50
 
 /** Up to so much output of a run is handed over in one buffer, and copied. */
 const OUTPUT_BYTES = 4096
-const NO_OPTIONS = new Uint8Array()
+const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What a run is of, for as long as it is going on. */
 export interface RunOwner {
@@ -215,9 +215,9 @@ export class Transport {
     const encoded = options === undefined ? undefined : encodeSync(options)
     this.#flush()
     try {
-      const given = encoded?.bytes ?? NO_OPTIONS
       const port = this.#port
-      let length = port.runSync(owner.handle, given, TURN_MS)
+      const { buffer, length: used } = encoded ?? NO_OPTIONS
+      let length = port.runSync(owner.handle, buffer, used, TURN_MS)
       // In turns, because a thread that is to end is told so between two calls.
       while (length < 0) length = port.waitSync(TURN_MS)
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output

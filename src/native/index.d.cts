@@ -20,10 +20,11 @@ export declare class BindingPort {
   /** Carries out operations; the native side documents their form. */
   submit(operations: Float64Array, bytes: Uint8Array): void
   /**
-   * Runs a program on this thread, for so many milliseconds. Answers how many bytes belong to the record
-   * that is then in `record`, or -1 when the run goes on. They are in `output`, or `takeSync` has them.
+   * Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
+   * `options`. Answers how many bytes belong to the record that is then in `record`, or -1 when the run
+   * goes on. The bytes are in `output`, or `takeSync` has them.
    */
-  runSync(handle: number, options: Uint8Array, milliseconds: number): number
+  runSync(handle: number, options: Uint8Array, length: number, milliseconds: number): number
   /** Goes on with the run that `runSync` began. */
   waitSync(milliseconds: number): number
   /** The bytes that were too many. */

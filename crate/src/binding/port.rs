@@ -104,17 +104,20 @@ impl BindingPort {
         self.port.submit(operations, bytes).map_err(thrown)
     }
 
-    /// Runs a program on this thread, for so many milliseconds. Answers how many bytes belong to the record
-    /// that is then in `record`, or -1 when the run goes on. They are in `output`, or `takeSync` has them.
+    /// Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
+    /// `options`. Answers how many bytes belong to the record that is then in `record`, or -1 when the run
+    /// goes on. The bytes are in `output`, or `takeSync` has them.
     #[napi(catch_unwind)]
     pub fn run_sync(
         &mut self,
         handle: f64,
         options: &[u8],
+        length: u32,
         milliseconds: u32,
     ) -> napi::Result<f64> {
         // Before another one begins, which may need its slot.
         self.pending = None;
+        let options = options.get(..length as usize).unwrap_or(options);
         let options = Bytes::copy_from_slice(options);
         let pending = self.port.run_sync(handle as u64, options);
         self.pending = Some(pending.map_err(thrown)?);
