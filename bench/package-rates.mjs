@@ -89,6 +89,15 @@ export class Package {
     return counter
   }
 
+  /** One caller of `runSync()`. */
+  async runSync(seconds) {
+    const counter = new Counter(seconds)
+    const { args } = this
+    do this.#check(this.program.runSync({ args }))
+    while (!counter.isOver())
+    return counter
+  }
+
   close() {
     return this.runtime.close()
   }

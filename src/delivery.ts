@@ -31,7 +31,8 @@ const FIELD = {
   flags: 10,
   extra: 11,
 } as const
-const FIELDS = 12
+/** Numbers in a record. */
+export const RECORD_FIELDS = 12
 const MEMORY_DENIED = 1
 const OUTPUT_TRUNCATED = 2
 
@@ -49,19 +50,22 @@ export class Delivery {
   readonly #records: Float64Array
   readonly #bytes: Buffer
   #empty: Buffer | undefined
-  #place = -FIELDS
+  #place = -RECORD_FIELDS
   /** Where the bytes of the record begin and end. */
   #start = 0
   #end = 0
 
   constructor(records: Float64Array, bytes: Uint8Array) {
     this.#records = records
-    this.#bytes = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+    this.#bytes =
+      bytes instanceof Buffer
+        ? bytes
+        : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
   }
 
   /** Goes to the next record; false when there is none. */
   next(): boolean {
-    this.#place += FIELDS
+    this.#place += RECORD_FIELDS
     if (this.#place >= this.#records.length) return false
     this.#start = this.#end
     this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.extra)

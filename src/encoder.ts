@@ -23,6 +23,11 @@ export class Encoder {
     return this.#length
   }
 
+  /** What begins with {@link bytes}; to make a view of these takes longer than to say how many they are. */
+  get buffer(): Uint8Array {
+    return this.#buffer
+  }
+
   /** What was written since the last {@link clear}; valid until the next write. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length)

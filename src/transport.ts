@@ -1,4 +1,5 @@
-import { Delivery, RECORD } from './delivery.ts'
+import { Buffer } from 'node:buffer'
+import { Delivery, RECORD, RECORD_FIELDS } from './delivery.ts'
 import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
 import { Encoder } from './encoder.ts'
 import { fromNative, type WasiexecError } from './errors.ts'
@@ -18,8 +19,12 @@ const OPTIONS_BYTES = 256
 const spare: Encoder[] = []
 const MAX_SPARE = 64
 
-/** How long one wait of `runSync` lasts. */
-const WAIT_MS = 50
+/** For how long `runSync` stays in the core. */
+const TURN_MS = 50
+
+/** Up to so much output of a run is handed over in one buffer, and copied. */
+const OUTPUT_BYTES = 4096
+const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What a run is of, for as long as it is going on. */
 export interface RunOwner {
@@ -44,6 +49,14 @@ export function prepare(options: RunOptions): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const local = encodeRunOptions(options, encoded, 'run')
   return { encoded, local, source: local.stdin && new Source(local.stdin) }
+}
+
+/** The same for a run that is waited for. */
+function encodeSync(options: RunOptions): Encoder {
+  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  const { input } = encodeRunOptions(options, encoded, 'sync')
+  if (input !== undefined) encodeInput(input, encoded)
+  return encoded
 }
 
 function giveBack(encoded: Encoder): void {
@@ -95,6 +108,9 @@ export class Transport {
   })
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
+  /** What the core writes the ends of {@link runSync} into. */
+  readonly #record = new Float64Array(RECORD_FIELDS)
+  readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   /** Records that somebody waits for. */
   #awaited = 0
   #lastId = 0
@@ -111,7 +127,7 @@ export class Transport {
       if (transport !== undefined) transport.#receive(records, bytes)
     }
     try {
-      this.#port = new native.BindingPort(options, receive)
+      this.#port = new native.BindingPort(options, receive, this.#record, this.#output)
     } catch (error) {
       throw fromNative(error)
     }
@@ -197,24 +213,23 @@ export class Transport {
   }
 
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
-    const encoded = new Encoder(OPTIONS_BYTES)
-    if (options !== undefined) {
-      const { input } = encodeRunOptions(options, encoded, 'sync')
-      if (input !== undefined) encodeInput(input, encoded)
-    }
+    const encoded = options === undefined ? undefined : encodeSync(options)
     this.#flush()
     try {
-      this.#port.runSync(owner.handle, encoded.bytes)
-      let record
+      const port = this.#port
+      const { buffer, length: used } = encoded ?? NO_OPTIONS
+      let length = port.runSync(owner.handle, buffer, used, TURN_MS)
       // In turns, because a thread that is to end is told so between two calls.
-      do record = this.#port.waitSync(WAIT_MS)
-      while (record === null)
-      const delivery = new Delivery(...record)
+      while (length < 0) length = port.waitSync(TURN_MS)
+      const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
+      const delivery = new Delivery(this.#record, bytes)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
       return delivery.outcome(this.#closeReason(owner))
     } catch (error) {
       throw fromNative(error)
+    } finally {
+      if (encoded !== undefined) giveBack(encoded)
     }
   }
 

@@ -28,6 +28,8 @@ pub enum ErrorCode {
     PrecompiledIncompatible,
     /// The runtime is closed.
     RuntimeClosed,
+    /// A thread asked for a run and its end inside another run on that thread.
+    NestedRun,
     /// The worker process that had the run died.
     WorkerDied,
     /// The operating system refused memory, threads, processes or address space.
@@ -51,6 +53,7 @@ impl ErrorCode {
             Self::PrecompiledDamaged => "ERR_PRECOMPILED_DAMAGED",
             Self::PrecompiledIncompatible => "ERR_PRECOMPILED_INCOMPATIBLE",
             Self::RuntimeClosed => "ERR_RUNTIME_CLOSED",
+            Self::NestedRun => "ERR_NESTED_RUN",
             Self::WorkerDied => "ERR_WORKER_DIED",
             Self::OutOfResources => "ERR_OUT_OF_RESOURCES",
             Self::Internal => "ERR_INTERNAL",

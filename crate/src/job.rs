@@ -1,5 +1,6 @@
 //! Runs as they are submitted, and who is told of their end.
 
+use crate::caller_run::Seat;
 use crate::error::Result;
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
@@ -31,6 +32,11 @@ pub trait Parcel: Send + Sync {
     fn ended(&self, runs: &mut Vec<Ended>);
     /// Who has to be told afterwards that there is news; without anybody, `ended` is called at each end.
     fn listener(&self) -> Option<&Arc<dyn Listener>>;
+    /// Whoever polls its one run, if the scheduler does not.
+    #[doc(hidden)]
+    fn seat(&self) -> Option<&Seat> {
+        None
+    }
     /// Takes back one that has not started; told instead of its end.
     fn give_back(&self, id: u64) {
         let result = Ok(Outcome::never_started());

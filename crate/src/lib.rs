@@ -18,6 +18,7 @@ mod artifact;
 mod batch;
 mod binding;
 mod cache;
+mod caller_run;
 mod classify;
 mod cpu;
 mod debug_info;
@@ -55,6 +56,7 @@ mod wasm;
 mod workers;
 
 pub use cache::Cache;
+pub use caller_run::CallerRun;
 pub use engine::Allocation;
 pub use error::{Error, ErrorCode, Result};
 pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};

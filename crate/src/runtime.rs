@@ -1,6 +1,7 @@
 //! A runtime: engines, threads, slots and a cache.
 
 use crate::cache::Cache;
+use crate::caller_run::CallerRun;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use wasmtime::PoolingAllocationConfig;
@@ -262,6 +264,30 @@ impl Runtime {
             .unwrap_or_else(|_| Err(Error::internal("a run vanished")))
     }
 
+    /// The same on this thread, which waits.
+    ///
+    /// # Errors
+    ///
+    /// Host faults, and [`ErrorCode::NestedRun`] inside a host call of another run on this thread.
+    pub fn run_sync(&self, program: &Arc<Program>, options: RunOptions) -> Result<Outcome> {
+        let mut run = self.run_here(program.clone(), options, FROM_RUST)?;
+        loop {
+            if let Some(outcome) = run.wait(Duration::MAX)? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// A run that goes on while its caller waits for it.
+    pub(crate) fn run_here(
+        &self,
+        program: Arc<Program>,
+        options: RunOptions,
+        origin: Origin,
+    ) -> Result<CallerRun> {
+        CallerRun::new(&self.scheduler, origin, program, options)
+    }
+
     /// Queues a run that `control` can stop.
     pub fn start(
         &self,
@@ -346,6 +372,13 @@ impl Drop for Runtime {
     }
 }
 
+/// Where runs come from that no port submitted.
+const FROM_RUST: Origin = Origin {
+    owner: u64::MAX,
+    handle: u64::MAX,
+    batch: None,
+};
+
 /// A run from Rust.
 struct OneRun {
     program: Arc<Program>,
@@ -355,11 +388,7 @@ struct OneRun {
 
 impl Parcel for OneRun {
     fn origin(&self) -> Origin {
-        Origin {
-            owner: u64::MAX,
-            handle: u64::MAX,
-            batch: None,
-        }
+        FROM_RUST
     }
 
     fn program(&self) -> &Arc<Program> {

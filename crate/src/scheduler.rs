@@ -7,6 +7,7 @@
 //! that are beyond its concurrency wait apart, and come into the queue one by one as others of it end.
 
 use crate::batch::Batch;
+use crate::caller_run::Slot;
 use crate::error::{Error, Result, closed};
 use crate::job::{BatchId, Desk, Ended, News, Origin, Parcel, QueuedRun, Submission};
 use crate::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
@@ -259,6 +260,10 @@ impl Scheduler {
         }
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     pub(crate) fn ticker(&self) -> &Ticker {
         &self.ticker
     }
@@ -282,6 +287,30 @@ impl Scheduler {
             state.enqueue(submission);
         }
         self.start_runners(&mut state);
+    }
+
+    /// A slot for a run that needs no thread, unless others could take all that are free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::RuntimeClosed`](crate::ErrorCode::RuntimeClosed).
+    pub(crate) fn take_slot(self: &Arc<Self>, origin: Origin) -> Result<Option<Slot>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(closed());
+        }
+        let free = self.slots - state.live.len();
+        if free <= state.turns(self.threads) {
+            return Ok(None);
+        }
+        let control = Arc::<Control>::default();
+        let key = state.live.insert(Live {
+            origin,
+            control: control.clone(),
+            task: None,
+        });
+        drop(state);
+        Ok(Some(Slot::new(self, key, control)))
     }
 
     /// A batch of which at most `concurrency` runs go on at a time.
@@ -461,6 +490,11 @@ impl Scheduler {
                 resumed: false,
             };
             match next {
+                Next::Start(key, ref taken, ref control)
+                    if let Some(seat) = taken.parcel.as_deref().and_then(Parcel::seat) =>
+                {
+                    seat.give(Slot::new(scheduler, key, control.clone()));
+                }
                 Next::Start(key, taken, control) => {
                     has_started = true;
                     // Otherwise those of one turn share a slice.
@@ -641,7 +675,8 @@ impl Scheduler {
         }
     }
 
-    fn end(self: &Arc<Self>, key: usize, output: u64) {
+    /// A run has ended that went on elsewhere.
+    pub(crate) fn end(self: &Arc<Self>, key: usize, output: u64) {
         let mut state = self.lock();
         self.remove(&mut state, key, output);
         self.start_runners(&mut state);
@@ -712,7 +747,7 @@ fn settle<F>(place: Option<Pin<Box<F>>>, future: F) -> Pin<Box<F>> {
     }
 }
 
-async fn drive(desk: Arc<Desk>, run: QueuedRun, control: Arc<Control>) -> Ended {
+pub(crate) async fn drive(desk: Arc<Desk>, run: QueuedRun, control: Arc<Control>) -> Ended {
     let QueuedRun { id, payload, .. } = run;
     let result = attempt(&desk, id, &payload, &control).await;
     Ended { id, result }

@@ -19,6 +19,7 @@ pub use outbox::Delivery;
 pub(crate) use outbox::Outbox;
 pub(crate) use record::{Record, RecordKind};
 
+use crate::caller_run::CallerRun;
 use crate::error::{Error, ErrorCode, Result};
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
 use crate::options::{LoadOptions, RunOptions};
@@ -28,7 +29,7 @@ use crate::stop::{Cause, Control};
 use crate::workers::{Pool, PoolOptions, encode_program};
 use bytes::Bytes;
 use pipes::{NoPipes, Pipes};
-use port_run::{PortBatch, PortRuns, SyncRun};
+use port_run::{PortBatch, PortRuns};
 use read_program::read_program;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -53,23 +54,31 @@ pub enum Source {
 }
 
 /// A run whose end a thread waits for.
-pub struct PendingRun(mpsc::Receiver<Delivery>);
+pub enum PendingRun {
+    /// On the thread itself.
+    Here(CallerRun),
+    /// In a worker process.
+    Elsewhere(mpsc::Receiver<Delivery>),
+}
 
 impl PendingRun {
-    pub(crate) fn new(receiver: mpsc::Receiver<Delivery>) -> Self {
-        Self(receiver)
-    }
-
-    /// Waits for at most `patience`; `None` when the run goes on.
+    /// Waits for not much longer than `patience`; `None` when the run goes on.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::Internal`] when it vanished.
-    pub fn wait(&self, patience: Duration) -> Result<Option<Delivery>> {
-        match self.0.recv_timeout(patience) {
-            Ok(delivery) => Ok(Some(delivery)),
-            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
+    pub fn wait(&mut self, patience: Duration) -> Result<Option<Delivery>> {
+        match self {
+            Self::Here(run) => match run.wait(patience) {
+                Ok(None) => Ok(None),
+                Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
+                Err(error) => Err(error),
+            },
+            Self::Elsewhere(receiver) => match receiver.recv_timeout(patience) {
+                Ok(delivery) => Ok(Some(delivery)),
+                Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+                Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
+            },
         }
     }
 }
@@ -361,11 +370,12 @@ impl Port {
         ))))
     }
 
-    /// Queues one run whose end a thread waits for.
+    /// Begins a run whose end this thread waits for.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Internal`] for an unknown handle.
+    /// [`ErrorCode::Internal`] for an unknown handle, [`ErrorCode::NestedRun`] and
+    /// [`ErrorCode::RuntimeClosed`].
     pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         if let Some(pool) = &self.workers {
             return pool.run_sync(handle, options);
@@ -373,20 +383,9 @@ impl Port {
         let program = self.tables().programs.get(&handle).cloned();
         let program = program.ok_or_else(|| Error::internal("a run of an unknown program"))??;
         let options = decode::run_options(&self.defaults, &options, &mut NoPipes)?;
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let parcel = Arc::new(SyncRun {
-            origin: self.origin(handle, None),
-            program,
-            options,
-            sender,
-        });
-        let run = QueuedRun {
-            id: 0,
-            payload: Bytes::new(),
-            control: None,
-        };
-        self.runtime.submit([Submission::single(parcel, run)]);
-        Ok(PendingRun(receiver))
+        let origin = self.origin(handle, None);
+        let run = self.runtime.run_here(program, options, origin)?;
+        Ok(PendingRun::Here(run))
     }
 
     /// Loads a program off the calling thread; the answer arrives as a delivery for `id`, which is

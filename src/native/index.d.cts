@@ -13,15 +13,22 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class BindingPort {
   /**
    * Opens a road to a runtime of one's own, or without options to the process's shared one.
-   * `receive` is called with the records of whatever ended since its last call.
+   * `receive` is called with the records of whatever ended since its last call; `record` and `output`
+   * are for those of `runSync`.
    */
-  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void)
+  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void, record: Float64Array, output: Uint8Array)
   /** Carries out operations; the native side documents their form. */
   submit(operations: Float64Array, bytes: Uint8Array): void
-  /** Queues one run, for which `waitSync` waits. */
-  runSync(handle: number, options: Uint8Array): void
-  /** Waits for so many milliseconds; answers the run's record, or null when it goes on. */
-  waitSync(milliseconds: number): [Float64Array, Uint8Array] | null
+  /**
+   * Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
+   * `options`. Answers how many bytes belong to the record that is then in `record`, or -1 when the run
+   * goes on. The bytes are in `output`, or `takeSync` has them.
+   */
+  runSync(handle: number, options: Uint8Array, length: number, milliseconds: number): number
+  /** Goes on with the run that `runSync` began. */
+  waitSync(milliseconds: number): number
+  /** The bytes that were too many. */
+  takeSync(): Uint8Array
   /** Starts to load a program; the answer is a record for `id`. */
   load(id: number, request: BindingLoadRequest): void
   /** Loads a program and answers its description as JSON. */

@@ -1,7 +1,7 @@
 //! The port that each JavaScript environment (main thread or worker) has to a runtime.
 
 use super::options::{BindingLoadRequest, BindingRuntimeOptions, BindingStats};
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use crate::runtime::{Runtime, RuntimeOptions};
 use crate::transport::{Delivery, PendingRun, Port};
 use bytes::Bytes;
@@ -32,20 +32,29 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
 pub struct BindingPort {
     port: Arc<Port>,
     wake: Arc<OnceLock<Wake>>,
-    /// The run that this environment's thread waits for.
+    /// The run that this environment's thread waits for. Any other call means that nobody does any more:
+    /// what terminates a script for its time leaves it behind.
     pending: Option<PendingRun>,
+    /// Its record and its output, when it has ended.
+    record: Float64Array,
+    output: Uint8Array,
+    /// More output than goes there.
+    left: Vec<u8>,
 }
 
 #[napi]
 impl BindingPort {
     /// Opens a road to a runtime of one's own, or without options to the process's shared one.
-    /// `receive` is called with the records of whatever ended since its last call.
+    /// `receive` is called with the records of whatever ended since its last call; `record` and `output`
+    /// are for those of `runSync`.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
         options: Option<BindingRuntimeOptions>,
         #[napi(ts_arg_type = "(records: Float64Array, bytes: Uint8Array) => void")]
         receive: Function<Records, ()>,
+        record: Float64Array,
+        output: Uint8Array,
     ) -> napi::Result<Self> {
         let (runtime, pool) = match options.map(BindingRuntimeOptions::split) {
             None => (shared_runtime()?, None),
@@ -81,37 +90,67 @@ impl BindingPort {
             port,
             wake,
             pending: None,
+            record,
+            output,
+            left: Vec::new(),
         })
     }
 
     /// Carries out operations; the native side documents their form.
     #[napi(catch_unwind)]
-    pub fn submit(&self, operations: &[f64], bytes: &[u8]) -> napi::Result<()> {
+    pub fn submit(&mut self, operations: &[f64], bytes: &[u8]) -> napi::Result<()> {
+        self.pending = None;
         let bytes = Bytes::copy_from_slice(bytes);
         self.port.submit(operations, bytes).map_err(thrown)
     }
 
-    /// Queues one run, for which `waitSync` waits.
+    /// Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
+    /// `options`. Answers how many bytes belong to the record that is then in `record`, or -1 when the run
+    /// goes on. The bytes are in `output`, or `takeSync` has them.
     #[napi(catch_unwind)]
-    pub fn run_sync(&mut self, handle: f64, options: &[u8]) -> napi::Result<()> {
+    pub fn run_sync(
+        &mut self,
+        handle: f64,
+        options: &[u8],
+        length: u32,
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        // Before another one begins, which may need its slot.
+        self.pending = None;
+        let options = options.get(..length as usize).unwrap_or(options);
         let options = Bytes::copy_from_slice(options);
         let pending = self.port.run_sync(handle as u64, options);
         self.pending = Some(pending.map_err(thrown)?);
-        Ok(())
+        self.wait_sync(milliseconds)
     }
 
-    /// Waits for so many milliseconds; answers the run's record, or null when it goes on.
-    #[napi(catch_unwind, ts_return_type = "[Float64Array, Uint8Array] | null")]
-    pub fn wait_sync(
-        &mut self,
-        milliseconds: u32,
-    ) -> napi::Result<Option<(Float64Array, Uint8Array)>> {
-        let Some(pending) = &self.pending else {
-            return Ok(None);
+    /// Goes on with the run that `runSync` began.
+    #[napi(catch_unwind)]
+    pub fn wait_sync(&mut self, milliseconds: u32) -> napi::Result<f64> {
+        let pending = self.pending.as_mut().ok_or_else(|| thrown(given_up()))?;
+        let waited = pending.wait(Duration::from_millis(milliseconds.into()));
+        if !matches!(waited, Ok(None)) {
+            self.pending = None;
+        }
+        let Some(delivery) = waited.map_err(thrown)? else {
+            return Ok(-1.0);
         };
-        let patience = Duration::from_millis(milliseconds.into());
-        let delivery = pending.wait(patience).map_err(thrown)?;
-        Ok(delivery.map(|delivery| records(delivery).data))
+        let length = delivery.bytes.len();
+        // SAFETY: both arrays belong to the facade, which hands them to nobody else and changes them on this
+        // thread alone, where no JavaScript runs before the two slices are gone.
+        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
+        record.copy_from_slice(&delivery.records);
+        match output.get_mut(..length) {
+            Some(output) => output.copy_from_slice(&delivery.bytes),
+            None => self.left = delivery.bytes,
+        }
+        Ok(length as f64)
+    }
+
+    /// The bytes that were too many.
+    #[napi(catch_unwind)]
+    pub fn take_sync(&mut self) -> Uint8Array {
+        Uint8Array::new(std::mem::take(&mut self.left))
     }
 
     /// Starts to load a program; the answer is a record for `id`.
@@ -142,13 +181,15 @@ impl BindingPort {
 
     /// What the runtime has and does.
     #[napi(catch_unwind)]
-    pub fn stats(&self) -> BindingStats {
+    pub fn stats(&mut self) -> BindingStats {
+        self.pending = None;
         BindingStats::new(self.port.stats(), self.port.has_workers())
     }
 
     /// Closes the runtime; a record for `id` says when all its runs have ended.
     #[napi(catch_unwind)]
-    pub fn close(&self, id: f64) {
+    pub fn close(&mut self, id: f64) {
+        self.pending = None;
         self.port.close_runtime(id as u64);
     }
 
@@ -173,6 +214,11 @@ impl Drop for BindingPort {
     fn drop(&mut self) {
         self.port.close();
     }
+}
+
+fn given_up() -> Error {
+    let message = "the run was given up: something else was called while this thread waited for it";
+    Error::new(ErrorCode::NestedRun, message)
 }
 
 fn records(delivery: Delivery) -> Records {

@@ -1,14 +1,13 @@
 //! Runs as the scheduler sees them.
 
 use super::pipes::PortPipes;
-use super::{Delivery, Port, decode};
+use super::{Port, decode};
 use crate::error::Result;
 use crate::job::{BatchId, Ended, Listener, Origin, Parcel};
 use crate::options::RunOptions;
 use crate::program::Program;
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 /// Runs whose outcomes go into the outbox of their port.
 pub(super) struct PortRuns {
@@ -79,38 +78,5 @@ impl Parcel for PortRuns {
 
     fn listener(&self) -> Option<&Arc<dyn Listener>> {
         Some(&self.listener)
-    }
-}
-
-/// A run that a thread waits for.
-pub(super) struct SyncRun {
-    pub(super) origin: Origin,
-    pub(super) program: Arc<Program>,
-    pub(super) options: RunOptions,
-    pub(super) sender: SyncSender<Delivery>,
-}
-
-impl Parcel for SyncRun {
-    fn origin(&self) -> Origin {
-        self.origin
-    }
-
-    fn program(&self) -> &Arc<Program> {
-        &self.program
-    }
-
-    fn options(&self) -> &RunOptions {
-        &self.options
-    }
-
-    fn ended(&self, runs: &mut Vec<Ended>) {
-        for Ended { id, result } in runs.drain(..) {
-            // The receiver waits for as long as the run lasts.
-            let _ = self.sender.send(Delivery::of(id, &result));
-        }
-    }
-
-    fn listener(&self) -> Option<&Arc<dyn Listener>> {
-        None
     }
 }

@@ -144,7 +144,7 @@ impl Pool {
             piped: false,
             batch: 0,
         }))))?;
-        Ok(PendingRun::new(receiver))
+        Ok(PendingRun::Elsewhere(receiver))
     }
 
     /// Refuses new runs, aborts all others and waits for the workers' end.

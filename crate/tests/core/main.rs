@@ -3,6 +3,7 @@
 mod bad_input;
 mod batch;
 mod cache;
+mod caller_run;
 mod components;
 mod endings;
 mod entries;
