@@ -162,7 +162,7 @@ export type TrapCode =
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch can be read once.
- * - `ERR_NESTED_RUN`: `runSync` where it cannot wait: inside of what another one has called.
+ * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
@@ -485,13 +485,15 @@ export declare class Program {
    */
   run(options?: RunOptions): Promise<Outcome>
   /**
-   * Runs it once while the calling thread waits.
+   * Runs it once on the calling thread, which waits.
    *
+   * It takes a slot of the runtime and none of its threads, unless the program was loaded with
+   * `interruptible: false` or the runtime has worker processes.
    * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
    * need the thread (for their streams) when all slots of the runtime are taken. A program
    * that was loaded with `interruptible: false` and never ends holds the thread for ever.
    *
-   * @throws {WasiexecError} as {@link run}.
+   * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
   runSync(options?: RunSyncOptions): Outcome
   /**

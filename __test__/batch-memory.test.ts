@@ -3,8 +3,8 @@ import { node } from './child.ts'
 import { growth, HELD_ARGUMENTS, type Held } from './held.ts'
 
 /** Waits until so many runs have ended, and a while for those that should not; answers how many ended. */
-const HELD = `
-  const held = async (runtime, least) => {
+const SETTLED = `
+  const settled = async (runtime, least) => {
     while (runtime.stats().finished < least) await new Promise((resolve) => setTimeout(resolve, 1))
     await new Promise((resolve) => setTimeout(resolve, 50))
     return runtime.stats().finished
@@ -14,7 +14,7 @@ const HELD = `
 
 test('outputs that are not read hold back those who would print more', async (t) => {
   const child = await node(`
-    ${HELD}
+    ${SETTLED}
     const runtime = new Runtime({ threads: 2 })
     const flood = await ownWat('flood-argv', { runtime })
     await flood.run({ args: ['16777216'] })
@@ -30,7 +30,7 @@ test('outputs that are not read hold back those who would print more', async (t)
       // The consumer pauses.
       if (read % 10 === 0) {
         // The one before the batch has ended, too.
-        most = Math.max(most, (await held(runtime, 1 + read + 4)) - 1 - read)
+        most = Math.max(most, (await settled(runtime, 1 + read + 4)) - 1 - read)
         largest = Math.max(largest, rss() - before)
       }
       if (read === 50) break
@@ -51,7 +51,7 @@ test('outputs that are not read hold back those who would print more', async (t)
 
 test('outputs that wait for an earlier job are held back, too', async (t) => {
   const child = await node(`
-    ${HELD}
+    ${SETTLED}
     const runtime = new Runtime({ threads: 2 })
     const [cat, flood] = [await ownWat('cat', { runtime }), await ownWat('flood-argv', { runtime })]
     const { promise, resolve } = deferred()
@@ -59,7 +59,7 @@ test('outputs that wait for an earlier job are held back, too', async (t) => {
     const jobs = [{ program: cat, stdin }, ...Array.from({ length: 40 }, () => ({ args: ['16777216'] }))]
     const first = flood.batch(jobs, { concurrency: 3 })[Symbol.asyncIterator]()
     const read = first.next()
-    const before = await held(runtime, 4)
+    const before = await settled(runtime, 4)
     resolve()
     await read
     let bytes = 0
@@ -107,7 +107,9 @@ test('memory stays where it is over a batch of many jobs', async (t) => {
   const samples = JSON.parse(child.stdout) as Held[]
   t.is(samples.length, 20)
   const { heap, buffers, native } = growth(samples)
-  t.log(`${heap >> 10} KiB more on the heap, ${buffers >> 10} in buffers, ${native >> 10} in all else`)
+  t.log(
+    `${heap >> 10} KiB more on the heap, ${buffers >> 10} in buffers, ${native >> 10} in all else`,
+  )
   // For each of 100,000 jobs: 21 bytes, 84 bytes (outputs are in flight) and 503 bytes (malloc has a reserve).
   t.true(heap < 2 << 20)
   t.true(buffers < 8 << 20)

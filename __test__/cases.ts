@@ -1,6 +1,7 @@
 // Runs of every kind, each with something of its own to be known by.
-import type { Program, RunOptions } from './package.ts'
-import { wat } from './guest.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Program, RunOptions, RunSyncOptions } from './package.ts'
+import { told, wat } from './guest.ts'
 
 /** A run and what has to come of it. */
 export interface OutcomeCase {
@@ -99,6 +100,23 @@ export async function waitingCases(): Promise<readonly ((number: number) => Outc
       expected: ['trap memory-out-of-bounds', '', ''],
     }),
   ]
+}
+
+/** How many runs of all kinds ended by `runSync`, and those that did not end as they have to. */
+export async function endBySync(): Promise<{ ended: number; wrong: unknown[] }> {
+  const makers = [...(await outcomeCases()), ...(await waitingCases())]
+  const wrong = []
+  let ended = 0
+  for (let number = 0; number < 20; number += 1) {
+    for (const make of makers) {
+      const { program, options, expected } = make(number)
+      if (options.signal !== undefined) continue
+      const got = told(program.runSync(options as RunSyncOptions))
+      if (!isDeepStrictEqual(got, expected)) wrong.push({ got, expected })
+      ended += 1
+    }
+  }
+  return { ended, wrong }
 }
 
 /** Makers of runs that are refused: by their options, by what they are granted, by their program. */

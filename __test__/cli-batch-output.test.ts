@@ -243,7 +243,9 @@ test('what a batch holds does not grow with its jobs', async (t) => {
   t.is(status, 0, child.stderr)
   t.is(samples.length, 20)
   const { heap, buffers, native } = growth(samples)
-  t.log(`${heap >> 10} KiB more on the heap, ${buffers >> 10} in buffers, ${native >> 10} in all else`)
+  t.log(
+    `${heap >> 10} KiB more on the heap, ${buffers >> 10} in buffers, ${native >> 10} in all else`,
+  )
   // For each of 200,000 jobs: 10 bytes, 10 bytes and 168 bytes (malloc has a reserve).
   t.true(heap < 2 << 20)
   t.true(buffers < 2 << 20)

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import type { RunOptions } from './package.ts'
+import type { RunOptions, RunSyncOptions } from './package.ts'
 import { ending, folder, real, told } from './guest.ts'
 
-type Row = readonly [args: string, ending: string, stdout: string, options?: RunOptions]
+type Row = readonly [args: string, ending: string, stdout: string, options?: RunSyncOptions]
 
 const SPIN = { limits: { timeoutMs: 100 } }
 
@@ -103,9 +103,12 @@ for (const [name, rows] of Object.entries(GUESTS)) {
   for (const [args, expected, stdout, options] of rows) {
     test(`${name} ${args}: ${expected}`, async (t) => {
       const words = args.split(' ').filter((word) => word !== '')
-      const outcome = await (await real(name)).run({ ...options, args: words })
-      t.regex(ending(outcome), new RegExp(`^${expected}$`), outcome.stderr.toString())
-      t.is(outcome.stdout.toString(), stdout)
+      const program = await real(name)
+      const given = { ...options, args: words }
+      for (const outcome of [await program.run(given), program.runSync(given)]) {
+        t.regex(ending(outcome), new RegExp(`^${expected}$`), outcome.stderr.toString())
+        t.is(outcome.stdout.toString(), stdout)
+      }
     })
   }
 }

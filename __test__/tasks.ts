@@ -3,16 +3,7 @@ import { Worker } from 'node:worker_threads'
 
 /** What a worker can do: see worker-tasks.ts. */
 export type Task =
-  | 'busy'
-  | 'work'
-  | 'fault'
-  | 'exit'
-  | 'idle'
-  | 'wait'
-  | 'processes'
-  | 'endless'
-  | 'batch'
-  | 'processes'
+  'busy' | 'work' | 'fault' | 'exit' | 'idle' | 'sync' | 'wait' | 'processes' | 'endless' | 'batch'
 
 export function startTask(task: Task): Worker {
   return new Worker(new URL('worker-tasks.ts', import.meta.url), {

@@ -1,5 +1,6 @@
 // What the worker threads of worker.test.ts do.
 import { parentPort, workerData } from 'node:worker_threads'
+import { endBySync } from './cases.ts'
 import { faults } from './faults.ts'
 import type { Job } from './package.ts'
 import { drain, ending, numbers, ownWat, verdict, wat } from './guest.ts'
@@ -42,6 +43,8 @@ async function fault(): Promise<void> {
   for (let round = 0; round < 30; round += 1) {
     const running = [overflow.run(), bounds.run(), overflow.run()]
     seen.add(faults())
+    for (const program of [overflow, bounds]) seen.add(ending(program.runSync()))
+    seen.add(faults())
     for (const outcome of await Promise.all(running)) seen.add(ending(outcome))
   }
   port.postMessage([...seen].toSorted())
@@ -72,6 +75,11 @@ async function exit(): Promise<void> {
 
 async function idle(): Promise<void> {
   await (await wat('hello')).run()
+}
+
+/** Runs programs of all kinds by `runSync`. */
+async function sync(): Promise<void> {
+  port.postMessage(await endBySync())
 }
 
 /** Waits for a run that does not end. */
@@ -107,6 +115,7 @@ const tasks: Record<string, () => Promise<void>> = {
   fault,
   exit,
   idle,
+  sync,
   wait,
   endless: uninterruptible,
   batch,

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
+import { endBySync } from './cases.ts'
 import { bare, node } from './child.ts'
 import { ending, wat } from './guest.ts'
 import { startTask, type Task } from './tasks.ts'
@@ -135,6 +136,14 @@ test("JavaScript's own Wasm faults are caught in workers while guests trap", asy
   ]
   const results = await Promise.all([result('fault'), result('fault'), result('fault')])
   for (const answer of results) t.deepEqual(answer, [expected, 0])
+})
+
+test('runSync gives in workers what it gives here, also in several at once', async (t) => {
+  const here = await endBySync()
+  t.deepEqual(here.wrong, [])
+  t.true(here.ended > 200)
+  const there = await Promise.all([result('sync'), result('sync'), result('sync')])
+  for (const answer of there) t.deepEqual(answer, [here, 0])
 })
 
 test('a worker that waits in runSync can be terminated', async (t) => {

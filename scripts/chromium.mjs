@@ -1,4 +1,4 @@
-// Finds a Chromium for the tests of pages; installs Debian's where that is possible. As a script: prints its path.
+// Finds a Chromium for the tests of pages. As a script: installs Debian's where that is possible, and prints its path.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,15 @@ const PLACES = {
  * @returns {string | undefined}
  */
 export function chromium() {
-  return env.WASIEXEC_CHROMIUM ?? find() ?? (install() ? find() : undefined)
+  return env.WASIEXEC_CHROMIUM ?? find()
+}
+
+/**
+ * The same, after an attempt to install one. Two processes must not do this at once.
+ * @returns {string | undefined}
+ */
+export function provideChromium() {
+  return chromium() ?? (install() ? find() : undefined)
 }
 
 function find() {
@@ -47,7 +55,7 @@ function install() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const path = chromium()
+  const path = provideChromium()
   console.log(path ?? 'no Chromium found; WASIEXEC_CHROMIUM may name one')
   process.exitCode = path === undefined ? 1 : 0
 }

@@ -1,6 +1,6 @@
-// Counts passed and failed tests in what ava (TAP) and cargo test print; what a test prints itself never counts.
+// Counts passed, failed and skipped tests in what ava (TAP) and cargo test print; what a test prints itself never counts.
 
-/** @typedef {{ passed: number, failed: number }} Totals */
+/** @typedef {{ passed: number, failed: number, skipped: number }} Totals */
 
 /**
  * Nothing but ava's own reporter writes to its TAP stream. Its plan (`1..N`) comes last: without it ava crashed.
@@ -9,15 +9,21 @@
  * @returns {Totals}
  */
 export function countAva(tap, exitCode) {
-  const totals = { passed: 0, failed: 0 }
+  const totals = { passed: 0, failed: 0, skipped: 0 }
   let planned = false
   for (const line of tap.split(/\r?\n/)) {
     const result = /^(not )?ok \d+ - /.exec(line)
-    if (result && !/ # (SKIP|TODO)\b/.test(line)) totals[result[1] ? 'failed' : 'passed'] += 1
+    if (result) totals[kindOf(result, line)] += 1
     planned ||= /^1\.\.\d+$/.test(line)
   }
   if (!planned) totals.failed += 1
   return settle(totals, exitCode)
+}
+
+/** A test that is to be written counts as skipped. */
+function kindOf([, not], line) {
+  if (/ # (SKIP|TODO)\b/.test(line)) return 'skipped'
+  return not === undefined ? 'passed' : 'failed'
 }
 
 /**
@@ -28,7 +34,7 @@ export function countAva(tap, exitCode) {
  * @returns {Totals}
  */
 export function countCargo(stdout, exitCode) {
-  const totals = { passed: 0, failed: 0 }
+  const totals = { passed: 0, failed: 0, skipped: 0 }
   let running
   for (const line of stdout.split(/\r?\n/)) {
     const start = /^running (\d+) tests?$/.exec(line)
@@ -45,6 +51,7 @@ export function countCargo(stdout, exitCode) {
     if (passed + failed + ignored + measured !== running) continue
     totals.passed += passed
     totals.failed += failed
+    totals.skipped += ignored
     running = undefined
   }
   if (running !== undefined) totals.failed += 1

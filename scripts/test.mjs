@@ -1,6 +1,7 @@
-// Runs ava and cargo test, shows both, and ends with the line `N passed, N failed`.
+// Runs ava and cargo test, shows both, and ends with the line `N passed, N failed`. With `--no-cargo`: ava alone.
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
+import { chromium, provideChromium } from './chromium.mjs'
 import { countAva, countCargo } from './count-tests.mjs'
 
 /** The tests about how runs go and end: once more with runs in worker processes. */
@@ -34,19 +35,26 @@ async function runAva(files, env) {
   return countAva(...(await run(['node_modules/ava/entrypoints/cli.js', '--tap', ...files], env)))
 }
 
-const ava = await runAva([])
-if (ava.failed > 0) console.log('`npx ava` shows more, a test that hung too')
+// Here and not in the tests, which run side by side: apt-get runs once at a time.
+provideChromium()
+const suites = [['ava', await runAva([])]]
+if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
 const processes = await runAva(TWICE, { WASIEXEC_TEST_WORKERS: 'processes' })
 if (processes.failed > 0) console.log('`WASIEXEC_TEST_WORKERS=processes npx ava` shows more')
-const cargo = countCargo(
-  ...(await run(['scripts/cargo.mjs', 'test', '--release', '--no-fail-fast'])),
-)
+suites.push(['ava, in worker processes', processes])
+if (!process.argv.includes('--no-cargo')) {
+  const args = ['scripts/cargo.mjs', 'test', '--release', '--no-fail-fast']
+  suites.push(['cargo test', countCargo(...(await run(args)))])
+}
 
-console.log(`ava: ${ava.passed} passed, ${ava.failed} failed`)
-console.log(`ava, in worker processes: ${processes.passed} passed, ${processes.failed} failed`)
-console.log(`cargo test: ${cargo.passed} passed, ${cargo.failed} failed`)
-const [passed, failed] = ['passed', 'failed'].map(
-  (which) => ava[which] + processes[which] + cargo[which],
-)
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+const all = { passed: 0, failed: 0, skipped: 0 }
+for (const [name, totals] of suites) {
+  const { passed, failed, skipped } = totals
+  console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  for (const kind of Object.keys(all)) all[kind] += totals[kind]
+}
+if (all.skipped > 0 && chromium() === undefined) {
+  console.log('no Chromium was found: tests of pages were skipped; WASIEXEC_CHROMIUM may name one')
+}
+console.log(`${all.passed} passed, ${all.failed} failed`)
+process.exitCode = all.failed === 0 ? 0 : 1

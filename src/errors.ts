@@ -20,7 +20,7 @@ import type { Exit, Outcome } from './outcome.ts'
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch can be read once.
- * - `ERR_NESTED_RUN`: `runSync` where it cannot wait: inside of what another one has called.
+ * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.

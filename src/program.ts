@@ -106,13 +106,15 @@ export class Program {
   }
 
   /**
-   * Runs it once while the calling thread waits.
+   * Runs it once on the calling thread, which waits.
    *
+   * It takes a slot of the runtime and none of its threads, unless the program was loaded with
+   * `interruptible: false` or the runtime has worker processes.
    * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
    * need the thread (for their streams) when all slots of the runtime are taken. A program
    * that was loaded with `interruptible: false` and never ends holds the thread for ever.
    *
-   * @throws {WasiexecError} as {@link run}.
+   * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
   runSync(options?: RunSyncOptions): Outcome {
     const closed = this.#closed()
