@@ -634,7 +634,14 @@ impl Scheduler {
                 }
             }
         }
-        let next = self.choose(&mut state, known);
+        let mut next = self.choose(&mut state, known);
+        if next.is_none() {
+            // A close that comes now must not end before these are told.
+            drop(state);
+            news.tell();
+            state = self.lock();
+            next = self.choose(&mut state, known);
+        }
         match &next {
             None => {
                 state.runners -= 1;
