@@ -12,12 +12,10 @@ use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::scheduler::{Scheduler, drive};
 use crate::stop::Control;
-use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 
 /// A place among the live runs, which is free again when this is dropped.
 pub struct Slot {
@@ -168,7 +166,6 @@ impl Parcel for Seat {
 pub struct CallerRun {
     seat: Arc<Seat>,
     scheduler: Arc<Scheduler>,
-    handle: Handle,
     running: Option<Running>,
 }
 
@@ -190,9 +187,7 @@ impl CallerRun {
         program: Arc<Program>,
         options: RunOptions,
     ) -> Result<Self> {
-        if Lane::with(Lane::is_computing) == Some(true) {
-            return Err(nested());
-        }
+        refuse_nested()?;
         let seat = Arc::new(Seat {
             origin,
             program,
@@ -202,7 +197,6 @@ impl CallerRun {
         });
         let mut this = Self {
             scheduler: scheduler.clone(),
-            handle: scheduler.handle().clone(),
             running: None,
             seat,
         };
@@ -213,12 +207,10 @@ impl CallerRun {
         match slot {
             Some(slot) => this.start(slot),
             None => {
-                let run = QueuedRun {
-                    id: 0,
-                    payload: Bytes::new(),
-                    control: None,
-                };
-                scheduler.submit([Submission::single(this.seat.clone(), run)]);
+                scheduler.submit([Submission::single(
+                    this.seat.clone(),
+                    QueuedRun::alone(None),
+                )]);
             }
         }
         Ok(this)
@@ -229,13 +221,8 @@ impl CallerRun {
             scheduler: self.scheduler.clone(),
             parcel: self.seat.clone(),
         });
-        let run = QueuedRun {
-            id: 0,
-            payload: Bytes::new(),
-            control: None,
-        };
         self.running = Some(Running {
-            run: Box::pin(drive(desk, run, slot.control.clone())),
+            run: Box::pin(drive(desk, QueuedRun::alone(None), slot.control.clone())),
             _slot: slot,
         });
     }
@@ -247,13 +234,11 @@ impl CallerRun {
     ///
     /// Host faults.
     pub fn wait(&mut self, patience: Duration) -> Result<Option<Outcome>> {
-        if Lane::with(Lane::is_computing) == Some(true) {
-            return Err(nested());
-        }
+        refuse_nested()?;
         let mut deadline = None;
         loop {
             if let Some(running) = &mut self.running {
-                let _context = self.handle.enter();
+                let _context = self.scheduler.handle().enter();
                 let waker = Waker::from(self.seat.clone());
                 if let Poll::Ready(ended) =
                     running.run.as_mut().poll(&mut Context::from_waker(&waker))
@@ -277,7 +262,7 @@ impl CallerRun {
 impl Drop for CallerRun {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            let _context = self.handle.enter();
+            let _context = self.scheduler.handle().enter();
             drop(running);
             return;
         }
@@ -289,10 +274,14 @@ impl Drop for CallerRun {
     }
 }
 
-fn nested() -> Error {
-    Error::new(
+/// Refuses to wait while another run computes on this thread.
+fn refuse_nested() -> Result<()> {
+    if Lane::with(Lane::is_computing) != Some(true) {
+        return Ok(());
+    }
+    Err(Error::new(
         ErrorCode::NestedRun,
         "a run whose end this thread waits for cannot be started inside a host call of another run on \
          this thread; start it without waiting for it, or on another thread",
-    )
+    ))
 }

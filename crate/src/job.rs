@@ -69,6 +69,17 @@ pub struct QueuedRun {
     pub control: Option<Arc<Control>>,
 }
 
+impl QueuedRun {
+    /// The only one of its parcel, which knows all else of it.
+    pub fn alone(control: Option<Arc<Control>>) -> Self {
+        Self {
+            id: 0,
+            payload: Bytes::new(),
+            control,
+        }
+    }
+}
+
 impl Submission {
     /// One run alone.
     pub fn single(parcel: Arc<dyn Parcel>, run: QueuedRun) -> Self {

@@ -13,7 +13,6 @@ use crate::scheduler::{Counts, Scheduler};
 use crate::stop::Control;
 use crate::ticker::Ticker;
 use crate::wasm::Source;
-use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -301,11 +300,7 @@ impl Runtime {
             options,
             sender: Mutex::new(Some(sender)),
         });
-        let run = QueuedRun {
-            id: 0,
-            payload: Bytes::new(),
-            control: Some(control),
-        };
+        let run = QueuedRun::alone(Some(control));
         self.submit([Submission::single(parcel, run)]);
         receiver
     }

@@ -142,6 +142,15 @@ impl State {
         self.live.is_empty() && self.runners == 0
     }
 
+    /// Gives a run a slot; returns its place among the live runs.
+    fn occupy(&mut self, origin: Origin, control: &Arc<Control>) -> usize {
+        self.live.insert(Live {
+            origin,
+            control: control.clone(),
+            task: None,
+        })
+    }
+
     fn enqueue(&mut self, submission: Submission) {
         if let Some(id) = submission.parcel.origin().batch {
             self.batches[id.0].add(submission);
@@ -304,11 +313,7 @@ impl Scheduler {
             return Ok(None);
         }
         let control = Arc::<Control>::default();
-        let key = state.live.insert(Live {
-            origin,
-            control: control.clone(),
-            task: None,
-        });
+        let key = state.occupy(origin, &control);
         drop(state);
         Ok(Some(Slot::new(self, key, control)))
     }
@@ -611,12 +616,6 @@ impl Scheduler {
         news: &mut News,
     ) -> Option<Next> {
         let mut state = self.lock();
-        if state.closed {
-            // Whoever waits for the last run's end has to find its outcome.
-            drop(state);
-            news.tell();
-            state = self.lock();
-        }
         if let Some(done) = done {
             state.resuming -= usize::from(done.resumed);
             // While there is nothing else, nobody has to share.
@@ -636,7 +635,7 @@ impl Scheduler {
         }
         let mut next = self.choose(&mut state, known);
         if next.is_none() {
-            // A close that comes now must not end before these are told.
+            // A close ends when no runner is left: whoever waits for it has to find all outcomes.
             drop(state);
             news.tell();
             state = self.lock();
@@ -669,11 +668,7 @@ impl Scheduler {
                 Choice::Fresh => {
                     if let Some(mut taken) = state.pop(known) {
                         let control = taken.run.control.take().unwrap_or_default();
-                        let key = state.live.insert(Live {
-                            origin: taken.origin,
-                            control: control.clone(),
-                            task: None,
-                        });
+                        let key = state.occupy(taken.origin, &control);
                         return Some(Next::Start(key, taken, control));
                     }
                     has_fresh = false;

@@ -3,6 +3,7 @@ use crate::host::{
     options, runtime, source, start, wait_until,
 };
 use bytes::Bytes;
+use std::mem;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -320,9 +321,7 @@ fn asked_inside(inner: &'static Runtime, way: fn(&Runtime, RunOptions) -> Outcom
         ..RunOptions::default()
     };
     assert_eq!(way(runtime(), options).exit_code(), Some(2));
-    Arc::into_inner(answers)
-        .map(|answers| answers.into_inner().expect("a lock"))
-        .expect("the pipe is gone")
+    mem::take(&mut *answers.lock().expect("a lock"))
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn component(versions: &[&str], answers_ok: &str) -> Vec<u8> {
 
 fn run(versions: &[&str], answers_ok: &str) -> (WasiVersion, Result<Outcome>) {
     let program = runtime()
-        .load(&component(versions, answers_ok), LoadOptions::named("runs"))
+        .load(component(versions, answers_ok), LoadOptions::named("runs"))
         .expect("a program");
     let outcome = block_on(runtime().run(&program, RunOptions::default()));
     (program.info().wasi, outcome)
