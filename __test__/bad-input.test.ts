@@ -118,7 +118,7 @@ const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [
     /nobody provides env\.foo \(function\), env\.bar \(memory\)/,
   ],
   ['wrong-import-type', 'ERR_UNRESOLVED_IMPORT', /fd_write/],
-  ['no-start', 'ERR_NO_ENTRY_POINT', /no `_start` function; it exports/],
+  ['no-start', 'ERR_NO_ENTRY_POINT', /no `_start` function and no start section; it exports/],
   ['start-takes-parameter', 'ERR_NO_ENTRY_POINT', /`_start` must take and return nothing/],
   ['start-is-global', 'ERR_NO_ENTRY_POINT', /`_start` must be a function, this one is a global/],
   ['reactor', 'ERR_NO_ENTRY_POINT', /reactor/],

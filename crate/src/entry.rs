@@ -27,7 +27,8 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
 /// So many names of a kind are listed in a message.
 const MAX_LISTED: usize = 20;
 
-pub(crate) fn module_entry(module: &Module, host: &Host) -> Result<Entry> {
+/// `starts` is whether the module has a start section, which may be all that it has.
+pub(crate) fn module_entry(module: &Module, host: &Host, starts: bool) -> Result<Entry> {
     let Linker::Module(linker) = &host.linker else {
         return Err(Error::internal("a module met a component linker"));
     };
@@ -53,16 +54,17 @@ pub(crate) fn module_entry(module: &Module, host: &Host) -> Result<Entry> {
                     .into(),
             );
         }
+        None if starts => return Ok(Entry::Module { pre, start: None }),
         None => {
             let names = module.exports().map(|export| export.name().to_owned());
             let exports = list(names.collect());
             return no_entry(format!(
-                "the program has no `_start` function; it exports {exports}"
+                "the program has no `_start` function and no start section; it exports {exports}"
             ));
         }
     }
     match module.get_export_index("_start") {
-        Some(start) => Ok(Entry::Module { pre, start }),
+        start @ Some(_) => Ok(Entry::Module { pre, start }),
         None => Err(Error::internal("`_start` has a type but no index")),
     }
 }

@@ -227,7 +227,7 @@ pub(crate) fn component_externs(
     (imports.collect(), exports.collect())
 }
 
-pub(crate) fn entry_kind(info: &ProgramInfo) -> EntryKind {
+pub(crate) fn entry_kind(info: &ProgramInfo, starts_early: bool) -> EntryKind {
     let exports = |wanted: &str| {
         let mut functions = info
             .exports
@@ -238,6 +238,7 @@ pub(crate) fn entry_kind(info: &ProgramInfo) -> EntryKind {
     match info.kind {
         ProgramKind::Module if exports("_start") => EntryKind::Command,
         ProgramKind::Module if exports("_initialize") => EntryKind::Reactor,
+        ProgramKind::Module if starts_early => EntryKind::Command,
         ProgramKind::Module => EntryKind::None,
         ProgramKind::Component => {
             match entry_version(info.exports.iter().map(|export| export.name.as_str())) {

@@ -52,7 +52,8 @@ enum Code {
 pub(crate) enum Entry {
     Module {
         pre: InstancePre<RunState>,
-        start: ModuleExport,
+        /// None where the start section is all there is.
+        start: Option<ModuleExport>,
     },
     P2(p2::bindings::CommandPre<RunState>),
     P3(p3::bindings::CommandPre<RunState>),
@@ -146,7 +147,8 @@ impl Program {
             kind,
             checks: checks(interruptible, fuel),
         };
-        let restore = |code, fuel| restore(code, flavor(fuel), engines);
+        let starts_early = has_start_section(&wasm.bytes);
+        let restore = |code, fuel| restore(code, starts_early, flavor(fuel), engines);
         let plain = restore(precompiled.plain, false)?;
         let fueled = match precompiled.fueled {
             Some(code) => Some(restore(code, true)?),
@@ -155,7 +157,7 @@ impl Program {
         };
         Ok(Arc::new(Self {
             info: plain.code.describe(options.name),
-            starts_early: has_start_section(&wasm.bytes),
+            starts_early,
             wasm,
             engines: engines.clone(),
             cache,
@@ -207,7 +209,7 @@ impl Program {
         } = Sections::read(&self.wasm.bytes);
         Ok(Inspection {
             wasm_bytes: self.wasm.bytes.len(),
-            entry: inspection::entry_kind(&self.info),
+            entry: inspection::entry_kind(&self.info, self.starts_early),
             interruptible: self.interruptible,
             imports,
             exports,
@@ -335,23 +337,33 @@ impl Code {
 
 fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
     match flavor.kind {
-        ProgramKind::Module => artifact::obtain(wasm, flavor, engines, cache).map(link_module),
+        ProgramKind::Module => {
+            let starts = has_start_section(&wasm.bytes);
+            artifact::obtain(wasm, flavor, engines, cache).map(|made| link_module(made, starts))
+        }
         ProgramKind::Component => {
             artifact::obtain(wasm, flavor, engines, cache).map(link_component)
         }
     }
 }
 
-fn restore(code: precompiled::Code<'_>, flavor: Flavor, engines: &Engines) -> Result<Compiled> {
+fn restore(
+    code: precompiled::Code<'_>,
+    starts: bool,
+    flavor: Flavor,
+    engines: &Engines,
+) -> Result<Compiled> {
     match flavor.kind {
-        ProgramKind::Module => artifact::restore(code, flavor, engines).map(link_module),
+        ProgramKind::Module => {
+            artifact::restore(code, flavor, engines).map(|made| link_module(made, starts))
+        }
         ProgramKind::Component => artifact::restore(code, flavor, engines).map(link_component),
     }
 }
 
-fn link_module((module, host): (Module, Arc<Host>)) -> Compiled {
+fn link_module((module, host): (Module, Arc<Host>), starts: bool) -> Compiled {
     Compiled {
-        entry: entry::module_entry(&module, &host),
+        entry: entry::module_entry(&module, &host, starts),
         code: Code::Module(module),
     }
 }

@@ -230,12 +230,13 @@ async fn call(store: &mut Store<RunState>, entry: &Entry) -> wasmtime::Result<()
     match entry {
         Entry::Module { pre, start } => {
             let instance = pre.instantiate_async(&mut *store).await?;
+            mark_instantiated(store);
+            let Some(start) = start else { return Ok(()) };
             let start = instance
                 .get_module_export(&mut *store, start)
                 .and_then(wasmtime::Extern::into_func)
                 .ok_or_else(|| Error::internal("`_start` vanished"))?;
             let start = start.typed::<(), ()>(&*store).map_err(Error::internal)?;
-            mark_instantiated(store);
             start.call_async(store, ()).await
         }
         Entry::P2(pre) => {

@@ -1,5 +1,7 @@
 //! What guests can import, and what one run grants of it.
 
+mod errnos;
+mod files;
 mod quick;
 mod sockets;
 
@@ -12,19 +14,17 @@ use crate::run::RunState;
 use crate::stdio::{self, Capture, OutputStreamKind};
 use std::sync::Arc;
 use std::time::Instant;
-use wasmtime::{Engine, component};
+use wasmtime::{AsContextMut, Caller, Engine, Extern, Memory, component};
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, p0, p1, p2, p3};
+use wiggle::GuestMemory;
 
 /// Core modules' name for WASI 0.1 and for the preview before it.
 pub(crate) const P1: &str = "wasi_snapshot_preview1";
 pub(crate) const P0: &str = "wasi_unstable";
 
-/// Open files, streams and the like that one run may hold at a time: below the usual limit of a
-/// process's descriptors, so that a guest that never closes a file hurts only itself.
-const MAX_RESOURCES: usize = 512;
-
-/// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit`.
+/// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
 ///
 /// wasmtime-wasi's answers a plain error from code 126 up (RATIONALE.md).
 pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<RunState>> {
@@ -37,6 +37,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
             Err(Exit(code as u32).into())
         })?;
     }
+    errnos::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
     sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
@@ -48,6 +49,9 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     let mut linker = component::Linker::new(engine);
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(true);
+    files::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(false);
     Ok(linker)
 }
 
@@ -158,7 +162,7 @@ fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
     let mut context = builder.build_p1();
     wasmtime_wasi::WasiView::ctx(&mut context)
         .table
-        .set_max_capacity(MAX_RESOURCES);
+        .set_max_capacity(files::MAX_RESOURCES);
     context
 }
 
@@ -181,4 +185,22 @@ fn grant(builder: &mut WasiCtxBuilder, preopen: &Preopen) -> Result<()> {
                 ),
             )
         })
+}
+
+/// What wasmtime-wasi's functions work on, as its own linker gives it to them.
+fn slowly<'a>(
+    caller: &'a mut Caller<'_, RunState>,
+) -> wasmtime::Result<(&'a mut WasiP1Ctx, GuestMemory<'a>)> {
+    let fuel = caller.as_context_mut().hostcall_fuel();
+    let memory =
+        memory(caller).ok_or_else(|| wasmtime::Error::msg("missing required memory export"))?;
+    let (memory, state) = memory.data_and_store_mut(caller);
+    let wasi = state.wasi().context();
+    wasi.set_hostcall_fuel(fuel);
+    Ok((wasi, GuestMemory::Unshared(memory)))
+}
+
+/// Shared ones are refused when a program is loaded.
+fn memory(caller: &mut Caller<'_, RunState>) -> Option<Memory> {
+    caller.get_export("memory").and_then(Extern::into_memory)
 }

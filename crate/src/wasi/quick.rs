@@ -4,13 +4,14 @@
 //! order. All others are wasmtime-wasi's, and so is every call after the first of those: what a guest
 //! sees is the same either way.
 
-use super::{P1, Untouched, Wasi};
+use super::errnos::errno;
+use super::{P1, Untouched, Wasi, memory, slowly};
 use crate::run::RunState;
 use crate::stdio::{Input, Output, OutputStreamKind};
 use std::iter::once;
-use wasmtime::{AsContextMut, Caller, Extern, Linker, Memory};
+use wasmtime::{Caller, Linker};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as slow, WasiSnapshotPreview1};
+use wasmtime_wasi::p1::wasi_snapshot_preview1 as slow;
 use wiggle::GuestMemory;
 
 const SUCCESS: i32 = 0;
@@ -39,7 +40,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
                 Some(answer) => Box::new(std::future::ready(answer)) as Answer<'_>,
                 None => Box::new(async move {
                     let (wasi, mut memory) = slowly(&mut caller)?;
-                    slow::fd_write(wasi, &mut memory, fd, iovs, count, written).await
+                    errno(slow::fd_write(wasi, &mut memory, fd, iovs, count, written).await)
                 }),
             }
         },
@@ -54,7 +55,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             Some(answer) => Box::new(std::future::ready(answer)) as Answer<'_>,
             None => Box::new(async move {
                 let (wasi, mut memory) = slowly(&mut caller)?;
-                slow::fd_fdstat_get(wasi, &mut memory, fd, stat).await
+                errno(slow::fd_fdstat_get(wasi, &mut memory, fd, stat).await)
             }),
         },
     )?;
@@ -109,7 +110,7 @@ fn answer(
                 return answer;
             }
             let (wasi, mut memory) = slowly(&mut caller)?;
-            slow(wasi, &mut memory, first, second)
+            errno(slow(wasi, &mut memory, first, second))
         },
     )?;
     Ok(())
@@ -133,24 +134,6 @@ fn quickly(
         Wasi::Untouched(wasi) => answer(wasi, &mut memory[..reach]),
         Wasi::Context(_) => None,
     }
-}
-
-/// What wasmtime-wasi's functions work on, as its own linker gives it to them.
-fn slowly<'a>(
-    caller: &'a mut Caller<'_, RunState>,
-) -> wasmtime::Result<(&'a mut WasiP1Ctx, GuestMemory<'a>)> {
-    let fuel = caller.as_context_mut().hostcall_fuel();
-    let memory =
-        memory(caller).ok_or_else(|| wasmtime::Error::msg("missing required memory export"))?;
-    let (memory, state) = memory.data_and_store_mut(caller);
-    let wasi = state.wasi().context();
-    wasi.set_hostcall_fuel(fuel);
-    Ok((wasi, GuestMemory::Unshared(memory)))
-}
-
-/// Shared ones are refused when a program is loaded.
-fn memory(caller: &mut Caller<'_, RunState>) -> Option<Memory> {
-    caller.get_export("memory").and_then(Extern::into_memory)
 }
 
 /// Takes the first buffer that is not empty, all of it, as wasmtime-wasi does.

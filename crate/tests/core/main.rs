@@ -7,6 +7,7 @@ mod caller_run;
 mod components;
 mod endings;
 mod entries;
+mod errnos;
 mod fairness;
 mod files;
 mod first_calls;

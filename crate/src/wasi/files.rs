@@ -1,0 +1,105 @@
+//! How many files a run may have open, and what a guest is told where no more can be had.
+
+use super::errnos::{MFILE, NFILE};
+use crate::run::RunState;
+use wasmtime::component::{Accessor, Linker, Resource, ResourceTable};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::p2::bindings::filesystem::types as p2;
+use wasmtime_wasi::p3::bindings::filesystem::types as p3;
+
+/// Open files, streams and the like that one run may hold at a time: below the usual limit of a
+/// process's descriptors, so that a guest that never closes a file hurts only itself.
+const MAX_FILES: usize = 512;
+/// The same with whatever is no file, such as what a guest waits for. A file is refused with an errno and
+/// leaves these, so that a guest with too many files can still do all else.
+pub(super) const MAX_RESOURCES: usize = 2 * MAX_FILES;
+
+const P2_TYPES: &str = "wasi:filesystem/types@0.2.12";
+const P3_TYPES: &str = "wasi:filesystem/types@0.3.0";
+const OPEN_AT: &str = "[method]descriptor.open-at";
+
+/// Whether there is no room for another file.
+pub(super) fn is_full(table: &mut ResourceTable) -> bool {
+    table.iter_mut().count() >= MAX_FILES
+}
+
+/// The errno of a process or a system that has no descriptors left, found by asking for one.
+/// wasmtime-wasi has no number for either and returns that of a failed device.
+#[cfg(unix)]
+pub(super) fn out_of_descriptors() -> Option<i32> {
+    let asked = std::os::unix::net::UnixDatagram::unbound();
+    match rustix::io::Errno::from_io_error(&asked.err()?)? {
+        rustix::io::Errno::MFILE => Some(MFILE),
+        rustix::io::Errno::NFILE => Some(NFILE),
+        _ => None,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn out_of_descriptors() -> Option<i32> {
+    None
+}
+
+/// Takes the place of the functions by which components open files, whose error codes have none for too
+/// many: the next to it is that of too little memory.
+pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
+    type P2Arguments = (
+        Resource<p2::Descriptor>,
+        p2::PathFlags,
+        String,
+        p2::OpenFlags,
+        p2::DescriptorFlags,
+    );
+    linker.instance(P2_TYPES)?.func_wrap_async(
+        OPEN_AT,
+        |mut store: StoreContextMut<'_, RunState>, (fd, lookup, path, how, flags): P2Arguments| {
+            Box::new(async move {
+                let mut files = store.data_mut().filesystem();
+                if is_full(files.table) {
+                    return Ok((Err(p2::ErrorCode::InsufficientMemory),));
+                }
+                let opened = p2::HostDescriptor::open_at(&mut files, fd, lookup, path, how, flags);
+                Ok((match opened.await {
+                    Ok(file) => Ok(file),
+                    Err(error) => Err(match error.downcast()? {
+                        p2::ErrorCode::Io if out_of_descriptors().is_some() => {
+                            p2::ErrorCode::InsufficientMemory
+                        }
+                        code => code,
+                    }),
+                },))
+            })
+        },
+    )?;
+    type P3Arguments = (
+        Resource<p3::Descriptor>,
+        p3::PathFlags,
+        String,
+        p3::OpenFlags,
+        p3::DescriptorFlags,
+    );
+    linker.instance(P3_TYPES)?.func_wrap_concurrent(
+        OPEN_AT,
+        |store: &Accessor<RunState>, (fd, lookup, path, how, flags): P3Arguments| {
+            Box::pin(async move {
+                let files = store.with_getter::<WasiFilesystem>(RunState::filesystem);
+                if files.with(|mut store| is_full(store.get().table)) {
+                    return Ok((Err(p3::ErrorCode::InsufficientMemory),));
+                }
+                let opened = <WasiFilesystem as p3::HostDescriptorWithStore<_>>::open_at(
+                    &files, fd, lookup, path, how, flags,
+                );
+                Ok((match opened.await {
+                    Ok(file) => Ok(file),
+                    Err(error) => Err(match error.downcast()? {
+                        p3::ErrorCode::Io if out_of_descriptors().is_some() => {
+                            p3::ErrorCode::InsufficientMemory
+                        }
+                        code => code,
+                    }),
+                },))
+            })
+        },
+    )
+}
