@@ -1,7 +1,9 @@
 //! What guests can import, and what one run grants of it.
 
+mod directories;
 mod errnos;
 mod files;
+mod listing;
 mod quick;
 mod sockets;
 
@@ -12,6 +14,7 @@ use crate::options::{Clock, Preopen, RunOptions};
 use crate::outcome::Exit;
 use crate::run::RunState;
 use crate::stdio::{self, Capture, OutputStreamKind};
+use crate::wasi::directories::Directories;
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::{AsContextMut, Caller, Engine, Extern, Memory, component};
@@ -38,6 +41,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
         })?;
     }
     errnos::add_to_linker(&mut linker)?;
+    directories::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
     sockets::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
@@ -51,6 +55,8 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     p3::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     files::add_to_linker(&mut linker)?;
+    directories::add_to_component_linker(&mut linker)?;
+    sockets::add_to_component_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
@@ -61,7 +67,13 @@ pub(crate) enum Wasi {
     /// As it is before the first call.
     Untouched(Untouched),
     /// Made.
-    Context(Box<WasiP1Ctx>),
+    Context(Box<Made>),
+}
+
+/// wasmtime-wasi's context, and what it does not hold.
+pub(crate) struct Made {
+    context: WasiP1Ctx,
+    directories: Directories,
 }
 
 /// What the context will be made of, which grants no directories.
@@ -97,24 +109,39 @@ impl Wasi {
         // A directory that does not open is told before the start, and a clock counts from there.
         let now = !options.preopens.is_empty() || options.clock != Clock::Real;
         Ok(match now {
-            true => Self::Context(Box::new(context(this.name(), options, &this.capture)?)),
+            true => Self::made(context(this.name(), options, &this.capture)?),
             false => Self::Untouched(this),
         })
     }
 
     /// That of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
-        Self::Context(Box::new(build(&mut WasiCtxBuilder::new())))
+        Self::made(build(&mut WasiCtxBuilder::new()))
+    }
+
+    fn made(context: WasiP1Ctx) -> Self {
+        Self::Context(Box::new(Made {
+            context,
+            directories: Directories::default(),
+        }))
     }
 
     /// The context, made now if it was not yet.
     pub(crate) fn context(&mut self) -> &mut WasiP1Ctx {
+        &mut self.make().context
+    }
+
+    fn directories(&mut self) -> &mut Directories {
+        &mut self.make().directories
+    }
+
+    fn make(&mut self) -> &mut Made {
         if let Self::Untouched(this) = self {
             let mut builder = without_preopens(this.name(), this.options(), &this.capture);
-            *self = Self::Context(Box::new(build(&mut builder)));
+            *self = Self::made(build(&mut builder));
         }
         match self {
-            Self::Context(context) => context,
+            Self::Context(made) => made,
             Self::Untouched(_) => unreachable!("it was just made"),
         }
     }

@@ -81,10 +81,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             )*
         };
     }
-    // All of WASI 0.1 but `path_open`, which is below, `proc_exit`, which returns nothing, and `sock_*`.
+    // All of WASI 0.1 but `path_open` and `sock_*`, which are below, `proc_exit`, which returns nothing, and
+    // what [`super::directories`] has.
     wrap! {
         async fn fd_advise(fd: i32, offset: i64, length: i64, advice: i32);
-        async fn fd_close(fd: i32);
         async fn fd_datasync(fd: i32);
         async fn fd_fdstat_get(fd: i32, stat: i32);
         async fn fd_filestat_get(fd: i32, stat: i32);
@@ -93,8 +93,6 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
         async fn fd_pread(fd: i32, iovs: i32, count: i32, offset: i64, read: i32);
         async fn fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32);
         async fn fd_read(fd: i32, iovs: i32, count: i32, read: i32);
-        async fn fd_readdir(fd: i32, buffer: i32, length: i32, cookie: i64, used: i32);
-        async fn fd_renumber(fd: i32, to: i32);
         async fn fd_seek(fd: i32, offset: i64, whence: i32, position: i32);
         async fn fd_sync(fd: i32);
         async fn fd_write(fd: i32, iovs: i32, count: i32, written: i32);

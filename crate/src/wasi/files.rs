@@ -2,21 +2,24 @@
 
 use super::errnos::{MFILE, NFILE};
 use crate::run::RunState;
+use std::io;
 use wasmtime::component::{Accessor, Linker, Resource, ResourceTable};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::types as p2;
 use wasmtime_wasi::p3::bindings::filesystem::types as p3;
 
-/// Open files, streams and the like that one run may hold at a time: below the usual limit of a
-/// process's descriptors, so that a guest that never closes a file hurts only itself.
+/// Open files, sockets and the like that one run may hold at a time: below the usual limit of a process's
+/// descriptors, so that a guest that never closes a file hurts only itself.
 const MAX_FILES: usize = 512;
-/// The same with whatever is no file, such as what a guest waits for. A file is refused with an errno and
-/// leaves these, so that a guest with too many files can still do all else.
-pub(super) const MAX_RESOURCES: usize = 2 * MAX_FILES;
+/// The same with streams of files.
+const MAX_STREAMS: usize = MAX_FILES + 256;
+/// The same with what a guest waits for and whatever else cannot be refused with an error code. What can be
+/// is refused before and leaves these, so that a guest with too many files can still do all else.
+pub(super) const MAX_RESOURCES: usize = MAX_STREAMS + 256;
 
-const P2_TYPES: &str = "wasi:filesystem/types@0.2.12";
-const P3_TYPES: &str = "wasi:filesystem/types@0.3.0";
+pub(super) const P2_TYPES: &str = "wasi:filesystem/types@0.2.12";
+pub(super) const P3_TYPES: &str = "wasi:filesystem/types@0.3.0";
 const OPEN_AT: &str = "[method]descriptor.open-at";
 
 /// Whether there is no room for another file.
@@ -24,16 +27,30 @@ pub(super) fn is_full(table: &mut ResourceTable) -> bool {
     table.iter_mut().count() >= MAX_FILES
 }
 
-/// The errno of a process or a system that has no descriptors left, found by asking for one.
-/// wasmtime-wasi has no number for either and returns that of a failed device.
+fn has_no_stream_left(table: &mut ResourceTable) -> bool {
+    table.iter_mut().count() >= MAX_STREAMS
+}
+
+/// The errno where a process or the system has no descriptors left.
 #[cfg(unix)]
-pub(super) fn out_of_descriptors() -> Option<i32> {
-    let asked = std::os::unix::net::UnixDatagram::unbound();
-    match rustix::io::Errno::from_io_error(&asked.err()?)? {
+pub(super) fn exhausted(error: &io::Error) -> Option<i32> {
+    match rustix::io::Errno::from_io_error(error)? {
         rustix::io::Errno::MFILE => Some(MFILE),
         rustix::io::Errno::NFILE => Some(NFILE),
         _ => None,
     }
+}
+
+/// The same, found by asking for a descriptor: wasmtime-wasi has no number for either and returns that of a
+/// failed device.
+#[cfg(unix)]
+pub(super) fn out_of_descriptors() -> Option<i32> {
+    exhausted(&std::os::unix::net::UnixDatagram::unbound().err()?)
+}
+
+#[cfg(not(unix))]
+pub(super) fn exhausted(_: &io::Error) -> Option<i32> {
+    None
 }
 
 #[cfg(not(unix))]
@@ -51,7 +68,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
         p2::OpenFlags,
         p2::DescriptorFlags,
     );
-    linker.instance(P2_TYPES)?.func_wrap_async(
+    let mut types = linker.instance(P2_TYPES)?;
+    types.func_wrap_async(
         OPEN_AT,
         |mut store: StoreContextMut<'_, RunState>, (fd, lookup, path, how, flags): P2Arguments| {
             Box::new(async move {
@@ -72,6 +90,27 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
             })
         },
     )?;
+    macro_rules! stream {
+        ($name:literal, $function:ident($($argument:ident: $ty:ty),*)) => {
+            types.func_wrap(
+                concat!("[method]descriptor.", $name),
+                |mut store: StoreContextMut<'_, RunState>,
+                 (fd, $($argument,)*): (Resource<p2::Descriptor>, $($ty,)*)| {
+                    let mut files = store.data_mut().filesystem();
+                    if has_no_stream_left(files.table) {
+                        return Ok((Err(p2::ErrorCode::InsufficientMemory),));
+                    }
+                    Ok((match p2::HostDescriptor::$function(&mut files, fd, $($argument),*) {
+                        Ok(stream) => Ok(stream),
+                        Err(error) => Err(error.downcast()?),
+                    },))
+                },
+            )?;
+        };
+    }
+    stream!("read-via-stream", read_via_stream(offset: u64));
+    stream!("write-via-stream", write_via_stream(offset: u64));
+    stream!("append-via-stream", append_via_stream());
     type P3Arguments = (
         Resource<p3::Descriptor>,
         p3::PathFlags,

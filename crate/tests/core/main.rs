@@ -5,6 +5,7 @@ mod batch;
 mod cache;
 mod caller_run;
 mod components;
+mod directories;
 mod endings;
 mod entries;
 mod errnos;

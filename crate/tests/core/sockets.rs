@@ -115,3 +115,122 @@ fn sockets_of_components_can_be_made_and_no_address_be_used() {
         assert_eq!(outcome.exit_code(), Some(0), "{body}: {outcome:?}");
     }
 }
+
+/// A component that makes sockets until it cannot, drops one, and makes one again; it exits with the error
+/// code, or with what else went wrong.
+fn makes_many(kind: &str, types: &str) -> String {
+    format!(
+        "(component
+           {types}
+           (import \"wasi:cli/exit@0.2.0\" (instance $exit
+             (export \"exit-with-code\" (func (param \"status-code\" u8)))))
+           (core module $Memory (memory (export \"memory\") 1)
+             (func (export \"realloc\") (param i32 i32 i32 i32) (result i32) unreachable))
+           (core instance $memory (instantiate $Memory))
+           (alias core export $memory \"memory\" (core memory $memory))
+           (alias core export $memory \"realloc\" (core func $realloc))
+           (core func $create (canon lower (func $create) (memory $memory) (realloc $realloc)))
+           (core func $exit (canon lower (func $exit \"exit-with-code\")))
+           (core func $drop (canon resource.drop ${kind}-socket))
+           (core instance $host
+             (export \"memory\" (memory $memory)) (export \"create\" (func $create))
+             (export \"exit\" (func $exit)) (export \"drop\" (func $drop)))
+           (core module $Main
+             (import \"host\" \"memory\" (memory 1))
+             (import \"host\" \"create\" (func $create (param i32 i32)))
+             (import \"host\" \"exit\" (func $exit (param i32)))
+             (import \"host\" \"drop\" (func $drop (param i32)))
+             (func (export \"run\") (result i32) (local $count i32) (local $last i32) (local $code i32)
+               (loop $more
+                 (call $create (i32.const 0) (i32.const 0))
+                 (if (i32.eqz (i32.load8_u (i32.const 0)))
+                   (then
+                     (local.set $last (i32.load (i32.const 4)))
+                     (local.set $count (i32.add (local.get $count) (i32.const 1)))
+                     (br $more))))
+               (local.set $code (i32.load8_u (i32.const 4)))
+               (if (i32.lt_u (local.get $count) (i32.const 400)) (then (call $exit (i32.const 100))))
+               (if (i32.gt_u (local.get $count) (i32.const 600)) (then (call $exit (i32.const 101))))
+               (call $drop (local.get $last))
+               (call $create (i32.const 0) (i32.const 0))
+               (if (i32.load8_u (i32.const 0)) (then (call $exit (i32.const 102))))
+               (call $exit (local.get $code))
+               unreachable))
+           (core instance $main (instantiate $Main (with \"host\" (instance $host))))
+           (func $run (result (result)) (canon lift (core func $main \"run\")))
+           (instance $command (export \"run\" (func $run)))
+           (export \"wasi:cli/run@0.2.0\" (instance $command)))"
+    )
+}
+
+/// The imports of WASI 0.2 by which a socket is made.
+fn p2(kind: &str) -> String {
+    format!(
+        "(import \"wasi:sockets/network@0.2.0\" (instance $network
+           (type $error-shape (enum \"unknown\" \"access-denied\" \"not-supported\" \"invalid-argument\"
+             \"out-of-memory\" \"timeout\" \"concurrency-conflict\" \"not-in-progress\" \"would-block\"
+             \"invalid-state\" \"new-socket-limit\" \"address-not-bindable\" \"address-in-use\"
+             \"remote-unreachable\" \"connection-refused\" \"connection-reset\" \"connection-aborted\"
+             \"datagram-too-large\" \"name-unresolvable\" \"temporary-resolver-failure\"
+             \"permanent-resolver-failure\"))
+           (export \"error-code\" (type (eq $error-shape)))
+           (type $family-shape (enum \"ipv4\" \"ipv6\"))
+           (export \"ip-address-family\" (type (eq $family-shape)))))
+         (alias export $network \"error-code\" (type $error))
+         (alias export $network \"ip-address-family\" (type $family))
+         (import \"wasi:sockets/{kind}@0.2.0\" (instance $sockets
+           (export \"{kind}-socket\" (type (sub resource)))))
+         (alias export $sockets \"{kind}-socket\" (type ${kind}-socket))
+         (import \"wasi:sockets/{kind}-create-socket@0.2.0\" (instance $creates
+           (alias outer 1 ${kind}-socket (type $outer-socket))
+           (export \"{kind}-socket\" (type $socket (eq $outer-socket)))
+           (alias outer 1 $error (type $outer-error))
+           (export \"error-code\" (type $error (eq $outer-error)))
+           (alias outer 1 $family (type $outer-family))
+           (export \"ip-address-family\" (type $family (eq $outer-family)))
+           (export \"create-{kind}-socket\" (func (param \"address-family\" $family)
+             (result (result (own $socket) (error $error)))))))
+         (alias export $creates \"create-{kind}-socket\" (func $create))"
+    )
+}
+
+/// The same of WASI 0.3.
+fn p3(kind: &str) -> String {
+    format!(
+        "(import \"wasi:sockets/types@0.3.0\" (instance $sockets
+           (export \"{kind}-socket\" (type $socket (sub resource)))
+           (type $error-shape (variant (case \"access-denied\") (case \"not-supported\")
+             (case \"invalid-argument\") (case \"out-of-memory\") (case \"timeout\") (case \"invalid-state\")
+             (case \"address-not-bindable\") (case \"address-in-use\") (case \"remote-unreachable\")
+             (case \"connection-refused\") (case \"connection-broken\") (case \"connection-reset\")
+             (case \"connection-aborted\") (case \"datagram-too-large\") (case \"other\" (option string))))
+           (export \"error-code\" (type $error (eq $error-shape)))
+           (type $family-shape (enum \"ipv4\" \"ipv6\"))
+           (export \"ip-address-family\" (type $family (eq $family-shape)))
+           (export \"[static]{kind}-socket.create\" (func (param \"address-family\" $family)
+             (result (result (own $socket) (error $error)))))))
+         (alias export $sockets \"{kind}-socket\" (type ${kind}-socket))
+         (alias export $sockets \"[static]{kind}-socket.create\" (func $create))"
+    )
+}
+
+#[test]
+fn too_many_sockets_are_an_error_and_dropping_one_makes_room() {
+    const NEW_SOCKET_LIMIT: u32 = 10;
+    /// Of WASI 0.3.
+    const OUT_OF_MEMORY: u32 = 3;
+    for (kind, types, code) in [
+        ("tcp", p2("tcp"), NEW_SOCKET_LIMIT),
+        ("udp", p2("udp"), NEW_SOCKET_LIMIT),
+        ("tcp", p3("tcp"), OUT_OF_MEMORY),
+        ("udp", p3("udp"), OUT_OF_MEMORY),
+    ] {
+        let wat = makes_many(kind, &types);
+        let program = runtime()
+            .load(wat.as_bytes(), LoadOptions::named("sockets"))
+            .unwrap_or_else(|error| panic!("{error}: {wat}"));
+        let run = runtime().run(&program, RunOptions::default());
+        let outcome = block_on(run).expect("an outcome");
+        assert_eq!(outcome.exit_code(), Some(code), "{types}: {outcome:?}");
+    }
+}

@@ -1,5 +1,5 @@
 ;; Opens the file "a" of the preopen at fd 3 again and again without closing it until an errno comes, prints how often
-;; it went well and a newline, and calls proc_exit(0).
+;; it went well and a newline, and exits with the errno.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
@@ -25,15 +25,15 @@
       (br_if $digit (i64.ne (local.get $n) (i64.const 0))))
     (call $print (local.get $at) (i32.sub (i32.const 64) (local.get $at))))
 
-  (func (export "_start") (local $count i64)
+  (func (export "_start") (local $count i64) (local $errno i32)
     (block $refused
       (loop $next
         ;; dirfd 3, no lookup flags, "a", no open flags, right to read (2), none inherited, no fd flags
-        (br_if $refused
+        (br_if $refused (local.tee $errno
           (call $path_open (i32.const 3) (i32.const 0) (i32.const 96) (i32.const 1) (i32.const 0)
-            (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 104)))
+            (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 104))))
         (local.set $count (i64.add (local.get $count) (i64.const 1)))
         (br $next)))
     (call $print_decimal (local.get $count))
-    (call $proc_exit (i32.const 0))
+    (call $proc_exit (local.get $errno))
     unreachable))

@@ -1,0 +1,428 @@
+//! How guests of each preview read a directory.
+
+use super::errnos::errno;
+use super::files::{P2_TYPES, P3_TYPES, exhausted, is_full};
+use super::listing::{Entry, Failure, Listing, Room, by_inode};
+use super::{P0, P1, slowly};
+use crate::run::RunState;
+use futures_util::future::BoxFuture;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::sync::oneshot;
+use wasmtime::component::{
+    self, Destination, FutureReader, Resource, ResourceTable, ResourceType, StreamProducer,
+    StreamReader, StreamResult, VecBuffer,
+};
+use wasmtime::{Caller, Linker, Result, StoreContextMut};
+use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemView};
+use wasmtime_wasi::p0::wasi_unstable as p0;
+use wasmtime_wasi::p1::types::{Errno, Filetype};
+use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
+use wasmtime_wasi::p2::bindings::filesystem::types as p2;
+use wasmtime_wasi::p2::bindings::filesystem::types::DescriptorType;
+use wasmtime_wasi::p3::bindings::filesystem::types as p3;
+use wiggle::{GuestMemory, GuestPtr};
+
+const SUCCESS: i32 = 0;
+const BADF: i32 = 8;
+const NOMEM: i32 = 48;
+const NOTDIR: i32 = 54;
+
+/// Where a file's status has the inode and the type.
+const STAT: usize = 64;
+const STAT_INODE: usize = 8;
+const STAT_TYPE: usize = 16;
+
+/// The directories that a guest of WASI 0.1 reads, by descriptor.
+#[derive(Default)]
+pub(crate) struct Directories {
+    listings: HashMap<i32, Arc<Listing>>,
+    room: Room,
+}
+
+/// Takes the place of wasmtime-wasi's functions of the same names.
+pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
+    macro_rules! of {
+        ($name:ident, $module:ident) => {
+            linker.func_wrap_async(
+                $name,
+                "fd_readdir",
+                |mut caller: Caller<'_, RunState>,
+                 (fd, buffer, length, cookie, used): (i32, i32, i32, i64, i32)| {
+                    Box::new(async move {
+                        let mut status = [0; STAT];
+                        let (wasi, _) = slowly(&mut caller)?;
+                        let mut scratch = GuestMemory::Unshared(&mut status);
+                        let error =
+                            errno($module::fd_filestat_get(wasi, &mut scratch, fd, 0).await)?;
+                        if error != SUCCESS {
+                            return Ok(error);
+                        }
+                        match listing(&mut caller, fd, &status, cookie == 0).await {
+                            Ok(listing) => put(&mut caller, &listing, buffer, length, cookie, used),
+                            Err(error) => Ok(error),
+                        }
+                    })
+                },
+            )?;
+            linker.func_wrap_async(
+                $name,
+                "fd_close",
+                |mut caller: Caller<'_, RunState>, (fd,): (i32,)| {
+                    Box::new(async move {
+                        let (wasi, mut memory) = slowly(&mut caller)?;
+                        let error = errno($module::fd_close(wasi, &mut memory, fd).await)?;
+                        if error == SUCCESS {
+                            directories(&mut caller).listings.remove(&fd);
+                        }
+                        Ok(error)
+                    })
+                },
+            )?;
+            linker.func_wrap_async(
+                $name,
+                "fd_renumber",
+                |mut caller: Caller<'_, RunState>, (fd, to): (i32, i32)| {
+                    Box::new(async move {
+                        let (wasi, mut memory) = slowly(&mut caller)?;
+                        let error = errno($module::fd_renumber(wasi, &mut memory, fd, to).await)?;
+                        if error == SUCCESS && fd != to {
+                            let listings = &mut directories(&mut caller).listings;
+                            match listings.remove(&fd) {
+                                Some(listing) => listings.insert(to, listing),
+                                None => listings.remove(&to),
+                            };
+                        }
+                        Ok(error)
+                    })
+                },
+            )?;
+        };
+    }
+    of!(P0, p0);
+    of!(P1, p1);
+    Ok(())
+}
+
+fn directories<'a>(caller: &'a mut Caller<'_, RunState>) -> &'a mut Directories {
+    caller.data_mut().wasi().directories()
+}
+
+/// That of a descriptor with this status: what it was when its guest began to read, unless it begins anew.
+async fn listing(
+    caller: &mut Caller<'_, RunState>,
+    fd: i32,
+    status: &[u8; STAT],
+    anew: bool,
+) -> std::result::Result<Arc<Listing>, i32> {
+    if status[STAT_TYPE] != Filetype::Directory as u8 {
+        return Err(NOTDIR);
+    }
+    let this = directories(caller);
+    if anew {
+        this.listings.remove(&fd);
+    } else if let Some(listing) = this.listings.get(&fd) {
+        return Ok(listing.clone());
+    }
+    let room = this.room.clone();
+    let mut inode = [0; 8];
+    inode.copy_from_slice(&status[STAT_INODE..STAT_INODE + 8]);
+    // wasmtime-wasi tells nobody which of them a number stands for.
+    let all = dirs(caller.data_mut().filesystem().table);
+    let choose = move || by_inode(all, u64::from_le_bytes(inode));
+    let listing = Listing::read(choose, room).await.map_err(errno_of)?;
+    let listing = Arc::new(listing);
+    directories(caller).listings.insert(fd, listing.clone());
+    Ok(listing)
+}
+
+fn dirs(table: &mut ResourceTable) -> Vec<Dir> {
+    let all = table.iter_mut().filter_map(|entry| entry.downcast_ref());
+    all.filter_map(|descriptor| match descriptor {
+        Descriptor::Dir(dir) => Some(dir.clone()),
+        Descriptor::File(_) => None,
+    })
+    .collect()
+}
+
+fn errno_of(failure: Failure) -> i32 {
+    match failure {
+        Failure::NoRoom => NOMEM,
+        Failure::BadDescriptor => BADF,
+        Failure::NotDirectory => NOTDIR,
+        Failure::Host(error) => match exhausted(&error) {
+            Some(errno) => errno,
+            None => Errno::from(p2::ErrorCode::from(error)) as i32,
+        },
+    }
+}
+
+/// Fills a guest's buffer with entries, the last of which may be cut off there.
+fn put(
+    caller: &mut Caller<'_, RunState>,
+    listing: &Listing,
+    buffer: i32,
+    length: i32,
+    cookie: i64,
+    used: i32,
+) -> Result<i32> {
+    let length = length as u32 as usize;
+    let mut bytes = Vec::new();
+    let first = usize::try_from(cookie as u64).unwrap_or(usize::MAX);
+    for number in first.. {
+        let Some(entry) = numbered(listing, number) else {
+            break;
+        };
+        if bytes.len() >= length {
+            break;
+        }
+        bytes.extend((number as u64 + 1).to_le_bytes());
+        bytes.extend(entry.inode.to_le_bytes());
+        bytes.extend((entry.name.len() as u32).to_le_bytes());
+        bytes.extend((filetype(entry.kind) as u32).to_le_bytes());
+        bytes.extend(entry.name);
+    }
+    bytes.truncate(length);
+    let (_, mut memory) = slowly(caller)?;
+    let at = GuestPtr::<[u8]>::new((buffer as u32, bytes.len() as u32));
+    memory.copy_from_slice(&bytes, at)?;
+    memory.write(GuestPtr::<u32>::new(used as u32), bytes.len() as u32)?;
+    Ok(SUCCESS)
+}
+
+/// The entry of this number, where `.` and `..` are the first two.
+fn numbered(listing: &Listing, number: usize) -> Option<Entry<'_>> {
+    let name: &[u8] = match number {
+        0 => b".",
+        1 => b"..",
+        _ => return listing.get(number - 2),
+    };
+    Some(Entry {
+        name,
+        kind: DescriptorType::Directory,
+        // What is above a granted directory is nobody's business: wasmtime-wasi has the same for both.
+        inode: listing.inode,
+    })
+}
+
+fn filetype(kind: DescriptorType) -> Filetype {
+    match kind {
+        DescriptorType::RegularFile => Filetype::RegularFile,
+        DescriptorType::Directory => Filetype::Directory,
+        DescriptorType::SymbolicLink => Filetype::SymbolicLink,
+        DescriptorType::BlockDevice => Filetype::BlockDevice,
+        DescriptorType::CharacterDevice => Filetype::CharacterDevice,
+        DescriptorType::Socket | DescriptorType::Fifo | DescriptorType::Unknown => {
+            Filetype::Unknown
+        }
+    }
+}
+
+/// The codes for a failure, which both previews name alike.
+macro_rules! code {
+    ($failure:ident, $module:ident) => {
+        match $failure {
+            Failure::NoRoom => $module::ErrorCode::InsufficientMemory,
+            Failure::BadDescriptor => $module::ErrorCode::BadDescriptor,
+            Failure::NotDirectory => $module::ErrorCode::NotDirectory,
+            Failure::Host(error) => match exhausted(&error) {
+                Some(_) => $module::ErrorCode::InsufficientMemory,
+                None => $module::ErrorCode::from(error),
+            },
+        }
+    };
+}
+
+/// The same for components.
+pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
+    add_p2(&mut linker.instance(P2_TYPES)?)?;
+    linker.instance(P3_TYPES)?.func_wrap(
+        "[method]descriptor.read-directory",
+        |mut store: StoreContextMut<'_, RunState>, (fd,): (Resource<Descriptor>,)| {
+            let reading = read(store.data_mut(), &fd)?;
+            let (sender, receiver) = oneshot::channel();
+            let entries = Entries {
+                reading: Reading::Begun(reading),
+                incomplete: false,
+                end: Some(sender),
+            };
+            let entries = StreamReader::new(&mut store, entries)?;
+            Ok(((entries, FutureReader::new(&mut store, receiver)?),))
+        },
+    )
+}
+
+/// How far a guest of WASI 0.2 has read a directory.
+struct EntryStream {
+    listing: Listing,
+    next: usize,
+}
+
+fn add_p2(types: &mut component::LinkerInstance<'_, RunState>) -> Result<()> {
+    types.resource(
+        "directory-entry-stream",
+        ResourceType::host::<EntryStream>(),
+        |mut store, rep| {
+            let stream = Resource::<EntryStream>::new_own(rep);
+            store.data_mut().filesystem().table.delete(stream)?;
+            Ok(())
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.read-directory",
+        |mut store: StoreContextMut<'_, RunState>, (fd,): (Resource<Descriptor>,)| {
+            Box::new(async move {
+                let table = store.data_mut().filesystem().table;
+                if is_full(table) {
+                    return Ok((Err(p2::ErrorCode::InsufficientMemory),));
+                }
+                let listing = match read(store.data_mut(), &fd)?.await {
+                    Ok(listing) => listing,
+                    Err(failure) => return Ok((Err(code!(failure, p2)),)),
+                };
+                let stream = EntryStream { listing, next: 0 };
+                let pushed = store.data_mut().filesystem().table.push(stream);
+                Ok((pushed.map_err(|_| p2::ErrorCode::InsufficientMemory),))
+            })
+        },
+    )?;
+    types.func_wrap(
+        "[method]directory-entry-stream.read-directory-entry",
+        |mut store: StoreContextMut<'_, RunState>, (stream,): (Resource<EntryStream>,)| {
+            let stream = store.data_mut().filesystem().table.get_mut(&stream)?;
+            let Some(entry) = stream.listing.get(stream.next) else {
+                return Ok((Ok(None),));
+            };
+            stream.next += 1;
+            let name = match String::from_utf8(entry.name.to_vec()) {
+                Ok(name) => name,
+                Err(_) => return Ok((Err(p2::ErrorCode::IllegalByteSequence),)),
+            };
+            let type_ = entry.kind;
+            Ok((Ok(Some(p2::DirectoryEntry { type_, name })),))
+        },
+    )
+}
+
+/// A listing that is being read.
+type Reads = BoxFuture<'static, std::result::Result<Listing, Failure>>;
+
+/// Begins to list the directory of a component's descriptor.
+fn read(state: &mut RunState, fd: &Resource<Descriptor>) -> Result<Reads> {
+    let chosen = match state.filesystem().table.get(fd)? {
+        Descriptor::Dir(dir) => Ok(dir.clone()),
+        Descriptor::File(_) => Err(Failure::NotDirectory),
+    };
+    let room = state.wasi().directories().room.clone();
+    Ok(Box::pin(Listing::read(move || chosen, room)))
+}
+
+/// The entries of a directory as a guest of WASI 0.3 takes them.
+struct Entries {
+    reading: Reading,
+    /// Whether a name was left out, which is not UTF-8.
+    incomplete: bool,
+    /// Where the guest is told how the reading went.
+    end: Option<oneshot::Sender<std::result::Result<(), p3::ErrorCode>>>,
+}
+
+enum Reading {
+    Begun(Reads),
+    /// From this entry on.
+    At(Listing, usize),
+}
+
+/// Entries that a guest is handed at a time at most.
+const AT_A_TIME: usize = 256;
+
+impl Entries {
+    fn end(&mut self, result: std::result::Result<(), p3::ErrorCode>) {
+        if let Some(end) = self.end.take() {
+            // The guest may have given up the future.
+            let _ = end.send(result);
+        }
+    }
+
+    /// So many of the next, fewer at the end.
+    fn take(&mut self, count: usize) -> Vec<p3::DirectoryEntry> {
+        let Reading::At(listing, next) = &mut self.reading else {
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        while entries.len() < count
+            && let Some(entry) = listing.get(*next)
+        {
+            *next += 1;
+            match String::from_utf8(entry.name.to_vec()) {
+                Ok(name) => entries.push(p3::DirectoryEntry {
+                    type_: p3_type(entry.kind),
+                    name,
+                }),
+                Err(_) => self.incomplete = true,
+            }
+        }
+        entries
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        // A guest that does not read to the end meets no error.
+        self.end(Ok(()));
+    }
+}
+
+impl StreamProducer<RunState> for Entries {
+    type Item = p3::DirectoryEntry;
+    type Buffer = VecBuffer<Self::Item>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'a, RunState>,
+        mut destination: Destination<'a, Self::Item, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        if let Reading::Begun(reading) = &mut self.reading {
+            let read = reading.as_mut().poll(context);
+            if read.is_pending() && finish {
+                return Poll::Ready(Ok(StreamResult::Cancelled));
+            }
+            match ready!(read) {
+                Ok(listing) => self.reading = Reading::At(listing, 0),
+                Err(failure) => {
+                    self.end(Err(code!(failure, p3)));
+                    return Poll::Ready(Ok(StreamResult::Dropped));
+                }
+            }
+        }
+        let wanted = destination.remaining(&mut store).unwrap_or(AT_A_TIME);
+        let entries = self.take(wanted.min(AT_A_TIME));
+        let is_end = entries.is_empty() && wanted > 0;
+        destination.set_buffer(entries.into());
+        if !is_end {
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        let result = match self.incomplete {
+            true => Err(p3::ErrorCode::IllegalByteSequence),
+            false => Ok(()),
+        };
+        self.end(result);
+        Poll::Ready(Ok(StreamResult::Dropped))
+    }
+}
+
+fn p3_type(kind: DescriptorType) -> p3::DescriptorType {
+    match kind {
+        DescriptorType::BlockDevice => p3::DescriptorType::BlockDevice,
+        DescriptorType::CharacterDevice => p3::DescriptorType::CharacterDevice,
+        DescriptorType::Directory => p3::DescriptorType::Directory,
+        DescriptorType::Fifo => p3::DescriptorType::Fifo,
+        DescriptorType::SymbolicLink => p3::DescriptorType::SymbolicLink,
+        DescriptorType::RegularFile => p3::DescriptorType::RegularFile,
+        DescriptorType::Socket => p3::DescriptorType::Socket,
+        DescriptorType::Unknown => p3::DescriptorType::Other(None),
+    }
+}
