@@ -306,7 +306,8 @@ fn lists(module_name: &str, folder: &Path, steps: &str) -> Vec<Vec<Dirent>> {
         written = rest;
         let mut list = Vec::new();
         while let Some((head, rest)) = part.split_first_chunk::<24>() {
-            let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().unwrap());
+            let number =
+                |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
             let length = number(16) as u32 as usize;
             let Some((name, rest)) = rest.split_at_checked(length) else {
                 break;
