@@ -28,8 +28,8 @@ if (process.platform === 'linux') {
 if (process.platform !== 'win32') {
   /** The error code, one more than in the enumeration of the interface, and what else cannot be had. */
   const COMPONENTS = {
-    p2: { code: 23, then: '(call $exit (call $listed))' },
-    p3: { code: 22, then: '(call $exit (call $failed))' },
+    p2: { code: 23, after: '(call $exit (call $listed))' },
+    p3: { code: 22, after: '(call $exit (call $failed))' },
   }
 
   test('a process without descriptors is an errno to its guests', async (t) => {
@@ -48,7 +48,7 @@ if (process.platform !== 'win32') {
   })
 
   for (const preview of ['p2', 'p3'] as const) {
-    const { code, then } = COMPONENTS[preview]
+    const { code, after } = COMPONENTS[preview]
     test(`a process without descriptors is an error code to guests of ${preview}`, async (t) => {
       const folder = new URL('../crate/tests/core/directories/', import.meta.url)
       const template = await readFile(new URL(`${preview}.wat`, folder), 'utf8')
@@ -58,7 +58,7 @@ if (process.platform !== 'win32') {
             (then (local.set $count (i32.add (local.get $count) (i32.const 1))) (br $more))))
         (if (i32.gt_u (local.get $count) (i32.const 100)) (then (call $exit (i32.const 100))))
         (if (i32.ne (call $failed) (i32.const ${code})) (then (call $exit (i32.const 101))))
-        ${then}
+        ${after}
         unreachable`
       const source = template
         .replaceAll('$DELETE', '0')
