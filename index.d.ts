@@ -149,7 +149,7 @@ export type TrapCode =
  * - `ERR_INVALID_WASM`: neither a valid Wasm binary nor WAT text.
  * - `ERR_UNSUPPORTED_WASM`: the program needs something that is not run here, such as threads.
  * - `ERR_UNRESOLVED_IMPORT`: the program imports something that nobody provides.
- * - `ERR_NO_ENTRY_POINT`: no `_start` function, or no `wasi:cli/run`.
+ * - `ERR_NO_ENTRY_POINT`: no `_start` function and no start section, or no `wasi:cli/run`.
  * - `ERR_PREOPEN`: a granted directory cannot be opened.
  * - `ERR_READ_FAILED`: the program's file cannot be read.
  * - `ERR_PRECOMPILED_UNTRUSTED`: a precompiled program, which is machine code, was loaded without
@@ -193,7 +193,13 @@ export type WasiexecErrorCode =
 export declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
-  constructor(code: WasiexecErrorCode, message: string, options?: ErrorOptions)
+  constructor(
+    code: WasiexecErrorCode,
+    message: string,
+    options?: {
+      cause?: unknown
+    },
+  )
 }
 /** Thrown by {@link orThrow} for every ending other than exit 0. */
 export declare class ProgramError<T extends Outcome = Outcome> extends Error {

@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const napi = join(root, 'node_modules/@napi-rs/cli/dist/cli.js')
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
 const { files: whitelist, version } = createRequire(import.meta.url)('../package.json') as {
   files: string[]
   version: string
@@ -70,6 +71,25 @@ async function installRelease(folder: string): Promise<void> {
   await npm(folder, 'install', '--no-audit', '--no-fund', '--offline', ...tarballs)
   await rm(stage, { recursive: true })
 }
+
+/** What a user compiles whose library is as old as the oldest one that the types ask for. */
+const OLD_USER = `
+import { load, orThrow, Runtime, WasiexecError, type BatchResult, type Outcome } from 'wasiexec'
+
+export async function use(source: Uint8Array): Promise<string[]> {
+  const program = await load(source, { runtime: new Runtime({ threads: 1 }) })
+  const outcome: Outcome = await program.run({ limits: { fuel: 10n }, signal: new AbortController().signal })
+  const codes: string[] = outcome.kind === 'exit' ? [String(outcome.code)] : []
+  const batch = program.batch([{ id: 'a', args: ['a'] }])
+  for await (const { id, outcome } of batch) codes.push(id, outcome?.kind ?? 'none')
+  for await (const results of batch.chunks())
+    codes.push(...results.map((result: BatchResult<string>) => result.id))
+  program[Symbol.dispose]()
+  return [...codes, orThrow(outcome).stdout.toString()]
+}
+
+export const wrapped: Error = new WasiexecError('ERR_INTERNAL', 'wrapped', { cause: new Error() })
+`
 
 /** The README's first example and what it says that the example prints. */
 async function readmeExample(): Promise<{ code: string; output: string }> {
@@ -142,6 +162,26 @@ test('an installed release runs the README example from ESM and from CommonJS, a
   await refused(t, folder, /^wasiexec: .*wasiexec\.[\w-]+\.node.*\n$/)
   await rm(platforms, { recursive: true })
   await refused(t, folder, /^wasiexec: Cannot find native binding\..*\n$/)
+})
+
+test('the types need nothing newer than the library of ES2020', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'wasiexec-types-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await installRelease(folder)
+  await writeFile(join(folder, 'user.mts'), OLD_USER)
+  await writeFile(join(folder, 'user.cts'), OLD_USER)
+  const compilerOptions = {
+    target: 'es2020',
+    lib: ['es2020'],
+    module: 'node16',
+    strict: true,
+    noEmit: true,
+    typeRoots: [join(root, 'node_modules/@types')],
+    types: ['node'],
+  }
+  const config = JSON.stringify({ compilerOptions, files: ['user.mts', 'user.cts'] })
+  await writeFile(join(folder, 'tsconfig.json'), config)
+  t.is(await node(folder, tsc).catch((error: { stdout: string }) => error.stdout), '')
 })
 
 test('ESM and CommonJS share one instance', async (t) => {

@@ -12,7 +12,7 @@ pub enum ErrorCode {
     UnsupportedWasm,
     /// An import that nobody provides.
     UnresolvedImport,
-    /// No `_start`, or no `wasi:cli/run`.
+    /// No `_start` and no start section, or no `wasi:cli/run`.
     NoEntryPoint,
     /// An option is of the wrong shape or range.
     InvalidOption,

@@ -1,5 +1,6 @@
-use crate::host::{Text, args, run, run_plain};
-use wasiexec::Ending;
+use crate::host::{Text, args, block_on, run, run_plain, runtime};
+use std::time::Duration;
+use wasiexec::{Ending, Limits, LoadOptions, RunOptions};
 
 #[test]
 fn returning_from_start_is_exit_0() {
@@ -42,6 +43,69 @@ fn exit_works_without_a_memory() {
 #[test]
 fn exit_inside_a_start_function_is_an_exit() {
     assert_eq!(run_plain("exit-in-start-function").exit_code(), Some(7));
+}
+
+/// Modules without `_start`: a start section is all that is run of them.
+#[test]
+fn a_start_section_alone_ends_in_all_ways() {
+    let limited = |limits| RunOptions {
+        limits,
+        ..RunOptions::default()
+    };
+    let timeout = Limits {
+        timeout: Some(Duration::from_millis(50)),
+        ..Limits::default()
+    };
+    let cpu = Limits {
+        cpu: Some(Duration::from_millis(50)),
+        ..Limits::default()
+    };
+    let fuel = Limits {
+        fuel: Some(10_000),
+        ..Limits::default()
+    };
+    let forever = "(loop $forever (br $forever))";
+    let cases = [
+        ("", Limits::default(), "Exit { code: 0 }"),
+        ("", fuel, "Exit { code: 0 }"),
+        ("(call $exit (i32.const 3))", timeout, "Exit { code: 3 }"),
+        ("unreachable", cpu, "Unreachable"),
+        (forever, timeout, "Limit(Timeout)"),
+        (forever, cpu, "Limit(Cpu)"),
+        (forever, fuel, "Limit(Fuel)"),
+    ];
+    for (body, limits, expected) in cases {
+        let wat = format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (import "wasi_snapshot_preview1" "fd_write"
+                (func $write (param i32 i32 i32 i32) (result i32)))
+              (memory (export "memory") 1)
+              (data (i32.const 0) "\08\00\00\00\08\00\00\00started\n")
+              (func $main
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))
+                {body})
+              (start $main))"#
+        );
+        let first = runtime().load(wat.into_bytes(), LoadOptions::named("started"));
+        let first = first.expect("a program");
+        let machine_code = first.serialize().expect("machine code");
+        let trusted = LoadOptions {
+            trust_precompiled: true,
+            ..LoadOptions::named("started")
+        };
+        let restored = runtime().load(machine_code, trusted).expect("a program");
+        for program in [&first, &restored] {
+            let waited_for = block_on(runtime().run(program, limited(limits)));
+            let on_this_thread = runtime().run_sync(program, limited(limits));
+            for outcome in [waited_for, on_this_thread] {
+                let outcome = outcome.expect("an outcome");
+                let ending = format!("{:?}", outcome.ending);
+                assert!(ending.contains(expected), "{body}: {ending}");
+                assert_eq!(outcome.stdout(), "started\n", "{body}");
+            }
+        }
+    }
 }
 
 #[test]
