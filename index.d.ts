@@ -2,6 +2,57 @@
 /// <reference types="node" />
 import { Buffer as Buffer$1 } from 'node:buffer'
 import { Readable, Writable } from 'node:stream'
+/** The stable name of a Wasm fault. */
+export type TrapCode =
+  | 'stack-overflow'
+  | 'memory-out-of-bounds'
+  | 'unaligned-atomic'
+  | 'table-out-of-bounds'
+  | 'indirect-call-to-null'
+  | 'indirect-call-type-mismatch'
+  | 'integer-overflow'
+  | 'integer-divide-by-zero'
+  | 'invalid-conversion-to-integer'
+  | 'unreachable'
+  | 'atomic-wait-on-unshared-memory'
+  | 'null-reference'
+  | 'array-out-of-bounds'
+  | 'allocation-too-large'
+  | 'cast-failure'
+  | 'cannot-enter-component'
+  | 'no-async-result'
+  | 'unhandled-tag'
+  | 'continuation-already-consumed'
+  | 'disabled-opcode'
+  | 'async-deadlock'
+  | 'cannot-leave-component'
+  | 'cannot-block-sync-task'
+  | 'invalid-char'
+  | 'debug-assert-string-encoding-finished'
+  | 'debug-assert-equal-code-units'
+  | 'debug-assert-pointer-aligned'
+  | 'debug-assert-upper-bits-unset'
+  | 'string-out-of-bounds'
+  | 'list-out-of-bounds'
+  | 'invalid-discriminant'
+  | 'unaligned-pointer'
+  | 'task-cancel-not-cancelled'
+  | 'task-cancel-or-return-twice'
+  | 'subtask-cancel-after-terminal'
+  | 'task-return-invalid'
+  | 'waitable-set-drop-has-waiters'
+  | 'subtask-drop-not-resolved'
+  | 'thread-new-indirect-invalid-type'
+  | 'thread-new-indirect-uninitialized'
+  | 'backpressure-overflow'
+  | 'unsupported-callback-code'
+  | 'cannot-resume-thread'
+  | 'concurrent-future-stream-op'
+  | 'reference-count-overflow'
+  | 'stream-op-too-big'
+  | 'waitable-sync-and-async'
+  | 'uncaught-exception'
+  | 'host-call'
 /**
  * How a run ended. Discriminated by `kind`; `ok` is true for exit code 0 alone.
  *
@@ -91,57 +142,6 @@ export interface Usage {
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
 }
-/** The stable name of a Wasm fault. */
-export type TrapCode =
-  | 'stack-overflow'
-  | 'memory-out-of-bounds'
-  | 'unaligned-atomic'
-  | 'table-out-of-bounds'
-  | 'indirect-call-to-null'
-  | 'indirect-call-type-mismatch'
-  | 'integer-overflow'
-  | 'integer-divide-by-zero'
-  | 'invalid-conversion-to-integer'
-  | 'unreachable'
-  | 'atomic-wait-on-unshared-memory'
-  | 'null-reference'
-  | 'array-out-of-bounds'
-  | 'allocation-too-large'
-  | 'cast-failure'
-  | 'cannot-enter-component'
-  | 'no-async-result'
-  | 'unhandled-tag'
-  | 'continuation-already-consumed'
-  | 'disabled-opcode'
-  | 'async-deadlock'
-  | 'cannot-leave-component'
-  | 'cannot-block-sync-task'
-  | 'invalid-char'
-  | 'debug-assert-string-encoding-finished'
-  | 'debug-assert-equal-code-units'
-  | 'debug-assert-pointer-aligned'
-  | 'debug-assert-upper-bits-unset'
-  | 'string-out-of-bounds'
-  | 'list-out-of-bounds'
-  | 'invalid-discriminant'
-  | 'unaligned-pointer'
-  | 'task-cancel-not-cancelled'
-  | 'task-cancel-or-return-twice'
-  | 'subtask-cancel-after-terminal'
-  | 'task-return-invalid'
-  | 'waitable-set-drop-has-waiters'
-  | 'subtask-drop-not-resolved'
-  | 'thread-new-indirect-invalid-type'
-  | 'thread-new-indirect-uninitialized'
-  | 'backpressure-overflow'
-  | 'unsupported-callback-code'
-  | 'cannot-resume-thread'
-  | 'concurrent-future-stream-op'
-  | 'reference-count-overflow'
-  | 'stream-op-too-big'
-  | 'waitable-sync-and-async'
-  | 'uncaught-exception'
-  | 'host-call'
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
@@ -208,7 +208,7 @@ export declare class ProgramError<T extends Outcome = Outcome> extends Error {
   constructor(outcome: T)
 }
 /**
- * Answers `outcome` if it is exit 0 and throws otherwise.
+ * Returns `outcome` if it is exit 0 and throws otherwise.
  *
  * @throws {ProgramError} carries the outcome, for every other ending.
  * @example
@@ -293,7 +293,7 @@ export interface Limits {
   fuel?: number | bigint | undefined
   /** All linear memories and tables of the run together. Default: 4 GiB. */
   memoryBytes?: number | undefined
-  /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
+  /** `'deny'`: `memory.grow` returns -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
   /**
    * Stdout and stderr together, wherever they go unless they are ignored. Default: 16 MiB of what is
@@ -302,28 +302,6 @@ export interface Limits {
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
-}
-/** How a runtime is set up. */
-export interface RuntimeOptions {
-  /** Threads that run guests. Default: the number of cores. */
-  threads?: number | undefined
-  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
-  maxConcurrentRuns?: number | undefined
-  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
-  cacheDir?: string | false | undefined
-  /**
-   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
-   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
-   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
-   * Default: `'threads'`.
-   */
-  workers?: 'threads' | 'processes' | undefined
-  /**
-   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
-   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
-   * Default: `false`.
-   */
-  retry?: boolean | undefined
 }
 /** What a runtime has and does. */
 export interface RuntimeStats {
@@ -350,21 +328,6 @@ export interface RuntimeStats {
   readonly running: number
   /** Runs that have ended. */
   readonly finished: number
-}
-/**
- * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
- * whole process shares, worker threads included.
- */
-export declare class Runtime {
-  #private
-  /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
-  constructor(options?: RuntimeOptions)
-  /** What it has and does right now. */
-  stats(): RuntimeStats
-  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
-  close(): Promise<void>
-  /** The same as {@link close}, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void>
 }
 /** An import or export of a program. */
 export interface ExternInfo {
@@ -436,6 +399,43 @@ export interface Producer {
   readonly name: string
   /** As the tool says; may be empty. */
   readonly version: string
+}
+/** How a runtime is set up. */
+export interface RuntimeOptions {
+  /** Threads that run guests. Default: the number of cores. */
+  threads?: number | undefined
+  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
+  maxConcurrentRuns?: number | undefined
+  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
+  cacheDir?: string | false | undefined
+  /**
+   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
+   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
+   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * Default: `'threads'`.
+   */
+  workers?: 'threads' | 'processes' | undefined
+  /**
+   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
+   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
+   * Default: `false`.
+   */
+  retry?: boolean | undefined
+}
+/**
+ * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
+ * whole process shares, worker threads included.
+ */
+export declare class Runtime {
+  #private
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
+  constructor(options?: RuntimeOptions)
+  /** What it has and does right now. */
+  stats(): RuntimeStats
+  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
+  close(): Promise<void>
+  /** The same as {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 /** How a program is loaded. */
 export interface LoadOptions {
@@ -581,7 +581,7 @@ export interface BatchOptions<Id = unknown> {
   /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
   signal?: AbortSignal | undefined
   /**
-   * Ends the batch when it answers true; asked once for each result, in the order of the results and
+   * Ends the batch when it returns true; called once for each result, in the order of the results and
    * before they are read. The runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
    */
   stopOn?: ((result: BatchResult<Id>) => boolean) | undefined

@@ -27,7 +27,7 @@ const SECTIONS = {
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
 
-Prints one line a figure, {"name", "value", "unit", "vs"}; "vs" is the ratio to the rival named there.
+Prints one line per figure, {"name", "value", "unit", "vs"}; "vs" is the ratio to the rival named there.
 
 Sections, all by default:
 ${Object.entries(SECTIONS)

@@ -34,7 +34,7 @@ async function bundle() {
   })
   await build.close()
   if (!output[0].imports.includes(binding))
-    throw new Error('src/native.ts must import ./native/index.cjs statically')
+    throw new Error('src/port/native.ts must import ../native/index.cjs statically')
   return output[0].exports.toSorted()
 }
 
@@ -50,7 +50,7 @@ const library = {
 /** The command: what a verb needs is loaded when it is asked for. */
 async function bundleCommand() {
   const build = await rolldown({
-    input: './src/cli/main.ts',
+    input: './cli/main.ts',
     external,
     plugins: [library],
     platform: 'node',

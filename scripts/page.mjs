@@ -2,12 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { rolldown } from 'rolldown'
 
-const source = 'src/cli/report/browser'
+const source = 'report/browser'
 const uplot = 'node_modules/uplot'
 /** Later ones have the last word. */
 const STYLES = ['base', 'head', 'filter', 'charts', 'jobs', 'media']
 
-/** Into `folder`: report.js and report.css. Answers the chunks, for the notices of what is in them. */
+/** Into `folder`: report.js and report.css. Returns the chunks, for the notices of what is in them. */
 export async function bundlePage(folder) {
   const build = await rolldown({
     input: `${source}/main.ts`,

@@ -45,7 +45,7 @@ const PICTURES = {
 async function record(line, cwd) {
   const script = `wasiexec() { "${process.execPath}" "${bin}" "$@"; }\n${line}`
   const steps = JSON.stringify([{ resize: COLUMNS }])
-  const python = join(root, '__test__/terminal.py')
+  const python = join(root, '__test__/support/terminal.py')
   const child = spawn('python3', [python, steps, 'bash', '-c', script], {
     cwd,
     env: { PATH: process.env.PATH, XDG_CACHE_HOME: join(cwd, '.cache'), TERM: 'xterm-256color' },

@@ -1,24 +1,16 @@
 // Runs ava and cargo test, shows both, and ends with the line `N passed, N failed`. With `--no-cargo`: ava alone.
 import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { chromium, provideChromium } from './chromium.mjs'
 import { countAva, countCargo } from './count-tests.mjs'
 
-/** The tests about how runs go and end: once more with runs in worker processes. */
-const TWICE = [
-  'abort',
-  'batch-closed',
-  'batch-concurrency',
-  'batch-ending',
-  'batch-leave',
-  'batch-order',
-  'limits',
-  'outcome',
-  'runtime',
-  'stdio',
-  'streams',
-  'transport',
-].map((name) => `__test__/${name}.test.ts`)
+/** Tests about how runs go and end begin with this line: they run once more with runs in worker processes. */
+const TWICE = '// Run once more with worker processes.\n'
+const twice = readdirSync('__test__', { recursive: true })
+  .map((file) => join('__test__', file))
+  .filter((file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').startsWith(TWICE))
 
 /** Runs a Node script; its stdout is shown and kept. */
 async function run(args, env = {}) {
@@ -39,7 +31,7 @@ async function runAva(files, env) {
 provideChromium()
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
-const processes = await runAva(TWICE, { WASIEXEC_TEST_WORKERS: 'processes' })
+const processes = await runAva(twice, { WASIEXEC_TEST_WORKERS: 'processes' })
 if (processes.failed > 0) console.log('`WASIEXEC_TEST_WORKERS=processes npx ava` shows more')
 suites.push(['ava, in worker processes', processes])
 if (!process.argv.includes('--no-cargo')) {

@@ -101,7 +101,7 @@ function headline(outcome: Outcome): string {
 }
 
 /**
- * Answers `outcome` if it is exit 0 and throws otherwise.
+ * Returns `outcome` if it is exit 0 and throws otherwise.
  *
  * @throws {ProgramError} carries the outcome, for every other ending.
  * @example

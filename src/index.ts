@@ -1,5 +1,5 @@
 /**
- * Runs WASI programs inside this process and answers how each run ended as a value.
+ * Runs WASI programs inside this process and returns how each run ended as a value.
  *
  * @packageDocumentation
  */
@@ -32,4 +32,5 @@ export type {
 } from './inspection.ts'
 export { Program, load, loadSync, type LoadOptions } from './program.ts'
 export { run } from './run.ts'
-export { Runtime, type RuntimeOptions, type RuntimeStats } from './runtime.ts'
+export { Runtime, type RuntimeOptions } from './runtime.ts'
+export type { RuntimeStats } from './stats.ts'

@@ -72,7 +72,7 @@ export interface Limits {
   fuel?: number | bigint | undefined
   /** All linear memories and tables of the run together. Default: 4 GiB. */
   memoryBytes?: number | undefined
-  /** `'deny'`: `memory.grow` answers -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
+  /** `'deny'`: `memory.grow` returns -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
   /**
    * Stdout and stderr together, wherever they go unless they are ignored. Default: 16 MiB of what is

@@ -1,3 +1,5 @@
+import type { TrapCode } from './protocol.ts'
+
 /**
  * How a run ended. Discriminated by `kind`; `ok` is true for exit code 0 alone.
  *
@@ -96,60 +98,7 @@ export interface Usage {
   readonly outputTruncated: boolean
 }
 
-/** The stable name of a Wasm fault. */
-export type TrapCode =
-  | 'stack-overflow'
-  | 'memory-out-of-bounds'
-  | 'unaligned-atomic'
-  | 'table-out-of-bounds'
-  | 'indirect-call-to-null'
-  | 'indirect-call-type-mismatch'
-  | 'integer-overflow'
-  | 'integer-divide-by-zero'
-  | 'invalid-conversion-to-integer'
-  | 'unreachable'
-  | 'atomic-wait-on-unshared-memory'
-  | 'null-reference'
-  | 'array-out-of-bounds'
-  | 'allocation-too-large'
-  | 'cast-failure'
-  | 'cannot-enter-component'
-  | 'no-async-result'
-  | 'unhandled-tag'
-  | 'continuation-already-consumed'
-  | 'disabled-opcode'
-  | 'async-deadlock'
-  | 'cannot-leave-component'
-  | 'cannot-block-sync-task'
-  | 'invalid-char'
-  | 'debug-assert-string-encoding-finished'
-  | 'debug-assert-equal-code-units'
-  | 'debug-assert-pointer-aligned'
-  | 'debug-assert-upper-bits-unset'
-  | 'string-out-of-bounds'
-  | 'list-out-of-bounds'
-  | 'invalid-discriminant'
-  | 'unaligned-pointer'
-  | 'task-cancel-not-cancelled'
-  | 'task-cancel-or-return-twice'
-  | 'subtask-cancel-after-terminal'
-  | 'task-return-invalid'
-  | 'waitable-set-drop-has-waiters'
-  | 'subtask-drop-not-resolved'
-  | 'thread-new-indirect-invalid-type'
-  | 'thread-new-indirect-uninitialized'
-  | 'backpressure-overflow'
-  | 'unsupported-callback-code'
-  | 'cannot-resume-thread'
-  | 'concurrent-future-stream-op'
-  | 'reference-count-overflow'
-  | 'stream-op-too-big'
-  | 'waitable-sync-and-async'
-  | 'uncaught-exception'
-  | 'host-call'
-
-/** The caps by the numbers that cross from the core. */
-const LIMITS = ['timeout', 'cpu', 'fuel', 'memory', 'output'] as const
+export type { TrapCode }
 
 /** What comes with every ending. */
 export interface Printed {
@@ -254,8 +203,8 @@ export function trap(info: TrapInfo, printed: Printed): Trap {
   return new TrapOutcome(info, printed)
 }
 
-export function limit(number: number, printed: Printed): Limit {
-  return new LimitOutcome(LIMITS[number] ?? 'timeout', printed)
+export function limit(kind: Limit['limit'], printed: Printed): Limit {
+  return new LimitOutcome(kind, printed)
 }
 
 export function abort(reason: unknown, printed: Printed): Abort {

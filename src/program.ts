@@ -7,11 +7,11 @@ import type { BatchOptions, Job } from './batch/options.ts'
 import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
-import type { LoadRequest } from './native.ts'
+import type { LoadRequest } from './port/native.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { checkFolder, transportOf, type Runtime } from './runtime.ts'
-import type { Prepared, RunOwner, Transport } from './transport.ts'
+import { checkFolder, portOf, type Runtime } from './runtime.ts'
+import type { Prepared, RunOwner, Port } from './port/port.ts'
 
 /** How a program is loaded. */
 export interface LoadOptions {
@@ -59,7 +59,7 @@ const LOAD_OPTIONS = [
 
 /** How `run` starts what it prepared before it loaded the program. */
 export let startPrepared: (program: Program, prepared: Prepared) => Promise<Outcome>
-let create: (transport: Transport, handle: number, info: ProgramInfo) => Program
+let create: (port: Port, handle: number, info: ProgramInfo) => Program
 
 /**
  * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
@@ -79,18 +79,18 @@ export class Program {
   readonly imports: readonly ExternInfo[]
   /** What it offers. */
   readonly exports: readonly ExternInfo[]
-  readonly #transport: Transport
+  readonly #port: Port
   readonly #owner: { handle: number; closeReason: WasiexecError | undefined }
 
-  private constructor(transport: Transport, handle: number, info: ProgramInfo) {
+  private constructor(port: Port, handle: number, info: ProgramInfo) {
     this.name = info.name
     this.kind = info.kind
     this.wasi = info.wasi
     this.imports = Object.freeze(info.imports.map((extern) => Object.freeze(extern)))
     this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
-    this.#transport = transport
+    this.#port = port
     this.#owner = { handle, closeReason: undefined }
-    collected.register(this.#owner, { transport, handle }, this.#owner)
+    collected.register(this.#owner, { port, handle }, this.#owner)
   }
 
   /**
@@ -102,7 +102,7 @@ export class Program {
    */
   run(options?: RunOptions): Promise<Outcome> {
     const closed = this.#closed()
-    return closed ? Promise.reject(closed) : this.#transport.run(this.#owner, options)
+    return closed ? Promise.reject(closed) : this.#port.run(this.#owner, options)
   }
 
   /**
@@ -119,7 +119,7 @@ export class Program {
   runSync(options?: RunSyncOptions): Outcome {
     const closed = this.#closed()
     if (closed) throw closed
-    return this.#transport.runSync(this.#owner, options)
+    return this.#port.runSync(this.#owner, options)
   }
 
   /**
@@ -139,15 +139,15 @@ export class Program {
   ): Batch<Id> {
     const closed = this.#closed()
     if (closed) throw closed
-    const transport = this.#transport
+    const port = this.#port
     const place: BatchPlace = {
-      transport,
+      port,
       owner: this.#owner,
       ownerOf: (program) => {
         if (typeof program !== 'object' || program === null || !(#owner in program)) {
           throw invalid('program', 'a Program', program)
         }
-        if (program.#transport !== transport) {
+        if (program.#port !== port) {
           throw invalid('program', "of the same runtime as the batch's program", program)
         }
         return program.#owner
@@ -165,7 +165,7 @@ export class Program {
   async inspect(): Promise<Inspection> {
     const closed = this.#closed()
     if (closed) throw closed
-    return (await this.#transport.inspect(this.#owner.handle)) as Inspection
+    return (await this.#port.inspect(this.#owner.handle)) as Inspection
   }
 
   /**
@@ -181,7 +181,7 @@ export class Program {
   async serialize(): Promise<Buffer> {
     const closed = this.#closed()
     if (closed) throw closed
-    return this.#transport.serialize(this.#owner.handle)
+    return this.#port.serialize(this.#owner.handle)
   }
 
   /** Aborts its runs, refuses new ones and frees its code. */
@@ -193,27 +193,27 @@ export class Program {
       `the program ${JSON.stringify(this.name)} was disposed of`,
     )
     collected.unregister(owner)
-    this.#transport.dispose(owner.handle)
+    this.#port.dispose(owner.handle)
   }
 
   #closed(): WasiexecError | undefined {
-    return this.#owner.closeReason ?? this.#transport.closeReason
+    return this.#owner.closeReason ?? this.#port.closeReason
   }
 
   static {
-    create = (transport, handle, info) => new Program(transport, handle, info)
+    create = (port, handle, info) => new Program(port, handle, info)
     startPrepared = async (program, prepared) => {
       const closed = program.#closed()
       if (closed) throw closed
-      return program.#transport.start(program.#owner, prepared)
+      return program.#port.start(program.#owner, prepared)
     }
   }
 }
 
 /** Runs hold the owner, not the program: that is what has to go before the code can. */
-const collected = new FinalizationRegistry<{ transport: Transport; handle: RunOwner['handle'] }>(
-  ({ transport, handle }) => {
-    transport.release(handle)
+const collected = new FinalizationRegistry<{ port: Port; handle: RunOwner['handle'] }>(
+  ({ port, handle }) => {
+    port.release(handle)
   },
 )
 
@@ -230,9 +230,9 @@ export async function load(
   source: string | URL | Uint8Array,
   options: LoadOptions = {},
 ): Promise<Program> {
-  const { transport, request } = prepare(source, options)
-  const [handle, info] = await transport.load(request)
-  return create(transport, handle, info as ProgramInfo)
+  const { port, request } = prepare(source, options)
+  const [handle, info] = await port.load(request)
+  return create(port, handle, info as ProgramInfo)
 }
 
 /**
@@ -241,15 +241,12 @@ export async function load(
  * @throws {WasiexecError} as {@link load}.
  */
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
-  const { transport, request } = prepare(source, options)
-  const [handle, info] = transport.loadSync(request)
-  return create(transport, handle, info as ProgramInfo)
+  const { port, request } = prepare(source, options)
+  const [handle, info] = port.loadSync(request)
+  return create(port, handle, info as ProgramInfo)
 }
 
-function prepare(
-  source: unknown,
-  options: LoadOptions,
-): { transport: Transport; request: LoadRequest } {
+function prepare(source: unknown, options: LoadOptions): { port: Port; request: LoadRequest } {
   checkObject('options', options)
   for (const key in options) {
     const name = key as (typeof LOAD_OPTIONS)[number]
@@ -261,8 +258,8 @@ function prepare(
   checkBoolean('fuel', fuel)
   checkBoolean('interruptible', interruptible)
   checkBoolean('trustPrecompiled', trustPrecompiled)
-  const transport = transportOf(runtime)
-  if (transport.closeReason) throw transport.closeReason
+  const port = portOf(runtime)
+  if (port.closeReason) throw port.closeReason
   const from = toSource(source)
   const fileName = typeof from === 'string' ? basename(from) : 'program'
   const request: LoadRequest = {
@@ -274,7 +271,7 @@ function prepare(
   }
   if (typeof cache === 'boolean') request.cache = cache
   else if (cache !== undefined) request.cache = checkFolder('cache', cache)
-  return { transport, request }
+  return { port, request }
 }
 
 /** An absolute path or bytes. */

@@ -4,12 +4,12 @@ import { checkObject } from './check.ts'
 import type { RunOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { load, startPrepared, toSource, type LoadOptions, type Program } from './program.ts'
-import { transportOf } from './runtime.ts'
-import { prepare, type Transport } from './transport.ts'
+import { portOf } from './runtime.ts'
+import { prepare, type Port } from './port/port.ts'
 
 /** Programs that one-shot runs keep, the least recently used first. */
 const MAX_PROGRAMS = 32
-const programs = new WeakMap<Transport, Map<string, Promise<Program>>>()
+const programs = new WeakMap<Port, Map<string, Promise<Program>>>()
 
 /**
  * Loads a program, once for each content and process, and runs it.
@@ -58,11 +58,11 @@ function loadOnce(
   identity: string[],
   options: LoadOptions,
 ): Promise<Program> {
-  const transport = transportOf(options.runtime)
+  const port = portOf(options.runtime)
   const { name, cache, fuel, interruptible, trustPrecompiled } = options
   const key = JSON.stringify([identity, name, cache, fuel, interruptible, trustPrecompiled])
-  let kept = programs.get(transport)
-  if (kept === undefined) programs.set(transport, (kept = new Map()))
+  let kept = programs.get(port)
+  if (kept === undefined) programs.set(port, (kept = new Map()))
   let program = kept.get(key)
   kept.delete(key)
   program ??= load(source, options)

@@ -9,8 +9,9 @@ import {
   unknown,
 } from './check.ts'
 import { WasiexecError } from './errors.ts'
-import { workerLaunch, type PortOptions } from './native.ts'
-import { Transport } from './transport.ts'
+import { workerLaunch, type PortOptions } from './port/native.ts'
+import { Port } from './port/port.ts'
+import type { RuntimeStats } from './stats.ts'
 
 /** How a runtime is set up. */
 export interface RuntimeOptions {
@@ -35,63 +36,36 @@ export interface RuntimeOptions {
   retry?: boolean | undefined
 }
 
-/** What a runtime has and does. */
-export interface RuntimeStats {
-  /** Threads, or processes, that run guests. */
-  readonly threads: number
-  readonly workers: 'threads' | 'processes'
-  /**
-   * Threads that start runs at present: fewer than `threads` where short runs end sooner on fewer, because
-   * their guests grow memory and threads of one process wait for each other there. The runtime measures
-   * this while runs wait for a thread. Of processes always all.
-   */
-  readonly usefulThreads: number
-  readonly maxConcurrentRuns: number
-  /**
-   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
-   * space for one, mapped for each run.
-   */
-  readonly allocation: 'pooling' | 'compact'
-  /** Programs loaded. */
-  readonly programs: number
-  /** Runs that wait for a slot or a thread. */
-  readonly queued: number
-  /** Runs that have started and not ended. */
-  readonly running: number
-  /** Runs that have ended. */
-  readonly finished: number
-}
-
 const OPTIONS = ['threads', 'maxConcurrentRuns', 'cacheDir', 'workers', 'retry'] as const
 /** More threads than this is a mistake, not a machine. */
 const MAX_THREADS = 1024
 /** Each takes about six of the 65,530 memory mappings that a process has on Linux. */
 const MAX_RUNS = 4096
 
-/** How the other modules reach the transport of a `Runtime`. */
-export let transportOf: (runtime: Runtime | undefined) => Transport
+/** How the other modules reach the port of a `Runtime`. */
+export let portOf: (runtime: Runtime | undefined) => Port
 
 /**
  * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
  * whole process shares, worker threads included.
  */
 export class Runtime {
-  readonly #transport: Transport
+  readonly #port: Port
   #closed: Promise<void> | undefined
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(options: RuntimeOptions = {}) {
-    this.#transport = new Transport(checkOptions(options))
+    this.#port = new Port(checkOptions(options))
   }
 
   /** What it has and does right now. */
   stats(): RuntimeStats {
-    return this.#transport.stats()
+    return this.#port.stats()
   }
 
   /** Aborts all runs, refuses new ones and resolves when the last has ended. */
   close(): Promise<void> {
-    this.#closed ??= this.#transport.close(
+    this.#closed ??= this.#port.close(
       new WasiexecError('ERR_RUNTIME_CLOSED', 'the runtime is closed'),
     )
     return this.#closed
@@ -103,13 +77,13 @@ export class Runtime {
   }
 
   static {
-    let shared: Transport | undefined
-    transportOf = (runtime) => {
-      if (runtime === undefined) return (shared ??= new Transport(undefined))
-      if (typeof runtime !== 'object' || runtime === null || !(#transport in runtime)) {
+    let shared: Port | undefined
+    portOf = (runtime) => {
+      if (runtime === undefined) return (shared ??= new Port(undefined))
+      if (typeof runtime !== 'object' || runtime === null || !(#port in runtime)) {
         throw invalid('runtime', 'a Runtime', runtime)
       }
-      return runtime.#transport
+      return runtime.#port
     }
   }
 }

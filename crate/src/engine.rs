@@ -1,11 +1,11 @@
 //! Engines: how programs are compiled and where their instances live.
 
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::program_info::ProgramKind;
-use crate::run::RunState;
-use crate::wasi;
+use crate::lock::lock;
+use crate::wasi::{self, RunState};
+use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmBacktraceDetails, WasmFeatures, component,
@@ -31,6 +31,16 @@ const KEEP_RESIDENT_TABLE: usize = 1 << 20;
 /// Where memory has to move to grow, it gets this much more than it asked for, so that growing page
 /// by page does not copy it each time.
 const COMPACT_GROWTH: u64 = 16 << 20;
+
+/// What the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProgramKind {
+    /// A core module.
+    Module,
+    /// A component.
+    Component,
+}
 
 /// How instances of an engine get their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,10 +231,6 @@ impl Flavor {
         };
         kind + checks
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {

@@ -3,62 +3,59 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Stable names of host faults; they cross to JavaScript as `WasiexecError.code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCode {
-    /// The bytes are neither a valid Wasm module or component nor WAT text.
-    InvalidWasm,
-    /// The program needs something that this version does not run (threads, for example).
-    UnsupportedWasm,
-    /// An import that nobody provides.
-    UnresolvedImport,
-    /// No `_start` and no start section, or no `wasi:cli/run`.
-    NoEntryPoint,
-    /// An option is of the wrong shape or range.
-    InvalidOption,
-    /// A preopened host directory cannot be opened.
-    Preopen,
-    /// The program's file cannot be read.
-    ReadFailed,
-    /// Machine code that nobody said is to be trusted.
-    PrecompiledUntrusted,
-    /// A precompiled program that is not what was written.
-    PrecompiledDamaged,
-    /// A precompiled program of another version, machine or setting.
-    PrecompiledIncompatible,
-    /// The runtime is closed.
-    RuntimeClosed,
-    /// A thread asked for a run and its end inside another run on that thread.
-    NestedRun,
-    /// The worker process that had the run died.
-    WorkerDied,
-    /// The operating system refused memory, threads, processes or address space.
-    OutOfResources,
-    /// A bug in wasiexec.
-    Internal,
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// Stable names of host faults; they cross to JavaScript as `WasiexecError.code`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name that JavaScript sees.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl ErrorCode {
-    /// The name that JavaScript sees.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidWasm => "ERR_INVALID_WASM",
-            Self::UnsupportedWasm => "ERR_UNSUPPORTED_WASM",
-            Self::UnresolvedImport => "ERR_UNRESOLVED_IMPORT",
-            Self::NoEntryPoint => "ERR_NO_ENTRY_POINT",
-            Self::InvalidOption => "ERR_INVALID_OPTION",
-            Self::Preopen => "ERR_PREOPEN",
-            Self::ReadFailed => "ERR_READ_FAILED",
-            Self::PrecompiledUntrusted => "ERR_PRECOMPILED_UNTRUSTED",
-            Self::PrecompiledDamaged => "ERR_PRECOMPILED_DAMAGED",
-            Self::PrecompiledIncompatible => "ERR_PRECOMPILED_INCOMPATIBLE",
-            Self::RuntimeClosed => "ERR_RUNTIME_CLOSED",
-            Self::NestedRun => "ERR_NESTED_RUN",
-            Self::WorkerDied => "ERR_WORKER_DIED",
-            Self::OutOfResources => "ERR_OUT_OF_RESOURCES",
-            Self::Internal => "ERR_INTERNAL",
-        }
-    }
+error_codes! {
+    /// The bytes are neither a valid Wasm module or component nor WAT text.
+    InvalidWasm = "ERR_INVALID_WASM",
+    /// The program needs something that this version does not run (threads, for example).
+    UnsupportedWasm = "ERR_UNSUPPORTED_WASM",
+    /// An import that nobody provides.
+    UnresolvedImport = "ERR_UNRESOLVED_IMPORT",
+    /// No `_start` and no start section, or no `wasi:cli/run`.
+    NoEntryPoint = "ERR_NO_ENTRY_POINT",
+    /// An option is of the wrong shape or range.
+    InvalidOption = "ERR_INVALID_OPTION",
+    /// A preopened host directory cannot be opened.
+    Preopen = "ERR_PREOPEN",
+    /// The program's file cannot be read.
+    ReadFailed = "ERR_READ_FAILED",
+    /// Machine code that nobody said is to be trusted.
+    PrecompiledUntrusted = "ERR_PRECOMPILED_UNTRUSTED",
+    /// A precompiled program that is not what was written.
+    PrecompiledDamaged = "ERR_PRECOMPILED_DAMAGED",
+    /// A precompiled program of another version, machine or setting.
+    PrecompiledIncompatible = "ERR_PRECOMPILED_INCOMPATIBLE",
+    /// The runtime is closed.
+    RuntimeClosed = "ERR_RUNTIME_CLOSED",
+    /// A thread asked for a run and its end inside another run on that thread.
+    NestedRun = "ERR_NESTED_RUN",
+    /// The worker process that had the run died.
+    WorkerDied = "ERR_WORKER_DIED",
+    /// The operating system refused memory, threads, processes or address space.
+    OutOfResources = "ERR_OUT_OF_RESOURCES",
+    /// A bug in wasiexec.
+    Internal = "ERR_INTERNAL",
 }
 
 const MAX_MESSAGE: usize = 8 << 10;

@@ -1,4 +1,4 @@
-//! Runs WASI programs inside the calling process and answers how each run ended as a value.
+//! Runs WASI programs inside the calling process and returns how each run ended as a value.
 //!
 //! The binding to Node is in [`binding`]; everything else is usable from Rust alone:
 //!
@@ -14,62 +14,36 @@
 //! # Ok(()) }
 //! ```
 
-mod artifact;
-mod batch;
 mod binding;
-mod cache;
-mod caller_run;
-mod classify;
-mod cpu;
-mod debug_info;
-mod deterministic;
 mod engine;
-mod entry;
 mod error;
-mod frames;
-mod history;
-mod inspection;
-mod job;
-mod lane;
-mod limits;
+mod guest;
+mod lock;
 mod options;
-mod outcome;
-mod pace;
-mod precompiled;
+mod platform;
+mod port;
 mod program;
-mod program_info;
-mod queue;
-mod ready;
-mod run;
 mod runtime;
-mod scheduler;
+mod schedule;
 mod stdio;
-mod stop;
-mod task;
-mod ticker;
-mod transport;
-mod trap_code;
-mod turns;
-mod type_text;
 mod wasi;
-mod wasm;
 mod workers;
 
-pub use cache::Cache;
-pub use caller_run::CallerRun;
-pub use engine::Allocation;
+pub use engine::{Allocation, ProgramKind};
 pub use error::{Error, ErrorCode, Result};
-pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};
-pub use job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
-pub use limits::{Limits, OnMemory, OnOutput};
-pub use options::{Clock, LoadOptions, OnBrokenPipe, Preopen, RunOptions};
-pub use outcome::{Ending, Frame, LimitKind, Outcome, TrapInfo, Usage};
-pub use program::Program;
-pub use program_info::{ExternInfo, ProgramInfo, ProgramKind, WasiVersion};
+pub use guest::{
+    Cause, Control, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
+    TrapInfo, Usage,
+};
+pub use options::{Clock, Preopen, RunOptions};
+pub use port::{Delivery, LoadRequest, PendingRun, Port, ProgramSource};
+pub use program::{
+    Cache, DetailedExtern, EntryKind, ExternInfo, Inspection, LoadOptions, MemoryInfo, Problem,
+    Producer, Program, ProgramInfo, WasiVersion,
+};
 pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
-pub use scheduler::Counts;
-pub use stdio::{Input, InputPipe, Output, OutputPipe, OutputStreamKind};
-pub use stop::{Cause, Control};
-pub use transport::{Delivery, LoadRequest, PendingRun, Port, Source};
-pub use trap_code::TrapCode;
-pub use workers::{Launch, PoolOptions, serve};
+pub use schedule::{
+    BatchId, CallerRun, Client, Counts, Ended, Origin, Owner, QueuedRun, RunGroup, Submission,
+};
+pub use stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
+pub use workers::{Launch, PoolOptions, port_to_workers, serve};

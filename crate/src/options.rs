@@ -1,42 +1,10 @@
-//! How a program is loaded, and what a caller grants to one run. Nothing is granted by default.
+//! What a caller grants to one run. Nothing is granted by default.
 
-use crate::cache::Cache;
-use crate::limits::Limits;
-use crate::stdio::{Input, Output};
+use crate::guest::Limits;
+use crate::stdio::{Input, OnBrokenPipe, Output};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How a program is loaded.
-#[derive(Clone, Debug)]
-pub struct LoadOptions {
-    /// argv\[0\] of the program's runs.
-    pub name: String,
-    /// Also compile with fuel counting now, instead of at the first run with a fuel limit.
-    pub fuel: bool,
-    /// Whether the guest can be stopped while it computes. Without it the guest is faster, and its
-    /// runs cannot have limits on their time; runs with a fuel limit can be stopped all the same.
-    pub interruptible: bool,
-    /// Whether a precompiled program is accepted: machine code, which whoever made the file must be trusted
-    /// with. It is as interruptible as it was compiled; `interruptible: false` is then refused if that
-    /// was otherwise.
-    pub trust_precompiled: bool,
-    /// Instead of the runtime's cache.
-    pub cache: Option<Cache>,
-}
-
-impl LoadOptions {
-    /// The defaults for a program of this name.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            fuel: false,
-            interruptible: true,
-            trust_precompiled: false,
-            cache: None,
-        }
-    }
-}
 
 /// The options of one run. Lists are shared, so that the runs of a batch can have them in common.
 #[derive(Clone, Default)]
@@ -61,16 +29,6 @@ pub struct RunOptions {
     pub on_broken_pipe: OnBrokenPipe,
     /// The caps.
     pub limits: Limits,
-}
-
-/// What a write to a pipe without a reader does; captured output has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnBrokenPipe {
-    /// It fails, and the guest decides.
-    #[default]
-    Fail,
-    /// The run ends, as a process does.
-    Stop,
 }
 
 /// A host directory granted at a guest path.

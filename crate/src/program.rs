@@ -1,22 +1,39 @@
 //! Compiled programs.
 
-use crate::artifact::{self, Artifact};
-use crate::cache::Cache;
-use crate::engine::{Checks, Engines, Flavor, Host};
-use crate::entry;
+mod artifact;
+mod cache;
+mod compile;
+mod debug_info;
+mod entry;
+mod given;
+mod history;
+mod info;
+mod inspection;
+mod load_options;
+mod precompiled;
+mod type_text;
+mod wasm;
+
+pub use cache::Cache;
+pub(crate) use entry::Entry;
+pub(crate) use given::Given;
+pub use info::{ExternInfo, ProgramInfo, WasiVersion};
+pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};
+pub use load_options::LoadOptions;
+
+use crate::engine::{Checks, Engines, Flavor, Host, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
-use crate::history::History;
-use crate::inspection::{self, Inspection, Sections};
-use crate::limits::Limits;
-use crate::options::LoadOptions;
-use crate::precompiled::{self, Precompiled};
-use crate::program_info::{ProgramInfo, ProgramKind, describe_component, describe_module};
-use crate::run::RunState;
-use crate::wasm::{Source, Wasm, has_start_section, kind_of};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use crate::guest::Limits;
+use crate::lock::lock;
+use artifact::Artifact;
+use history::History;
+use info::{describe_component, describe_module};
+use inspection::Sections;
+use precompiled::{Precompiled, PrecompiledCode};
+use std::sync::{Arc, Mutex, OnceLock};
+use wasm::{Wasm, binary_kind, has_start_section, refuse_threads};
 use wasmtime::component::Component;
-use wasmtime::{Engine, InstancePre, Module, ModuleExport};
-use wasmtime_wasi::{p2, p3};
+use wasmtime::{Engine, Module};
 
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
@@ -48,17 +65,6 @@ enum Code {
     Component(Component),
 }
 
-/// Where a run of a command begins.
-pub(crate) enum Entry {
-    Module {
-        pre: InstancePre<RunState>,
-        /// None where the start section is all there is.
-        start: Option<ModuleExport>,
-    },
-    P2(p2::bindings::CommandPre<RunState>),
-    P3(p3::bindings::CommandPre<RunState>),
-}
-
 impl Compiled {
     /// The engine that the code was made for.
     pub(crate) fn engine(&self) -> &Engine {
@@ -78,92 +84,36 @@ impl Program {
         &self.history
     }
 
-    /// Compiles `source`, a Wasm binary or WAT text; takes seconds for large programs.
+    /// Compiles or restores what was given; takes seconds for large programs.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::InvalidWasm`] and [`ErrorCode::UnsupportedWasm`]. A missing import or entry point
-    /// is reported by the run instead, so that such a program can still be inspected.
-    pub(crate) fn compile(
-        source: Source<'_>,
+    /// [`ErrorCode::InvalidWasm`], [`ErrorCode::UnsupportedWasm`], [`ErrorCode::PrecompiledDamaged`] and
+    /// [`ErrorCode::PrecompiledIncompatible`]. A missing import or entry point is reported by the run
+    /// instead, so that such a program can still be inspected.
+    pub(crate) fn new(
+        given: Given<'_>,
         options: LoadOptions,
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
-        if precompiled::is_precompiled(&source.bytes) {
-            return Self::restore(&source, options, engines, cache);
-        }
-        let wasm = Wasm::new(source)?;
-        let kind = kind_of(&wasm.bytes)?;
-        if kind == ProgramKind::Module {
-            entry::refuse_threads(&wasm.bytes)?;
-        }
-        let LoadOptions {
-            name,
-            fuel,
-            interruptible,
-            ..
-        } = options;
-        let compile = |fuel| {
-            let checks = checks(interruptible, fuel);
-            compile(&wasm, Flavor { kind, checks }, engines, &cache)
-        };
-        let plain = compile(false)?;
-        let fueled = fuel.then(|| compile(true)).transpose()?;
-        Ok(Arc::new(Self {
-            info: plain.code.describe(name),
-            starts_early: has_start_section(&wasm.bytes),
-            wasm,
-            engines: engines.clone(),
-            cache,
-            interruptible,
-            plain: Variant::new(Some(plain)),
-            fueled: Variant::new(fueled),
-            history: History::default(),
-        }))
-    }
-
-    /// A program from what [`serialize`](Self::serialize) answered, which `options` say is trusted.
-    fn restore(
-        source: &Source<'_>,
-        options: LoadOptions,
-        engines: &Arc<Engines>,
-        cache: Cache,
-    ) -> Result<Arc<Self>> {
-        if !options.trust_precompiled {
-            precompiled::refuse_untrusted(&source.bytes)?;
-        }
-        // SAFETY: the caller trusts whoever made the file to have made it with `serialize`.
-        let precompiled = unsafe { Precompiled::parse(&source.bytes, &source.digest) }?;
-        let interruptible = precompiled.interruptible;
-        if interruptible && !options.interruptible {
-            return Err(precompiled::incompatible(
-                "it was compiled to be interruptible, and `interruptible: false` was asked for",
-            ));
-        }
-        let wasm = precompiled.wasm();
-        let kind = kind_of(&wasm.bytes)?;
-        let flavor = |fuel| Flavor {
-            kind,
-            checks: checks(interruptible, fuel),
-        };
-        let starts_early = has_start_section(&wasm.bytes);
-        let restore = |code, fuel| restore(code, starts_early, flavor(fuel), engines);
-        let plain = restore(precompiled.plain, false)?;
-        let fueled = match precompiled.fueled {
-            Some(code) => Some(restore(code, true)?),
-            None if options.fuel => Some(compile(&wasm, flavor(true), engines, &cache)?),
-            None => None,
+        let made = match given {
+            Given::Source(bytes, digest) => {
+                Made::compile(Wasm::new(bytes, digest)?, &options, engines, &cache)?
+            }
+            Given::Precompiled(file, digest) => {
+                Made::restore(&file, &digest, &options, engines, &cache)?
+            }
         };
         Ok(Arc::new(Self {
-            info: plain.code.describe(options.name),
-            starts_early,
-            wasm,
+            info: made.plain.code.describe(options.name),
+            wasm: made.wasm,
             engines: engines.clone(),
             cache,
-            interruptible,
-            plain: Variant::new(Some(plain)),
-            fueled: Variant::new(fueled),
+            interruptible: made.interruptible,
+            starts_early: made.starts_early,
+            plain: Variant::new(Some(made.plain)),
+            fueled: Variant::new(made.fueled),
             history: History::default(),
         }))
     }
@@ -284,10 +234,7 @@ impl Program {
 
     fn compile_variant(&self, fuel: bool) -> Result<()> {
         let variant = if fuel { &self.fueled } else { &self.plain };
-        let _compiling = variant
-            .compiling
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _compiling = lock(&variant.compiling);
         if variant.compiled.get().is_none() {
             let flavor = Flavor {
                 kind: self.info.kind,
@@ -297,6 +244,78 @@ impl Program {
             let _ = variant.compiled.set(compiled);
         }
         Ok(())
+    }
+}
+
+/// A program before it is complete.
+struct Made {
+    wasm: Wasm,
+    interruptible: bool,
+    starts_early: bool,
+    plain: Compiled,
+    fueled: Option<Compiled>,
+}
+
+impl Made {
+    fn compile(
+        wasm: Wasm,
+        options: &LoadOptions,
+        engines: &Engines,
+        cache: &Cache,
+    ) -> Result<Self> {
+        let kind = binary_kind(&wasm.bytes)?;
+        if kind == ProgramKind::Module {
+            refuse_threads(&wasm.bytes)?;
+        }
+        let interruptible = options.interruptible;
+        let compile = |fuel| {
+            let checks = checks(interruptible, fuel);
+            compile(&wasm, Flavor { kind, checks }, engines, cache)
+        };
+        Ok(Self {
+            plain: compile(false)?,
+            fueled: options.fuel.then(|| compile(true)).transpose()?,
+            interruptible,
+            starts_early: has_start_section(&wasm.bytes),
+            wasm,
+        })
+    }
+
+    /// A program from what [`Program::serialize`] returned, which `options` say is trusted.
+    fn restore(
+        file: &[u8],
+        digest: &blake3::Hash,
+        options: &LoadOptions,
+        engines: &Engines,
+        cache: &Cache,
+    ) -> Result<Self> {
+        // SAFETY: the caller trusts whoever made the file to have made it with `serialize`.
+        let precompiled = unsafe { Precompiled::parse(file, digest) }?;
+        let interruptible = precompiled.interruptible;
+        if interruptible && !options.interruptible {
+            return Err(precompiled::incompatible(
+                "it was compiled to be interruptible, and `interruptible: false` was asked for",
+            ));
+        }
+        let wasm = precompiled.wasm();
+        let kind = binary_kind(&wasm.bytes)?;
+        let flavor = |fuel| Flavor {
+            kind,
+            checks: checks(interruptible, fuel),
+        };
+        let starts_early = has_start_section(&wasm.bytes);
+        let restore = |code, fuel| restore(code, starts_early, flavor(fuel), engines);
+        Ok(Self {
+            plain: restore(precompiled.plain, false)?,
+            fueled: match precompiled.fueled {
+                Some(code) => Some(restore(code, true)?),
+                None if options.fuel => Some(compile(&wasm, flavor(true), engines, cache)?),
+                None => None,
+            },
+            interruptible,
+            starts_early,
+            wasm,
+        })
     }
 }
 
@@ -339,25 +358,23 @@ fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Res
     match flavor.kind {
         ProgramKind::Module => {
             let starts = has_start_section(&wasm.bytes);
-            artifact::obtain(wasm, flavor, engines, cache).map(|made| link_module(made, starts))
+            compile::obtain(wasm, flavor, engines, cache).map(|made| link_module(made, starts))
         }
-        ProgramKind::Component => {
-            artifact::obtain(wasm, flavor, engines, cache).map(link_component)
-        }
+        ProgramKind::Component => compile::obtain(wasm, flavor, engines, cache).map(link_component),
     }
 }
 
 fn restore(
-    code: precompiled::Code<'_>,
+    code: PrecompiledCode<'_>,
     starts: bool,
     flavor: Flavor,
     engines: &Engines,
 ) -> Result<Compiled> {
     match flavor.kind {
         ProgramKind::Module => {
-            artifact::restore(code, flavor, engines).map(|made| link_module(made, starts))
+            compile::restore(code, flavor, engines).map(|made| link_module(made, starts))
         }
-        ProgramKind::Component => artifact::restore(code, flavor, engines).map(link_component),
+        ProgramKind::Component => compile::restore(code, flavor, engines).map(link_component),
     }
 }
 

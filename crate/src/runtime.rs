@@ -1,22 +1,19 @@
 //! A runtime: engines, threads, slots and a cache.
 
-use crate::cache::Cache;
-use crate::caller_run::CallerRun;
 use crate::engine::{Allocation, Engines, Flavor, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::job::{BatchId, Ended, Listener, Origin, Parcel, QueuedRun, Submission};
-use crate::options::{LoadOptions, RunOptions};
-use crate::outcome::Outcome;
-use crate::precompiled;
-use crate::program::Program;
-use crate::scheduler::{Counts, Scheduler};
-use crate::stop::Control;
-use crate::ticker::Ticker;
-use crate::wasm::Source;
+use crate::guest::{Control, Outcome};
+use crate::lock::lock;
+use crate::options::RunOptions;
+use crate::program::{Cache, Given, LoadOptions, Program};
+use crate::schedule::{
+    BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
+    Ticker,
+};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -117,7 +114,7 @@ impl Runtime {
             total: number(options.max_concurrent_runs),
             warm: number(options.threads.saturating_mul(WARM_SLOTS_PER_THREAD)),
         }));
-        let ticker = Arc::new(Ticker::start(engines.clone(), options.threads).map_err(failed)?);
+        let ticker = Arc::new(Ticker::start(engines.clone()).map_err(failed)?);
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads)
             .thread_name("wasiexec-run")
@@ -169,20 +166,16 @@ impl Runtime {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        let source = source.into();
-        // Also when somebody who does trust it has loaded it before.
-        if !options.trust_precompiled {
-            precompiled::refuse_untrusted(&source)?;
-        }
-        let content = precompiled::digest(&source);
+        // A precompiled program is refused also when somebody who does trust it has loaded it before.
+        let given = Given::new(source.into(), options.trust_precompiled)?;
         let cell = self.cell(ProgramKey {
-            content,
+            content: given.digest(),
             name: options.name.clone(),
             fuel: options.fuel,
             interruptible: options.interruptible,
         });
         // Held while it compiles: others who load the same program wait for it.
-        let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cell = lock(&cell);
         if let Some(program) = cell.upgrade() {
             return Ok(program);
         }
@@ -191,18 +184,14 @@ impl Runtime {
             .as_ref()
             .unwrap_or(&self.options.cache)
             .clone();
-        let source = Source {
-            bytes: source,
-            digest: content,
-        };
-        let program = Program::compile(source, options, &self.engines, cache)?;
+        let program = Program::new(given, options, &self.engines, cache)?;
         *cell = Arc::downgrade(&program);
         Ok(program)
     }
 
     /// The cell of a program, loaded or not; forgets those of programs that are gone.
     fn cell(&self, key: ProgramKey) -> ProgramCell {
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut programs = lock(&self.programs);
         programs.retain(|_, cell| Arc::strong_count(cell) > 1 || is_loaded(cell));
         programs.entry(key).or_default().clone()
     }
@@ -212,10 +201,10 @@ impl Runtime {
         self.scheduler.submit(submissions);
     }
 
-    /// Has `tell` called, on any thread, whenever a thread has started runs and turns to what may last, or
+    /// Has `call` called, on any thread, whenever a thread has started runs and turns to what may last, or
     /// finds nothing more to start.
-    pub(crate) fn on_started(&self, tell: impl Fn() + Send + Sync + 'static) {
-        self.scheduler.on_started(Box::new(tell));
+    pub(crate) fn on_started(&self, call: impl Fn() + Send + Sync + 'static) {
+        self.scheduler.on_started(Box::new(call));
     }
 
     /// Gives all runs that have not started back to their submitters.
@@ -269,7 +258,7 @@ impl Runtime {
     ///
     /// Host faults, and [`ErrorCode::NestedRun`] inside a host call of another run on this thread.
     pub fn run_sync(&self, program: &Arc<Program>, options: RunOptions) -> Result<Outcome> {
-        let mut run = self.run_here(program.clone(), options, FROM_RUST)?;
+        let mut run = self.run_here(program.clone(), options, Origin::default())?;
         loop {
             if let Some(outcome) = run.wait(Duration::MAX)? {
                 return Ok(outcome);
@@ -295,13 +284,14 @@ impl Runtime {
         control: Arc<Control>,
     ) -> oneshot::Receiver<Result<Outcome>> {
         let (sender, receiver) = oneshot::channel();
-        let parcel = Arc::new(OneRun {
-            program: program.clone(),
-            options,
-            sender: Mutex::new(Some(sender)),
-        });
+        let group = RunGroup::new(
+            Origin::default(),
+            program.clone(),
+            Arc::new(options),
+            Arc::new(OneRun(Mutex::new(Some(sender)))),
+        );
         let run = QueuedRun::alone(Some(control));
-        self.submit([Submission::single(parcel, run)]);
+        self.submit([Submission::single(Arc::new(group), run)]);
         receiver
     }
 
@@ -328,7 +318,7 @@ impl Runtime {
 
     /// What it has and does.
     pub fn stats(&self) -> RuntimeStats {
-        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let programs = lock(&self.programs);
         RuntimeStats {
             threads: self.options.threads,
             useful_threads: self.scheduler.useful_threads(),
@@ -342,7 +332,7 @@ impl Runtime {
     /// Does work that may block on a thread of its own; drops it undone when the runtime's threads stop
     /// before one gets to it.
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let threads = lock(&self.threads);
         if let Some(threads) = &*threads {
             threads.spawn_blocking(work);
         }
@@ -350,7 +340,7 @@ impl Runtime {
 
     /// Stops the threads, wherever they are, and lets go of the engines: for a runtime that is closed.
     pub fn release(&self) {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = lock(&self.threads);
         if let Some(threads) = threads.take() {
             // A host call of a guest may block for ever; its thread must not hold up this one.
             threads.shutdown_background();
@@ -367,42 +357,15 @@ impl Drop for Runtime {
     }
 }
 
-/// Where runs come from that no port submitted.
-const FROM_RUST: Origin = Origin {
-    owner: u64::MAX,
-    handle: u64::MAX,
-    batch: None,
-};
+/// Whoever waits for the only run of a group.
+struct OneRun(Mutex<Option<oneshot::Sender<Result<Outcome>>>>);
 
-/// A run from Rust.
-struct OneRun {
-    program: Arc<Program>,
-    options: RunOptions,
-    sender: Mutex<Option<oneshot::Sender<Result<Outcome>>>>,
-}
-
-impl Parcel for OneRun {
-    fn origin(&self) -> Origin {
-        FROM_RUST
-    }
-
-    fn program(&self) -> &Arc<Program> {
-        &self.program
-    }
-
-    fn options(&self) -> &RunOptions {
-        &self.options
-    }
-
+impl Client for OneRun {
     fn ended(&self, runs: &mut Vec<Ended>) {
-        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sender = lock(&self.0);
         if let (Some(sender), Some(run)) = (sender.take(), runs.pop()) {
             // The one who asked may have lost interest.
             let _ = sender.send(run.result);
         }
-    }
-
-    fn listener(&self) -> Option<&Arc<dyn Listener>> {
-        None
     }
 }

@@ -9,6 +9,7 @@ mod arrivals;
 mod batch;
 mod frame;
 mod ids;
+mod launch;
 mod link;
 mod member;
 mod pool;
@@ -19,8 +20,6 @@ mod serve;
 mod spread;
 mod state;
 
-pub use link::Launch;
-pub(crate) use pool::Pool;
-pub use pool::PoolOptions;
-pub(crate) use program::encode as encode_program;
+pub use launch::Launch;
+pub use pool::{PoolOptions, port_to_workers};
 pub use serve::serve;

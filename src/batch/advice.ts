@@ -1,4 +1,4 @@
-import type { RuntimeStats } from '../runtime.ts'
+import type { RuntimeStats } from '../stats.ts'
 
 /** What would make a batch faster: a runtime with `workers: 'processes'`. */
 export type BatchAdvice = 'processes'

@@ -1,6 +1,6 @@
 import { WasiexecError } from '../errors.ts'
 import { Jobs, type BatchPlace } from './jobs.ts'
-import { LateResult, read, type Held } from './late.ts'
+import { LateResult, read, type Held } from './lazy-result.ts'
 import {
   checkBatchOptions,
   type BatchOptions,
@@ -83,7 +83,7 @@ export class RunningBatch implements Batch {
   constructor(place: BatchPlace, jobs: unknown, options: BatchOptions) {
     this.#place = place
     this.#options = checkBatchOptions(options)
-    this.#concurrency = this.#options.concurrency ?? place.transport.stats().threads
+    this.#concurrency = this.#options.concurrency ?? place.port.stats().threads
     this.#window = new Window(this.#concurrency)
     this.#jobs = new Jobs(place, this.#options.defaults, {
       aborted: () => this.#aborted,
@@ -323,7 +323,7 @@ export class RunningBatch implements Batch {
     clearTimeout(this.#timer)
     this.#jobs.close()
     const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
-    const summary = this.#totals.summary(by, failure, this.#place.transport.stats())
+    const summary = this.#totals.summary(by, failure, this.#place.port.stats())
     void this.#close(() => {
       this.#results.end(failure)
       this.#summarize(summary)

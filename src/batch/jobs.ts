@@ -1,19 +1,19 @@
 import { checkObject, invalid } from '../check.ts'
-import type { Delivery } from '../delivery.ts'
-import { Encoder } from '../encoder.ts'
+import type { Delivery } from '../port/records.ts'
+import { Encoder } from '../port/encoder.ts'
 import {
   encodeInput,
   encodeRunOptions,
   encodeSharedOutputs,
   type LocalOptions,
   type SharedOutputs,
-} from '../encode-options.ts'
+} from '../port/encode-options.ts'
 import { WasiexecError } from '../errors.ts'
 import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
-import { Source } from '../source.ts'
-import type { RunOwner, Transport } from '../transport.ts'
-import { LateResult, type Held } from './late.ts'
+import { StdinReader } from '../port/stdin.ts'
+import type { RunOwner, Port } from '../port/port.ts'
+import { LateResult, type Held } from './lazy-result.ts'
 import type { Job } from './options.ts'
 import { Slots } from './slots.ts'
 
@@ -21,9 +21,9 @@ const OPTIONS_BYTES = 256
 
 /** Where a batch runs, and what its jobs may run. */
 export interface BatchPlace {
-  readonly transport: Transport
+  readonly port: Port
   readonly owner: RunOwner
-  /** @throws {WasiexecError} when it is no program, or one of another runtime. */
+  /** @throws {WasiexecError} when it is not a program, or one of another runtime. */
   ownerOf(program: unknown): RunOwner
 }
 
@@ -63,26 +63,26 @@ export class Jobs {
   }
 
   open(concurrency: number): void {
-    const { transport } = this.#place
-    this.#number = transport.openBatch(this, concurrency, this.#shared)
+    const { port } = this.#place
+    this.#number = port.openBatch(this, concurrency, this.#shared)
   }
 
   close(): void {
-    this.#place.transport.closeBatch(this.#number)
+    this.#place.port.closeBatch(this.#number)
   }
 
   abort(): void {
-    this.#place.transport.abortBatch(this.#number)
+    this.#place.port.abortBatch(this.#number)
   }
 
   /** So many bytes of output have been read. */
   outputRead(bytes: number): void {
-    this.#place.transport.batchRead(this.#number, bytes)
+    this.#place.port.batchRead(this.#number, bytes)
   }
 
   /** Why none of this batch's own program can be run any more. */
   get closeReason(): WasiexecError | undefined {
-    return this.#place.owner.closeReason ?? this.#place.transport.closeReason
+    return this.#place.owner.closeReason ?? this.#place.port.closeReason
   }
 
   /** Hands a job over; its result may be there before this returns. */
@@ -96,7 +96,7 @@ export class Jobs {
     }
   }
 
-  /** The run in a slot has ended; called by the transport. */
+  /** The run in a slot has ended; called by the port. */
   ended(slot: number, delivery: Delivery): void {
     const owner = this.#slots.owner(slot)
     if (owner === undefined) return
@@ -119,7 +119,7 @@ export class Jobs {
     )
   }
 
-  /** A program or a runtime was closed; called by the transport. */
+  /** A program or a runtime was closed; called by the port. */
   closed(): void {
     const reason = this.closeReason
     if (reason !== undefined) this.#events.closed(reason)
@@ -128,14 +128,14 @@ export class Jobs {
   #submit(index: number, id: unknown, job: unknown): void {
     checkJob(job)
     const { program } = job
-    const { transport } = this.#place
+    const { port } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
     const encoded = this.#scratch
     encoded.clear()
     encodeSharedOutputs(this.#sharedOutputs, encoded)
     const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
     // Now, because getters of the job may have closed or aborted something.
-    const closed = owner.closeReason ?? transport.closeReason
+    const closed = owner.closeReason ?? port.closeReason
     if (closed !== undefined) throw closed
     const aborted = this.#events.aborted()
     if (aborted !== undefined) {
@@ -147,7 +147,7 @@ export class Jobs {
       return
     }
     const { input } = local
-    transport.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
+    port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
     // Not before: input that is too large throws.
     const inputBytes = input?.length ?? 0
     this.#slots.take(index, id, owner, inputBytes)
@@ -158,7 +158,7 @@ export class Jobs {
   #start(index: number, id: unknown, owner: RunOwner, local: LocalOptions): void {
     const encoded = new Encoder(this.#scratch.length)
     encoded.append(this.#scratch)
-    const source = local.stdin && new Source(local.stdin)
+    const source = local.stdin && new StdinReader(local.stdin)
     const inputBytes = local.input?.length ?? 0
     const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
       this.#special -= 1
@@ -173,7 +173,7 @@ export class Jobs {
         return reason() as WasiexecError | undefined
       },
     }
-    const run = this.#place.transport.start(ownerInBatch, { encoded, local, source }, this.#number)
+    const run = this.#place.port.start(ownerInBatch, { encoded, local, source }, this.#number)
     this.#special += 1
     this.inputBytes += inputBytes
     run.then(
@@ -183,7 +183,7 @@ export class Jobs {
   }
 
   #reason(owner: RunOwner): unknown {
-    return this.#events.aborted()?.reason ?? owner.closeReason ?? this.#place.transport.closeReason
+    return this.#events.aborted()?.reason ?? owner.closeReason ?? this.#place.port.closeReason
   }
 }
 
@@ -198,7 +198,7 @@ function checkJob(job: unknown): asserts job is Job {
 /** A getter of the job may throw anything. */
 function toWasiexecError(error: unknown): WasiexecError {
   if (error instanceof WasiexecError) return error
-  const reason = error instanceof Error ? error.message : 'it threw what is no Error'
+  const reason = error instanceof Error ? error.message : 'it threw something that is not an Error'
   const message = `a job could not be read: ${reason}`
   return new WasiexecError('ERR_INVALID_OPTION', message, { cause: error })
 }

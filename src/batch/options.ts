@@ -29,7 +29,7 @@ export interface BatchOptions<Id = unknown> {
   /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
   signal?: AbortSignal | undefined
   /**
-   * Ends the batch when it answers true; asked once for each result, in the order of the results and
+   * Ends the batch when it returns true; called once for each result, in the order of the results and
    * before they are read. The runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
    */
   stopOn?: ((result: BatchResult<Id>) => boolean) | undefined

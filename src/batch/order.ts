@@ -1,4 +1,4 @@
-import type { Held } from './late.ts'
+import type { Held } from './lazy-result.ts'
 
 /** Where the ring begins; it grows up to the size of the window. */
 const FIRST_SIZE = 64

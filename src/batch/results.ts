@@ -1,4 +1,4 @@
-import { read, type Held } from './late.ts'
+import { read, type Held } from './lazy-result.ts'
 import type { BatchResult } from './options.ts'
 
 type Read = IteratorResult<BatchResult>
@@ -24,7 +24,7 @@ export class Results {
   #arrival: Arrival | undefined
   #end: { failure: { error: unknown } | undefined } | undefined
 
-  /** Answers whether somebody waited for it. */
+  /** Returns whether somebody waited for it. */
   push(result: Held): boolean {
     const reader = this.#readers.shift()
     if (reader === undefined) this.#ready.push(result)
@@ -74,7 +74,7 @@ export class Results {
     return failure ? Promise.reject(failure.error) : Promise.resolve(DONE)
   }
 
-  /** Answers how many were thrown away. */
+  /** Returns how many were thrown away. */
   clear(): number {
     const left = this.#ready.length - this.#at
     this.#ready = []

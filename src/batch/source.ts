@@ -64,5 +64,5 @@ export class JobSource {
 /** As `for of` does; without this, a source of nonsense has no end. */
 function checked(result: IteratorResult<unknown>): IteratorResult<unknown> {
   if (typeof result === 'object' && result !== null) return result
-  throw new TypeError(`the iterator of \`jobs\` answered ${String(result)}, which is no object`)
+  throw new TypeError(`the iterator of \`jobs\` returned ${String(result)}, which is not an object`)
 }

@@ -1,9 +1,9 @@
 import { createHistogram } from 'node:perf_hooks'
 import { performance } from 'node:perf_hooks'
 import type { Limit, Outcome, TrapCode } from '../outcome.ts'
-import type { RuntimeStats } from '../runtime.ts'
+import type { RuntimeStats } from '../stats.ts'
 import { advice, type BatchAdvice } from './advice.ts'
-import { LateResult, type Held } from './late.ts'
+import { LateResult, type Held } from './lazy-result.ts'
 
 /** Why a batch took no more jobs. */
 export type BatchEnd =

@@ -21,7 +21,7 @@ export declare class BindingPort {
   submit(operations: Float64Array, bytes: Uint8Array): void
   /**
    * Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
-   * `options`. Answers how many bytes belong to the record that is then in `record`, or -1 when the run
+   * `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
    * goes on. The bytes are in `output`, or `takeSync` has them.
    */
   runSync(handle: number, options: Uint8Array, length: number, milliseconds: number): number
@@ -31,7 +31,7 @@ export declare class BindingPort {
   takeSync(): Uint8Array
   /** Starts to load a program; the answer is a record for `id`. */
   load(id: number, request: BindingLoadRequest): void
-  /** Loads a program and answers its description as JSON. */
+  /** Loads a program and returns its description as JSON. */
   loadSync(id: number, request: BindingLoadRequest): string
   /** Starts to look at a program; its inspection is a record for `id`. */
   inspect(id: number, handle: number): void

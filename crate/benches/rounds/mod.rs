@@ -4,61 +4,37 @@ use bytes::Bytes;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use wasiexec::{
-    Cache, Ended, Ending, Listener, LoadOptions, Origin, Outcome, Parcel, Program, QueuedRun,
-    RunOptions, Runtime, RuntimeOptions, Submission,
+    Cache, Client, Ended, Ending, LoadOptions, Origin, Outcome, QueuedRun, RunGroup, RunOptions,
+    Runtime, RuntimeOptions, Submission,
 };
 
-/// Outcomes are collected and the waiting thread is told as the package does it.
+/// Outcomes are collected and the waiting thread is notified as the package does it.
 #[derive(Default)]
 struct Round {
     outcomes: Mutex<Vec<Outcome>>,
-    news: Condvar,
+    ended: Condvar,
 }
 
-impl Listener for Round {
-    fn notify(&self) {
-        self.news.notify_one();
-    }
-}
-
-struct Runs {
-    program: Arc<Program>,
-    round: Arc<Round>,
-    listener: Arc<dyn Listener>,
-    options: RunOptions,
-}
-
-impl Parcel for Runs {
-    fn origin(&self) -> Origin {
-        Origin {
-            owner: 0,
-            handle: 0,
-            batch: None,
-        }
-    }
-
-    fn program(&self) -> &Arc<Program> {
-        &self.program
-    }
-
-    fn options(&self) -> &RunOptions {
-        &self.options
-    }
-
+impl Client for Round {
     fn ended(&self, runs: &mut Vec<Ended>) {
-        let mut outcomes = self.round.outcomes.lock().expect("a lock");
+        let mut outcomes = self.outcomes.lock().expect("a lock");
         outcomes.extend(runs.drain(..).map(|run| run.result.expect("an outcome")));
     }
 
-    fn listener(&self) -> Option<&Arc<dyn Listener>> {
-        Some(&self.listener)
+    fn collects(&self) -> bool {
+        true
+    }
+
+    fn notify(&self) {
+        self.ended.notify_one();
     }
 }
 
 /// A program and the runtime that it is loaded in.
 pub struct Rounds {
     runtime: Runtime,
-    runs: Arc<Runs>,
+    round: Arc<Round>,
+    group: Arc<RunGroup>,
 }
 
 impl Rounds {
@@ -72,14 +48,16 @@ impl Rounds {
         let source = std::fs::read(guest).expect("a guest");
         let program = runtime.load(&source, LoadOptions::named("guest"));
         let round = Arc::<Round>::default();
+        let group = RunGroup::new(
+            Origin::default(),
+            program.expect("a program"),
+            Arc::<RunOptions>::default(),
+            round.clone(),
+        );
         Self {
             runtime,
-            runs: Arc::new(Runs {
-                program: program.expect("a program"),
-                listener: round.clone(),
-                round,
-                options: RunOptions::default(),
-            }),
+            round,
+            group: Arc::new(group),
         }
     }
 
@@ -91,17 +69,16 @@ impl Rounds {
             control: None,
         };
         self.runtime.submit([Submission {
-            parcel: self.runs.clone(),
+            group: self.group.clone(),
             runs: (0..runs).map(run).collect(),
         }]);
         let mut missing = runs;
         while missing > 0 {
-            let outcomes = self.runs.round.outcomes.lock().expect("a lock");
+            let outcomes = self.round.outcomes.lock().expect("a lock");
             let empty = |outcomes: &mut Vec<Outcome>| outcomes.is_empty();
             let mut outcomes = self
-                .runs
                 .round
-                .news
+                .ended
                 .wait_while(outcomes, empty)
                 .expect("a lock");
             let arrived = std::mem::take(&mut *outcomes);

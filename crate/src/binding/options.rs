@@ -1,9 +1,8 @@
 //! Option objects as they cross; the facade has validated them.
 
-use crate::cache::Cache;
-use crate::options::LoadOptions;
+use crate::port::{LoadRequest, ProgramSource};
+use crate::program::{Cache, LoadOptions};
 use crate::runtime::{RuntimeOptions, RuntimeStats};
-use crate::transport::{LoadRequest, Source};
 use crate::workers::{Launch, PoolOptions};
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
@@ -78,9 +77,9 @@ impl From<BindingLoadRequest> for LoadRequest {
     fn from(request: BindingLoadRequest) -> Self {
         Self {
             source: match request.source {
-                Either::A(path) => Source::File(path),
+                Either::A(path) => ProgramSource::File(path),
                 // A copy: JavaScript may change its bytes while a thread of ours reads.
-                Either::B(bytes) => Source::Bytes(bytes.to_vec()),
+                Either::B(bytes) => ProgramSource::Bytes(bytes.to_vec()),
             },
             options: LoadOptions {
                 name: request.name,
@@ -117,12 +116,12 @@ pub struct BindingStats {
 }
 
 impl BindingStats {
-    pub(super) fn new(stats: RuntimeStats, has_workers: bool) -> Self {
+    pub(super) fn new(stats: RuntimeStats, has_processes: bool) -> Self {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
             threads: count(stats.threads),
             useful_threads: count(stats.useful_threads),
-            workers: String::from(match has_workers {
+            workers: String::from(match has_processes {
                 true => "processes",
                 false => "threads",
             }),

@@ -2,14 +2,16 @@
 
 use super::options::{BindingLoadRequest, BindingRuntimeOptions, BindingStats};
 use crate::error::{Error, ErrorCode};
+use crate::lock::lock;
+use crate::port::{Delivery, PendingRun, Port};
 use crate::runtime::{Runtime, RuntimeOptions};
-use crate::transport::{Delivery, PendingRun, Port};
+use crate::workers::port_to_workers;
 use bytes::Bytes;
 use napi::bindgen_prelude::{Float64Array, FnArgs, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 /// Records and the bytes that they speak of.
@@ -19,7 +21,7 @@ type Wake = ThreadsafeFunction<(), (), Records, Status, false, true>;
 /// The runtime that all environments of the process share, made at first use.
 fn shared_runtime() -> napi::Result<Arc<Runtime>> {
     static SHARED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shared = lock(&SHARED);
     if let Some(runtime) = &*shared {
         return Ok(runtime.clone());
     }
@@ -69,7 +71,7 @@ impl BindingPort {
         };
         let port = match pool {
             None => Port::new(runtime, wake_up),
-            Some(pool) => Port::with_workers(runtime, pool, wake_up).map_err(thrown)?,
+            Some(pool) => port_to_workers(runtime, pool, wake_up).map_err(thrown)?,
         };
         // Weak: the function lives as long as the environment.
         let receiving: Weak<Port> = Arc::downgrade(&port);
@@ -101,11 +103,11 @@ impl BindingPort {
     pub fn submit(&mut self, operations: &[f64], bytes: &[u8]) -> napi::Result<()> {
         self.pending = None;
         let bytes = Bytes::copy_from_slice(bytes);
-        self.port.submit(operations, bytes).map_err(thrown)
+        self.port.submit(operations, &bytes).map_err(thrown)
     }
 
     /// Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
-    /// `options`. Answers how many bytes belong to the record that is then in `record`, or -1 when the run
+    /// `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
     /// goes on. The bytes are in `output`, or `takeSync` has them.
     #[napi(catch_unwind)]
     pub fn run_sync(
@@ -159,7 +161,7 @@ impl BindingPort {
         self.port.load(id as u64, request.into());
     }
 
-    /// Loads a program and answers its description as JSON.
+    /// Loads a program and returns its description as JSON.
     #[napi(catch_unwind)]
     pub fn load_sync(&self, id: f64, request: BindingLoadRequest) -> napi::Result<String> {
         self.port
@@ -183,7 +185,7 @@ impl BindingPort {
     #[napi(catch_unwind)]
     pub fn stats(&mut self) -> BindingStats {
         self.pending = None;
-        BindingStats::new(self.port.stats(), self.port.has_workers())
+        BindingStats::new(self.port.stats(), self.port.has_processes())
     }
 
     /// Closes the runtime; a record for `id` says when all its runs have ended.

@@ -1,15 +1,13 @@
 //! Output kept in memory, and the cap that stdout and stderr share.
 
-use super::OutputStreamKind;
-use crate::limits::{Limits, OnOutput};
-use crate::options::{OnBrokenPipe, RunOptions};
-use crate::outcome::LimitKind;
-use crate::stop::{Cause, Control, Stopped};
+use super::config::{OnBrokenPipe, OutputStreamKind};
+use crate::guest::{Cause, Control, LimitKind, Limits, OnOutput, Stopped};
+use crate::lock::lock;
 use bytes::Bytes;
 use std::io;
 use std::mem::take;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -40,20 +38,23 @@ pub(crate) struct Printed {
 }
 
 impl Capture {
-    pub(crate) fn new(control: Arc<Control>, options: &RunOptions) -> Arc<Self> {
-        let limits = &options.limits;
+    pub(crate) fn new(
+        control: Arc<Control>,
+        limits: &Limits,
+        on_broken_pipe: OnBrokenPipe,
+    ) -> Arc<Self> {
         Arc::new(Self {
             control,
             cap: limits.output_bytes.unwrap_or(Limits::DEFAULT_OUTPUT_BYTES),
             counts_passed: limits.output_bytes.is_some(),
             on_output: limits.on_output,
-            on_broken_pipe: options.on_broken_pipe,
+            on_broken_pipe,
             printed: Mutex::default(),
         })
     }
 
     pub(crate) fn take(&self) -> Printed {
-        take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
+        take(&mut *lock(&self.printed))
     }
 
     /// For a stream that is passed on; none where nothing of it concerns the run.
@@ -62,7 +63,7 @@ impl Capture {
         (self.counts_passed || stops).then(|| self.clone())
     }
 
-    /// A stream has no reader any more; answers whether that ends the run.
+    /// A stream has no reader any more; returns whether that ends the run.
     pub(super) fn break_pipe(&self) -> bool {
         let stops = self.on_broken_pipe == OnBrokenPipe::Stop;
         if stops {
@@ -71,12 +72,12 @@ impl Capture {
         stops
     }
 
-    /// Counts output that is to go elsewhere, and answers how much of it may.
+    /// Counts output that is to go elsewhere, and returns how much of it may.
     pub(super) fn pass(&self, length: usize) -> usize {
         if !self.counts_passed {
             return length;
         }
-        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut printed = lock(&self.printed);
         let kept = length.min(self.room(&printed));
         printed.passed += kept as u64;
         if kept < length {
@@ -90,7 +91,7 @@ impl Capture {
 
     /// Whether the run is to end because of what [`pass`](Self::pass) counted.
     pub(super) fn is_exceeded(&self) -> bool {
-        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let printed = lock(&self.printed);
         printed.exceeded
     }
 
@@ -108,7 +109,7 @@ impl Capture {
     }
 
     pub(crate) fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
-        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut printed = lock(&self.printed);
         let kept = &bytes[..bytes.len().min(self.room(&printed))];
         match kind {
             OutputStreamKind::Stdout => printed.stdout.extend_from_slice(kept),

@@ -2,7 +2,7 @@
 
 use super::capture::Capture;
 use super::pipe::{InputPipe, Lost, OutputPipe};
-use crate::stop::Stopped;
+use crate::guest::Stopped;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::io;

@@ -3,7 +3,14 @@
 //! Each has one thread of its own, started at first use, because a read from a terminal or a write
 //! to a full pipe blocks, and a guest that waits for it must still meet its deadline.
 
-use super::OutputStreamKind;
+#[cfg(unix)]
+#[path = "inherit/unix.rs"]
+mod raw;
+#[cfg(windows)]
+#[path = "inherit/windows.rs"]
+mod raw;
+
+use super::config::OutputStreamKind;
 use super::pipe::{InputPipe, Lost, OutputPipe};
 use bytes::Bytes;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -103,68 +110,4 @@ fn retry(
             result => return result,
         }
     }
-}
-
-#[cfg(unix)]
-mod raw {
-    use super::OutputStreamKind;
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::stdio;
-    use std::io;
-    use std::os::fd::BorrowedFd;
-
-    pub(super) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(stdio::stdin(), buffer)?)
-    }
-
-    pub(super) fn write(kind: OutputStreamKind, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(descriptor(kind), bytes)?)
-    }
-
-    pub(super) fn wait_readable() {
-        wait(stdio::stdin(), PollFlags::IN);
-    }
-
-    pub(super) fn wait_writable(kind: OutputStreamKind) {
-        wait(descriptor(kind), PollFlags::OUT);
-    }
-
-    fn descriptor(kind: OutputStreamKind) -> BorrowedFd<'static> {
-        match kind {
-            OutputStreamKind::Stdout => stdio::stdout(),
-            OutputStreamKind::Stderr => stdio::stderr(),
-        }
-    }
-
-    fn wait(descriptor: BorrowedFd<'_>, flags: PollFlags) {
-        // A failure shows again in the read or write that follows.
-        let _ = poll(&mut [PollFd::from_borrowed_fd(descriptor, flags)], None);
-    }
-}
-
-#[cfg(windows)]
-mod raw {
-    use super::OutputStreamKind;
-    use std::io::{self, Read, Write};
-
-    pub(super) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
-        io::stdin().read(buffer)
-    }
-
-    pub(super) fn write(kind: OutputStreamKind, bytes: &[u8]) -> io::Result<usize> {
-        match kind {
-            OutputStreamKind::Stdout => write_flushed(&mut io::stdout(), bytes),
-            OutputStreamKind::Stderr => write_flushed(&mut io::stderr(), bytes),
-        }
-    }
-
-    fn write_flushed(stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
-        let length = stream.write(bytes)?;
-        stream.flush()?;
-        Ok(length)
-    }
-
-    pub(super) fn wait_readable() {}
-
-    pub(super) fn wait_writable(_: OutputStreamKind) {}
 }

@@ -1,8 +1,9 @@
 //! Streams between a guest and the host, with backpressure in both directions.
 
+use crate::lock::lock;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 /// How many bytes may be on their way to the host at a time.
@@ -57,7 +58,7 @@ impl InputPipe {
     }
 
     fn lock(&self) -> MutexGuard<'_, InputState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -156,7 +157,7 @@ impl OutputPipe {
     }
 
     fn lock(&self) -> MutexGuard<'_, OutputState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -183,7 +184,7 @@ impl OutputPipe {
         }
     }
 
-    /// Sends `bytes` and answers where their last one stands in everything sent.
+    /// Sends `bytes` and returns where their last one stands in everything sent.
     pub(super) fn send(&self, bytes: Bytes) -> u64 {
         let mut state = self.lock();
         state.sent += bytes.len() as u64;

@@ -1,12 +1,12 @@
 //! How guests of each preview read a directory.
 
 use super::errnos::errno;
-use super::files::{P2_TYPES, P3_TYPES, exhausted, is_full};
-use super::listing::{Entry, Failure, Listing, Room, by_inode};
-use super::{P0, P1, slowly};
-use crate::run::RunState;
+use super::files::{P2_TYPES, P3_TYPES};
+use super::listing::{Directories, Entry, Failure, Listing, by_inode};
+use super::preview1::{P0, P1, slowly};
+use super::resources::{exhausted, is_full};
+use super::state::RunState;
 use futures_util::future::BoxFuture;
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -34,13 +34,6 @@ const NOTDIR: i32 = 54;
 const STAT: usize = 64;
 const STAT_INODE: usize = 8;
 const STAT_TYPE: usize = 16;
-
-/// The directories that a guest of WASI 0.1 reads, by descriptor.
-#[derive(Default)]
-pub(crate) struct Directories {
-    listings: HashMap<i32, Arc<Listing>>,
-    room: Room,
-}
 
 /// Takes the place of wasmtime-wasi's functions of the same names.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {

@@ -1,13 +1,13 @@
 //! WASI 0.1 and the preview before it as wasmtime-wasi has them, but what a guest asks wrongly and what
 //! a host is out of is an errno, never a trap.
 //!
-//! wasmtime-wasi traps where an argument is no value of its type, before it looks at anything else, and
+//! wasmtime-wasi traps where an argument is not a value of its type, before it looks at anything else, and
 //! where its table is full. Every function that can return an errno is wrapped here, so that whichever of
 //! them meets such an error returns the errno for it. Pointers stay traps: WASI says so.
 
-use super::files::{is_full, out_of_descriptors};
-use super::{P0, P1, slowly};
-use crate::run::RunState;
+use super::preview1::{P0, P1, slowly};
+use super::resources::{MFILE, is_full, out_of_descriptors};
+use super::state::RunState;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Caller, Linker};
 use wasmtime_wasi::WasiView;
@@ -18,8 +18,6 @@ use wiggle::GuestError;
 const ILSEQ: i32 = 25;
 const INVAL: i32 = 28;
 const IO: i32 = 29;
-pub(super) const MFILE: i32 = 33;
-pub(super) const NFILE: i32 = 41;
 
 type OpenArguments = (i32, i32, i32, i32, i32, i64, i64, i32, i32);
 

@@ -1,62 +1,16 @@
 //! How many files a run may have open, and what a guest is told where no more can be had.
 
-use super::errnos::{MFILE, NFILE};
-use crate::run::RunState;
-use std::io;
-use wasmtime::component::{Accessor, Linker, Resource, ResourceTable};
+use super::resources::{has_no_stream_left, is_full, out_of_descriptors};
+use super::state::RunState;
+use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::types as p2;
 use wasmtime_wasi::p3::bindings::filesystem::types as p3;
 
-/// Open files, sockets and the like that one run may hold at a time: below the usual limit of a process's
-/// descriptors, so that a guest that never closes a file hurts only itself.
-const MAX_FILES: usize = 512;
-/// The same with streams of files.
-const MAX_STREAMS: usize = MAX_FILES + 256;
-/// The same with what a guest waits for and whatever else cannot be refused with an error code. What can be
-/// is refused before and leaves these, so that a guest with too many files can still do all else.
-pub(super) const MAX_RESOURCES: usize = MAX_STREAMS + 256;
-
 pub(super) const P2_TYPES: &str = "wasi:filesystem/types@0.2.12";
 pub(super) const P3_TYPES: &str = "wasi:filesystem/types@0.3.0";
 const OPEN_AT: &str = "[method]descriptor.open-at";
-
-/// Whether there is no room for another file.
-pub(super) fn is_full(table: &mut ResourceTable) -> bool {
-    table.iter_mut().count() >= MAX_FILES
-}
-
-fn has_no_stream_left(table: &mut ResourceTable) -> bool {
-    table.iter_mut().count() >= MAX_STREAMS
-}
-
-/// The errno where a process or the system has no descriptors left.
-#[cfg(unix)]
-pub(super) fn exhausted(error: &io::Error) -> Option<i32> {
-    match rustix::io::Errno::from_io_error(error)? {
-        rustix::io::Errno::MFILE => Some(MFILE),
-        rustix::io::Errno::NFILE => Some(NFILE),
-        _ => None,
-    }
-}
-
-/// The same, found by asking for a descriptor: wasmtime-wasi has no number for either and returns that of a
-/// failed device.
-#[cfg(unix)]
-pub(super) fn out_of_descriptors() -> Option<i32> {
-    exhausted(&std::os::unix::net::UnixDatagram::unbound().err()?)
-}
-
-#[cfg(not(unix))]
-pub(super) fn exhausted(_: &io::Error) -> Option<i32> {
-    None
-}
-
-#[cfg(not(unix))]
-pub(super) fn out_of_descriptors() -> Option<i32> {
-    None
-}
 
 /// Takes the place of the functions by which components open files, whose error codes have none for too
 /// many: the next to it is that of too little memory.

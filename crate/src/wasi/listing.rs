@@ -4,6 +4,7 @@
 //! guest that deletes what it has read misses what moved up. It also fails where an entry is deleted while
 //! it lists, and has no bound. A listing is read once, leaves out what is deleted meanwhile, and stays.
 
+use std::collections::HashMap;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,6 +23,13 @@ use wasmtime_wasi::runtime::poll_noop;
 
 /// Bytes that the listings of one run may take together: those of a million entries with usual names.
 const ROOM: usize = 64 << 20;
+
+/// The directories that a guest of WASI 0.1 reads, by descriptor.
+#[derive(Default)]
+pub(super) struct Directories {
+    pub(super) listings: HashMap<i32, Arc<Listing>>,
+    pub(super) room: Room,
+}
 
 /// Where the listings of one run are counted.
 #[derive(Clone, Default)]

@@ -4,9 +4,10 @@
 //! order. All others are wasmtime-wasi's, and so is every call after the first of those: what a guest
 //! sees is the same either way.
 
+use super::context::{Untouched, Wasi};
 use super::errnos::errno;
-use super::{P1, Untouched, Wasi, memory, slowly};
-use crate::run::RunState;
+use super::preview1::{P1, memory, slowly};
+use super::state::RunState;
 use crate::stdio::{Input, Output, OutputStreamKind};
 use std::iter::once;
 use wasmtime::{Caller, Linker};
@@ -177,7 +178,7 @@ fn fd_write(
     Some(Ok(SUCCESS))
 }
 
-/// That of a standard stream that is no terminal.
+/// That of a standard stream that is not a terminal.
 fn fd_fdstat_get(wasi: &Untouched, memory: &mut [u8], fd: i32, stat: i32) -> Quick {
     let options = wasi.options();
     let rights = match (fd, &options.stdin, &options.stdout, &options.stderr) {

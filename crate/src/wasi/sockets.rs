@@ -1,8 +1,8 @@
 //! Sockets, of which a run has no more than files.
 
-use super::files::is_full;
-use super::{P0, P1};
-use crate::run::RunState;
+use super::preview1::{P0, P1};
+use super::resources::is_full;
+use super::state::RunState;
 use wasmtime::component;
 use wasmtime::{Linker, Result, StoreContextMut};
 use wasmtime_wasi::p2::bindings::sockets as p2;

@@ -3,8 +3,8 @@
 use super::frame::Frame;
 use super::member::{Member, Phase};
 use super::run::PoolRun;
-use super::state::{State, Told};
-use crate::transport::{Delivery, Record, RecordKind};
+use super::state::{Deferred, PoolState};
+use crate::port::{Delivery, Record, RecordKind};
 use std::sync::mpsc::SyncSender;
 
 /// Who a record is for.
@@ -17,21 +17,21 @@ enum Accepted {
 
 /// What has to be done with a delivery when the lock is free.
 #[derive(Default)]
-pub(super) struct Arrived {
+pub(super) struct Received {
     pub(super) delivery: Delivery,
     pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
-    pub(super) told: Told,
+    pub(super) deferred: Deferred,
     /// The worker is not to be trusted any more.
     pub(super) is_damaged: bool,
 }
 
-impl State {
+impl PoolState {
     /// Takes in what a worker says, up to the first thing that one of ours would not say.
-    pub(super) fn arrived(&mut self, index: usize, frame: Frame) -> Arrived {
-        let mut arrived = Arrived::default();
+    pub(super) fn arrived(&mut self, index: usize, frame: Frame) -> Received {
+        let mut received = Received::default();
         let Ok(records) = Record::all(&frame.numbers, &frame.bytes) else {
-            arrived.is_damaged = true;
-            return arrived;
+            received.is_damaged = true;
+            return received;
         };
         let mut returned = Vec::new();
         // Mostly all of it is for the submitter, as it came.
@@ -40,7 +40,7 @@ impl State {
             let is_for_submitter = match self.accept(index, record) {
                 Some(Accepted::ForSubmitter) => true,
                 Some(Accepted::ForThread(sender)) => {
-                    arrived.answers.push((sender, record.alone()));
+                    received.answers.push((sender, record.alone()));
                     false
                 }
                 Some(Accepted::Returned(run)) => {
@@ -48,7 +48,7 @@ impl State {
                     false
                 }
                 None => {
-                    arrived.is_damaged = true;
+                    received.is_damaged = true;
                     false
                 }
             };
@@ -59,18 +59,18 @@ impl State {
             } else if let (true, Some(others)) = (is_for_submitter, &mut others) {
                 record.append_to(others);
             }
-            if arrived.is_damaged {
+            if received.is_damaged {
                 break;
             }
         }
-        arrived.delivery = others.unwrap_or_else(|| Delivery {
+        received.delivery = others.unwrap_or_else(|| Delivery {
             records: frame.numbers,
             bytes: frame.bytes.into(),
         });
         let returns = returned.len() as u64;
         for run in returned {
             match run.aborted || self.closed {
-                true => arrived.told.aborted.push(run.operation.id),
+                true => received.deferred.aborted.push(run.operation.id),
                 false => self.queue.add(run),
             }
         }
@@ -80,10 +80,10 @@ impl State {
         if member.phase == Phase::Starting {
             member.phase = Phase::Up;
         }
-        arrived
+        received
     }
 
-    /// None for a record that does not speak of a run which the worker has.
+    /// Returns `None` if the record names a run that this worker does not have.
     fn accept(&mut self, index: usize, record: &Record<'_>) -> Option<Accepted> {
         let member = &mut self.members[index];
         match record.kind {

@@ -1,6 +1,6 @@
 //! A batch whose runs are spread over workers.
 
-use crate::batch::MAX_UNREAD;
+use crate::schedule::MAX_UNREAD;
 use bytes::Bytes;
 
 pub(super) struct PoolBatch {

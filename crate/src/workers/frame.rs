@@ -11,7 +11,7 @@ const NUMBER: usize = size_of::<f64>();
 const MAX_NUMBERS: u32 = 1 << 28;
 const MAX_BYTES: u64 = 1 << 36;
 
-/// So much memory is taken for a frame that only says how long it is; then as much as has come.
+/// Bytes reserved on the strength of a header alone; after that, the buffer grows with what has arrived.
 const FIRST_PART: usize = 1 << 20;
 
 /// What a frame is, for the one who gets it.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Program = 1,
     /// Operations and what they refer to.
     Operations = 2,
-    /// Abort everything, tell it and end.
+    /// Abort everything, send the ends and end.
     Close = 3,
     /// From a worker: records and their bytes. The first, which is empty, says that it is set up.
     Delivery = 4,

@@ -1,23 +1,23 @@
-//! One worker as the pool knows it: what it has, and what there is to tell it.
+//! One worker as the pool knows it: what it has, and what is to be sent to it.
 
 use super::frame::{Frame, Kind};
 use super::ids::{IdMap, IdSet};
 use super::run::PoolRun;
-use crate::transport::{Operation, RunOperation};
+use crate::port::{Operation, RunOperation};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// Runs that are sent ahead of those that have started, at the least and at the most.
 const LEAST_AHEAD: u64 = 2;
 const MOST_AHEAD: u64 = 2048;
-/// For so long a worker should not run out of work: longer than it takes until it tells what it has done.
+/// For so long a worker should not run out of work: longer than it takes to report what it has done.
 const AHEAD: Duration = Duration::from_millis(8);
-/// Bytes of output that came before the worker is told so.
+/// Bytes of output that came before the worker is sent their number.
 const TELL_BYTES: u64 = 1 << 20;
 /// A worker that has started nothing for so long can give back what it has not started.
 pub(super) const STALL: Duration = Duration::from_millis(5);
 /// A worker that has runs and has started nothing for so long is busy with one that is not short: it
-/// would have told more by now.
+/// would have reported more by now.
 const QUIET: Duration = Duration::from_millis(3);
 
 /// Where a worker is in its life.
@@ -78,7 +78,7 @@ struct MemberBatch {
     share: u64,
     /// Runs of it that the worker has.
     going: u64,
-    /// Output that came and that the worker has not been told of.
+    /// Output that came and that the worker does not know to be read.
     unread: u64,
 }
 
@@ -213,7 +213,7 @@ impl Member {
     }
 
     /// Whether it was given something to start and has started nothing for a while.
-    pub(super) fn stands_still(&self) -> bool {
+    pub(super) fn is_stalled(&self) -> bool {
         self.progressed.elapsed() >= STALL
     }
 
@@ -229,7 +229,7 @@ impl Member {
         }
         // Until it starts something it gets only what it can start at once.
         self.ahead = 0;
-        self.tell(&Operation::Recall);
+        self.push_operation(&Operation::Recall);
     }
 
     /// Sends a run, and before it what the worker does not know of it. `open` returns the share in its
@@ -249,7 +249,7 @@ impl Member {
         if batch != 0 {
             if !self.batches.contains_key(&batch) {
                 let (share, open) = open();
-                self.tell(&open);
+                self.push_operation(&open);
                 let opened = MemberBatch {
                     share,
                     going: 0,
@@ -259,7 +259,7 @@ impl Member {
             }
             self.with_batch(batch, |batch| batch.going += 1);
         }
-        self.tell(&Operation::Run(run.operation.clone()));
+        self.push_operation(&Operation::Run(run.operation.clone()));
         if self.unstarted() == 0 {
             self.progressed = now;
         }
@@ -278,7 +278,7 @@ impl Member {
     }
 
     /// Passes an operation on.
-    pub(super) fn tell(&mut self, operation: &Operation) {
+    pub(super) fn push_operation(&mut self, operation: &Operation) {
         operation.write(&mut self.numbers, &mut self.bytes);
     }
 
@@ -309,33 +309,33 @@ impl Member {
         self.going.get(&id).map(|(_, run)| run)
     }
 
-    /// Aborts one of its runs; answers whether it has it.
+    /// Aborts one of its runs; returns whether it has it.
     pub(super) fn abort(&mut self, id: u64) -> bool {
         let Some((_, run)) = self.going.get_mut(&id) else {
             return false;
         };
         run.aborted = true;
-        self.tell(&Operation::Abort { id });
+        self.push_operation(&Operation::Abort { id });
         true
     }
 
     pub(super) fn release(&mut self, handle: u64) {
         if self.programs.remove(&handle) {
-            self.tell(&Operation::Release { handle });
+            self.push_operation(&Operation::Release { handle });
         }
     }
 
     pub(super) fn dispose(&mut self, handle: u64) {
         self.mark_aborted(|run| run.handle == handle);
         if self.programs.remove(&handle) {
-            self.tell(&Operation::Dispose { handle });
+            self.push_operation(&Operation::Dispose { handle });
         }
     }
 
     pub(super) fn abort_batch(&mut self, id: u64) {
         self.mark_aborted(|run| run.batch == id);
         if self.batches.contains_key(&id) {
-            self.tell(&Operation::AbortBatch { id });
+            self.push_operation(&Operation::AbortBatch { id });
         }
     }
 
@@ -348,7 +348,7 @@ impl Member {
     pub(super) fn close_batch(&mut self, id: u64) {
         if let Some(batch) = self.batches.remove(&id) {
             self.parked -= batch.parked();
-            self.tell(&Operation::CloseBatch { id });
+            self.push_operation(&Operation::CloseBatch { id });
         }
     }
 
@@ -372,7 +372,7 @@ impl Member {
         });
         if unread > 0 {
             // What has come is the pool's to hold back.
-            self.tell(&Operation::BatchRead { id, output: unread });
+            self.push_operation(&Operation::BatchRead { id, output: unread });
         }
         Some(run)
     }

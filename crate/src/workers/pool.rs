@@ -1,19 +1,24 @@
 //! The workers of a runtime: their processes, from start to end, and what goes over their sockets.
 
 use super::frame::{Frame, Kind};
-use super::link::{Launch, Stream, start};
+use super::launch::Launch;
+use super::link::{Stream, start};
 use super::member::{Member, Outgoing, STALL};
+use super::program;
 use super::serve::Setup;
-use super::state::{State, Told};
+use super::state::{Deferred, PoolState};
 use crate::error::{Error, ErrorCode, Result};
-use crate::outcome::Outcome;
-use crate::scheduler::Counts;
-use crate::transport::{Delivery, Operation, Outbox, PendingRun, Port, RunOperation};
+use crate::guest::Outcome;
+use crate::lock::lock;
+use crate::port::{Backend, Delivery, Mailbox, Operation, Outbox, PendingRun, Port, RunOperation};
+use crate::program::{Cache, LoadOptions, Program};
+use crate::runtime::{Runtime, RuntimeStats};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::runtime::Handle;
@@ -44,42 +49,61 @@ pub struct PoolOptions {
     pub retry: bool,
 }
 
-/// Runs programs in processes of their own.
-pub(crate) struct Pool {
+/// A port whose runs go to worker processes; `runtime` loads programs and serves their sockets. `wake` is
+/// called as by [`Port::new`].
+///
+/// # Errors
+///
+/// [`ErrorCode::Internal`].
+pub fn port_to_workers(
+    runtime: Arc<Runtime>,
     options: PoolOptions,
-    cache: crate::cache::Cache,
-    port: Weak<Port>,
-    state: Mutex<State>,
-    /// One for each worker: there may be something to send.
-    news: Vec<Notify>,
+    wake: impl Fn() + Send + Sync + 'static,
+) -> Result<Arc<Port>> {
+    Port::with_backend(runtime, wake, |runtime, mailbox| {
+        Pool::start(options, runtime.cache().clone(), mailbox, runtime.handle())
+    })
+}
+
+/// Runs programs in processes of their own.
+struct Pool {
+    options: PoolOptions,
+    cache: Cache,
+    mailbox: Arc<Mailbox>,
+    /// For those who ask of them; runs name the encoded ones.
+    programs: Mutex<HashMap<u64, Arc<Program>>>,
+    state: Mutex<PoolState>,
+    /// One per worker: there may be something to send.
+    wakers: Vec<Notify>,
     gone: Condvar,
     /// There may be something to give out.
     submitted: Notify,
-    /// There may be workers that stand still, and nobody looks.
+    /// There may be workers that are stalled, and nobody looks.
     unwatched: Notify,
 }
 
 impl Pool {
-    /// Starts the workers on the tokio runtime of `handle`; what becomes of runs is told to `port`.
-    pub(crate) fn start(
+    /// Starts the workers on the tokio runtime of `handle`; how runs end goes into `mailbox`.
+    fn start(
         options: PoolOptions,
-        cache: crate::cache::Cache,
-        port: Weak<Port>,
+        cache: Cache,
+        mailbox: Arc<Mailbox>,
         handle: &Handle,
     ) -> Result<Arc<Self>> {
         let workers = options.workers.min(options.max_concurrent_runs).max(1);
         let mut this = Self {
             options,
             cache,
-            port,
-            state: Mutex::new(State::new(Vec::new())),
-            news: (0..workers).map(|_| Notify::new()).collect(),
+            mailbox,
+            programs: Mutex::default(),
+            state: Mutex::new(PoolState::new(Vec::new())),
+            wakers: (0..workers).map(|_| Notify::new()).collect(),
             gone: Condvar::new(),
             submitted: Notify::new(),
             unwatched: Notify::new(),
         };
         let members: Result<Vec<_>> = (0..workers).map(|index| this.member(index)).collect();
-        this.state = Mutex::new(State::new(members?));
+        this.state = Mutex::new(PoolState::new(members?));
         let this = Arc::new(this);
         for index in 0..workers {
             handle.spawn(this.clone().supervise(index));
@@ -101,94 +125,21 @@ impl Pool {
         Ok(Member::new(slots as u64, setup))
     }
 
-    pub(crate) fn workers(&self) -> usize {
-        self.news.len()
+    fn workers(&self) -> usize {
+        self.wakers.len()
     }
 
-    pub(crate) fn max_concurrent_runs(&self) -> usize {
-        self.options.max_concurrent_runs
-    }
-
-    pub(crate) fn counts(&self) -> Counts {
-        self.lock().counts()
-    }
-
-    /// A program that runs may name from now on.
-    pub(crate) fn add_program(&self, handle: u64, encoded: Vec<u8>) {
-        self.lock().add_program(handle, encoded.into());
-    }
-
-    /// Carries out operations in their order.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorCode::Internal`] for a run of what was never loaded.
-    pub(crate) fn submit(&self, operations: impl Iterator<Item = Result<Operation>>) -> Result<()> {
-        let mut told = Told::default();
-        let carried = self.lock().carry_out(operations, &mut told);
-        self.tell(told);
+    fn carry_out(&self, operations: impl Iterator<Item = Result<Operation>>) -> Result<()> {
+        let mut deferred = Deferred::default();
+        let carried = self.lock().carry_out(operations, &mut deferred);
+        self.record(deferred);
         // Not here: the submitter has other things to do.
         self.submitted.notify_one();
         carried
     }
 
-    /// Queues a run whose end a thread waits for.
-    pub(crate) fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let id = self.lock().await_answer(sender);
-        self.submit(std::iter::once(Ok(Operation::Run(RunOperation {
-            id,
-            handle,
-            options,
-            abortable: false,
-            piped: false,
-            batch: 0,
-        }))))?;
-        Ok(PendingRun::Elsewhere(receiver))
-    }
-
-    /// Refuses new runs, aborts all others and waits for the workers' end.
-    pub(crate) fn close_and_wait(&self) {
-        let mut told = Told::default();
-        let mut state = self.lock();
-        state.close(&mut told);
-        self.notify_all();
-        let mut finished = state.finished;
-        let mut deadline = Instant::now() + CLOSING_PATIENCE;
-        while state.alive > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let patience = left.max(Duration::from_millis(100));
-            let waited = self.gone.wait_timeout(state, patience);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if finished != state.finished {
-                finished = state.finished;
-                deadline = Instant::now() + CLOSING_PATIENCE;
-            } else if Instant::now() >= deadline {
-                state.kill_all();
-            }
-        }
-        drop(state);
-        self.tell(told);
-    }
-
-    /// Ends the workers at once; nobody is told anything.
-    pub(crate) fn kill(&self) {
-        let mut state = self.lock();
-        state.close(&mut Told::default());
-        state.kill_all();
-        let children: Vec<_> = state.children.iter_mut().filter_map(Option::take).collect();
-        drop(state);
-        self.notify_all();
-        if children.is_empty() {
-            return;
-        }
-        // Whoever supervises them may be gone, too.
-        let reaping = std::thread::Builder::new().name("wasiexec-reap".into());
-        let _ = reaping.spawn(move || {
-            for mut child in children {
-                let _ = child.wait();
-            }
-        });
+    fn programs(&self) -> MutexGuard<'_, HashMap<u64, Arc<Program>>> {
+        lock(&self.programs)
     }
 
     /// Keeps a worker running in place `index` for as long as the pool is open.
@@ -199,8 +150,8 @@ impl Pool {
                 Ok(None) => break,
                 Ok(Some(stream)) => {
                     let was_up = self.serve(index, stream).await;
-                    let status = self.reap(index).await;
-                    if let Err(error) = self.bury(index, &status) {
+                    let status = self.wait_exit(index).await;
+                    if let Err(error) = self.replace_dead(index, &status) {
                         self.fail(index, &error);
                         break;
                     }
@@ -213,24 +164,24 @@ impl Pool {
                 Err(error) => format!("a worker process could not be started: {error}"),
             };
             self.fail(index, &Error::new(ErrorCode::OutOfResources, failure));
-            self.rest(index).await;
+            self.back_off(index).await;
         }
         self.lock().alive -= 1;
         self.gone.notify_all();
     }
 
-    /// Starts a process; answers none when it is not wanted any more.
+    /// Starts a process; returns none when it is not wanted any more.
     async fn launch(self: Arc<Self>, index: usize) -> io::Result<Option<Stream>> {
         let starting = tokio::task::spawn_blocking(move || {
             let (child, stream) = start(&self.options.launch)?;
             // Here, because nobody may wait for this any more.
-            Ok(self.adopt(index, child).then_some(stream))
+            Ok(self.register(index, child).then_some(stream))
         });
         starting.await.map_err(io::Error::other)?
     }
 
-    /// Takes in a process that was started; answers false when it is not wanted any more.
-    fn adopt(&self, index: usize, mut child: Child) -> bool {
+    /// Takes in a process that was started; returns false when it is not wanted any more.
+    fn register(&self, index: usize, mut child: Child) -> bool {
         let mut state = self.lock();
         if state.closed {
             drop(state);
@@ -242,7 +193,7 @@ impl Pool {
         true
     }
 
-    /// Talks with a worker until its end; answers whether it was ever set up.
+    /// Talks with a worker until its end; returns whether it was ever set up.
     async fn serve(self: &Arc<Self>, index: usize, stream: Stream) -> bool {
         let (read, write) = tokio::io::split(stream);
         let writing = tokio::spawn(self.clone().write(index, write));
@@ -261,7 +212,7 @@ impl Pool {
         loop {
             let frames = self.lock().take_frames(index);
             if frames.is_empty() {
-                self.news[index].notified().await;
+                self.wakers[index].notified().await;
                 continue;
             }
             for Outgoing { frame, sent } in frames {
@@ -289,7 +240,7 @@ impl Pool {
         }
     }
 
-    /// Takes back what workers that stand still have not started.
+    /// Takes back what workers that are stalled have not started.
     async fn watch(self: Arc<Self>) {
         while !self.lock().closed {
             sleep(STALL).await;
@@ -301,41 +252,41 @@ impl Pool {
         }
     }
 
-    /// Takes in what the worker tells until it ends; answers whether it told anything.
+    /// Takes in what the worker sends until it ends; returns whether it sent anything.
     async fn read(&self, index: usize, mut from: ReadHalf<Stream>) -> bool {
         let hello = timeout(STARTING, Frame::receive(&mut from)).await;
         let mut frame = hello.map_err(io::Error::from).flatten();
-        let mut told = false;
+        let mut has_sent = false;
         while let Ok(said) = frame {
             if !self.arrived(index, said) {
                 self.lock().kill(index);
                 break;
             }
-            told = true;
+            has_sent = true;
             frame = Frame::receive(&mut from).await;
         }
-        told
+        has_sent
     }
 
-    /// Passes on what a worker tells; answers false when it is no worker of ours any more.
+    /// Passes on what a worker sends; returns false when it is no worker of ours any more.
     fn arrived(&self, index: usize, frame: Frame) -> bool {
         if frame.kind != Kind::Delivery {
             return false;
         }
-        let arrived = self.lock().arrived(index, frame);
-        for (sender, delivery) in arrived.answers {
+        let received = self.lock().arrived(index, frame);
+        for (sender, delivery) in received.answers {
             // It waits for as long as the run lasts.
             let _ = sender.send(delivery);
         }
-        let Delivery { records, bytes } = arrived.delivery;
+        let Delivery { records, bytes } = received.delivery;
         self.deliver(records, bytes);
-        self.tell(arrived.told);
+        self.record(received.deferred);
         self.spread();
-        !arrived.is_damaged
+        !received.is_damaged
     }
 
     /// Waits for the end of a process whose socket is closed.
-    async fn reap(&self, index: usize) -> String {
+    async fn wait_exit(&self, index: usize) -> String {
         let Some(mut child) = self.lock().children[index].take() else {
             return String::from("it was ended");
         };
@@ -348,36 +299,38 @@ impl Pool {
     }
 
     /// After the end of a worker: makes its place ready for the next.
-    fn bury(&self, index: usize, status: &str) -> Result<()> {
+    fn replace_dead(&self, index: usize, status: &str) -> Result<()> {
         let fresh = self.member(index)?;
-        let told = self.lock().bury(index, fresh, self.options.retry, status);
-        self.tell(told);
+        let deferred = self
+            .lock()
+            .replace_dead(index, fresh, self.options.retry, status);
+        self.record(deferred);
         self.spread();
         Ok(())
     }
 
     fn fail(&self, index: usize, error: &Error) {
-        let told = self.lock().fail(index, error);
-        self.tell(told);
+        let deferred = self.lock().fail(index, error);
+        self.record(deferred);
         self.spread();
     }
 
     /// Waits for a while, and then until there is something to run.
-    async fn rest(&self, index: usize) {
+    async fn back_off(&self, index: usize) {
         let end = tokio::time::Instant::now() + PAUSE;
-        let news = &self.news[index];
-        while !self.lock().closed && timeout_at(end, news.notified()).await.is_ok() {}
+        let wakers = &self.wakers[index];
+        while !self.lock().closed && timeout_at(end, wakers.notified()).await.is_ok() {}
         self.lock().recover(index);
-        while self.lock().is_bored() {
-            news.notified().await;
+        while self.lock().has_no_work() {
+            wakers.notified().await;
         }
     }
 
-    fn tell(&self, told: Told) {
-        if told.is_empty() {
+    fn record(&self, deferred: Deferred) {
+        if deferred.is_empty() {
             return;
         }
-        let Told { aborted, faults } = told;
+        let Deferred { aborted, faults } = deferred;
         let mut state = self.lock();
         state.finished += (aborted.len() + faults.len()) as u64;
         let mut outbox = Outbox::default();
@@ -397,10 +350,8 @@ impl Pool {
     }
 
     fn deliver(&self, records: Vec<f64>, bytes: Vec<u8>) {
-        if let Some(port) = self.port.upgrade()
-            && !records.is_empty()
-        {
-            port.deliver(|outbox| outbox.append(records, bytes));
+        if !records.is_empty() {
+            self.mailbox.deliver(|outbox| outbox.append(records, bytes));
         }
     }
 
@@ -413,20 +364,128 @@ impl Pool {
         drop(state);
         woken
             .into_iter()
-            .for_each(|index| self.news[index].notify_one());
+            .for_each(|index| self.wakers[index].notify_one());
         if is_new {
             self.unwatched.notify_one();
         }
     }
 
     fn notify_all(&self) {
-        self.news.iter().for_each(Notify::notify_one);
+        self.wakers.iter().for_each(Notify::notify_one);
         self.submitted.notify_one();
         self.unwatched.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        lock(&self.state)
+    }
+}
+
+impl Backend for Pool {
+    fn submit(&self, operations: &[f64], bytes: &Bytes) -> Result<()> {
+        let operations = Operation::all(operations, bytes).inspect(|operation| {
+            if let Ok(Operation::Release { handle } | Operation::Dispose { handle }) = operation {
+                self.programs().remove(handle);
+            }
+        });
+        self.carry_out(operations)
+    }
+
+    fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let id = self.lock().await_answer(sender);
+        self.carry_out(std::iter::once(Ok(Operation::Run(RunOperation {
+            id,
+            handle,
+            options,
+            abortable: false,
+            piped: false,
+            batch: 0,
+        }))))?;
+        Ok(PendingRun::Elsewhere(receiver))
+    }
+
+    fn encode_program(
+        &self,
+        bytes: &[u8],
+        options: &LoadOptions,
+        cache: &Cache,
+    ) -> Result<Vec<u8>> {
+        program::encode(bytes, options, cache)
+    }
+
+    fn add_program(&self, handle: u64, program: Result<Arc<Program>>, encoded: Vec<u8>) {
+        if let Ok(program) = program {
+            self.programs().insert(handle, program);
+            self.lock().add_program(handle, encoded.into());
+        }
+    }
+
+    fn program(&self, handle: u64) -> Result<Arc<Program>> {
+        let program = self.programs().get(&handle).cloned();
+        program.ok_or_else(|| Error::internal("an unknown program"))
+    }
+
+    fn stats(&self, runtime: RuntimeStats) -> RuntimeStats {
+        RuntimeStats {
+            threads: self.workers(),
+            useful_threads: self.workers(),
+            max_concurrent_runs: self.options.max_concurrent_runs,
+            counts: self.lock().counts(),
+            ..runtime
+        }
+    }
+
+    fn has_processes(&self) -> bool {
+        true
+    }
+
+    /// Refuses new runs, aborts all others and waits for the workers' end.
+    fn close_and_wait(&self) {
+        let mut deferred = Deferred::default();
+        let mut state = self.lock();
+        state.close(&mut deferred);
+        self.notify_all();
+        let mut finished = state.finished;
+        let mut deadline = Instant::now() + CLOSING_PATIENCE;
+        while state.alive > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let patience = left.max(Duration::from_millis(100));
+            let waited = self.gone.wait_timeout(state, patience);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if finished != state.finished {
+                finished = state.finished;
+                deadline = Instant::now() + CLOSING_PATIENCE;
+            } else if Instant::now() >= deadline {
+                state.kill_all();
+            }
+        }
+        drop(state);
+        self.record(deferred);
+    }
+
+    fn forget(&self) {
+        self.programs().clear();
+    }
+
+    /// Ends the workers at once.
+    fn abandon(&self) {
+        let mut state = self.lock();
+        state.close(&mut Deferred::default());
+        state.kill_all();
+        let children: Vec<_> = state.children.iter_mut().filter_map(Option::take).collect();
+        drop(state);
+        self.notify_all();
+        if children.is_empty() {
+            return;
+        }
+        // Whoever supervises them may be gone, too.
+        let reaping = std::thread::Builder::new().name("wasiexec-reap".into());
+        let _ = reaping.spawn(move || {
+            for mut child in children {
+                let _ = child.wait();
+            }
+        });
     }
 }
 

@@ -1,9 +1,8 @@
 //! Programs on their way to workers.
 
-use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::options::LoadOptions;
-use crate::transport::{LoadRequest, Source};
+use crate::port::{LoadRequest, ProgramSource};
+use crate::program::{Cache, LoadOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -40,7 +39,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
     let (head, bytes) = rest.split_at_checked(length).ok_or_else(malformed)?;
     let head: Head = serde_json::from_slice(head).map_err(Error::internal)?;
     Ok(LoadRequest {
-        source: Source::Bytes(bytes.to_vec()),
+        source: ProgramSource::Bytes(bytes.to_vec()),
         options: LoadOptions {
             name: head.name,
             fuel: head.fuel,

@@ -2,7 +2,7 @@
 
 use super::ids::IdMap;
 use super::run::PoolRun;
-use crate::transport::RunOperation;
+use crate::port::RunOperation;
 use std::collections::VecDeque;
 
 /// Runs in the order in which they came.
@@ -11,7 +11,7 @@ type Line = VecDeque<PoolRun>;
 /// One line for the runs of each batch and one for those of none; the lines take turns, so that a
 /// batch that cannot go on is in nobody's way.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct PoolQueue {
     lines: IdMap<Line>,
     /// The lines that are not empty, in the order of their turns.
     turns: VecDeque<u64>,
@@ -20,14 +20,14 @@ pub(super) struct Queue {
 
 /// A line as it is when it has its turn.
 #[derive(Clone, Copy)]
-pub(super) struct Turn<'a> {
+pub(super) struct Head<'a> {
     /// 0 for that of the runs of none.
     pub(super) batch: u64,
     pub(super) length: usize,
     pub(super) first: &'a PoolRun,
 }
 
-impl Queue {
+impl PoolQueue {
     pub(super) fn len(&self) -> usize {
         self.length
     }
@@ -53,11 +53,11 @@ impl Queue {
     }
 
     /// The first run of the next line that `which` picks.
-    pub(super) fn take(&mut self, mut which: impl FnMut(Turn<'_>) -> bool) -> Option<PoolRun> {
+    pub(super) fn take(&mut self, mut which: impl FnMut(Head<'_>) -> bool) -> Option<PoolRun> {
         let mut picks = |&batch: &u64| {
             let line = self.lines.get(&batch)?;
             let (length, first) = (line.len(), line.front()?);
-            let turn = Turn {
+            let turn = Head {
                 batch,
                 length,
                 first,

@@ -1,6 +1,6 @@
 //! Runs and their programs as a pool knows them.
 
-use crate::transport::RunOperation;
+use crate::port::RunOperation;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,18 +3,20 @@
 use super::frame::{Frame, Kind};
 use super::link::{from_descriptor, when_hung_up};
 use super::program;
-use crate::cache::Cache;
 use crate::error::{Error, ErrorCode, Result};
+use crate::lock::lock;
+use crate::platform;
+use crate::port::{Delivery, Operation, Port};
+use crate::program::Cache;
 use crate::runtime::{Runtime, RuntimeOptions};
-use crate::transport::{Delivery, Port};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-/// What a worker is told first.
+/// What a worker is sent first.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Setup {
     pub(super) max_concurrent_runs: usize,
@@ -27,17 +29,17 @@ pub(super) struct Setup {
 ///
 /// # Errors
 ///
-/// When the descriptor is no socket, or the other end does not speak as it should.
+/// When the descriptor is not a socket, or the other end does not speak as it should.
 pub fn serve(descriptor: i32) -> Result<()> {
     let failed = |error| Error::new(ErrorCode::Internal, format!("a worker's socket: {error}"));
     let mut input = from_descriptor(descriptor).map_err(failed)?;
     let output = input.try_clone().map_err(failed)?;
-    when_hung_up(&input, end_process).map_err(failed)?;
+    when_hung_up(&input, platform::end_process).map_err(failed)?;
     let frame = Frame::read(&mut input).map_err(failed)?;
     let setup: Setup = serde_json::from_slice(&frame.bytes).map_err(Error::internal)?;
     let worker = Worker::start(setup, output)?;
     worker.say_hello();
-    while worker.obey(&mut input)? {}
+    while worker.handle_frame(&mut input)? {}
     Ok(())
 }
 
@@ -48,37 +50,25 @@ struct Worker<W> {
     received: AtomicU64,
 }
 
-/// A busy worker tells of runs that ended so often at the most: each time wakes three threads.
-const TELL: Duration = Duration::from_millis(2);
+/// A busy worker sends its records at most this often: each time wakes three threads.
+const INTERVAL: Duration = Duration::from_millis(2);
 
 struct Output<W> {
     to: W,
-    /// What the other end was told last, and when.
+    /// What was sent last, and when.
     started: u64,
-    told: Instant,
+    sent: Instant,
 }
 
 impl<W: Write> Output<W> {
     fn send(&mut self, delivery: Delivery, started: u64) {
         self.started = self.started.max(started);
-        self.told = Instant::now();
+        self.sent = Instant::now();
         let mut frame = Frame::new(Kind::Delivery, delivery.records, delivery.bytes);
         frame.started = self.started;
         // Where the other end has gone, the next read says so.
         let _ = frame.write(&mut self.to);
     }
-}
-
-#[cfg(unix)]
-fn end_process() {
-    use rustix::process::{Signal, getpid, kill_process};
-    // Nothing is left to be done, and threads of ours may be in the middle of anything.
-    let _ = kill_process(getpid(), Signal::KILL);
-}
-
-#[cfg(not(unix))]
-fn end_process() {
-    std::process::abort();
 }
 
 impl<W: Write + Send + 'static> Worker<W> {
@@ -93,20 +83,20 @@ impl<W: Write + Send + 'static> Worker<W> {
             let started = this.clone();
             runtime.on_started(move || {
                 if let Some(this) = started.upgrade() {
-                    this.tell();
+                    this.send();
                 }
             });
-            let news = move || {
+            let wake = move || {
                 if let Some(this) = this.upgrade() {
-                    this.tell_in_time();
+                    this.send_in_time();
                 }
             };
             Self {
-                port: Port::new(Arc::new(runtime), news),
+                port: Port::new(Arc::new(runtime), wake),
                 output: Mutex::new(Output {
                     to,
                     started: 0,
-                    told: Instant::now(),
+                    sent: Instant::now(),
                 }),
                 received: AtomicU64::new(0),
             }
@@ -118,24 +108,24 @@ impl<W: Write + Send + 'static> Worker<W> {
         self.output().send(Delivery::default(), 0);
     }
 
-    /// There is news. While there is more to start, more follows soon, most likely.
-    fn tell_in_time(self: Arc<Self>) {
-        let is_early = self.output().told.elapsed() < TELL;
+    /// Sends the records that wait. While there is more to start, more records follow soon, most likely.
+    fn send_in_time(self: Arc<Self>) {
+        let is_early = self.output().sent.elapsed() < INTERVAL;
         let runtime = self.port.runtime();
         if !is_early || runtime.queued() == 0 {
-            self.tell();
+            self.send();
             return;
         }
-        // Nobody is woken by later news before these are told, so this is the only one that waits.
+        // Later records wake nobody before these are sent, so this is the only task that waits.
         let handle = runtime.handle().clone();
         handle.spawn(async move {
-            tokio::time::sleep(TELL).await;
-            self.tell();
+            tokio::time::sleep(INTERVAL).await;
+            self.send();
         });
     }
 
     /// Sends what there is, and how far the queue has come.
-    fn tell(&self) {
+    fn send(&self) {
         let mut output = self.output();
         loop {
             let received = self.received.load(Ordering::Acquire);
@@ -150,20 +140,20 @@ impl<W: Write + Send + 'static> Worker<W> {
     }
 
     fn output(&self) -> MutexGuard<'_, Output<W>> {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.output)
     }
 
-    /// Does what the next frame says; answers false when there is no more.
-    fn obey(&self, input: &mut impl Read) -> Result<bool> {
+    /// Handles the next frame; returns false when there is none.
+    fn handle_frame(&self, input: &mut impl Read) -> Result<bool> {
         let Ok(frame) = Frame::read(input) else {
             return Ok(false);
         };
         match frame.kind {
             Kind::Operations => {
-                let runs = Port::count_runs(&frame.numbers);
+                let runs = Operation::count_runs(&frame.numbers);
                 // Before they are queued: too many for a moment, never too few for ever.
                 self.received.fetch_add(runs, Ordering::AcqRel);
-                self.port.submit(&frame.numbers, frame.bytes)?;
+                self.port.submit(&frame.numbers, &frame.bytes)?;
             }
             Kind::Program => {
                 let handle = frame.numbers.first().copied().unwrap_or_default();
@@ -172,7 +162,7 @@ impl<W: Write + Send + 'static> Worker<W> {
             }
             Kind::Close => {
                 self.port.runtime().close_and_wait();
-                self.tell();
+                self.send();
                 return Ok(false);
             }
             Kind::Setup | Kind::Delivery => {

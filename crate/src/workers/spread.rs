@@ -8,16 +8,16 @@
 use super::batch::PoolBatch;
 use super::ids::IdMap;
 use super::member::{Outgoing, Phase};
-use super::queue::{Queue, Turn};
+use super::queue::{Head, PoolQueue};
 use super::run::WORTH;
-use super::state::State;
-use crate::transport::Operation;
+use super::state::PoolState;
+use crate::port::Operation;
 use std::time::{Duration, Instant};
 
 /// [`WORTH`] for runs of no batch: somebody waits for each, and waking a worker takes no longer.
 const WORTH_ALONE: Duration = Duration::from_micros(60);
 
-impl State {
+impl PoolState {
     /// Gives out what waits, as far as workers have room for it.
     pub(super) fn spread(&mut self) {
         self.spread_at(Instant::now());
@@ -48,7 +48,7 @@ impl State {
         frames
     }
 
-    fn give_runs(&mut self, index: usize, queue: &mut Queue, now: Instant) {
+    fn give_runs(&mut self, index: usize, queue: &mut PoolQueue, now: Instant) {
         let mut others = IdMap::default();
         while let Some(mut run) = queue.take(|turn| self.is_for(index, turn, now, &mut others)) {
             run.time = run.program.time();
@@ -77,7 +77,7 @@ impl State {
     fn is_for(
         &self,
         index: usize,
-        turn: Turn<'_>,
+        turn: Head<'_>,
         now: Instant,
         known: &mut IdMap<Others>,
     ) -> bool {
@@ -122,7 +122,7 @@ impl State {
     }
 
     /// The workers that could take runs of a line now, besides one.
-    fn others(&self, index: usize, turn: Turn<'_>, worth: Duration, now: Instant) -> Others {
+    fn others(&self, index: usize, turn: Head<'_>, worth: Duration, now: Instant) -> Others {
         let batch = turn.batch;
         let mut others = Others::default();
         for (other, member) in self.members.iter().enumerate() {
@@ -185,14 +185,14 @@ impl State {
         })
     }
 
-    /// Asks those that stand still to give back what they have not started and idle ones could. Returns
-    /// whether any of them may stand still later.
+    /// Asks those that are stalled to give back what they have not started and idle ones could. Returns
+    /// whether any of them may be stalled later.
     pub(super) fn recall_stalled(&mut self) -> bool {
         for index in 0..self.members.len() {
             let overloaded: Vec<_> = self.overloaded(index).collect();
             for other in overloaded {
                 let member = &mut self.members[other];
-                if member.stands_still() {
+                if member.is_stalled() {
                     member.recall();
                 }
             }

@@ -3,11 +3,11 @@
 use super::batch::PoolBatch;
 use super::ids::{IdMap, IdSet};
 use super::member::{Member, Phase};
-use super::queue::Queue;
+use super::queue::PoolQueue;
 use super::run::{PoolProgram, PoolRun};
 use crate::error::{Error, ErrorCode, Result};
-use crate::scheduler::Counts;
-use crate::transport::{Delivery, Operation, RunOperation};
+use crate::port::{Delivery, Operation, RunOperation};
+use crate::schedule::Counts;
 use bytes::Bytes;
 use std::process::Child;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Ids from here on are not the submitter's: those of runs that a thread waits for.
 const OWN_IDS: u64 = 1 << 52;
 
-pub(super) struct State {
-    pub(super) queue: Queue,
+pub(super) struct PoolState {
+    pub(super) queue: PoolQueue,
     pub(super) members: Vec<Member>,
     /// Processes that have not ended.
     pub(super) children: Vec<Option<Child>>,
@@ -35,7 +35,7 @@ pub(super) struct State {
     /// Places of workers that are looked after.
     pub(super) alive: usize,
     pub(super) closed: bool,
-    /// Somebody looks after those that stand still.
+    /// Somebody looks after those that are stalled.
     pub(super) is_watched: bool,
     /// More cannot be at work at a time.
     pub(super) cores: usize,
@@ -43,14 +43,14 @@ pub(super) struct State {
     broken: Option<Error>,
 }
 
-/// What has to be told when the lock is free.
+/// Ends of runs that are recorded when the lock is free.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Deferred {
     pub(super) aborted: Vec<u64>,
     pub(super) faults: Vec<(u64, Error)>,
 }
 
-impl Told {
+impl Deferred {
     pub(super) fn is_empty(&self) -> bool {
         self.aborted.is_empty() && self.faults.is_empty()
     }
@@ -61,10 +61,10 @@ impl Told {
     }
 }
 
-impl State {
+impl PoolState {
     pub(super) fn new(members: Vec<Member>) -> Self {
         Self {
-            queue: Queue::default(),
+            queue: PoolQueue::default(),
             children: members.iter().map(|_| None).collect(),
             alive: members.len(),
             members,
@@ -111,7 +111,7 @@ impl State {
     pub(super) fn carry_out(
         &mut self,
         mut operations: impl Iterator<Item = Result<Operation>>,
-        told: &mut Told,
+        deferred: &mut Deferred,
     ) -> Result<()> {
         // Looked for in the queue all at once.
         let mut aborts = IdSet::default();
@@ -122,27 +122,27 @@ impl State {
                 }
                 Ok(())
             }
-            operation => self.carry_out_one(operation, told),
+            operation => self.carry_out_one(operation, deferred),
         });
         if !aborts.is_empty() {
-            told.abort(self.queue.remove(|run| aborts.contains(&run.id)));
+            deferred.abort(self.queue.remove(|run| aborts.contains(&run.id)));
         }
         result
     }
 
-    fn carry_out_one(&mut self, operation: Operation, told: &mut Told) -> Result<()> {
+    fn carry_out_one(&mut self, operation: Operation, deferred: &mut Deferred) -> Result<()> {
         match operation {
-            Operation::Run(run) => self.queue_run(run, told)?,
+            Operation::Run(run) => self.queue_run(run, deferred)?,
             Operation::Pipe { id, .. } => {
                 let mut members = self.members.iter_mut();
                 if let Some(member) = members.find(|member| member.run(id).is_some()) {
-                    member.tell(&operation);
+                    member.push_operation(&operation);
                 }
             }
             Operation::Release { handle } => self.released.extend(self.programs.remove(&handle)),
             Operation::Dispose { handle } => {
                 self.released.extend(self.programs.remove(&handle));
-                told.abort(self.queue.remove(|run| run.handle == handle));
+                deferred.abort(self.queue.remove(|run| run.handle == handle));
                 let dispose = |member: &mut Member| member.dispose(handle);
                 self.members.iter_mut().for_each(dispose);
             }
@@ -161,7 +161,7 @@ impl State {
                 self.batches.insert(id, batch);
             }
             Operation::AbortBatch { id } => {
-                told.abort(self.queue.remove(|run| run.batch == id));
+                deferred.abort(self.queue.remove(|run| run.batch == id));
                 let abort = |member: &mut Member| member.abort_batch(id);
                 self.members.iter_mut().for_each(abort);
             }
@@ -182,10 +182,10 @@ impl State {
         Ok(())
     }
 
-    fn queue_run(&mut self, operation: RunOperation, told: &mut Told) -> Result<()> {
+    fn queue_run(&mut self, operation: RunOperation, deferred: &mut Deferred) -> Result<()> {
         let closed = || self.closed.then(crate::error::closed);
         if let Some(error) = self.broken.clone().or_else(closed) {
-            told.faults.push((operation.id, error));
+            deferred.faults.push((operation.id, error));
             return Ok(());
         }
         let Some(program) = self.programs.get(&operation.handle).cloned() else {
@@ -220,7 +220,7 @@ impl State {
             .collect()
     }
 
-    /// Whether somebody has to look after those that stand still from now on, and nobody does.
+    /// Whether somebody has to look after those that are stalled from now on, and nobody does.
     pub(super) fn has_to_be_watched(&mut self) -> bool {
         let has_to = !self.is_watched && self.may_stand_still();
         self.is_watched |= has_to;
@@ -228,9 +228,9 @@ impl State {
     }
 
     /// Refuses new runs and gives up those that wait.
-    pub(super) fn close(&mut self, told: &mut Told) {
+    pub(super) fn close(&mut self, deferred: &mut Deferred) {
         self.closed = true;
-        told.abort(self.queue.remove(|_| true));
+        deferred.abort(self.queue.remove(|_| true));
         self.members.iter_mut().for_each(Member::close);
     }
 
@@ -248,7 +248,7 @@ impl State {
     }
 
     /// Whether there is nothing for which a worker would have to be started.
-    pub(super) fn is_bored(&self) -> bool {
+    pub(super) fn has_no_work(&self) -> bool {
         self.queue.is_empty() && !self.closed
     }
 
@@ -257,9 +257,15 @@ impl State {
         self.members[index].phase = Phase::Gone;
     }
 
-    /// After the end of a worker: its runs are run again, or are told to have failed.
-    pub(super) fn bury(&mut self, index: usize, fresh: Member, retry: bool, status: &str) -> Told {
-        let mut told = Told::default();
+    /// Replaces a worker that has ended with `fresh`: its runs are queued again, or fail.
+    pub(super) fn replace_dead(
+        &mut self,
+        index: usize,
+        fresh: Member,
+        retry: bool,
+        status: &str,
+    ) -> Deferred {
+        let mut deferred = Deferred::default();
         let dead = std::mem::replace(&mut self.members[index], fresh);
         for (mut run, was_delivered) in dead.into_runs() {
             let id = run.operation.id;
@@ -267,7 +273,7 @@ impl State {
                 batch.back(run.number);
             }
             if self.closed || run.aborted {
-                told.aborted.push(id);
+                deferred.aborted.push(id);
             } else if !was_delivered {
                 self.queue.add(run);
             } else if retry && !run.retried && !run.operation.piped {
@@ -276,23 +282,23 @@ impl State {
             } else {
                 let message = format!("the worker process that had this run died ({status})");
                 let error = Error::new(ErrorCode::WorkerDied, message);
-                told.faults.push((id, error));
+                deferred.faults.push((id, error));
             }
         }
-        told
+        deferred
     }
 
     /// No process can be had for a place. When none can be had at all, all that wait fail, and all that
     /// come.
-    pub(super) fn fail(&mut self, index: usize, error: &Error) -> Told {
+    pub(super) fn fail(&mut self, index: usize, error: &Error) -> Deferred {
         self.members[index].phase = Phase::Failed;
-        let mut told = Told::default();
+        let mut deferred = Deferred::default();
         if self.members.iter().all(|m| m.phase == Phase::Failed) {
             self.broken = Some(error.clone());
             let runs = self.queue.remove(|_| true).into_iter();
-            told.faults = runs.map(|run| (run.operation.id, error.clone())).collect();
+            deferred.faults = runs.map(|run| (run.operation.id, error.clone())).collect();
         }
-        told
+        deferred
     }
 
     /// A place whose worker could not be had may try again.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wasiexec::{
-    BatchId, Cause, Control, Ended, Ending, Listener, Origin, Outcome, Parcel, Program, QueuedRun,
+    BatchId, Cause, Client, Control, Ended, Ending, Origin, Outcome, QueuedRun, RunGroup,
     RunOptions, Runtime, RuntimeOptions, Submission,
 };
 
@@ -14,39 +14,13 @@ use wasiexec::{
 const OUTPUT: u64 = 16 << 20;
 const HELD: usize = 4;
 
-/// Runs of a batch that send their numbers and outcomes.
-struct BatchRuns {
-    program: Arc<Program>,
-    options: RunOptions,
-    batch: BatchId,
+/// Sends the numbers and outcomes of runs.
+struct Sends {
     ended: Sender<(usize, Outcome)>,
-    listener: Option<Arc<dyn Listener>>,
+    collects: bool,
 }
 
-/// Somebody who is told of many ends at a time.
-struct Patient;
-
-impl Listener for Patient {
-    fn notify(&self) {}
-}
-
-impl Parcel for BatchRuns {
-    fn origin(&self) -> Origin {
-        Origin {
-            owner: 1,
-            handle: 1,
-            batch: Some(self.batch),
-        }
-    }
-
-    fn program(&self) -> &Arc<Program> {
-        &self.program
-    }
-
-    fn options(&self) -> &RunOptions {
-        &self.options
-    }
-
+impl Client for Sends {
     fn ended(&self, runs: &mut Vec<Ended>) {
         for Ended { id, result } in runs.drain(..) {
             let id = usize::try_from(id).expect("a number that it was given");
@@ -55,8 +29,8 @@ impl Parcel for BatchRuns {
         }
     }
 
-    fn listener(&self) -> Option<&Arc<dyn Listener>> {
-        self.listener.as_ref()
+    fn collects(&self) -> bool {
+        self.collects
     }
 }
 
@@ -64,7 +38,7 @@ impl Parcel for BatchRuns {
 struct Batch<'a> {
     runtime: &'a Runtime,
     id: BatchId,
-    listener: Option<Arc<dyn Listener>>,
+    collects: bool,
     controls: Vec<Arc<Control>>,
     sender: Sender<(usize, Outcome)>,
     ended: Receiver<(usize, Outcome)>,
@@ -76,7 +50,7 @@ impl<'a> Batch<'a> {
         Self {
             runtime,
             id: runtime.open_batch(concurrency),
-            listener: None,
+            collects: false,
             controls: Vec::new(),
             sender,
             ended,
@@ -84,13 +58,20 @@ impl<'a> Batch<'a> {
     }
 
     fn submit(&mut self, name: &str, arguments: &[&str], count: usize) {
-        let parcel = Arc::new(BatchRuns {
-            program: load_in(self.runtime, name),
-            options: args(arguments),
-            batch: self.id,
+        let origin = Origin {
+            owner: None,
+            batch: Some(self.id),
+        };
+        let client = Sends {
             ended: self.sender.clone(),
-            listener: self.listener.clone(),
-        });
+            collects: self.collects,
+        };
+        let group = Arc::new(RunGroup::new(
+            origin,
+            load_in(self.runtime, name),
+            Arc::new(args(arguments)),
+            Arc::new(client),
+        ));
         let first = self.controls.len();
         self.controls
             .extend((0..count).map(|_| Arc::<Control>::default()));
@@ -100,7 +81,7 @@ impl<'a> Batch<'a> {
             control: Some(self.controls[number].clone()),
         };
         let runs = (first..first + count).map(run).collect();
-        self.runtime.submit([Submission { parcel, runs }]);
+        self.runtime.submit([Submission { group, runs }]);
     }
 
     fn next(&self) -> (usize, Outcome) {
@@ -305,7 +286,7 @@ fn closing_the_runtime_aborts_what_a_batch_has() {
 /// How long the first end of a batch had to wait until it was told.
 fn lateness(runtime: &Runtime) -> Duration {
     let mut batch = Batch::open(runtime, 200);
-    batch.listener = Some(Arc::new(Patient));
+    batch.collects = true;
     batch.submit("clock", &[], 200);
     let (_, first) = batch.next();
     let now = SystemTime::now()
@@ -342,7 +323,7 @@ fn a_runtime_is_closed_when_all_ends_have_been_told() {
     for round in 0..30 {
         let runtime = idle();
         let mut batch = Batch::open(&runtime, RUNS);
-        batch.listener = Some(Arc::new(Patient));
+        batch.collects = true;
         batch.submit("hello", &[], RUNS);
         std::thread::sleep(Duration::from_micros(round * 297));
         runtime.close_and_wait();

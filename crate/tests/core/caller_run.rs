@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use wasiexec::{
     Cause, Clock, Control, Ending, ErrorCode, Input, InputPipe, LimitKind, Limits, LoadOptions,
-    LoadRequest, OnMemory, OnOutput, Outcome, Output, OutputPipe, PendingRun, Port, Result,
-    RunOptions, Runtime, RuntimeOptions, Source, TrapCode,
+    LoadRequest, OnMemory, OnOutput, Outcome, Output, OutputPipe, PendingRun, Port, ProgramSource,
+    Result, RunOptions, Runtime, RuntimeOptions, TrapCode,
 };
 
 fn run_sync(name: &str, options: RunOptions) -> Outcome {
@@ -464,7 +464,7 @@ const PROGRAM: u64 = 1;
 fn port(runtime: &Arc<Runtime>, name: &str, interruptible: bool) -> Arc<Port> {
     let port = Port::new(runtime.clone(), || {});
     let request = LoadRequest {
-        source: Source::Bytes(source(name)),
+        source: ProgramSource::Bytes(source(name)),
         options: LoadOptions {
             interruptible,
             ..LoadOptions::named(name)

@@ -2,7 +2,7 @@ use crate::host::{PATIENCE, idle, source, wait_until};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use wasiexec::{ErrorCode, LoadOptions, LoadRequest, Port, Result, Runtime, Source};
+use wasiexec::{ErrorCode, LoadOptions, LoadRequest, Port, ProgramSource, Result, Runtime};
 
 /// The other end of a port: operations by their numbers, and records as they come.
 struct Submitter {
@@ -34,7 +34,7 @@ impl Submitter {
             let _ = sender.send(());
         });
         let request = LoadRequest {
-            source: Source::Bytes(source(name)),
+            source: ProgramSource::Bytes(source(name)),
             options: LoadOptions {
                 cache: None,
                 ..LoadOptions::named(name)
@@ -55,7 +55,7 @@ impl Submitter {
             numbers.extend([offset, length, 0.0, f64::from(batch)]);
             bytes.extend(options);
         }
-        self.port.submit(&numbers, Bytes::from(bytes))
+        self.port.submit(&numbers, &Bytes::from(bytes))
     }
 
     /// Kind, id and exit code of so many records, by their ids.

@@ -1,7 +1,7 @@
 use super::super::member::{Member, Phase};
 use super::super::run::{PoolProgram, PoolRun, WORTH};
-use super::super::state::{State, Told};
-use crate::transport::{Operation, RunOperation};
+use super::super::state::{Deferred, PoolState};
+use crate::port::{Operation, RunOperation};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,14 +16,14 @@ const LONG: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_millis(4);
 
 /// A pool of which all workers are there.
-fn pool(cores: usize) -> State {
+fn pool(cores: usize) -> PoolState {
     let members = (0..WORKERS).map(|_| {
         let mut member = Member::new(64, Vec::new());
         member.phase = Phase::Up;
         drop(member.take_frames());
         member
     });
-    let mut state = State::new(members.collect());
+    let mut state = PoolState::new(members.collect());
     state.cores = cores;
     for (id, concurrency) in [(BATCH, WORKERS), (ONE_AT_A_TIME, 1)] {
         let batch = Operation::OpenBatch {
@@ -31,7 +31,7 @@ fn pool(cores: usize) -> State {
             concurrency,
             options: Bytes::new(),
         };
-        let carried = state.carry_out(std::iter::once(Ok(batch)), &mut Told::default());
+        let carried = state.carry_out(std::iter::once(Ok(batch)), &mut Deferred::default());
         carried.expect("a batch");
     }
     state
@@ -47,7 +47,7 @@ fn program(time: Option<Duration>) -> Arc<PoolProgram> {
 }
 
 /// So many more runs come.
-fn submit(state: &mut State, program: &Arc<PoolProgram>, batch: u64, runs: u64, now: Instant) {
+fn submit(state: &mut PoolState, program: &Arc<PoolProgram>, batch: u64, runs: u64, now: Instant) {
     let first = 1 + state.queue.len() as u64 + loads(state).iter().sum::<usize>() as u64;
     for id in first..first + runs {
         state.queue.add(PoolRun {
@@ -69,17 +69,17 @@ fn submit(state: &mut State, program: &Arc<PoolProgram>, batch: u64, runs: u64, 
     state.spread_at(now);
 }
 
-fn loads(state: &State) -> Vec<usize> {
+fn loads(state: &PoolState) -> Vec<usize> {
     state.members.iter().map(Member::load).collect()
 }
 
 /// How many workers have any.
-fn at_work(state: &State) -> usize {
+fn at_work(state: &PoolState) -> usize {
     loads(state).iter().filter(|load| **load > 0).count()
 }
 
 /// What there is for a worker is on its way, and has arrived.
-fn deliver(state: &mut State) {
+fn deliver(state: &mut PoolState) {
     for index in 0..WORKERS {
         drop(state.take_frames(index));
         state.members[index].is_sending = false;

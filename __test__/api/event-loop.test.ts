@@ -1,0 +1,70 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import test from 'ava'
+import { Runtime } from '../support/package.ts'
+import { ending, ownWat, Sink, told } from '../support/guest.ts'
+
+test('1,000 sleeping guests and a looping one share two threads', async (t) => {
+  await using runtime = new Runtime({ threads: 2 })
+  const sleep = await ownWat('sleep-argv', { runtime })
+  const loop = await ownWat('loop', { runtime })
+  const start = performance.now()
+  const looping = loop.run({ limits: { timeoutMs: 300 } })
+  const outcomes = await Promise.all(
+    Array.from({ length: 1000 }, () => sleep.run({ args: ['200'] })),
+  )
+  const took = performance.now() - start
+  t.log(`1,000 sleeps of 200 ms took ${Math.round(took)} ms`)
+  t.true(outcomes.every((outcome) => `${told(outcome)}` === 'exit 0,slept\n,'))
+  t.true(took < 10_000)
+  t.is(ending(await looping), 'limit timeout')
+})
+
+test('loops on every thread leave the others their turn', async (t) => {
+  await using runtime = new Runtime({ threads: 2 })
+  const loop = await ownWat('signal-then-loop', { runtime })
+  const hello = await ownWat('hello', { runtime })
+  const controller = new AbortController()
+  const sinks = Array.from({ length: 6 }, () => new Sink())
+  const looping = sinks.map((stderr) => loop.run({ stderr, signal: controller.signal }))
+  await Promise.all(sinks.map((sink) => sink.until('ready')))
+  // All end although no loop does.
+  const outcomes = await Promise.all(Array.from({ length: 50 }, () => hello.run()))
+  t.true(outcomes.every((outcome) => outcome.ok))
+  controller.abort()
+  t.true((await Promise.all(looping)).every((outcome) => outcome.kind === 'abort'))
+})
+
+test('the event loop goes on while guests compute', async (t) => {
+  await using runtime = new Runtime()
+  const loop = await ownWat('loop', { runtime })
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  const looping = Array.from({ length: 4 }, () => loop.run({ limits: { timeoutMs: 500 } }))
+  delay.enable()
+  await Promise.all(looping)
+  delay.disable()
+  const p99 = delay.percentile(99) / 1e6
+  t.log(`event loop delay: p99 ${p99.toFixed(1)} ms, most ${(delay.max / 1e6).toFixed(1)} ms`)
+  t.true(p99 < 200)
+})
+
+test('loading a program leaves the event loop alone', async (t) => {
+  await using runtime = new Runtime({ threads: 1, cacheDir: false })
+  const functions = Array.from({ length: 20_000 }, (_, index) => {
+    const body = `(i32.add (local.get 0) (i32.mul (local.get 0) (i32.const ${index})))`
+    return `(func (export "f${index}") (param i32) (result i32) ${body})`
+  })
+  const source = Buffer.from(`(module ${functions.join('\n')} (func (export "_start")))`)
+  const { load } = await import('../support/package.ts')
+  let turns = 0
+  const loading = load(source, { runtime }).finally(() => {
+    turns = -turns
+  })
+  while (turns >= 0 && turns < 5) {
+    await setTimeout(1)
+    turns += 1
+  }
+  // Timers fired in between: a load that blocks would be over before the first.
+  t.is(turns, 5)
+  t.is(ending(await (await loading).run()), 'exit 0')
+})

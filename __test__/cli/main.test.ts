@@ -1,0 +1,115 @@
+// The command as a whole: verbs, help, what it is called with.
+import { createRequire } from 'node:module'
+import test from 'ava'
+import { duration, size, time } from '../../cli/parse.ts'
+import { call } from '../support/cli.ts'
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+const VERBS = ['run', 'batch', 'inspect', 'compile']
+
+test('--version', async (t) => {
+  const told = { status: 0, stdout: `wasiexec ${version}\n`, stderr: '' }
+  t.deepEqual(await call(['--version']), told)
+  t.deepEqual(await call(['-V']), told)
+})
+
+test('--help names every verb', async (t) => {
+  for (const words of [['--help'], ['-h'], ['help']]) {
+    const { status, stdout, stderr } = await call(words)
+    t.deepEqual([status, stderr], [0, ''])
+    for (const verb of VERBS) t.regex(stdout, new RegExp(`^  ${verb} {2,}\\w`, 'm'))
+  }
+})
+
+for (const verb of VERBS) {
+  test(`the help of ${verb} has its options and examples`, async (t) => {
+    const { status, stdout, stderr } = await call([verb, '--help'])
+    t.deepEqual([status, stderr], [0, ''])
+    t.regex(stdout, new RegExp(`^Usage: wasiexec ${verb} \\[options\\] `))
+    t.regex(stdout, /^Options:$/m)
+    t.regex(stdout, new RegExp(`^Examples:\\n  \\$ wasiexec ${verb} `, 'm'))
+    t.deepEqual(await call(['help', verb]), { status, stdout, stderr })
+  })
+}
+
+test('without a verb it helps on stderr and fails', async (t) => {
+  const { status, stdout, stderr } = await call([])
+  t.deepEqual([status, stdout], [125, ''])
+  t.regex(stderr, /^Usage: wasiexec <verb>/)
+  t.deepEqual(await call(['--']), { status, stdout, stderr })
+})
+
+const BAD: readonly [words: string[], said: string][] = [
+  [['rnu', 'x'], "unknown command 'rnu' (Did you mean run?)"],
+  [['Inspect'], "unknown command 'Inspect' (Did you mean inspect?)"],
+  [['prog.wasm'], "unknown command 'prog.wasm' (Did you mean wasiexec run prog.wasm?)"],
+  [['help', 'rnu'], "unknown command 'rnu' (Did you mean run?)"],
+  [['help', 'toString'], "unknown command 'toString'"],
+  [['--verison'], "unknown option '--verison' (Did you mean --version?)"],
+  [['zzz'], "unknown command 'zzz'"],
+  [['inspect', '--jsno', 'x'], "unknown option '--jsno' (Did you mean --json?)"],
+  [['inspect', 'a', 'b'], "too many arguments for 'inspect'. Expected 1 argument but got 2."],
+  [['compile', '--ouptut', 'x', 'y'], "unknown option '--ouptut' (Did you mean --output?)"],
+]
+
+for (const [words, said] of BAD) {
+  test(`refused: ${words.join(' ')}`, async (t) => {
+    const told = { status: 125, stdout: '', stderr: `wasiexec: ${said}\n` }
+    t.deepEqual(await call(words), told)
+  })
+}
+
+test('durations', (t) => {
+  for (const [text, ms] of [
+    ['500ms', 500],
+    ['2s', 2000],
+    ['2 s', 2000],
+    ['1.1s', 1100],
+    ['0.5ms', 0.5],
+    ['1m', 60_000],
+    ['1h', 3_600_000],
+  ] as const) {
+    t.is(duration(text), ms, text)
+  }
+  for (const text of ['', '2', 's', '.5s', '1e3s', '2sec', '1s2', '+1s', 'Infinity s', '2_0s']) {
+    t.throws(() => duration(text), { message: /^Expected a duration/ }, text)
+  }
+})
+
+test('sizes', (t) => {
+  for (const [text, bytes] of [
+    ['0', 0],
+    ['4096', 4096],
+    ['1B', 1],
+    ['1kb', 1000],
+    ['64MB', 64e6],
+    ['64MiB', 64 * 1024 * 1024],
+    ['1.5GiB', 1.5 * 1024 ** 3],
+  ] as const) {
+    t.is(size(text), bytes, text)
+  }
+  for (const text of ['', 'MiB', '1.5', '1TiB', '-1MiB', '0x10', '64M', '9999999999GiB']) {
+    t.throws(() => size(text), { message: /^Expected a size/ }, text)
+  }
+})
+
+test('times', (t) => {
+  t.is(time('2024-02-29').toISOString(), '2024-02-29T00:00:00.000Z')
+  t.is(time('2024-02-29T23:30:00-01:00').toISOString(), '2024-03-01T00:30:00.000Z')
+  t.is(time('1970-01-01').getTime(), 0)
+  for (const text of [
+    'now',
+    '12',
+    '1969-12-31T23:59:59Z',
+    '2024-13-01',
+    '2024-02-30',
+    '2024-02-30T12:00:00Z',
+    '2024-02-29T12:60:00Z',
+    '2024-02-29 (noon)',
+    // Another time on each machine.
+    '2024-02-29T12:00:00',
+    '2024',
+  ]) {
+    t.throws(() => time(text), { message: /^Expected a time/ }, text)
+  }
+})

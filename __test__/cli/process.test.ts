@@ -1,0 +1,153 @@
+// The real command as a process: pipes, signals, a pseudo-terminal.
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import test from 'ava'
+import { ended } from '../support/child.ts'
+import { command, shell, start, terminal } from '../support/cli.ts'
+import { watPath } from '../support/guest.ts'
+
+/** Signals, shells and pseudo-terminals are not Windows'. */
+const posix = process.platform === 'win32' ? test.skip : test
+
+test('bytes pass unchanged, in both directions', async (t) => {
+  const lines = Array.from({ length: 50_000 }, (_, index) => `line ${index} ü\0\n`).join('')
+  const { code, stdout, stderr } = await command(['run', watPath('cat')], lines)
+  t.deepEqual([code, stderr], [0, ''])
+  t.true(stdout === lines)
+})
+
+test('stdin is live', async (t) => {
+  const child = start(['run', watPath('cat')])
+  for (const line of ['one\n', 'two\n']) {
+    child.stdin!.write(line)
+    t.is(String((await once(child.stdout!, 'data'))[0]), line)
+  }
+  child.stdin!.end()
+  t.is((await ended(child)).code, 0)
+})
+
+test('statuses and reasons', async (t) => {
+  const exit = await command(['run', watPath('exit-argv'), '300'])
+  t.deepEqual([exit.code, exit.stderr], [44, ''])
+  const trap = await command(['run', watPath('trap-unreachable')])
+  t.is(trap.code, 134)
+  t.regex(trap.stderr, /^wasiexec: trap-unreachable\.wat: trap: .*\n {4}at inner /)
+  const timeout = await command(['run', '--timeout', '100ms', watPath('print-then-loop')])
+  t.deepEqual(
+    [timeout.code, timeout.stdout, timeout.stderr],
+    [124, 'before\n', 'wasiexec: print-then-loop.wat: timeout after 100 ms\n'],
+  )
+  const cut = await command(['run', '--max-output', '100001', watPath('flood')])
+  t.deepEqual([cut.code, cut.stdout.length], [153, 100_001])
+  const missing = await command(['run', 'missing.wasm'])
+  t.deepEqual([missing.code, missing.stdout], [125, ''])
+})
+
+posix('a closed pipe ends it quietly', async (t) => {
+  const line = `set -o pipefail; wasiexec run '${watPath('flood')}' | head -c 10`
+  const { code, stdout, stderr } = await shell(line)
+  t.deepEqual([code, stdout, stderr], [141, '0123456789', ''])
+  for (const words of ['--help', 'run --help', `inspect '${watPath('hello')}'`]) {
+    // `true` reads nothing: either it is gone already, or it goes with the pipe full of little.
+    const unread = await shell(`wasiexec ${words} | true; exit "\${PIPESTATUS[0]}"`)
+    t.true(unread.code === 0 || unread.code === 141, String(unread.code))
+    t.is(unread.stderr, '')
+  }
+})
+
+posix('streams that are closed from the start', async (t) => {
+  const hello = watPath('hello')
+  t.is((await shell(`wasiexec run '${watPath('cat')}' <&-`)).code, 0)
+  t.like(await shell(`wasiexec run '${hello}' 2>&-`), { code: 0, stdout: 'hello\n' })
+  const none = await shell(`wasiexec run '${watPath('trap-unreachable')}' 2>/dev/null`)
+  t.is(none.code, 134)
+})
+
+if (process.platform === 'linux') {
+  test('a full disk behind stdout is an error of ours, or the guest sees it', async (t) => {
+    const help = await shell('wasiexec --help >/dev/full')
+    t.is(help.code, 125)
+    t.regex(help.stderr, /^wasiexec: .*ENOSPC.*\n$/)
+    const ENOSPC = 51
+    const guest = await shell(`wasiexec run '${watPath('exit-with-write-error')}' >/dev/full`)
+    t.like(guest, { code: ENOSPC, stderr: '' })
+  })
+}
+
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  posix(`${signal} ends a guest that waits and one that computes`, async (t) => {
+    for (const guest of ['signal-then-sleep', 'signal-then-loop', 'print-then-loop']) {
+      const child = start(['run', watPath(guest)])
+      await once(child.stdout!, 'data')
+      const stderr = text(child.stderr!)
+      child.kill(signal)
+      const [code, by] = (await once(child, 'close')) as [number | null, string | null]
+      t.deepEqual([code, by], [status, null], guest)
+      t.true((await stderr).includes(`wasiexec: ${guest}.wat: aborted by ${signal}\n`), guest)
+    }
+  })
+}
+
+posix('a second signal ends what does not hear the first', async (t) => {
+  // A run whose print is on the way still hears the first: then the next one is looked at.
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const child = start(['run', '--no-interruptible', watPath('print-then-loop')])
+    await once(child.stdout!, 'data')
+    child.kill('SIGINT')
+    // The first one takes its listener away; how long that lasts is not known here.
+    const again = setInterval(() => child.kill('SIGINT'), 100)
+    const [status, signal] = await once(child, 'exit')
+    clearInterval(again)
+    if (signal === 'SIGINT') {
+      t.is(status, null)
+      return
+    }
+    t.deepEqual([status, signal], [130, null])
+  }
+  t.fail('each run heard the first signal')
+})
+
+posix('Ctrl-C on a terminal aborts', async (t) => {
+  for (const guest of ['print-then-loop', 'signal-then-sleep']) {
+    const shown = await terminal(['run', watPath(guest)], [{ until: '\n' }, { type: '\u{3}' }])
+    t.is(shown.status, 130, shown.screen)
+    t.regex(shown.screen, new RegExp(`wasiexec: ${guest}\\.wat: aborted by SIGINT`))
+  }
+})
+
+posix('Ctrl-C aborts a program that waits for what is typed', async (t) => {
+  const steps = [{ type: 'one\n' }, { until: 'one\r\none\r\n' }, { type: '\u{3}' }]
+  const { screen, status } = await terminal(['run', watPath('cat')], steps)
+  t.is(status, 130)
+  t.true(screen.endsWith('wasiexec: cat.wat: aborted by SIGINT\r\n'), screen)
+})
+
+posix('what is typed reaches the program line by line, and Ctrl-D is its end', async (t) => {
+  const { screen, status } = await terminal(
+    ['run', watPath('cat')],
+    [
+      { type: 'one\n' },
+      { until: 'one\r\none\r\n' },
+      { type: 'two\n' },
+      { until: 'two\r\ntwo\r\n' },
+      { type: '\u{4}' },
+    ],
+  )
+  t.is(status, 0)
+  t.is(screen, 'one\r\none\r\ntwo\r\ntwo\r\n')
+})
+
+posix('help is as wide as the terminal', async (t) => {
+  const { screen } = await terminal(['run', '--help'], [])
+  const widths = screen.split('\r\n').map((line) => line.length)
+  t.true(Math.max(...widths.slice(0, 20)) <= 80, String(widths))
+})
+
+posix('the verbs work on a terminal', async (t) => {
+  const { screen, status } = await terminal(['inspect', watPath('hello')], [])
+  t.is(status, 0)
+  t.regex(screen, /kind +module, WASI 0\.1, command\r\n/)
+})

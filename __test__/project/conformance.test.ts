@@ -1,0 +1,129 @@
+// scripts/conformance.mjs, on a made-up suite of our own guests.
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { folder, watPath } from '../support/guest.ts'
+
+const script = fileURLToPath(new URL('../../scripts/conformance.mjs', import.meta.url))
+
+function conformance(
+  ...args: string[]
+): Promise<{ status: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [script, ...args], (error, stdout, stderr) => {
+      resolve({ status: error === null ? 0 : error.code, stdout, stderr })
+    })
+  })
+}
+
+/** A case of a suite: its path without ending, the guest and the specification. */
+type Case = [path: string, guest: string, spec?: unknown]
+
+async function suite(t: ExecutionContext, cases: Case[]): Promise<string> {
+  const root = await folder(t)
+  for (const [path, guest, spec] of cases) {
+    const at = join(root, path)
+    await mkdir(dirname(at), { recursive: true })
+    // Text, which is loaded like a binary.
+    await copyFile(watPath(guest), `${at}.wasm`)
+    const json = typeof spec === 'string' ? spec : JSON.stringify(spec)
+    if (spec !== undefined) await writeFile(`${at}.json`, json)
+  }
+  return root
+}
+
+const operations = (...all: unknown[]): object => ({ operations: all })
+
+test('cases of every style pass, and those that need a network are counted apart', async (t) => {
+  const root = await suite(t, [
+    ['plain/no-specification', 'return'],
+    ['plain/stdout', 'hello', { stdout: 'hello\n' }],
+    ['plain/exit-code', 'exit-argv', { args: ['33'], exit_code: 33 }],
+    ['plain/env', 'env', { env: { a: 'new\nline' }, stdout: 'a=new\nline\n' }],
+    ['plain/stderr', 'print-both', { stdout: 'out\n', stderr: 'err\n', exit_code: 2 }],
+    ['deep/er/writes', 'write-file', { root: 'files', args: ['made', 'text'] }],
+    ['deep/er/reads', 'read-file', { root: 'files', args: ['here'], stdout: 'text' }],
+    ['deep/er/default', 'return', operations({ type: 'run' }, { type: 'wait' })],
+    [
+      'deep/er/talks',
+      'cat',
+      operations(
+        { type: 'run' },
+        { type: 'write', id: 'stdin', payload: 'héllo' },
+        { type: 'read', payload: 'héllo' },
+        { type: 'wait' },
+      ),
+    ],
+    ['net/proposal', 'return', { proposals: ['sockets'] }],
+    ['net/world', 'return', { world: 'wasi:http/service', operations: [{ type: 'run' }] }],
+    ['net/servers', 'return', { servers: [{ name: 'main' }] }],
+    ['net/operation', 'return', operations({ type: 'run' }, { type: 'connect' })],
+  ])
+  const files = join(root, 'deep/er/files')
+  await mkdir(files)
+  await writeFile(join(files, 'here'), 'text')
+  t.deepEqual(await conformance(root), {
+    status: 0,
+    stdout: [
+      'folder   pass  fail  needs network',
+      'deep/er     4     0              0',
+      'net         0     0              4',
+      'plain       5     0              0',
+      'total       9     0              4',
+      '',
+    ].join('\n'),
+    stderr: '',
+  })
+  t.deepEqual(await readdir(files), ['here'], 'cases work on a copy')
+})
+
+test('a case that fails is listed with its reason', async (t) => {
+  const failing: [path: string, guest: string, spec: unknown, reason: RegExp][] = [
+    ['code', 'exit-argv', { args: ['3'] }, /must end with exit code 0, got exit code 3/],
+    ['fault', 'no-start', {}, /^ERR_NO_ENTRY_POINT: /],
+    ['field', 'return', { argz: [] }, /unknown field "argz"/],
+    ['json', 'return', '{', /^SyntaxError: /],
+    ['late', 'return', operations({ type: 'wait' }), /"wait" comes before "run"/],
+    ['operation', 'return', operations({ type: 'run' }, { type: 'dance' }), /"dance" is not known/],
+    ['root', 'return', { root: 'nowhere' }, /^ENOENT: /],
+    ['stderr', 'hello', { stderr: 'x' }, /^stderr must be "x", got ""$/],
+    ['stdout', 'hello', { stdout: 'help\n' }, /^stdout must be "help\\n", got "hello"$/],
+    ['trap', 'trap-unreachable', {}, /got the trap unreachable .*; stdout "before trap\\n"/],
+  ]
+  const root = await suite(t, [
+    ...failing.map(([path, guest, spec]): Case => [path, guest, spec]),
+    ['zz-passes', 'return'],
+  ])
+  const { status, stdout, stderr } = await conformance(root)
+  t.deepEqual([status, stderr], [1, ''])
+  const lines = stdout.trimEnd().split('\n')
+  t.is(lines.length, failing.length + 3)
+  for (const [index, [path, , , reason]] of failing.entries()) {
+    const line = lines[index]!
+    t.true(line.startsWith(`FAIL ${path}: `), line)
+    t.regex(line.slice(`FAIL ${path}: `.length), reason)
+  }
+  t.deepEqual(lines.at(-1)!.split(/ +/), ['total', '1', `${failing.length}`, '0'])
+})
+
+test('what is no suite is refused', async (t) => {
+  const root = await folder(t)
+  const file = join(root, 'file.wasm')
+  await writeFile(file, '')
+  const empty = join(root, 'empty')
+  await mkdir(empty)
+  const refusals: [args: string[], message: RegExp][] = [
+    [[], /^PATH is missing: npm run conformance -- PATH$/],
+    [[root, root], /^one PATH is expected, got 2$/],
+    [[join(root, 'nowhere')], /^PATH must be a folder, cannot open .*nowhere: ENOENT$/],
+    [[file], /^PATH must be a folder, .*file\.wasm is a file$/],
+    [[empty], /^PATH must hold programs, .*empty has no \*\.wasm; .* branch prod\/testsuite-base$/],
+  ]
+  for (const [args, message] of refusals) {
+    const { status, stdout, stderr } = await conformance(...args)
+    t.deepEqual([status, stdout], [2, ''])
+    t.regex(stderr.trimEnd(), message)
+  }
+})

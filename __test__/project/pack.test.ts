@@ -1,0 +1,196 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test, { type ExecutionContext } from 'ava'
+import { watPath } from '../support/guest.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const napi = join(root, 'node_modules/@napi-rs/cli/dist/cli.js')
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+const { files: whitelist, version } = createRequire(import.meta.url)('../../package.json') as {
+  files: string[]
+  version: string
+}
+
+const exec = promisify(execFile)
+const node = async (cwd: string, ...args: string[]): Promise<string> =>
+  (await exec(process.execPath, args, { cwd })).stdout.replaceAll('\r\n', '\n')
+const npm = async (cwd: string, ...args: string[]): Promise<string> =>
+  (await exec('npm', args, { cwd, shell: process.platform === 'win32' })).stdout
+
+/** Packs a folder; answers with the tarball's name and the files in it. */
+async function pack(
+  cwd: string,
+  ...args: string[]
+): Promise<{ filename: string; files: string[] }> {
+  const report = JSON.parse(await npm(cwd, 'pack', '--json', ...args)) as {
+    filename: string
+    files: { path: string }[]
+  }[]
+  const { filename, files } = report[0]!
+  return { filename, files: files.map((file) => file.path).toSorted() }
+}
+
+/** The package as a release has it: all platforms as optional dependencies, only this machine's among the tarballs. */
+async function installRelease(folder: string): Promise<void> {
+  const stage = join(folder, 'stage')
+  await cp(join(root, 'npm'), join(stage, 'npm'), { recursive: true })
+  for (const file of ['package.json', 'README.md', 'LICENSE', ...whitelist]) {
+    await mkdir(dirname(join(stage, file)), { recursive: true })
+    await cp(join(root, file), join(stage, file), { recursive: true })
+  }
+  const here = `${process.platform}-${process.arch}`
+  const built = (await readdir(join(root, 'src/native'))).find((file) =>
+    file.startsWith(`wasiexec.${here}`),
+  )!
+  for (const platform of await readdir(join(stage, 'npm'))) {
+    const binary = `wasiexec.${platform}.node`
+    if (binary === built)
+      await cp(join(root, 'src/native', built), join(stage, 'npm', platform, binary))
+    else await writeFile(join(stage, 'npm', platform, binary), '')
+  }
+  await node(
+    stage,
+    napi,
+    'pre-publish',
+    '--tag-style',
+    'npm',
+    '--no-gh-release',
+    '--skip-optional-publish',
+  )
+
+  const platform = join(stage, 'npm', built.split('.')[1]!)
+  const tarballs = [
+    join(stage, (await pack(stage)).filename),
+    join(platform, (await pack(platform)).filename),
+  ]
+  await writeFile(join(folder, 'package.json'), '{ "private": true }')
+  await npm(folder, 'install', '--no-audit', '--no-fund', '--offline', ...tarballs)
+  await rm(stage, { recursive: true })
+}
+
+/** What a user compiles whose library is as old as the oldest one that the types ask for. */
+const OLD_USER = `
+import { load, orThrow, Runtime, WasiexecError, type BatchResult, type Outcome } from 'wasiexec'
+
+export async function use(source: Uint8Array): Promise<string[]> {
+  const program = await load(source, { runtime: new Runtime({ threads: 1 }) })
+  const outcome: Outcome = await program.run({ limits: { fuel: 10n }, signal: new AbortController().signal })
+  const codes: string[] = outcome.kind === 'exit' ? [String(outcome.code)] : []
+  const batch = program.batch([{ id: 'a', args: ['a'] }])
+  for await (const { id, outcome } of batch) codes.push(id, outcome?.kind ?? 'none')
+  for await (const results of batch.chunks())
+    codes.push(...results.map((result: BatchResult<string>) => result.id))
+  program[Symbol.dispose]()
+  return [...codes, orThrow(outcome).stdout.toString()]
+}
+
+export const wrapped: Error = new WasiexecError('ERR_INTERNAL', 'wrapped', { cause: new Error() })
+`
+
+/** The README's first example and what it says that the example prints. */
+async function readmeExample(): Promise<{ code: string; output: string }> {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const blocks = [...readme.replaceAll('\r\n', '\n').matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+  const first = blocks.findIndex(([, language]) => language === 'js')
+  const [code, output] = [blocks[first]?.[2], blocks[first + 1]]
+  if (code === undefined || output?.[1] !== 'text')
+    throw new Error('README.md: the first ```js block needs a ```text block after it')
+  return { code, output: output[2]! }
+}
+
+/** ESM to CommonJS, as far as an example needs it: named, default and namespace imports, and top-level await. */
+function toCommonJs(code: string): string {
+  const body = code.replaceAll(
+    /^import (?:\* as )?(.+?) from (.+?);?$/gm,
+    (_, names: string, from: string) => {
+      return `const ${names.replaceAll(' as ', ': ')} = require(${from})`
+    },
+  )
+  return `(async () => {\n${body}\n})()\n`
+}
+
+/** Without an addon that fits there is no command, and that is said in a line. */
+async function refused(t: ExecutionContext, folder: string, said: RegExp): Promise<void> {
+  const called = node(folder, 'node_modules/wasiexec/bin/wasiexec.mjs', '--version')
+  const error = await t.throwsAsync(called)
+  t.like(error, { code: 125, stdout: '' })
+  t.regex((error as Error & { stderr: string }).stderr, said)
+}
+
+test('the package holds exactly the whitelisted files', async (t) => {
+  const packed = await pack(root, '--dry-run')
+  const command = (await readdir(join(root, 'dist/cli'))).map((file) => `dist/cli/${file}`)
+  const files = whitelist.flatMap((file) => (file === 'dist/cli' ? command : file))
+  t.deepEqual(packed.files, ['LICENSE', 'README.md', 'package.json', ...files].toSorted())
+})
+
+test('a platform package holds exactly its binary, in the one version', async (t) => {
+  for (const platform of await readdir(join(root, 'npm'))) {
+    const manifest: unknown = JSON.parse(
+      await readFile(join(root, 'npm', platform, 'package.json'), 'utf8'),
+    )
+    t.like(manifest, { version, files: [`wasiexec.${platform}.node`] })
+  }
+  t.true((await readFile(join(root, 'Cargo.toml'), 'utf8')).includes(`\nversion = "${version}"\n`))
+})
+
+test('an installed release runs the README example from ESM and from CommonJS, and the command', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'wasiexec-pack-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await installRelease(folder)
+
+  const { code, output } = await readmeExample()
+  await cp(watPath('hello'), join(folder, 'hello.wasm'))
+  await writeFile(join(folder, 'example.mjs'), code)
+  await writeFile(join(folder, 'example.cjs'), toCommonJs(code))
+  t.is(await node(folder, 'example.mjs'), output)
+  t.is(await node(folder, 'example.cjs'), output)
+  t.is(
+    await npm(folder, 'exec', '--offline', '--', 'wasiexec', '--version'),
+    `wasiexec ${version}\n`,
+  )
+
+  const platforms = join(folder, 'node_modules/@wasiexec')
+  const [platform] = await readdir(platforms)
+  const [binary] = (await readdir(join(platforms, platform!))).filter((file) =>
+    file.endsWith('.node'),
+  )
+  await writeFile(join(platforms, platform!, binary!), 'no binary')
+  await refused(t, folder, /^wasiexec: .*wasiexec\.[\w-]+\.node.*\n$/)
+  await rm(platforms, { recursive: true })
+  await refused(t, folder, /^wasiexec: Cannot find native binding\..*\n$/)
+})
+
+test('the types need nothing newer than the library of ES2020', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'wasiexec-types-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await installRelease(folder)
+  await writeFile(join(folder, 'user.mts'), OLD_USER)
+  await writeFile(join(folder, 'user.cts'), OLD_USER)
+  const compilerOptions = {
+    target: 'es2020',
+    lib: ['es2020'],
+    module: 'node16',
+    strict: true,
+    noEmit: true,
+    typeRoots: [join(root, 'node_modules/@types')],
+    types: ['node'],
+  }
+  const config = JSON.stringify({ compilerOptions, files: ['user.mts', 'user.cts'] })
+  await writeFile(join(folder, 'tsconfig.json'), config)
+  t.is(await node(folder, tsc).catch((error: { stdout: string }) => error.stdout), '')
+})
+
+test('ESM and CommonJS share one instance', async (t) => {
+  const script = `
+    import { createRequire } from 'node:module'
+    import * as esm from 'wasiexec'
+    const cjs = createRequire(import.meta.url)('wasiexec')
+    console.log(Object.keys(cjs).length > 0 && Object.keys(cjs).every((name) => cjs[name] === esm[name]))`
+  t.is(await node(root, '--input-type=module', '--eval', script), 'true\n')
+})

@@ -1,0 +1,83 @@
+import { Option } from 'commander'
+import { runBatch } from './batch/run-batch.ts'
+import type { BatchFlags } from './batch/flags.ts'
+import { COMPARISONS } from './batch/verdict.ts'
+import { count, duration } from './parse.ts'
+import { addLoadOptions, addRunOptions } from './run-options.ts'
+import { examples, type Verb } from './verb.ts'
+
+export const verb: Verb = {
+  describe(command, io) {
+    command
+      .usage('[options] <prog.wasm> <jobs> [args...]')
+      .description(
+        'Runs a program once for each job of a file and writes a line of JSON for each, in the order of the jobs.',
+      )
+      .argument('<prog.wasm>', 'a module or component, binary or WAT text')
+      .argument('[jobs]', 'jobs, one JSON object a line (args, env, stdin, limits, id); - is stdin')
+      .argument(
+        '[args...]',
+        "the program's arguments, for jobs that have none; after -- also options",
+      )
+      .optionsGroup('Input:')
+      .option('--each-line', 'each line of the input is the stdin of a run')
+      .addOption(
+        new Option(
+          '--each-file <folder>',
+          'judge: each *.in is the stdin of a run, and *.out what it has to print',
+        ).conflicts('eachLine'),
+      )
+      .addOption(
+        new Option(
+          '--compare <how>',
+          'what must be equal: all but blanks at line ends, words, bytes',
+        )
+          .choices(COMPARISONS)
+          .default('lines'),
+      )
+      .option('--strict', 'end at the first line that is not a job')
+      .optionsGroup('Output:')
+      .option('-o, --output <file>', 'where results go; - is stdout', '-')
+      .option('--resume', 'go on with an output file: run the jobs that have no result in it')
+      .addOption(new Option('--force', 'replace the output file').conflicts('resume'))
+      .option('--unordered', 'results as they come, not in the order of their jobs')
+      .option('--report <file>', 'also write a page to look at')
+      .addOption(
+        new Option(
+          '--summary <how>',
+          'the totals at the end; json goes to stdout if results do not',
+        )
+          .choices(['text', 'json'])
+          .default('text'),
+      )
+      .option('-q, --quiet', 'no progress and no summary')
+      .optionsGroup('How it is run:')
+      .option('--concurrency <number>', 'runs at a time, for programs that wait', count)
+      .option('--threads <number>', 'threads or processes (default: the number of cores)', count)
+      .addOption(
+        new Option('--workers <kind>', 'what spreads runs over cores').choices([
+          'threads',
+          'processes',
+        ]),
+      )
+      .option('--retry', 'with processes: run again, once, what was in one that died')
+      .option('--deadline <duration>', 'end the batch after this time', duration)
+      .option('--stop-on-failure', 'end the batch with the first result that is not good')
+    addRunOptions(command, io)
+    addLoadOptions(command)
+    command.addHelpText(
+      'after',
+      `${examples(
+        ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson', ''],
+        ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --resume', 'after a kill'],
+        ['seq 1000 | wasiexec batch prog.wasm - --each-line', ''],
+        ['wasiexec batch prog.wasm --each-file tests --cpu 1s --memory 256MiB', 'a judge'],
+      )}
+
+Exit status: 0 every job has an outcome, or, with --each-file, all are accepted; 1 not so; 124 --deadline;
+130 Ctrl-C; 143 SIGTERM; 141 nobody reads the results; 125 an error of wasiexec's.`,
+    )
+  },
+
+  execute: (io, args, flags) => runBatch(io, args, flags as BatchFlags),
+}

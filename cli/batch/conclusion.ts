@@ -1,0 +1,162 @@
+import manifest from '../../package.json' with { type: 'json' }
+import { WasiexecError, type BatchAdvice, type BatchEnd, type Program } from '../../src/index.ts'
+import { hasLostReader, print, say, type Io } from '../io.ts'
+import type { ReportCollector } from '../../report/collect.ts'
+import { CliError, STATUS } from '../status.ts'
+import { bytes, time } from '../wording.ts'
+import type { BatchFlags, Paths } from './flags.ts'
+import type { ResultQueue } from './result-queue.ts'
+import type { ResultsFile } from './results-file.ts'
+import { NotResumable, type Session } from './session.ts'
+import type { Tally } from './tally.ts'
+import type { Summary } from './totals.ts'
+import { counted, summaryText } from './words.ts'
+
+/** A batch that has ended, with all that is to be told of it. */
+export interface Ended {
+  readonly io: Io
+  readonly flags: BatchFlags
+  readonly names: Paths
+  readonly program: Program
+  readonly file: ResultsFile | undefined
+  readonly session: Session
+  readonly queue: ResultQueue
+  readonly tally: Tally
+  readonly collector: ReportCollector | undefined
+  readonly endedBy: BatchEnd
+  readonly advice?: BatchAdvice
+  readonly failure: { readonly error: unknown } | undefined
+  readonly wallMs: number
+  readonly startedAt: Date
+}
+
+/**
+ * Tells how it ended and returns the exit status.
+ *
+ * @throws what ended it, where that was no one's wish.
+ */
+export async function conclude(ended: Ended): Promise<number> {
+  const { io, flags, session, queue, tally, failure, wallMs, advice } = ended
+  const stopped = session.stopped
+  if (queue.failure !== undefined) throw outputFailure(ended, queue.failure.error)
+  tally.end()
+  if (stopped?.by === 'error') throw withProgress(ended, stopped.error)
+  if (failure !== undefined) throw withProgress(ended, failure.error)
+  const endedBy = stopped?.by === 'stop-on' ? stopped.by : ended.endedBy
+  const { totals, resumed } = tally
+  const summary = totals.summary({ endedBy, advice }, { resumed, runs: session.runs, wallMs })
+  if (flags.summary === 'text' && !flags.quiet) await say(io, summaryText(summary, totals))
+  try {
+    if (flags.report !== undefined) await report(ended, flags.report, summary)
+    return await explain(ended, endedBy)
+  } finally {
+    // At the end: with results on stdout, it is the last line of stderr.
+    if (flags.summary === 'json') {
+      const stream = ended.names.output === '-' ? io.stderr : io.stdout
+      await print(stream, `${JSON.stringify(summary)}\n`)
+    }
+  }
+}
+
+/** Says what ended the batch early, and returns the exit status. */
+async function explain(ended: Ended, endedBy: BatchEnd): Promise<number> {
+  const { io, session } = ended
+  const { stopped } = session
+  switch (endedBy) {
+    case 'signal':
+      await say(io, `wasiexec: interrupted${progress(ended)}`)
+      return stopped?.by === 'signal' ? STATUS[stopped.signal] : STATUS.error
+    case 'deadline':
+      await say(io, `wasiexec: the time of --deadline is over${progress(ended)}`)
+      return STATUS.timeout
+    case 'stop-on':
+      await say(io, `wasiexec: stopped by --stop-on-failure${progress(ended)}`)
+      return FAILED
+    default:
+      return isGood(ended) ? STATUS.ok : FAILED
+  }
+}
+
+/** Some job has no outcome, or, of a judge, not all were accepted. */
+const FAILED = 1
+
+function isGood({ flags, tally: { totals } }: Ended): boolean {
+  if (flags.eachFile !== undefined) return totals.accepted === totals.results
+  return totals.kinds.error === 0
+}
+
+async function report(
+  { collector, program, names, flags, startedAt }: Ended,
+  path: string,
+  summary: Summary,
+): Promise<void> {
+  if (collector === undefined) return
+  const { writeReport } = await import('../write-report.ts')
+  const { name, kind, wasi } = program
+  try {
+    await writeReport(path, collector, {
+      summary,
+      title: flags.eachFile === undefined ? name : `${name}, ${names.input}`,
+      program: { name, path: names.program, kind, wasi },
+      options: shown(flags),
+      startedAt,
+      version: manifest.version,
+    })
+  } catch (error) {
+    throw new CliError(`cannot write the report: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** What the runs were limited to, as on the command line. */
+function shown({
+  timeout,
+  cpu,
+  fuel,
+  memory,
+  maxOutput,
+  compare,
+  eachFile,
+}: BatchFlags): Record<string, string> {
+  const given = [
+    ['--timeout', timeout && time(timeout)],
+    ['--cpu', cpu && time(cpu)],
+    ['--fuel', fuel?.toString()],
+    ['--memory', memory && bytes(memory)],
+    ['--max-output', maxOutput && bytes(maxOutput)],
+    ['--compare', eachFile && compare],
+  ] as const
+  return Object.fromEntries(
+    given.flatMap(([name, text]) => (text === undefined ? [] : [[name, `${text}`]])),
+  )
+}
+
+function outputFailure(ended: Ended, error: unknown): unknown {
+  // Whoever read the results has seen enough.
+  if (hasLostReader(error)) return error
+  const message = `cannot write the results: ${(error as Error).message}${progress(ended)}`
+  return new CliError(message, { cause: error })
+}
+
+function withProgress(ended: Ended, error: unknown): unknown {
+  const isOurs = error instanceof CliError || error instanceof WasiexecError || isSystemError(error)
+  // What cannot be gone on with is not to be told how to.
+  if (!isOurs || error instanceof NotResumable || results(ended) === 0) return error
+  return new CliError(`${error.message}${progress(ended)}`, { cause: error })
+}
+
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error
+}
+
+function results({ queue, tally }: Ended): number {
+  return tally.resumed + queue.written
+}
+
+/** How far it got, and how to go on. */
+function progress(ended: Ended): string {
+  const { file } = ended
+  const count = results(ended)
+  if (count === 0) return '; there are no results'
+  if (file === undefined || !file.isRegular) return `; ${counted(count, 'result')} written`
+  return `; ${counted(count, 'result')} in ${file.path}, and the same command with --resume goes on`
+}

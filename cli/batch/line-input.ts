@@ -1,0 +1,168 @@
+import { open as openNumbered } from 'node:fs'
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+import type { Job } from '../../src/index.ts'
+import { CliError } from '../status.ts'
+import { chunks } from './chunks.ts'
+import { BadJob, type Input, type Item } from './item.ts'
+import { parseFields, toJob } from './job-line.ts'
+import { LineSplitter, MAX_LINE_BYTES, type Line } from './lines.ts'
+
+const LF = Buffer.from('\n')
+
+/** What a line is: a job, or what the program reads. */
+export type LineKind = 'job' | 'stdin'
+
+/** A file or a stream, each line of which is a job. */
+export class LineInput implements Input {
+  readonly name: string
+  readonly unit = 'bytes'
+  readonly size: number | undefined
+  readonly isRereadable: boolean
+  readonly remarks: readonly string[] = []
+  readonly #kind: LineKind
+  readonly #source: FileHandle | Readable
+
+  private constructor(
+    name: string,
+    kind: LineKind,
+    source: FileHandle | Readable,
+    size: number | undefined,
+  ) {
+    this.name = name
+    this.#kind = kind
+    this.#source = source
+    this.size = size
+    this.isRereadable = size !== undefined
+  }
+
+  static ofStream(stream: Readable, kind: LineKind): LineInput {
+    return new LineInput('stdin', kind, stream, undefined)
+  }
+
+  /** @throws {CliError} when it cannot be read. */
+  static async ofFile(path: string, kind: LineKind): Promise<LineInput> {
+    try {
+      const stats = await stat(path)
+      if (stats.isDirectory()) {
+        throw new CliError(`${path} is a folder, and jobs are the lines of a file`)
+      }
+      const size = stats.isFile() ? stats.size : undefined
+      return new LineInput(path, kind, await (stats.isFIFO() ? openPipe : open)(path), size)
+    } catch (error) {
+      if (error instanceof CliError) throw error
+      throw new CliError(`cannot read the jobs: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  async *items(): AsyncGenerator<Item, void> {
+    const lines = new LineSplitter()
+    let index = 0
+    for await (const chunk of this.#open()) {
+      for (const line of lines.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) {
+        if (this.#kind === 'job' && isBlank(line)) continue
+        yield this.#item(line, index)
+        index += 1
+      }
+    }
+    for (const line of lines.end()) {
+      if (this.#kind === 'stdin' || !isBlank(line)) yield this.#item(line, index)
+    }
+  }
+
+  async close(): Promise<void> {
+    const source = this.#source
+    if (!isHandle(source)) {
+      source.destroy()
+      return
+    }
+    const closed = source.close().catch(() => {})
+    // Of a device, it waits for a read that may have no end.
+    if (this.isRereadable) await closed
+  }
+
+  #open(): AsyncIterable<Buffer | string> {
+    const source = this.#source
+    return isHandle(source) ? chunks(source, this.isRereadable) : source
+  }
+
+  #item(line: Line, index: number): Item {
+    const kind = this.#kind === 'job' ? JobLine : StdinLine
+    return new kind(this.name, line, index)
+  }
+}
+
+/** Lets its bytes go when it has been made a job. */
+abstract class LineItem implements Item {
+  readonly index: number
+  readonly line: number
+  readonly end: number
+  id: unknown
+  readonly #input: string
+  readonly #digest: number
+  #bytes: Buffer | undefined
+
+  constructor(input: string, line: Line, index: number) {
+    this.#input = input
+    this.index = index
+    this.line = line.number
+    this.end = line.end
+    this.#bytes = line.bytes
+    this.#digest = crc32(line.bytes ?? `${line.length}`)
+  }
+
+  get place(): string {
+    return `${this.#input}, line ${this.line}`
+  }
+
+  digest(): number {
+    return this.#digest
+  }
+
+  job(): Job {
+    const bytes = this.#bytes
+    this.#bytes = undefined
+    if (bytes === undefined) {
+      throw new BadJob('ERR_INVALID_LINE', `longer than ${MAX_LINE_BYTES / 2 ** 20} MiB`)
+    }
+    return this.make(bytes)
+  }
+
+  protected abstract make(bytes: Buffer): Job
+}
+
+class JobLine extends LineItem {
+  protected override make(bytes: Buffer): Job {
+    const fields = parseFields(bytes)
+    this.id = fields['id']
+    return toJob(fields)
+  }
+}
+
+class StdinLine extends LineItem {
+  /** As a text file of this one line. */
+  protected override make(bytes: Buffer): Job {
+    return { stdin: Buffer.concat([bytes, LF]) }
+  }
+}
+
+/** A stream: a read of the file system that waits has no end, and the process none before it. */
+async function openPipe(path: string): Promise<Readable> {
+  return new Socket({
+    fd: await promisify(openNumbered)(path, 'r'),
+    readable: true,
+    writable: false,
+  })
+}
+
+function isHandle(source: FileHandle | Readable): source is FileHandle {
+  return !('pipe' in source)
+}
+
+/** White space of JSON. */
+function isBlank({ bytes }: Line): boolean {
+  return bytes !== undefined && bytes.every((byte) => byte === 0x20 || byte === 9 || byte === 13)
+}

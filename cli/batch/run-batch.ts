@@ -1,0 +1,206 @@
+import { Runtime, type BatchSummary, type Program } from '../../src/index.ts'
+import { print, printable, type InterruptSignal, type Io } from '../io.ts'
+import { openProgram } from '../program.ts'
+import { ReportCollector } from '../../report/collect.ts'
+import { loadOptions } from '../run-options.ts'
+import { conclude } from './conclusion.ts'
+import { CaseInput } from './case-input.ts'
+import { DoneJobs } from './done-jobs.ts'
+import {
+  batchOptions,
+  checkReport,
+  paths,
+  runtimeOptions,
+  type BatchFlags,
+  type Paths,
+} from './flags.ts'
+import { Identity } from './identity.ts'
+import type { Input } from './item.ts'
+import { LineInput } from './line-input.ts'
+import {
+  asLines,
+  isDrawable,
+  onTerminal,
+  silent,
+  type Position,
+  type Progress,
+} from './progress.ts'
+import { ResultQueue } from './result-queue.ts'
+import { ResultsFile } from './results-file.ts'
+import { Session, verify } from './session.ts'
+import { Tally } from './tally.ts'
+
+/** Carries out `wasiexec batch` and returns its exit status. */
+export async function runBatch(
+  io: Io,
+  words: readonly string[],
+  flags: BatchFlags,
+): Promise<number> {
+  const names = paths(words, flags)
+  await checkReport(flags)
+  const options = runtimeOptions(flags)
+  const interrupts = new Interrupts(io)
+  const closers: (() => Promise<void> | undefined)[] = [async () => interrupts.close()]
+  try {
+    const runtime = options && new Runtime(options)
+    closers.push(() => runtime?.close())
+    const program = await openProgram(io, names.program, { ...loadOptions(flags), runtime })
+    const input = await openInput(io, names, flags)
+    closers.push(() => input.close())
+    const file = await openFile(names, flags)
+    let isFinished = false
+    closers.push(() => file?.close(isFinished))
+    const status = await carryOut({ io, flags, names, program, input, file, interrupts })
+    isFinished = true
+    return status
+  } finally {
+    for (const close of closers.toReversed()) await close()
+  }
+}
+
+interface Parts {
+  readonly io: Io
+  readonly flags: BatchFlags
+  readonly names: Paths
+  readonly program: Program
+  readonly input: Input
+  /** `undefined`: results go to stdout. */
+  readonly file: ResultsFile | undefined
+  readonly interrupts: Interrupts
+}
+
+async function carryOut(parts: Parts): Promise<number> {
+  const { io, flags, names, program, input, file, interrupts } = parts
+  const options = batchOptions(flags, names.args)
+  const identity = await Identity.of(names.program, {
+    mode: mode(flags),
+    defaults: options.defaults,
+  })
+  const collector = flags.report === undefined ? undefined : new ReportCollector()
+  const done = new DoneJobs()
+  let progress: Progress = silent(io.stderr)
+  const tally = new Tally(flags.eachFile !== undefined, collector, (line) => progress.say(line))
+  if (flags.resume) await readBack(file!, identity, done, tally)
+  await verify(input, done)
+  const session = new Session({
+    program,
+    input,
+    identity,
+    done,
+    batch: options,
+    deadline: flags.deadline,
+    strict: flags.strict ?? false,
+    stopOnFailure: flags.stopOnFailure ?? false,
+    keepsJobs: collector !== undefined,
+    took: (item, result, { job, expected }) => tally.took(item, result, job, expected),
+  })
+  const target = file ?? { write: (bytes: Buffer) => print(io.stdout, bytes) }
+  const queue = new ResultQueue(target, () => {
+    session.stop({ by: 'output', error: queue.failure?.error })
+  })
+  await file?.begin()
+  interrupts.listen((signal) => session.stop({ by: 'signal', signal }))
+  progress = await openProgress(io, flags, () => position(input, session, tally))
+  for (const remark of input.remarks) progress.say(printable(`wasiexec: ${remark}`))
+  const started = performance.now()
+  const startedAt = new Date()
+  let end: Pick<BatchSummary, 'endedBy' | 'advice'> = { endedBy: 'error' }
+  let failure: { error: unknown } | undefined
+  try {
+    end = await session.run(queue)
+  } catch (error) {
+    failure = { error }
+  }
+  await queue.flush()
+  const wallMs = performance.now() - started
+  try {
+    if (queue.failure === undefined) await file?.sync()
+  } catch (error) {
+    failure ??= { error }
+  }
+  progress.stop()
+  return conclude({
+    ...parts,
+    session,
+    queue,
+    tally,
+    collector,
+    ...end,
+    failure,
+    wallMs,
+    startedAt,
+  })
+}
+
+/** What is in the file already; nothing of it is changed. */
+async function readBack(
+  file: ResultsFile,
+  identity: Identity,
+  done: DoneJobs,
+  tally: Tally,
+): Promise<void> {
+  for await (const result of file.results()) {
+    const difference = identity.difference(result.key)
+    if (difference !== undefined) throw file.refusal(`what is in it ${difference}`)
+    if (!done.add(result.index, result.key.job)) {
+      throw file.refusal(`job ${result.index} has two results, or none before it has any`)
+    }
+    tally.stored(result)
+  }
+}
+
+async function openInput(io: Io, { input }: Paths, flags: BatchFlags): Promise<Input> {
+  if (flags.eachFile !== undefined) return CaseInput.of(input, flags.compare)
+  const kind = flags.eachLine ? 'stdin' : 'job'
+  return input === '-' ? LineInput.ofStream(io.stdin, kind) : LineInput.ofFile(input, kind)
+}
+
+async function openFile(
+  { program, input, output }: Paths,
+  { resume, force }: BatchFlags,
+): Promise<ResultsFile | undefined> {
+  if (output === '-') return undefined
+  return ResultsFile.open(output, resume ? 'resume' : force ? 'force' : 'new', [program, input])
+}
+
+function openProgress(
+  io: Io,
+  { quiet, output }: BatchFlags,
+  read: () => Position,
+): Promise<Progress> | Progress {
+  // Results on the same terminal: whoever looks sees them come.
+  if (quiet || (output === '-' && io.stdout.isTTY)) return silent(io.stderr)
+  return (isDrawable(io.stderr, io.env) ? onTerminal : asLines)(io.stderr, read)
+}
+
+function position({ size }: Input, session: Session, { totals, resumed }: Tally): Position {
+  return { totals, resumed, fraction: size ? Math.min(1, session.end / size) : undefined }
+}
+
+function mode({ eachLine, eachFile, compare }: BatchFlags): string[] {
+  if (eachFile !== undefined) return ['each-file', compare]
+  return [eachLine ? 'each-line' : 'jobs']
+}
+
+/** An interrupt is remembered until somebody listens. */
+class Interrupts {
+  readonly #stop: () => void
+  #came: InterruptSignal | undefined
+  #listener: ((signal: InterruptSignal) => void) | undefined
+
+  constructor(io: Io) {
+    this.#stop = io.onInterrupt((signal) => {
+      this.#came = signal
+      this.#listener?.(signal)
+    })
+  }
+
+  listen(listener: (signal: InterruptSignal) => void): void {
+    this.#listener = listener
+    if (this.#came !== undefined) listener(this.#came)
+  }
+
+  close(): void {
+    this.#stop()
+  }
+}

@@ -1,0 +1,222 @@
+import {
+  WasiexecError,
+  type BatchResult,
+  type BatchSummary,
+  type Job,
+  type Program,
+} from '../../src/index.ts'
+import type { BatchOptions, WasiexecErrorCode } from '../../src/index.ts'
+import type { InterruptSignal } from '../io.ts'
+import { CliError } from '../status.ts'
+import type { DoneJobs } from './done-jobs.ts'
+import type { Identity } from './identity.ts'
+import { BadJob, type Input, type Item } from './item.ts'
+import { encodeResult, type Failure, type Result } from './result-line.ts'
+import type { ResultQueue } from './result-queue.ts'
+
+/** Why no more jobs are run. */
+export type Stop =
+  | { readonly by: 'signal'; readonly signal: InterruptSignal }
+  /** `--stop-on-failure` */
+  | { readonly by: 'stop-on' }
+  /** The output takes no more. */
+  | { readonly by: 'output'; readonly error: unknown }
+  /** No job of this batch can be run. */
+  | { readonly by: 'error'; readonly error: Error }
+
+/** What a session needs. */
+export interface SessionOptions {
+  readonly program: Program
+  readonly input: Input
+  readonly identity: Identity
+  readonly done: DoneJobs
+  readonly batch: Omit<BatchOptions, 'signal' | 'stopOn' | 'deadline'>
+  /** From when it begins, in milliseconds. */
+  readonly deadline: number | undefined
+  readonly strict: boolean
+  readonly stopOnFailure: boolean
+  /** Whether `took` is to be given jobs. */
+  readonly keepsJobs: boolean
+  /** A result is about to be written. */
+  took(
+    item: Item,
+    result: Result,
+    more: { job: Job | undefined; expected: Buffer | undefined },
+  ): void
+}
+
+/** Errors that every job of the batch would have. */
+const COMMON_ERRORS: ReadonlySet<WasiexecErrorCode> = new Set([
+  'ERR_UNSUPPORTED_WASM',
+  'ERR_UNRESOLVED_IMPORT',
+  'ERR_NO_ENTRY_POINT',
+  'ERR_PREOPEN',
+  'ERR_PROGRAM_CLOSED',
+  'ERR_RUNTIME_CLOSED',
+  'ERR_OUT_OF_RESOURCES',
+] as const)
+
+/** The results that are there are of other jobs. */
+export class NotResumable extends CliError {
+  constructor(why: string) {
+    super(`cannot resume: ${why}`)
+  }
+}
+
+const ABORTED = AbortSignal.abort()
+
+/** The jobs of a batch that have no result yet, run once through the library. */
+export class Session {
+  readonly #options: SessionOptions
+  readonly #controller = new AbortController()
+  readonly #failures = new Map<Item, Failure>()
+  readonly #jobs = new Map<Item, Job>()
+  #stop: Stop | undefined
+  /** Nothing more is written: what comes now would be out of order, or was not wanted. */
+  #isClosed = false
+  /** Input up to here has results, in its unit. */
+  end = 0
+  /** Runs with an outcome. */
+  runs = 0
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  /** Takes no more jobs and aborts those that go on; the first reason counts. */
+  stop(stop: Stop): void {
+    if (this.#stop !== undefined) return
+    this.#stop = stop
+    this.#controller.abort()
+  }
+
+  get stopped(): Stop | undefined {
+    return this.#stop
+  }
+
+  /** Resolves when all results have been handed to the queue. Rejects with what the input threw. */
+  async run(queue: ResultQueue): Promise<Pick<BatchSummary, 'endedBy' | 'advice'>> {
+    const { program, batch: options, deadline } = this.#options
+    const batch = program.batch(this.#take(), {
+      ...options,
+      signal: this.#controller.signal,
+      deadline: deadline === undefined ? undefined : Date.now() + deadline,
+    })
+    for await (const result of batch) {
+      this.#put(result, queue)
+      if (queue.isFull) await queue.flush()
+    }
+    return batch.summary
+  }
+
+  async *#take(): AsyncGenerator<Job, void> {
+    const { input, done, strict, keepsJobs } = this.#options
+    let count = 0
+    for await (const item of input.items()) {
+      count += 1
+      if (done.has(item.index)) {
+        checkSame(item, done)
+        this.end = item.end
+        continue
+      }
+      try {
+        const job = item.job()
+        if (strict) await this.#check(job)
+        if (keepsJobs) this.#jobs.set(item, job)
+        job.id = item
+        yield job
+      } catch (error) {
+        if (!(error instanceof BadJob)) throw error
+        if (strict) {
+          const message = `${item.place}: ${error.message}; with --strict nothing from there on is run`
+          throw new CliError(message, { cause: error })
+        }
+        this.#failures.set(item, { code: error.code, message: error.message })
+        // Has its turn like any job, and is refused by the library.
+        yield { id: item, args: null } as unknown as Job
+      }
+    }
+    checkCount(count, input, done)
+  }
+
+  /** What the library has against a job, before others behind it are taken. */
+  async #check(job: Job): Promise<void> {
+    try {
+      const { id, ...options } = job
+      void id
+      await this.#options.program.run({ ...options, signal: ABORTED })
+    } catch (error) {
+      if (!(error instanceof WasiexecError) || COMMON_ERRORS.has(error.code)) throw error
+      throw new BadJob(error.code, error.message)
+    }
+  }
+
+  #put(result: BatchResult, queue: ResultQueue): void {
+    const item = result.id as Item
+    const job = this.#jobs.get(item)
+    this.#jobs.delete(item)
+    if (this.#isClosed || queue.failure !== undefined) return
+    if (result.outcome?.kind === 'abort') {
+      // Not a result: a later session runs it again. Those behind it would be out of order.
+      if (this.#options.batch.ordered !== false) this.#isClosed = true
+      return
+    }
+    if (result.error !== undefined && COMMON_ERRORS.has(result.error.code)) {
+      this.#isClosed = true
+      this.stop({ by: 'error', error: result.error })
+      return
+    }
+    const { expected, ...judged } = this.#judged(item, result)
+    const key = this.#options.identity.key(item.digest())
+    const { text, result: end } = encodeResult(item, key, judged)
+    if (end.outcome !== undefined) this.runs += 1
+    this.end = Math.max(this.end, item.end)
+    this.#options.took(item, end, { job, expected })
+    queue.add(text)
+    const isGood = end.verdict === undefined ? end.outcome?.ok === true : end.verdict === 'accepted'
+    if (!isGood && this.#options.stopOnFailure) {
+      this.#isClosed = true
+      this.stop({ by: 'stop-on' })
+    }
+  }
+
+  #judged(item: Item, { outcome, error }: BatchResult): Result & { expected: Buffer | undefined } {
+    if (outcome === undefined) {
+      const failure = this.#failures.get(item) ?? { code: error.code, message: error.message }
+      this.#failures.delete(item)
+      return { error: failure, expected: undefined }
+    }
+    try {
+      const { verdict, expected } = item.judge?.(outcome) ?? {}
+      return { outcome, verdict, expected }
+    } catch (error) {
+      if (!(error instanceof BadJob)) throw error
+      return { error: { code: error.code, message: error.message }, expected: undefined }
+    }
+  }
+}
+
+/** @throws {NotResumable} when the results that are there are of other jobs. */
+export async function verify(input: Input, done: DoneJobs): Promise<void> {
+  // What can be read once is looked at as it is read.
+  if (done.size === 0 || !input.isRereadable) return
+  let count = 0
+  for await (const item of input.items()) {
+    if (item.index >= done.end) return
+    count += 1
+    if (done.has(item.index)) checkSame(item, done)
+  }
+  checkCount(count, input, done)
+}
+
+function checkSame(item: Item, done: DoneJobs): void {
+  if (item.digest() === done.digest(item.index)) return
+  throw new NotResumable(`${item.place}, is not the job that the results have one of`)
+}
+
+function checkCount(count: number, input: Input, done: DoneJobs): void {
+  if (count >= done.end) return
+  throw new NotResumable(
+    `there is a result for job ${done.end}, and ${input.name} has ${count} jobs`,
+  )
+}

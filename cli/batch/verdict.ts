@@ -1,0 +1,110 @@
+import type { Outcome } from '../../src/index.ts'
+
+/** What a judge says of a run. */
+export const VERDICTS = [
+  'accepted',
+  'wrong answer',
+  'runtime error',
+  'time limit',
+  'memory limit',
+  'output limit',
+] as const
+export type Verdict = (typeof VERDICTS)[number]
+
+/**
+ * How outputs are compared: `lines` ignores blanks at the end of lines and empty lines at the end,
+ * `tokens` all differences in white space, `exact` nothing.
+ */
+export const COMPARISONS = ['lines', 'tokens', 'exact'] as const
+export type Comparison = (typeof COMPARISONS)[number]
+
+export function verdictOf(outcome: Outcome, expected: Buffer, comparison: Comparison): Verdict {
+  const { memoryDenied, outputTruncated } = outcome.usage
+  switch (outcome.kind) {
+    case 'exit':
+      if (outcome.code !== 0) break
+      if (isSame(outcome.stdout, expected, comparison)) return 'accepted'
+      return outputTruncated ? 'output limit' : 'wrong answer'
+    case 'trap':
+      break
+    case 'limit':
+      switch (outcome.limit) {
+        case 'timeout':
+        case 'cpu':
+        case 'fuel':
+          return 'time limit'
+        case 'memory':
+          return 'memory limit'
+        case 'output':
+          return 'output limit'
+        default:
+          return outcome.limit satisfies never
+      }
+    case 'abort':
+      break
+    default:
+      outcome satisfies never
+  }
+  // It failed, and it had been refused memory before: that is what it failed of.
+  return memoryDenied ? 'memory limit' : 'runtime error'
+}
+
+export function isSame(actual: Buffer, expected: Buffer, comparison: Comparison): boolean {
+  if (actual.equals(expected)) return true
+  switch (comparison) {
+    case 'exact':
+      return false
+    case 'lines':
+      return withoutLineEnds(actual).equals(withoutLineEnds(expected))
+    case 'tokens':
+      return tokens(actual).equals(tokens(expected))
+    default:
+      return comparison satisfies never
+  }
+}
+
+const LF = 0x0a
+const SPACE = 0x20
+
+/** Space, tab, line feed, vertical tab, form feed, carriage return: ASCII's, since outputs are bytes. */
+function isBlank(byte: number): boolean {
+  return byte === SPACE || (byte >= 0x09 && byte <= 0x0d)
+}
+
+/** In one pass: a guest may print nothing but blanks. By index: an iterator takes five times as long. */
+function withoutLineEnds(bytes: Buffer): Buffer {
+  const kept = Buffer.allocUnsafe(bytes.length)
+  let end = 0
+  /** After the last byte that is not to be dropped. */
+  let solid = 0
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at]!
+    if (byte === LF) end = solid
+    kept[end] = byte
+    end += 1
+    if (byte === LF || !isBlank(byte)) solid = end
+  }
+  while (solid > 0 && kept[solid - 1] === LF) solid -= 1
+  return kept.subarray(0, solid)
+}
+
+function tokens(bytes: Buffer): Buffer {
+  const kept = Buffer.allocUnsafe(bytes.length)
+  let end = 0
+  let wasBlank = false
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at]!
+    if (isBlank(byte)) {
+      wasBlank = true
+      continue
+    }
+    if (wasBlank && end > 0) {
+      kept[end] = SPACE
+      end += 1
+    }
+    wasBlank = false
+    kept[end] = byte
+    end += 1
+  }
+  return kept.subarray(0, end)
+}

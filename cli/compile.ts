@@ -1,0 +1,74 @@
+import { basename, extname } from 'node:path'
+import { printable, say, type Io } from './io.ts'
+import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
+import { CliError, interruptStatus, STATUS } from './status.ts'
+import { examples, type Verb } from './verb.ts'
+import { objection, writeWholeFile } from './whole-file.ts'
+import { bytes } from './wording.ts'
+
+interface Flags {
+  output?: string
+  force?: boolean
+  fuel?: boolean
+  interruptible: boolean
+  quiet?: boolean
+}
+
+export const verb: Verb = {
+  describe(command) {
+    command
+      .description(
+        'Compiles a program ahead, into a file for this version of wasiexec and machines like this one.',
+      )
+      .usage('[options] <prog.wasm>')
+      .argument('<prog.wasm>', PROGRAM_ARGUMENT)
+      .option('-o, --output <file>', 'where to; default: the program with .cwasm, in this folder')
+      .option('--force', 'replace a file that is there')
+      .option('--fuel', 'also the code for runs with --fuel')
+      .option('--no-interruptible', 'faster code that nothing stops while it computes')
+      .option('-q, --quiet', 'say nothing')
+    command.addHelpText(
+      'after',
+      `${examples(
+        ['wasiexec compile prog.wasm -o prog.cwasm', ''],
+        ['wasiexec run --trust-precompiled prog.cwasm', 'no compilation, no cache'],
+      )}\n\nThe file is machine code: whoever can change it controls those who run it.`,
+    )
+  },
+
+  async execute(io, [path = ''], given) {
+    const { output = defaultOutput(path), force, fuel, interruptible, quiet } = given as Flags
+    if (output === '-') throw new CliError('--output needs a file, and - is not a file')
+    const problem = await objection(output, force === true)
+    if (problem !== undefined) throw new CliError(problem)
+    const program = await openProgram(io, path, { fuel, interruptible, cache: false })
+    const file = await program.serialize()
+    await place(io, file, output, force === true)
+    if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(file.length)})`)
+    return STATUS.ok
+  },
+}
+
+function defaultOutput(path: string): string {
+  if (path === '-') throw new CliError('a program from stdin needs --output')
+  return `${basename(path, extname(path))}.cwasm`
+}
+
+async function place(io: Io, file: Uint8Array, output: string, force: boolean): Promise<void> {
+  const controller = new AbortController()
+  const stop = io.onInterrupt((signal) => controller.abort(signal))
+  const { signal } = controller
+  try {
+    await writeWholeFile(output, file, { replace: force, signal })
+  } catch (error) {
+    if (signal.aborted) {
+      const status = interruptStatus(signal.reason)
+      throw new CliError(`aborted by ${String(signal.reason)}`, { status, cause: error })
+    }
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw new CliError(`${output} exists; --force replaces it`)
+    throw new CliError(`cannot write ${output}: ${message}`, { cause: error })
+  } finally {
+    stop()
+  }
+}

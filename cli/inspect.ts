@@ -1,0 +1,114 @@
+import type { Inspection, InspectedExport, MemoryInfo, Program } from '../src/index.ts'
+import { print, printable } from './io.ts'
+import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
+import { addLoadOptions, loadOptions, type LoadFlags } from './run-options.ts'
+import { examples, type Verb } from './verb.ts'
+import { bytes } from './wording.ts'
+
+interface Flags extends LoadFlags {
+  json?: boolean
+}
+
+export const verb: Verb = {
+  describe(command) {
+    command
+      .description('Shows what a program is, what it needs and what it offers, without running it.')
+      .usage('[options] <prog.wasm>')
+      .argument('<prog.wasm>', PROGRAM_ARGUMENT)
+      .option('--json', 'print it as one JSON object')
+    addLoadOptions(command)
+    command.addHelpText(
+      'after',
+      `${examples(
+        ['wasiexec inspect prog.wasm', ''],
+        [
+          'wasiexec inspect --json prog.wasm | jq -r ".imports[] | select(.provided | not) | .name"',
+          '',
+        ],
+      )}\n\nExit status: 0, also for a program that cannot be run; 125 when it cannot be read.`,
+    )
+  },
+
+  async execute(io, [path = ''], given) {
+    const flags = given as Flags
+    const program = await openProgram(io, path, loadOptions(flags))
+    const inspection = await program.inspect()
+    const { name, kind, wasi } = program
+    const text = flags.json
+      ? JSON.stringify({ name, kind, wasi, ...inspection })
+      : describe(program, inspection)
+    await print(io.stdout, `${text}\n`)
+    return 0
+  },
+}
+
+const WASI = { p0: 'WASI 0.0 (wasi_unstable)', p1: 'WASI 0.1', p2: 'WASI 0.2', p3: 'WASI 0.3' }
+const ENTRY = { command: 'command', reactor: 'reactor', none: 'no entry point' }
+
+function describe({ name, kind, wasi }: Program, inspection: Inspection): string {
+  const { imports, exports, memories, producers, problem } = inspection
+  const missing = imports.filter((extern) => !extern.provided)
+  const head: [string, string][] = [
+    ['name', name],
+    ['kind', `${kind}, ${wasi === 'none' ? 'no WASI' : WASI[wasi]}, ${ENTRY[inspection.entry]}`],
+    ['size', bytes(inspection.wasmBytes)],
+    ...memories.map((memory): [string, string] => ['memory', describeMemory(memory)]),
+    ...Object.entries(producers).flatMap(([field, made]) =>
+      made.map(({ name: tool, version }, index): [string, string] => [
+        index === 0 ? field : '',
+        `${tool} ${version}`.trim(),
+      ]),
+    ),
+  ]
+  if (!inspection.interruptible) head.push(['note', 'compiled not to be interruptible'])
+  return [
+    columns(head.map((row) => row.map(printable))),
+    ...section('imports', imports),
+    ...section('exports', exports),
+    ...(missing.length === 0
+      ? []
+      : section('cannot be run, because these imports are not provided', missing)),
+    ...(problem === null || missing.length > 0
+      ? []
+      : [`\ncannot be run: ${printable(problem.message)}`]),
+  ].join('\n')
+}
+
+function section(title: string, externs: readonly InspectedExport[]): string[] {
+  const rows = externs.map(({ module, name, kind, type }) => [
+    `  ${printable(module === undefined ? name : `${module}.${name}`)}`,
+    kind,
+    printable(type),
+  ])
+  return [`\n${title}: ${externs.length === 0 ? 'none' : externs.length}`, columns(rows)].filter(
+    (text) => text !== '',
+  )
+}
+
+/** `17 pages (1.06 MiB), at most 32768 (2 GiB)`. */
+function describeMemory(memory: MemoryInfo): string {
+  const { minimumPages, maximumPages, pageBytes } = memory
+  const pages = (count: number): string => `${count} (${bytes(count * pageBytes)})`
+  const most = maximumPages === null ? 'no maximum' : `at most ${pages(maximumPages)}`
+  const words = [
+    pageBytes === 65_536 ? undefined : `pages of ${bytes(pageBytes)}`,
+    memory.is64 ? '64-bit' : undefined,
+    memory.shared ? 'shared' : undefined,
+    memory.imported ? 'imported' : undefined,
+  ].filter((word) => word !== undefined)
+  return [`pages: ${pages(minimumPages)}`, most, ...words].join(', ')
+}
+
+/** Rows with their cells one below the other. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)))
+  }
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index]!))
+      .join('  ')
+      .trimEnd()
+  return rows.map(line).join('\n')
+}

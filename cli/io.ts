@@ -1,0 +1,56 @@
+import type { Readable, Writable } from 'node:stream'
+
+/** What ends a command from outside. */
+export type InterruptSignal = 'SIGINT' | 'SIGTERM'
+
+/** A Writable that may be a terminal. */
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+
+/** What a command sees of its process. */
+export interface Io {
+  readonly stdin: Readable
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  /** Whether the three are the process's own, so that guests can have them without a way through JavaScript. */
+  readonly inherit: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Calls `listener` at the first Ctrl-C or SIGTERM; a second one ends the process. Returns how to stop listening. */
+  onInterrupt(listener: (signal: InterruptSignal) => void): () => void
+}
+
+/** Writes and waits until it is written; rejects with what the stream has against it. */
+export function print(stream: Writable, text: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** One line on stderr; nobody may be there to read it. */
+export function say(io: Io, line: string): Promise<void> {
+  return print(io.stderr, `${line}\n`).catch(() => {})
+}
+
+/** Text that a program chose, without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
+}
+
+/** Whether the reader of a stream has gone, as with `| head`. */
+export function hasLostReader(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return (
+    code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ERR_STREAM_WRITE_AFTER_END'
+  )
+}
+
+/** All of a stream. */
+export async function readAll(stream: Readable): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream as AsyncIterable<string | Uint8Array>) {
+    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  }
+  return Buffer.concat(chunks)
+}

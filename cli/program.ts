@@ -1,0 +1,29 @@
+import { load, WasiexecError, type LoadOptions, type Program } from '../src/index.ts'
+import { readAll, type Io } from './io.ts'
+import { CliError } from './status.ts'
+import { withOptionNames } from './wording.ts'
+
+export const PROGRAM_ARGUMENT = 'a module or component, binary or WAT text; - is stdin'
+
+/** Loads the program of a command; `-` is one that comes through stdin. */
+export async function openProgram(io: Io, path: string, options: LoadOptions): Promise<Program> {
+  if (path === '') throw new CliError('the path of the program is empty')
+  const source = path === '-' ? await readAll(io.stdin) : path
+  try {
+    return await load(source, options)
+  } catch (error) {
+    // What concerns the file, and does not name it.
+    if (error instanceof WasiexecError && /^ERR_(?:.*_WASM|PRECOMPILED_.*)$/.test(error.code)) {
+      const name = path === '-' ? 'stdin' : path
+      throw new CliError(`${name}: ${withOptionNames(oneLine(error.message))}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** A message about WAT text shows the place below it; here it is a line and a column. */
+function oneLine(message: string): string {
+  const [text = '', ...picture] = message.split('\n')
+  const place = /<anon>:(\d+):(\d+)/.exec(picture.join('\n'))
+  return place ? `${text} (line ${place[1]}, column ${place[2]})` : message
+}

@@ -1,0 +1,109 @@
+import { Option, type Command } from 'commander'
+import type { LoadOptions, Limits, RunOptions } from '../src/index.ts'
+import type { Io } from './io.ts'
+import {
+  directory,
+  duration,
+  size,
+  time,
+  uint64,
+  variable,
+  type Environment,
+  type Preopens,
+} from './parse.ts'
+
+/** What {@link addRunOptions} adds, as commander names it. */
+export interface RunFlags {
+  dir?: Preopens
+  env?: Environment
+  timeout?: number
+  cpu?: number
+  fuel?: bigint
+  memory?: number
+  onMemory: 'stop' | 'deny'
+  maxOutput?: number
+  onOutput: 'stop' | 'truncate'
+  seed?: bigint
+  fixedClock?: Date
+}
+
+/** What {@link addLoadOptions} adds. */
+export interface LoadFlags {
+  cache: boolean
+  cacheDir?: string
+  interruptible: boolean
+  trustPrecompiled?: boolean
+}
+
+/** What the runs of `run` and `batch` are granted and limited to. */
+export function addRunOptions(command: Command, io: Io): void {
+  command
+    .optionsGroup('What the program may use:')
+    .option(
+      '--dir <host[::guest][:rw]>',
+      'a directory, read-only without :rw; may be repeated',
+      directory,
+    )
+    .option(
+      '-e, --env <name[=value]>',
+      'an environment variable; may be repeated',
+      variable(io.env),
+    )
+    .option('--seed <number>', 'the same random numbers in every run', uint64)
+    .option('--fixed-clock <time>', 'a clock that stands still at this time', time)
+    .optionsGroup('Limits:')
+    .option('--timeout <duration>', 'wall clock, waiting included: 500ms, 2s, 1m', duration)
+    .option('--cpu <duration>', 'time on a core', duration)
+    .option('--fuel <number>', 'instructions, about: the same in every run', uint64)
+    .option('--memory <size>', 'all memories and tables together: 64MiB (default: 4GiB)', size)
+    .addOption(
+      new Option('--on-memory <what>', 'end the run, or let the program see that it gets no more')
+        .choices(['stop', 'deny'])
+        .default('stop', 'stop with --memory, else deny'),
+    )
+    .option('--max-output <size>', 'stdout and stderr together', size)
+    .addOption(
+      new Option('--on-output <what>', 'end the run, or drop the rest')
+        .choices(['stop', 'truncate'])
+        .default('stop'),
+    )
+}
+
+/** How `run`, `batch` and `inspect` load programs. */
+export function addLoadOptions(command: Command): void {
+  command
+    .optionsGroup('Loading:')
+    .option('--cache-dir <folder>', 'where compiled code is kept')
+    .option('--no-cache', 'keep no compiled code')
+    .option('--trust-precompiled', 'accept what wasiexec compile made: code that has no sandbox')
+    .option('--no-interruptible', 'faster code that nothing stops while it computes')
+}
+
+/** The options of a run; those of its streams are the caller's. */
+export function runOptions(flags: RunFlags): RunOptions {
+  const limits: Limits = {
+    timeoutMs: flags.timeout,
+    cpuMs: flags.cpu,
+    fuel: flags.fuel,
+    memoryBytes: flags.memory,
+    // Who sets a limit wants to be told that it was reached; the default of 4 GiB is what wasm32 has anyway.
+    onMemory: flags.memory === undefined ? undefined : flags.onMemory,
+    outputBytes: flags.maxOutput,
+    onOutput: flags.onOutput,
+  }
+  return {
+    env: flags.env,
+    preopens: flags.dir,
+    randomSeed: flags.seed,
+    clock: flags.fixedClock && { now: flags.fixedClock },
+    limits,
+  }
+}
+
+export function loadOptions(flags: LoadFlags): LoadOptions {
+  return {
+    cache: flags.cache && (flags.cacheDir ?? true),
+    interruptible: flags.interruptible,
+    trustPrecompiled: flags.trustPrecompiled,
+  }
+}

@@ -1,0 +1,111 @@
+import type { Outcome, RunOptions } from '../src/index.ts'
+import { print, printable, say, type Io } from './io.ts'
+import { outcomeJson } from './outcome-json.ts'
+import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
+import { bytes, describeLimit, traceLines } from './wording.ts'
+import {
+  addLoadOptions,
+  addRunOptions,
+  loadOptions,
+  runOptions,
+  type LoadFlags,
+  type RunFlags,
+} from './run-options.ts'
+import { CliError, isBrokenPipe, statusOf } from './status.ts'
+import { examples, type Verb } from './verb.ts'
+
+interface Flags extends RunFlags, LoadFlags {
+  json?: boolean
+}
+
+export const verb: Verb = {
+  describe(command, io) {
+    command
+      .description('Runs a program; what stands behind it is its own, options too.')
+      .usage('[options] <prog.wasm> [args...]')
+      .argument('<prog.wasm>', PROGRAM_ARGUMENT)
+      .argument('[args...]', "the program's own arguments")
+      .passThroughOptions()
+      .option('--json', 'print how it ended, with what it printed, as one JSON object')
+    addRunOptions(command, io)
+    addLoadOptions(command)
+    command.addHelpText(
+      'after',
+      `${examples(
+        ['wasiexec run hello.wasm world', 'with an argument'],
+        [
+          'wasiexec run --dir . --dir out::/out:rw tool.wasm in.txt',
+          'files to read, one folder to write',
+        ],
+        ['wasiexec run --timeout 2s --memory 64MiB prog.wasm <in.txt', 'within limits'],
+        ['wasiexec run -e LANG -e MODE=fast prog.wasm', "the caller's LANG, and another variable"],
+        ['wasiexec run --json prog.wasm | jq .usage', 'what it used'],
+      )}
+
+Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
+130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error of wasiexec's.`,
+    )
+  },
+
+  async execute(io, [path = '', ...args], given) {
+    const flags = given as Flags
+    const program = await openProgram(io, path, loadOptions(flags))
+    const controller = new AbortController()
+    const stop = io.onInterrupt((signal) => controller.abort(signal))
+    let outcome
+    try {
+      outcome = await program.run({
+        ...runOptions(flags),
+        ...streams(io, path, flags),
+        args,
+        signal: controller.signal,
+      })
+    } finally {
+      stop()
+    }
+    if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
+    else await tell(io, program.name, outcome, flags)
+    return statusOf(outcome)
+  },
+}
+
+/** Live, or, for JSON, into the outcome. A program that came through stdin has used it up. */
+function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
+  const stdin = path === '-' ? 'empty' : io.inherit ? 'inherit' : io.stdin
+  if (json) return { stdin }
+  const [stdout, stderr] = io.inherit ? (['inherit', 'inherit'] as const) : [io.stdout, io.stderr]
+  return { stdin, stdout, stderr, onBrokenPipe: 'stop' }
+}
+
+function json(outcome: Outcome): string {
+  try {
+    return JSON.stringify(outcomeJson(outcome))
+  } catch (error) {
+    // Strings end at half a gigabyte.
+    const printed = bytes(outcome.stdout.length + outcome.stderr.length)
+    const message = `its output of ${printed} does not fit into JSON; --max-output cuts it off`
+    throw new CliError(message, { cause: error })
+  }
+}
+
+/** Why it ended, unless it ended by itself. */
+async function tell(io: Io, name: string, outcome: Outcome, flags: RunFlags): Promise<void> {
+  const lines = reason(outcome, flags)
+  if (lines.length === 0) return
+  await say(io, `wasiexec: ${printable(name)}: ${lines.join('\n')}`)
+}
+
+function reason(outcome: Outcome, flags: RunFlags): string[] {
+  switch (outcome.kind) {
+    case 'exit':
+      return []
+    case 'trap':
+      return traceLines(outcome.trap)
+    case 'limit':
+      return [describeLimit(outcome.limit, runOptions(flags).limits)]
+    case 'abort':
+      return isBrokenPipe(outcome.reason) ? [] : [`aborted by ${String(outcome.reason)}`]
+    default:
+      return outcome satisfies never
+  }
+}

@@ -1,0 +1,19 @@
+import type { Command } from 'commander'
+import type { Io } from './io.ts'
+
+/** What a file of a verb exports. */
+export interface Verb {
+  /** Adds arguments, options and examples. */
+  describe(command: Command, io: Io): void
+  /** Carries it out and returns the exit status. `args` and `flags` are what commander made of the command line. */
+  execute(io: Io, args: readonly string[], flags: object): Promise<number>
+}
+
+/** The end of a verb's help. */
+export function examples(...lines: readonly [example: string, what: string][]): string {
+  const width = Math.max(...lines.map(([example]) => example.length))
+  const rows = lines.map(([example, what]) =>
+    what === '' ? `  $ ${example}` : `  $ ${example.padEnd(width)}  # ${what}`,
+  )
+  return `\nExamples:\n${rows.join('\n')}`
+}

@@ -1,0 +1,82 @@
+import type { Frame, Limit, Limits, TrapInfo } from '../src/index.ts'
+import { printable } from './io.ts'
+
+/** A trap in a line, and a line for each frame, innermost first. */
+export function traceLines({ code, message, frames }: TrapInfo): string[] {
+  return [
+    `trap: ${printable(message)} (${code})`,
+    ...frames.map((frame) => `    at ${place(frame)}`),
+  ]
+}
+
+/** `inner (crash.c:12:5)`; where there are no names, the function's number and the offset. */
+function place(frame: Frame): string {
+  const name = printable(frame.function ?? `function ${frame.functionIndex}`)
+  if (frame.file !== undefined) {
+    const position = [frame.file, frame.line, frame.column].filter((part) => part !== undefined)
+    return `${name} (${printable(position.join(':'))})`
+  }
+  return frame.offset === undefined ? name : `${name} (offset 0x${frame.offset.toString(16)})`
+}
+
+/** `timeout after 2 s`, `memory limit of 64 MiB`. */
+export function describeLimit(limit: Limit['limit'], limits: Limits = {}): string {
+  switch (limit) {
+    case 'timeout':
+      return limits.timeoutMs === undefined ? 'timeout' : `timeout after ${time(limits.timeoutMs)}`
+    case 'cpu':
+      return of('cpu limit', limits.cpuMs, time)
+    case 'fuel':
+      return of('fuel limit', limits.fuel, String)
+    case 'memory':
+      return of('memory limit', limits.memoryBytes, bytes)
+    case 'output':
+      return of('output limit', limits.outputBytes, bytes)
+    default:
+      return limit satisfies never
+  }
+}
+
+function of<T>(name: string, value: T | undefined, show: (value: T) => string): string {
+  return value === undefined ? name : `${name} of ${show(value)}`
+}
+
+/** `250 ms`, `2 s`, `1.5 min`. */
+export function time(ms: number): string {
+  if (ms < 1000) return `${round(ms)} ms`
+  if (ms < 120_000) return `${round(ms / 1000)} s`
+  return `${round(ms / 60_000)} min`
+}
+
+/** `512 B`, `64 KiB`, `1.5 GiB`. */
+export function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB']
+  let unit = 0
+  let value = count
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${round(value)} ${units[unit]}`
+}
+
+function round(value: number): string {
+  return String(Number(value.toFixed(2)))
+}
+
+/** What the options are called in the library, whose messages name them so. */
+const LIBRARY_NAMES: Readonly<Record<string, string>> = {
+  preopens: '--dir',
+  'limits.timeoutMs': '--timeout',
+  'limits.cpuMs': '--cpu',
+  'limits.outputBytes': '--max-output',
+  cache: '--cache-dir',
+  'interruptible: false': '--no-interruptible',
+}
+
+/** A message of the library's with the names that options have on the command line. */
+export function withOptionNames(message: string): string {
+  return message.replaceAll(/`([\w.: ]+)(?:\[.*?\])?`/g, (quoted, name: string) =>
+    Object.hasOwn(LIBRARY_NAMES, name) ? LIBRARY_NAMES[name]! : quoted,
+  )
+}

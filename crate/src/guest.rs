@@ -1,0 +1,21 @@
+//! What one run may do, what it has used and how it ended. Knows no linker and no scheduler.
+
+mod classify;
+mod cpu;
+mod frames;
+mod level;
+mod limits;
+mod outcome;
+mod stop;
+mod trap_code;
+
+pub(crate) use classify::{classify, own_cause};
+pub(crate) use cpu::CpuMeter;
+pub(crate) use level::{FIRST, LAST, LEVELS, level};
+pub(crate) use limits::MemoryLimiter;
+pub use limits::{Limits, OnMemory, OnOutput};
+pub(crate) use outcome::Exit;
+pub use outcome::{Ending, Frame, Outcome, TrapInfo, Usage};
+pub(crate) use stop::Stopped;
+pub use stop::{Cause, Control, LimitKind};
+pub use trap_code::TrapCode;

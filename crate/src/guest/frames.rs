@@ -1,0 +1,71 @@
+//! The frames of a guest's call stack, as people read them.
+
+use super::outcome::Frame;
+use std::fmt::{self, Write};
+use wasmtime::{FrameInfo, WasmBacktrace};
+
+/// Those of a backtrace, innermost first; none where there is no backtrace.
+pub(crate) fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<Frame> {
+    let frames = backtrace.map_or(&[][..], WasmBacktrace::frames);
+    frames.iter().map(frame).collect()
+}
+
+fn frame(info: &FrameInfo) -> Frame {
+    // The first symbol is the innermost inlined function; DWARF names win over the name section.
+    let symbol = info.symbols().first();
+    let name = symbol.and_then(|s| s.name()).or(info.func_name());
+    Frame {
+        function_index: info.func_index(),
+        function: name.map(demangle),
+        module: info.module().name().map(clip),
+        offset: info.module_offset(),
+        file: symbol.and_then(|s| s.file()).map(clip),
+        line: symbol.and_then(|s| s.line()),
+        column: symbol.and_then(|s| s.column()),
+    }
+}
+
+/// Names are the program's own text; a hostile one may be megabytes long, or become so.
+const MAX_NAME: usize = 500;
+
+fn demangle(name: &str) -> String {
+    let mut out = Clipped(String::new());
+    if let Ok(demangled) = rustc_demangle::try_demangle(name) {
+        // Only a clip fails.
+        let _ = write!(out, "{demangled:#}");
+        return out.0;
+    }
+    // Without the prefix of a symbol, `a` would be a type: signed char.
+    if name.starts_with("_Z")
+        && name.len() <= MAX_NAME
+        && let Ok(symbol) = cpp_demangle::Symbol::new(name)
+    {
+        let options = cpp_demangle::DemangleOptions::default();
+        if symbol.structured_demangle(&mut out, &options).is_ok() {
+            return out.0;
+        }
+    }
+    clip(name)
+}
+
+pub(crate) fn clip(text: &str) -> String {
+    let mut out = Clipped(String::new());
+    let _ = out.write_str(text);
+    out.0
+}
+
+/// Text of at most [`MAX_NAME`] bytes; more is an error, which ends a demangler at once.
+struct Clipped(String);
+
+impl Write for Clipped {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_NAME.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        self.0.push_str(&text[..text.floor_char_boundary(room)]);
+        self.0.push('…');
+        Err(fmt::Error)
+    }
+}

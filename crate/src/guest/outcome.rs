@@ -1,0 +1,116 @@
+//! How a run ended.
+
+use super::stop::LimitKind;
+use super::trap_code::TrapCode;
+use serde::Serialize;
+use std::fmt;
+use std::time::Duration;
+
+/// How one run ended, with everything it printed and used.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The ending.
+    pub ending: Ending,
+    /// Captured standard output; empty unless captured.
+    pub stdout: Vec<u8>,
+    /// Captured standard error; empty unless captured.
+    pub stderr: Vec<u8>,
+    /// What the run used.
+    pub usage: Usage,
+}
+
+impl Outcome {
+    /// That of a run that was aborted while it waited.
+    pub(crate) fn never_started() -> Self {
+        Self {
+            ending: Ending::Abort,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            usage: Usage::default(),
+        }
+    }
+}
+
+/// The kinds of ending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The guest returned (code 0) or called WASI's `exit`.
+    Exit {
+        /// The guest's own number.
+        code: u32,
+    },
+    /// A Wasm fault.
+    Trap(TrapInfo),
+    /// A cap ended the run.
+    Limit(LimitKind),
+    /// The caller gave up, or the program or the runtime was closed.
+    Abort,
+    /// An abort because nobody reads its output any more.
+    BrokenPipe,
+}
+
+/// A Wasm fault: its code, a message and where it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TrapInfo {
+    /// The stable name.
+    pub code: TrapCode,
+    /// wasmtime's words for it.
+    pub message: String,
+    /// The guest's call stack, innermost first; at most 20 frames.
+    pub frames: Vec<Frame>,
+}
+
+/// One frame of a guest's call stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Frame {
+    /// The function's index in its module.
+    pub function_index: u32,
+    /// The function's demangled name, from the name section or DWARF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The module's own name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// Offset of the instruction in the module's bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<usize>,
+    /// Source file, where the program has DWARF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// 1-based line in that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// 1-based column in that line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+}
+
+/// What a run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// From the guest's start to its end.
+    pub wall: Duration,
+    /// Time on a core.
+    pub cpu: Duration,
+    /// Fuel consumed, where it was counted.
+    pub fuel: Option<u64>,
+    /// The most that linear memories and tables took together.
+    pub memory_peak: u64,
+    /// Whether a growth was refused.
+    pub memory_denied: bool,
+    /// Whether output beyond the cap was dropped.
+    pub output_truncated: bool,
+}
+
+/// WASI's exit, carried through wasm as an error because WASI has no other way to unwind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exit(pub(crate) u32);
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit {}", self.0)
+    }
+}
+
+impl std::error::Error for Exit {}

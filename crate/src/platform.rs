@@ -1,0 +1,9 @@
+//! What differs between operating systems, apart from standard streams and the sockets of workers.
+
+mod cpu_clock;
+mod end_process;
+mod private_file;
+
+pub(crate) use cpu_clock::thread_nanos;
+pub(crate) use end_process::end_process;
+pub(crate) use private_file::{is_private, make_folder, new_file, user_cache_folder};

@@ -1,0 +1,140 @@
+//! The road between a submitter in another world (JavaScript) and whatever runs its programs.
+//!
+//! One submission queue: all that the submitter wants in one turn of its loop crosses in one call, as
+//! fixed-size operations and the bytes they refer to. One completion queue: whatever ended since the
+//! submitter last looked crosses back in one call, in the same form.
+
+mod backend;
+mod load_request;
+mod mailbox;
+mod pipes;
+mod programs;
+mod read_program;
+mod sync;
+mod threads;
+mod wire;
+
+pub(crate) use backend::Backend;
+pub use load_request::{LoadRequest, ProgramSource};
+pub(crate) use mailbox::Mailbox;
+pub use sync::PendingRun;
+pub use wire::Delivery;
+pub(crate) use wire::{Operation, Outbox, Record, RecordKind, RunOperation};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::runtime::{Runtime, RuntimeStats};
+use bytes::Bytes;
+use std::sync::Arc;
+use threads::Threads;
+
+/// One submitter's end of the road.
+pub struct Port {
+    runtime: Arc<Runtime>,
+    backend: Arc<dyn Backend>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Port {
+    /// A road to `runtime`; `wake` is called, on any thread, when there is something to
+    /// [`receive`](Self::receive), once until that is done.
+    pub fn new(runtime: Arc<Runtime>, wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let mailbox = Arc::new(Mailbox::new(Box::new(wake)));
+        let backend = Threads::new(runtime.clone(), mailbox.clone());
+        Arc::new(Self {
+            runtime,
+            backend,
+            mailbox,
+        })
+    }
+
+    /// A road to another backend, which `runtime` loads programs for.
+    pub(crate) fn with_backend<B: Backend + 'static>(
+        runtime: Arc<Runtime>,
+        wake: impl Fn() + Send + Sync + 'static,
+        start: impl FnOnce(&Runtime, Arc<Mailbox>) -> Result<Arc<B>>,
+    ) -> Result<Arc<Self>> {
+        let mailbox = Arc::new(Mailbox::new(Box::new(wake)));
+        let backend = start(&runtime, mailbox.clone())?;
+        Ok(Arc::new(Self {
+            runtime,
+            backend,
+            mailbox,
+        }))
+    }
+
+    /// Whether runs go to processes.
+    pub fn has_processes(&self) -> bool {
+        self.backend.has_processes()
+    }
+
+    /// What the runtime, or its workers together, have and do.
+    pub fn stats(&self) -> RuntimeStats {
+        self.backend.stats(self.runtime.stats())
+    }
+
+    /// The runtime at the other end.
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
+    /// Carries out everything in `operations`, which refer to `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`] when they are not well-formed; nothing after the bad one is done.
+    pub fn submit(&self, operations: &[f64], bytes: &Bytes) -> Result<()> {
+        self.backend.submit(operations, bytes)
+    }
+
+    /// Begins a run whose end this thread waits for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`] for an unknown handle, [`ErrorCode::NestedRun`] and
+    /// [`ErrorCode::RuntimeClosed`].
+    pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
+        self.backend.run_sync(handle, options)
+    }
+
+    /// Closes the runtime; a delivery for `id` says when all its runs have ended.
+    pub fn close_runtime(self: &Arc<Self>, id: u64) {
+        let this = self.clone();
+        // A thread of its own, because it outlives the runtime's.
+        let waiting = std::thread::Builder::new().name("wasiexec-close".into());
+        let started = waiting.spawn(move || {
+            this.backend.close_and_wait();
+            this.runtime.close_and_wait();
+            this.runtime.release();
+            this.backend.forget();
+            this.mailbox.deliver(|outbox| outbox.closed(id));
+        });
+        if let Err(error) = started {
+            let error = Error::new(ErrorCode::OutOfResources, format!("cannot close: {error}"));
+            self.mailbox.deliver(|outbox| outbox.fault(id, &error));
+        }
+    }
+
+    /// The submitter is gone: aborts its runs and forgets what it had.
+    pub fn close(&self) {
+        self.mailbox.close();
+        self.backend.abandon();
+    }
+
+    /// What is ready for the submitter, who is woken again if that is not all.
+    pub fn receive(&self) -> Delivery {
+        let delivery = self.take();
+        self.mailbox.notify();
+        delivery
+    }
+
+    /// The same for one who goes on until there is nothing, and is woken only by what comes after.
+    pub(crate) fn take(&self) -> Delivery {
+        self.mailbox.take()
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

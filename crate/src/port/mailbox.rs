@@ -1,0 +1,62 @@
+//! Where a port's records wait for the submitter.
+
+use super::wire::{Delivery, Outbox};
+use crate::lock::lock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// The records of a port, and how its submitter is woken.
+pub(crate) struct Mailbox {
+    outbox: Mutex<Outbox>,
+    /// Wakes the submitter: the outbox is no longer empty.
+    wake: Box<dyn Fn() + Send + Sync>,
+    closed: AtomicBool,
+}
+
+impl Mailbox {
+    pub(super) fn new(wake: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            outbox: Mutex::default(),
+            wake,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Records something and wakes the submitter.
+    pub(crate) fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
+        self.record(write);
+        self.notify();
+    }
+
+    /// Records something; [`notify`](Self::notify) has to follow.
+    pub(super) fn record(&self, write: impl FnOnce(&mut Outbox)) {
+        if !self.is_closed() {
+            write(&mut self.outbox());
+        }
+    }
+
+    /// Wakes the submitter if there is something that it was not woken for.
+    pub(super) fn notify(&self) {
+        if self.outbox().needs_wake() {
+            (self.wake)();
+        }
+    }
+
+    pub(super) fn take(&self) -> Delivery {
+        self.outbox().take()
+    }
+
+    /// Drops what waits and whatever comes.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        *self.outbox() = Outbox::default();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        lock(&self.outbox)
+    }
+}

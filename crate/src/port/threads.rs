@@ -1,0 +1,360 @@
+//! Runs on the threads of a runtime.
+
+use super::backend::Backend;
+use super::mailbox::Mailbox;
+use super::pipes::{NoPipes, Pipes, PortPipes};
+use super::sync::PendingRun;
+use super::wire::{Operation, RunOperation, run_options};
+use crate::error::{Error, Result};
+use crate::guest::{Cause, Control};
+use crate::lock::lock;
+use crate::options::RunOptions;
+use crate::program::{Cache, LoadOptions, Program};
+use crate::runtime::{Runtime, RuntimeStats};
+use crate::schedule::{BatchId, Client, Ended, Origin, Owner, QueuedRun, RunGroup, Submission};
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+/// The runtime as a backend.
+pub(super) struct Threads {
+    /// Itself, as the client of its runs.
+    this: Weak<Self>,
+    /// Its number among the clients of the runtime.
+    number: u64,
+    runtime: Arc<Runtime>,
+    mailbox: Arc<Mailbox>,
+    /// The options of runs that have none.
+    defaults: Arc<RunOptions>,
+    tables: Mutex<Tables>,
+}
+
+/// What the submitter's numbers stand for.
+#[derive(Default)]
+struct Tables {
+    /// In a worker also those that could not be loaded.
+    programs: HashMap<u64, Result<Arc<Program>>>,
+    /// The runs that may be aborted one by one, or have pipes.
+    tracked: HashMap<u64, Arc<Control>>,
+    pipes: HashMap<u64, Pipes>,
+    batches: HashMap<u64, PortBatch>,
+}
+
+/// A batch as its runs know it.
+struct PortBatch {
+    id: BatchId,
+    /// What its runs have in common.
+    options: Arc<RunOptions>,
+}
+
+/// What is done when the tables are free again, in this order: runs that end while they are submitted or
+/// aborted look into the tables.
+#[derive(Default)]
+struct Deferred {
+    submissions: Vec<Submission>,
+    /// Program and batch of the last submission: most runs have the same as the one before.
+    key: Option<(u64, u64)>,
+    faults: Vec<(u64, Error)>,
+    disposed: Vec<u64>,
+    aborted: Vec<BatchId>,
+    read: Vec<(BatchId, u64)>,
+    closed: Vec<BatchId>,
+    stopped: bool,
+    recalled: bool,
+}
+
+impl Tables {
+    fn program(&self, handle: u64) -> Result<&Arc<Program>> {
+        let program = self.programs.get(&handle);
+        let program = program.ok_or_else(|| Error::internal("an unknown program"))?;
+        program.as_ref().map_err(Clone::clone)
+    }
+
+    fn batch(&self, id: u64) -> Result<&PortBatch> {
+        let unknown = || Error::internal("an unknown batch");
+        self.batches.get(&id).ok_or_else(unknown)
+    }
+}
+
+impl Threads {
+    pub(super) fn new(runtime: Arc<Runtime>, mailbox: Arc<Mailbox>) -> Arc<Self> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            runtime,
+            mailbox,
+            defaults: Arc::default(),
+            tables: Mutex::default(),
+        })
+    }
+
+    fn apply(
+        &self,
+        operation: Operation,
+        tables: &mut Tables,
+        deferred: &mut Deferred,
+    ) -> Result<()> {
+        match operation {
+            Operation::Run(run) => self.queue(run, tables, deferred)?,
+            Operation::Abort { id } => {
+                if let Some(control) = tables.tracked.get(&id) {
+                    deferred.stopped |= control.stop(Cause::Abort);
+                }
+            }
+            Operation::Release { handle } => drop(tables.programs.remove(&handle)),
+            Operation::Dispose { handle } => {
+                tables.programs.remove(&handle);
+                deferred.disposed.push(handle);
+            }
+            Operation::Pipe { id, event } => {
+                if let Some(pipes) = tables.pipes.get(&id) {
+                    pipes.apply(event);
+                }
+            }
+            Operation::OpenBatch {
+                id,
+                concurrency,
+                options,
+            } => {
+                // Its number may be that of one before.
+                deferred.key = None;
+                let options = run_options(&self.defaults, &options, &mut NoPipes)?;
+                let batch = PortBatch {
+                    id: self.runtime.open_batch(concurrency),
+                    options: Arc::new(options),
+                };
+                tables.batches.insert(id, batch);
+            }
+            // A runtime that was closed has forgotten its batches.
+            Operation::AbortBatch { id } => {
+                let batch = tables.batches.get(&id);
+                deferred.aborted.extend(batch.map(|batch| batch.id));
+            }
+            Operation::BatchRead { id, output } => {
+                let batch = tables.batches.get(&id);
+                deferred.read.extend(batch.map(|batch| (batch.id, output)));
+            }
+            Operation::CloseBatch { id } => {
+                let batch = tables.batches.remove(&id);
+                deferred.closed.extend(batch.map(|batch| batch.id));
+            }
+            Operation::Recall => deferred.recalled = true,
+        }
+        Ok(())
+    }
+
+    fn queue(&self, run: RunOperation, tables: &mut Tables, deferred: &mut Deferred) -> Result<()> {
+        let key = (run.handle, run.batch);
+        if deferred.key != Some(key) {
+            let program = match tables.programs.get(&run.handle) {
+                Some(Ok(program)) => program.clone(),
+                Some(Err(error)) => {
+                    deferred.faults.push((run.id, error.clone()));
+                    return Ok(());
+                }
+                None => return Err(Error::internal("a run of an unknown program")),
+            };
+            let group = self.group(run.handle, program, run.batch, tables)?;
+            deferred.submissions.push(Submission {
+                group: Arc::new(group),
+                runs: VecDeque::new(),
+            });
+            deferred.key = Some(key);
+        }
+        let control = (run.abortable || run.piped).then(Arc::<Control>::default);
+        if let Some(control) = &control {
+            tables.tracked.insert(run.id, control.clone());
+        }
+        if let Some(submission) = deferred.submissions.last_mut() {
+            submission.runs.push_back(QueuedRun {
+                id: run.id,
+                payload: run.options,
+                control,
+            });
+        }
+        Ok(())
+    }
+
+    /// What a run shares with others of its program and batch.
+    fn group(
+        &self,
+        handle: u64,
+        program: Arc<Program>,
+        batch: u64,
+        tables: &Tables,
+    ) -> Result<RunGroup> {
+        let (batch, options) = match batch {
+            0 => (None, &self.defaults),
+            id => {
+                let batch = tables.batch(id)?;
+                (Some(batch.id), &batch.options)
+            }
+        };
+        let client = self.this.upgrade();
+        let client = client.ok_or_else(|| Error::internal("a port that is gone"))?;
+        let origin = self.origin(handle, batch);
+        Ok(RunGroup::new(origin, program, options.clone(), client))
+    }
+
+    fn origin(&self, handle: u64, batch: Option<BatchId>) -> Origin {
+        Origin {
+            owner: Some(self.owner(handle)),
+            batch,
+        }
+    }
+
+    fn owner(&self, handle: u64) -> Owner {
+        Owner {
+            client: self.number,
+            program: handle,
+        }
+    }
+
+    fn carry_out(&self, deferred: Deferred) {
+        let Deferred {
+            submissions,
+            key: _,
+            faults,
+            disposed,
+            aborted,
+            read,
+            closed,
+            stopped,
+            recalled,
+        } = deferred;
+        self.runtime.submit(submissions);
+        for (id, error) in faults {
+            self.mailbox.deliver(|outbox| outbox.fault(id, &error));
+        }
+        for handle in disposed {
+            let owner = Some(self.owner(handle));
+            self.runtime.abort(|origin| origin.owner == owner);
+        }
+        for batch in aborted {
+            self.runtime.abort(|origin| origin.batch == Some(batch));
+        }
+        for (batch, output) in read {
+            self.runtime.batch_read(batch, output);
+        }
+        for batch in closed {
+            self.runtime.close_batch(batch);
+        }
+        if stopped {
+            self.runtime.sweep();
+        }
+        if recalled {
+            self.runtime.give_back();
+        }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        lock(&self.tables)
+    }
+}
+
+impl Backend for Threads {
+    fn submit(&self, operations: &[f64], bytes: &Bytes) -> Result<()> {
+        let mut deferred = Deferred::default();
+        let mut tables = self.tables();
+        let applied = Operation::all(operations, bytes)
+            .try_for_each(|operation| self.apply(operation?, &mut tables, &mut deferred));
+        drop(tables);
+        self.carry_out(deferred);
+        applied
+    }
+
+    fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
+        let program = self.program(handle)?;
+        let options = run_options(&self.defaults, &options, &mut NoPipes)?;
+        let origin = self.origin(handle, None);
+        let run = self.runtime.run_here(program, options, origin)?;
+        Ok(PendingRun::Here(run))
+    }
+
+    fn encode_program(&self, _: &[u8], _: &LoadOptions, _: &Cache) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn add_program(&self, handle: u64, program: Result<Arc<Program>>, _: Vec<u8>) {
+        self.tables().programs.insert(handle, program);
+    }
+
+    fn program(&self, handle: u64) -> Result<Arc<Program>> {
+        self.tables().program(handle).cloned()
+    }
+
+    fn stats(&self, runtime: RuntimeStats) -> RuntimeStats {
+        runtime
+    }
+
+    fn has_processes(&self) -> bool {
+        false
+    }
+
+    fn close_and_wait(&self) {}
+
+    fn forget(&self) {
+        *self.tables() = Tables::default();
+    }
+
+    fn abandon(&self) {
+        let is_own = |owner: Owner| owner.client == self.number;
+        self.runtime
+            .abort(|origin| origin.owner.is_some_and(is_own));
+        let tables = std::mem::take(&mut *self.tables());
+        for batch in tables.batches.values() {
+            self.runtime.close_batch(batch.id);
+        }
+    }
+}
+
+impl Client for Threads {
+    fn decode_options(
+        &self,
+        group: &RunGroup,
+        id: u64,
+        payload: &Bytes,
+    ) -> Result<Option<Box<RunOptions>>> {
+        if payload.is_empty() {
+            return Ok(None);
+        }
+        let mut maker = PortPipes::new(self.mailbox.clone(), id);
+        let options = run_options(&group.options, payload, &mut maker)?;
+        if let Some(pipes) = maker.made() {
+            self.tables().pipes.insert(id, pipes);
+        }
+        Ok(Some(Box::new(options)))
+    }
+
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        let mut tables = self.tables();
+        if !tables.tracked.is_empty() {
+            for Ended { id, .. } in runs.iter() {
+                if tables.tracked.remove(id).is_some() {
+                    tables.pipes.remove(id);
+                }
+            }
+        }
+        drop(tables);
+        self.mailbox.record(|outbox| {
+            for Ended { id, result } in runs.drain(..) {
+                outbox.result(id, &result);
+            }
+        });
+    }
+
+    fn collects(&self) -> bool {
+        true
+    }
+
+    fn notify(&self) {
+        self.mailbox.notify();
+    }
+
+    fn returned(&self, id: u64) {
+        self.tables().tracked.remove(&id);
+        self.mailbox.record(|outbox| outbox.returned(id));
+    }
+}

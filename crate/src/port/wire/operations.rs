@@ -1,0 +1,231 @@
+//! What a submitter can ask for: records of [`FIELDS`] numbers, as [`super::protocol`] has them.
+
+use super::protocol::{operation, operation_field, run_flag, stream};
+use crate::error::{Error, Result};
+use crate::stdio::OutputStreamKind;
+use bytes::Bytes;
+
+/// Numbers in a record.
+const FIELDS: usize = operation_field::COUNT;
+
+pub(crate) enum Operation {
+    Run(RunOperation),
+    Abort {
+        id: u64,
+    },
+    Release {
+        handle: u64,
+    },
+    Dispose {
+        handle: u64,
+    },
+    Pipe {
+        id: u64,
+        event: PipeEvent,
+    },
+    OpenBatch {
+        id: u64,
+        concurrency: usize,
+        options: Bytes,
+    },
+    AbortBatch {
+        id: u64,
+    },
+    BatchRead {
+        id: u64,
+        output: u64,
+    },
+    CloseBatch {
+        id: u64,
+    },
+    Recall,
+}
+
+#[derive(Clone)]
+pub(crate) struct RunOperation {
+    pub(crate) id: u64,
+    pub(crate) handle: u64,
+    pub(crate) options: Bytes,
+    pub(crate) abortable: bool,
+    /// Has streams whose other end is with the submitter.
+    pub(crate) piped: bool,
+    /// 0 for none.
+    pub(crate) batch: u64,
+}
+
+/// What the submitter says about a stream.
+pub(crate) enum PipeEvent {
+    /// The next chunk of stdin.
+    Push(Bytes),
+    /// The end of stdin.
+    End,
+    /// So many bytes of output have been taken.
+    Taken(OutputStreamKind, u64),
+    /// Nobody reads this output any more.
+    Closed(OutputStreamKind),
+}
+
+impl Operation {
+    /// The operations of one submission.
+    pub(crate) fn all<'a>(
+        operations: &'a [f64],
+        bytes: &'a Bytes,
+    ) -> impl Iterator<Item = Result<Self>> + 'a {
+        let records = operations.chunks(FIELDS);
+        records.map(move |record| Self::parse(record, bytes))
+    }
+
+    /// How many of the operations of a submission are runs.
+    pub(crate) fn count_runs(operations: &[f64]) -> u64 {
+        let records = operations.chunks(FIELDS);
+        records
+            .filter(|record| record[0] as u32 == operation::RUN)
+            .count() as u64
+    }
+
+    fn parse(record: &[f64], bytes: &Bytes) -> Result<Self> {
+        let &[kind, id, argument, offset, length, flags, batch] = record else {
+            return Err(Error::internal("a submission is cut off"));
+        };
+        let id = id as u64;
+        let slice = || {
+            let (start, end) = (offset as usize, offset as usize + length as usize);
+            match end <= bytes.len() {
+                true => Ok(bytes.slice(start..end)),
+                false => Err(Error::internal("a submission refers to bytes it has not")),
+            }
+        };
+        let stream = || match argument as u32 {
+            stream::STDOUT => Ok(OutputStreamKind::Stdout),
+            stream::STDERR => Ok(OutputStreamKind::Stderr),
+            _ => Err(Error::internal("a submission names an unknown stream")),
+        };
+        let pipe = |event| Self::Pipe { id, event };
+        Ok(match kind as u32 {
+            operation::RUN => Self::Run(RunOperation {
+                id,
+                handle: argument as u64,
+                options: slice()?,
+                abortable: flags as u32 & run_flag::ABORTABLE != 0,
+                piped: flags as u32 & run_flag::PIPED != 0,
+                batch: batch as u64,
+            }),
+            operation::ABORT => Self::Abort { id },
+            operation::RELEASE => Self::Release { handle: id },
+            operation::DISPOSE => Self::Dispose { handle: id },
+            operation::STDIN_CHUNK => pipe(PipeEvent::Push(slice()?)),
+            operation::STDIN_END => pipe(PipeEvent::End),
+            operation::OUTPUT_TAKEN => pipe(PipeEvent::Taken(stream()?, offset as u64)),
+            operation::OUTPUT_CLOSED => pipe(PipeEvent::Closed(stream()?)),
+            operation::OPEN_BATCH => Self::OpenBatch {
+                id,
+                concurrency: argument as usize,
+                options: slice()?,
+            },
+            operation::ABORT_BATCH => Self::AbortBatch { id },
+            operation::CLOSE_BATCH => Self::CloseBatch { id },
+            operation::BATCH_READ => Self::BatchRead {
+                id,
+                output: argument as u64,
+            },
+            operation::RECALL => Self::Recall,
+            _ => return Err(Error::internal("a submission has an unknown operation")),
+        })
+    }
+
+    /// Appends it in the form that [`parse`](Self::parse) reads.
+    pub(crate) fn write(&self, numbers: &mut Vec<f64>, bytes: &mut Vec<u8>) {
+        let start = bytes.len() as f64;
+        let mut put = |payload: &[u8]| {
+            bytes.extend_from_slice(payload);
+            payload.len() as f64
+        };
+        // Kind, id, argument, offset, length, flags and batch.
+        let (kind, id, argument, offset, length, flags, batch) = match self {
+            Self::Run(run) => {
+                let mut flags = 0;
+                if run.abortable {
+                    flags |= run_flag::ABORTABLE;
+                }
+                if run.piped {
+                    flags |= run_flag::PIPED;
+                }
+                let length = put(&run.options);
+                let handle = run.handle as f64;
+                (
+                    operation::RUN,
+                    run.id,
+                    handle,
+                    start,
+                    length,
+                    flags,
+                    run.batch,
+                )
+            }
+            Self::Abort { id } => plain(operation::ABORT, *id),
+            Self::Release { handle } => plain(operation::RELEASE, *handle),
+            Self::Dispose { handle } => plain(operation::DISPOSE, *handle),
+            Self::Pipe { id, event } => match event {
+                PipeEvent::Push(chunk) => {
+                    let length = put(chunk);
+                    (operation::STDIN_CHUNK, *id, 0.0, start, length, 0, 0)
+                }
+                PipeEvent::End => plain(operation::STDIN_END, *id),
+                PipeEvent::Taken(stream, taken) => {
+                    let stream = stream_number(*stream);
+                    (
+                        operation::OUTPUT_TAKEN,
+                        *id,
+                        stream,
+                        *taken as f64,
+                        0.0,
+                        0,
+                        0,
+                    )
+                }
+                PipeEvent::Closed(stream) => {
+                    let stream = stream_number(*stream);
+                    (operation::OUTPUT_CLOSED, *id, stream, 0.0, 0.0, 0, 0)
+                }
+            },
+            Self::OpenBatch {
+                id,
+                concurrency,
+                options,
+            } => {
+                let length = put(options);
+                let concurrency = *concurrency as f64;
+                (operation::OPEN_BATCH, *id, concurrency, start, length, 0, 0)
+            }
+            Self::AbortBatch { id } => plain(operation::ABORT_BATCH, *id),
+            Self::CloseBatch { id } => plain(operation::CLOSE_BATCH, *id),
+            Self::BatchRead { id, output } => {
+                (operation::BATCH_READ, *id, *output as f64, 0.0, 0.0, 0, 0)
+            }
+            Self::Recall => plain(operation::RECALL, 0),
+        };
+        let record: [f64; FIELDS] = [
+            f64::from(kind),
+            id as f64,
+            argument,
+            offset,
+            length,
+            f64::from(flags),
+            batch as f64,
+        ];
+        numbers.extend(record);
+    }
+}
+
+type Fields = (u32, u64, f64, f64, f64, u32, u64);
+
+fn plain(kind: u32, id: u64) -> Fields {
+    (kind, id, 0.0, 0.0, 0.0, 0, 0)
+}
+
+fn stream_number(kind: OutputStreamKind) -> f64 {
+    f64::from(match kind {
+        OutputStreamKind::Stdout => stream::STDOUT,
+        OutputStreamKind::Stderr => stream::STDERR,
+    })
+}

@@ -1,0 +1,155 @@
+//! Options as they cross: tagged fields, little-endian, only those that were given.
+
+use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
+use crate::error::{Error, Result};
+use crate::guest::{OnMemory, OnOutput};
+use crate::options::{Clock, Preopen, RunOptions};
+use crate::stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
+use bytes::{Buf, Bytes};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes the pipes that a run's options ask for.
+pub(crate) trait PipeMaker {
+    fn input(&mut self) -> Result<Arc<InputPipe>>;
+    fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>>;
+}
+
+/// Decodes the options of a run; what is not among them is as in `base`.
+pub(crate) fn run_options(
+    base: &RunOptions,
+    encoded: &Bytes,
+    pipes: &mut impl PipeMaker,
+) -> Result<RunOptions> {
+    let mut options = base.clone();
+    let mut fields = Fields(encoded.clone());
+    while let Some(tag) = fields.next_tag() {
+        let limits = &mut options.limits;
+        match tag {
+            option::ARGS => options.args = fields.list(Fields::string)?,
+            option::ENV => options.env = fields.list(|f| Ok((f.string()?, f.string()?)))?,
+            option::STDIN => {
+                options.stdin = match fields.case()? {
+                    stdin::EMPTY => Input::Empty,
+                    stdin::BYTES => Input::Bytes(fields.bytes()?),
+                    stdin::INHERIT => Input::Inherit,
+                    stdin::PIPE => Input::Pipe(pipes.input()?),
+                    _ => return Err(malformed()),
+                }
+            }
+            option::STDOUT => options.stdout = fields.output(OutputStreamKind::Stdout, pipes)?,
+            option::STDERR => options.stderr = fields.output(OutputStreamKind::Stderr, pipes)?,
+            option::PREOPENS => {
+                options.preopens = fields.list(|f| {
+                    Ok(Preopen {
+                        guest_path: f.string()?,
+                        host_path: f.string()?.into(),
+                        write: f.byte()? != 0,
+                    })
+                })?;
+            }
+            option::CLOCK_FIXED => options.clock = Clock::Fixed(fields.milliseconds()?),
+            option::RANDOM_SEED => options.random_seed = Some(fields.integer()?),
+            option::TIMEOUT_MS => limits.timeout = Some(fields.milliseconds()?),
+            option::CPU_MS => limits.cpu = Some(fields.milliseconds()?),
+            option::FUEL => limits.fuel = Some(fields.integer()?),
+            option::MEMORY_BYTES => limits.memory_bytes = fields.number()? as u64,
+            option::ON_MEMORY => {
+                limits.on_memory = match fields.case()? {
+                    on_memory::DENY => OnMemory::Deny,
+                    on_memory::STOP => OnMemory::Stop,
+                    _ => return Err(malformed()),
+                }
+            }
+            option::OUTPUT_BYTES => limits.output_bytes = Some(fields.number()? as u64),
+            option::ON_OUTPUT => {
+                limits.on_output = match fields.case()? {
+                    on_output::STOP => OnOutput::Stop,
+                    on_output::TRUNCATE => OnOutput::Truncate,
+                    _ => return Err(malformed()),
+                }
+            }
+            option::CLOCK_REAL => options.clock = Clock::Real,
+            option::ON_BROKEN_PIPE => {
+                options.on_broken_pipe = match fields.case()? {
+                    on_broken_pipe::FAIL => OnBrokenPipe::Fail,
+                    on_broken_pipe::STOP => OnBrokenPipe::Stop,
+                    _ => return Err(malformed()),
+                }
+            }
+            _ => return Err(malformed()),
+        }
+    }
+    Ok(options)
+}
+
+struct Fields(Bytes);
+
+impl Fields {
+    fn next_tag(&mut self) -> Option<u32> {
+        self.0.has_remaining().then(|| self.0.get_u8().into())
+    }
+
+    /// One of several, by its number.
+    fn case(&mut self) -> Result<u32> {
+        self.byte().map(u32::from)
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        self.0.try_get_u8().map_err(|_| malformed())
+    }
+
+    fn length(&mut self) -> Result<usize> {
+        let length = self.0.try_get_u32_le().map_err(|_| malformed())?;
+        Ok(length as usize)
+    }
+
+    fn integer(&mut self) -> Result<u64> {
+        self.0.try_get_u64_le().map_err(|_| malformed())
+    }
+
+    fn number(&mut self) -> Result<f64> {
+        self.0.try_get_f64_le().map_err(|_| malformed())
+    }
+
+    fn milliseconds(&mut self) -> Result<Duration> {
+        let milliseconds = self.number()?;
+        // Apart, because a date in nanoseconds has more digits than a double. The casts saturate:
+        // longer than any clock runs is as good as for ever.
+        let seconds = (milliseconds / 1000.0).floor();
+        let nanoseconds = (milliseconds - seconds * 1000.0) * 1e6;
+        let whole = Duration::from_secs(seconds as u64);
+        Ok(whole.saturating_add(Duration::from_nanos(nanoseconds.round() as u64)))
+    }
+
+    fn bytes(&mut self) -> Result<Bytes> {
+        let length = self.length()?;
+        match length <= self.0.len() {
+            true => Ok(self.0.split_to(length)),
+            false => Err(malformed()),
+        }
+    }
+
+    fn string(&mut self) -> Result<String> {
+        String::from_utf8(self.bytes()?.into()).map_err(|_| malformed())
+    }
+
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Arc<[T]>> {
+        let length = self.length()?;
+        (0..length).map(|_| item(self)).collect()
+    }
+
+    fn output(&mut self, kind: OutputStreamKind, pipes: &mut impl PipeMaker) -> Result<Output> {
+        match self.case()? {
+            output::CAPTURE => Ok(Output::Capture),
+            output::IGNORE => Ok(Output::Ignore),
+            output::INHERIT => Ok(Output::Inherit),
+            output::PIPE => Ok(Output::Pipe(pipes.output(kind)?)),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+fn malformed() -> Error {
+    Error::internal("options are not well-formed")
+}

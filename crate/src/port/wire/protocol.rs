@@ -1,0 +1,338 @@
+//! The numbers that cross, each written once: `src/protocol.ts` has them from here.
+
+/// Numbers by name, for Rust as constants and for TypeScript as the object `$object`.
+macro_rules! numbers {
+    ($(#[$doc:meta])* $module:ident as $object:literal { $($(#[$number_doc:meta])* $NAME:ident = $value:literal as $name:literal,)* }) => {
+        $(#[$doc])*
+        pub(crate) mod $module {
+            $(
+                $(#[$number_doc])*
+                pub(crate) const $NAME: u32 = $value;
+            )*
+
+            /// How many there are.
+            pub(crate) const COUNT: usize = [$($value),*].len();
+
+            // Some are for TypeScript alone.
+            const _: [u32; COUNT] = [$($NAME),*];
+
+            #[cfg(test)]
+            pub(super) const TABLE: crate::port::wire::protocol::Table =
+                crate::port::wire::protocol::Table {
+                object: $object,
+                numbers: &[$(($name, $value)),*],
+            };
+        }
+    };
+}
+
+numbers! {
+    /// Kinds of operation.
+    operation as "OPERATION" {
+        /// A run: id, program handle, options, flags, batch or 0.
+        RUN = 1 as "run",
+        /// Aborts a run: id.
+        ABORT = 2 as "abort",
+        /// Releases the handle of a program, whose runs go on: handle.
+        RELEASE = 3 as "release",
+        /// Releases the handle of a program and aborts its runs: handle.
+        DISPOSE = 4 as "dispose",
+        /// More stdin of a run: id, bytes.
+        STDIN_CHUNK = 5 as "stdinChunk",
+        /// The end of stdin of a run: id.
+        STDIN_END = 6 as "stdinEnd",
+        /// Output of a run was taken: id, stream; the offset is a number of bytes.
+        OUTPUT_TAKEN = 7 as "outputTaken",
+        /// Nobody reads an output of a run any more: id, stream.
+        OUTPUT_CLOSED = 8 as "outputClosed",
+        /// Opens a batch: batch, concurrency, the options that its runs share.
+        OPEN_BATCH = 9 as "openBatch",
+        /// Aborts the runs of a batch: batch.
+        ABORT_BATCH = 10 as "abortBatch",
+        /// No more runs of a batch follow: batch.
+        CLOSE_BATCH = 11 as "closeBatch",
+        /// Output of a batch was read: batch, bytes.
+        BATCH_READ = 12 as "batchRead",
+        /// Gives back all runs that have not started; from a pool to its workers alone.
+        RECALL = 13 as "recall",
+    }
+}
+
+numbers! {
+    /// The numbers of an operation. Offset and length are those of its bytes.
+    operation_field as "OPERATION_FIELD" {
+        KIND = 0 as "kind",
+        ID = 1 as "id",
+        ARGUMENT = 2 as "argument",
+        OFFSET = 3 as "offset",
+        LENGTH = 4 as "length",
+        FLAGS = 5 as "flags",
+        BATCH = 6 as "batch",
+    }
+}
+
+numbers! {
+    /// Flags of a run.
+    run_flag as "RUN_FLAG" {
+        /// It may be aborted by itself.
+        ABORTABLE = 1 as "abortable",
+        /// It has streams whose other end is with the submitter.
+        PIPED = 2 as "piped",
+    }
+}
+
+numbers! {
+    /// Output streams.
+    stream as "STREAM" {
+        STDOUT = 1 as "stdout",
+        STDERR = 2 as "stderr",
+    }
+}
+
+numbers! {
+    /// Kinds of record. The first four are outcomes.
+    record as "RECORD" {
+        /// The code is the guest's.
+        EXIT = 0 as "exit",
+        /// The extra bytes are the fault as JSON.
+        TRAP = 1 as "trap",
+        /// The code is the number of the limit.
+        LIMIT = 2 as "limit",
+        /// The code says why.
+        ABORT = 3 as "abort",
+        /// The extra bytes are the error as JSON.
+        FAULT = 4 as "fault",
+        /// A program was loaded or inspected; the extra bytes are JSON.
+        LOADED = 5 as "loaded",
+        /// A run waits for more stdin.
+        ASK = 6 as "ask",
+        /// A run has printed: the code is the stream.
+        OUTPUT = 7 as "output",
+        /// The runtime is closed.
+        CLOSED = 8 as "closed",
+        /// A run was given back before it started; from a worker to its pool alone.
+        RETURNED = 9 as "returned",
+        /// The extra bytes are the answer.
+        BYTES = 10 as "bytes",
+    }
+}
+
+numbers! {
+    /// The numbers of a record. Its stdout, stderr and extra bytes follow those of the record before. Fuel is
+    /// -1, -1 where it was not counted.
+    record_field as "RECORD_FIELD" {
+        KIND = 0 as "kind",
+        ID = 1 as "id",
+        CODE = 2 as "code",
+        STDOUT = 3 as "stdout",
+        STDERR = 4 as "stderr",
+        WALL_MS = 5 as "wallMs",
+        CPU_MS = 6 as "cpuMs",
+        FUEL_LOW = 7 as "fuelLow",
+        FUEL_HIGH = 8 as "fuelHigh",
+        MEMORY_PEAK = 9 as "memoryPeak",
+        FLAGS = 10 as "flags",
+        EXTRA = 11 as "extra",
+    }
+}
+
+numbers! {
+    /// Flags of an outcome.
+    outcome_flag as "OUTCOME_FLAG" {
+        MEMORY_DENIED = 1 as "memoryDenied",
+        OUTPUT_TRUNCATED = 2 as "outputTruncated",
+    }
+}
+
+numbers! {
+    /// Codes of an abort.
+    abort as "ABORT" {
+        /// The submitter knows the reason.
+        OURS = 0 as "ours",
+        /// Nobody reads its output any more.
+        BROKEN_PIPE = 1 as "brokenPipe",
+    }
+}
+
+numbers! {
+    /// The caps that end runs.
+    limit as "LIMIT" {
+        TIMEOUT = 0 as "timeout",
+        CPU = 1 as "cpu",
+        FUEL = 2 as "fuel",
+        MEMORY = 3 as "memory",
+        OUTPUT = 4 as "output",
+    }
+}
+
+numbers! {
+    /// The options of a run: tags of fields, of which only those that were given cross.
+    option as "OPTION" {
+        ARGS = 1 as "args",
+        ENV = 2 as "env",
+        STDIN = 3 as "stdin",
+        STDOUT = 4 as "stdout",
+        STDERR = 5 as "stderr",
+        PREOPENS = 6 as "preopens",
+        CLOCK_FIXED = 7 as "clockFixed",
+        RANDOM_SEED = 8 as "randomSeed",
+        TIMEOUT_MS = 9 as "timeoutMs",
+        CPU_MS = 10 as "cpuMs",
+        FUEL = 11 as "fuel",
+        MEMORY_BYTES = 12 as "memoryBytes",
+        ON_MEMORY = 13 as "onMemory",
+        OUTPUT_BYTES = 14 as "outputBytes",
+        ON_OUTPUT = 15 as "onOutput",
+        CLOCK_REAL = 16 as "clockReal",
+        ON_BROKEN_PIPE = 17 as "onBrokenPipe",
+    }
+}
+
+numbers! {
+    /// Where stdin comes from.
+    stdin as "STDIN" {
+        EMPTY = 0 as "empty",
+        BYTES = 1 as "bytes",
+        INHERIT = 2 as "inherit",
+        PIPE = 3 as "pipe",
+    }
+}
+
+numbers! {
+    /// Where an output goes.
+    output as "OUTPUT" {
+        CAPTURE = 0 as "capture",
+        IGNORE = 1 as "ignore",
+        INHERIT = 2 as "inherit",
+        PIPE = 3 as "pipe",
+    }
+}
+
+numbers! {
+    /// What a write to a pipe without a reader does.
+    on_broken_pipe as "ON_BROKEN_PIPE" {
+        FAIL = 0 as "fail",
+        STOP = 1 as "stop",
+    }
+}
+
+numbers! {
+    /// What a growth over the cap does.
+    on_memory as "ON_MEMORY" {
+        DENY = 0 as "deny",
+        STOP = 1 as "stop",
+    }
+}
+
+numbers! {
+    /// What output over the cap does.
+    on_output as "ON_OUTPUT" {
+        STOP = 0 as "stop",
+        TRUNCATE = 1 as "truncate",
+    }
+}
+
+#[cfg(test)]
+pub(super) struct Table {
+    object: &'static str,
+    numbers: &'static [(&'static str, u32)],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+    use crate::error::ErrorCode;
+    use crate::guest::TrapCode;
+    use std::collections::HashSet;
+    use std::fmt::Write;
+    use std::path::Path;
+
+    const TABLES: &[Table] = &[
+        super::operation::TABLE,
+        super::operation_field::TABLE,
+        super::run_flag::TABLE,
+        super::stream::TABLE,
+        super::record::TABLE,
+        super::record_field::TABLE,
+        super::outcome_flag::TABLE,
+        super::abort::TABLE,
+        super::limit::TABLE,
+        super::option::TABLE,
+        super::stdin::TABLE,
+        super::output::TABLE,
+        super::on_broken_pipe::TABLE,
+        super::on_memory::TABLE,
+        super::on_output::TABLE,
+    ];
+
+    fn union(
+        text: &mut String,
+        doc: &str,
+        name: &str,
+        members: impl Iterator<Item = &'static str>,
+    ) {
+        write!(text, "\n/** {doc} */\nexport type {name} =").expect("text");
+        for member in members {
+            write!(text, "\n  | '{member}'").expect("text");
+        }
+        text.push('\n');
+    }
+
+    fn typescript() -> String {
+        let mut text = String::from(
+            "// The numbers and names that cross, written by the tests of crate/src/port/wire/protocol.rs. Do not edit.\n",
+        );
+        for Table { object, numbers } in TABLES {
+            write!(text, "\nexport const {object} = {{\n").expect("text");
+            for (name, value) in *numbers {
+                writeln!(text, "  {name}: {value},").expect("text");
+            }
+            text.push_str("} as const\n");
+        }
+        let traps = TrapCode::ALL.iter().map(|code| code.as_str());
+        union(
+            &mut text,
+            "The stable name of a Wasm fault.",
+            "TrapCode",
+            traps,
+        );
+        let errors = ErrorCode::ALL.iter().map(|code| code.as_str());
+        union(&mut text, "What the core throws.", "CoreErrorCode", errors);
+        text
+    }
+
+    /// `WRITE_PROTOCOL=1` writes it.
+    #[test]
+    fn typescript_has_the_same_numbers() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/protocol.ts");
+        let expected = typescript();
+        if std::env::var_os("WRITE_PROTOCOL").is_some() {
+            std::fs::write(&path, &expected).expect("written");
+        }
+        let found = std::fs::read_to_string(&path).expect("a file");
+        // A checkout may have other line ends.
+        assert_eq!(
+            found.replace("\r\n", "\n"),
+            expected,
+            "src/protocol.ts is stale: run the tests with WRITE_PROTOCOL=1 and commit it"
+        );
+    }
+
+    #[test]
+    fn no_number_and_no_name_of_a_table_is_taken_twice() {
+        for Table { object, numbers } in TABLES {
+            let names: HashSet<_> = numbers.iter().map(|(name, _)| name).collect();
+            let values: HashSet<_> = numbers.iter().map(|(_, value)| value).collect();
+            assert_eq!(names.len(), numbers.len(), "{object}");
+            assert_eq!(values.len(), numbers.len(), "{object}");
+        }
+    }
+
+    #[test]
+    fn fields_are_numbered_from_0_on() {
+        for table in [super::operation_field::TABLE, super::record_field::TABLE] {
+            let values: Vec<_> = table.numbers.iter().map(|(_, value)| *value).collect();
+            assert_eq!(values, (0..values.len() as u32).collect::<Vec<_>>());
+        }
+    }
+}

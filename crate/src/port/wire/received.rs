@@ -1,0 +1,280 @@
+//! Records as they come from another process: nothing that they say is believed unseen.
+
+use super::protocol::{abort, limit, outcome_flag, record, record_field, stream};
+use super::records::{Delivery, RECORD};
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::time::Duration;
+
+/// One record of a delivery, of a run.
+pub(crate) struct Record<'a> {
+    numbers: &'a [f64; RECORD],
+    bytes: &'a [u8],
+    /// The run.
+    pub(crate) id: u64,
+    pub(crate) kind: RecordKind,
+}
+
+/// What a record says of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    /// It has ended.
+    End,
+    /// It goes on, and asks for stdin or has printed into a pipe.
+    Piped,
+    /// It was given back before it started.
+    Returned,
+}
+
+impl<'a> Record<'a> {
+    /// Splits what a worker sent into its records.
+    ///
+    /// # Errors
+    ///
+    /// When any of it is not what [`super::Outbox`] writes of runs.
+    pub(crate) fn all(numbers: &'a [f64], bytes: &'a [u8]) -> Result<Vec<Self>> {
+        let (numbers, rest) = numbers.as_chunks::<RECORD>();
+        let mut left = bytes;
+        let records = numbers.iter().map(|numbers| {
+            let record = Self::parse(numbers, &mut left)?;
+            record.has_right_bytes().then_some(record)
+        });
+        let records: Option<Vec<_>> = records.collect();
+        match records {
+            Some(records) if rest.is_empty() && left.is_empty() => Ok(records),
+            _ => Err(Error::internal("a worker sent damaged records")),
+        }
+    }
+
+    /// Takes its bytes off those that are left.
+    fn parse(numbers: &'a [f64; RECORD], left: &mut &'a [u8]) -> Option<Self> {
+        let &[
+            kind,
+            id,
+            code,
+            stdout,
+            stderr,
+            wall,
+            cpu,
+            fuel_low,
+            fuel_high,
+            peak,
+            flags,
+            extra,
+        ] = numbers;
+        let kind = whole(kind, U32_MAX).then_some(kind as u32)?;
+        let most_code = match kind {
+            record::EXIT => u32::MAX,
+            record::LIMIT => limit::COUNT as u32 - 1,
+            record::OUTPUT => stream::STDERR,
+            record::ABORT => abort::BROKEN_PIPE,
+            record::TRAP | record::FAULT | record::ASK | record::RETURNED => 0,
+            _ => return None,
+        };
+        let all_flags = outcome_flag::MEMORY_DENIED | outcome_flag::OUTPUT_TRUNCATED;
+        let is_real = whole(id, MAX_SAFE)
+            && whole(code, most_code.into())
+            && (wall >= 0.0 && wall.is_finite())
+            && (cpu >= 0.0 && cpu.is_finite())
+            && ((fuel_low, fuel_high) == (-1.0, -1.0)
+                || whole(fuel_low, U32_MAX) && whole(fuel_high, U32_MAX))
+            && whole(peak, MAX_SAFE)
+            && whole(flags, all_flags.into())
+            && [stdout, stderr, extra].iter().all(|&n| whole(n, MAX_SAFE));
+        if !is_real {
+            return None;
+        }
+        // Three numbers of at most 53 bits.
+        let length = stdout as u64 + stderr as u64 + extra as u64;
+        let (bytes, rest) = left.split_at_checked(usize::try_from(length).ok()?)?;
+        *left = rest;
+        let kind = match kind {
+            record::ASK | record::OUTPUT => RecordKind::Piped,
+            record::RETURNED => RecordKind::Returned,
+            _ => RecordKind::End,
+        };
+        Some(Self {
+            numbers,
+            bytes,
+            id: id as u64,
+            kind,
+        })
+    }
+
+    /// Whether its bytes are what its kind has.
+    fn has_right_bytes(&self) -> bool {
+        let extra = &self.bytes[self.output() as usize..];
+        match self.numbers[record_field::KIND as usize] as u32 {
+            record::TRAP => serde_json::from_slice::<Trap>(extra).is_ok(),
+            record::FAULT => self.output() == 0 && serde_json::from_slice::<Fault>(extra).is_ok(),
+            record::OUTPUT => self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0,
+            record::EXIT | record::LIMIT | record::ABORT => extra.is_empty(),
+            _ => self.bytes.is_empty(),
+        }
+    }
+
+    /// Bytes of captured stdout and stderr.
+    pub(crate) fn output(&self) -> u64 {
+        self.numbers[record_field::STDOUT as usize] as u64
+            + self.numbers[record_field::STDERR as usize] as u64
+    }
+
+    /// Wall clock from the guest's start to its end.
+    pub(crate) fn wall_time(&self) -> Duration {
+        Duration::try_from_secs_f64(self.numbers[record_field::WALL_MS as usize] / 1e3)
+            .unwrap_or(Duration::MAX)
+    }
+
+    pub(crate) fn append_to(&self, delivery: &mut Delivery) {
+        delivery.records.extend_from_slice(self.numbers);
+        delivery.bytes.extend_from_slice(self.bytes);
+    }
+
+    pub(crate) fn alone(&self) -> Delivery {
+        let mut delivery = Delivery::default();
+        self.append_to(&mut delivery);
+        delivery
+    }
+}
+
+const U32_MAX: f64 = u32::MAX as f64;
+
+/// JavaScript's largest safe integer.
+const MAX_SAFE: f64 = ((1_u64 << 53) - 1) as f64;
+
+fn whole(number: f64, most: f64) -> bool {
+    (0.0..=most).contains(&number) && number.fract() == 0.0
+}
+
+/// What JavaScript reads of a trap.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "read by nobody, but has to be there")]
+struct Trap {
+    code: String,
+    message: String,
+    frames: Vec<IgnoredAny>,
+}
+
+/// What JavaScript reads of a host fault.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "read by nobody, but has to be there")]
+struct Fault {
+    code: String,
+    message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::records::{Delivery, Outbox, RECORD};
+    use super::{MAX_SAFE, Record, RecordKind};
+    use crate::error::{Error, ErrorCode};
+    use crate::guest::{Ending, Outcome, Usage};
+    use crate::stdio::OutputStreamKind;
+    use std::time::Duration;
+
+    /// One record of each kind that a worker sends.
+    fn delivery() -> Delivery {
+        let mut outbox = Outbox::default();
+        let outcome = Outcome {
+            ending: Ending::Exit { code: u32::MAX },
+            stdout: b"out".to_vec(),
+            stderr: b"error".to_vec(),
+            usage: Usage {
+                wall: Duration::from_millis(3),
+                fuel: Some(u64::MAX),
+                memory_denied: true,
+                ..Usage::default()
+            },
+        };
+        outbox.outcome(1, &outcome);
+        outbox.outcome(2, &Outcome::never_started());
+        outbox.fault(3, &Error::new(ErrorCode::Preopen, "no \"folder\""));
+        outbox.ask(4);
+        outbox.output(4, OutputStreamKind::Stderr, b"piped");
+        outbox.returned(5);
+        outbox.take()
+    }
+
+    #[test]
+    fn what_an_outbox_writes_is_read_back() {
+        let Delivery { records, bytes } = delivery();
+        let read = Record::all(&records, &bytes).expect("records");
+        let seen: Vec<_> = read.iter().map(|r| (r.id, r.kind, r.output())).collect();
+        use RecordKind::{End, Piped, Returned};
+        let expected = [
+            (1, End, 8),
+            (2, End, 0),
+            (3, End, 0),
+            (4, Piped, 0),
+            (4, Piped, 0),
+            (5, Returned, 0),
+        ];
+        assert_eq!(seen, expected);
+        let mut copy = Delivery::default();
+        read.iter().for_each(|record| record.append_to(&mut copy));
+        assert_eq!((copy.records, copy.bytes), (records, bytes));
+    }
+
+    #[test]
+    fn records_of_which_any_number_is_none_are_refused() {
+        let Delivery { records, bytes } = delivery();
+        let refuses = |records: &[f64], bytes: &[u8]| Record::all(records, bytes).is_err();
+        let bad = [f64::NAN, f64::INFINITY, -0.5, -2.0, MAX_SAFE * 4.0];
+        for at in 0..records.len() {
+            for number in bad {
+                // How long it took may be any time.
+                if matches!(at % RECORD, 5 | 6) && number == MAX_SAFE * 4.0 {
+                    continue;
+                }
+                let mut records = records.clone();
+                records[at] = number;
+                assert!(refuses(&records, &bytes), "{number} at {at}");
+            }
+            // Between two records it may be whole.
+            if at % RECORD != 0 {
+                assert!(refuses(&records[..at], &bytes), "cut at {at}");
+            }
+        }
+        for at in 0..bytes.len() {
+            assert!(refuses(&records, &bytes[..at]), "bytes cut at {at}");
+        }
+        let longer = [&bytes[..], b"more"].concat();
+        assert!(refuses(&records, &longer));
+        // Lengths whose sum would wrap around.
+        let mut records = records[..RECORD].to_vec();
+        for at in [3, 4, 11] {
+            records[at] = MAX_SAFE;
+        }
+        assert!(refuses(&records, &bytes[..8]));
+    }
+
+    #[test]
+    fn records_of_random_numbers_and_bytes_are_no_panic() {
+        let Delivery { records, bytes } = delivery();
+        let mut random = blake3::Hasher::new().update(b"records").finalize_xof();
+        let mut next = || {
+            let mut word = [0; 8];
+            random.fill(&mut word);
+            u64::from_le_bytes(word)
+        };
+        for _ in 0..20_000 {
+            let (mut records, mut bytes) = (records.clone(), bytes.clone());
+            for _ in 0..next() % 3 + 1 {
+                let at = next() as usize % records.len();
+                records[at] = match next() % 4 {
+                    0 => f64::from_bits(next()),
+                    1 => (next() % 16) as f64,
+                    2 => next() as f64,
+                    _ => records[next() as usize % records.len()],
+                };
+                let at = next() as usize % bytes.len();
+                bytes[at] = next() as u8;
+            }
+            // What passes can be taken apart.
+            for record in Record::all(&records, &bytes).into_iter().flatten() {
+                assert!(record.alone().bytes.len() as u64 >= record.output());
+            }
+        }
+    }
+}

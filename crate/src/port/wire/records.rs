@@ -1,0 +1,193 @@
+//! What waits for the submitter: records of [`RECORD`] numbers, as [`super::protocol`] has them, and the bytes
+//! they speak of.
+
+use super::protocol::{abort, limit, outcome_flag, record, record_field, stream};
+use crate::error::{Error, Result};
+use crate::guest::{Ending, LimitKind, Outcome};
+use crate::stdio::OutputStreamKind;
+use serde_json::json;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Numbers in a record.
+pub(super) const RECORD: usize = record_field::COUNT;
+
+/// What crosses to the submitter in one go.
+#[derive(Default)]
+pub struct Delivery {
+    /// Records.
+    pub records: Vec<f64>,
+    /// The bytes that they speak of.
+    pub bytes: Vec<u8>,
+}
+
+impl Delivery {
+    /// That of one run alone.
+    pub(crate) fn of(id: u64, result: &Result<Outcome>) -> Self {
+        let mut outbox = Outbox::default();
+        outbox.result(id, result);
+        outbox.take()
+    }
+}
+
+/// A delivery is closed when it has so many bytes: JavaScript's buffers have a limit.
+const FULL: usize = 256 << 20;
+
+#[derive(Default)]
+pub(crate) struct Outbox {
+    full: VecDeque<Delivery>,
+    delivery: Delivery,
+    woken: bool,
+}
+
+impl Outbox {
+    /// Whether the submitter has to be woken because there is something.
+    pub(crate) fn needs_wake(&mut self) -> bool {
+        let empty = self.full.is_empty() && self.delivery.records.is_empty();
+        let news = !self.woken && !empty;
+        self.woken |= news;
+        news
+    }
+
+    /// The oldest delivery; there may be more.
+    pub(crate) fn take(&mut self) -> Delivery {
+        self.woken = false;
+        let oldest = self.full.pop_front();
+        oldest.unwrap_or_else(|| std::mem::take(&mut self.delivery))
+    }
+
+    /// Closes the delivery when `bytes` more would be too many for it.
+    fn make_room(&mut self, bytes: usize) {
+        if !self.delivery.bytes.is_empty() && self.delivery.bytes.len() + bytes > FULL {
+            self.full.push_back(std::mem::take(&mut self.delivery));
+        }
+    }
+
+    pub(crate) fn outcome(&mut self, id: u64, outcome: &Outcome) {
+        let Outcome {
+            ending,
+            stdout,
+            stderr,
+            usage,
+        } = outcome;
+        let mut extra = Vec::new();
+        let (kind, code) = match ending {
+            Ending::Exit { code } => (record::EXIT, *code),
+            Ending::Limit(kind) => (record::LIMIT, limit_number(*kind)),
+            Ending::Abort => (record::ABORT, abort::OURS),
+            Ending::BrokenPipe => (record::ABORT, abort::BROKEN_PIPE),
+            Ending::Trap(trap) => {
+                // Strings and numbers alone: this cannot fail.
+                extra = serde_json::to_vec(trap).unwrap_or_default();
+                (record::TRAP, 0)
+            }
+        };
+        let mut flags = 0;
+        if usage.memory_denied {
+            flags |= outcome_flag::MEMORY_DENIED;
+        }
+        if usage.output_truncated {
+            flags |= outcome_flag::OUTPUT_TRUNCATED;
+        }
+        let (fuel_low, fuel_high) = match usage.fuel {
+            Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
+            None => (-1.0, -1.0),
+        };
+        self.make_room(stdout.len() + stderr.len() + extra.len());
+        self.delivery.records.extend([
+            f64::from(kind),
+            id as f64,
+            f64::from(code),
+            stdout.len() as f64,
+            stderr.len() as f64,
+            milliseconds(usage.wall),
+            milliseconds(usage.cpu),
+            fuel_low,
+            fuel_high,
+            usage.memory_peak as f64,
+            f64::from(flags),
+            extra.len() as f64,
+        ]);
+        let bytes = &mut self.delivery.bytes;
+        bytes.extend_from_slice(stdout);
+        bytes.extend_from_slice(stderr);
+        bytes.extend_from_slice(&extra);
+    }
+
+    pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
+        match result {
+            Ok(outcome) => self.outcome(id, outcome),
+            Err(error) => self.fault(id, error),
+        }
+    }
+
+    /// Appends whole records that came from elsewhere.
+    pub(crate) fn append(&mut self, records: Vec<f64>, bytes: Vec<u8>) {
+        self.make_room(bytes.len());
+        if self.delivery.records.is_empty() {
+            self.delivery = Delivery { records, bytes };
+            return;
+        }
+        self.delivery.records.extend(records);
+        self.delivery.bytes.extend(bytes);
+    }
+
+    pub(crate) fn fault(&mut self, id: u64, error: &Error) {
+        let text = json!({ "code": error.code().as_str(), "message": error.message() }).to_string();
+        self.event(record::FAULT, id, 0, text.as_bytes());
+    }
+
+    pub(crate) fn loaded(&mut self, id: u64, info: &str) {
+        self.event(record::LOADED, id, 0, info.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, id: u64, bytes: &[u8]) {
+        self.event(record::BYTES, id, 0, bytes);
+    }
+
+    pub(crate) fn ask(&mut self, id: u64) {
+        self.event(record::ASK, id, 0, &[]);
+    }
+
+    pub(crate) fn output(&mut self, id: u64, kind: OutputStreamKind, bytes: &[u8]) {
+        let code = match kind {
+            OutputStreamKind::Stdout => stream::STDOUT,
+            OutputStreamKind::Stderr => stream::STDERR,
+        };
+        self.event(record::OUTPUT, id, code, bytes);
+    }
+
+    /// The run was taken out of the queue before it started.
+    pub(crate) fn returned(&mut self, id: u64) {
+        self.event(record::RETURNED, id, 0, &[]);
+    }
+
+    pub(crate) fn closed(&mut self, id: u64) {
+        self.event(record::CLOSED, id, 0, &[]);
+    }
+
+    fn event(&mut self, kind: u32, id: u64, code: u32, extra: &[u8]) {
+        let mut record = [0.0; RECORD];
+        record[record_field::KIND as usize] = f64::from(kind);
+        record[record_field::ID as usize] = id as f64;
+        record[record_field::CODE as usize] = f64::from(code);
+        record[record_field::EXTRA as usize] = extra.len() as f64;
+        self.make_room(extra.len());
+        self.delivery.records.extend(record);
+        self.delivery.bytes.extend_from_slice(extra);
+    }
+}
+
+fn limit_number(kind: LimitKind) -> u32 {
+    match kind {
+        LimitKind::Timeout => limit::TIMEOUT,
+        LimitKind::Cpu => limit::CPU,
+        LimitKind::Fuel => limit::FUEL,
+        LimitKind::Memory => limit::MEMORY,
+        LimitKind::Output => limit::OUTPUT,
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e6
+}

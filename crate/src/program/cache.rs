@@ -1,0 +1,160 @@
+//! Compiled code on disk.
+//!
+//! An entry is the serialized code followed by the BLAKE3 digest of its name and code, in a file named
+//! by a digest of the program, the engine's settings and wasmtime's version. Entries appear by rename, so a reader sees
+//! all of one or nothing; whatever is wrong with an entry, or with the folder, only costs the speed.
+
+use super::artifact::Artifact;
+use crate::platform;
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use wasmtime::Engine;
+
+const DIGEST: usize = blake3::OUT_LEN;
+const CHUNK: usize = 1 << 20;
+
+/// Where compiled code is kept, if anywhere.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    folder: Option<PathBuf>,
+}
+
+impl Cache {
+    /// No cache.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// This folder, made at the first store.
+    pub fn at(folder: PathBuf) -> Self {
+        Self {
+            folder: Some(folder),
+        }
+    }
+
+    /// The user's cache folder by the platform's convention; none if there is no home.
+    pub fn for_user() -> Self {
+        Self {
+            folder: platform::user_cache_folder().map(|folder| folder.join("wasiexec")),
+        }
+    }
+
+    /// The folder, if there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    pub(crate) fn entry(&self, program: &blake3::Hash, engine: &Engine) -> Option<CacheEntry> {
+        let folder = self.folder.as_ref()?;
+        let mut key = KeyHasher(blake3::Hasher::new());
+        key.0.update(env!("CARGO_PKG_VERSION").as_bytes());
+        engine.precompile_compatibility_hash().hash(&mut key);
+        key.0.update(program.as_bytes());
+        let name = format!("{}.cwasm", key.0.finalize().to_hex());
+        Some(CacheEntry {
+            path: folder.join(name),
+        })
+    }
+}
+
+/// The place of one program's code.
+pub(crate) struct CacheEntry {
+    path: PathBuf,
+}
+
+impl CacheEntry {
+    /// The entry, if there is one and it is what was written.
+    pub(crate) fn intact(&self) -> Option<Intact<'_>> {
+        self.is_intact().ok()?.then_some(Intact(&self.path))
+    }
+
+    /// Best effort: a folder that cannot be written costs the next process a compilation.
+    pub(crate) fn store(&self, code: &[u8]) {
+        let _ = self.try_store(code);
+    }
+
+    fn try_store(&self, code: &[u8]) -> io::Result<()> {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        platform::make_folder(folder)?;
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
+        let temporary = self.path.with_extension(format!("{process}-{serial}.tmp"));
+        let digest = self.hasher().update(code).finalize();
+        let written =
+            write_new(&temporary, code, &digest).and_then(|()| fs::rename(&temporary, &self.path));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    /// Whether the file is ours and its digest is right.
+    fn is_intact(&self) -> io::Result<bool> {
+        let mut file = File::open(&self.path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file()
+            || !platform::is_private(&metadata)
+            || metadata.len() <= DIGEST as u64
+        {
+            return Ok(false);
+        }
+        let mut rest = metadata.len() - DIGEST as u64;
+        let mut buffer = vec![0; CHUNK.min(rest as usize)];
+        let mut actual = self.hasher();
+        while rest > 0 {
+            let chunk = &mut buffer[..CHUNK.min(rest as usize)];
+            file.read_exact(chunk)?;
+            actual.update(chunk);
+            rest -= chunk.len() as u64;
+        }
+        let mut expected = [0; DIGEST];
+        file.read_exact(&mut expected)?;
+        Ok(actual.finalize() == expected)
+    }
+
+    /// Has the entry's name in it: another program's entry is not this one's.
+    fn hasher(&self) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.path.file_name().unwrap_or_default().as_encoded_bytes());
+        hasher
+    }
+}
+
+/// An entry whose digest is right.
+pub(crate) struct Intact<'a>(&'a Path);
+
+impl Intact<'_> {
+    /// # Errors
+    ///
+    /// What `engine` has against the code: a slot that is too small for it, for example.
+    pub(crate) fn load<A: Artifact>(&self, engine: &Engine) -> wasmtime::Result<A> {
+        // SAFETY: the file's digest is right, so it is what a wasiexec of this user wrote from
+        // `compile`; entries are replaced by rename and never written in place.
+        unsafe { A::deserialize_file(engine, self.0) }
+    }
+}
+
+fn write_new(path: &Path, code: &[u8], digest: &blake3::Hash) -> io::Result<()> {
+    let mut file = platform::new_file().open(path)?;
+    file.write_all(code)?;
+    file.write_all(digest.as_bytes())
+}
+
+/// Lets `std::hash` values flow into BLAKE3, so that equal settings give equal names in every process.
+struct KeyHasher(blake3::Hasher);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(first)
+    }
+}

@@ -1,0 +1,220 @@
+//! Where a run of a program begins, if it can: its imports are there, and it has an entry point.
+
+use super::info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
+use crate::engine::{Host, Linker};
+use crate::error::{Error, ErrorCode, Result};
+use crate::guest::Limits;
+use crate::wasi::{RunState, Wasi};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use wasmtime::component::Component;
+use wasmtime::{Engine, ExternType, InstancePre, Module, ModuleExport, Store};
+use wasmtime_wasi::{p2, p3};
+
+/// Where a run of a command begins.
+pub(crate) enum Entry {
+    Module {
+        pre: InstancePre<RunState>,
+        /// None where the start section is all there is.
+        start: Option<ModuleExport>,
+    },
+    P2(p2::bindings::CommandPre<RunState>),
+    P3(p3::bindings::CommandPre<RunState>),
+}
+
+/// The packages of WASI that components can import, with the versions that have them.
+const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
+    ("wasi:cli", &["0.2", "0.3"]),
+    ("wasi:clocks", &["0.2", "0.3"]),
+    ("wasi:filesystem", &["0.2", "0.3"]),
+    ("wasi:io", &["0.2"]),
+    ("wasi:random", &["0.2", "0.3"]),
+    ("wasi:sockets", &["0.2", "0.3"]),
+];
+/// So many names of a kind are listed in a message.
+const MAX_LISTED: usize = 20;
+
+/// `starts` is whether the module has a start section, which may be all that it has.
+pub(crate) fn module_entry(module: &Module, host: &Host, starts: bool) -> Result<Entry> {
+    let Linker::Module(linker) = &host.linker else {
+        return Err(Error::internal("a module met a component linker"));
+    };
+    let pre = match linker.instantiate_pre(module) {
+        Ok(pre) => pre,
+        Err(error) => return Err(unresolved_module(module, linker, &host.engine, &error)),
+    };
+    let no_entry = |message: String| Err(Error::new(ErrorCode::NoEntryPoint, message));
+    match module.get_export("_start") {
+        Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {}
+        Some(ExternType::Func(ty)) => {
+            return no_entry(format!(
+                "`_start` must take and return nothing, this one is {ty}"
+            ));
+        }
+        Some(other) => {
+            let kind = kind_of(&other);
+            return no_entry(format!("`_start` must be a function, this one is a {kind}"));
+        }
+        None if module.get_export("_initialize").is_some() => {
+            return no_entry(
+                "the program is a reactor (it exports `_initialize`), not a command with `_start`"
+                    .into(),
+            );
+        }
+        None if starts => return Ok(Entry::Module { pre, start: None }),
+        None => {
+            let names = module.exports().map(|export| export.name().to_owned());
+            let exports = list(names.collect());
+            return no_entry(format!(
+                "the program has no `_start` function and no start section; it exports {exports}"
+            ));
+        }
+    }
+    match module.get_export_index("_start") {
+        start @ Some(_) => Ok(Entry::Module { pre, start }),
+        None => Err(Error::internal("`_start` has a type but no index")),
+    }
+}
+
+pub(crate) fn component_entry(component: &Component, host: &Host) -> Result<Entry> {
+    let Linker::Component(linker) = &host.linker else {
+        return Err(Error::internal("a component met a module linker"));
+    };
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| unresolved_component(component, &error))?;
+    let ty = component.component_type();
+    let names: Vec<String> = ty
+        .exports(component.engine())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let entry = match entry_version(names.iter().map(String::as_str)) {
+        Some(WasiVersion::P3) => p3::bindings::CommandPre::new(pre).map(Entry::P3),
+        Some(_) => p2::bindings::CommandPre::new(pre).map(Entry::P2),
+        None => {
+            let exports = list(names);
+            return Err(Error::new(
+                ErrorCode::NoEntryPoint,
+                format!(
+                    "the component is not a command: it exports {exports}, and no `wasi:cli/run` \
+                     of WASI 0.2 or 0.3.0"
+                ),
+            ));
+        }
+    };
+    entry.map_err(|error| {
+        Error::new(
+            ErrorCode::NoEntryPoint,
+            format!("the component's `wasi:cli/run` is not usable: {error:#}"),
+        )
+    })
+}
+
+fn unresolved_module(
+    module: &Module,
+    linker: &wasmtime::Linker<RunState>,
+    engine: &Engine,
+    error: &wasmtime::Error,
+) -> Error {
+    let provided = provided(linker, engine);
+    let missing = module
+        .imports()
+        .filter(|import| !has(&provided, import.module(), import.name()))
+        .map(|import| {
+            let kind = kind_of(&import.ty());
+            format!("{}.{} ({kind})", import.module(), import.name())
+        });
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        // Every name is there, so one of them has another type.
+        let message = format!("an import does not fit: {error:#}");
+        return Error::new(ErrorCode::UnresolvedImport, message);
+    }
+    let mut message = format!("unresolved imports: {}; available:", list(missing));
+    for (module, mut names) in provided {
+        names.sort_unstable();
+        let _ = write!(message, " {module}: {};", names.join(", "));
+    }
+    message.pop();
+    Error::new(ErrorCode::UnresolvedImport, message)
+}
+
+/// What modules can import: names by module.
+type Provided = BTreeMap<String, Vec<String>>;
+
+fn provided(linker: &wasmtime::Linker<RunState>, engine: &Engine) -> Provided {
+    let mut provided = Provided::new();
+    for (module, name, _) in linker.iter(idle_store(engine)) {
+        let names = provided.entry(module.to_owned()).or_default();
+        names.push(name.to_owned());
+    }
+    provided
+}
+
+fn has(provided: &Provided, module: &str, name: &str) -> bool {
+    let names = provided.get(module);
+    names.is_some_and(|names| names.iter().any(|provided| provided == name))
+}
+
+/// Whether modules can import a name.
+pub(crate) fn provided_to_modules(host: &Host) -> Result<impl Fn(&str, &str) -> bool + use<>> {
+    let Linker::Module(linker) = &host.linker else {
+        return Err(Error::internal("a module met a component linker"));
+    };
+    let provided = provided(linker, &host.engine);
+    Ok(move |module: &str, name: &str| has(&provided, module, name))
+}
+
+fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error {
+    let ty = component.component_type();
+    let missing: Vec<_> = ty
+        .imports(component.engine())
+        .map(|(name, _)| name)
+        .filter(|name| !is_package_provided(name))
+        .map(str::to_owned)
+        .collect();
+    if missing.is_empty() {
+        let message = format!("an import does not fit: {error:#}");
+        return Error::new(ErrorCode::UnresolvedImport, message);
+    }
+    let provided: Vec<_> = PROVIDED_PACKAGES
+        .iter()
+        .map(|(package, versions)| format!("{package}@{}", versions.join("/")))
+        .collect();
+    Error::new(
+        ErrorCode::UnresolvedImport,
+        format!(
+            "unresolved imports: {}; available: {}",
+            list(missing),
+            provided.join(", ")
+        ),
+    )
+}
+
+pub(crate) fn is_package_provided(import: &str) -> bool {
+    let Some((interface, version)) = wasi_version(import) else {
+        return false;
+    };
+    let package = interface.split('/').next().unwrap_or_default();
+    PROVIDED_PACKAGES
+        .iter()
+        .any(|(name, lines)| *name == package && lines.iter().any(|line| in_line(version, line)))
+}
+
+fn idle_store(engine: &Engine) -> Store<RunState> {
+    let state = RunState::new(Wasi::idle(), Limits::default(), Arc::default());
+    Store::new(engine, state)
+}
+
+fn list(names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let mut text = match names.is_empty() {
+        true => "nothing".to_owned(),
+        false => names[..names.len() - more].join(", "),
+    };
+    if more > 0 {
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}

@@ -1,0 +1,165 @@
+//! Programs compiled ahead: their code and the Wasm that it was made from, in one file.
+//!
+//! A file is [`MAGIC`], the length of its head, the head as JSON, the Wasm, the code of each variant, and
+//! the BLAKE3 digest of all that. The digest tells damage from intent; it does not tell who made the
+//! file. Whoever loads one runs machine code from it, outside of any sandbox.
+
+use super::wasm::Wasm;
+use crate::error::{Error, ErrorCode, Result};
+use serde::{Deserialize, Serialize};
+
+/// The first bytes of every such file, of whichever version.
+const MAGIC: &[u8; 16] = b"\0wasiexec\0cwasm\0";
+const DIGEST: usize = blake3::OUT_LEN;
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the file says of itself.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    /// Of wasiexec.
+    version: String,
+    target: String,
+    interruptible: bool,
+    /// Digest of what the Wasm came from, as hexadecimal digits.
+    source: String,
+    wasm: usize,
+    plain: usize,
+    fueled: Option<usize>,
+}
+
+/// The parts of a file.
+pub(crate) struct Precompiled<'a> {
+    pub(crate) interruptible: bool,
+    /// Digest of what the Wasm came from, by which its other variants are found in the cache.
+    source: blake3::Hash,
+    wasm: &'a [u8],
+    /// The code of runs without a fuel limit.
+    pub(crate) plain: PrecompiledCode<'a>,
+    /// The code of runs with one, if it was compiled.
+    pub(crate) fueled: Option<PrecompiledCode<'a>>,
+}
+
+/// Compiled code from a file that was accepted.
+#[derive(Clone, Copy)]
+pub(crate) struct PrecompiledCode<'a>(&'a [u8]);
+
+impl<'a> PrecompiledCode<'a> {
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// All of a precompiled program but its digest, which is computed once; nothing for other bytes. What is cut off
+/// before its digest is content, too: its digest will be wrong.
+pub(crate) fn content(bytes: &[u8]) -> Option<&[u8]> {
+    let content = bytes.split_last_chunk::<DIGEST>();
+    bytes
+        .starts_with(MAGIC)
+        .then(|| content.map_or(bytes, |(content, _)| content))
+}
+
+pub(crate) fn encode(
+    wasm: &Wasm,
+    interruptible: bool,
+    plain: &[u8],
+    fueled: Option<&[u8]>,
+) -> Result<Vec<u8>> {
+    let head = Head {
+        version: VERSION.into(),
+        target: target(),
+        interruptible,
+        source: wasm.digest.to_hex().to_string(),
+        wasm: wasm.bytes.len(),
+        plain: plain.len(),
+        fueled: fueled.map(<[u8]>::len),
+    };
+    let head = serde_json::to_vec(&head).map_err(Error::internal)?;
+    let mut file = MAGIC.to_vec();
+    file.extend((head.len() as u32).to_le_bytes());
+    for part in [&head[..], &wasm.bytes, plain, fueled.unwrap_or_default()] {
+        file.extend_from_slice(part);
+    }
+    file.extend(blake3::hash(&file).as_bytes());
+    Ok(file)
+}
+
+impl<'a> Precompiled<'a> {
+    /// `actual` is the digest of the [`content`] of the file.
+    ///
+    /// # Safety
+    ///
+    /// The caller vouches that whoever made the file made it with [`encode`]; that it did not change
+    /// since then, and was made by this version, is found out here.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::PrecompiledDamaged`] and [`ErrorCode::PrecompiledIncompatible`].
+    pub(crate) unsafe fn parse(file: &'a [u8], actual: &blake3::Hash) -> Result<Self> {
+        let damaged = || {
+            let message = "the precompiled program is damaged: its digest is wrong; was it copied whole? \
+                           compile it again";
+            Error::new(ErrorCode::PrecompiledDamaged, message)
+        };
+        let (content, digest) = file.split_last_chunk::<DIGEST>().ok_or_else(damaged)?;
+        if actual != digest {
+            return Err(damaged());
+        }
+        let rest = content.strip_prefix(MAGIC).ok_or_else(damaged)?;
+        let (length, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (head, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        // Another version may have another head.
+        let made: Made = serde_json::from_slice(head).map_err(|_| damaged())?;
+        if made.version != VERSION {
+            return Err(incompatible(format!(
+                "it was compiled by wasiexec {}, this is {VERSION}",
+                made.version
+            )));
+        }
+        if made.target != target() {
+            let (theirs, ours) = (made.target, target());
+            return Err(incompatible(format!(
+                "it was compiled for {theirs}, this is {ours}"
+            )));
+        }
+        let head: Head = serde_json::from_slice(head).map_err(|_| damaged())?;
+        let (wasm, rest) = rest.split_at_checked(head.wasm).ok_or_else(damaged)?;
+        let (plain, rest) = rest.split_at_checked(head.plain).ok_or_else(damaged)?;
+        if rest.len() != head.fueled.unwrap_or_default() {
+            return Err(damaged());
+        }
+        Ok(Self {
+            interruptible: head.interruptible,
+            source: blake3::Hash::from_hex(&head.source).map_err(|_| damaged())?,
+            wasm,
+            plain: PrecompiledCode(plain),
+            fueled: head.fueled.map(|_| PrecompiledCode(rest)),
+        })
+    }
+
+    pub(crate) fn wasm(&self) -> Wasm {
+        Wasm {
+            bytes: self.wasm.to_vec(),
+            digest: self.source,
+        }
+    }
+}
+
+/// The part of a head that all versions have.
+#[derive(Deserialize)]
+struct Made {
+    version: String,
+    target: String,
+}
+
+/// What `why` says of the file, and what to do.
+pub(crate) fn incompatible(why: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorCode::PrecompiledIncompatible,
+        format!("the precompiled program does not fit: {why}; compile it again here"),
+    )
+}
+
+fn target() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}

@@ -1,0 +1,90 @@
+//! The bytes of programs.
+
+use crate::engine::ProgramKind;
+use crate::error::{Error, ErrorCode, Result};
+use std::borrow::Cow;
+use wasmparser::{Parser, Payload, TypeRef};
+
+/// A Wasm binary, and the digest of what it came from.
+pub(crate) struct Wasm {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: blake3::Hash,
+}
+
+impl Wasm {
+    /// The binary of `bytes`, which may be WAT text.
+    pub(crate) fn new(bytes: Cow<'_, [u8]>, digest: blake3::Hash) -> Result<Self> {
+        if bytes.is_empty() {
+            let message = "the program is empty (0 bytes)";
+            return Err(Error::new(ErrorCode::InvalidWasm, message));
+        }
+        let bytes = match wat::parse_bytes(&bytes) {
+            Ok(Cow::Owned(binary)) => binary,
+            Ok(Cow::Borrowed(_)) => bytes.into_owned(),
+            Err(error) => return Err(not_a_program(&bytes, &error)),
+        };
+        Ok(Self { bytes, digest })
+    }
+}
+
+fn not_a_program(bytes: &[u8], error: &wat::Error) -> Error {
+    let detail = match std::str::from_utf8(bytes) {
+        Ok(_) => error.to_string(),
+        Err(_) => "it does not begin with the Wasm magic number and is not text either".into(),
+    };
+    Error::new(
+        ErrorCode::InvalidWasm,
+        format!("the program is neither a Wasm binary nor WAT text: {detail}"),
+    )
+}
+
+pub(crate) fn binary_kind(wasm: &[u8]) -> Result<ProgramKind> {
+    match wasm.get(4..8) {
+        Some([1, 0, 0, 0]) => Ok(ProgramKind::Module),
+        Some([13, 0, 1, 0]) => Ok(ProgramKind::Component),
+        Some(version) => Err(Error::new(
+            ErrorCode::InvalidWasm,
+            format!("the program has an unknown Wasm version: {version:02x?}"),
+        )),
+        None => Err(Error::new(
+            ErrorCode::InvalidWasm,
+            "the program is truncated within its first 8 bytes",
+        )),
+    }
+}
+
+/// Whether code of the program may run while it is instantiated.
+pub(crate) fn has_start_section(wasm: &[u8]) -> bool {
+    Parser::new(0)
+        .parse_all(wasm)
+        .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
+}
+
+/// wasmtime would refuse these only at instantiation, and without a name.
+pub(crate) fn refuse_threads(wasm: &[u8]) -> Result<()> {
+    let needs = |what: &str| {
+        let message = format!("the program needs threads ({what}), which wasiexec does not run");
+        Err(Error::new(ErrorCode::UnsupportedWasm, message))
+    };
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::ImportSection(section)) => {
+                for import in section.into_imports().flatten() {
+                    let shared = matches!(import.ty, TypeRef::Memory(memory) if memory.shared);
+                    if shared || (import.module, import.name) == ("wasi", "thread-spawn") {
+                        return needs(&format!("it imports {}.{}", import.module, import.name));
+                    }
+                }
+            }
+            Ok(Payload::MemorySection(section)) => {
+                if section.into_iter().flatten().any(|memory| memory.shared) {
+                    return needs("it has a shared memory");
+                }
+            }
+            // Neither section can follow; what is malformed is for the compiler to say.
+            Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}

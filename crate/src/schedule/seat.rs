@@ -1,0 +1,114 @@
+//! Where a thread that waits for a run hears of it.
+
+use super::slot::{Slot, SlotTaker};
+use super::submission::{Client, Ended};
+use crate::error::Result;
+use crate::guest::Outcome;
+use crate::lock::lock;
+use std::sync::Arc;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+use std::time::{Duration, Instant};
+
+/// What the thread looks at, and what wakes it.
+#[derive(Default)]
+pub(super) struct Seat {
+    state: Mutex<SeatState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct SeatState {
+    /// The run can go on.
+    woken: bool,
+    /// It has waited for this in the queue.
+    slot: Option<Slot>,
+    /// It has ended elsewhere than on this thread, or never started.
+    ended: Option<Result<Outcome>>,
+    /// Nobody waits any more.
+    left: bool,
+}
+
+/// What the thread does next.
+pub(super) enum Step {
+    Poll,
+    Start(Slot),
+    End(Result<Outcome>),
+    Return,
+}
+
+impl Seat {
+    /// Waits for something to do, up to `deadline`.
+    pub(super) fn step(&self, deadline: Option<Instant>) -> Step {
+        let mut state = self.lock();
+        loop {
+            if let Some(result) = state.ended.take() {
+                return Step::End(result);
+            }
+            if let Some(slot) = state.slot.take() {
+                return Step::Start(slot);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Step::Return;
+            }
+            if std::mem::take(&mut state.woken) {
+                return Step::Poll;
+            }
+            state = match left {
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.changed.wait(state);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+    }
+
+    /// Nobody waits any more; returns the slot that nobody took.
+    pub(super) fn leave(&self) -> Option<Slot> {
+        let mut state = self.lock();
+        state.left = true;
+        state.slot.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SeatState> {
+        lock(&self.state)
+    }
+}
+
+impl SlotTaker for Seat {
+    /// Hands over the slot, unless nobody waits for it any more.
+    fn give(&self, slot: Slot) {
+        let mut state = self.lock();
+        // Outside of the lock: a slot that nobody takes goes back to the scheduler.
+        let refused = match state.left {
+            true => Some(slot),
+            false => state.slot.replace(slot),
+        };
+        drop(state);
+        self.changed.notify_one();
+        drop(refused);
+    }
+}
+
+impl Wake for Seat {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.lock().woken = true;
+        self.changed.notify_one();
+    }
+}
+
+impl Client for Seat {
+    fn ended(&self, runs: &mut Vec<Ended>) {
+        self.lock().ended = runs.pop().map(|run| run.result);
+        self.changed.notify_one();
+    }
+}

@@ -1,0 +1,39 @@
+//! Slots that a run has without a runner.
+
+use crate::guest::Control;
+use std::sync::Arc;
+
+/// Whoever gave a slot.
+pub(super) trait Slots: Send + Sync {
+    /// A slot is free again: its run has ended with so many bytes of captured output.
+    fn free(self: Arc<Self>, key: usize, output: u64);
+}
+
+/// A place among the live runs, which is free again when this is dropped.
+pub(crate) struct Slot {
+    slots: Arc<dyn Slots>,
+    key: usize,
+    pub(super) control: Arc<Control>,
+}
+
+impl Slot {
+    pub(super) fn new(slots: Arc<dyn Slots>, key: usize, control: Arc<Control>) -> Self {
+        Self {
+            slots,
+            key,
+            control,
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Of no batch, whose output would have to be counted.
+        self.slots.clone().free(self.key, 0);
+    }
+}
+
+/// Whoever polls a run itself, once the run has a slot.
+pub(crate) trait SlotTaker: Send + Sync {
+    fn give(&self, slot: Slot);
+}

@@ -1,0 +1,160 @@
+//! Runs as they are submitted, and who hears of their end.
+
+use super::slot::SlotTaker;
+use crate::error::Result;
+use crate::guest::{Control, Outcome};
+use crate::options::RunOptions;
+use crate::program::Program;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What runs of one program that were submitted together have in common.
+pub struct RunGroup {
+    /// Where they come from; see [`crate::Runtime::abort`].
+    pub origin: Origin,
+    /// What to run.
+    pub program: Arc<Program>,
+    /// The options of the runs that have none of their own.
+    pub options: Arc<RunOptions>,
+    /// Whoever submitted them.
+    pub client: Arc<dyn Client>,
+    /// Whoever polls the only run of this group; otherwise the scheduler polls.
+    pub(super) taker: Option<Arc<dyn SlotTaker>>,
+}
+
+impl RunGroup {
+    /// A group whose runs the scheduler polls.
+    pub fn new(
+        origin: Origin,
+        program: Arc<Program>,
+        options: Arc<RunOptions>,
+        client: Arc<dyn Client>,
+    ) -> Self {
+        Self {
+            origin,
+            program,
+            options,
+            client,
+            taker: None,
+        }
+    }
+}
+
+/// Whoever submits runs and hears of their end.
+pub trait Client: Send + Sync {
+    /// The options of one run, if it has its own; called once, on a scheduler thread, when the run starts.
+    ///
+    /// # Errors
+    ///
+    /// A host fault, which ends the run before it starts.
+    fn decode_options(
+        &self,
+        _group: &RunGroup,
+        _id: u64,
+        _payload: &Bytes,
+    ) -> Result<Option<Box<RunOptions>>> {
+        Ok(None)
+    }
+
+    /// Takes in how some runs ended; called exactly once for each run.
+    fn ended(&self, runs: &mut Vec<Ended>);
+
+    /// Whether ends may be collected: `ended` is then called now and then, and [`notify`](Self::notify) after
+    /// it. Otherwise `ended` is called at each end.
+    fn collects(&self) -> bool {
+        false
+    }
+
+    /// Runs have ended. The scheduler calls this when a thread has nothing more to start, and at least every
+    /// half millisecond, or every two for runs of a batch.
+    fn notify(&self) {}
+
+    /// Takes back a run that has not started; called instead of `ended`.
+    fn returned(&self, id: u64) {
+        let result = Ok(Outcome::never_started());
+        self.ended(&mut vec![Ended { id, result }]);
+    }
+}
+
+/// Runs that were submitted together, in their order.
+pub struct Submission {
+    /// What they have in common.
+    pub group: Arc<RunGroup>,
+    /// The runs.
+    pub runs: VecDeque<QueuedRun>,
+}
+
+impl Submission {
+    /// One run alone.
+    pub fn single(group: Arc<RunGroup>, run: QueuedRun) -> Self {
+        let runs = VecDeque::from([run]);
+        Self { group, runs }
+    }
+}
+
+/// One run, queued.
+pub struct QueuedRun {
+    /// The client's number for it.
+    pub id: u64,
+    /// What the client needs to decode its options.
+    pub payload: Bytes,
+    /// Whoever may stop it alone has the same; without one it gets its own when it starts.
+    pub control: Option<Arc<Control>>,
+}
+
+impl QueuedRun {
+    /// The only one of its group, which has the options.
+    pub fn alone(control: Option<Arc<Control>>) -> Self {
+        Self {
+            id: 0,
+            payload: Bytes::new(),
+            control,
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        let control = self.control.as_ref();
+        control.is_some_and(|control| control.cause().is_some())
+    }
+}
+
+/// A run that has ended.
+pub struct Ended {
+    /// The client's number for it.
+    pub id: u64,
+    /// How.
+    pub result: Result<Outcome>,
+}
+
+impl Ended {
+    /// Bytes of captured output.
+    pub(crate) fn output(&self) -> u64 {
+        match &self.result {
+            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
+            Err(_) => 0,
+        }
+    }
+}
+
+/// Where a run comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Whoever can close it.
+    pub owner: Option<Owner>,
+    /// The batch that it belongs to.
+    pub batch: Option<BatchId>,
+}
+
+/// Of several clients of a runtime, the one that submitted a run, and its number for the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The number of the client.
+    pub client: u64,
+    /// The client's number for the program.
+    pub program: u64,
+}
+
+/// A batch of a scheduler: runs that share a cap on how many of them go on at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchId(pub(crate) usize);

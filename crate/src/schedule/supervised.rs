@@ -1,0 +1,135 @@
+//! A guest that computes or waits, held to its time and to the causes that end it.
+
+use super::lane::Lane;
+use super::ticker::{Alarm, Ticker};
+use crate::guest::{Cause, Control, CpuMeter, LimitKind, Limits, Stopped};
+use crate::wasi::RunState;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use wasmtime::{StoreContextMut, UpdateDeadline};
+
+/// Runs in the guest's loops and functions when the guest may be due: ends it, or lets others have the
+/// thread, or has the ticker come back when the guest is due indeed.
+pub(super) fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDeadline> {
+    let RunState {
+        control, limits, ..
+    } = store.data();
+    let now = Instant::now();
+    enforce_time(limits, control, || now, CpuMeter::now);
+    if control.cause().is_some() {
+        return Err(Stopped.into());
+    }
+    let goes_on = Lane::with(|lane| {
+        let goes_on = !lane.is_slice_over(now);
+        if goes_on {
+            lane.look_at(due(limits, control, now, CpuMeter::now));
+        }
+        goes_on
+    });
+    Ok(match goes_on {
+        Some(true) => UpdateDeadline::Continue(1),
+        Some(false) | None => UpdateDeadline::Yield(1),
+    })
+}
+
+/// When a guest that computes from now on passes one of its limits on time, at the earliest.
+fn due(
+    limits: &Limits,
+    control: &Control,
+    now: Instant,
+    cpu: impl Fn(&CpuMeter) -> Duration,
+) -> Option<Instant> {
+    let left = |limit: Duration| limit.saturating_sub(cpu(&control.meter));
+    let by_cpu = limits.cpu.and_then(|limit| now.checked_add(left(limit)));
+    [deadline(limits, control, now), by_cpu]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// When its timeout is over.
+fn deadline(limits: &Limits, control: &Control, now: Instant) -> Option<Instant> {
+    let timeout = limits.timeout?;
+    control.start(|| now).checked_add(timeout)
+}
+
+/// Stops a run that has used up its time, by its wall clock or by this reading of its CPU meter.
+fn enforce_time(
+    limits: &Limits,
+    control: &Control,
+    now: impl Fn() -> Instant,
+    cpu: impl Fn(&CpuMeter) -> Duration,
+) {
+    if limits
+        .timeout
+        .is_some_and(|limit| control.wall(now()) >= limit)
+    {
+        control.stop(Cause::Limit(LimitKind::Timeout));
+    } else if limits.cpu.is_some_and(|limit| cpu(&control.meter) >= limit) {
+        control.stop(Cause::Limit(LimitKind::Cpu));
+    }
+}
+
+/// A guest's call, kept from going on once the run has a cause to end. While its own code runs,
+/// [`at_epoch`] does the same; while it waits, the ticker ends it at its deadline.
+pub(super) struct Supervised<'a, F> {
+    pub(super) call: Pin<&'a mut F>,
+    pub(super) control: &'a Arc<Control>,
+    pub(super) ticker: &'a Ticker,
+    pub(super) limits: &'a Limits,
+    /// The guest may start later than the first poll; it has no limits on its time then.
+    pub(super) waits_for_permit: bool,
+    /// Set at the first wait: most runs never wait.
+    pub(super) alarm: Option<Alarm>,
+}
+
+impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
+    /// What the call answered, and when.
+    type Output = (F::Output, Instant);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let (control, limits) = (this.control, this.limits);
+        // A cause that is seen came before the time that is read then.
+        let stopped = || Poll::Ready((Err(Stopped.into()), Instant::now()));
+        if control.cause().is_some() {
+            return stopped();
+        }
+        let now = Instant::now();
+        let computing = this.ticker.computing(now);
+        let is_timed = limits.timeout.is_some() || limits.cpu.is_some();
+        if !this.waits_for_permit {
+            control.start(|| now);
+        }
+        control.meter.enter(now);
+        if is_timed {
+            let due = due(limits, control, now, CpuMeter::total);
+            Lane::with(|lane| lane.look_at(due));
+        }
+        let polled = this.call.as_mut().poll(context);
+        let now = Instant::now();
+        control.meter.leave(now);
+        if is_timed {
+            Lane::with(|lane| lane.look_at(None));
+        }
+        drop(computing);
+        // Also of a call that came back: bulk instructions and host calls see no epoch.
+        enforce_time(limits, control, || now, CpuMeter::total);
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready((result, now));
+        }
+        // Registered first: a stop between the two lines must not be missed.
+        control.register(context.waker());
+        if this.alarm.is_none()
+            && let Some(deadline) = deadline(limits, control, now)
+        {
+            this.alarm = Some(this.ticker.alarm(deadline, control));
+        }
+        match control.cause() {
+            Some(_) => stopped(),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The clock of preemption: makes computing guests look at their limits when one of these is due, ends
+//! runs whose deadline passes while they wait, and sleeps otherwise.
+
+use super::lane::{Clock, Computing, Lane, Moment, NEVER, SLICE};
+use crate::engine::Engines;
+use crate::guest::{Cause, Control, LimitKind};
+use crate::lock::lock;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// When a guest that is due is asked again: a host call and a bulk instruction look at nothing.
+const RETRY: Duration = Duration::from_millis(1);
+/// The thread looks at the lanes once a slice for so long after the last guest, so that short pauses cost no
+/// wake-up.
+const LINGER: Duration = Duration::from_millis(100);
+
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engines: Arc<Engines>,
+    clock: Arc<Clock>,
+    lanes: Mutex<Vec<Arc<Lane>>>,
+    alarms: Mutex<Alarms>,
+    stopped: AtomicBool,
+}
+
+/// The deadlines of runs that wait.
+#[derive(Default)]
+struct Alarms {
+    last: u64,
+    controls: BTreeMap<(Moment, u64), Arc<Control>>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engines: Arc<Engines>) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            engines,
+            clock: Arc::new(Clock::new()),
+            lanes: Mutex::default(),
+            alarms: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let ticking = shared.clone();
+        let thread = thread::Builder::new()
+            .name("wasiexec-ticker".into())
+            .spawn(move || ticking.run())?;
+        shared.clock.set_thread(thread.thread().clone());
+        // It may have parked before it could be woken.
+        shared.clock.wake();
+        Ok(Self { shared })
+    }
+
+    /// While the answer lives, which has to be on this thread, a guest may compute for a slice that begins
+    /// now. Within another the other's slice goes on.
+    pub(crate) fn computing(&self, now: Instant) -> Computing {
+        Computing::new(&self.shared.clock, now, |lane| {
+            let mut lanes = lock(&self.shared.lanes);
+            // Those of threads that have ended.
+            lanes.retain(|lane| Arc::strong_count(lane) > 1);
+            lanes.push(lane);
+        })
+    }
+
+    /// While the answer lives, the run of `control` ends with a timeout when its `deadline` passes.
+    pub(crate) fn alarm(&self, deadline: Instant, control: &Arc<Control>) -> Alarm {
+        let moment = self.shared.clock.moment(deadline);
+        let mut alarms = lock(&self.shared.alarms);
+        alarms.last += 1;
+        let key = (moment, alarms.last);
+        alarms.controls.insert(key, control.clone());
+        drop(alarms);
+        self.shared.clock.wake_by(moment);
+        Alarm {
+            shared: self.shared.clone(),
+            key,
+        }
+    }
+
+    /// Whether runs wait that have used less time than guests that compute.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.shared.clock.is_crowded()
+    }
+
+    /// Shortens the slices of guests that compute, or no longer.
+    pub(crate) fn set_crowded(&self, crowded: bool) {
+        self.shared.clock.set_crowded(crowded);
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.shared.clock.wake();
+    }
+
+    /// Makes every computing guest look at its cause of ending now.
+    pub(crate) fn advance(&self) {
+        self.shared.engines.increment_epochs();
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut lingers_until = 0;
+        while !self.stopped.load(Ordering::SeqCst) {
+            let now = self.clock.now();
+            self.ring(now);
+            let (mut next, is_late) = self.next(now);
+            if is_late {
+                self.engines.increment_epochs();
+            }
+            if lock(&self.lanes).iter().any(|lane| lane.is_computing()) {
+                lingers_until = now + nanos(LINGER);
+            }
+            if now < lingers_until {
+                next = next.min(now + nanos(SLICE));
+            }
+            self.clock.will_wake(next);
+            // What was published before that nobody would wake this thread for.
+            if self.next(now).0 < next {
+                continue;
+            }
+            match next {
+                NEVER => thread::park(),
+                _ => {
+                    let left = next.saturating_sub(self.clock.now());
+                    thread::park_timeout(Duration::from_nanos(left));
+                }
+            }
+            // Until it sleeps again it looks at everything before.
+            self.clock.will_wake(0);
+        }
+    }
+
+    /// Ends the runs whose deadline has passed.
+    fn ring(&self, now: Moment) {
+        let mut alarms = lock(&self.alarms);
+        let later = alarms.controls.split_off(&(now + 1, 0));
+        let due = std::mem::replace(&mut alarms.controls, later);
+        drop(alarms);
+        for control in due.values() {
+            control.stop(Cause::Limit(LimitKind::Timeout));
+        }
+    }
+
+    /// When something is due next, and whether a guest is due now.
+    fn next(&self, now: Moment) -> (Moment, bool) {
+        let alarm = lock(&self.alarms).controls.keys().next().copied();
+        let alarm = alarm.map_or(NEVER, |(moment, _)| moment);
+        let mut is_late = false;
+        let lanes = lock(&self.lanes);
+        let due = lanes.iter().map(|lane| match lane.due() {
+            due if due <= now => {
+                is_late = true;
+                now + nanos(RETRY)
+            }
+            due => due,
+        });
+        (due.fold(alarm, Moment::min), is_late)
+    }
+}
+
+/// A deadline of a run that waits.
+pub(crate) struct Alarm {
+    shared: Arc<Shared>,
+    key: (Moment, u64),
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        lock(&self.shared.alarms).controls.remove(&self.key);
+    }
+}
+
+fn nanos(duration: Duration) -> Moment {
+    duration.as_nanos() as Moment
+}

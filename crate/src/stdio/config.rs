@@ -1,0 +1,52 @@
+//! Where a guest's streams lead.
+
+use super::pipe::{InputPipe, OutputPipe};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Where a guest's stdin comes from.
+#[derive(Clone, Default)]
+pub enum Input {
+    /// At its end from the start.
+    #[default]
+    Empty,
+    /// These bytes.
+    Bytes(Bytes),
+    /// The host process's stdin; concurrent runs share it, each chunk goes to one of them.
+    Inherit,
+    /// Whatever the host pushes.
+    Pipe(Arc<InputPipe>),
+}
+
+/// Where a guest's stdout or stderr goes.
+#[derive(Clone, Default)]
+pub enum Output {
+    /// Into the outcome.
+    #[default]
+    Capture,
+    /// Nowhere.
+    Ignore,
+    /// The host process's stream of the same name.
+    Inherit,
+    /// To the host, chunk by chunk.
+    Pipe(Arc<OutputPipe>),
+}
+
+/// Which of the two output streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputStreamKind {
+    /// File descriptor 1.
+    Stdout,
+    /// File descriptor 2.
+    Stderr,
+}
+
+/// What a write to a pipe without a reader does; captured output has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBrokenPipe {
+    /// It fails, and the guest decides.
+    #[default]
+    Fail,
+    /// The run ends, as a process does.
+    Stop,
+}

@@ -1,0 +1,179 @@
+//! The WASI of one run: what its options grant.
+
+use super::deterministic::{FixedWallClock, RunClock, SplitMix64};
+use super::listing::Directories;
+use super::resources::MAX_RESOURCES;
+use crate::error::{Error, ErrorCode, Result};
+use crate::options::{Clock, Preopen, RunOptions};
+use crate::stdio::{self, Capture, OutputStreamKind};
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+/// How runs that have this in common were started.
+pub(crate) trait Invocation: Send + Sync {
+    /// argv\[0\].
+    fn program_name(&self) -> &str;
+    /// The options of those runs that have none of their own.
+    fn options(&self) -> &RunOptions;
+}
+
+/// The WASI of one run. To make the context that wasmtime-wasi works on costs a short run a tenth of
+/// its time, so it is made at the first call that needs it; [`super::quick`] answers the others.
+pub(crate) enum Wasi {
+    /// As it is before the first call.
+    Untouched(Untouched),
+    /// Made.
+    Context(Box<Made>),
+}
+
+/// wasmtime-wasi's context, and what it does not hold.
+pub(crate) struct Made {
+    context: WasiP1Ctx,
+    directories: Directories,
+}
+
+/// What the context will be made of, which grants no directories.
+pub(crate) struct Untouched {
+    invocation: Arc<dyn Invocation>,
+    own: Option<Box<RunOptions>>,
+    pub(super) capture: Arc<Capture>,
+}
+
+impl Untouched {
+    pub(super) fn name(&self) -> &str {
+        self.invocation.program_name()
+    }
+
+    pub(super) fn options(&self) -> &RunOptions {
+        self.own
+            .as_deref()
+            .unwrap_or_else(|| self.invocation.options())
+    }
+}
+
+impl Wasi {
+    /// That of a run that was started so; `own` are its options, where it has not those of all.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Preopen`] when a granted directory cannot be opened.
+    pub(crate) fn new(
+        invocation: Arc<dyn Invocation>,
+        own: Option<Box<RunOptions>>,
+        capture: Arc<Capture>,
+    ) -> Result<Self> {
+        let this = Untouched {
+            invocation,
+            own,
+            capture,
+        };
+        let options = this.options();
+        // A directory that does not open is told before the start, and a clock counts from there.
+        let now = !options.preopens.is_empty() || options.clock != Clock::Real;
+        Ok(match now {
+            true => Self::made(context(this.name(), options, &this.capture)?),
+            false => Self::Untouched(this),
+        })
+    }
+
+    /// That of a store in which nothing runs.
+    pub(crate) fn idle() -> Self {
+        Self::made(build(&mut WasiCtxBuilder::new()))
+    }
+
+    fn made(context: WasiP1Ctx) -> Self {
+        Self::Context(Box::new(Made {
+            context,
+            directories: Directories::default(),
+        }))
+    }
+
+    /// The context, made now if it was not yet.
+    pub(crate) fn context(&mut self) -> &mut WasiP1Ctx {
+        &mut self.make().context
+    }
+
+    pub(super) fn directories(&mut self) -> &mut Directories {
+        &mut self.make().directories
+    }
+
+    fn make(&mut self) -> &mut Made {
+        if let Self::Untouched(this) = self {
+            let mut builder = without_preopens(this.name(), this.options(), &this.capture);
+            *self = Self::made(build(&mut builder));
+        }
+        match self {
+            Self::Context(made) => made,
+            Self::Untouched(_) => unreachable!("it was just made"),
+        }
+    }
+}
+
+/// The context of one run: exactly what `options` grant.
+///
+/// # Errors
+///
+/// [`ErrorCode::Preopen`] when a granted directory cannot be opened.
+fn context(name: &str, options: &RunOptions, capture: &Arc<Capture>) -> Result<WasiP1Ctx> {
+    let mut builder = without_preopens(name, options, capture);
+    for preopen in options.preopens.iter() {
+        grant(&mut builder, preopen)?;
+    }
+    Ok(build(&mut builder))
+}
+
+fn without_preopens(name: &str, options: &RunOptions, capture: &Arc<Capture>) -> WasiCtxBuilder {
+    let mut builder = WasiCtxBuilder::new();
+    builder.arg(name).args(&options.args).envs(&options.env);
+    stdio::set_stdin(&mut builder, &options.stdin);
+    for (kind, output) in [
+        (OutputStreamKind::Stdout, &options.stdout),
+        (OutputStreamKind::Stderr, &options.stderr),
+    ] {
+        stdio::set_output(&mut builder, kind, output, capture);
+    }
+    if let Clock::Fixed(now) = options.clock {
+        builder.wall_clock(FixedWallClock(now));
+        builder.monotonic_clock(RunClock(Instant::now()));
+    }
+    if let Some(seed) = options.random_seed {
+        let mut seeds = SplitMix64(seed);
+        builder.insecure_random(SplitMix64(seeds.next()));
+        let seed_for_hashes = u128::from(seeds.next()) << 64 | u128::from(seeds.next());
+        builder.insecure_random_seed(seed_for_hashes);
+        builder.secure_random(seeds);
+    }
+    builder.allow_tcp(true).allow_udp(true);
+    builder
+}
+
+fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
+    let mut context = builder.build_p1();
+    wasmtime_wasi::WasiView::ctx(&mut context)
+        .table
+        .set_max_capacity(MAX_RESOURCES);
+    context
+}
+
+fn grant(builder: &mut WasiCtxBuilder, preopen: &Preopen) -> Result<()> {
+    let permissions = match preopen.write {
+        true => FsPerms::ReadWrite,
+        false => FsPerms::ReadOnly,
+    };
+    builder
+        .preopened_dir(&preopen.host_path, &preopen.guest_path, permissions)
+        .map(|_| ())
+        .map_err(|error| {
+            Error::new(
+                ErrorCode::Preopen,
+                format!(
+                    "`preopens[{:?}]`: cannot open the directory {}: {}",
+                    preopen.guest_path,
+                    preopen.host_path.display(),
+                    error.root_cause(),
+                ),
+            )
+        })
+}

@@ -1,0 +1,29 @@
+//! What our functions of WASI 0.1, and of the preview before it, have in common.
+
+use super::state::RunState;
+use wasmtime::{AsContextMut, Caller, Extern, Memory};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
+use wiggle::GuestMemory;
+
+/// Core modules' name for WASI 0.1 and for the preview before it.
+pub(crate) const P1: &str = "wasi_snapshot_preview1";
+pub(crate) const P0: &str = "wasi_unstable";
+
+/// What wasmtime-wasi's functions work on, as its own linker gives it to them.
+pub(super) fn slowly<'a>(
+    caller: &'a mut Caller<'_, RunState>,
+) -> wasmtime::Result<(&'a mut WasiP1Ctx, GuestMemory<'a>)> {
+    let fuel = caller.as_context_mut().hostcall_fuel();
+    let memory =
+        memory(caller).ok_or_else(|| wasmtime::Error::msg("missing required memory export"))?;
+    let (memory, state) = memory.data_and_store_mut(caller);
+    let wasi = state.wasi().context();
+    wasi.set_hostcall_fuel(fuel);
+    Ok((wasi, GuestMemory::Unshared(memory)))
+}
+
+/// Shared ones are refused when a program is loaded.
+pub(super) fn memory(caller: &mut Caller<'_, RunState>) -> Option<Memory> {
+    caller.get_export("memory").and_then(Extern::into_memory)
+}

@@ -1,0 +1,43 @@
+//! What belongs to a store.
+
+use super::context::Wasi;
+use crate::guest::{Control, Limits, MemoryLimiter};
+use std::sync::Arc;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+/// What every store of ours holds, whatever kind of program runs in it.
+pub(crate) struct RunState {
+    wasi: Wasi,
+    pub(crate) limiter: MemoryLimiter,
+    pub(crate) control: Arc<Control>,
+    pub(crate) limits: Limits,
+    /// Set before the first moment at which code of the guest may run.
+    pub(crate) started: bool,
+}
+
+impl RunState {
+    pub(crate) fn new(wasi: Wasi, limits: Limits, control: Arc<Control>) -> Self {
+        Self {
+            wasi,
+            limiter: MemoryLimiter::new(control.clone(), &limits),
+            control,
+            limits,
+            started: false,
+        }
+    }
+
+    pub(crate) fn wasi(&mut self) -> &mut Wasi {
+        &mut self.wasi
+    }
+
+    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
+        self.wasi.context()
+    }
+}
+
+impl WasiView for RunState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.p1().ctx()
+    }
+}

@@ -1,0 +1,215 @@
+// Which part of the code may import which, for both languages. `findFaults` returns what breaks this.
+// A wing is a file at the top of a source folder, or a folder there together with the file of the same name. The
+// row of a wing lists the wings that it may import. Files of one wing import each other, but never in a circle.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+
+/** The core, from the bottom up. */
+export const CORE = {
+  error: [],
+  lock: [],
+  platform: [],
+  guest: ['error', 'platform'],
+  stdio: ['guest', 'lock'],
+  options: ['guest', 'stdio'],
+  wasi: ['error', 'guest', 'options', 'stdio'],
+  engine: ['error', 'lock', 'wasi'],
+  program: ['engine', 'error', 'guest', 'lock', 'platform', 'wasi'],
+  schedule: ['engine', 'error', 'guest', 'lock', 'options', 'program', 'stdio', 'wasi'],
+  runtime: ['engine', 'error', 'guest', 'lock', 'options', 'program', 'schedule'],
+  port: ['error', 'guest', 'lock', 'options', 'program', 'runtime', 'schedule', 'stdio'],
+  workers: ['error', 'guest', 'lock', 'platform', 'port', 'program', 'runtime', 'schedule'],
+  binding: ['error', 'lock', 'port', 'program', 'runtime', 'workers'],
+}
+
+/** The library, from the bottom up. */
+export const LIBRARY = {
+  protocol: [],
+  options: [],
+  stats: [],
+  outcome: ['protocol'],
+  errors: ['outcome'],
+  inspection: ['errors'],
+  check: ['errors'],
+  port: ['check', 'errors', 'options', 'outcome', 'protocol', 'stats'],
+  runtime: ['check', 'errors', 'port', 'stats'],
+  batch: ['check', 'errors', 'options', 'outcome', 'port', 'stats'],
+  program: ['batch', 'check', 'errors', 'inspection', 'options', 'outcome', 'port', 'runtime'],
+  run: ['check', 'options', 'outcome', 'port', 'program', 'runtime'],
+  index: [
+    'batch',
+    'errors',
+    'inspection',
+    'options',
+    'outcome',
+    'program',
+    'run',
+    'runtime',
+    'stats',
+  ],
+}
+
+/** What is built on the library: each sees nothing of it but `src/index.ts`. */
+export const PRODUCTS = { src: [], report: ['src'], cli: ['report', 'src'] }
+
+/** Imports that break a rule, with the reason. */
+export const EXCEPTIONS = [
+  // A type: a job may name another program, and a program has batches.
+  ['batch/options.ts', 'program.ts'],
+]
+
+/** @typedef {{ file: string, wing: string, imports: string[] }} File Imports are files of the same tree. */
+
+/**
+ * The files of a Rust crate with what they import. `crate::a::B` is an import of the file of `a`; in tests
+ * anything may be imported.
+ * @param {string} root
+ * @returns {File[]}
+ */
+export function readRust(root) {
+  const files = sourceFiles(root, '.rs')
+  const known = new Set(files)
+  // The root names everything.
+  return files
+    .filter((file) => file !== 'lib.rs')
+    .map((file) => {
+      const code = withoutTests(readFileSync(join(root, file), 'utf8')).replaceAll(/\/\/.*/g, '')
+      const own = file.replace(/\.rs$/, '').split('/')
+      const imports = new Set()
+      for (const [, start, path] of withoutBraces(code).matchAll(
+        /\b(crate|super|self)((?:::\w+)+)/g,
+      )) {
+        const names = path.split('::').slice(1)
+        const base = { crate: [], super: own.slice(0, -1), self: [...own] }[start]
+        while (names[0] === 'super') {
+          names.shift()
+          base.pop()
+        }
+        const target = fileOf([...base, ...names], known)
+        if (target !== undefined) imports.add(target)
+      }
+      // A root passes on what its files have: `pub use stop::Control`.
+      for (const [, name] of code.matchAll(/^(?:pub(?:\([a-z]+\))? )?use (\w+)(?:::|;)/gm)) {
+        const target = fileOf([...own, name], known)
+        if (target !== undefined) imports.add(target)
+      }
+      imports.delete(file)
+      return { file, wing: own[0], imports: [...imports].toSorted() }
+    })
+}
+
+/** `super::{a, b::C}` as `super::a super::b::C`, and so for braces in braces. */
+function withoutBraces(code) {
+  const list = /((?:\w+::)+)\{([^{}]*)\}/g
+  const flat = code.replaceAll(list, (_, start, names) =>
+    names
+      .split(',')
+      .map((name) => start + name.trim())
+      .join(', '),
+  )
+  return flat === code ? flat : withoutBraces(flat)
+}
+
+/** The longest part of a path that is a file. */
+function fileOf(names, known) {
+  for (let length = names.length; length > 0; length -= 1) {
+    const file = `${names.slice(0, length).join('/')}.rs`
+    if (known.has(file)) return file
+  }
+  return undefined
+}
+
+function withoutTests(code) {
+  const tests = /^#\[cfg\(test\)\]\nmod \w+ \{/m.exec(code)
+  return tests === null ? code : code.slice(0, tests.index)
+}
+
+/**
+ * The files of TypeScript folders with what they import, types too. Their paths begin at `root`.
+ * @param {string} root
+ * @param {string[]} folders
+ * @returns {File[]}
+ */
+export function readTypeScript(root, folders = ['.']) {
+  const files = folders.flatMap((folder) =>
+    sourceFiles(join(root, folder), '.ts').map((file) => join(folder, file).replaceAll(sep, '/')),
+  )
+  const known = new Set(files)
+  return files.map((file) => {
+    const code = readFileSync(join(root, file), 'utf8')
+    const imports = new Set()
+    for (const [, path] of code.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']+)'/g)) {
+      const target = relative(root, resolve(root, dirname(file), path)).replaceAll(sep, '/')
+      if (known.has(target)) imports.add(target)
+    }
+    return { file, wing: file.replace(/\.ts$/, '').split('/')[0], imports: [...imports].toSorted() }
+  })
+}
+
+function sourceFiles(root, ending) {
+  const files = readdirSync(root, { recursive: true, withFileTypes: true })
+  return files
+    .filter((file) => file.isFile() && file.name.endsWith(ending) && !file.name.endsWith('.d.ts'))
+    .map((file) => relative(root, join(file.parentPath, file.name)).replaceAll(sep, '/'))
+    .toSorted()
+}
+
+/**
+ * What is wrong with the imports, one sentence per fault.
+ * @param {File[]} files
+ * @param {Record<string, string[]>} table
+ * @returns {string[]}
+ */
+export function findFaults(files, table) {
+  const wings = new Map(files.map(({ file, wing }) => [file, wing]))
+  const isException = (file, imported) =>
+    EXCEPTIONS.some((exception) => exception[0] === file && exception[1] === imported)
+  const used = new Set()
+  const edges = new Map()
+  const faults = []
+  for (const { file, wing, imports } of files) {
+    if (!(wing in table)) faults.push(`${file}: the wing \`${wing}\` is not in the table`)
+    const ruled = imports.filter((imported) => !isException(file, imported))
+    edges.set(file, ruled)
+    for (const imported of ruled) {
+      const other = wings.get(imported)
+      used.add(`${wing} ${other}`)
+      if (other !== wing && !table[wing]?.includes(other))
+        faults.push(`${file}: \`${wing}\` must not import \`${other}\` (${imported})`)
+    }
+  }
+  const real = new Set(wings.values())
+  for (const [wing, allowed] of Object.entries(table)) {
+    if (!real.has(wing)) faults.push(`the table has a wing \`${wing}\`, which has no file`)
+    for (const other of allowed) {
+      if (!used.has(`${wing} ${other}`))
+        faults.push(`the table lets \`${wing}\` import \`${other}\`, which it does not`)
+    }
+  }
+  for (const circle of circles(edges)) faults.push(`a circle: ${circle.join(' → ')}`)
+  for (const circle of circles(new Map(Object.entries(table))))
+    faults.push(`the table has a circle: ${circle.join(' → ')}`)
+  return faults
+}
+
+/**
+ * One way round each circle.
+ * @param {Map<string, string[]>} edges
+ * @returns {string[][]}
+ */
+function circles(edges) {
+  const found = []
+  const done = new Set()
+  const visit = (node, path) => {
+    const at = path.indexOf(node)
+    if (at >= 0) {
+      found.push([...path.slice(at), node])
+      return
+    }
+    if (done.has(node)) return
+    for (const next of edges.get(node) ?? []) visit(next, [...path, node])
+    done.add(node)
+  }
+  for (const node of edges.keys()) visit(node, [])
+  return found
+}

@@ -1,0 +1,52 @@
+import type { Delivery } from '../port/records.ts'
+import type { BatchResult } from './options.ts'
+
+/**
+ * The result of a run that has exited, while nobody has read it: a place in its delivery. Hundreds arrive
+ * at a time, and as objects most of them would outlive a collection of the young generation.
+ */
+export class LateResult {
+  readonly index: number
+  readonly id: unknown
+  private readonly delivery: Delivery
+  private readonly place: number
+  private readonly start: number
+
+  /** That of the record at which the delivery stands. */
+  constructor(index: number, id: unknown, delivery: Delivery) {
+    this.index = index
+    this.id = id
+    this.delivery = delivery
+    this.place = delivery.place
+    this.start = delivery.start
+  }
+
+  get code(): number {
+    return this.delivery.codeAt(this.place)
+  }
+
+  get wallMs(): number {
+    return this.delivery.wallMsAt(this.place)
+  }
+
+  get cpuMs(): number {
+    return this.delivery.cpuMsAt(this.place)
+  }
+
+  /** Bytes of output. */
+  get outputBytes(): number {
+    return this.delivery.outputBytesAt(this.place)
+  }
+
+  read(): BatchResult {
+    const { index, id } = this
+    return { index, id, outcome: this.delivery.exitAt(this.place, this.start) }
+  }
+}
+
+/** A result as it waits to be read. */
+export type Held = BatchResult | LateResult
+
+export function read(held: Held): BatchResult {
+  return held instanceof LateResult ? held.read() : held
+}

@@ -1,0 +1,349 @@
+import { resolve } from 'node:path'
+import type { Writable } from 'node:stream'
+import {
+  checkInteger,
+  checkObject,
+  checkRecord,
+  checkOneOf,
+  checkPositive,
+  checkString,
+  checkUint64,
+  invalid,
+  unknown,
+} from '../check.ts'
+import type { Encoder } from './encoder.ts'
+import type { Preopen, RunOptions } from '../options.ts'
+import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
+
+/** What options are for: a run, a run that is waited for, a job of a batch, or what all jobs share. */
+export type Purpose = 'run' | 'sync' | 'job' | 'defaults'
+
+/** The parts of a run's options that stay on this side. */
+export interface LocalOptions {
+  signal: AbortSignal | undefined
+  /** Input that is given whole; crosses behind the options, because it may be large. */
+  input: string | Uint8Array | undefined
+  stdin: AsyncIterable<unknown> | undefined
+  stdout: Writable | undefined
+  stderr: Writable | undefined
+}
+
+/** The streams that the jobs of a batch print to unless they say otherwise. */
+export type SharedOutputs = Pick<LocalOptions, 'stdout' | 'stderr'>
+
+const RUN_OPTIONS = [
+  'args',
+  'env',
+  'stdin',
+  'stdout',
+  'stderr',
+  'onBrokenPipe',
+  'preopens',
+  'network',
+  'clock',
+  'randomSeed',
+  'limits',
+  'signal',
+] as const
+const LIMITS = [
+  'timeoutMs',
+  'cpuMs',
+  'fuel',
+  'memoryBytes',
+  'onMemory',
+  'outputBytes',
+  'onOutput',
+] as const
+
+/** What is given whole, as UTF-16 units or bytes. */
+const MAX_INPUT = 2 ** 30
+/** What a Buffer can hold on every Node, and Node 20 can make a string of without crashing. */
+const MAX_OUTPUT = 2 ** 31 - 1
+
+/**
+ * Checks `options` and writes what is given, in one pass.
+ *
+ * @param shared What {@link encodeSharedOutputs} has written before.
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
+ */
+export function encodeRunOptions(
+  options: RunOptions,
+  to: Encoder,
+  purpose: Purpose,
+  shared?: SharedOutputs,
+): LocalOptions {
+  checkObject('options', options)
+  const local: LocalOptions = {
+    signal: undefined,
+    input: undefined,
+    stdin: undefined,
+    stdout: shared?.stdout,
+    stderr: shared?.stderr,
+  }
+  for (const key in options) {
+    const name = key as (typeof RUN_OPTIONS)[number]
+    const value: unknown = options[name]
+    if (value === undefined || (purpose === 'job' && isJobsOwn(key))) continue
+    switch (name) {
+      case 'args':
+        encodeArgs(value, to)
+        break
+      case 'env':
+        encodeEnv(value, to)
+        break
+      case 'stdin':
+        encodeStdin(value, to, purpose, local)
+        break
+      case 'stdout':
+      case 'stderr':
+        local[name] = encodeOutput(name, value, to, purpose)
+        break
+      case 'onBrokenPipe':
+        to.byte(OPTION.onBrokenPipe)
+        to.byte(numberOf(name, value, ON_BROKEN_PIPE))
+        break
+      case 'preopens':
+        encodePreopens(value, to)
+        break
+      case 'network':
+        if (value !== false) throw invalid('network', 'false (guests have no network)', value)
+        break
+      case 'clock':
+        encodeClock(value, to)
+        break
+      case 'randomSeed':
+        to.byte(OPTION.randomSeed)
+        to.uint64(checkUint64('randomSeed', value))
+        break
+      case 'limits':
+        encodeLimits(value, to)
+        break
+      case 'signal':
+        if (purpose === 'sync')
+          throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
+        if (purpose === 'defaults')
+          throw invalid('signal', 'absent: a batch has a `signal` of its own', value)
+        if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
+        local.signal = value
+        break
+      default:
+        name satisfies never
+        throw unknown(key, key, RUN_OPTIONS)
+    }
+  }
+  return local
+}
+
+function encodeArgs(value: unknown, to: Encoder): void {
+  if (!Array.isArray(value)) throw invalid('args', 'an array of strings', value)
+  to.byte(OPTION.args)
+  to.uint32(value.length)
+  // Not `forEach`: it would pass over holes.
+  for (let index = 0; index < value.length; index += 1) {
+    const argument: unknown = value[index]
+    checkString(`args[${index}]`, argument)
+    to.string(argument)
+  }
+}
+
+function encodeEnv(value: unknown, to: Encoder): void {
+  checkRecord('env', value)
+  const given: [string, unknown][] = Object.entries(value)
+  // Left out, as in `child_process`: it is what `process.env` has in TypeScript.
+  const entries = given.filter(([, text]) => text !== undefined)
+  to.byte(OPTION.env)
+  to.uint32(entries.length)
+  for (const [name, text] of entries) {
+    checkString('env (a name)', name)
+    if (name === '' || name.includes('=')) {
+      throw invalid('env (a name)', 'a non-empty string without "="', name)
+    }
+    checkString(`env.${name}`, text)
+    to.string(name)
+    to.string(text)
+  }
+}
+
+/** Writes pipes to streams; options that follow may replace them. */
+export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
+  if (shared.stdout !== undefined) {
+    to.byte(OPTION.stdout)
+    to.byte(OUTPUT.pipe)
+  }
+  if (shared.stderr !== undefined) {
+    to.byte(OPTION.stderr)
+    to.byte(OUTPUT.pipe)
+  }
+}
+
+/** Writes input that is given whole; the last of a run's options. */
+export function encodeInput(input: string | Uint8Array, to: Encoder): void {
+  to.byte(OPTION.stdin)
+  to.byte(STDIN.bytes)
+  if (typeof input === 'string') to.string(input)
+  else to.sized(input)
+}
+
+function encodeStdin(value: unknown, to: Encoder, purpose: Purpose, local: LocalOptions): void {
+  if (value === 'empty' || value === 'inherit') {
+    to.byte(OPTION.stdin)
+    to.byte(STDIN[value])
+  } else if (typeof value === 'string' || value instanceof Uint8Array) {
+    if (value.length > MAX_INPUT)
+      throw invalid('stdin', 'a stream, when it is larger than 1 GiB', value)
+    local.input = value
+  } else if (canStream(purpose) && isAsyncIterable(value)) {
+    to.byte(OPTION.stdin)
+    to.byte(STDIN.pipe)
+    local.stdin = value
+  } else {
+    const streams = canStream(purpose) ? ', a Readable, an async iterable' : ''
+    throw invalid('stdin', `a string, bytes${streams}, 'inherit' or 'empty'`, value)
+  }
+}
+
+function encodeOutput(
+  name: 'stdout' | 'stderr',
+  value: unknown,
+  to: Encoder,
+  purpose: Purpose,
+): Writable | undefined {
+  // Each of its jobs makes a pipe of its own.
+  if (purpose === 'defaults' && isWritable(value)) return value
+  to.byte(OPTION[name])
+  if (value === 'capture' || value === 'ignore' || value === 'inherit') {
+    to.byte(OUTPUT[value])
+  } else if (canStream(purpose) && isWritable(value)) {
+    to.byte(OUTPUT.pipe)
+    return value
+  } else {
+    const streams = canStream(purpose)
+      ? "'inherit', 'ignore' or a Writable"
+      : "'inherit' or 'ignore'"
+    throw invalid(name, `'capture', ${streams}`, value)
+  }
+  return undefined
+}
+
+function encodePreopens(value: unknown, to: Encoder): void {
+  checkRecord('preopens', value)
+  const entries: [string, unknown][] = Object.entries(value)
+  to.byte(OPTION.preopens)
+  to.uint32(entries.length)
+  for (const [guestPath, grant] of entries) {
+    const option = `preopens[${JSON.stringify(guestPath)}]`
+    checkString('preopens (a guest path)', guestPath)
+    if (guestPath === '') throw invalid('preopens (a guest path)', 'a non-empty string', guestPath)
+    const { hostPath, access } = preopen(option, grant)
+    to.string(guestPath)
+    to.string(resolve(hostPath))
+    to.byte(access === 'write' ? 1 : 0)
+  }
+}
+
+function preopen(option: string, grant: unknown): Preopen {
+  if (typeof grant === 'string') return preopen(option, { hostPath: grant, access: 'read' })
+  checkObject(option, grant)
+  const { hostPath, access, ...rest } = grant as Preopen
+  for (const name of Object.keys(rest))
+    throw unknown(`${option}.${name}`, name, ['hostPath', 'access'])
+  checkString(`${option}.hostPath`, hostPath)
+  if (hostPath === '') throw invalid(`${option}.hostPath`, 'a non-empty string', hostPath)
+  checkOneOf(`${option}.access`, access, ['read', 'write'])
+  return { hostPath, access }
+}
+
+function encodeClock(value: unknown, to: Encoder): void {
+  if (value === 'real') {
+    to.byte(OPTION.clockReal)
+    return
+  }
+  if (typeof value !== 'object' || value === null)
+    throw invalid('clock', "'real' or { now }", value)
+  const { now, ...rest } = value as { now: unknown }
+  for (const name of Object.keys(rest)) throw unknown(`clock.${name}`, name, ['now'])
+  const time = now instanceof Date ? now.getTime() : now
+  if (typeof time !== 'number' || !(time >= 0 && time < Infinity)) {
+    throw invalid('clock.now', 'a Date or milliseconds since 1970', now)
+  }
+  to.byte(OPTION.clockFixed)
+  to.float64(time)
+}
+
+function encodeLimits(value: unknown, to: Encoder): void {
+  checkObject('limits', value)
+  for (const key in value) {
+    const name = key as (typeof LIMITS)[number]
+    const limit = (value as Record<string, unknown>)[name]
+    if (limit === undefined) continue
+    const option = `limits.${name}`
+    switch (name) {
+      case 'timeoutMs':
+      case 'cpuMs':
+        to.byte(OPTION[name])
+        to.float64(checkPositive(option, limit))
+        break
+      case 'fuel':
+        to.byte(OPTION.fuel)
+        to.uint64(checkUint64(option, limit))
+        break
+      case 'memoryBytes':
+        to.byte(OPTION.memoryBytes)
+        to.float64(checkInteger(option, limit, 0))
+        break
+      case 'outputBytes': {
+        const bytes = checkInteger(option, limit, 0)
+        if (bytes > MAX_OUTPUT) throw invalid(option, `at most ${MAX_OUTPUT} (2 GiB - 1)`, limit)
+        to.byte(OPTION.outputBytes)
+        to.float64(bytes)
+        break
+      }
+      case 'onMemory':
+        to.byte(OPTION.onMemory)
+        to.byte(numberOf(option, limit, ON_MEMORY))
+        break
+      case 'onOutput':
+        to.byte(OPTION.onOutput)
+        to.byte(numberOf(option, limit, ON_OUTPUT))
+        break
+      default:
+        name satisfies never
+        throw unknown(option, key, LIMITS)
+    }
+  }
+}
+
+function numberOf(
+  option: string,
+  value: unknown,
+  choices: Readonly<Record<string, number>>,
+): number {
+  checkOneOf(option, value, Object.keys(choices))
+  return choices[value as string] as number
+}
+
+/** What a job has beyond the options of a run. */
+function isJobsOwn(key: string): boolean {
+  return key === 'id' || key === 'program'
+}
+
+/** Streams belong to one run, whose thread is free to serve them. */
+function canStream(purpose: Purpose): boolean {
+  return purpose === 'run' || purpose === 'job'
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return (
+    typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function'
+  )
+}
+
+function isWritable(value: unknown): value is Writable {
+  const stream = value as Partial<Writable> | null
+  return (
+    typeof stream === 'object' &&
+    typeof stream?.write === 'function' &&
+    typeof stream.on === 'function' &&
+    typeof stream.off === 'function'
+  )
+}

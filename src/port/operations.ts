@@ -1,0 +1,48 @@
+import { Encoder } from './encoder.ts'
+import { OPERATION_FIELD } from '../protocol.ts'
+import type { NativePort } from './native.ts'
+
+const FIELD = OPERATION_FIELD
+const FIELDS = Object.keys(FIELD).length
+
+/** Where the buffers begin; they grow as needed. */
+const FIRST_OPERATIONS = 64
+const FIRST_BYTES = 64 * 1024
+
+/** What is asked of the core in one turn of the event loop. */
+export class Submission {
+  /** What the operations refer to by offset and length. */
+  readonly bytes: Encoder = new Encoder(FIRST_BYTES)
+  #operations = new Float64Array(FIELDS * FIRST_OPERATIONS)
+  #length = 0
+
+  get isEmpty(): boolean {
+    return this.#length === 0
+  }
+
+  add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
+    const at = this.#length
+    if (at === this.#operations.length) {
+      const larger = new Float64Array(at * 2)
+      larger.set(this.#operations)
+      this.#operations = larger
+    }
+    const operations = this.#operations
+    operations[at + FIELD.kind] = kind
+    operations[at + FIELD.id] = id
+    operations[at + FIELD.argument] = argument
+    operations[at + FIELD.offset] = offset
+    operations[at + FIELD.length] = length
+    operations[at + FIELD.flags] = flags
+    operations[at + FIELD.batch] = batch
+    this.#length = at + FIELDS
+  }
+
+  /** Hands everything over and begins anew. */
+  sendTo(port: NativePort): void {
+    const operations = this.#operations.subarray(0, this.#length)
+    this.#length = 0
+    port.submit(operations, this.bytes.bytes)
+    this.bytes.clear()
+  }
+}

@@ -1,0 +1,182 @@
+import { Buffer } from 'node:buffer'
+import type { Writable } from 'node:stream'
+import { invalid } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import { STREAM } from '../protocol.ts'
+import type { LocalOptions } from './encode-options.ts'
+import type { StdinReader } from './stdin.ts'
+
+/** Where what happens to the streams of runs goes. */
+export interface PipeEvents {
+  pushStdin(run: number, chunk: Uint8Array): void
+  endStdin(run: number): void
+  outputTaken(run: number, stream: number, bytes: number): void
+  outputClosed(run: number, stream: number): void
+}
+
+/** The streams of one run that live on this side. */
+export class Pipes {
+  readonly #events: PipeEvents
+  readonly #source: StdinReader | undefined
+  readonly #outputs: readonly [Output | undefined, Output | undefined]
+  readonly #id: number
+  #ended = false
+  #failure: WasiexecError | undefined
+
+  constructor(
+    events: PipeEvents,
+    id: number,
+    { stdout, stderr }: LocalOptions,
+    source: StdinReader | undefined,
+  ) {
+    this.#events = events
+    this.#id = id
+    this.#source = source
+    this.#outputs = [this.#output(STREAM.stdout, stdout), this.#output(STREAM.stderr, stderr)]
+  }
+
+  /** The guest waits for more of stdin. */
+  ask(): void {
+    void this.#pull()
+  }
+
+  /** The guest printed. */
+  write(stream: number, bytes: Buffer): void {
+    const output = this.#outputs[stream - 1]
+    // A copy: the bytes share their memory with all that came with them.
+    output?.write(Buffer.from(bytes))
+  }
+
+  /** The run has ended; returns what went wrong with a stream, if anything did. */
+  end(): WasiexecError | undefined {
+    this.#ended = true
+    for (const output of this.#outputs) output?.detach()
+    void this.#source?.close()
+    return this.#failure
+  }
+
+  async #pull(): Promise<void> {
+    const source = this.#source
+    if (source === undefined) return
+    try {
+      const next = await source.next()
+      if (this.#ended) return
+      if (next.done === true) this.#events.endStdin(this.#id)
+      else this.#events.pushStdin(this.#id, toBytes(next.value))
+    } catch (error) {
+      if (this.#ended) return
+      this.#fail('stdin', error)
+      this.#events.endStdin(this.#id)
+    }
+  }
+
+  #output(stream: number, writable: Writable | undefined): Output | undefined {
+    if (writable === undefined) return undefined
+    return new Output(writable, {
+      taken: (bytes) => {
+        if (!this.#ended) this.#events.outputTaken(this.#id, stream, bytes)
+      },
+      closed: (error) => {
+        if (this.#ended) return
+        if (error !== undefined) this.#fail(stream === STREAM.stdout ? 'stdout' : 'stderr', error)
+        this.#events.outputClosed(this.#id, stream)
+      },
+    })
+  }
+
+  /** The first failure counts. */
+  #fail(option: string, error: unknown): void {
+    if (error instanceof WasiexecError) this.#failure ??= error
+    const message = `the stream given as \`${option}\` failed: ${error instanceof Error ? error.message : String(error)}`
+    this.#failure ??= new WasiexecError('ERR_STREAM', message, { cause: error })
+  }
+}
+
+/** What an output tells its run. */
+interface OutputEvents {
+  taken(bytes: number): void
+  closed(error: unknown): void
+}
+
+/** A Writable for as long as a guest prints to it. */
+class Output {
+  readonly #writable: Writable
+  readonly #events: OutputEvents
+  /** Writes that the stream has not answered. */
+  #pending = 0
+  #detached = false
+
+  constructor(writable: Writable, events: OutputEvents) {
+    this.#writable = writable
+    this.#events = events
+    listen(writable, this)
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#writable.destroyed || this.#writable.writableEnded) {
+      this.#events.closed(undefined)
+      return
+    }
+    try {
+      this.#pending += 1
+      this.#writable.write(bytes, (error) => {
+        this.#pending -= 1
+        // The error itself arrives as an event, which somebody has to listen to, also after the run.
+        if (error !== null && error !== undefined) return
+        this.#events.taken(bytes.length)
+        if (this.#detached && this.#pending === 0) forget(this.#writable, this)
+      })
+    } catch (error) {
+      this.#events.closed(error)
+    }
+  }
+
+  detach(): void {
+    this.#detached = true
+    if (this.#pending === 0) forget(this.#writable, this)
+  }
+
+  failed(error: unknown): void {
+    // A reader that has gone, as with `| head`, is the guest's to notice.
+    const isBrokenPipe = (error as { code?: unknown } | null)?.code === 'EPIPE'
+    this.#events.closed(isBrokenPipe ? undefined : error)
+  }
+
+  closed(): void {
+    this.#events.closed(undefined)
+  }
+}
+
+/** One pair of listeners a Writable, however many runs print to it. */
+const outputs = new WeakMap<Writable, { runs: Set<Output>; stop: () => void }>()
+
+function listen(writable: Writable, output: Output): void {
+  const known = outputs.get(writable)
+  if (known !== undefined) {
+    known.runs.add(output)
+    return
+  }
+  const runs = new Set([output])
+  const onError = (error: unknown): void => runs.forEach((run) => run.failed(error))
+  const onClose = (): void => runs.forEach((run) => run.closed())
+  writable.on('error', onError)
+  writable.on('close', onClose)
+  const stop = (): void => {
+    writable.off('error', onError)
+    writable.off('close', onClose)
+  }
+  outputs.set(writable, { runs, stop })
+}
+
+function forget(writable: Writable, output: Output): void {
+  const known = outputs.get(writable)
+  if (!known?.runs.delete(output) || known.runs.size > 0) return
+  outputs.delete(writable)
+  known.stop()
+}
+
+function toBytes(chunk: unknown): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(chunk, 'utf8')
+  if (chunk instanceof Uint8Array) return chunk
+  throw invalid('stdin (a chunk)', 'a string or bytes', chunk)
+}

@@ -1,0 +1,422 @@
+import { Buffer } from 'node:buffer'
+import { Delivery, RECORD_FIELDS } from './records.ts'
+import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
+import { Encoder } from './encoder.ts'
+import { fromNative, type WasiexecError } from '../errors.ts'
+import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
+import type { RunOptions } from '../options.ts'
+import { neverStarted, type Outcome } from '../outcome.ts'
+import { OPERATION, RECORD, RUN_FLAG } from '../protocol.ts'
+import type { RuntimeStats } from '../stats.ts'
+import { Signals } from './signals.ts'
+import { StdinReader } from './stdin.ts'
+import { Pipes, type PipeEvents } from './pipes.ts'
+import { Submission } from './operations.ts'
+
+/** Where the buffer of one run's options begins; it grows as needed. */
+const OPTIONS_BYTES = 256
+
+/** Buffers of that size that wait for the next runs, so that not each run makes one. */
+const spare: Encoder[] = []
+const MAX_SPARE = 64
+
+/** For how long `runSync` stays in the core. */
+const TURN_MS = 50
+
+/** Up to so much output of a run is handed over in one buffer, and copied. */
+const OUTPUT_BYTES = 4096
+const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
+
+/** What a run is of, for as long as it is going on. */
+export interface RunOwner {
+  readonly handle: number
+  /** Why runs of it are aborted, once they are. */
+  readonly closeReason: WasiexecError | undefined
+}
+
+/** A run's options, checked and encoded. */
+export interface Prepared {
+  readonly encoded: Encoder
+  readonly local: LocalOptions
+  readonly source: StdinReader | undefined
+}
+
+/**
+ * Into a buffer of its own, not straight into the submission: a getter of the caller's may start a run.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function prepare(options: RunOptions): Prepared {
+  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  const local = encodeRunOptions(options, encoded, 'run')
+  return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
+}
+
+/** The same for a run that is waited for. */
+function encodeSync(options: RunOptions): Encoder {
+  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  const { input } = encodeRunOptions(options, encoded, 'sync')
+  if (input !== undefined) encodeInput(input, encoded)
+  return encoded
+}
+
+function giveBack(encoded: Encoder): void {
+  if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
+  encoded.clear()
+  spare.push(encoded)
+}
+
+/** Somebody waits for a record. */
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+  /** Holds the program's code while it runs. */
+  owner: RunOwner | undefined
+  signal: AbortSignal | undefined
+  /** The signal was the first to abort it. */
+  isSignals?: boolean
+  streams: Pipes | undefined
+}
+
+/** Who hears of the jobs of a batch. */
+interface BatchJobs {
+  ended(slot: number, delivery: Delivery): void
+  /** A program or the runtime was closed. */
+  closed(): void
+}
+
+/** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
+const BATCH_IDS = 2 ** 32
+
+/** Those that somebody waits for; without that, and without programs, one may be garbage-collected. */
+const busy = new Set<Port>()
+
+/**
+ * One road to the core: what is asked for in one turn of the event loop crosses in one call, and what
+ * ended since the last delivery comes back in one.
+ */
+export class Port implements PipeEvents {
+  readonly #native: NativePort
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #submission = new Submission()
+  readonly #signals = new Signals((runs) => {
+    for (const id of runs) {
+      this.#add(OPERATION.abort, id)
+      const waiting = this.#waiting.get(id)
+      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.owner) === undefined
+    }
+    this.#flush()
+  })
+  /** By their numbers; there is no batch 0. */
+  readonly #batches: (BatchJobs | undefined)[] = []
+  /** What the core writes the ends of {@link runSync} into. */
+  readonly #record = new Float64Array(RECORD_FIELDS)
+  readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  /** Records that somebody waits for. */
+  #awaited = 0
+  #lastId = 0
+  #flushing = false
+  /** Why runs are aborted, once the whole runtime is closed. */
+  closeReason: WasiexecError | undefined
+
+  /** Without options: the road to the process's shared runtime. */
+  constructor(options: PortOptions | undefined) {
+    // Weakly: the core holds the function for as long as the port lives.
+    const self = new WeakRef(this)
+    const receive = (records: Float64Array, bytes: Uint8Array): void => {
+      const port = self.deref()
+      if (port !== undefined) port.#receive(records, bytes)
+    }
+    try {
+      this.#native = new native.BindingPort(options, receive, this.#record, this.#output)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
+    try {
+      return this.start(owner, options === undefined ? undefined : prepare(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** @param batch The number of the batch that it belongs to. */
+  start(owner: RunOwner, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
+    const local = prepared?.local
+    const signal = local?.signal
+    const id = this.#nextId()
+    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
+    // Before the run is queued: it may throw.
+    const streams = local && piped ? new Pipes(this, id, local, prepared?.source) : undefined
+    if (signal?.aborted === true) {
+      streams?.end()
+      return Promise.resolve(neverStarted(signal.reason))
+    }
+    const { bytes } = this.#submission
+    const start = bytes.length
+    if (prepared !== undefined) {
+      bytes.append(prepared.encoded)
+      giveBack(prepared.encoded)
+    }
+    if (local?.input !== undefined) encodeInput(local.input, bytes)
+    const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
+    this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
+    if (signal !== undefined) this.#signals.add(signal, id)
+    return new Promise<Outcome>((resolve, reject) => {
+      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, owner, signal, streams })
+    })
+  }
+
+  /** Returns the number of a new batch, whose jobs have these options unless they give others. */
+  openBatch(jobs: BatchJobs, concurrency: number, options: Encoder): number {
+    let number = 1
+    while (this.#batches[number] !== undefined) number += 1
+    this.#batches[number] = jobs
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(options)
+    this.#add(OPERATION.openBatch, number, concurrency, start, options.length)
+    return number
+  }
+
+  submitJob(
+    batch: number,
+    slot: number,
+    handle: number,
+    options: Encoder,
+    input: string | Uint8Array | undefined,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(options)
+    if (input !== undefined) encodeInput(input, bytes)
+    const id = batch * BATCH_IDS + slot
+    this.#add(OPERATION.run, id, handle, start, bytes.length - start, 0, batch)
+    this.#await()
+  }
+
+  /** So many bytes of the output of its jobs have been read. */
+  batchRead(batch: number, bytes: number): void {
+    this.#add(OPERATION.batchRead, batch, bytes)
+  }
+
+  abortBatch(batch: number): void {
+    this.#add(OPERATION.abortBatch, batch)
+    this.#flush()
+  }
+
+  /** When all of its jobs have ended. */
+  closeBatch(batch: number): void {
+    this.#batches[batch] = undefined
+    this.#add(OPERATION.closeBatch, batch)
+  }
+
+  runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
+    const encoded = options === undefined ? undefined : encodeSync(options)
+    this.#flush()
+    try {
+      const port = this.#native
+      const { buffer, length: used } = encoded ?? NO_OPTIONS
+      let length = port.runSync(owner.handle, buffer, used, TURN_MS)
+      // In turns, because a thread that is to end is told so between two calls.
+      while (length < 0) length = port.waitSync(TURN_MS)
+      const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
+      const delivery = new Delivery(this.#record, bytes)
+      delivery.next()
+      if (delivery.isFault) throw delivery.fault
+      return delivery.outcome(this.#closeReason(owner))
+    } catch (error) {
+      throw fromNative(error)
+    } finally {
+      if (encoded !== undefined) giveBack(encoded)
+    }
+  }
+
+  /** Returns the program's handle and its description. */
+  async load(request: LoadRequest): Promise<[number, unknown]> {
+    const id = this.#nextId()
+    const loaded = this.#answer(id)
+    this.#native.load(id, request)
+    return [id, await loaded]
+  }
+
+  loadSync(request: LoadRequest): [number, unknown] {
+    const id = this.#nextId()
+    try {
+      return [id, JSON.parse(this.#native.loadSync(id, request))]
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /** Returns what the core can tell of a program. */
+  async inspect(handle: number): Promise<unknown> {
+    const id = this.#nextId()
+    const inspected = this.#answer(id)
+    this.#native.inspect(id, handle)
+    return inspected
+  }
+
+  /** Returns a program with its code, as a file. */
+  async serialize(handle: number): Promise<Buffer> {
+    const id = this.#nextId()
+    const serialized = this.#answer(id)
+    this.#native.serialize(id, handle)
+    return (await serialized) as Buffer
+  }
+
+  /** The program was garbage-collected. */
+  release(handle: number): void {
+    this.#add(OPERATION.release, handle)
+  }
+
+  /** The program was disposed of: its runs are aborted now. */
+  dispose(handle: number): void {
+    this.#add(OPERATION.dispose, handle)
+    this.#flush()
+    for (const batch of this.#batches) batch?.closed()
+  }
+
+  pushStdin(id: number, chunk: Uint8Array): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.raw(chunk)
+    this.#add(OPERATION.stdinChunk, id, 0, start, chunk.length)
+  }
+
+  endStdin(id: number): void {
+    this.#add(OPERATION.stdinEnd, id)
+  }
+
+  outputTaken(id: number, stream: number, bytes: number): void {
+    this.#add(OPERATION.outputTaken, id, stream, bytes)
+  }
+
+  outputClosed(id: number, stream: number): void {
+    this.#add(OPERATION.outputClosed, id, stream)
+  }
+
+  stats(): RuntimeStats {
+    this.#flush()
+    return this.#native.stats() as RuntimeStats
+  }
+
+  async close(reason: WasiexecError): Promise<void> {
+    this.closeReason = reason
+    this.#flush()
+    const id = this.#nextId()
+    const closed = this.#answer(id)
+    this.#native.close(id)
+    for (const batch of this.#batches) batch?.closed()
+    await closed
+  }
+
+  #nextId(): number {
+    return (this.#lastId += 1)
+  }
+
+  #answer(id: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#wait(id, { resolve, reject, owner: undefined, signal: undefined, streams: undefined })
+    })
+  }
+
+  #wait(id: number, waiting: Waiting): void {
+    this.#waiting.set(id, waiting)
+    this.#await()
+  }
+
+  /** Keeps the process alive until the record has come. */
+  #await(): void {
+    this.#awaited += 1
+    if (this.#awaited > 1) return
+    busy.add(this)
+    this.#native.hold(true)
+  }
+
+  #arrived(): void {
+    this.#awaited -= 1
+    if (this.#awaited > 0) return
+    this.#native.hold(false)
+    busy.delete(this)
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return undefined
+    this.#waiting.delete(id)
+    this.#arrived()
+    if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
+    return waiting
+  }
+
+  #add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
+    this.#submission.add(kind, id, argument, offset, length, flags, batch)
+    if (this.#flushing) return
+    this.#flushing = true
+    // After all promise reactions of this turn: the widest batch without waiting for anything.
+    process.nextTick(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = false
+    if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
+  }
+
+  #receive(records: Float64Array, bytes: Uint8Array): void {
+    const delivery = new Delivery(records, bytes)
+    while (delivery.next()) this.#accept(delivery)
+  }
+
+  #accept(delivery: Delivery): void {
+    const { id } = delivery
+    switch (delivery.kind) {
+      case RECORD.ask:
+        this.#waiting.get(id)?.streams?.ask()
+        return
+      case RECORD.output:
+        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.extra)
+        return
+      case RECORD.loaded:
+        this.#settle(id)?.resolve(delivery.json)
+        return
+      case RECORD.bytes:
+        this.#settle(id)?.resolve(delivery.extra)
+        return
+      case RECORD.closed:
+        this.#settle(id)?.resolve(undefined)
+        return
+      default:
+        this.#end(delivery)
+    }
+  }
+
+  /** A run, or the wait for something else, has ended. */
+  #end(delivery: Delivery): void {
+    const { id } = delivery
+    if (id >= BATCH_IDS) {
+      this.#arrived()
+      this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
+      return
+    }
+    const waiting = this.#settle(id)
+    if (waiting === undefined) return
+    const { owner, signal, streams } = waiting
+    try {
+      const failure = streams?.end()
+      if (delivery.kind === RECORD.fault) throw delivery.fault
+      if (failure !== undefined) throw failure
+      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(owner)
+      waiting.resolve(delivery.outcome(reason))
+    } catch (error) {
+      // Pipes and reasons are the caller's code; the other records must arrive all the same.
+      waiting.reject(error)
+    }
+  }
+
+  #closeReason(owner: RunOwner | undefined): WasiexecError | undefined {
+    return owner?.closeReason ?? this.closeReason
+  }
+}

@@ -1,0 +1,195 @@
+import { Buffer } from 'node:buffer'
+import { WasiexecError } from '../errors.ts'
+import * as outcomes from '../outcome.ts'
+import type { Limit, Outcome, Printed, TrapInfo, Usage } from '../outcome.ts'
+import {
+  ABORT,
+  LIMIT,
+  OUTCOME_FLAG,
+  RECORD,
+  RECORD_FIELD,
+  type CoreErrorCode,
+} from '../protocol.ts'
+
+const FIELD = RECORD_FIELD
+/** Numbers in a record. */
+export const RECORD_FIELDS: number = Object.keys(FIELD).length
+
+/** Output up to here is copied, so that it does not hold the memory of all that came with it. */
+const COPY_BYTES = 4096
+
+/** `Buffer.copy` makes a view first: for so few bytes, one more object for the garbage collector. */
+const LOOP_BYTES = 64
+
+/** What arrived from the core, one record after the other. */
+export class Delivery {
+  readonly #records: Float64Array
+  readonly #bytes: Buffer
+  #empty: Buffer | undefined
+  #place = -RECORD_FIELDS
+  /** Where the bytes of the record begin and end. */
+  #start = 0
+  #end = 0
+
+  constructor(records: Float64Array, bytes: Uint8Array) {
+    this.#records = records
+    this.#bytes =
+      bytes instanceof Buffer
+        ? bytes
+        : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  /** Goes to the next record; false when there is none. */
+  next(): boolean {
+    this.#place += RECORD_FIELDS
+    if (this.#place >= this.#records.length) return false
+    this.#start = this.#end
+    this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.extra)
+    return true
+  }
+
+  /** Where the record stands, for those who read it later. */
+  get place(): number {
+    return this.#place
+  }
+
+  /** Where its bytes begin. */
+  get start(): number {
+    return this.#start
+  }
+
+  get kind(): number {
+    return this.#get(FIELD.kind)
+  }
+
+  get id(): number {
+    return this.#get(FIELD.id)
+  }
+
+  get code(): number {
+    return this.#get(FIELD.code)
+  }
+
+  /** What is neither stdout nor stderr. Shares its memory with the whole delivery. */
+  get extra(): Buffer {
+    return this.#bytes.subarray(this.#end - this.#get(FIELD.extra), this.#end)
+  }
+
+  get json(): unknown {
+    return JSON.parse(this.extra.toString('utf8'))
+  }
+
+  get isExit(): boolean {
+    return this.kind === RECORD.exit
+  }
+
+  get isAbort(): boolean {
+    return this.kind === RECORD.abort
+  }
+
+  get isFault(): boolean {
+    return this.kind === RECORD.fault
+  }
+
+  get fault(): WasiexecError {
+    const { code, message } = this.json as { code: CoreErrorCode; message: string }
+    return new WasiexecError(code, message)
+  }
+
+  /** The record as an outcome, with this reason if it is an abort. */
+  outcome(abortReason: unknown): Outcome {
+    if (this.isExit) return this.exitAt(this.#place, this.#start)
+    const printed = this.#printedAt(this.#place, this.#start)
+    switch (this.kind) {
+      case RECORD.trap:
+        return outcomes.trap(this.json as TrapInfo, printed)
+      case RECORD.limit:
+        return outcomes.limit(limitOf(this.code), printed)
+      case RECORD.abort:
+        return outcomes.abort(this.code === ABORT.brokenPipe ? brokenPipe() : abortReason, printed)
+      default:
+        throw unknownNumber('record', this.kind)
+    }
+  }
+
+  /** The exit whose record stands there. */
+  exitAt(place: number, start: number): Outcome {
+    return outcomes.exit(this.codeAt(place), this.#printedAt(place, start))
+  }
+
+  codeAt(place: number): number {
+    return this.#get(FIELD.code, place)
+  }
+
+  wallMsAt(place: number): number {
+    return this.#get(FIELD.wallMs, place)
+  }
+
+  cpuMsAt(place: number): number {
+    return this.#get(FIELD.cpuMs, place)
+  }
+
+  outputBytesAt(place: number): number {
+    return this.#get(FIELD.stdout, place) + this.#get(FIELD.stderr, place)
+  }
+
+  #printedAt(place: number, start: number): Printed {
+    const stderr = start + this.#get(FIELD.stdout, place)
+    const end = stderr + this.#get(FIELD.stderr, place)
+    return {
+      stdout: this.#slice(start, stderr),
+      stderr: this.#slice(stderr, end),
+      usage: this.#usageAt(place),
+    }
+  }
+
+  #usageAt(place: number): Usage {
+    const flags = this.#get(FIELD.flags, place)
+    const usage = {
+      wallMs: this.wallMsAt(place),
+      cpuMs: this.cpuMsAt(place),
+      memoryPeakBytes: this.#get(FIELD.memoryPeak, place),
+      memoryDenied: (flags & OUTCOME_FLAG.memoryDenied) !== 0,
+      outputTruncated: (flags & OUTCOME_FLAG.outputTruncated) !== 0,
+    }
+    const fuelHigh = this.#get(FIELD.fuelHigh, place)
+    if (fuelHigh < 0) return usage
+    return { ...usage, fuel: (BigInt(fuelHigh) << 32n) | BigInt(this.#get(FIELD.fuelLow, place)) }
+  }
+
+  #slice(start: number, end: number): Buffer {
+    // One for all: making a Buffer costs as much as all the rest of an outcome.
+    if (start === end) return (this.#empty ??= outcomes.noBytes())
+    const length = end - start
+    // A view, where it is much of what came anyway.
+    if (length > COPY_BYTES && length * 4 > this.#bytes.length) {
+      return this.#bytes.subarray(start, end)
+    }
+    const copy = Buffer.allocUnsafe(length)
+    if (length > LOOP_BYTES) this.#bytes.copy(copy, 0, start, end)
+    else for (let at = 0; at < length; at += 1) copy[at] = this.#bytes[start + at] as number
+    return copy
+  }
+
+  /** Within bounds by construction: the core writes whole records. */
+  #get(field: number, place = this.#place): number {
+    return this.#records[place + field] as number
+  }
+}
+
+const LIMITS = Object.entries(LIMIT) as [Limit['limit'], number][]
+
+function limitOf(number: number): Limit['limit'] {
+  const limit = LIMITS.find((entry) => entry[1] === number)
+  if (limit === undefined) throw unknownNumber('limit', number)
+  return limit[0]
+}
+
+function unknownNumber(what: string, number: number): WasiexecError {
+  const message = `the core sent an unknown ${what}, ${number} (this is a bug in wasiexec)`
+  return new WasiexecError('ERR_INTERNAL', message)
+}
+
+function brokenPipe(): WasiexecError {
+  return new WasiexecError('ERR_BROKEN_PIPE', 'nobody reads its output any more')
+}

@@ -1,0 +1,77 @@
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
+
+/** What a run's stdin comes from, for as long as the run lasts; read as the guest asks. */
+export class StdinReader {
+  readonly #stream: AsyncIterable<unknown>
+  #iterator: AsyncIterator<unknown> | undefined
+  #closed = false
+
+  constructor(stream: AsyncIterable<unknown>) {
+    this.#stream = stream
+    // What fails before the guest reads is told by the first read, if there is one.
+    if (stream instanceof Readable && !heard.has(stream)) {
+      heard.add(stream)
+      stream.on('error', ignore)
+    }
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#stream === process.stdin ? this.#nextOfProcess() : this.#open().next()
+  }
+
+  /** A read that this run does not wait for any longer is the next run's. */
+  async #nextOfProcess(): Promise<IteratorResult<unknown>> {
+    process.stdin.ref?.()
+    processStdin ??= process.stdin.iterator({ destroyOnReturn: false })
+    for (;;) {
+      const read = (pending ??= processStdin.next())
+      const result = await read
+      if (this.#closed) return result
+      if (pending !== read) continue
+      pending = undefined
+      return result
+    }
+  }
+
+  /** Ends it, also in the middle of a read; what it throws now concerns no run. */
+  async close(): Promise<void> {
+    this.#closed = true
+    try {
+      if (this.#stream === process.stdin) {
+        // A read that nobody waits for must not keep the process alive.
+        if (pending !== undefined) process.stdin.unref?.()
+      } else if (this.#stream instanceof Readable) {
+        // Not by its iterator, which would wait for the read that is going on, or do nothing before the first.
+        this.#stream.destroy()
+      } else {
+        await this.#open().return?.()
+      }
+    } catch {}
+  }
+
+  #open(): AsyncIterator<unknown> {
+    return (this.#iterator ??= iterate(this.#stream))
+  }
+}
+
+function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]()
+  const reader = stream.getReader()
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    return: async () => {
+      await reader.cancel()
+      return { done: true, value: undefined }
+    },
+  }
+}
+
+/** The process needs its stdin after a run, so that all runs share one iterator of it. */
+let processStdin: AsyncIterator<unknown> | undefined
+let pending: Promise<IteratorResult<unknown>> | undefined
+
+/** Pipes whose errors are listened to: once, however many runs read from them. */
+const heard = new WeakSet<Readable>()
+
+function ignore(): void {}
