@@ -1,6 +1,6 @@
 //! What workers say.
 
-use super::frame::Frame;
+use super::frame::{Frame, Kind};
 use super::member::{Member, Phase};
 use super::run::PoolRun;
 use super::state::{Deferred, PoolState};
@@ -76,6 +76,9 @@ impl PoolState {
         }
         let is_more = !self.queue.is_empty();
         let member = &mut self.members[index];
+        if frame.kind == Kind::Recalled {
+            member.recalled();
+        }
         member.progress(frame.started, returns, is_more);
         if member.phase == Phase::Starting {
             member.phase = Phase::Up;

@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Close = 3,
     /// From a worker: records and their bytes. The first, which is empty, says that it is set up.
     Delivery = 4,
+    /// From a worker: all runs that it was asked to give back have been given back, or have started.
+    Recalled = 5,
 }
 
 /// One message.
@@ -106,6 +108,7 @@ impl Parts {
             2 => Kind::Operations,
             3 => Kind::Close,
             4 => Kind::Delivery,
+            5 => Kind::Recalled,
             _ => return Err(damaged()),
         };
         if numbers > MAX_NUMBERS || bytes > MAX_BYTES {
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn lengths_beyond_all_reason_and_unknown_kinds_are_refused() {
-        for (at, length) in [(0, 5_u8), (3, 1), (7, 0x11), (13, 1), (15, 0xff)] {
+        for (at, length) in [(0, 6_u8), (3, 1), (7, 0x11), (13, 1), (15, 0xff)] {
             let mut header = [0; HEADER];
             header[at] = length;
             header[12] |= u8::from(at == 13) << 4;

@@ -52,7 +52,8 @@ pub(super) struct Member {
     ahead: u64,
     /// When it started something, or was given something to start.
     progressed: Instant,
-    /// It was asked to give back what it has not started, and has not answered.
+    /// It was asked to give back what it has not started, and has not answered. What is on its way back is older
+    /// than what waits in the pool: until it is there, the worker gets only what leaves room for it.
     recalled: bool,
     /// Frames are on their way to it; until they have gone, it is given nothing.
     pub(super) is_sending: bool,
@@ -227,9 +228,15 @@ impl Member {
         if std::mem::replace(&mut self.recalled, true) {
             return;
         }
-        // Until it starts something it gets only what it can start at once.
+        // Until it answers it gets only what it can start at once.
         self.ahead = 0;
         self.push_operation(&Operation::Recall);
+    }
+
+    /// It has answered, and could take runs again: those that it has leave time for others.
+    pub(super) fn recalled(&mut self) {
+        self.recalled = false;
+        self.ahead = LEAST_AHEAD;
     }
 
     /// Sends a run, and before it what the worker does not know of it. `open` returns the share in its
@@ -386,7 +393,6 @@ impl Member {
             .saturating_sub(self.started)
             .saturating_sub(returned);
         self.started = self.started.max(started).min(self.sent);
-        self.recalled = false;
         if newly == 0 {
             return;
         }
@@ -395,6 +401,9 @@ impl Member {
             .duration_since(self.progressed)
             .max(Duration::from_micros(100));
         self.progressed = now;
+        if self.recalled {
+            return;
+        }
         let wanted = newly as f64 * AHEAD.as_secs_f64() / time.as_secs_f64();
         let starved = is_more && self.waiting() == 0 && self.has_free_slot();
         let ahead = match starved {

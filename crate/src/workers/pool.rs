@@ -270,7 +270,7 @@ impl Pool {
 
     /// Passes on what a worker sends; returns false when it is no worker of ours any more.
     fn arrived(&self, index: usize, frame: Frame) -> bool {
-        if frame.kind != Kind::Delivery {
+        if !matches!(frame.kind, Kind::Delivery | Kind::Recalled) {
             return false;
         }
         let received = self.lock().arrived(index, frame);

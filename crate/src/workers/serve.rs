@@ -61,10 +61,10 @@ struct Output<W> {
 }
 
 impl<W: Write> Output<W> {
-    fn send(&mut self, delivery: Delivery, started: u64) {
+    fn send(&mut self, kind: Kind, delivery: Delivery, started: u64) {
         self.started = self.started.max(started);
         self.sent = Instant::now();
-        let mut frame = Frame::new(Kind::Delivery, delivery.records, delivery.bytes);
+        let mut frame = Frame::new(kind, delivery.records, delivery.bytes);
         frame.started = self.started;
         // Where the other end has gone, the next read says so.
         let _ = frame.write(&mut self.to);
@@ -105,7 +105,7 @@ impl<W: Write + Send + 'static> Worker<W> {
 
     /// Says that it is there: it gets no runs before.
     fn say_hello(&self) {
-        self.output().send(Delivery::default(), 0);
+        self.output().send(Kind::Delivery, Delivery::default(), 0);
     }
 
     /// Sends the records that wait. While there is more to start, more records follow soon, most likely.
@@ -126,7 +126,18 @@ impl<W: Write + Send + 'static> Worker<W> {
 
     /// Sends what there is, and how far the queue has come.
     fn send(&self) {
+        self.send_to(&mut self.output());
+    }
+
+    /// Says that all runs that were asked for have been given back, after their records.
+    fn send_recalled(&self) {
         let mut output = self.output();
+        self.send_to(&mut output);
+        let started = output.started;
+        output.send(Kind::Recalled, Delivery::default(), started);
+    }
+
+    fn send_to(&self, output: &mut Output<W>) {
         loop {
             let received = self.received.load(Ordering::Acquire);
             let started = received.saturating_sub(self.port.runtime().queued());
@@ -135,7 +146,7 @@ impl<W: Write + Send + 'static> Worker<W> {
             if delivery.records.is_empty() && started <= output.started {
                 return;
             }
-            output.send(delivery, started);
+            output.send(Kind::Delivery, delivery, started);
         }
     }
 
@@ -154,6 +165,9 @@ impl<W: Write + Send + 'static> Worker<W> {
                 // Before they are queued: too many for a moment, never too few for ever.
                 self.received.fetch_add(runs, Ordering::AcqRel);
                 self.port.submit(&frame.numbers, &frame.bytes)?;
+                if Operation::recalls(&frame.numbers) {
+                    self.send_recalled();
+                }
             }
             Kind::Program => {
                 let handle = frame.numbers.first().copied().unwrap_or_default();
@@ -165,7 +179,7 @@ impl<W: Write + Send + 'static> Worker<W> {
                 self.send();
                 return Ok(false);
             }
-            Kind::Setup | Kind::Delivery => {
+            Kind::Setup | Kind::Delivery | Kind::Recalled => {
                 return Err(Error::internal("a worker was sent an unexpected frame"));
             }
         }

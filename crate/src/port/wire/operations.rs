@@ -83,6 +83,12 @@ impl Operation {
             .count() as u64
     }
 
+    /// Whether one of the operations of a submission asks for the runs that have not started.
+    pub(crate) fn recalls(operations: &[f64]) -> bool {
+        let mut records = operations.chunks(FIELDS);
+        records.any(|record| record[0] as u32 == operation::RECALL)
+    }
+
     fn parse(record: &[f64], bytes: &Bytes) -> Result<Self> {
         let &[kind, id, argument, offset, length, flags, batch] = record else {
             return Err(Error::internal("a submission is cut off"));

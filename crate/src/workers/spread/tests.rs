@@ -1,8 +1,11 @@
+use super::super::frame::{Frame, Kind};
 use super::super::member::{Member, Phase};
 use super::super::run::{PoolProgram, PoolRun, WORTH};
 use super::super::state::{Deferred, PoolState};
-use crate::port::{Operation, RunOperation};
+use crate::guest::Outcome;
+use crate::port::{Delivery, Operation, Outbox, RunOperation};
 use bytes::Bytes;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,7 +52,18 @@ fn program(time: Option<Duration>) -> Arc<PoolProgram> {
 /// So many more runs come.
 fn submit(state: &mut PoolState, program: &Arc<PoolProgram>, batch: u64, runs: u64, now: Instant) {
     let first = 1 + state.queue.len() as u64 + loads(state).iter().sum::<usize>() as u64;
-    for id in first..first + runs {
+    submit_as(state, program, batch, first..first + runs, now);
+}
+
+/// Runs of these numbers come.
+fn submit_as(
+    state: &mut PoolState,
+    program: &Arc<PoolProgram>,
+    batch: u64,
+    ids: Range<u64>,
+    now: Instant,
+) {
+    for id in ids {
         state.queue.add(PoolRun {
             number: id,
             operation: RunOperation {
@@ -232,4 +246,39 @@ fn where_all_say_nothing_runs_still_go_out() {
         submit(&mut state, &program, batch, 1, now);
         assert_eq!(state.queue.len(), 0, "{batch}");
     }
+}
+
+/// The first worker says so, and has taken so many runs from its queue.
+fn says(state: &mut PoolState, kind: Kind, delivery: Delivery, started: u64, now: Instant) {
+    let mut frame = Frame::new(kind, delivery.records, delivery.bytes);
+    frame.started = started;
+    assert!(!state.arrived(0, frame).is_damaged);
+    state.spread_at(now);
+    deliver(state);
+}
+
+#[test]
+fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
+    let now = Instant::now();
+    let mut state = pool(WORKERS);
+    let program = program(Some(LONG));
+    submit(&mut state, &program, ONE_AT_A_TIME, 2, now);
+    deliver(&mut state);
+    assert_eq!(loads(&state)[0], 2);
+    state.members[0].recall();
+    deliver(&mut state);
+    // It had not heard of that when the first run ended.
+    let end = Delivery::of(1, &Ok(Outcome::never_started()));
+    says(&mut state, Kind::Delivery, end, 1, now);
+    submit_as(&mut state, &program, ONE_AT_A_TIME, 3..4, now);
+    deliver(&mut state);
+    assert_eq!((loads(&state)[0], state.queue.len()), (1, 1));
+    let mut outbox = Outbox::default();
+    outbox.returned(2);
+    says(&mut state, Kind::Delivery, outbox.take(), 2, now);
+    assert!(state.members[0].run(2).is_some());
+    assert_eq!((loads(&state)[0], state.queue.len()), (1, 1));
+    // It could take runs again.
+    says(&mut state, Kind::Recalled, Delivery::default(), 2, now);
+    assert_eq!((loads(&state)[0], state.queue.len()), (2, 0));
 }
