@@ -3,6 +3,7 @@ import { median, print, ratio, takeTurns } from './measure.mjs'
 import { Package } from './package-rates.mjs'
 import { number, table, times } from './report.mjs'
 
+const ONE = { threads: 'thread', processes: 'process' }
 const COUNTS = [1, 2, 4, 8, 16]
 const KINDS = ['threads', 'processes']
 /** One that only computes, and one that grows its memory. */
@@ -45,13 +46,18 @@ async function byCount(guest, workers, rounds, seconds) {
   const mostToBest = Math.min(...turns.map((each) => ratio(turns.at(-1), each)))
   for (const [at, count] of COUNTS.entries()) {
     const vs = {
-      rival: `1 of ${workers}`,
+      rival: on(1, workers),
       value: median(turns[0]),
       ratio: ratio(turns[at], turns[0]),
     }
-    print(`${guest.name}: batch(), ${count} of ${workers}`, median(turns[at]), 'runs/s', vs)
+    print(`${guest.name}: batch(), ${on(count, workers)}`, median(turns[at]), 'runs/s', vs)
   }
   return { guest: guest.name, workers, rates: turns.map(median), mostToBest }
+}
+
+/** `1 thread`, `16 processes`. */
+function on(count, workers) {
+  return `${count} ${count === 1 ? ONE[workers] : workers}`
 }
 
 async function byReading(guest, options, rounds, seconds) {
@@ -62,17 +68,17 @@ async function byReading(guest, options, rounds, seconds) {
     rounds,
   )
   await opened.close()
-  const on = `${options.threads} of ${options.workers}`
+  const where = on(options.threads, options.workers)
   const figures = (name, what) => measured[name].map((turn) => turn[what])
   const faster = ratio(figures('chunks', 'perSecond'), figures('batch', 'perSecond'))
   const rates = ways.map((name) => median(figures(name, 'perSecond')))
   const main = ways.map((name) => median(figures(name, 'mainMicroseconds')))
   const vs = { rival: 'batch()', value: rates[0], ratio: faster }
-  print(`${guest.name}: batch().chunks(), ${on}`, rates[1], 'runs/s', vs)
+  print(`${guest.name}: batch().chunks(), ${where}`, rates[1], 'runs/s', vs)
   for (const [at, name] of ways.entries()) {
-    print(`${guest.name}: ${name}, ${on}: main thread for a result`, main[at], 'µs')
+    print(`${guest.name}: ${name}(), ${where}: main thread for a result`, main[at], 'µs')
   }
-  return { guest: guest.name, on, rates, faster, main }
+  return { guest: guest.name, on: where, rates, faster, main }
 }
 
 function ratesTable(results) {
