@@ -3,9 +3,9 @@ import test from 'ava'
 import fc from 'fast-check'
 import { LineSplitter } from '../../cli/batch/lines.ts'
 
-type Told = [number: number, text: string | undefined, end: number, isWhole: boolean]
+type Line = [number: number, text: string | undefined, end: number, isWhole: boolean]
 
-function split(chunks: readonly Buffer[], maxBytes?: number): Told[] {
+function split(chunks: readonly Buffer[], maxBytes?: number): Line[] {
   const splitter = new LineSplitter(maxBytes)
   const all = [...chunks.flatMap((chunk) => [...splitter.push(chunk)]), ...splitter.end()]
   return all.map(({ number, bytes, end, isWhole }) => [
@@ -17,7 +17,7 @@ function split(chunks: readonly Buffer[], maxBytes?: number): Told[] {
 }
 
 /** The same from the text as a whole. */
-function reference(text: string, maxBytes: number): Told[] {
+function reference(text: string, maxBytes: number): Line[] {
   const lines = text.split('\n')
   const last = lines.pop()!
   const all = lines.map((line): [string, boolean] => [line, true])
