@@ -240,7 +240,13 @@ impl Program {
                 kind: self.info.kind,
                 checks: checks(self.interruptible, fuel),
             };
-            let compiled = compile(&self.wasm, flavor, &self.engines, &self.cache)?;
+            let compiled = compile(
+                &self.wasm,
+                self.starts_early,
+                flavor,
+                &self.engines,
+                &self.cache,
+            )?;
             let _ = variant.compiled.set(compiled);
         }
         Ok(())
@@ -268,15 +274,16 @@ impl Made {
             refuse_threads(&wasm.bytes)?;
         }
         let interruptible = options.interruptible;
+        let starts_early = has_start_section(&wasm.bytes);
         let compile = |fuel| {
             let checks = checks(interruptible, fuel);
-            compile(&wasm, Flavor { kind, checks }, engines, cache)
+            compile(&wasm, starts_early, Flavor { kind, checks }, engines, cache)
         };
         Ok(Self {
             plain: compile(false)?,
             fueled: options.fuel.then(|| compile(true)).transpose()?,
             interruptible,
-            starts_early: has_start_section(&wasm.bytes),
+            starts_early,
             wasm,
         })
     }
@@ -309,7 +316,9 @@ impl Made {
             plain: restore(precompiled.plain, false)?,
             fueled: match precompiled.fueled {
                 Some(code) => Some(restore(code, true)?),
-                None if options.fuel => Some(compile(&wasm, flavor(true), engines, cache)?),
+                None if options.fuel => {
+                    Some(compile(&wasm, starts_early, flavor(true), engines, cache)?)
+                }
                 None => None,
             },
             interruptible,
@@ -354,10 +363,16 @@ impl Code {
     }
 }
 
-fn compile(wasm: &Wasm, flavor: Flavor, engines: &Engines, cache: &Cache) -> Result<Compiled> {
+/// `starts` is whether the program has a start section.
+fn compile(
+    wasm: &Wasm,
+    starts: bool,
+    flavor: Flavor,
+    engines: &Engines,
+    cache: &Cache,
+) -> Result<Compiled> {
     match flavor.kind {
         ProgramKind::Module => {
-            let starts = has_start_section(&wasm.bytes);
             compile::obtain(wasm, flavor, engines, cache).map(|made| link_module(made, starts))
         }
         ProgramKind::Component => compile::obtain(wasm, flavor, engines, cache).map(link_component),

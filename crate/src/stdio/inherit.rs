@@ -4,11 +4,9 @@
 //! to a full pipe blocks, and a guest that waits for it must still meet its deadline.
 
 #[cfg(unix)]
-#[path = "inherit/unix.rs"]
-mod raw;
+mod unix;
 #[cfg(windows)]
-#[path = "inherit/windows.rs"]
-mod raw;
+mod windows;
 
 use super::config::OutputStreamKind;
 use super::pipe::{InputPipe, Lost, OutputPipe};
@@ -17,6 +15,10 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+#[cfg(unix)]
+use unix as raw;
+#[cfg(windows)]
+use windows as raw;
 
 const CHUNK: usize = 64 * 1024;
 
