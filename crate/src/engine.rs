@@ -3,7 +3,8 @@
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::lock::lock;
 use crate::wasi::{self, RunState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
@@ -33,7 +34,7 @@ const KEEP_RESIDENT_TABLE: usize = 1 << 20;
 const COMPACT_GROWTH: u64 = 16 << 20;
 
 /// What the bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProgramKind {
     /// A core module.
@@ -85,73 +86,99 @@ pub(crate) struct Slots {
     pub(crate) warm: u32,
 }
 
-/// The engines of a runtime, each made at first use.
-pub(crate) struct Engines {
-    slots: Slots,
-    families: [Family; 6],
-    /// Every engine made so far, for the ticker.
-    made: Mutex<Vec<Engine>>,
-    closed: AtomicBool,
-}
-
-/// The engines that share one way of compiling.
-#[derive(Default)]
-struct Family {
-    primary: Mutex<Option<Arc<Host>>>,
-    on_demand: Mutex<Option<Arc<Host>>>,
-}
-
-/// Which family of engines a program is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flavor {
+/// One way of compiling a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Compilation {
     pub(crate) kind: ProgramKind,
     pub(crate) checks: Checks,
 }
 
+impl Compilation {
+    /// What most programs are compiled for.
+    pub(crate) const COMMON: Self = Self {
+        kind: ProgramKind::Module,
+        checks: Checks::Epoch,
+    };
+}
+
 /// What a guest looks at in its loops and functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Checks {
     /// The epoch.
     Epoch,
     /// The epoch and its fuel.
     EpochAndFuel,
-    /// Nothing: nobody can interrupt it.
+    /// Nothing: the guest cannot be interrupted.
     Nothing,
+}
+
+impl Checks {
+    /// The checks of a run with or without fuel, of a program that was loaded as interruptible or not.
+    pub(crate) const fn of_run(interruptible: bool, fuel: bool) -> Self {
+        match (interruptible, fuel) {
+            (_, true) => Self::EpochAndFuel,
+            (true, false) => Self::Epoch,
+            (false, false) => Self::Nothing,
+        }
+    }
+}
+
+/// The engines of a runtime, each made at first use.
+pub(crate) struct Engines {
+    slots: Slots,
+    hosts: Mutex<HashMap<(Compilation, Placement), Arc<HostCell>>>,
+    /// Every engine made so far, for the ticker.
+    made: Mutex<Vec<Engine>>,
+    closed: AtomicBool,
+}
+
+type HostCell = Mutex<Option<Arc<Host>>>;
+
+/// Which programs an engine is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Placement {
+    /// Those that fit into a slot.
+    Slot,
+    /// Those that do not.
+    OnDemand,
 }
 
 impl Engines {
     pub(crate) fn new(slots: Slots) -> Self {
         Self {
             slots,
-            families: Default::default(),
+            hosts: Mutex::default(),
             made: Mutex::default(),
             closed: AtomicBool::new(false),
         }
     }
 
-    /// The engine that programs of this flavor are compiled for.
-    pub(crate) fn primary(&self, flavor: Flavor) -> Result<Arc<Host>> {
-        self.get_or_make(&self.families[flavor.index()].primary, || {
-            self.make(flavor, Allocation::Pooling)
-                .or_else(|_| self.make(flavor, Allocation::Compact))
+    /// The engine that programs are compiled with. Its instances live in slots, unless the process has too
+    /// little address space.
+    pub(crate) fn host(&self, compilation: Compilation) -> Result<Arc<Host>> {
+        self.get_or_make((compilation, Placement::Slot), || {
+            self.make(compilation, Allocation::Pooling)
+                .or_else(|_| self.make(compilation, Allocation::Compact))
         })
     }
 
     /// The engine whose instances are not bound to slots.
-    pub(crate) fn on_demand(&self, flavor: Flavor) -> Result<Arc<Host>> {
-        self.get_or_make(&self.families[flavor.index()].on_demand, || {
-            self.make(flavor, Allocation::OnDemand)
+    pub(crate) fn on_demand(&self, compilation: Compilation) -> Result<Arc<Host>> {
+        self.get_or_make((compilation, Placement::OnDemand), || {
+            self.make(compilation, Allocation::OnDemand)
         })
     }
 
     /// How instances get their memory, by the engines made so far.
     pub(crate) fn allocation(&self) -> Allocation {
-        let compact = |family: &Family| {
-            let host = lock(&family.primary);
+        let cells: Vec<_> = lock(&self.hosts).values().cloned().collect();
+        let is_compact = |cell: &Arc<HostCell>| {
+            let host = lock(cell);
             host.as_ref()
-                .is_some_and(|h| h.allocation == Allocation::Compact)
+                .is_some_and(|host| host.allocation == Allocation::Compact)
         };
-        match self.families.iter().any(compact) {
+        match cells.iter().any(is_compact) {
             true => Allocation::Compact,
             false => Allocation::Pooling,
         }
@@ -165,20 +192,21 @@ impl Engines {
     /// program is gone.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        for family in &self.families {
-            lock(&family.primary).take();
-            lock(&family.on_demand).take();
+        let cells = std::mem::take(&mut *lock(&self.hosts));
+        for cell in cells.into_values() {
+            lock(&cell).take();
         }
         lock(&self.made).clear();
     }
 
     fn get_or_make(
         &self,
-        cell: &Mutex<Option<Arc<Host>>>,
+        key: (Compilation, Placement),
         make: impl FnOnce() -> Result<Host>,
     ) -> Result<Arc<Host>> {
+        let cell = lock(&self.hosts).entry(key).or_default().clone();
         // Held while it is made: the others that want it would only make it again.
-        let mut cell = lock(cell);
+        let mut cell = lock(&cell);
         if let Some(host) = &*cell {
             return Ok(host.clone());
         }
@@ -190,17 +218,18 @@ impl Engines {
         Ok(cell.insert(host).clone())
     }
 
-    fn make(&self, flavor: Flavor, allocation: Allocation) -> Result<Host> {
-        let engine = Engine::new(&config(flavor, allocation, self.slots)).map_err(|error| {
-            Error::new(
-                ErrorCode::OutOfResources,
-                format!(
-                    "cannot set up the {} engine: {error:#}",
-                    allocation.as_str()
-                ),
-            )
-        })?;
-        let linker = match flavor.kind {
+    fn make(&self, compilation: Compilation, allocation: Allocation) -> Result<Host> {
+        let engine =
+            Engine::new(&config(compilation, allocation, self.slots)).map_err(|error| {
+                Error::new(
+                    ErrorCode::OutOfResources,
+                    format!(
+                        "cannot set up the {} engine: {error:#}",
+                        allocation.as_str()
+                    ),
+                )
+            })?;
+        let linker = match compilation.kind {
             ProgramKind::Module => wasi::module_linker(&engine).map(Linker::Module),
             ProgramKind::Component => wasi::component_linker(&engine).map(Linker::Component),
         };
@@ -212,32 +241,11 @@ impl Engines {
     }
 }
 
-impl Flavor {
-    /// What most programs are.
-    pub(crate) const COMMON: Self = Self {
-        kind: ProgramKind::Module,
-        checks: Checks::Epoch,
-    };
-
-    fn index(self) -> usize {
-        let kind = match self.kind {
-            ProgramKind::Module => 0,
-            ProgramKind::Component => 3,
-        };
-        let checks = match self.checks {
-            Checks::Epoch => 0,
-            Checks::EpochAndFuel => 1,
-            Checks::Nothing => 2,
-        };
-        kind + checks
-    }
-}
-
-fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
+fn config(compilation: Compilation, allocation: Allocation, slots: Slots) -> Config {
     let mut config = Config::new();
     config
-        .epoch_interruption(flavor.checks != Checks::Nothing)
-        .consume_fuel(flavor.checks == Checks::EpochAndFuel)
+        .epoch_interruption(compilation.checks != Checks::Nothing)
+        .consume_fuel(compilation.checks == Checks::EpochAndFuel)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
@@ -249,17 +257,17 @@ fn config(flavor: Flavor, allocation: Allocation, slots: Slots) -> Config {
         .wasm_exceptions(true)
         // Data segments cost fuel where they are copied, and none where they are mapped: as the system,
         // the allocator and the cache have it. Copied, they cost the same everywhere.
-        .memory_init_cow(flavor.checks != Checks::EpochAndFuel)
+        .memory_init_cow(compilation.checks != Checks::EpochAndFuel)
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
-    match flavor.kind {
+    match compilation.kind {
         ProgramKind::Module => config.concurrency_support(false),
         ProgramKind::Component => config.wasm_component_model_async(true),
     };
     match allocation {
         Allocation::Pooling => {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
-                flavor.kind,
+                compilation.kind,
                 slots,
             )));
         }

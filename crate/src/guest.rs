@@ -17,5 +17,5 @@ pub use limits::{Limits, OnMemory, OnOutput};
 pub(crate) use outcome::Exit;
 pub use outcome::{Ending, Frame, Outcome, TrapInfo, Usage};
 pub(crate) use stop::Stopped;
-pub use stop::{Cause, Control, LimitKind};
+pub use stop::{CallControl, Cause, LimitKind};
 pub use trap_code::TrapCode;

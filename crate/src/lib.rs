@@ -32,7 +32,7 @@ mod workers;
 pub use engine::{Allocation, ProgramKind};
 pub use error::{Error, ErrorCode, Result};
 pub use guest::{
-    Cause, Control, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
+    CallControl, Cause, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
     TrapInfo, Usage,
 };
 pub use options::{Clock, Preopen, RunOptions};

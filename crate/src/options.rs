@@ -25,7 +25,7 @@ pub struct RunOptions {
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.
     pub random_seed: Option<u64>,
-    /// What happens when it prints to a pipe that nobody reads any more.
+    /// What happens when it prints to a pipe whose reader is gone.
     pub on_broken_pipe: OnBrokenPipe,
     /// The caps.
     pub limits: Limits,

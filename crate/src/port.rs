@@ -120,14 +120,14 @@ impl Port {
         self.backend.abandon();
     }
 
-    /// What is ready for the submitter, who is woken again if that is not all.
+    /// What is ready for the submitter, which is woken again if there is more.
     pub fn receive(&self) -> Delivery {
         let delivery = self.take();
         self.mailbox.notify();
         delivery
     }
 
-    /// The same for one who goes on until there is nothing, and is woken only by what comes after.
+    /// The same for a submitter that takes until nothing is left; only what comes after that wakes it.
     pub(crate) fn take(&self) -> Delivery {
         self.mailbox.take()
     }

@@ -1,8 +1,8 @@
 //! A runtime: engines, threads, slots and a cache.
 
-use crate::engine::{Allocation, Engines, Flavor, Slots};
+use crate::engine::{Allocation, Compilation, Engines, Slots};
 use crate::error::{Error, ErrorCode, Result, closed};
-use crate::guest::{Control, Outcome};
+use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
 use crate::options::RunOptions;
 use crate::program::{Cache, Given, LoadOptions, Program};
@@ -34,7 +34,7 @@ pub struct RuntimeOptions {
 }
 
 impl RuntimeOptions {
-    /// Address space for so many 4 GiB slots is there on every 64-bit machine.
+    /// Every 64-bit machine has address space for this many slots of 4 GiB.
     pub const DEFAULT_MAX_CONCURRENT_RUNS: usize = 1024;
 }
 
@@ -130,7 +130,7 @@ impl Runtime {
         let _ = PoolingAllocationConfig::is_pagemap_scan_available();
         // Ready when the first program has been read.
         let warming = engines.clone();
-        handle.spawn_blocking(move || drop(warming.primary(Flavor::COMMON)));
+        handle.spawn_blocking(move || drop(warming.host(Compilation::COMMON)));
         let scheduler = Scheduler::new(
             handle.clone(),
             ticker.clone(),
@@ -166,7 +166,7 @@ impl Runtime {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        // A precompiled program is refused also when somebody who does trust it has loaded it before.
+        // A precompiled program is refused also when a caller that trusts it has loaded it before.
         let given = Given::new(source.into(), options.trust_precompiled)?;
         let cell = self.cell(ProgramKey {
             content: given.digest(),
@@ -174,7 +174,7 @@ impl Runtime {
             fuel: options.fuel,
             interruptible: options.interruptible,
         });
-        // Held while it compiles: others who load the same program wait for it.
+        // Held while the program compiles: others that load the same program wait for it.
         let mut cell = lock(&cell);
         if let Some(program) = cell.upgrade() {
             return Ok(program);
@@ -281,7 +281,7 @@ impl Runtime {
         &self,
         program: &Arc<Program>,
         options: RunOptions,
-        control: Arc<Control>,
+        control: Arc<CallControl>,
     ) -> oneshot::Receiver<Result<Outcome>> {
         let (sender, receiver) = oneshot::channel();
         let group = RunGroup::new(
@@ -357,14 +357,14 @@ impl Drop for Runtime {
     }
 }
 
-/// Whoever waits for the only run of a group.
+/// The caller that waits for the only run of a group.
 struct OneRun(Mutex<Option<oneshot::Sender<Result<Outcome>>>>);
 
 impl Client for OneRun {
     fn ended(&self, runs: &mut Vec<Ended>) {
         let mut sender = lock(&self.0);
         if let (Some(sender), Some(run)) = (sender.take(), runs.pop()) {
-            // The one who asked may have lost interest.
+            // The caller may no longer wait.
             let _ = sender.send(run.result);
         }
     }

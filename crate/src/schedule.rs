@@ -3,6 +3,8 @@
 mod batch;
 mod caller_run;
 mod completions;
+mod context;
+mod instance;
 mod lane;
 mod pace;
 mod queue;
@@ -11,6 +13,7 @@ mod run;
 mod scheduler;
 mod seat;
 mod slot;
+mod state;
 mod submission;
 mod supervised;
 mod task;

@@ -6,7 +6,7 @@ import { fromNative, type WasiexecError } from '../errors.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
-import { OPERATION, RECORD, RUN_FLAG } from '../protocol.ts'
+import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
 import { StdinReader } from './stdin.ts'
@@ -377,13 +377,13 @@ export class Port implements PipeEvents {
         this.#waiting.get(id)?.streams?.ask()
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.extra)
+        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.section(SECTION.bytes))
         return
       case RECORD.loaded:
-        this.#settle(id)?.resolve(delivery.json)
+        this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
       case RECORD.bytes:
-        this.#settle(id)?.resolve(delivery.extra)
+        this.#settle(id)?.resolve(delivery.section(SECTION.bytes))
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)

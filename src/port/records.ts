@@ -8,6 +8,8 @@ import {
   OUTCOME_FLAG,
   RECORD,
   RECORD_FIELD,
+  SECTION,
+  SECTION_LAYOUT,
   type CoreErrorCode,
 } from '../protocol.ts'
 
@@ -20,6 +22,9 @@ const COPY_BYTES = 4096
 
 /** `Buffer.copy` makes a view first: for so few bytes, one more object for the garbage collector. */
 const LOOP_BYTES = 64
+
+/** Of the 64 bits of a length, those that a number of JavaScript holds and a buffer may have. */
+const LENGTH_BYTES = 6
 
 /** What arrived from the core, one record after the other. */
 export class Delivery {
@@ -44,7 +49,7 @@ export class Delivery {
     this.#place += RECORD_FIELDS
     if (this.#place >= this.#records.length) return false
     this.#start = this.#end
-    this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.extra)
+    this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.sections)
     return true
   }
 
@@ -70,13 +75,27 @@ export class Delivery {
     return this.#get(FIELD.code)
   }
 
-  /** What is neither stdout nor stderr. Shares its memory with the whole delivery. */
-  get extra(): Buffer {
-    return this.#bytes.subarray(this.#end - this.#get(FIELD.extra), this.#end)
+  /**
+   * The content of its section of this kind. Shares its memory with the whole delivery.
+   *
+   * @throws {WasiexecError} `ERR_INTERNAL`, when the record has none.
+   */
+  section(kind: number): Buffer {
+    const bytes = this.#bytes
+    let at = this.#end - this.#get(FIELD.sections)
+    while (at < this.#end) {
+      const content = at + SECTION_LAYOUT.content
+      const end = content + bytes.readUIntLE(at + SECTION_LAYOUT.length, LENGTH_BYTES)
+      if (bytes.readUInt32LE(at + SECTION_LAYOUT.kind) === kind) return bytes.subarray(content, end)
+      at = end
+    }
+    const what = `a record of kind ${this.kind} without a section of kind ${kind}`
+    throw new WasiexecError('ERR_INTERNAL', `the core sent ${what} (this is a bug in wasiexec)`)
   }
 
-  get json(): unknown {
-    return JSON.parse(this.extra.toString('utf8'))
+  /** The same, parsed. */
+  json(kind: number): unknown {
+    return JSON.parse(this.section(kind).toString('utf8'))
   }
 
   get isExit(): boolean {
@@ -92,7 +111,7 @@ export class Delivery {
   }
 
   get fault(): WasiexecError {
-    const { code, message } = this.json as { code: CoreErrorCode; message: string }
+    const { code, message } = this.json(SECTION.error) as { code: CoreErrorCode; message: string }
     return new WasiexecError(code, message)
   }
 
@@ -102,7 +121,7 @@ export class Delivery {
     const printed = this.#printedAt(this.#place, this.#start)
     switch (this.kind) {
       case RECORD.trap:
-        return outcomes.trap(this.json as TrapInfo, printed)
+        return outcomes.trap(this.json(SECTION.trap) as TrapInfo, printed)
       case RECORD.limit:
         return outcomes.limit(limitOf(this.code), printed)
       case RECORD.abort:

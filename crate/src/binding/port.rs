@@ -106,7 +106,7 @@ impl BindingPort {
         self.port.submit(operations, &bytes).map_err(thrown)
     }
 
-    /// Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
+    /// Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
     /// `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
     /// goes on. The bytes are in `output`, or `takeSync` has them.
     #[napi(catch_unwind)]
@@ -138,7 +138,7 @@ impl BindingPort {
             return Ok(-1.0);
         };
         let length = delivery.bytes.len();
-        // SAFETY: both arrays belong to the facade, which hands them to nobody else and changes them on this
+        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
         // thread alone, where no JavaScript runs before the two slices are gone.
         let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
         record.copy_from_slice(&delivery.records);
@@ -155,7 +155,7 @@ impl BindingPort {
         Uint8Array::new(std::mem::take(&mut self.left))
     }
 
-    /// Starts to load a program; the answer is a record for `id`.
+    /// Starts to load a program; the result arrives as a record for `id`.
     #[napi(catch_unwind)]
     pub fn load(&self, id: f64, request: BindingLoadRequest) {
         self.port.load(id as u64, request.into());

@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorCode, Result};
 use wasmtime::{GcHeapOutOfMemory, OutOfMemory, ThrownException, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-/// Why a run ended whose call came back and that nothing else has stopped: its fuel, of which so much is
-/// left where it was counted, or the guest.
+/// Why a run ended whose call returned and that nothing else has stopped: its fuel, of which `fuel_left` is
+/// left where fuel was counted, or the guest.
 pub(crate) fn own_cause(result: &wasmtime::Result<()>, fuel_left: Option<u64>) -> Cause {
     let noticed = matches!(result, Err(error) if error.downcast_ref() == Some(&Trap::OutOfFuel));
     match noticed || fuel_left == Some(0) {

@@ -4,7 +4,7 @@ use super::outcome::Frame;
 use std::fmt::{self, Write};
 use wasmtime::{FrameInfo, WasmBacktrace};
 
-/// Those of a backtrace, innermost first; none where there is no backtrace.
+/// The frames of a backtrace, innermost first; without a backtrace there are none.
 pub(crate) fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<Frame> {
     let frames = backtrace.map_or(&[][..], WasmBacktrace::frames);
     frames.iter().map(frame).collect()

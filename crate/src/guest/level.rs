@@ -20,7 +20,7 @@ const USED_BELOW: [Duration; LEVELS] = [
     Duration::MAX,
 ];
 
-/// The level of a run that has used so much time on a core.
+/// The level of a run that has used this much time on a core.
 pub(crate) fn level(used: Duration) -> usize {
     USED_BELOW
         .iter()

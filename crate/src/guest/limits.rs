@@ -1,8 +1,7 @@
 //! The caps of a run, and the limiter that holds a guest to its memory.
 
-use super::stop::{Cause, Control, LimitKind, Stopped};
+use super::stop::{CallControl, Cause, LimitKind, Stopped};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
@@ -77,26 +76,31 @@ pub enum OnOutput {
 /// A growth that wasmtime refuses after it was granted here stays counted: refusals that can be
 /// foreseen are foreseen (`maximum`), and for the rest counting too much is the safe side.
 pub(crate) struct MemoryLimiter {
-    control: Arc<Control>,
+    control: Arc<CallControl>,
     cap: u64,
     on_memory: OnMemory,
-    used: u64,
+    /// Bytes that were granted. Memories and tables do not shrink, so this is the peak, too.
+    pub(crate) used: u64,
+    /// Whether a growth was refused.
+    pub(crate) denied: bool,
     /// Set once all memories and tables have their minimum.
     pub(crate) instantiated: bool,
 }
 
 impl MemoryLimiter {
-    pub(crate) fn new(control: Arc<Control>, limits: &Limits) -> Self {
+    pub(crate) fn new(control: Arc<CallControl>, limits: &Limits) -> Self {
         Self {
             control,
             cap: limits.memory_bytes,
             on_memory: limits.on_memory,
             used: 0,
+            denied: false,
             instantiated: false,
         }
     }
 
-    /// A growth by so many units of so many bytes; without success if it is known to be impossible.
+    /// Grows from `current` to `desired` units of `unit` bytes each. Returns false if the growth is known to be
+    /// impossible.
     fn grow(
         &mut self,
         (current, desired): (usize, usize),
@@ -108,10 +112,9 @@ impl MemoryLimiter {
         let wanted = self.used.saturating_add(bytes as u64);
         if possible && wanted <= self.cap {
             self.used = wanted;
-            self.control.memory_peak.store(wanted, Ordering::Relaxed);
             return Ok(true);
         }
-        self.control.memory_denied.store(true, Ordering::Relaxed);
+        self.denied = true;
         // What a program needs to begin with cannot be denied to it: it would not start.
         let minimum = !self.instantiated && current == 0;
         if wanted > self.cap && (self.on_memory == OnMemory::Stop || minimum) {
@@ -133,7 +136,7 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.control.memory_denied.store(true, Ordering::Relaxed);
+        self.denied = true;
         Ok(())
     }
 
@@ -155,7 +158,7 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.control.memory_denied.store(true, Ordering::Relaxed);
+        self.denied = true;
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ pub enum Ending {
     Limit(LimitKind),
     /// The caller gave up, or the program or the runtime was closed.
     Abort,
-    /// An abort because nobody reads its output any more.
+    /// An abort because the reader of its output is gone.
     BrokenPipe,
 }
 

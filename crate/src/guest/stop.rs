@@ -1,10 +1,10 @@
-//! Why a run was stopped: one cause, the first, recorded before the interrupt.
+//! Why a call was stopped: one cause, the first, recorded before the interrupt.
 
 use super::cpu::CpuMeter;
 use futures_util::task::AtomicWaker;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -32,13 +32,14 @@ pub enum Cause {
     Limit(LimitKind),
     /// The caller gave up on it.
     Abort,
-    /// Whoever read its output has gone.
+    /// The reader of its output is gone.
     BrokenPipe,
 }
 
-/// What a run shares with the threads that may stop it or look at it.
+/// What one call of a guest shares with the threads that may stop it or look at it. It ends with the call;
+/// what outlives a call belongs to the instance, which one thread has at a time.
 #[derive(Default)]
-pub struct Control {
+pub struct CallControl {
     cause: OnceLock<Cause>,
     waker: AtomicWaker,
     /// The moment the guest started; unset while it waits for a slot or a turn.
@@ -46,12 +47,10 @@ pub struct Control {
     pub(crate) meter: CpuMeter,
     /// Set when its guest computes on threads that the scheduler does without.
     pub(crate) uninterruptible: AtomicBool,
-    pub(crate) memory_peak: AtomicU64,
-    pub(crate) memory_denied: AtomicBool,
 }
 
-impl Control {
-    /// Records `cause` unless an earlier one stands, and wakes the run. Returns whether it was the first.
+impl CallControl {
+    /// Records `cause` unless an earlier one stands, and wakes the call. Returns whether it was the first.
     pub fn stop(&self, cause: Cause) -> bool {
         let first = self.record(cause);
         if first {
@@ -60,12 +59,12 @@ impl Control {
         first
     }
 
-    /// The cause that ended the run: `own`, unless an earlier one stands.
+    /// The cause that ended the call: `own`, unless an earlier one stands.
     pub(crate) fn settle(&self, own: Cause) -> Cause {
         *self.cause.get_or_init(|| own)
     }
 
-    /// The first half of [`stop`](Self::stop), for who holds a lock that the other half takes.
+    /// The first half of [`stop`](Self::stop), for callers that hold a lock which the other half takes.
     pub(crate) fn record(&self, cause: Cause) -> bool {
         self.cause.set(cause).is_ok()
     }
@@ -75,7 +74,7 @@ impl Control {
         self.waker.wake();
     }
 
-    /// The cause that ended, or is about to end, the run.
+    /// The cause that ended, or is about to end, the call.
     pub fn cause(&self) -> Option<Cause> {
         self.cause.get().copied()
     }

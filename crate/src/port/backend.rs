@@ -56,6 +56,6 @@ pub(crate) trait Backend: Send + Sync {
     /// Forgets all programs; nothing runs any more.
     fn forget(&self);
 
-    /// The submitter is gone: aborts its runs, which nobody hears of, and does not wait.
+    /// The submitter is gone: aborts its runs without a notification, and does not wait.
     fn abandon(&self);
 }

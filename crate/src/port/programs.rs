@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Port {
-    /// Loads a program off the calling thread; the answer arrives as a delivery for `id`, which is
+    /// Loads a program off the calling thread; the result arrives as a delivery for `id`, which is
     /// the program's handle from then on.
     pub fn load(self: &Arc<Self>, id: u64, request: LoadRequest) {
         self.ask(
@@ -52,7 +52,7 @@ impl Port {
 
     /// Looks at a program; its inspection arrives as JSON in a delivery for `id`.
     pub fn inspect(self: &Arc<Self>, id: u64, handle: u64) {
-        // Before there is an answer to wait for: it may be disposed of meanwhile.
+        // Before there is a result to wait for: the program may be disposed of meanwhile.
         let program = self.backend.program(handle);
         self.ask(
             id,
@@ -71,7 +71,7 @@ impl Port {
         );
     }
 
-    /// Has `work` done off the calling thread; its answer becomes a record for `id`.
+    /// Does `work` off the calling thread; its result becomes a record for `id`.
     fn ask<T>(
         self: &Arc<Self>,
         id: u64,
@@ -95,7 +95,7 @@ impl Port {
     }
 }
 
-/// Answered in any case: a runtime that closes drops what its threads have not begun.
+/// Gets a record in any case: a runtime that closes drops what its threads have not begun.
 struct Question {
     port: Arc<Port>,
     id: u64,

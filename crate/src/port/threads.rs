@@ -6,7 +6,7 @@ use super::pipes::{NoPipes, Pipes, PortPipes};
 use super::sync::PendingRun;
 use super::wire::{Operation, RunOperation, run_options};
 use crate::error::{Error, Result};
-use crate::guest::{Cause, Control};
+use crate::guest::{CallControl, Cause};
 use crate::lock::lock;
 use crate::options::RunOptions;
 use crate::program::{Cache, LoadOptions, Program};
@@ -36,7 +36,7 @@ struct Tables {
     /// In a worker also those that could not be loaded.
     programs: HashMap<u64, Result<Arc<Program>>>,
     /// The runs that may be aborted one by one, or have pipes.
-    tracked: HashMap<u64, Arc<Control>>,
+    tracked: HashMap<u64, Arc<CallControl>>,
     pipes: HashMap<u64, Pipes>,
     batches: HashMap<u64, PortBatch>,
 }
@@ -163,7 +163,7 @@ impl Threads {
             });
             deferred.key = Some(key);
         }
-        let control = (run.abortable || run.piped).then(Arc::<Control>::default);
+        let control = (run.abortable || run.piped).then(Arc::<CallControl>::default);
         if let Some(control) = &control {
             tables.tracked.insert(run.id, control.clone());
         }

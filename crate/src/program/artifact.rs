@@ -8,15 +8,15 @@ use wasmtime::{Engine, Module};
 pub(crate) trait Artifact: Sized {
     /// Serialized code; whether it fits into a slot is found out when it is loaded.
     fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>>;
-    /// What `compile` answered.
+    /// What `compile` returned.
     fn serialize(&self) -> wasmtime::Result<Vec<u8>>;
     /// # Safety
     ///
-    /// `code` is what `compile` answered, unchanged.
+    /// `code` is what `compile` returned, unchanged.
     unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
     /// # Safety
     ///
-    /// The file holds what `compile` answered, unchanged, and is not written to from now on.
+    /// The file holds what `compile` returned, unchanged, and is not written to from now on.
     unsafe fn deserialize_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self>;
 }
 

@@ -35,7 +35,7 @@ impl Cache {
         }
     }
 
-    /// The user's cache folder by the platform's convention; none if there is no home.
+    /// The user's cache folder by the platform's convention; no cache if the user has no home.
     pub fn for_user() -> Self {
         Self {
             folder: platform::user_cache_folder().map(|folder| folder.join("wasiexec")),

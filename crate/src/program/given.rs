@@ -4,7 +4,7 @@ use super::precompiled;
 use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
 
-/// The bytes that a caller gave, by what they are, with the digest that tells them from others.
+/// The bytes that a caller gave, by what they are, with the digest that identifies them.
 pub(crate) enum Given<'a> {
     /// A Wasm binary or WAT text.
     Source(Cow<'a, [u8]>, blake3::Hash),

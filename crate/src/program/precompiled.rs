@@ -1,10 +1,11 @@
 //! Programs compiled ahead: their code and the Wasm that it was made from, in one file.
 //!
-//! A file is [`MAGIC`], the length of its head, the head as JSON, the Wasm, the code of each variant, and
-//! the BLAKE3 digest of all that. The digest tells damage from intent; it does not tell who made the
-//! file. Whoever loads one runs machine code from it, outside of any sandbox.
+//! A file is [`MAGIC`], the length of its head, the head as JSON, the sections that the head lists, and the
+//! BLAKE3 digest of all that. The digest detects damage; it does not show who made the file. To
+//! load one is to run machine code from it, outside of any sandbox.
 
 use super::wasm::Wasm;
+use crate::engine::Checks;
 use crate::error::{Error, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
 
@@ -22,21 +23,33 @@ struct Head {
     interruptible: bool,
     /// Digest of what the Wasm came from, as hexadecimal digits.
     source: String,
-    wasm: usize,
-    plain: usize,
-    fueled: Option<usize>,
+    /// In the order of their bytes.
+    sections: Vec<Section>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Section {
+    holds: Holds,
+    bytes: usize,
+}
+
+/// What the bytes of a section are.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Holds {
+    /// The Wasm that the code was made from.
+    Wasm,
+    /// Code of the program's kind with these checks.
+    Code(Checks),
 }
 
 /// The parts of a file.
 pub(crate) struct Precompiled<'a> {
     pub(crate) interruptible: bool,
-    /// Digest of what the Wasm came from, by which its other variants are found in the cache.
+    /// Digest of what the Wasm came from, by which code that the file does not have is found in the cache.
     source: blake3::Hash,
     wasm: &'a [u8],
-    /// The code of runs without a fuel limit.
-    pub(crate) plain: PrecompiledCode<'a>,
-    /// The code of runs with one, if it was compiled.
-    pub(crate) fueled: Option<PrecompiledCode<'a>>,
+    pub(crate) code: Vec<(Checks, PrecompiledCode<'a>)>,
 }
 
 /// Compiled code from a file that was accepted.
@@ -61,23 +74,32 @@ pub(crate) fn content(bytes: &[u8]) -> Option<&[u8]> {
 pub(crate) fn encode(
     wasm: &Wasm,
     interruptible: bool,
-    plain: &[u8],
-    fueled: Option<&[u8]>,
+    code: &[(Checks, Vec<u8>)],
 ) -> Result<Vec<u8>> {
+    let code = code.iter();
+    let sections = code.map(|(checks, bytes)| (Holds::Code(*checks), &bytes[..]));
+    let sections: Vec<_> = std::iter::once((Holds::Wasm, &wasm.bytes[..]))
+        .chain(sections)
+        .collect();
     let head = Head {
         version: VERSION.into(),
         target: target(),
         interruptible,
         source: wasm.digest.to_hex().to_string(),
-        wasm: wasm.bytes.len(),
-        plain: plain.len(),
-        fueled: fueled.map(<[u8]>::len),
+        sections: sections
+            .iter()
+            .map(|&(holds, bytes)| Section {
+                holds,
+                bytes: bytes.len(),
+            })
+            .collect(),
     };
     let head = serde_json::to_vec(&head).map_err(Error::internal)?;
     let mut file = MAGIC.to_vec();
     file.extend((head.len() as u32).to_le_bytes());
-    for part in [&head[..], &wasm.bytes, plain, fueled.unwrap_or_default()] {
-        file.extend_from_slice(part);
+    file.extend_from_slice(&head);
+    for (_, bytes) in sections {
+        file.extend_from_slice(bytes);
     }
     file.extend(blake3::hash(&file).as_bytes());
     Ok(file)
@@ -88,7 +110,7 @@ impl<'a> Precompiled<'a> {
     ///
     /// # Safety
     ///
-    /// The caller vouches that whoever made the file made it with [`encode`]; that it did not change
+    /// The caller vouches that the file was made with [`encode`]; that it did not change
     /// since then, and was made by this version, is found out here.
     ///
     /// # Errors
@@ -123,25 +145,31 @@ impl<'a> Precompiled<'a> {
             )));
         }
         let head: Head = serde_json::from_slice(head).map_err(|_| damaged())?;
-        let (wasm, rest) = rest.split_at_checked(head.wasm).ok_or_else(damaged)?;
-        let (plain, rest) = rest.split_at_checked(head.plain).ok_or_else(damaged)?;
-        if rest.len() != head.fueled.unwrap_or_default() {
+        let (mut wasm, mut code, mut rest) = (None, Vec::new(), rest);
+        for section in &head.sections {
+            let (bytes, others) = rest.split_at_checked(section.bytes).ok_or_else(damaged)?;
+            rest = others;
+            match section.holds {
+                Holds::Wasm => wasm = Some(bytes),
+                Holds::Code(checks) => code.push((checks, PrecompiledCode(bytes))),
+            }
+        }
+        if !rest.is_empty() {
             return Err(damaged());
         }
         Ok(Self {
             interruptible: head.interruptible,
             source: blake3::Hash::from_hex(&head.source).map_err(|_| damaged())?,
-            wasm,
-            plain: PrecompiledCode(plain),
-            fueled: head.fueled.map(|_| PrecompiledCode(rest)),
+            wasm: wasm.ok_or_else(damaged)?,
+            code,
         })
     }
 
-    pub(crate) fn wasm(&self) -> Wasm {
-        Wasm {
-            bytes: self.wasm.to_vec(),
-            digest: self.source,
-        }
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`].
+    pub(crate) fn wasm(&self) -> Result<Wasm> {
+        Wasm::from_binary(self.wasm.to_vec(), self.source)
     }
 }
 

@@ -9,11 +9,18 @@ use wasmparser::{Parser, Payload, TypeRef};
 pub(crate) struct Wasm {
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: blake3::Hash,
+    pub(crate) kind: ProgramKind,
+    /// Whether its code may run while it is instantiated.
+    pub(crate) starts_early: bool,
 }
 
 impl Wasm {
     /// The binary of `bytes`, which may be WAT text.
-    pub(crate) fn new(bytes: Cow<'_, [u8]>, digest: blake3::Hash) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`].
+    pub(crate) fn parse(bytes: Cow<'_, [u8]>, digest: blake3::Hash) -> Result<Self> {
         if bytes.is_empty() {
             let message = "the program is empty (0 bytes)";
             return Err(Error::new(ErrorCode::InvalidWasm, message));
@@ -23,7 +30,19 @@ impl Wasm {
             Ok(Cow::Borrowed(_)) => bytes.into_owned(),
             Err(error) => return Err(not_a_program(&bytes, &error)),
         };
-        Ok(Self { bytes, digest })
+        Self::from_binary(bytes, digest)
+    }
+
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`].
+    pub(crate) fn from_binary(bytes: Vec<u8>, digest: blake3::Hash) -> Result<Self> {
+        Ok(Self {
+            kind: binary_kind(&bytes)?,
+            starts_early: has_start_section(&bytes),
+            bytes,
+            digest,
+        })
     }
 }
 
@@ -38,7 +57,7 @@ fn not_a_program(bytes: &[u8], error: &wat::Error) -> Error {
     )
 }
 
-pub(crate) fn binary_kind(wasm: &[u8]) -> Result<ProgramKind> {
+fn binary_kind(wasm: &[u8]) -> Result<ProgramKind> {
     match wasm.get(4..8) {
         Some([1, 0, 0, 0]) => Ok(ProgramKind::Module),
         Some([13, 0, 1, 0]) => Ok(ProgramKind::Component),
@@ -53,20 +72,27 @@ pub(crate) fn binary_kind(wasm: &[u8]) -> Result<ProgramKind> {
     }
 }
 
-/// Whether code of the program may run while it is instantiated.
-pub(crate) fn has_start_section(wasm: &[u8]) -> bool {
+fn has_start_section(wasm: &[u8]) -> bool {
     Parser::new(0)
         .parse_all(wasm)
         .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
 }
 
 /// wasmtime would refuse these only at instantiation, and without a name.
-pub(crate) fn refuse_threads(wasm: &[u8]) -> Result<()> {
+///
+/// # Errors
+///
+/// [`ErrorCode::UnsupportedWasm`].
+pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
+    // What a component has in it, the compiler refuses.
+    if wasm.kind == ProgramKind::Component {
+        return Ok(());
+    }
     let needs = |what: &str| {
         let message = format!("the program needs threads ({what}), which wasiexec does not run");
         Err(Error::new(ErrorCode::UnsupportedWasm, message))
     };
-    for payload in Parser::new(0).parse_all(wasm) {
+    for payload in Parser::new(0).parse_all(&wasm.bytes) {
         match payload {
             Ok(Payload::ImportSection(section)) => {
                 for import in section.into_imports().flatten() {

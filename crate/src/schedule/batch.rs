@@ -4,7 +4,7 @@ use super::queue::{RunQueue, Taken};
 use super::submission::{Origin, QueuedRun, RunGroup, Submission};
 use std::sync::Arc;
 
-/// While so much output of a batch has not been read, none of its runs start.
+/// While this much output of a batch has not been read, none of its runs start.
 pub(crate) const MAX_UNREAD: u64 = 64 << 20;
 
 /// The runs of one batch that have not started. Up to its concurrency they have turns in the
@@ -55,13 +55,13 @@ impl Batch {
         Some(taken)
     }
 
-    /// A run that was going on has ended with so many bytes of output.
+    /// A run of it has ended with this many bytes of output.
     pub(crate) fn leave(&mut self, output: u64) {
         self.running -= 1;
         self.unread = self.unread.saturating_add_unsigned(output);
     }
 
-    /// So many bytes of output have been read.
+    /// This many bytes of output have been read.
     pub(crate) fn read(&mut self, output: u64) {
         self.unread = self.unread.saturating_sub_unsigned(output);
     }
@@ -78,7 +78,7 @@ impl Batch {
         self.waiting.take(which)
     }
 
-    /// Returns how many turns it has for which there are no runs any more; it no longer has them.
+    /// Gives up the turns for which there are no runs any more; returns how many these were.
     pub(crate) fn drop_turns(&mut self) -> usize {
         let dropped = self.turns.saturating_sub(self.waiting.len());
         self.turns -= dropped;

@@ -1,8 +1,8 @@
 //! A run on the thread that waits for it.
 //!
-//! The scheduler gives such a run a slot, and nothing else: the one who asked for it polls it. A run whose
-//! guest nobody can interrupt is polled by the scheduler as any other, because the thread has to look up
-//! now and then.
+//! The scheduler gives such a run a slot, and nothing else: the caller polls it. A run whose guest cannot be
+//! interrupted is polled by the scheduler like any other, because the calling thread has to look up now and
+//! then.
 
 use super::lane::Lane;
 use super::run::drive;
@@ -34,7 +34,7 @@ struct Running {
 }
 
 impl CallerRun {
-    /// Asks for a slot, if nobody who came before waits for one now, and else gets in line.
+    /// Takes a slot if no earlier run waits for one, and else gets in line.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ pub(crate) struct Completions {
     flushed: Option<Instant>,
     group: Option<Arc<RunGroup>>,
     ended: Vec<Ended>,
-    /// Whoever has runs that were delivered, and was not notified.
+    /// The client whose runs were delivered and that was not notified.
     client: Option<Arc<dyn Client>>,
 }
 

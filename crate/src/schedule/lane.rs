@@ -1,4 +1,4 @@
-//! Threads on which guests compute, as the ticker sees them: each says until when nobody has to look.
+//! Threads on which guests compute, as the ticker sees them: each says when the ticker has to look at it next.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -22,7 +22,7 @@ const LEAST_COUNT_PER_THREAD: u64 = 3;
 const GAIN: f64 = 1.03;
 /// From the first runs, or a change, to the next trial.
 const SOON: Duration = Duration::from_millis(20);
-/// From a trial that changed nothing to the next; three times that when none of [`OTHERS`] did.
+/// The time from a trial that changed nothing to the next; three times that when none of [`OTHERS`] did.
 const LATER: Duration = Duration::from_millis(50);
 const LATEST: Duration = Duration::from_secs(8);
 
@@ -179,7 +179,7 @@ impl Pace {
         self.next = now + self.interval;
     }
 
-    /// What was to be tried is no better.
+    /// The width that was tried is not better.
     fn pass_over(&mut self) {
         self.other = (self.other + 1) % OTHERS.len();
         self.in_vain += 1;
@@ -214,7 +214,7 @@ impl Trial {
 mod tests {
     use super::*;
 
-    /// A machine on which so many runs a second end on so many threads.
+    /// A machine, as the number of runs per second that end on each number of threads.
     struct Machine<'a> {
         pace: Pace,
         now: Instant,

@@ -132,7 +132,7 @@ mod tests {
         Task::on_levels(level, level)
     }
 
-    /// Lets runs that never end compute for so many milliseconds, one per given level, and runs that have
+    /// Lets runs that never end compute for `ms` milliseconds, one per given level, and runs that have
     /// not started, if `fresh`. Returns the milliseconds of each level.
     fn share(levels: &[usize], fresh: bool, time: u64) -> [u64; LEVELS] {
         let mut ready = Ready::default();

@@ -8,21 +8,20 @@
 
 use super::batch::Batch;
 use super::completions::Completions;
+use super::context::RunContext;
 use super::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
-use super::pace::Pace;
-use super::queue::{RunQueue, Taken};
+use super::queue::Taken;
 use super::ready::{Choice, Ready};
-use super::run::{RunContext, drive};
+use super::run::drive;
 use super::slot::{Slot, Slots};
-use super::submission::{BatchId, Ended, Origin, QueuedRun, RunGroup, Submission};
+use super::state::State;
+use super::submission::{BatchId, Ended, Origin, RunGroup, Submission};
 use super::task::{Body, Line, Spare, Task};
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
 use crate::error::{Result, closed};
-use crate::guest::{Cause, Control, FIRST, Outcome};
+use crate::guest::{CallControl, Cause, FIRST, Outcome};
 use crate::lock::lock;
-use slab::Slab;
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -61,183 +60,6 @@ pub(crate) struct Scheduler {
     empty: Notify,
 }
 
-struct State {
-    /// Of what has its turn, one after the other.
-    order: VecDeque<Starts>,
-    /// The runs of no batch.
-    queue: RunQueue,
-    /// Started runs that could go on.
-    ready: Ready,
-    live: Slab<Live>,
-    batches: Slab<Batch>,
-    runners: usize,
-    /// Runners that poll a run for the first time, and how many may.
-    starting: usize,
-    pace: Pace,
-    /// Runners that poll a run which has been polled before.
-    resuming: usize,
-    /// Whether slices are short.
-    crowded: bool,
-    finished: u64,
-    closed: bool,
-    /// The threads are gone: nothing is polled any more.
-    released: bool,
-}
-
-/// Which runs start next.
-enum Starts {
-    /// So many runs of no batch.
-    Single(usize),
-    /// One run of a batch.
-    Batch(BatchId),
-}
-
-impl State {
-    fn new(threads: usize) -> Self {
-        Self {
-            order: VecDeque::new(),
-            queue: RunQueue::default(),
-            ready: Ready::default(),
-            live: Slab::new(),
-            batches: Slab::new(),
-            runners: 0,
-            starting: 0,
-            pace: Pace::new(threads),
-            resuming: 0,
-            crowded: false,
-            finished: 0,
-            closed: false,
-            released: false,
-        }
-    }
-
-    /// How many runs may be started now, if there are any.
-    fn free_starts(&self, slots: usize) -> usize {
-        let free_slots = slots - self.live.len();
-        free_slots.min(self.pace.width().saturating_sub(self.starting))
-    }
-
-    fn waiting_count(&self) -> usize {
-        let apart = self.batches.iter().map(|(_, batch)| batch.waiting_count());
-        self.queue.len() + apart.sum::<usize>()
-    }
-
-    /// How many could start if there were threads and slots, or `most` of them.
-    fn turns(&self, most: usize) -> usize {
-        let mut count = 0;
-        for turns in &self.order {
-            if count >= most {
-                return most;
-            }
-            count += match turns {
-                Starts::Single(runs) => *runs,
-                Starts::Batch(_) => 1,
-            };
-        }
-        count.min(most)
-    }
-
-    /// Whether nothing goes on.
-    fn is_empty(&self) -> bool {
-        self.live.is_empty() && self.runners == 0
-    }
-
-    /// Gives a run a slot; returns its place among the live runs.
-    fn occupy(&mut self, origin: Origin, control: &Arc<Control>) -> usize {
-        self.live.insert(Live {
-            origin,
-            control: control.clone(),
-            task: None,
-        })
-    }
-
-    fn enqueue(&mut self, submission: Submission) {
-        if let Some(id) = submission.group.origin.batch {
-            self.batches[id.0].add(submission);
-            self.admit(id);
-            return;
-        }
-        let runs = submission.runs.len();
-        match self.order.back_mut() {
-            Some(Starts::Single(last)) => *last += runs,
-            _ => self.order.push_back(Starts::Single(runs)),
-        }
-        self.queue.push(submission);
-    }
-
-    fn admit(&mut self, id: BatchId) {
-        while self.batches[id.0].admit() {
-            self.order.push_back(Starts::Batch(id));
-        }
-    }
-
-    /// The run whose turn it is.
-    fn pop(&mut self, known: Option<&Arc<RunGroup>>) -> Option<Taken> {
-        loop {
-            let taken = match self.order.front_mut()? {
-                Starts::Single(0) => None,
-                Starts::Single(runs) => {
-                    *runs -= 1;
-                    self.queue.pop(known)
-                }
-                &mut Starts::Batch(id) => {
-                    self.order.pop_front();
-                    return self.batches[id.0].start(known);
-                }
-            };
-            if taken.is_some() {
-                return taken;
-            }
-            // Used up, or its runs were taken out.
-            self.order.pop_front();
-        }
-    }
-
-    /// A run has ended: the next of its batch may come.
-    fn leave(&mut self, batch: Option<BatchId>, output: u64) {
-        let Some(id) = batch else { return };
-        self.batches[id.0].leave(output);
-        self.admit(id);
-        self.forget_if_done(id);
-    }
-
-    fn forget_if_done(&mut self, id: BatchId) {
-        if self.batches[id.0].is_done() {
-            self.batches.remove(id.0);
-        }
-    }
-
-    /// Takes out those that wait and that `which` picks.
-    fn take_waiting(&mut self, which: impl Fn(Origin, &QueuedRun) -> bool) -> Vec<Submission> {
-        let mut taken = self.queue.take(&which);
-        let mut touched = Vec::new();
-        for (key, batch) in &mut self.batches {
-            let out = batch.take_waiting(&which);
-            if !out.is_empty() {
-                touched.push((key, batch.drop_turns()));
-                taken.extend(out);
-            }
-        }
-        for (key, mut turns) in touched {
-            self.order.retain(|next| {
-                let drops = turns > 0 && matches!(next, Starts::Batch(id) if id.0 == key);
-                turns -= usize::from(drops);
-                !drops
-            });
-            self.forget_if_done(BatchId(key));
-        }
-        taken
-    }
-}
-
-/// What is known of a run that is going on.
-struct Live {
-    origin: Origin,
-    control: Arc<Control>,
-    /// Unless it is in its first poll, or goes on elsewhere.
-    task: Option<Arc<Task>>,
-}
-
 /// What a runner has done with its thread since it last asked.
 struct Done {
     /// The run that has ended: its place among the live ones, and its output.
@@ -252,7 +74,7 @@ struct Done {
 
 /// What a runner does next.
 enum Next {
-    Start(usize, Taken, Arc<Control>),
+    Start(usize, Taken, Arc<CallControl>),
     Resume(Arc<Task>),
 }
 
@@ -276,8 +98,11 @@ impl Scheduler {
 
     /// What a runner of this scheduler needs for the runs of a group.
     pub(super) fn context(&self, group: Arc<RunGroup>) -> Arc<RunContext> {
-        let (ticker, permits) = (self.ticker.clone(), self.permits.clone());
-        Arc::new(RunContext::new(group, ticker, permits))
+        Arc::new(RunContext {
+            group,
+            ticker: self.ticker.clone(),
+            permits: self.permits.clone(),
+        })
     }
 
     pub(crate) fn on_started(&self, call: Box<dyn Fn() + Send + Sync>) {
@@ -312,11 +137,11 @@ impl Scheduler {
         if state.closed {
             return Err(closed());
         }
-        let free = self.slots - state.live.len();
+        let free = state.free_slots(self.slots);
         if free <= state.turns(self.threads) {
             return Ok(None);
         }
-        let control = Arc::<Control>::default();
+        let control = Arc::<CallControl>::default();
         let key = state.occupy(origin, &control);
         drop(state);
         Ok(Some(Slot::new(self.clone(), key, control)))
@@ -334,7 +159,7 @@ impl Scheduler {
         state.forget_if_done(id);
     }
 
-    /// So many bytes of output of this batch have been read.
+    /// This many bytes of output of this batch have been read.
     pub(crate) fn batch_read(self: &Arc<Self>, id: BatchId, output: u64) {
         let mut state = self.lock();
         state.batches[id.0].read(output);
@@ -453,7 +278,7 @@ impl Scheduler {
 
     /// Shortens slices while short runs wait and long ones compute.
     fn measure_crowd(&self, state: &mut State) {
-        let can_start = !state.order.is_empty() && state.live.len() < self.slots;
+        let can_start = !state.order.is_empty() && state.free_slots(self.slots) > 0;
         let short = state.ready.has_short() || can_start;
         let long = state.resuming > 0 || !state.ready.is_empty();
         let crowded = short && long;
@@ -474,10 +299,11 @@ impl Scheduler {
         let mut completions = Completions::at(slice.start);
         let mut began = slice.start;
         let mut has_started = false;
-        while let Some(next) = {
+        loop {
             let known = context.as_ref().map(|context| &context.group);
-            scheduler.next(done.take(), known, &mut completions)
-        } {
+            let Some(next) = scheduler.next(done.take(), known, &mut completions) else {
+                break;
+            };
             let mut after = Done {
                 ended: None,
                 level: FIRST,
@@ -609,12 +435,12 @@ impl Scheduler {
         let mut state = self.lock();
         if let Some(done) = done {
             state.resuming -= usize::from(done.resumed);
-            // While there is nothing else, nobody has to share.
+            // While there is nothing else, the time need not be shared.
             if done.resumed || !state.ready.is_empty() {
                 state.ready.charge(done.level, done.time);
             }
             if let Some((key, output)) = done.ended {
-                self.remove(&mut state, key, output);
+                state.vacate(key, output);
             }
             if !done.resumed {
                 state.starting -= 1;
@@ -626,7 +452,7 @@ impl Scheduler {
         }
         let mut next = self.choose(&mut state, known);
         if next.is_none() {
-            // A close ends when no runner is left: whoever waits for it has to find all outcomes.
+            // A close ends when no runner is left: its caller has to find all outcomes then.
             drop(state);
             completions.flush();
             state = self.lock();
@@ -674,12 +500,6 @@ impl Scheduler {
         }
     }
 
-    fn remove(&self, state: &mut State, key: usize, output: u64) {
-        let live = state.live.remove(key);
-        state.leave(live.origin.batch, output);
-        state.finished += 1;
-    }
-
     fn notify_if_empty(&self, state: &State) {
         if state.closed && state.is_empty() {
             self.empty.notify_waiters();
@@ -709,7 +529,7 @@ impl Line for Scheduler {
 impl Slots for Scheduler {
     fn free(self: Arc<Self>, key: usize, output: u64) {
         let mut state = self.lock();
-        self.remove(&mut state, key, output);
+        state.vacate(key, output);
         self.start_runners(&mut state);
         self.notify_if_empty(&state);
         let is_idle = state.runners == 0;

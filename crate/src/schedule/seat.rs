@@ -1,4 +1,4 @@
-//! Where a thread that waits for a run hears of it.
+//! Where a thread waits for its run.
 
 use super::slot::{Slot, SlotTaker};
 use super::submission::{Client, Ended};
@@ -25,7 +25,7 @@ struct SeatState {
     slot: Option<Slot>,
     /// It has ended elsewhere than on this thread, or never started.
     ended: Option<Result<Outcome>>,
-    /// Nobody waits any more.
+    /// The thread no longer waits.
     left: bool,
 }
 
@@ -68,7 +68,7 @@ impl Seat {
         }
     }
 
-    /// Nobody waits any more; returns the slot that nobody took.
+    /// The thread no longer waits; returns the slot that it did not take.
     pub(super) fn leave(&self) -> Option<Slot> {
         let mut state = self.lock();
         state.left = true;
@@ -81,10 +81,10 @@ impl Seat {
 }
 
 impl SlotTaker for Seat {
-    /// Hands over the slot, unless nobody waits for it any more.
+    /// Hands over the slot, unless the thread no longer waits for it.
     fn give(&self, slot: Slot) {
         let mut state = self.lock();
-        // Outside of the lock: a slot that nobody takes goes back to the scheduler.
+        // Outside of the lock: a slot that is not taken goes back to the scheduler.
         let refused = match state.left {
             true => Some(slot),
             false => state.slot.replace(slot),

@@ -1,11 +1,11 @@
 //! Slots that a run has without a runner.
 
-use crate::guest::Control;
+use crate::guest::CallControl;
 use std::sync::Arc;
 
-/// Whoever gave a slot.
+/// What gives slots.
 pub(super) trait Slots: Send + Sync {
-    /// A slot is free again: its run has ended with so many bytes of captured output.
+    /// A slot is free again: its run has ended with `output` bytes of captured output.
     fn free(self: Arc<Self>, key: usize, output: u64);
 }
 
@@ -13,11 +13,11 @@ pub(super) trait Slots: Send + Sync {
 pub(crate) struct Slot {
     slots: Arc<dyn Slots>,
     key: usize,
-    pub(super) control: Arc<Control>,
+    pub(super) control: Arc<CallControl>,
 }
 
 impl Slot {
-    pub(super) fn new(slots: Arc<dyn Slots>, key: usize, control: Arc<Control>) -> Self {
+    pub(super) fn new(slots: Arc<dyn Slots>, key: usize, control: Arc<CallControl>) -> Self {
         Self {
             slots,
             key,
@@ -33,7 +33,7 @@ impl Drop for Slot {
     }
 }
 
-/// Whoever polls a run itself, once the run has a slot.
+/// What polls a run itself, once the run has a slot.
 pub(crate) trait SlotTaker: Send + Sync {
     fn give(&self, slot: Slot);
 }

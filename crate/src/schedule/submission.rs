@@ -1,8 +1,8 @@
-//! Runs as they are submitted, and who hears of their end.
+//! Runs as they are submitted, and the clients that are notified of their end.
 
 use super::slot::SlotTaker;
 use crate::error::Result;
-use crate::guest::{Control, Outcome};
+use crate::guest::{CallControl, Outcome};
 use crate::options::RunOptions;
 use crate::program::Program;
 use bytes::Bytes;
@@ -17,9 +17,9 @@ pub struct RunGroup {
     pub program: Arc<Program>,
     /// The options of the runs that have none of their own.
     pub options: Arc<RunOptions>,
-    /// Whoever submitted them.
+    /// The submitter.
     pub client: Arc<dyn Client>,
-    /// Whoever polls the only run of this group; otherwise the scheduler polls.
+    /// What polls the only run of this group; otherwise the scheduler polls.
     pub(super) taker: Option<Arc<dyn SlotTaker>>,
 }
 
@@ -41,7 +41,7 @@ impl RunGroup {
     }
 }
 
-/// Whoever submits runs and hears of their end.
+/// A submitter of runs, which is notified of their end.
 pub trait Client: Send + Sync {
     /// The options of one run, if it has its own; called once, on a scheduler thread, when the run starts.
     ///
@@ -99,13 +99,13 @@ pub struct QueuedRun {
     pub id: u64,
     /// What the client needs to decode its options.
     pub payload: Bytes,
-    /// Whoever may stop it alone has the same; without one it gets its own when it starts.
-    pub control: Option<Arc<Control>>,
+    /// Shared with the code that may stop this run alone; without one the run gets its own when it starts.
+    pub control: Option<Arc<CallControl>>,
 }
 
 impl QueuedRun {
     /// The only one of its group, which has the options.
-    pub fn alone(control: Option<Arc<Control>>) -> Self {
+    pub fn alone(control: Option<Arc<CallControl>>) -> Self {
         Self {
             id: 0,
             payload: Bytes::new(),
@@ -140,7 +140,7 @@ impl Ended {
 /// Where a run comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Whoever can close it.
+    /// The program's handle at a client, which can be closed.
     pub owner: Option<Owner>,
     /// The batch that it belongs to.
     pub batch: Option<BatchId>,

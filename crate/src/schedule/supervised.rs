@@ -2,7 +2,7 @@
 
 use super::lane::Lane;
 use super::ticker::{Alarm, Ticker};
-use crate::guest::{Cause, Control, CpuMeter, LimitKind, Limits, Stopped};
+use crate::guest::{CallControl, Cause, CpuMeter, LimitKind, Limits, Stopped};
 use crate::wasi::RunState;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result
 /// When a guest that computes from now on passes one of its limits on time, at the earliest.
 fn due(
     limits: &Limits,
-    control: &Control,
+    control: &CallControl,
     now: Instant,
     cpu: impl Fn(&CpuMeter) -> Duration,
 ) -> Option<Instant> {
@@ -50,7 +50,7 @@ fn due(
 }
 
 /// When its timeout is over.
-fn deadline(limits: &Limits, control: &Control, now: Instant) -> Option<Instant> {
+fn deadline(limits: &Limits, control: &CallControl, now: Instant) -> Option<Instant> {
     let timeout = limits.timeout?;
     control.start(|| now).checked_add(timeout)
 }
@@ -58,7 +58,7 @@ fn deadline(limits: &Limits, control: &Control, now: Instant) -> Option<Instant>
 /// Stops a run that has used up its time, by its wall clock or by this reading of its CPU meter.
 fn enforce_time(
     limits: &Limits,
-    control: &Control,
+    control: &CallControl,
     now: impl Fn() -> Instant,
     cpu: impl Fn(&CpuMeter) -> Duration,
 ) {
@@ -76,7 +76,7 @@ fn enforce_time(
 /// [`at_epoch`] does the same; while it waits, the ticker ends it at its deadline.
 pub(super) struct Supervised<'a, F> {
     pub(super) call: Pin<&'a mut F>,
-    pub(super) control: &'a Arc<Control>,
+    pub(super) control: &'a Arc<CallControl>,
     pub(super) ticker: &'a Ticker,
     pub(super) limits: &'a Limits,
     /// The guest may start later than the first poll; it has no limits on its time then.
@@ -86,7 +86,7 @@ pub(super) struct Supervised<'a, F> {
 }
 
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
-    /// What the call answered, and when.
+    /// What the call returned, and when.
     type Output = (F::Output, Instant);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

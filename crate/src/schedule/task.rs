@@ -1,8 +1,8 @@
 //! A run that has started: what is polled, by whom, and what happens when something wakes it.
 
-use super::run::RunContext;
+use super::context::RunContext;
 use super::submission::Ended;
-use crate::guest::{Control, FIRST, level};
+use crate::guest::{CallControl, FIRST, level};
 use crate::lock::lock;
 use crate::program::Program;
 use std::pin::Pin;
@@ -43,7 +43,7 @@ pub(crate) struct Task {
 /// Which run it is.
 struct Run {
     /// Weak, because the control holds the task's waker. The scheduler has it until the run has ended.
-    control: Weak<Control>,
+    control: Weak<CallControl>,
     program: Arc<Program>,
 }
 
@@ -84,7 +84,7 @@ impl Task {
     }
 
     /// Tells it of its run, which has to wait.
-    pub(crate) fn set_run(&self, control: &Arc<Control>, program: Arc<Program>) {
+    pub(crate) fn set_run(&self, control: &Arc<CallControl>, program: Arc<Program>) {
         let control = Arc::downgrade(control);
         let _ = self.run.set(Run { control, program });
     }

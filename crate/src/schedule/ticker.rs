@@ -3,7 +3,7 @@
 
 use super::lane::{Clock, Computing, Lane, Moment, NEVER, SLICE};
 use crate::engine::Engines;
-use crate::guest::{Cause, Control, LimitKind};
+use crate::guest::{CallControl, Cause, LimitKind};
 use crate::lock::lock;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ struct Shared {
 #[derive(Default)]
 struct Alarms {
     last: u64,
-    controls: BTreeMap<(Moment, u64), Arc<Control>>,
+    controls: BTreeMap<(Moment, u64), Arc<CallControl>>,
 }
 
 impl Ticker {
@@ -55,7 +55,7 @@ impl Ticker {
         Ok(Self { shared })
     }
 
-    /// While the answer lives, which has to be on this thread, a guest may compute for a slice that begins
+    /// While the returned value lives, which has to be on this thread, a guest may compute for a slice that begins
     /// now. Within another the other's slice goes on.
     pub(crate) fn computing(&self, now: Instant) -> Computing {
         Computing::new(&self.shared.clock, now, |lane| {
@@ -66,8 +66,8 @@ impl Ticker {
         })
     }
 
-    /// While the answer lives, the run of `control` ends with a timeout when its `deadline` passes.
-    pub(crate) fn alarm(&self, deadline: Instant, control: &Arc<Control>) -> Alarm {
+    /// While the returned value lives, the run of `control` ends with a timeout when its `deadline` passes.
+    pub(crate) fn alarm(&self, deadline: Instant, control: &Arc<CallControl>) -> Alarm {
         let moment = self.shared.clock.moment(deadline);
         let mut alarms = lock(&self.shared.alarms);
         alarms.last += 1;
@@ -126,7 +126,7 @@ impl Shared {
                 next = next.min(now + nanos(SLICE));
             }
             self.clock.will_wake(next);
-            // What was published before that nobody would wake this thread for.
+            // What was published before that; no lane would wake this thread for it.
             if self.next(now).0 < next {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Guests that nobody can interrupt: where they compute, and how many at a time.
+//! Guests that cannot be interrupted: where they compute, and how many at a time.
 //!
 //! Such a guest keeps its thread until it ends or waits in the host. A thread of the scheduler would
 //! have other runs behind it meanwhile, and their limits and endings.

@@ -1,7 +1,7 @@
 //! Output kept in memory, and the cap that stdout and stderr share.
 
 use super::config::{OnBrokenPipe, OutputStreamKind};
-use crate::guest::{Cause, Control, LimitKind, Limits, OnOutput, Stopped};
+use crate::guest::{CallControl, Cause, LimitKind, Limits, OnOutput, Stopped};
 use crate::lock::lock;
 use bytes::Bytes;
 use std::io;
@@ -18,7 +18,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// What a run has printed so far; outlives the guest, however that ends.
 pub(crate) struct Capture {
-    control: Arc<Control>,
+    control: Arc<CallControl>,
     cap: u64,
     /// Whether output that is not kept here counts, too.
     counts_passed: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Printed {
 
 impl Capture {
     pub(crate) fn new(
-        control: Arc<Control>,
+        control: Arc<CallControl>,
         limits: &Limits,
         on_broken_pipe: OnBrokenPipe,
     ) -> Arc<Self> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wasiexec::{
-    BatchId, Cause, Client, Control, Ended, Ending, Origin, Outcome, QueuedRun, RunGroup,
+    BatchId, CallControl, Cause, Client, Ended, Ending, Origin, Outcome, QueuedRun, RunGroup,
     RunOptions, Runtime, RuntimeOptions, Submission,
 };
 
@@ -39,7 +39,7 @@ struct Batch<'a> {
     runtime: &'a Runtime,
     id: BatchId,
     collects: bool,
-    controls: Vec<Arc<Control>>,
+    controls: Vec<Arc<CallControl>>,
     sender: Sender<(usize, Outcome)>,
     ended: Receiver<(usize, Outcome)>,
 }
@@ -74,7 +74,7 @@ impl<'a> Batch<'a> {
         ));
         let first = self.controls.len();
         self.controls
-            .extend((0..count).map(|_| Arc::<Control>::default()));
+            .extend((0..count).map(|_| Arc::<CallControl>::default()));
         let run = |number: usize| QueuedRun {
             id: number as u64,
             payload: Bytes::new(),

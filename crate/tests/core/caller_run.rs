@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use wasiexec::{
-    Cause, Clock, Control, Ending, ErrorCode, Input, InputPipe, LimitKind, Limits, LoadOptions,
+    CallControl, Cause, Clock, Ending, ErrorCode, Input, InputPipe, LimitKind, Limits, LoadOptions,
     LoadRequest, OnMemory, OnOutput, Outcome, Output, OutputPipe, PendingRun, Port, ProgramSource,
     Result, RunOptions, Runtime, RuntimeOptions, TrapCode,
 };
@@ -409,7 +409,7 @@ fn threads_that_come_again_and_again_leave_slots_to_those_in_line() {
     let greedy: Vec<_> = greedy.collect();
     for _ in 0..3 {
         let queued: Vec<_> = (0..50)
-            .map(|_| runtime.start(&hello, RunOptions::default(), Arc::<Control>::default()))
+            .map(|_| runtime.start(&hello, RunOptions::default(), Arc::<CallControl>::default()))
             .collect();
         for run in queued {
             let outcome = block_on(run).expect("an answer").expect("an outcome");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasiexec::{
-    Cache, Control, Ending, Error, Limits, LoadOptions, Outcome, Output, OutputPipe, Program,
+    Cache, CallControl, Ending, Error, Limits, LoadOptions, Outcome, Output, OutputPipe, Program,
     Result, RunOptions, Runtime, RuntimeOptions,
 };
 
@@ -119,7 +119,7 @@ pub fn run_real(name: &'static str, options: RunOptions) -> Outcome {
 
 /// A run that goes on while the test looks at it.
 pub struct Started {
-    pub control: Arc<Control>,
+    pub control: Arc<CallControl>,
     outcome: oneshot::Receiver<Result<Outcome>>,
 }
 
@@ -128,7 +128,7 @@ pub fn start(runtime: &Runtime, name: &str, options: RunOptions) -> Started {
 }
 
 pub fn start_program(runtime: &Runtime, program: &Arc<Program>, options: RunOptions) -> Started {
-    let control = Arc::<Control>::default();
+    let control = Arc::<CallControl>::default();
     let outcome = runtime.start(program, options, control.clone());
     Started { control, outcome }
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasiexec::{
-    Allocation, Control, Ending, ErrorCode, LimitKind, Limits, LoadOptions, RunOptions, Runtime,
-    RuntimeOptions, TrapCode,
+    Allocation, CallControl, Ending, ErrorCode, LimitKind, Limits, LoadOptions, RunOptions,
+    Runtime, RuntimeOptions, TrapCode,
 };
 
 fn runtime(max_concurrent_runs: usize) -> Runtime {
@@ -44,7 +44,7 @@ fn a_thousand_sleepers_and_a_loop_share_two_threads() {
     let looping = start(&runtime, "loop", limits(timeout));
     let begin = Instant::now();
     let sleeping: Vec<_> = (0..1_000)
-        .map(|_| runtime.start(&program, args(&["200"]), Arc::<Control>::default()))
+        .map(|_| runtime.start(&program, args(&["200"]), Arc::<CallControl>::default()))
         .collect();
     for outcome in sleeping {
         let outcome = block_on(outcome).expect("an answer").expect("an outcome");

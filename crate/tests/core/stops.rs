@@ -5,7 +5,7 @@ use crate::host::{
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use wasiexec::{
-    Cause, Control, Ending, Input, InputPipe, LimitKind, Limits, RunOptions, Runtime,
+    CallControl, Cause, Ending, Input, InputPipe, LimitKind, Limits, RunOptions, Runtime,
     RuntimeOptions,
 };
 
@@ -34,7 +34,7 @@ fn hour() -> Limits {
 
 #[test]
 fn a_run_that_is_aborted_before_its_start_never_runs() {
-    let control = Arc::<Control>::default();
+    let control = Arc::<CallControl>::default();
     assert!(control.stop(Cause::Abort));
     let (_, stdout, printed) = channel_output(false);
     let options = RunOptions {
@@ -118,7 +118,7 @@ fn an_abort_ends_a_wait_for_a_full_output() {
 #[test]
 fn an_abort_after_the_end_has_no_effect() {
     let program = load_in(runtime(), "exit-argv");
-    let control = Arc::<Control>::default();
+    let control = Arc::<CallControl>::default();
     let outcome = runtime().start(&program, args(&["3"]), control.clone());
     let outcome = crate::host::block_on(outcome)
         .expect("an answer")

@@ -59,7 +59,7 @@ pub(crate) enum PipeEvent {
     Push(Bytes),
     /// The end of stdin.
     End,
-    /// So many bytes of output have been taken.
+    /// This many bytes of output have been taken.
     Taken(OutputStreamKind, u64),
     /// Nobody reads this output any more.
     Closed(OutputStreamKind),

@@ -43,7 +43,7 @@ numbers! {
         STDIN_END = 6 as "stdinEnd",
         /// Output of a run was taken: id, stream; the offset is a number of bytes.
         OUTPUT_TAKEN = 7 as "outputTaken",
-        /// Nobody reads an output of a run any more: id, stream.
+        /// The reader of an output of a run is gone: id, stream.
         OUTPUT_CLOSED = 8 as "outputClosed",
         /// Opens a batch: batch, concurrency, the options that its runs share.
         OPEN_BATCH = 9 as "openBatch",
@@ -94,32 +94,32 @@ numbers! {
     record as "RECORD" {
         /// The code is the guest's.
         EXIT = 0 as "exit",
-        /// The extra bytes are the fault as JSON.
+        /// With a trap section.
         TRAP = 1 as "trap",
         /// The code is the number of the limit.
         LIMIT = 2 as "limit",
         /// The code says why.
         ABORT = 3 as "abort",
-        /// The extra bytes are the error as JSON.
+        /// With an error section.
         FAULT = 4 as "fault",
-        /// A program was loaded or inspected; the extra bytes are JSON.
+        /// A program was loaded or inspected: with a program section.
         LOADED = 5 as "loaded",
         /// A run waits for more stdin.
         ASK = 6 as "ask",
-        /// A run has printed: the code is the stream.
+        /// A run has printed: the code is the stream. With a bytes section.
         OUTPUT = 7 as "output",
         /// The runtime is closed.
         CLOSED = 8 as "closed",
         /// A run was given back before it started; from a worker to its pool alone.
         RETURNED = 9 as "returned",
-        /// The extra bytes are the answer.
+        /// The result of a request that is bytes: with a bytes section.
         BYTES = 10 as "bytes",
     }
 }
 
 numbers! {
-    /// The numbers of a record. Its stdout, stderr and extra bytes follow those of the record before. Fuel is
-    /// -1, -1 where it was not counted.
+    /// The numbers of a record. The bytes of its stdout, of its stderr and of its sections follow those of the
+    /// record before. Fuel is -1, -1 where it was not counted.
     record_field as "RECORD_FIELD" {
         KIND = 0 as "kind",
         ID = 1 as "id",
@@ -132,7 +132,41 @@ numbers! {
         FUEL_HIGH = 8 as "fuelHigh",
         MEMORY_PEAK = 9 as "memoryPeak",
         FLAGS = 10 as "flags",
-        EXTRA = 11 as "extra",
+        SECTIONS = 11 as "sections",
+    }
+}
+
+numbers! {
+    /// What a section of a record holds.
+    section as "SECTION" {
+        /// A trap as JSON.
+        TRAP = 1 as "trap",
+        /// An error of the host as JSON.
+        ERROR = 2 as "error",
+        /// What is known of a program, as JSON.
+        PROGRAM = 3 as "program",
+        /// Bytes as they are.
+        BYTES = 4 as "bytes",
+    }
+}
+
+numbers! {
+    /// Where a section has its kind (32 bits), the length of its content (64 bits) and its content.
+    section_layout as "SECTION_LAYOUT" {
+        KIND = 0 as "kind",
+        LENGTH = 4 as "length",
+        CONTENT = 12 as "content",
+    }
+}
+
+/// The sections of a kind of record, in their order.
+pub(crate) fn sections_of(record: u32) -> &'static [u32] {
+    match record {
+        record::TRAP => &[section::TRAP],
+        record::FAULT => &[section::ERROR],
+        record::LOADED => &[section::PROGRAM],
+        record::OUTPUT | record::BYTES => &[section::BYTES],
+        _ => &[],
     }
 }
 
@@ -149,7 +183,7 @@ numbers! {
     abort as "ABORT" {
         /// The submitter knows the reason.
         OURS = 0 as "ours",
-        /// Nobody reads its output any more.
+        /// The reader of its output is gone.
         BROKEN_PIPE = 1 as "brokenPipe",
     }
 }
@@ -254,6 +288,8 @@ mod tests {
         super::stream::TABLE,
         super::record::TABLE,
         super::record_field::TABLE,
+        super::section::TABLE,
+        super::section_layout::TABLE,
         super::outcome_flag::TABLE,
         super::abort::TABLE,
         super::limit::TABLE,

@@ -1,7 +1,9 @@
 //! Records as they come from another process: nothing that they say is believed unseen.
 
-use super::protocol::{abort, limit, outcome_flag, record, record_field, stream};
-use super::records::{Delivery, RECORD};
+use super::protocol::{
+    abort, limit, outcome_flag, record, record_field, section, sections_of, stream,
+};
+use super::records::{self, Delivery, RECORD};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -61,7 +63,7 @@ impl<'a> Record<'a> {
             fuel_high,
             peak,
             flags,
-            extra,
+            sections,
         ] = numbers;
         let kind = whole(kind, U32_MAX).then_some(kind as u32)?;
         let most_code = match kind {
@@ -81,12 +83,14 @@ impl<'a> Record<'a> {
                 || whole(fuel_low, U32_MAX) && whole(fuel_high, U32_MAX))
             && whole(peak, MAX_SAFE)
             && whole(flags, all_flags.into())
-            && [stdout, stderr, extra].iter().all(|&n| whole(n, MAX_SAFE));
+            && [stdout, stderr, sections]
+                .iter()
+                .all(|&n| whole(n, MAX_SAFE));
         if !is_real {
             return None;
         }
         // Three numbers of at most 53 bits.
-        let length = stdout as u64 + stderr as u64 + extra as u64;
+        let length = stdout as u64 + stderr as u64 + sections as u64;
         let (bytes, rest) = left.split_at_checked(usize::try_from(length).ok()?)?;
         *left = rest;
         let kind = match kind {
@@ -104,14 +108,20 @@ impl<'a> Record<'a> {
 
     /// Whether its bytes are what its kind has.
     fn has_right_bytes(&self) -> bool {
-        let extra = &self.bytes[self.output() as usize..];
-        match self.numbers[record_field::KIND as usize] as u32 {
-            record::TRAP => serde_json::from_slice::<Trap>(extra).is_ok(),
-            record::FAULT => self.output() == 0 && serde_json::from_slice::<Fault>(extra).is_ok(),
-            record::OUTPUT => self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0,
-            record::EXIT | record::LIMIT | record::ABORT => extra.is_empty(),
-            _ => self.bytes.is_empty(),
-        }
+        let kind = self.numbers[record_field::KIND as usize] as u32;
+        let Some(sections) = records::read(&self.bytes[self.output() as usize..]) else {
+            return false;
+        };
+        let kinds = sections.iter().map(|(kind, _)| kind);
+        kinds.eq(sections_of(kind))
+            && sections.iter().all(is_right_section)
+            && match kind {
+                record::EXIT | record::TRAP | record::LIMIT | record::ABORT => true,
+                record::OUTPUT => {
+                    self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0
+                }
+                _ => self.output() == 0,
+            }
     }
 
     /// Bytes of captured stdout and stderr.
@@ -147,6 +157,14 @@ fn whole(number: f64, most: f64) -> bool {
     (0.0..=most).contains(&number) && number.fract() == 0.0
 }
 
+fn is_right_section(&(kind, content): &records::Section<'_>) -> bool {
+    match kind {
+        section::TRAP => serde_json::from_slice::<Trap>(content).is_ok(),
+        section::ERROR => serde_json::from_slice::<Fault>(content).is_ok(),
+        _ => true,
+    }
+}
+
 /// What JavaScript reads of a trap.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "read by nobody, but has to be there")]
@@ -166,6 +184,7 @@ struct Fault {
 
 #[cfg(test)]
 mod tests {
+    use super::super::protocol::{record, record_field, section};
     use super::super::records::{Delivery, Outbox, RECORD};
     use super::{MAX_SAFE, Record, RecordKind};
     use crate::error::{Error, ErrorCode};
@@ -247,6 +266,49 @@ mod tests {
             records[at] = MAX_SAFE;
         }
         assert!(refuses(&records, &bytes[..8]));
+    }
+
+    /// A record of a trap that has these sections.
+    fn trap_with(sections: &[u8]) -> Delivery {
+        let mut numbers = [0.0; RECORD];
+        numbers[record_field::KIND as usize] = f64::from(record::TRAP);
+        numbers[record_field::SECTIONS as usize] = sections.len() as f64;
+        Delivery {
+            records: numbers.into(),
+            bytes: sections.to_vec(),
+        }
+    }
+
+    fn section_of(kind: u32, length: u64, content: &[u8]) -> Vec<u8> {
+        [&kind.to_le_bytes()[..], &length.to_le_bytes(), content].concat()
+    }
+
+    #[test]
+    fn a_record_has_the_sections_of_its_kind_and_no_others() {
+        let json = br#"{"code":"unreachable","message":"","frames":[]}"#;
+        let length = json.len() as u64;
+        let right = section_of(section::TRAP, length, json);
+        let accepts = |sections: &[u8]| {
+            let Delivery { records, bytes } = trap_with(sections);
+            Record::all(&records, &bytes).is_ok()
+        };
+        assert!(accepts(&right));
+        let wrong = [
+            vec![],
+            [&right[..], &right[..]].concat(),
+            [&right[..], &[0]].concat(),
+            section_of(section::TRAP, length - 1, json),
+            section_of(section::TRAP, length + 1, json),
+            section_of(section::TRAP, u64::MAX, json),
+            section_of(section::TRAP, 2, b"{}"),
+        ];
+        for sections in wrong {
+            assert!(!accepts(&sections), "{sections:?}");
+        }
+        for kind in (0..=section::COUNT as u32 + 1).chain([u32::MAX]) {
+            let sections = section_of(kind, length, json);
+            assert_eq!(accepts(&sections), kind == section::TRAP, "{kind}");
+        }
     }
 
     #[test]

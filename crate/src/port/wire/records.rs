@@ -1,7 +1,9 @@
 //! What waits for the submitter: records of [`RECORD`] numbers, as [`super::protocol`] has them, and the bytes
 //! they speak of.
 
-use super::protocol::{abort, limit, outcome_flag, record, record_field, stream};
+use super::protocol::{
+    abort, limit, outcome_flag, record, record_field, section, section_layout, stream,
+};
 use crate::error::{Error, Result};
 use crate::guest::{Ending, LimitKind, Outcome};
 use crate::stdio::OutputStreamKind;
@@ -30,7 +32,7 @@ impl Delivery {
     }
 }
 
-/// A delivery is closed when it has so many bytes: JavaScript's buffers have a limit.
+/// A delivery is closed when it has this many bytes: JavaScript's buffers have a limit.
 const FULL: usize = 256 << 20;
 
 #[derive(Default)]
@@ -70,7 +72,7 @@ impl Outbox {
             stderr,
             usage,
         } = outcome;
-        let mut extra = Vec::new();
+        let mut trap_json = Vec::new();
         let (kind, code) = match ending {
             Ending::Exit { code } => (record::EXIT, *code),
             Ending::Limit(kind) => (record::LIMIT, limit_number(*kind)),
@@ -78,7 +80,7 @@ impl Outbox {
             Ending::BrokenPipe => (record::ABORT, abort::BROKEN_PIPE),
             Ending::Trap(trap) => {
                 // Strings and numbers alone: this cannot fail.
-                extra = serde_json::to_vec(trap).unwrap_or_default();
+                trap_json = serde_json::to_vec(trap).unwrap_or_default();
                 (record::TRAP, 0)
             }
         };
@@ -93,7 +95,12 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
-        self.make_room(stdout.len() + stderr.len() + extra.len());
+        let sections: &[Section<'_>] = match kind {
+            record::TRAP => &[(section::TRAP, &trap_json)],
+            _ => &[],
+        };
+        let section_bytes = length(sections);
+        self.make_room(stdout.len() + stderr.len() + section_bytes);
         self.delivery.records.extend([
             f64::from(kind),
             id as f64,
@@ -106,12 +113,12 @@ impl Outbox {
             fuel_high,
             usage.memory_peak as f64,
             f64::from(flags),
-            extra.len() as f64,
+            section_bytes as f64,
         ]);
         let bytes = &mut self.delivery.bytes;
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
-        bytes.extend_from_slice(&extra);
+        write(sections, bytes);
     }
 
     pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
@@ -134,15 +141,20 @@ impl Outbox {
 
     pub(crate) fn fault(&mut self, id: u64, error: &Error) {
         let text = json!({ "code": error.code().as_str(), "message": error.message() }).to_string();
-        self.event(record::FAULT, id, 0, text.as_bytes());
+        self.event(record::FAULT, id, 0, &[(section::ERROR, text.as_bytes())]);
     }
 
     pub(crate) fn loaded(&mut self, id: u64, info: &str) {
-        self.event(record::LOADED, id, 0, info.as_bytes());
+        self.event(
+            record::LOADED,
+            id,
+            0,
+            &[(section::PROGRAM, info.as_bytes())],
+        );
     }
 
     pub(crate) fn bytes(&mut self, id: u64, bytes: &[u8]) {
-        self.event(record::BYTES, id, 0, bytes);
+        self.event(record::BYTES, id, 0, &[(section::BYTES, bytes)]);
     }
 
     pub(crate) fn ask(&mut self, id: u64) {
@@ -154,7 +166,7 @@ impl Outbox {
             OutputStreamKind::Stdout => stream::STDOUT,
             OutputStreamKind::Stderr => stream::STDERR,
         };
-        self.event(record::OUTPUT, id, code, bytes);
+        self.event(record::OUTPUT, id, code, &[(section::BYTES, bytes)]);
     }
 
     /// The run was taken out of the queue before it started.
@@ -166,16 +178,50 @@ impl Outbox {
         self.event(record::CLOSED, id, 0, &[]);
     }
 
-    fn event(&mut self, kind: u32, id: u64, code: u32, extra: &[u8]) {
+    fn event(&mut self, kind: u32, id: u64, code: u32, sections: &[Section<'_>]) {
+        let section_bytes = length(sections);
         let mut record = [0.0; RECORD];
         record[record_field::KIND as usize] = f64::from(kind);
         record[record_field::ID as usize] = id as f64;
         record[record_field::CODE as usize] = f64::from(code);
-        record[record_field::EXTRA as usize] = extra.len() as f64;
-        self.make_room(extra.len());
+        record[record_field::SECTIONS as usize] = section_bytes as f64;
+        self.make_room(section_bytes);
         self.delivery.records.extend(record);
-        self.delivery.bytes.extend_from_slice(extra);
+        write(sections, &mut self.delivery.bytes);
     }
+}
+
+/// What a section holds, and its content.
+pub(super) type Section<'a> = (u32, &'a [u8]);
+
+const HEADER: usize = section_layout::CONTENT as usize;
+
+/// Bytes that these sections take.
+fn length(sections: &[Section<'_>]) -> usize {
+    let lengths = sections.iter().map(|(_, content)| HEADER + content.len());
+    lengths.sum()
+}
+
+fn write(sections: &[Section<'_>], bytes: &mut Vec<u8>) {
+    for (kind, content) in sections {
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend((content.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(content);
+    }
+}
+
+/// The sections that these bytes are; none when they are anything else.
+pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<Section<'_>>> {
+    let mut sections = Vec::new();
+    while !bytes.is_empty() {
+        let (kind, rest) = bytes.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        let (content, rest) = rest.split_at_checked(length)?;
+        sections.push((u32::from_le_bytes(*kind), content));
+        bytes = rest;
+    }
+    Some(sections)
 }
 
 fn limit_number(kind: LimitKind) -> u32 {
