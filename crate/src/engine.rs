@@ -18,14 +18,14 @@ const WASM_STACK: usize = 1 << 20;
 const FIBER_STACK: usize = 2 << 20;
 /// A slot holds what a 32-bit memory can address.
 const SLOT_BYTES: usize = 4 << 30;
-/// 8 MiB of address space a table.
+/// 8 MiB of address space per table.
 const SLOT_TABLE_ELEMENTS: usize = 1 << 20;
 const TABLES_PER_MODULE: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 8;
 const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 /// A slot's dirty pages up to here are zeroed in place instead of given back to the kernel: giving
 /// back takes the process-wide lock of the memory map. Guests that dirty more run for so long that
-/// it does not matter, and what is kept stays with the process, for each slot ever in use at a time.
+/// it does not matter. What is kept stays with the process, once for each slot that was ever used.
 const KEEP_RESIDENT: usize = 8 << 20;
 const KEEP_RESIDENT_TABLE: usize = 1 << 20;
 
@@ -205,7 +205,7 @@ impl Engines {
         make: impl FnOnce() -> Result<Host>,
     ) -> Result<Arc<Host>> {
         let cell = lock(&self.hosts).entry(key).or_default().clone();
-        // Held while it is made: the others that want it would only make it again.
+        // Held while the engine is made: other threads that want it would only make another.
         let mut cell = lock(&cell);
         if let Some(host) = &*cell {
             return Ok(host.clone());
@@ -255,8 +255,8 @@ fn config(compilation: Compilation, allocation: Allocation, slots: Slots) -> Con
         .wasm_function_references(true)
         .wasm_gc(true)
         .wasm_exceptions(true)
-        // Data segments cost fuel where they are copied, and none where they are mapped: as the system,
-        // the allocator and the cache have it. Copied, they cost the same everywhere.
+        // Data segments cost fuel where they are copied, and none where they are mapped, which depends on the system,
+        // the allocator and the cache. Copied, they cost the same everywhere.
         .memory_init_cow(compilation.checks != Checks::EpochAndFuel)
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
@@ -289,7 +289,7 @@ fn config(compilation: Compilation, allocation: Allocation, slots: Slots) -> Con
 
 fn pool(kind: ProgramKind, slots: Slots) -> PoolingAllocationConfig {
     let Slots { total, warm } = slots;
-    // Room that is never used costs time when the engine is made.
+    // Unused room costs time when the engine is made.
     let (instances, tables) = match kind {
         ProgramKind::Module => (1, TABLES_PER_MODULE),
         ProgramKind::Component => (CORE_INSTANCES_PER_COMPONENT, TABLES_PER_COMPONENT),

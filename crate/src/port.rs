@@ -1,8 +1,8 @@
-//! The road between a submitter in another world (JavaScript) and whatever runs its programs.
+//! The road between a submitter in another world (JavaScript) and the backend that runs its programs.
 //!
-//! One submission queue: all that the submitter wants in one turn of its loop crosses in one call, as
-//! fixed-size operations and the bytes they refer to. One completion queue: whatever ended since the
-//! submitter last looked crosses back in one call, in the same form.
+//! There is one submission queue: all requests of one turn of the submitter's event loop cross in one call, as
+//! fixed-size operations and the bytes they refer to. There is one completion queue: everything that ended
+//! since the submitter last looked crosses back in one call, in the same form.
 
 mod backend;
 mod load_request;

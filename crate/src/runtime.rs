@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use wasmtime::PoolingAllocationConfig;
 
-/// Programs that take turns find their slot as they left it, a few for each thread.
+/// A program finds its slot as its last run left it, for a few programs per thread.
 const WARM_SLOTS_PER_THREAD: usize = 8;
 
 /// How a runtime is set up.
@@ -74,7 +74,7 @@ struct ProgramKey {
     interruptible: bool,
 }
 
-/// Where a program is once it is loaded, for as long as somebody holds it.
+/// Where a program is once it is loaded, for as long as something holds it.
 type ProgramCell = Arc<Mutex<Weak<Program>>>;
 
 /// Whether a cell in which nothing is being loaded has a program.
@@ -118,17 +118,17 @@ impl Runtime {
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads)
             .thread_name("wasiexec-run")
-            // Guests keep a thread for a whole tick; timers must not wait for 61 of those.
+            // A guest keeps a thread for a whole slice; timers must not wait for 61 of those.
             .event_interval(1)
             .global_queue_interval(2)
             .enable_all()
             .build()
             .map_err(failed)?;
         let handle = threads.handle().clone();
-        // Here, because what wasmtime learns then has a handler of forks with it: a process that forks
-        // while another thread learns it, as for a worker, would have a child that waits for ever.
+        // Now, because wasmtime installs a handler for forks with the first engine: a process that forks for a
+        // worker while another thread installs the handler would have a child that waits for ever.
         let _ = PoolingAllocationConfig::is_pagemap_scan_available();
-        // Ready when the first program has been read.
+        // The engine is then ready when the first program has been read.
         let warming = engines.clone();
         handle.spawn_blocking(move || drop(warming.host(Compilation::COMMON)));
         let scheduler = Scheduler::new(
@@ -201,7 +201,7 @@ impl Runtime {
         self.scheduler.submit(submissions);
     }
 
-    /// Has `call` called, on any thread, whenever a thread has started runs and turns to what may last, or
+    /// Calls `call`, on any thread, whenever a thread has started runs and turns to older ones, which may last, or
     /// finds nothing more to start.
     pub(crate) fn on_started(&self, call: impl Fn() + Send + Sync + 'static) {
         self.scheduler.on_started(Box::new(call));
@@ -230,8 +230,8 @@ impl Runtime {
         self.scheduler.open_batch(concurrency)
     }
 
-    /// So many bytes of captured output of this batch have been read: while too much has not been, none
-    /// of its runs start.
+    /// This many bytes of captured output of this batch have been read. While too much is unread, no run of the
+    /// batch starts.
     pub fn batch_read(&self, id: BatchId, output: u64) {
         self.scheduler.batch_read(id, output);
     }
@@ -252,7 +252,7 @@ impl Runtime {
             .unwrap_or_else(|_| Err(Error::internal("a run vanished")))
     }
 
-    /// The same on this thread, which waits.
+    /// The same on the calling thread.
     ///
     /// # Errors
     ///
@@ -311,7 +311,7 @@ impl Runtime {
         self.scheduler.close().await;
     }
 
-    /// The same for a thread that may wait.
+    /// The same, blocking the calling thread.
     pub fn close_and_wait(&self) {
         self.handle.block_on(self.close());
     }
@@ -329,8 +329,8 @@ impl Runtime {
         }
     }
 
-    /// Does work that may block on a thread of its own; drops it undone when the runtime's threads stop
-    /// before one gets to it.
+    /// Does work that may block, on a thread of its own. Drops the work undone when the runtime's threads stop
+    /// before it begins.
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         let threads = lock(&self.threads);
         if let Some(threads) = &*threads {

@@ -50,7 +50,7 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether runs go to processes.
     fn has_processes(&self) -> bool;
 
-    /// Ends what the runtime does not end when it is closed, and waits for that.
+    /// Ends what a close of the runtime does not end, and waits for it.
     fn close_and_wait(&self);
 
     /// Forgets all programs; nothing runs any more.

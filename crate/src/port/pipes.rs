@@ -79,7 +79,7 @@ impl PipeMaker for PortPipes {
     }
 }
 
-/// For runs whose submitter waits and so cannot serve a pipe.
+/// The pipes of runs whose submitter waits and so cannot serve a pipe: none.
 pub(super) struct NoPipes;
 
 impl PipeMaker for NoPipes {

@@ -1,4 +1,4 @@
-//! What a submitter asks of programs besides their runs: to be loaded, inspected and packed.
+//! Requests about programs other than runs: loading, inspecting, serializing.
 
 use super::Port;
 use super::load_request::{LoadRequest, ProgramSource};
@@ -61,7 +61,7 @@ impl Port {
         );
     }
 
-    /// Packs a program with its compiled code; the file arrives in a delivery for `id`.
+    /// Serializes a program with its compiled code; the file arrives in a delivery for `id`.
     pub fn serialize(self: &Arc<Self>, id: u64, handle: u64) {
         let program = self.backend.program(handle);
         self.ask(

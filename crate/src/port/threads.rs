@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// The runtime as a backend.
 pub(super) struct Threads {
-    /// Itself, as the client of its runs.
+    /// This object, as the client of its runs.
     this: Weak<Self>,
     /// Its number among the clients of the runtime.
     number: u64,
@@ -30,10 +30,10 @@ pub(super) struct Threads {
     tables: Mutex<Tables>,
 }
 
-/// What the submitter's numbers stand for.
+/// The objects that the submitter's numbers stand for.
 #[derive(Default)]
 struct Tables {
-    /// In a worker also those that could not be loaded.
+    /// In a worker also programs that could not be loaded.
     programs: HashMap<u64, Result<Arc<Program>>>,
     /// The runs that may be aborted one by one, or have pipes.
     tracked: HashMap<u64, Arc<CallControl>>,
@@ -48,8 +48,8 @@ struct PortBatch {
     options: Arc<RunOptions>,
 }
 
-/// What is done when the tables are free again, in this order: runs that end while they are submitted or
-/// aborted look into the tables.
+/// What is done after the tables are unlocked, in this order: a run that ends while it is submitted or aborted
+/// locks the tables.
 #[derive(Default)]
 struct Deferred {
     submissions: Vec<Submission>,

@@ -2,7 +2,7 @@
 //!
 //! An entry is the serialized code followed by the BLAKE3 digest of its name and code, in a file named
 //! by a digest of the program, the engine's settings and wasmtime's version. Entries appear by rename, so a reader sees
-//! all of one or nothing; whatever is wrong with an entry, or with the folder, only costs the speed.
+//! a whole entry or none; a fault of an entry, or of the folder, only costs speed.
 
 use super::artifact::Artifact;
 use crate::platform;

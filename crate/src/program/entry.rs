@@ -32,7 +32,7 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
     ("wasi:random", &["0.2", "0.3"]),
     ("wasi:sockets", &["0.2", "0.3"]),
 ];
-/// So many names of a kind are listed in a message.
+/// Names of one kind that a message lists at most.
 const MAX_LISTED: usize = 20;
 
 /// `starts` is whether the module has a start section, which may be all that it has.

@@ -78,13 +78,13 @@ fn has_start_section(wasm: &[u8]) -> bool {
         .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
 }
 
-/// wasmtime would refuse these only at instantiation, and without a name.
+/// Refuses programs that need threads. wasmtime would do so at instantiation, without naming the reason.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::UnsupportedWasm`].
 pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
-    // What a component has in it, the compiler refuses.
+    // The compiler refuses threads inside a component.
     if wasm.kind == ProgramKind::Component {
         return Ok(());
     }
@@ -107,7 +107,7 @@ pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
                     return needs("it has a shared memory");
                 }
             }
-            // Neither section can follow; what is malformed is for the compiler to say.
+            // Neither section can follow. Malformed binaries are refused by the compiler.
             Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
             Ok(_) => {}
         }

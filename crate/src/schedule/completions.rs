@@ -22,7 +22,7 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    /// None, at this time.
+    /// No completions; `now` is the time.
     pub(crate) fn at(now: Instant) -> Self {
         let mut this = Self::default();
         this.flushed = Some(now);

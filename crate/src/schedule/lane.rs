@@ -160,7 +160,7 @@ pub(crate) struct Computing {
 }
 
 impl Computing {
-    /// Begins a slice; `register` takes in the lane of a thread that has none with this clock.
+    /// Begins a slice; `register` adds the lane of a thread that has none with this clock.
     pub(crate) fn new(clock: &Arc<Clock>, now: Instant, register: impl FnOnce(Arc<Lane>)) -> Self {
         LANE.with(|known| {
             let mut known = known.borrow_mut();

@@ -14,11 +14,11 @@ const WINDOW: Duration = Duration::from_millis(2);
 const LONGEST_WINDOW: Duration = Duration::from_millis(20);
 /// Pairs of windows of a trial: one with the number as it is, one with another.
 const PAIRS: usize = 3;
-/// A window with fewer runs says nothing: it is longer, up to its limit.
+/// A window with fewer runs says nothing: it is extended, up to its limit.
 const LEAST_COUNT: u64 = 20;
 /// The same for each thread: runs that were under way before a window are then few of those in it.
 const LEAST_COUNT_PER_THREAD: u64 = 3;
-/// What another number has to bring in each pair: less may be chance.
+/// The gain that another number has to bring in each pair: less may be chance.
 const GAIN: f64 = 1.03;
 /// From the first runs, or a change, to the next trial.
 const SOON: Duration = Duration::from_millis(20);
@@ -55,7 +55,7 @@ pub(crate) struct Pace {
 struct Trial {
     /// What is compared: the number as it was, and another.
     widths: [usize; 2],
-    /// Runs a second, by windows.
+    /// Runs per second, by windows.
     rates: Vec<f64>,
     /// Whether windows had enough of them.
     is_short: bool,
@@ -108,7 +108,7 @@ impl Pace {
     fn step(&mut self, now: Instant, waiting: bool) -> bool {
         let took = now.saturating_duration_since(self.since);
         let Some(trial) = &mut self.trial else {
-            // After a pause the count says nothing of now.
+            // After a pause the count says nothing about the present.
             let is_busy = waiting && took < self.interval * 2;
             match is_busy {
                 true => self.begin(now),
@@ -235,7 +235,7 @@ mod tests {
             }
         }
 
-        /// Runs for so long; returns the runs a second.
+        /// Runs for this long; returns the runs per second.
         fn run(&mut self, time: Duration, waiting: bool) -> f64 {
             let (begin, mut runs) = (self.now, 0);
             while self.now - begin < time {

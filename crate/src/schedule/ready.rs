@@ -1,4 +1,4 @@
-//! Which of the runs that could go on goes on next.
+//! Which ready run goes on next.
 //!
 //! A feedback queue: the more time on a core a run has used, the lower its level. Each level that has runs
 //! gets a share of the threads' time by its weight (stride scheduling: Waldspurger and Weihl, "Stride
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// On two threads and whatever else there is to do, the last level gets at least 0.2 of a core.
+/// With two threads, whatever else is ready, the last level gets at least 0.2 of a core.
 const WEIGHTS: [u64; LEVELS] = [16, 8, 4, 3, 3, 3, 5];
 /// A multiple of all weights: a nanosecond of a level costs this, divided by its weight.
 const STRIDE: u64 = 240;
@@ -19,7 +19,7 @@ const STRIDE: u64 = 240;
 /// The runs that have started and could go on.
 #[derive(Default)]
 pub(crate) struct Ready {
-    /// Those that are to end: they take no time.
+    /// Runs that are to end: they take no time.
     ending: VecDeque<Arc<Task>>,
     levels: [VecDeque<Arc<Task>>; LEVELS],
     /// What each level has paid for the time of its runs.
@@ -29,7 +29,7 @@ pub(crate) struct Ready {
     length: usize,
 }
 
-/// Who goes on.
+/// What goes on.
 pub(crate) enum Choice {
     /// A run that has not started.
     Fresh,
@@ -65,7 +65,7 @@ impl Ready {
         self.length += 1;
     }
 
-    /// Puts a run first that is to end, if it is in line.
+    /// Moves a run that is to end to the front, if it is in line.
     pub(crate) fn hurry(&mut self, task: &Arc<Task>) {
         for level in &mut self.levels {
             if let Some(at) = level.iter().position(|other| Arc::ptr_eq(other, task)) {
@@ -75,7 +75,7 @@ impl Ready {
         }
     }
 
-    /// Runs of this level have had a thread for so long.
+    /// Runs of this level have had a thread for this long.
     pub(crate) fn charge(&mut self, level: usize, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let price = nanos.saturating_mul(STRIDE / WEIGHTS[level]);

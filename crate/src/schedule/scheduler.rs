@@ -127,7 +127,7 @@ impl Scheduler {
         self.start_runners(&mut state);
     }
 
-    /// A slot for a run that needs no thread, unless others could take all that are free.
+    /// A slot for a run that needs no thread, unless runs that came before could take all free slots.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Scheduler {
         let never_start =
             state.take_waiting(|origin, waiting| waiting.is_stopped() || which(origin));
         self.after_stop(state, never_start);
-        // Without the lock, which this takes.
+        // After the lock is free: waking takes it.
         for control in stopped {
             control.wake();
         }
@@ -246,7 +246,7 @@ impl Scheduler {
         self.lock().pace.settled_width()
     }
 
-    /// Lets go of all runs, wherever they are: nothing polls them any more.
+    /// Drops all runs in whatever state they are: nothing polls them any more.
     pub(crate) fn release(&self) {
         let mut state = self.lock();
         state.released = true;
@@ -262,7 +262,7 @@ impl Scheduler {
         }
     }
 
-    /// One for each run that could go on now; those that are busy would get to it later.
+    /// Starts a runner for each run that could go on now; busy runners would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
         let idle = self.threads - state.runners;
         if idle == 0 {
@@ -391,7 +391,7 @@ impl Scheduler {
         scheduler.notify_started();
     }
 
-    /// A run goes on where the scheduler has no threads.
+    /// A run goes on outside of the scheduler's threads.
     fn detach(
         self: &Arc<Self>,
         run: Pin<Box<impl Future<Output = Ended> + Send + 'static>>,
@@ -425,7 +425,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes in what a runner has `done` and says what it does next; without anything it has ended.
+    /// Takes in what a runner has `done` and returns what it does next; with `None` the runner has ended.
     fn next(
         self: &Arc<Self>,
         done: Option<Done>,
@@ -540,7 +540,7 @@ impl Slots for Scheduler {
     }
 }
 
-/// For how long a runner keeps its thread from others; while it lasts, guests compute.
+/// A time for which a runner keeps its thread; guests compute meanwhile.
 struct Slice {
     start: Instant,
     computing: Computing,
@@ -565,7 +565,7 @@ impl Slice {
     }
 }
 
-/// Puts a future where one of the same kind has ended, which is cheaper than to free and to allocate.
+/// Puts a future into the place of one that has ended, which is cheaper than to free and to allocate.
 fn settle<F>(place: Option<Pin<Box<F>>>, future: F) -> Pin<Box<F>> {
     match place {
         None => Box::pin(future),

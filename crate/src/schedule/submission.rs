@@ -57,7 +57,7 @@ pub trait Client: Send + Sync {
         Ok(None)
     }
 
-    /// Takes in how some runs ended; called exactly once for each run.
+    /// Takes in how some runs ended; each run is passed exactly once.
     fn ended(&self, runs: &mut Vec<Ended>);
 
     /// Whether ends may be collected: `ended` is then called now and then, and [`notify`](Self::notify) after
@@ -123,7 +123,7 @@ impl QueuedRun {
 pub struct Ended {
     /// The client's number for it.
     pub id: u64,
-    /// How.
+    /// How it ended.
     pub result: Result<Outcome>,
 }
 

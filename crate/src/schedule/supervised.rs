@@ -92,7 +92,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let (control, limits) = (this.control, this.limits);
-        // A cause that is seen came before the time that is read then.
+        // A cause that is seen here came before the time that is read here.
         let stopped = || Poll::Ready((Err(Stopped.into()), Instant::now()));
         if control.cause().is_some() {
             return stopped();

@@ -1,4 +1,4 @@
-//! A run that has started: what is polled, by whom, and what happens when something wakes it.
+//! A run that has started: what is polled, by which thread, and what happens when it is woken.
 
 use super::context::RunContext;
 use super::submission::Ended;
@@ -19,7 +19,7 @@ const POLLED: u8 = 2;
 /// A thread polls it, and it was woken meanwhile.
 const WOKEN: u8 = 3;
 
-/// Where runs wait that could go on.
+/// The line of runs that could go on.
 pub(crate) trait Line: Send + Sync {
     /// A run that waited can go on.
     fn ready(self: Arc<Self>, task: &Arc<Task>);
@@ -69,7 +69,7 @@ impl Task {
         })
     }
 
-    /// One of no scheduler that was last on these levels.
+    /// A task without a scheduler that was last on these levels.
     #[cfg(test)]
     pub(crate) fn on_levels(previous: usize, level: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -83,7 +83,7 @@ impl Task {
         })
     }
 
-    /// Tells it of its run, which has to wait.
+    /// Sets the run of this task, which has to wait.
     pub(crate) fn set_run(&self, control: &Arc<CallControl>, program: Arc<Program>) {
         let control = Arc::downgrade(control);
         let _ = self.run.set(Run { control, program });
@@ -97,13 +97,13 @@ impl Task {
         self.previous_level.load(Ordering::Relaxed)
     }
 
-    /// Takes what there is to poll; nothing if its end has come, or the runtime's.
+    /// Takes what there is to poll; `None` if the run or the runtime has ended.
     pub(crate) fn take(&self) -> Option<Body> {
         self.state.store(POLLED, Ordering::Release);
         self.drop_body()
     }
 
-    /// Whatever it holds.
+    /// Drops what it holds.
     pub(crate) fn drop_body(&self) -> Option<Body> {
         let mut body = lock(&self.body);
         body.take()

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// When a guest that is due is asked again: a host call and a bulk instruction look at nothing.
+/// When a guest that is due is interrupted again: host calls and bulk instructions do not look at the epoch.
 const RETRY: Duration = Duration::from_millis(1);
-/// The thread looks at the lanes once a slice for so long after the last guest, so that short pauses cost no
+/// For this long after the last guest the thread looks at the lanes once per slice, so that short pauses cost no
 /// wake-up.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -137,7 +137,7 @@ impl Shared {
                     thread::park_timeout(Duration::from_nanos(left));
                 }
             }
-            // Until it sleeps again it looks at everything before.
+            // Before it sleeps again it looks at everything.
             self.clock.will_wake(0);
         }
     }

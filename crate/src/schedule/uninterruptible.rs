@@ -17,8 +17,8 @@ impl ComputePermits {
         Self(Semaphore::new(threads.min(Semaphore::MAX_PERMITS)))
     }
 
-    /// Carries out `call` on threads that the scheduler does without; while it waits in the host, and
-    /// for its permit, it has none.
+    /// Carries out `call` on threads outside of the scheduler. While it waits in the host, or for its permit, it has
+    /// no thread.
     pub(crate) async fn compute<F: Future>(&self, call: F) -> F::Output {
         // The runner that started it goes on to its next run.
         yield_now().await;
@@ -26,7 +26,7 @@ impl ComputePermits {
         let mut asked = None;
         poll_fn(|context| {
             let permit = asked.get_or_insert_with(|| Box::pin(self.0.acquire()));
-            // Nobody closes the semaphore.
+            // The semaphore is never closed.
             let permit = ready!(permit.as_mut().poll(context)).ok();
             let polled = block_in_place(|| call.as_mut().poll(context));
             drop(permit);

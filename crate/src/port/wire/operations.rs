@@ -1,4 +1,4 @@
-//! What a submitter can ask for: records of [`FIELDS`] numbers, as [`super::protocol`] has them.
+//! What a submitter can request: records of [`FIELDS`] numbers, as [`super::protocol`] has them.
 
 use super::protocol::{operation, operation_field, run_flag, stream};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub(crate) enum PipeEvent {
     End,
     /// This many bytes of output have been taken.
     Taken(OutputStreamKind, u64),
-    /// Nobody reads this output any more.
+    /// The reader of this output is gone.
     Closed(OutputStreamKind),
 }
 

@@ -114,8 +114,8 @@ impl Fields {
 
     fn milliseconds(&mut self) -> Result<Duration> {
         let milliseconds = self.number()?;
-        // Apart, because a date in nanoseconds has more digits than a double. The casts saturate:
-        // longer than any clock runs is as good as for ever.
+        // Two numbers, because a date in nanoseconds has more digits than a double. The casts saturate: more than any
+        // clock shows is as good as for ever.
         let seconds = (milliseconds / 1000.0).floor();
         let nanoseconds = (milliseconds - seconds * 1000.0) * 1e6;
         let whole = Duration::from_secs(seconds as u64);
