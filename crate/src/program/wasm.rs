@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload, TypeRef};
 
-/// A Wasm binary, and the digest of what it came from.
+/// A Wasm binary, and the digest of the source that it came from.
 pub(crate) struct Wasm {
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: blake3::Hash,
@@ -60,7 +60,8 @@ pub(crate) fn has_start_section(wasm: &[u8]) -> bool {
         .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
 }
 
-/// wasmtime would refuse these only at instantiation, and without a name.
+/// Refuses programs that need threads. wasmtime would refuse them only at instantiation, and would not say
+/// why.
 pub(crate) fn refuse_threads(wasm: &[u8]) -> Result<()> {
     let needs = |what: &str| {
         let message = format!("the program needs threads ({what}), which wasiexec does not run");
@@ -81,7 +82,7 @@ pub(crate) fn refuse_threads(wasm: &[u8]) -> Result<()> {
                     return needs("it has a shared memory");
                 }
             }
-            // Neither section can follow; what is malformed is for the compiler to say.
+            // Neither section can follow. The compiler reports malformed programs.
             Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
             Ok(_) => {}
         }
