@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 /**
- * A rival in a process of its own, which prints its rate as a line when it has started and for each line that it
- * reads. Objects on lines before, {"runs", "ms"}, tell how far it is.
+ * A rival in a process of its own. It prints its rate as a line after the start, and once more for each line that it
+ * reads. Before a rate, it prints lines with its progress: {"runs", "ms"}.
  */
 export class Child {
   #command
@@ -17,7 +17,7 @@ export class Child {
     this.#args = args.map(String)
   }
 
-  /** @returns {Promise<{ perSecond: number | undefined, crash?: string }>} up to the crash, if it crashed */
+  /** @returns {Promise<{ perSecond: number | undefined, crash?: string }>} after a crash, the rate until then */
   async measure() {
     if (this.#process === undefined) this.#start()
     else this.#process.stdin.write('\n')
@@ -56,7 +56,7 @@ export class Child {
     return child
   }
 
-  /** The next measurement starts it again. */
+  /** The next measurement starts the process again. */
   async #crashed(progress) {
     const { exitCode, signalCode } = await this.#ended()
     if (signalCode === null && exitCode !== 134) {

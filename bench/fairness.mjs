@@ -101,7 +101,7 @@ async function exactness(runtime, runs) {
   return figures
 }
 
-/** Runs that compute for so many milliseconds. */
+/** A function that makes a run which computes for the given number of milliseconds. */
 async function calibrated(runtime) {
   const program = await load(wat('compute-argv'), { runtime })
   let rounds = 500

@@ -1,4 +1,4 @@
-// What a job costs in batches of more and more jobs, and of jobs that print more and more.
+// The time per job in batches of ever more jobs, and for jobs that print ever more.
 import { wat } from './guests.mjs'
 import { median, print } from './measure.mjs'
 import { Package } from './package-rates.mjs'
@@ -12,12 +12,12 @@ const WORKERS = [
 ]
 const JOBS = [1e3, 1e4, 1e5, 1e6]
 const OUTPUT_BYTES = [0, 1 << 10, 1 << 14, 1 << 16, 1 << 18, 1 << 20]
-/** A batch that would take longer is left out. */
+/** Batches that would take longer are left out. */
 const MOST_MS = 40_000
 const MOST_MS_QUICK = 300
-/** Jobs that tell how long a first batch would take. */
+/** The number of jobs from which the time of a whole batch is estimated. */
 const PROBE = 8
-/** Shorter ones are repeated. */
+/** Shorter batches are repeated. */
 const LEAST_MS = 200
 const REPEATS = 5
 
@@ -51,7 +51,7 @@ export const growth = {
   parts: ({ jobs, output }) => ({ jobs: jobsTable(jobs), output: outputTable(output) }),
 
   async pictures({ jobs, output }) {
-    // Not there before it is installed.
+    // It imports a package that the bench installs first.
     const { jobsPicture, outputPicture } = await import('./plot.mjs')
     return { 'jobs.svg': jobsPicture(jobs), 'output.svg': outputPicture(output) }
   },
@@ -60,7 +60,7 @@ export const growth = {
 const nameOf = ({ workers, threads }) =>
   `${threads} ${threads === 1 ? { threads: 'thread', processes: 'process' }[workers] : workers}`
 
-/** Of each size that fits into the time: µs a job. */
+/** The time per job in µs, for each size of batch that fits into the time. */
 async function byJobs(guest, options, mostMs) {
   const opened = await Package.open(guest, options)
   const figures = []

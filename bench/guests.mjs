@@ -14,14 +14,14 @@ const ASSEMBLE = `
 import sys, wasmtime
 open(sys.argv[2], "wb").write(wasmtime.wat2wasm(open(sys.argv[1]).read()))`
 
-/** One of crate/tests/guests. */
+/** A guest of crate/tests/guests. */
 export const wat = (name) =>
   fileURLToPath(new URL(`../crate/tests/guests/${name}.wat`, import.meta.url))
 
-/** The path of a file that goes when the bench ends. */
+/** The path of a file that is removed when the bench ends. */
 export const scratch = (name) => join(folder, name)
 
-/** The same as a binary: not all rivals read text. */
+/** The same guest as a binary, because some rivals cannot read text. */
 function assembled(name) {
   const path = scratch(`${name}.wasm`)
   execFileSync(python, ['-c', ASSEMBLE, wat(name), path])
@@ -29,8 +29,8 @@ function assembled(name) {
 }
 
 /**
- * Fast ones first; `callers` is how many call `run()` at a time: the threads share their time among them, so
- * that with more of a slow guest none would end within a measurement.
+ * Fast guests come first. `callers` is the number of callers of `run()`. The threads share their time among these, so
+ * with more callers of a slow guest, no run would end within a measurement.
  */
 export const guests = async () => [
   { name: 'hello', path: assembled('hello'), args: [], callers: 200 },

@@ -34,8 +34,8 @@ ${Object.entries(SECTIONS)
   .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
   .join('\n')}
 
-  --guest NAME  this guest alone; may be given again
-  --quick       short: to see that it works
+  --guest NAME  only this guest; may be repeated
+  --quick       short measurements, to check that the bench works
   --write       rewrite the sections' tables and pictures in docs/
   --help        this text`
 

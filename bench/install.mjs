@@ -1,4 +1,4 @@
-// What only the bench needs, installed beside it: users of the package never see it.
+// Installs what only the bench needs, beside the bench: users of the package never see it.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 /** Python with wasmtime's package. */
 export const python = at('.venv/bin/python')
 
-/** npm packages into bench/node_modules, Python's into bench/.venv, where they are not there yet. */
+/** Installs npm packages into bench/node_modules and Python's into bench/.venv, unless they are there. */
 export function install() {
   const lock = at('package-lock.json')
   const installed = at('node_modules/.package-lock.json')

@@ -1,4 +1,4 @@
-// What it costs a program that computes that it can be interrupted: native code, plain Wasm, epochs, fuel.
+// What interruption costs a program that computes: native code, plain Wasm, epochs, fuel.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { load } from '../dist/index.mjs'
@@ -73,7 +73,7 @@ function compile() {
   return path
 }
 
-/** A process's start is in it: about a millisecond. */
+/** Includes the start of a process, about a millisecond. */
 function processTime(command, ...args) {
   const start = performance.now()
   execFileSync(command, args)

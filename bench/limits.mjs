@@ -1,4 +1,4 @@
-// Sleeping guests beside a computing one, and what the event loop feels of it.
+// Sleeping guests beside a computing one, and the delay of the event loop meanwhile.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { load } from '../dist/index.mjs'
 import { wat } from './guests.mjs'
@@ -7,7 +7,7 @@ import { withRuntime } from './package-rates.mjs'
 import { number, table } from './report.mjs'
 
 export const limits = {
-  about: '1,000 sleepers beside a loop, the event loop',
+  about: '1,000 sleepers beside a loop, and the delay of the event loop',
 
   run: () =>
     withRuntime({ threads: 2 }, async (runtime) => {

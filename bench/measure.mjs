@@ -1,16 +1,16 @@
-// How figures are come by, and how they are printed: one line each, {"name", "value", "unit", "vs"}, where `vs` is
-// the ratio to a rival.
+// How figures are measured and printed: one line per figure, {"name", "value", "unit", "vs"}, where `vs` is the ratio
+// to a rival.
 
-/** What everything does before it counts, in milliseconds. */
+/** How long everything runs before it is measured, in milliseconds. */
 export const WARM_UP_MS = 200
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
 /**
- * Measures all in turn, over and over: what is compared lies side by side, so that a ratio holds when the
- * machine's speed drifts.
+ * Measures all contenders in turn, over and over. What is compared is measured at nearly the same time, so that a ratio
+ * holds when the machine's speed drifts.
  * @param {{ name: string, measure(): Promise<object> }[]} contenders
- * @returns {Promise<Record<string, object[]>>} what each measured, by its name
+ * @returns {Promise<Record<string, object[]>>} the measurements of each contender, by its name
  */
 export async function takeTurns(contenders, rounds) {
   const measured = Object.fromEntries(contenders.map(({ name }) => [name, []]))
@@ -20,7 +20,7 @@ export async function takeTurns(contenders, rounds) {
   return measured
 }
 
-/** The median of the ratios of each turn. */
+/** The median of the ratios of the turns. */
 export const ratio = (ours, rivals) => median(ours.map((value, turn) => value / rivals[turn]))
 
 export const digits = (value, count) => Number(value.toPrecision(count))

@@ -1,4 +1,4 @@
-// The most memory that a process held for many streamed jobs, against few.
+// The most memory that a process holds for many streamed jobs, compared with few.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { median, print } from './measure.mjs'

@@ -1,9 +1,9 @@
-// The package itself: runs a second, and the main thread's time for each.
+// The package itself: runs per second, and the main thread's time per run.
 import { performance } from 'node:perf_hooks'
 import { Runtime, load } from '../dist/index.mjs'
 import { WARM_UP_MS } from './measure.mjs'
 
-/** A runtime for as long as `body` lasts. */
+/** Makes a runtime, which is closed after `body`. */
 export async function withRuntime(options, body) {
   const runtime = new Runtime(options)
   try {
@@ -32,7 +32,7 @@ export class Package {
     this.printed = printed
   }
 
-  /** Results of an endless batch, read as they come. */
+  /** Reads the results of an endless batch one by one. */
   async batch(seconds) {
     const counter = new Counter(seconds)
     const jobs = function* () {
@@ -46,7 +46,7 @@ export class Package {
     return counter
   }
 
-  /** The same, read in arrays. */
+  /** The same, but reads the results in arrays. */
   async chunks(seconds) {
     const counter = new Counter(seconds)
     const jobs = function* () {
@@ -64,7 +64,7 @@ export class Package {
     return counter
   }
 
-  /** Milliseconds that a batch of so many jobs takes. */
+  /** The milliseconds that a batch of this number of jobs takes. */
   async jobs(count) {
     const { args } = this
     const start = performance.now()
@@ -107,7 +107,7 @@ export class Package {
   }
 }
 
-/** Counts runs, from the end of the warming up to the end of the time. */
+/** Counts runs from the end of the warm-up to the end of the time. */
 class Counter {
   #seconds
   #end = performance.now() + WARM_UP_MS
@@ -119,7 +119,7 @@ class Counter {
     this.#seconds = seconds
   }
 
-  /** One more; whether it was the last. */
+  /** Counts one more run; returns whether it was the last. */
   isOver() {
     this.#runs += 1
     const now = performance.now()

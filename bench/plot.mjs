@@ -1,4 +1,4 @@
-// The pictures of docs/performance.md, as SVG that reads well on a light and on a dark page.
+// The pictures of docs/performance.md, as SVG that is readable on a light and on a dark page.
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
 
@@ -54,7 +54,7 @@ const bytesName = (bytes) => {
   return bytes < 1 << 20 ? `${bytes >> 10} KiB` : `${bytes >> 20} MiB`
 }
 
-/** Whole powers of ten around all figures. */
+/** The powers of ten that enclose all figures. */
 function powers(figures) {
   const logs = figures.map(({ microseconds }) => Math.log10(microseconds))
   const [least, most] = [Math.floor(Math.min(...logs)), Math.ceil(Math.max(...logs))]

@@ -7,12 +7,12 @@ import { digits } from './measure.mjs'
 const docs = new URL('../docs/', import.meta.url)
 const page = new URL('performance.md', docs)
 
-/** To three digits, with the thousands set apart. */
+/** Rounds to three digits and separates the thousands. */
 export const number = (value) =>
   digits(value, 3).toLocaleString('en-US', { maximumFractionDigits: 6 })
 export const times = (value) => `${number(value)} ×`
 
-/** A table in Markdown; `undefined` cells are those that were not measured. */
+/** A table in Markdown; cells that were not measured are `undefined`. */
 export function table(head, rows) {
   const line = (cells) => `| ${cells.map((cell) => cell ?? '–').join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const built = new Map()
 
-/** The path of one of `crate/benches`, built if need be: cargo puts a hash into its name. */
+/** The path of a bench of `crate/benches`, which is built if needed: cargo puts a hash into its name. */
 export function rustBench(name) {
   if (!built.has(name)) built.set(name, build(name))
   return built.get(name)

@@ -1,4 +1,4 @@
-// More and more workers, threads and processes; and what a loop over arrays of results saves.
+// More and more workers, threads and processes; and the gain from a loop over arrays of results.
 import { median, print, ratio, takeTurns } from './measure.mjs'
 import { Package } from './package-rates.mjs'
 import { number, table, times } from './report.mjs'
@@ -6,7 +6,7 @@ import { number, table, times } from './report.mjs'
 const ONE = { threads: 'thread', processes: 'process' }
 const COUNTS = [1, 2, 4, 8, 16]
 const KINDS = ['threads', 'processes']
-/** One that only computes, and one that grows its memory. */
+/** One guest that only computes, and one that grows its memory. */
 const GUESTS = ['hello', 'C']
 const READ_ON = [
   { workers: 'threads', threads: 1 },
@@ -33,7 +33,7 @@ export const scaling = {
   parts: ({ rates, reads }) => ({ scaling: ratesTable(rates), chunks: readsTable(reads) }),
 }
 
-/** Runs a second with so many workers; those that wait for their turn are idle. */
+/** Runs per second by number of workers. Workers that wait for their turn are idle. */
 async function byCount(guest, workers, rounds, seconds) {
   const opened = []
   for (const threads of COUNTS) opened.push(await Package.open(guest, { workers, threads }))

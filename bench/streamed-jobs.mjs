@@ -1,4 +1,4 @@
-// `streamed-jobs.mjs GUEST JOBS` streams so many jobs through a batch and prints the most memory it held, in MiB.
+// `streamed-jobs.mjs GUEST JOBS` streams JOBS jobs through a batch and prints the most memory it held, in MiB.
 import { readFileSync } from 'node:fs'
 import { load } from '../dist/index.mjs'
 
@@ -18,7 +18,7 @@ for await (const { id, outcome } of program.batch(jobs())) {
 if (ended !== Number(count)) throw new Error(`${ended} results for ${count} jobs`)
 console.log(peakKiB() / 1024)
 
-/** Linux's `maxRSS` begins with what the process had that started this one. */
+/** Linux's `maxRSS` begins with the memory of the process that started this one. */
 function peakKiB() {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1])

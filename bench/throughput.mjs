@@ -1,4 +1,4 @@
-// Runs a second of the package and its rivals, for each guest on one and on two threads.
+// Runs per second of the package and its rivals, for each guest on one and on two threads.
 import { fileURLToPath } from 'node:url'
 import { Child } from './child.mjs'
 import { python } from './install.mjs'
@@ -8,13 +8,13 @@ import { rustBench } from './rust.mjs'
 import { number, table, times } from './report.mjs'
 
 const THREADS = [1, 2]
-/** Processes at a time. */
+/** Processes that run at a time. */
 const SPAWNERS = 200
 const script = (name) => fileURLToPath(new URL(`rivals/${name}`, import.meta.url))
 const PROCESSES = 'batch(), 2 processes'
 const on = (what, threads) => `${what}, ${threads} thread${threads === 1 ? '' : 's'}`
 
-/** What each figure of the package is compared with. */
+/** The rivals with which each figure of the package is compared. */
 const COMPARISONS = [
   ...THREADS.flatMap((threads) => [
     [on('batch()', threads), on('tuned Rust', threads)],
@@ -49,7 +49,7 @@ export const throughput = {
   }),
 }
 
-/** All that take turns; what is compared lies side by side. */
+/** All contenders, in the order of their turns: what is compared is measured one after the other. */
 async function open(guest, seconds) {
   const { path, args } = guest
   const packages = []
@@ -157,7 +157,7 @@ function rustTable(results) {
   return table(head, rows)
 }
 
-/** The package beside what else runs programs from Node and Python. */
+/** The package beside other ways to run programs from Node and Python. */
 function rivalsTable(results) {
   const head = ['guest', 'threads', '`batch()`, runs/s']
   const rivals = ['Piscina', 'wasmtime-py', 'spawn']
@@ -176,7 +176,7 @@ function rivalsTable(results) {
   return table([...head, ...rivals.flatMap((rival) => [rival, 'ratio'])], rows)
 }
 
-/** What the second core brings: as a second thread and as a second process. */
+/** The gain from the second core, as a second thread and as a second process. */
 function workersTable(results) {
   const [one, two] = THREADS.map((threads) => on('batch()', threads))
   const rows = results.map(({ guest, rates, ratios }) => [

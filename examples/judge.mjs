@@ -25,7 +25,7 @@ const submissions = await Promise.all(
 
 const limits = {
   cpuMs: 300,
-  // For those that sleep or wait: they use no time on a core.
+  // For submissions that sleep or wait, which use no time on a core.
   timeoutMs: 30_000,
   memoryBytes: 64 << 20,
   onMemory: 'stop',
@@ -58,7 +58,7 @@ const verdicts = new Map(submissions.map(({ name }) => [name, []]))
 for await (const { id, outcome, error } of batch) {
   if (error !== undefined) throw error
   verdicts.get(id.name).push(verdict(outcome, id.input))
-  // Results come in the order of the jobs: this was the last case of the submission.
+  // Results arrive in the order of the jobs, so this was the last case of the submission.
   const own = verdicts.get(id.name)
   if (own.length === cases.length) console.log(`${id.name.padEnd(24)}${own.join(', ')}`)
 }

@@ -1,4 +1,4 @@
-// Tests a Python program, compiled by py2wasm, by the rows of a CSV: each says how to call it and what to expect.
+// Tests a Python program, compiled by py2wasm, with the rows of a CSV: each says how to call it and what to expect.
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { load } from 'wasiexec'
@@ -34,7 +34,7 @@ function ending(outcome) {
   }
 }
 
-// guests/src/py/modes.py; compiling it takes some seconds, once on a machine.
+// The program is guests/src/py/modes.py. Compiling it takes some seconds, once per machine.
 const program = await load(await guest('py2wasm'))
 const limits = { timeoutMs: 60_000, memoryBytes: 512 << 20 }
 let failed = 0

@@ -70,7 +70,7 @@ function describe(outcome) {
   }
 }
 
-/** What it printed last, on stdout if there is anything. */
+/** The last line of the output, of stdout if there is any. */
 function lastLine({ stdout, stderr }) {
   const text = (stdout.length > 0 ? stdout : stderr).toString().trimEnd()
   return text.slice(text.lastIndexOf('\n') + 1)

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { load, orThrow } from 'wasiexec'
 import { guest } from '../guests/unpack.mjs'
 
-/** A run of a Go program takes some milliseconds, whatever it does: give it many lines. */
+/** A run of a Go program takes some milliseconds, whatever it does, so each run gets many lines. */
 const LINES = 500
 
 const [path] = process.argv.slice(2)
@@ -23,7 +23,7 @@ async function* blocks() {
   if (lines.length > 0) yield { stdin: `${lines.join('\n')}\n` }
 }
 
-// The Go program in guests/src/go makes text upper case.
+// The Go program in guests/src/go turns text into upper case.
 const program = await load(await guest('go'))
 const batch = program.batch(blocks(), { defaults: { args: ['upper'] } })
 
@@ -34,9 +34,9 @@ async function* texts() {
   }
 }
 
-// Whoever reads slowly slows the program, and that the reading of the file: nothing piles up.
+// A slow reader slows the program, which slows the reading of the file, so nothing piles up.
 await pipeline(texts, process.stdout).catch((error) => {
-  // As with `| head`.
+  // The reader has ended, as with `| head`.
   if (error.code !== 'EPIPE') throw error
 })
 

@@ -1,4 +1,4 @@
-// The real guests, unpacked when somebody asks: `await guest('go')` answers the path of .unpacked/go.wasm.
+// The real guests, unpacked on demand: `await guest('go')` returns the path of .unpacked/go.wasm.
 // As a script it unpacks all of them: node guests/unpack.mjs
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'

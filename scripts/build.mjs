@@ -10,7 +10,7 @@ import { bundlePage } from './page.mjs'
 
 const input = './src/index.ts'
 const external = /^node:/
-// The generated loader stays where it is: src/ and dist/ share the one binding.
+// The generated loader is not moved: src/ and dist/ share the one binding.
 const binding = '../src/native/index.cjs'
 const loader = {
   name: 'native-loader',
@@ -38,7 +38,7 @@ async function bundle() {
   return output[0].exports.toSorted()
 }
 
-/** The library as the command imports it: built, so that there is one copy. */
+/** The library as the command imports it: the built file, so that there is one copy. */
 const library = {
   name: 'library',
   resolveId: (id, importer) =>
@@ -47,7 +47,7 @@ const library = {
       : null,
 }
 
-/** The command: what a verb needs is loaded when it is asked for. */
+/** The command. What a verb needs is loaded when the verb is called. */
 async function bundleCommand() {
   const build = await rolldown({
     input: './cli/main.ts',
@@ -58,7 +58,7 @@ async function bundleCommand() {
     transform: { target: 'node20.19' },
   })
   const { output } = await build.write({
-    // All in one folder: the way to the library is the same for all.
+    // All chunks in one folder, so that the path to the library is the same for all.
     dir: 'dist/cli',
     format: 'esm',
     entryFileNames: '[name].mjs',
@@ -69,7 +69,7 @@ async function bundleCommand() {
   await writeFile('dist/cli/THIRD-PARTY-NOTICES.txt', await notices([...output, ...page]))
 }
 
-/** `index.d.ts`: every exported declaration with its comments, in the order of src/, private ones kept private. */
+/** `index.d.ts`: every exported declaration with its comments, in the order of src/; private ones stay private. */
 async function rollUpTypes() {
   const build = await rolldown({
     input,

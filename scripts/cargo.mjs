@@ -1,4 +1,4 @@
-// Runs cargo with the environment of the last `napi build`; with another one cargo would compile the crate again.
+// Runs cargo with the environment of the last `napi build`; with another one, cargo would compile the crate again.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'

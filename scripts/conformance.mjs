@@ -1,8 +1,8 @@
-// Runs a checkout of WebAssembly/wasi-testsuite and prints a table with a line for each folder.
+// Runs a checkout of WebAssembly/wasi-testsuite and prints a table with one line per folder.
 //
 //   npm run conformance -- PATH
 //
-// PATH is a folder with prebuilt programs: those of the suite are on its branch prod/testsuite-base.
+// PATH is a folder with prebuilt programs. Those of the suite are on its branch prod/testsuite-base.
 // A case is NAME.wasm with an optional NAME.json, which the suite's doc/specification.md describes.
 import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { load } from '../dist/index.mjs'
 
 /** A case that takes longer hangs. */
 const PATIENCE_MS = 120_000
-/** So much of what a program printed is shown for a failure. */
+/** The most characters of output that are shown for a failure. */
 const SHOWN = 300
 
 const KEYS = {
@@ -24,7 +24,7 @@ const LOCAL_OPERATIONS = ['run', 'write', 'read', 'wait']
 
 class Mismatch extends Error {}
 
-/** The operations of a specification of either style, and whether they need a network. */
+/** The operations of a specification in either style, and whether they need a network. */
 function parse(text) {
   const spec = JSON.parse(text)
   const keys = Object.keys(spec)
@@ -52,7 +52,7 @@ function legacy({ args, env, root, stdout, stderr, exit_code }) {
   ]
 }
 
-/** What a guest prints, read by length. */
+/** The output of a guest, read by length. */
 class Printed {
   #bytes = Buffer.alloc(0)
   #ended = false
@@ -91,12 +91,12 @@ class Printed {
   }
 }
 
-/** A program that runs while the operations look at it. */
+/** A program that runs while operations read its output and write its stdin. */
 class Guest {
   printed = { stdout: new Printed(), stderr: new Printed() }
 
   constructor(program, { args, env, preopens, talks }) {
-    // Streams only where they are needed: captured output is what most runs have.
+    // Streams only where they are needed, because most runs have captured output.
     this.stdin = talks ? new PassThrough() : undefined
     const output = (id) => (talks ? this.printed[id].stream() : 'capture')
     const run = program.run({
@@ -160,7 +160,7 @@ function quote(text) {
     : `${JSON.stringify(text.slice(0, SHOWN))}…`
 }
 
-/** Runs the operations of a case; throws where something is not as specified. */
+/** Runs the operations of a case; throws if the result is not as specified. */
 async function runCase(wasm, operations) {
   const unknown = operations.find(({ type }) => !LOCAL_OPERATIONS.includes(type))
   if (unknown !== undefined) throw new Mismatch(`the operation "${unknown.type}" is not known`)
@@ -178,7 +178,7 @@ async function runCase(wasm, operations) {
       const { args, env, root } = operation
       let preopens
       if (root) {
-        // Cases write into their folder: each gets a copy.
+        // Cases write into their folder, so each gets a copy.
         const hostPath = join(scratch, 'root')
         await copy(join(dirname(wasm), root), hostPath)
         preopens = { '/': { hostPath, access: 'write' } }
@@ -192,13 +192,13 @@ async function runCase(wasm, operations) {
   }
 }
 
-/** What earlier runs of the suite's own runner left behind is not copied. */
+/** Leaves out what earlier runs of the suite's own runner left behind. */
 function copy(from, to) {
   const filter = (path) => !path.endsWith('.cleanup')
   return cp(from, to, { recursive: true, verbatimSymlinks: true, filter })
 }
 
-/** How a case ended: passed, failed (and why) or needs network. */
+/** How a case ended: it passed, it failed (and why), or it needs a network. */
 async function judge(wasm) {
   try {
     const text = await readFile(wasm.replace(/\.wasm$/, '.json'), 'utf8').catch((error) => {
@@ -216,7 +216,7 @@ async function judge(wasm) {
   }
 }
 
-/** The paths of the cases in a folder and those below, in order. */
+/** The paths of the cases in a folder and in the folders below it, in order. */
 async function find(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries

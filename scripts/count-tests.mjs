@@ -1,9 +1,9 @@
-// Counts passed, failed and skipped tests in what ava (TAP) and cargo test print; what a test prints itself never counts.
+// Counts passed, failed and skipped tests in the output of ava (TAP) and cargo test. A test's own output never counts.
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Totals */
 
 /**
- * Nothing but ava's own reporter writes to its TAP stream. Its plan (`1..N`) comes last: without it ava crashed.
+ * Only ava's own reporter writes to its TAP stream. Its plan (`1..N`) comes last: if there is none, ava crashed.
  * @param {string} tap
  * @param {number | null} exitCode
  * @returns {Totals}
@@ -20,15 +20,15 @@ export function countAva(tap, exitCode) {
   return settle(totals, exitCode)
 }
 
-/** A test that is to be written counts as skipped. */
+/** A test that is still to be written counts as skipped. */
 function kindOf([, not], line) {
   if (/ # (SKIP|TODO)\b/.test(line)) return 'skipped'
   return not === undefined ? 'passed' : 'failed'
 }
 
 /**
- * Every test binary says `running N tests` and ends with a result whose counts add up to N: without it the binary
- * crashed. A line that a test printed to look like a result does not add up or finds no open binary.
+ * Every test binary prints `running N tests` and ends with a result whose counts add up to N: if there is none, the
+ * binary crashed. A line that a test printed to look like a result does not add up, or finds no open binary.
  * @param {string} stdout
  * @param {number | null} exitCode
  * @returns {Totals}
@@ -58,7 +58,7 @@ export function countCargo(stdout, exitCode) {
   return settle(totals, exitCode)
 }
 
-/** A failure that no line told, and a run without a single test, are failures too. */
+/** A failure that no line reported, and a run without a single test, are failures too. */
 function settle(totals, exitCode) {
   if (totals.failed === 0 && (exitCode !== 0 || totals.passed === 0)) totals.failed = 1
   return totals

@@ -2,13 +2,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 
-/** The folder in node_modules that a module is from. */
+/** The folder in node_modules from which a module comes. */
 function packageOf(moduleId) {
   const match = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/.exec(moduleId)
   return match?.[1]
 }
 
-/** What the package in `folder` is called, and its licence in full. */
+/** The name of the package in `folder`, and its licence in full. */
 async function notice(folder) {
   const { name, version, license } = JSON.parse(
     await readFile(join(folder, 'package.json'), 'utf8'),

@@ -1,13 +1,13 @@
-// Bundles what a batch's report carries: its script (with uPlot) and its style sheet, each as one file to be put inline.
+// Bundles the parts of a report: its script (with uPlot) and its style sheet, each as one file to be put inline.
 import { readFile, writeFile } from 'node:fs/promises'
 import { rolldown } from 'rolldown'
 
 const source = 'report/browser'
 const uplot = 'node_modules/uplot'
-/** Later ones have the last word. */
+/** Later rules win. */
 const STYLES = ['base', 'head', 'filter', 'charts', 'jobs', 'media']
 
-/** Into `folder`: report.js and report.css. Returns the chunks, for the notices of what is in them. */
+/** Bundles into `folder`: report.js and report.css. Returns the chunks, for the notices of their licences. */
 export async function bundlePage(folder) {
   const build = await rolldown({
     input: `${source}/main.ts`,

@@ -1,5 +1,5 @@
-// Makes docs/report-light.png and docs/report-dark.png: runs a batch with everything in it and takes pictures of its
-// page. Needs a Chromium, and takes Debian's fonts-inter where it is installed: node scripts/report-picture.mjs
+// Makes docs/report-light.png and docs/report-dark.png: runs a batch that has every ending and takes pictures of its
+// page. Needs a Chromium, and uses Debian's fonts-inter where installed: node scripts/report-picture.mjs
 import { spawnSync } from 'node:child_process'
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { chromium as findChromium } from './chromium.mjs'
 const JOBS = 12_000
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** The same numbers each time, from 0 to 1. */
+/** Numbers from 0 to 1 that are the same each time. */
 function* random(seed) {
   for (let state = seed; ;) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
@@ -27,7 +27,7 @@ function* jobs() {
   for (let index = 0; index < JOBS; index += 1) {
     const id = `${names[index % names.length]}-${20_000 + index}`
     const stdin = `${JSON.stringify({ id, amount: Math.round(next() * 1e5) / 100 })}\n`
-    // About the logarithm of a normal distribution.
+    // Approximately log-normal.
     const size = Math.exp(0.4 + 0.9 * (next() + next() + next() + next() - 2))
     yield { id, stdin, ...kind(next(), next(), size) }
   }

@@ -1,6 +1,6 @@
-// Which part of the code may import which, for both languages. `findFaults` returns what breaks this.
-// A wing is a file at the top of a source folder, or a folder there together with the file of the same name. The
-// row of a wing lists the wings that it may import. Files of one wing import each other, but never in a circle.
+// Which part of the code may import which, for both languages. `findFaults` returns what breaks these rules. A wing is
+// a file at the top of a source folder, or a folder there together with the file of the same name. The row of a wing
+// lists the wings that it may import. Files of one wing may import each other, but never in a circle.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
@@ -49,27 +49,27 @@ export const LIBRARY = {
   ],
 }
 
-/** What is built on the library: each sees nothing of it but `src/index.ts`. */
+/** What is built on the library. Each sees only `src/index.ts` of it. */
 export const PRODUCTS = { src: [], report: ['src'], cli: ['report', 'src'] }
 
 /** Imports that break a rule, with the reason. */
 export const EXCEPTIONS = [
-  // A type: a job may name another program, and a program has batches.
+  // Only a type: a job may name another program, and a program has batches.
   ['batch/options.ts', 'program.ts'],
 ]
 
 /** @typedef {{ file: string, wing: string, imports: string[] }} File Imports are files of the same tree. */
 
 /**
- * The files of a Rust crate with what they import. `crate::a::B` is an import of the file of `a`; in tests
- * anything may be imported.
+ * The files of a Rust crate, with the files that they import. `crate::a::B` is an import of the file of `a`. Tests
+ * may import anything.
  * @param {string} root
  * @returns {File[]}
  */
 export function readRust(root) {
   const files = sourceFiles(root, '.rs')
   const known = new Set(files)
-  // The root names everything.
+  // The root of the crate names everything.
   return files
     .filter((file) => file !== 'lib.rs')
     .map((file) => {
@@ -88,7 +88,7 @@ export function readRust(root) {
         const target = fileOf([...base, ...names], known)
         if (target !== undefined) imports.add(target)
       }
-      // A root passes on what its files have: `pub use stop::Control`.
+      // A root re-exports what its files have: `pub use stop::Control`.
       for (const [, name] of code.matchAll(/^(?:pub(?:\([a-z]+\))? )?use (\w+)(?:::|;)/gm)) {
         const target = fileOf([...own, name], known)
         if (target !== undefined) imports.add(target)
@@ -125,7 +125,7 @@ function withoutTests(code) {
 }
 
 /**
- * The files of TypeScript folders with what they import, types too. Their paths begin at `root`.
+ * The files of TypeScript folders, with the files that they import, for types too. Their paths begin at `root`.
  * @param {string} root
  * @param {string[]} folders
  * @returns {File[]}
@@ -193,7 +193,7 @@ export function findFaults(files, table) {
 }
 
 /**
- * One way round each circle.
+ * Each circle once, beginning anywhere.
  * @param {Map<string, string[]>} edges
  * @returns {string[][]}
  */

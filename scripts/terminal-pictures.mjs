@@ -15,7 +15,7 @@ const ROWS = 200
 const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = join(root, 'bin/wasiexec.mjs')
 
-/** Files that the command lines see: guests by name, and texts. */
+/** Files for the command lines: guests by name, and texts. */
 const GUESTS = {
   'crash.wasm': 'crash',
   'rust.wasm': 'rust',
@@ -23,7 +23,7 @@ const GUESTS = {
   'c.wasm': 'c-zig',
 }
 
-/** Command lines of each picture. */
+/** The command lines of each picture. */
 const PICTURES = {
   run: [
     'wasiexec run rust.wasm exit 3; echo $?',
@@ -41,7 +41,7 @@ const PICTURES = {
   ],
 }
 
-/** What a terminal has got when a line of shell has ended. */
+/** The bytes that a terminal has received when a line of shell has ended. */
 async function record(line, cwd) {
   const script = `wasiexec() { "${process.execPath}" "${bin}" "$@"; }\n${line}`
   const steps = JSON.stringify([{ resize: COLUMNS }])
@@ -54,7 +54,7 @@ async function record(line, cwd) {
   return JSON.parse(await text(child.stdout)).screen
 }
 
-/** Rows of runs of equal style, as a terminal shows these bytes. */
+/** Rows with runs of equal style, as a terminal shows these bytes. */
 async function rows(bytes) {
   const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true })
   await new Promise((resolve) => terminal.write(bytes, resolve))

@@ -1,4 +1,4 @@
-// Runs the tests in each Node that is supported, and cargo test once: `npm run test:nodes`, or with versions after `--`.
+// Runs the tests in each supported Node, and cargo test once: `npm run test:nodes`, or with versions after `--`.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -18,7 +18,7 @@ for (const version of asked) {
   }
 }
 
-/** The newest of a version's Nodes in npm's registry; its packages hold nothing but the binary. */
+/** The newest Node of a version in npm's registry. Its packages contain only the binary. */
 function provide(version) {
   const name = `node-${system}-${process.arch}`
   const prefix = join(folder, version)

@@ -1,4 +1,4 @@
-// Runs ava and cargo test, shows both, and ends with the line `N passed, N failed`. With `--no-cargo`: ava alone.
+// Runs ava and cargo test, shows both, and ends with the line `N passed, N failed`. With `--no-cargo`: only ava.
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,13 +6,13 @@ import { text } from 'node:stream/consumers'
 import { chromium, provideChromium } from './chromium.mjs'
 import { countAva, countCargo } from './count-tests.mjs'
 
-/** Tests about how runs go and end begin with this line: they run once more with runs in worker processes. */
+/** A test file about how runs proceed and end begins with this line. It runs once more with worker processes. */
 const TWICE = '// Run once more with worker processes.\n'
 const twice = readdirSync('__test__', { recursive: true })
   .map((file) => join('__test__', file))
   .filter((file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').startsWith(TWICE))
 
-/** Runs a Node script; its stdout is shown and kept. */
+/** Runs a Node script; shows and keeps its stdout. */
 async function run(args, env = {}) {
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -27,7 +27,7 @@ async function runAva(files, env) {
   return countAva(...(await run(['node_modules/ava/entrypoints/cli.js', '--tap', ...files], env)))
 }
 
-// Here and not in the tests, which run side by side: apt-get runs once at a time.
+// Installed here and not in the tests, which run side by side, because apt-get runs once at a time.
 provideChromium()
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')

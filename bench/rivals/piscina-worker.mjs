@@ -6,8 +6,8 @@ import { WASI } from 'node:wasi'
 import { workerData } from 'piscina'
 
 const { module, args } = workerData
-// node:wasi prints to descriptors alone. A file in memory, read from where the last run stopped printing, was the
-// fastest way to have what a run printed.
+// node:wasi prints only to descriptors. The fastest way to capture output was a file in memory, read from where the
+// last run stopped printing.
 const folder = mkdtempSync(join(process.platform === 'linux' ? '/dev/shm' : tmpdir(), 'wasiexec-'))
 const stdout = openSync(join(folder, 'stdout'), 'w+')
 rmSync(folder, { recursive: true })

@@ -1,6 +1,6 @@
-// node:wasi in a Piscina pool: `piscina.mjs GUEST THREADS SECONDS [ARG…]` prints the runs a second, and measures
-// once more for each line that it reads. While it measures it prints {"runs", "ms"}: should it crash, these are the
-// last that is known.
+// node:wasi in a Piscina pool: `piscina.mjs GUEST THREADS SECONDS [ARG…]` prints the runs per second, and measures
+// once more for each line that it reads. While it measures it prints {"runs", "ms"}, so that the progress is known if
+// it crashes.
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setFlagsFromString } from 'node:v8'
@@ -8,12 +8,12 @@ import { Piscina } from 'piscina'
 
 const WARM_UP = 200
 const PROGRESS = 20
-/** Runs asked for at a time: twice what the workers take. */
+/** The number of runs asked for at a time: twice what the workers take. */
 const CALLERS_PER_THREAD = 16
-/** With one task at a time a worker would wait for the main thread between them. */
+/** With one task at a time, a worker would wait for the main thread after each. */
 const TASKS_PER_WORKER = 8
 
-// With them node:wasi crashes the process after some thousand runs: nodejs/node#53087.
+// With fast API calls, node:wasi crashes the process after some thousand runs: nodejs/node#53087.
 setFlagsFromString('--no-turbo-fast-api-calls')
 
 const [path, threads, seconds, ...args] = process.argv.slice(2)
@@ -26,7 +26,7 @@ const pool = new Piscina({
 })
 const expected = await pool.run()
 
-/** Runs a second. */
+/** Measures the runs per second. */
 async function measure(time) {
   const start = performance.now()
   let [runs, told] = [0, 0]

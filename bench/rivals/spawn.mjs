@@ -1,4 +1,4 @@
-// Processes of the operating system: `spawn.mjs CONCURRENCY SECONDS` prints how many /bin/true it can run a second with
+// Processes of the operating system: `spawn.mjs CONCURRENCY SECONDS` prints how many /bin/true it runs per second with
 // their output read, and measures once more for each line that it reads.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'

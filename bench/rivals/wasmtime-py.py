@@ -1,9 +1,9 @@
 """wasmtime's Python package: `wasmtime-py.py GUEST PROCESSES SECONDS [ARG...]`.
 
-Prints the runs a second, and measures once more for each line that it reads. Each process, the way round
-Python's lock, has the module compiled and its imports resolved; a run gets a new store and WASI configuration.
-Of the ways to capture stdout, inheriting a descriptor that is a file in memory was the fastest: a run of the hello
-guest took 60 us, with `stdout_file` 90 us and with `stdout_custom` 220 us.
+Prints the runs per second, and measures once more for each line that it reads. Processes get round Python's lock.
+Each has the module compiled and its imports resolved; a run gets a new store and WASI configuration. The fastest way
+to capture stdout was to inherit the descriptor of a file in memory: a run of the hello guest took 60 us, with
+`stdout_file` 90 us and with `stdout_custom` 220 us.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-//! What one run costs in the core, without JavaScript: one thread, runs submitted 256 at a time.
+//! The cost of one run in the core, without JavaScript: one thread, runs submitted 256 at a time.
 
 mod rounds;
 
@@ -11,7 +11,7 @@ const RUNS: usize = 256;
 fn core(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("256 runs");
     group.throughput(Throughput::Elements(RUNS as u64));
-    // What it measures, and the guest for it.
+    // What is measured, and the guest for it.
     for (name, guest) in [
         ("instantiate and return", "return"),
         ("exit 0", "exit-argv"),

@@ -27,7 +27,7 @@ fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
         .expect("a runtime");
     Box::new(move |time| {
         let start = Instant::now();
-        // A task a run, joined one by one, was slower than a task a thread.
+        // One task per run, joined one by one, was slower than one task per thread.
         let counts = runtime.block_on(async {
             let tasks = (0..threads).map(|_| runs(guest.clone(), start, time));
             tasks.collect::<JoinSet<_>>().join_all().await
@@ -36,7 +36,7 @@ fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
     })
 }
 
-/// One task's runs, one after the other.
+/// The runs of one task, one after the other.
 async fn runs(guest: Arc<Guest>, start: Instant, time: Duration) -> usize {
     let mut runs = 0;
     while start.elapsed() < time {

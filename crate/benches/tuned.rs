@@ -1,5 +1,5 @@
-//! The baseline as fast as wasmtime-wasi's API lets it be: the pool keeps memory resident, a loop of runs on
-//! each thread, endings handed over in bulk.
+//! The baseline as fast as wasmtime-wasi's API allows: the pool keeps memory resident, each thread has a loop of
+//! runs, and endings are handed over in bulk.
 
 mod baseline;
 
@@ -16,7 +16,7 @@ use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 const TICK: Duration = Duration::from_millis(10);
 const KEEP_RESIDENT: usize = 32 << 20;
 const SLOTS: u32 = 64;
-/// Endings are handed over so many at a time, or once a turn.
+/// Endings are handed over when there are this many, or once per turn.
 const CHUNK: usize = 256;
 const TURN: Duration = Duration::from_millis(5);
 
@@ -54,7 +54,7 @@ fn open(path: &Path, threads: usize, args: &[String]) -> Measure {
     })
 }
 
-/// One thread's loop.
+/// The loop of one thread.
 fn runs(guest: &Guest, start: Instant, time: Duration, endings: &mpsc::Sender<Vec<Ending>>) {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {

@@ -30,7 +30,7 @@ error_codes! {
     InvalidWasm = "ERR_INVALID_WASM",
     /// The program needs something that this version does not run (threads, for example).
     UnsupportedWasm = "ERR_UNSUPPORTED_WASM",
-    /// An import that nobody provides.
+    /// An import that the host does not provide.
     UnresolvedImport = "ERR_UNRESOLVED_IMPORT",
     /// No `_start` and no start section, or no `wasi:cli/run`.
     NoEntryPoint = "ERR_NO_ENTRY_POINT",
@@ -40,15 +40,15 @@ error_codes! {
     Preopen = "ERR_PREOPEN",
     /// The program's file cannot be read.
     ReadFailed = "ERR_READ_FAILED",
-    /// Machine code that nobody said is to be trusted.
+    /// A precompiled program, loaded without saying that it is trusted.
     PrecompiledUntrusted = "ERR_PRECOMPILED_UNTRUSTED",
-    /// A precompiled program that is not what was written.
+    /// A precompiled program whose bytes have changed since it was written.
     PrecompiledDamaged = "ERR_PRECOMPILED_DAMAGED",
     /// A precompiled program of another version, machine or setting.
     PrecompiledIncompatible = "ERR_PRECOMPILED_INCOMPATIBLE",
     /// The runtime is closed.
     RuntimeClosed = "ERR_RUNTIME_CLOSED",
-    /// A thread asked for a run and its end inside another run on that thread.
+    /// A thread would have to wait for a run inside another run on that thread.
     NestedRun = "ERR_NESTED_RUN",
     /// The worker process that had the run died.
     WorkerDied = "ERR_WORKER_DIED",
@@ -60,20 +60,20 @@ error_codes! {
 
 const MAX_MESSAGE: usize = 8 << 10;
 
-/// A host fault: a stable code and a message that names the thing.
+/// A host fault: a stable code and a message that names what is at fault.
 #[derive(Clone, Debug)]
 pub struct Error {
     code: ErrorCode,
     message: Cow<'static, str>,
 }
 
-/// The result of everything here that can fail on the host's side.
+/// The result of operations that can fail on the host's side.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// A fault of the given kind.
     ///
-    /// Messages quote programs and options, so they are cut where nobody would read on.
+    /// Messages quote programs and options, so they are cut at a length beyond which nobody would read.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         let mut message = message.into();
         if message.len() > MAX_MESSAGE {
@@ -91,7 +91,7 @@ impl Error {
         )
     }
 
-    /// A panic that was caught on its way out.
+    /// A panic that was caught.
     pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
         let text = payload
             .downcast_ref::<&str>()
@@ -112,7 +112,7 @@ impl Error {
     }
 }
 
-/// What is asked of a closed runtime.
+/// The error for a request to a closed runtime.
 pub(crate) fn closed() -> Error {
     Error::new(ErrorCode::RuntimeClosed, "the runtime is closed")
 }

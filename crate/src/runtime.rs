@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use wasmtime::PoolingAllocationConfig;
 
-/// A program finds its slot as its last run left it, for a few programs per thread.
+/// Enough for programs that take turns to find their slots as they left them.
 const WARM_SLOTS_PER_THREAD: usize = 8;
 
 /// How a runtime is set up.
@@ -27,14 +27,14 @@ const WARM_SLOTS_PER_THREAD: usize = 8;
 pub struct RuntimeOptions {
     /// Threads that run guests.
     pub threads: usize,
-    /// Runs that can be going on at a time, waiting ones included.
+    /// Runs that can be in progress at a time, including those that wait.
     pub max_concurrent_runs: usize,
     /// Where compiled code is kept.
     pub cache: Cache,
 }
 
 impl RuntimeOptions {
-    /// Every 64-bit machine has address space for this many slots of 4 GiB.
+    /// Every 64-bit machine has the address space for this number of slots of 4 GiB.
     pub const DEFAULT_MAX_CONCURRENT_RUNS: usize = 1024;
 }
 
@@ -48,24 +48,24 @@ impl Default for RuntimeOptions {
     }
 }
 
-/// What a runtime has and does.
+/// The size and the state of a runtime.
 #[derive(Clone, Copy, Debug)]
 pub struct RuntimeStats {
     /// Threads that run guests.
     pub threads: usize,
-    /// Threads on which runs start: fewer than `threads` while more of them make runs slower.
+    /// Threads on which runs start: fewer than `threads` while more threads make runs slower.
     pub useful_threads: usize,
     /// Slots for runs.
     pub max_concurrent_runs: usize,
     /// How instances get their memory.
     pub allocation: Allocation,
-    /// Its runs.
+    /// The numbers of its runs.
     pub counts: Counts,
     /// Programs that are loaded.
     pub programs: usize,
 }
 
-/// What makes two loads give the same program.
+/// Two loads with equal keys return the same program.
 #[derive(PartialEq, Eq, Hash)]
 struct ProgramKey {
     content: blake3::Hash,
@@ -74,10 +74,10 @@ struct ProgramKey {
     interruptible: bool,
 }
 
-/// Where a program is once it is loaded, for as long as something holds it.
+/// The place of a program, which is there from its load until its last holder drops it.
 type ProgramCell = Arc<Mutex<Weak<Program>>>;
 
-/// Whether a cell in which nothing is being loaded has a program.
+/// Whether a cell has a program; false while one is being loaded into it.
 fn is_loaded(cell: &ProgramCell) -> bool {
     cell.try_lock()
         .is_ok_and(|program| program.strong_count() > 0)
@@ -118,17 +118,17 @@ impl Runtime {
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads)
             .thread_name("wasiexec-run")
-            // A guest keeps a thread for a whole slice; timers must not wait for 61 of those.
+            // A guest keeps a thread for a whole slice, and by default timers would wait for 61 of those.
             .event_interval(1)
             .global_queue_interval(2)
             .enable_all()
             .build()
             .map_err(failed)?;
         let handle = threads.handle().clone();
-        // Now, because wasmtime installs a handler for forks with the first engine: a process that forks for a
-        // worker while another thread installs the handler would have a child that waits for ever.
+        // wasmtime finds this out once and then registers a fork handler. If this thread forked, for a worker,
+        // while another thread finds it out, the child would wait for ever. So it is found out here.
         let _ = PoolingAllocationConfig::is_pagemap_scan_available();
-        // The engine is then ready when the first program has been read.
+        // The most common engine is then ready when the first program has been read.
         let warming = engines.clone();
         handle.spawn_blocking(move || drop(warming.host(Compilation::COMMON)));
         let scheduler = Scheduler::new(
@@ -166,7 +166,7 @@ impl Runtime {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        // A precompiled program is refused also when a caller that trusts it has loaded it before.
+        // An untrusted precompiled program is refused even if a caller that trusts it has loaded it before.
         let given = Given::new(source.into(), options.trust_precompiled)?;
         let cell = self.cell(ProgramKey {
             content: given.digest(),
@@ -174,7 +174,7 @@ impl Runtime {
             fuel: options.fuel,
             interruptible: options.interruptible,
         });
-        // Held while the program compiles: others that load the same program wait for it.
+        // Held while the program compiles: other loads of the same program wait for it.
         let mut cell = lock(&cell);
         if let Some(program) = cell.upgrade() {
             return Ok(program);
@@ -189,7 +189,7 @@ impl Runtime {
         Ok(program)
     }
 
-    /// The cell of a program, loaded or not; forgets those of programs that are gone.
+    /// The cell of a program, loaded or not. Also drops the cells of programs that are gone.
     fn cell(&self, key: ProgramKey) -> ProgramCell {
         let mut programs = lock(&self.programs);
         programs.retain(|_, cell| Arc::strong_count(cell) > 1 || is_loaded(cell));
@@ -201,18 +201,18 @@ impl Runtime {
         self.scheduler.submit(submissions);
     }
 
-    /// Calls `call`, on any thread, whenever a thread has started runs and turns to older ones, which may last, or
-    /// finds nothing more to start.
+    /// Registers `call`. It is called on any thread, whenever a thread has started runs and turns to work that
+    /// may take long, or finds nothing more to start.
     pub(crate) fn on_started(&self, call: impl Fn() + Send + Sync + 'static) {
         self.scheduler.on_started(Box::new(call));
     }
 
-    /// Gives all runs that have not started back to their submitters.
+    /// Returns all runs that have not started to their submitters.
     pub(crate) fn give_back(&self) {
         self.scheduler.give_back();
     }
 
-    /// Runs that have not started.
+    /// The number of runs that have not started.
     pub(crate) fn queued(&self) -> u64 {
         self.scheduler.counts().queued as u64
     }
@@ -225,18 +225,18 @@ impl Runtime {
         &self.options.cache
     }
 
-    /// A batch of which at most `concurrency` runs go on at a time.
+    /// Opens a batch, of which at most `concurrency` runs are in progress at a time.
     pub fn open_batch(&self, concurrency: usize) -> BatchId {
         self.scheduler.open_batch(concurrency)
     }
 
-    /// This many bytes of captured output of this batch have been read. While too much is unread, no run of the
-    /// batch starts.
+    /// Says that `output` bytes of captured output of this batch have been read. While too many are unread,
+    /// none of its runs start.
     pub fn batch_read(&self, id: BatchId, output: u64) {
         self.scheduler.batch_read(id, output);
     }
 
-    /// To be called once, after the last run of the batch was submitted.
+    /// Closes a batch. Call this once, after the last run of the batch was submitted.
     pub fn close_batch(&self, id: BatchId) {
         self.scheduler.close_batch(id);
     }
@@ -245,14 +245,14 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Host faults; whatever the guest does is an outcome.
+    /// Host faults. What the guest does is an outcome.
     pub async fn run(&self, program: &Arc<Program>, options: RunOptions) -> Result<Outcome> {
         self.start(program, options, Arc::default())
             .await
             .unwrap_or_else(|_| Err(Error::internal("a run vanished")))
     }
 
-    /// The same on the calling thread.
+    /// The same, on the calling thread.
     ///
     /// # Errors
     ///
@@ -266,7 +266,7 @@ impl Runtime {
         }
     }
 
-    /// A run that goes on while its caller waits for it.
+    /// A run that computes while its caller waits for it.
     pub(crate) fn run_here(
         &self,
         program: Arc<Program>,
@@ -295,17 +295,17 @@ impl Runtime {
         receiver
     }
 
-    /// To be called after stopping runs through their controls: lets them notice it at once.
+    /// Makes runs notice at once that they were stopped. Call this after stopping runs through their controls.
     pub fn sweep(&self) {
         self.scheduler.sweep();
     }
 
-    /// Aborts the runs that `which` picks by where they come from.
+    /// Aborts the runs whose origin `which` picks.
     pub fn abort(&self, which: impl Fn(Origin) -> bool) {
         self.scheduler.abort(which);
     }
 
-    /// Refuses new runs and programs, aborts all runs and waits for their end.
+    /// Refuses new runs and programs, aborts all runs and waits for them to end.
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.scheduler.close().await;
@@ -316,7 +316,7 @@ impl Runtime {
         self.handle.block_on(self.close());
     }
 
-    /// What it has and does.
+    /// The size and the state of this runtime.
     pub fn stats(&self) -> RuntimeStats {
         let programs = lock(&self.programs);
         RuntimeStats {
@@ -329,8 +329,8 @@ impl Runtime {
         }
     }
 
-    /// Does work that may block, on a thread of its own. Drops the work undone when the runtime's threads stop
-    /// before it begins.
+    /// Does work that may block, on a thread for such work. Drops the work undone if the runtime's threads
+    /// stop before it begins.
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         let threads = lock(&self.threads);
         if let Some(threads) = &*threads {
@@ -338,7 +338,7 @@ impl Runtime {
         }
     }
 
-    /// Stops the threads, wherever they are, and lets go of the engines: for a runtime that is closed.
+    /// Stops the threads, whatever they are doing, and drops the engines. For a runtime that is closed.
     pub fn release(&self) {
         let mut threads = lock(&self.threads);
         if let Some(threads) = threads.take() {
@@ -357,7 +357,7 @@ impl Drop for Runtime {
     }
 }
 
-/// The caller that waits for the only run of a group.
+/// The client of a group with one run: the caller that waits for the run.
 struct OneRun(Mutex<Option<oneshot::Sender<Result<Outcome>>>>);
 
 impl Client for OneRun {

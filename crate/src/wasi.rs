@@ -1,4 +1,4 @@
-//! What guests can import, and what one run grants of it.
+//! What guests can import, and which of that one run grants.
 
 mod context;
 mod deterministic;

@@ -1,9 +1,9 @@
 //! Worker processes: runs spread over processes instead of threads.
 //!
-//! Each worker is a process with a [`crate::Port`] onto a runtime of one thread. What crosses is what
-//! crosses between JavaScript and a port, in frames on a socket: operations one way, deliveries the
-//! other. A guest that changes the size of its memory then takes the lock of an address space that no
-//! other runs in, and what kills a worker kills its runs alone.
+//! Each worker is a process with a [`crate::Port`] onto a runtime of one thread. As between JavaScript and a
+//! port, operations go one way and deliveries the other, here in frames on a socket. A guest that grows its
+//! memory takes the lock of an address space in which no other guest computes, and a crash of a worker ends
+//! only that worker's runs.
 
 mod arrivals;
 mod batch;

@@ -40,7 +40,7 @@ impl Guest {
         }
     }
 
-    /// Starts it once; `block_here` lets WASI open files on this thread, `prepare` sets the store up.
+    /// Makes one run. `block_here` lets WASI open files on this thread; `prepare` sets the store up.
     pub async fn run(
         &self,
         block_here: bool,
@@ -77,7 +77,7 @@ impl Guest {
         start.call_async(store, ()).await
     }
 
-    /// Exit 0, and printed what all others print.
+    /// Checks that the run ended with exit 0 and printed what the other runs print.
     pub fn check(&self, ending: &Ending) {
         assert_eq!(ending.code, 0);
         assert!(!ending.stdout.is_empty());

@@ -1,4 +1,4 @@
-//! So many runs at a time, submitted together, on the scheduler's own threads.
+//! A number of runs at a time, submitted together, on the scheduler's own threads.
 
 use bytes::Bytes;
 use std::path::Path;
@@ -8,7 +8,7 @@ use wasiexec::{
     Runtime, RuntimeOptions, Submission,
 };
 
-/// Outcomes are collected and the waiting thread is notified as the package does it.
+/// Collects outcomes and notifies the waiting thread, as the package does.
 #[derive(Default)]
 struct Round {
     outcomes: Mutex<Vec<Outcome>>,
@@ -30,7 +30,7 @@ impl Client for Round {
     }
 }
 
-/// A program and the runtime that it is loaded in.
+/// A program and the runtime in which it is loaded.
 pub struct Rounds {
     runtime: Runtime,
     round: Arc<Round>,
@@ -61,7 +61,7 @@ impl Rounds {
         }
     }
 
-    /// Runs it so many times and waits for the last.
+    /// Makes this number of runs and waits for the last.
     pub fn run(&self, runs: usize) {
         let run = |_| QueuedRun {
             id: 0,

@@ -4,7 +4,7 @@
 #[cfg(unix)]
 pub(crate) fn end_process() {
     use rustix::process::{Signal, getpid, kill_process};
-    // Nothing is left to be done, and threads of ours may be in the middle of anything.
+    // Nothing is left to do, and other threads may be in the middle of anything.
     let _ = kill_process(getpid(), Signal::KILL);
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn new_file() -> OpenOptions {
     options
 }
 
-/// Nobody else could have written it.
+/// Whether no other user could have written the file.
 #[cfg(unix)]
 pub(crate) fn is_private(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -21,13 +21,13 @@ pub(crate) fn is_private(metadata: &fs::Metadata) -> bool {
     metadata.uid() == me && metadata.mode() & 0o022 == 0
 }
 
-/// The folder is in the user's profile, which Windows keeps from others.
+/// Always true: the folder is in the user's profile, which Windows protects from other users.
 #[cfg(not(unix))]
 pub(crate) fn is_private(_: &fs::Metadata) -> bool {
     true
 }
 
-/// Makes a folder, and those that it is in, which only this user can use.
+/// Makes a folder that only this user can use, and the folders above it.
 pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

@@ -1,8 +1,9 @@
-//! Debug information that may be looked at when a guest traps.
+//! Checks debug information, which wasmtime reads when a guest traps.
 //!
-//! A trace with file and line is made from a program's own DWARF, by code that recurses as deep as it is
-//! nested and copies its names for every frame. What is not harmless is renamed before compilation, so
-//! that nobody takes it for DWARF; traces of such a program have names and offsets only.
+//! A trace with file and line is made from a program's own DWARF, by code that recurses as deep as the DWARF
+//! is nested and copies its names for every frame. Debug sections that could do harm are renamed before
+//! compilation, so that wasmtime does not take them for DWARF. Traces of such a program have names and
+//! offsets only.
 
 use gimli::{DebugAbbrev, DebugInfo, LittleEndian, UnitOffset};
 use std::borrow::Cow;
@@ -11,18 +12,18 @@ use wasmparser::{Encoding, Parser, Payload};
 
 /// Deeper than compilers nest scopes and inlined functions, and harmless on a fiber's stack.
 const MAX_DEPTH: isize = 128;
-/// More takes so long to read that a trap would outlast its deadline by seconds.
+/// Reading more would make a trap outlast its deadline by seconds.
 const MAX_BYTES: usize = 64 << 20;
-/// Text without an end in any section that has names.
+/// The longest text in any section that has names.
 const MAX_NAME: usize = 16 << 10;
 
-/// Where the custom sections of one module are: the first byte of the name, and the content.
+/// Where the debug sections of one module are: the first byte of the name, the name, and the content.
 #[derive(Default)]
 struct DebugSections {
     all: Vec<(usize, String, Range<usize>)>,
 }
 
-/// The program, with debug sections that are not harmless renamed in place: no offset changes.
+/// The program, with debug sections that could do harm renamed in place, so that no offset changes.
 pub(crate) fn disarmed(wasm: &[u8]) -> Cow<'_, [u8]> {
     let mut disarmed = Cow::Borrowed(wasm);
     for module in modules(wasm) {
@@ -35,7 +36,7 @@ pub(crate) fn disarmed(wasm: &[u8]) -> Cow<'_, [u8]> {
     disarmed
 }
 
-/// The modules that have debug sections; those within components, too.
+/// The modules that have debug sections, including modules within components.
 fn modules(wasm: &[u8]) -> Vec<DebugSections> {
     let mut open: Vec<DebugSections> = Vec::new();
     let mut done = Vec::new();
@@ -55,7 +56,7 @@ fn modules(wasm: &[u8]) -> Vec<DebugSections> {
             }
             Ok(Payload::End(_)) => done.extend(open.pop()),
             Ok(_) => {}
-            // What is malformed is for the compiler to say.
+            // The compiler reports malformed programs.
             Err(_) => break,
         }
     }
@@ -75,7 +76,7 @@ impl DebugSections {
             && self.is_shallow(wasm).unwrap_or(false)
     }
 
-    /// Every section of that name; a module with two of them is not harmless.
+    /// The section of that name. A module with two of them is not harmless.
     fn get<'a>(&self, name: &str, wasm: &'a [u8]) -> &'a [u8] {
         let mut found = self.all.iter().filter(|(_, n, _)| n == name);
         found

@@ -1,4 +1,4 @@
-//! Where a run of a program begins, if it can: its imports are there, and it has an entry point.
+//! Where a run of a program begins: checks that its imports are provided and that it has an entry point.
 
 use super::info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
 use crate::engine::{Host, Linker};
@@ -16,14 +16,14 @@ use wasmtime_wasi::{p2, p3};
 pub(crate) enum Entry {
     Module {
         pre: InstancePre<RunState>,
-        /// None where the start section is all there is.
+        /// `None` if the program has only a start section.
         start: Option<ModuleExport>,
     },
     P2(p2::bindings::CommandPre<RunState>),
     P3(p3::bindings::CommandPre<RunState>),
 }
 
-/// The packages of WASI that components can import, with the versions that have them.
+/// The packages of WASI that components can import, with their versions.
 const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
     ("wasi:cli", &["0.2", "0.3"]),
     ("wasi:clocks", &["0.2", "0.3"]),
@@ -32,10 +32,10 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
     ("wasi:random", &["0.2", "0.3"]),
     ("wasi:sockets", &["0.2", "0.3"]),
 ];
-/// Names of one kind that a message lists at most.
+/// The most names that a message lists.
 const MAX_LISTED: usize = 20;
 
-/// `starts` is whether the module has a start section, which may be all that it has.
+/// The entry of a module. `starts` says whether it has a start section, with which it needs no `_start`.
 pub(crate) fn module_entry(module: &Module, host: &Host, starts: bool) -> Result<Entry> {
     let Linker::Module(linker) = &host.linker else {
         return Err(Error::internal("a module met a component linker"));

@@ -1,18 +1,18 @@
-//! How long runs of a program have taken, and so how long others of it may take.
+//! How long runs of a program have taken, from which the time of later runs is guessed.
 
 use crate::guest::{LAST, LEVELS};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Fewer runs say nothing.
+/// Fewer runs than this say nothing.
 const LEAST: u32 = 8;
-/// So many times as many have to pass a level as end on it.
+/// For each run that ends on a level, at least this number has to pass it.
 const CLEARLY: u32 = 3;
-/// Of a level with so many runs, all but half are forgotten: what was last counts for more.
+/// When a level has counted this number of runs, the counts are halved, so that recent runs count for more.
 const MOST: u32 = 64;
 
-/// Runs of a program by the [level](crate::schedule) that they reached. Those that end in their first poll are
-/// not counted: they are many, and need no level.
+/// Counts runs of a program by the [level](crate::schedule) that they reached. Runs that end in their first
+/// poll are not counted: there are many of them, and they need no level.
 #[derive(Default)]
 pub(crate) struct History {
     levels: [Level; LEVELS],
@@ -25,20 +25,20 @@ struct Level {
 }
 
 impl History {
-    /// A run has used more time than those of these levels.
+    /// Records that a run has used more time than these levels have.
     pub(crate) fn passed(&self, levels: Range<usize>) {
         for level in &self.levels[levels] {
             level.count(&level.passed);
         }
     }
 
-    /// A run of this level has ended.
+    /// Records that a run has ended on this level.
     pub(crate) fn ended(&self, level: usize) {
         let level = &self.levels[level];
         level.count(&level.ended);
     }
 
-    /// The level that a run is likely to end on, of those from this one on.
+    /// The level, from `level` on, on which a run is likely to end.
     pub(crate) fn expected(&self, level: usize) -> usize {
         let stays = |level: &usize| !self.levels[*level].is_passed();
         (level..LAST).find(stays).unwrap_or(LAST)
@@ -49,7 +49,7 @@ impl Level {
     fn count(&self, which: &AtomicU32) {
         which.fetch_add(1, Ordering::Relaxed);
         let [passed, ended] = self.counts();
-        // Threads that do so at a time forget more, which does no harm.
+        // Threads that do this at the same time halve more than once, which does no harm.
         if passed + ended >= MOST {
             self.passed.store(passed / 2, Ordering::Relaxed);
             self.ended.store(ended / 2, Ordering::Relaxed);

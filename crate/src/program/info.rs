@@ -1,4 +1,4 @@
-//! What programs are, need and offer.
+//! Kind, WASI version, imports and exports of programs.
 
 use crate::engine::ProgramKind;
 use crate::wasi::{P0, P1};
@@ -19,7 +19,7 @@ pub enum WasiVersion {
     P2,
     /// WASI 0.3, which wasmtime calls experimental.
     P3,
-    /// Imports nothing of WASI.
+    /// The program imports nothing of WASI.
     None,
 }
 
@@ -31,11 +31,11 @@ pub struct ExternInfo {
     pub module: Option<String>,
     /// The name.
     pub name: String,
-    /// function, memory, table, global, tag; for components also instance, component, type, …
+    /// function, memory, table, global or tag; for components also instance, component, type, …
     pub kind: &'static str,
 }
 
-/// What a caller can ask of a program.
+/// What is known of a loaded program.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProgramInfo {
     /// argv\[0\] of its runs.
@@ -96,7 +96,7 @@ pub(crate) fn describe_component(name: String, component: &Component) -> Program
         let mut names = exports.iter().chain(&imports).map(|e| e.name.as_str());
         names.any(|name| wasi_version(name).is_some_and(|(_, v)| in_line(v, version)))
     };
-    // A 0.3 program may still use interfaces of 0.2; its entry point tells.
+    // A 0.3 program may still use interfaces of 0.2. The entry point decides.
     let entry = entry_version(exports.iter().map(|export| export.name.as_str()));
     let wasi = match entry {
         Some(version) => version,
@@ -124,7 +124,7 @@ pub(crate) fn in_line(version: &str, line: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The WASI of the `wasi:cli/run` that is run: of several, the newest that is provided.
+/// The WASI of the `wasi:cli/run` that is run: the newest supported version.
 pub(crate) fn entry_version<'a>(
     exports: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<WasiVersion> {
@@ -141,7 +141,7 @@ pub(crate) fn entry_version<'a>(
     }
 }
 
-/// Drafts such as 0.3.0-rc-2026-03-15, which no other version stands in for.
+/// Whether the version is a draft such as 0.3.0-rc-2026-03-15. No other version stands in for a draft.
 fn is_prerelease(version: &str) -> bool {
     let build = version.find('+').unwrap_or(version.len());
     version[..build].contains('-')

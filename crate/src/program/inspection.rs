@@ -1,4 +1,4 @@
-//! What programs are, need and offer, in detail: for those who look at them, not for those who run them.
+//! Details of programs, for callers that look at programs rather than run them.
 
 use super::info::{ExternInfo, ProgramInfo, entry_version};
 use super::{entry, type_text};
@@ -12,13 +12,13 @@ use wasmparser::{
 use wasmtime::Module;
 use wasmtime::component::Component;
 
-/// What can be told of a program without running it.
+/// Everything that can be said about a program without running it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
     /// Size of the binary.
     pub wasm_bytes: usize,
-    /// How it is used.
+    /// How the program is used.
     pub entry: EntryKind,
     /// Whether it can be stopped while it computes.
     pub interruptible: bool,
@@ -26,9 +26,9 @@ pub struct Inspection {
     pub imports: Vec<DetailedExtern>,
     /// What it offers.
     pub exports: Vec<DetailedExtern>,
-    /// Its memories; those of a component's modules.
+    /// Its memories; for a component, those of its modules.
     pub memories: Vec<MemoryInfo>,
-    /// The `producers` sections: names and versions by `language`, `processed-by` and `sdk`.
+    /// The `producers` sections: names and versions, by `language`, `processed-by` and `sdk`.
     pub producers: BTreeMap<String, Vec<Producer>>,
     /// Why it cannot be run, if it cannot.
     pub problem: Option<Problem>,
@@ -40,9 +40,9 @@ pub struct Inspection {
 pub enum EntryKind {
     /// It has an entry point.
     Command,
-    /// It is initialised, then its exports are called.
+    /// It is initialised first; then its exports are called.
     Reactor,
-    /// A module with neither.
+    /// A module that is neither a command nor a reactor.
     None,
 }
 
@@ -55,7 +55,7 @@ pub struct DetailedExtern {
     /// Its type in words.
     #[serde(rename = "type")]
     pub type_text: String,
-    /// Of an import: whether wasiexec has it.
+    /// For an import: whether wasiexec provides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provided: Option<bool>,
 }
@@ -66,7 +66,7 @@ pub struct DetailedExtern {
 pub struct MemoryInfo {
     /// Pages at the start.
     pub minimum_pages: u64,
-    /// Pages that it never exceeds.
+    /// The most pages that it can have.
     pub maximum_pages: Option<u64>,
     /// Size of a page.
     pub page_bytes: u64,
@@ -83,7 +83,7 @@ pub struct MemoryInfo {
 pub struct Producer {
     /// Its name.
     pub name: String,
-    /// Its version, as it says.
+    /// Its version, as the program states it.
     pub version: String,
 }
 
@@ -105,7 +105,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// What the binary says, beyond what it needs and offers.
+/// What the binary says besides its imports and exports.
 #[derive(Default)]
 pub(crate) struct Sections {
     pub(crate) memories: Vec<MemoryInfo>,
@@ -113,7 +113,7 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
-    /// Those of a valid program, and of the modules in a component.
+    /// Reads the sections of a valid program, and of the modules in a component.
     pub(crate) fn read(wasm: &[u8]) -> Self {
         let mut this = Self::default();
         let mut is_module = false;
@@ -129,7 +129,7 @@ impl Sections {
                 } => {
                     is_module = this.memories.is_empty() && encoding == Encoding::Module;
                 }
-                // A component's modules import the memories of one another.
+                // The modules of a component import each other's memories, which are counted where defined.
                 Payload::ImportSection(section) if is_module => {
                     for import in section.into_imports().flatten() {
                         if let TypeRef::Memory(memory) = import.ty {
@@ -165,7 +165,7 @@ impl Sections {
         }
     }
 
-    /// The modules of a component name the same ones; each stays once, where it was first.
+    /// The modules of a component often name the same producers. Each is kept once, at its first place.
     fn forget_repeated_producers(&mut self) {
         for producers in self.producers.values_mut() {
             let mut known = HashSet::new();

@@ -9,19 +9,19 @@ pub struct LoadOptions {
     pub name: String,
     /// Also compile with fuel counting now, instead of at the first run with a fuel limit.
     pub fuel: bool,
-    /// Whether the guest can be stopped while it computes. Without it the guest is faster, and its
-    /// runs cannot have limits on their time; runs with a fuel limit can be stopped all the same.
+    /// Whether the guest can be stopped while it computes. If not, the guest is faster, and its runs cannot
+    /// have limits on their time. Runs with a fuel limit can be stopped all the same.
     pub interruptible: bool,
-    /// Whether a precompiled program is accepted: machine code, which whoever made the file must be trusted
-    /// with. It is as interruptible as it was compiled; `interruptible: false` is then refused if that
-    /// was otherwise.
+    /// Whether a precompiled program is accepted. It is machine code, so everyone who could have written the
+    /// file must be trusted. Whether it is interruptible was decided when it was compiled: `interruptible:
+    /// false` is refused for a program compiled as interruptible.
     pub trust_precompiled: bool,
-    /// Instead of the runtime's cache.
+    /// The cache to use instead of the runtime's.
     pub cache: Option<Cache>,
 }
 
 impl LoadOptions {
-    /// The defaults for a program of this name.
+    /// The defaults, for a program with this name.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),

@@ -1,11 +1,11 @@
-//! Types of imports and exports in words, for people.
+//! Types of imports and exports as text, for people.
 
 use std::fmt::{Display, Write};
 use wasmtime::component::Type;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::{Engine, ExternType, Mutability, ValType};
 
-/// Types of components can be nested and shared so that all of one would never end.
+/// Component types can be nested and shared in such a way that the text of one would never end.
 const MAX_LENGTH: usize = 400;
 
 /// `(i32, i32) -> i32`, `2 pages or more`, `mut i64`.
@@ -128,7 +128,7 @@ fn component_signature(ty: &ComponentFunc) -> String {
     text
 }
 
-/// As WIT writes it, where the component keeps what that needs; stops when it is long enough.
+/// Writes a type as WIT does, as far as the component has the names for that. Stops at the maximum length.
 fn write_type(text: &mut String, ty: &Type) {
     if text.len() > MAX_LENGTH {
         return;
@@ -147,7 +147,7 @@ fn write_type(text: &mut String, ty: &Type) {
         Type::Float64 => "f64",
         Type::Char => "char",
         Type::String => "string",
-        // Their names are not kept.
+        // The component does not have the names of these.
         Type::Record(_) => "record",
         Type::Variant(_) => "variant",
         Type::Enum(_) => "enum",

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload, TypeRef};
 
-/// A Wasm binary, and the digest of what it came from.
+/// A Wasm binary, and the digest of the source that it came from.
 pub(crate) struct Wasm {
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: blake3::Hash,
@@ -78,7 +78,8 @@ fn has_start_section(wasm: &[u8]) -> bool {
         .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
 }
 
-/// Refuses programs that need threads. wasmtime would do so at instantiation, without naming the reason.
+/// Refuses programs that need threads. wasmtime would refuse them only at instantiation, and would not say
+/// why.
 ///
 /// # Errors
 ///
@@ -107,7 +108,7 @@ pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
                     return needs("it has a shared memory");
                 }
             }
-            // Neither section can follow. Malformed binaries are refused by the compiler.
+            // Neither section can follow. The compiler reports malformed programs.
             Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
             Ok(_) => {}
         }

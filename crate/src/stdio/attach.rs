@@ -1,4 +1,4 @@
-//! A guest's streams, set as its options say.
+//! Sets a guest's streams as its options say.
 
 use super::capture::{Capture, CaptureStream};
 use super::config::{Input, Output, OutputStreamKind};

@@ -13,14 +13,14 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-/// How much a guest may write at a time.
+/// How many bytes a guest may write at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// What a run has printed so far; outlives the guest, however that ends.
+/// The output of a run so far. It outlives the guest, however the guest ends.
 pub(crate) struct Capture {
     control: Arc<CallControl>,
     cap: u64,
-    /// Whether output that is not kept here counts, too.
+    /// Whether output that is passed on counts towards the cap, too.
     counts_passed: bool,
     on_output: OnOutput,
     on_broken_pipe: OnBrokenPipe,
@@ -32,7 +32,7 @@ pub(crate) struct Printed {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) truncated: bool,
-    /// Bytes that went elsewhere.
+    /// Bytes that were passed on.
     passed: u64,
     exceeded: bool,
 }
@@ -57,13 +57,14 @@ impl Capture {
         take(&mut *lock(&self.printed))
     }
 
-    /// For a stream that is passed on; none where nothing of it concerns the run.
+    /// The capture, for a stream that is passed on; `None` if neither the cap nor a lost reader of that
+    /// stream ends the run.
     pub(super) fn for_passed(self: &Arc<Self>) -> Option<Arc<Self>> {
         let stops = self.on_broken_pipe == OnBrokenPipe::Stop;
         (self.counts_passed || stops).then(|| self.clone())
     }
 
-    /// A stream has no reader any more; returns whether that ends the run.
+    /// Records that a stream has lost its reader. Returns whether that ends the run.
     pub(super) fn break_pipe(&self) -> bool {
         let stops = self.on_broken_pipe == OnBrokenPipe::Stop;
         if stops {
@@ -72,7 +73,7 @@ impl Capture {
         stops
     }
 
-    /// Counts output that is to go elsewhere, and returns how much of it may.
+    /// Counts output that is to be passed on, and returns how many of its bytes may be.
     pub(super) fn pass(&self, length: usize) -> usize {
         if !self.counts_passed {
             return length;
@@ -89,13 +90,13 @@ impl Capture {
         kept
     }
 
-    /// Whether the run is to end because of what [`pass`](Self::pass) counted.
+    /// Whether [`pass`](Self::pass) has counted more than the cap allows.
     pub(super) fn is_exceeded(&self) -> bool {
         let printed = lock(&self.printed);
         printed.exceeded
     }
 
-    /// Ends the run if it is to end; at its own end at the latest.
+    /// Ends the run if it has printed more than the cap allows; called at the end of the run at the latest.
     pub(crate) fn enforce(&self) {
         if self.counts_passed && self.is_exceeded() {
             self.control.stop(Cause::Limit(LimitKind::Output));

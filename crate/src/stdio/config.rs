@@ -7,14 +7,14 @@ use std::sync::Arc;
 /// Where a guest's stdin comes from.
 #[derive(Clone, Default)]
 pub enum Input {
-    /// At its end from the start.
+    /// Nowhere: stdin is at its end from the start.
     #[default]
     Empty,
     /// These bytes.
     Bytes(Bytes),
-    /// The host process's stdin; concurrent runs share it, each chunk goes to one of them.
+    /// The host process's stdin. Concurrent runs share it, and each chunk goes to one of them.
     Inherit,
-    /// Whatever the host pushes.
+    /// What the host pushes.
     Pipe(Arc<InputPipe>),
 }
 
@@ -41,12 +41,12 @@ pub enum OutputStreamKind {
     Stderr,
 }
 
-/// What a write to a pipe without a reader does; captured output has none.
+/// What happens at a write to a pipe without a reader. Captured output has no pipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBrokenPipe {
-    /// It fails, and the guest decides.
+    /// The write fails, and the guest decides.
     #[default]
     Fail,
-    /// The run ends, as a process does.
+    /// The run ends, as a process would.
     Stop,
 }

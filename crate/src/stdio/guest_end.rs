@@ -1,4 +1,4 @@
-//! The guest's ends of the pipes, as wasmtime-wasi wants them.
+//! The guest's ends of the pipes, with the traits that wasmtime-wasi wants.
 
 use super::capture::Capture;
 use super::pipe::{InputPipe, Lost, OutputPipe};
@@ -71,11 +71,11 @@ impl AsyncRead for Reader {
 #[derive(Clone)]
 pub(super) struct Writer {
     pipe: Arc<OutputPipe>,
-    /// Where this writer's last byte stands in everything sent.
+    /// The position of this writer's last byte among all bytes sent.
     written: u64,
-    /// Set by a flush that has to last until the host took that byte.
+    /// Set by a flush that has to last until the host has taken the byte at this position.
     flushing: Option<u64>,
-    /// Has the cap of the run's output, and what a lost reader does, if this stream concerns the run.
+    /// Set if the cap or a lost reader of this stream can end the run.
     run: Option<Arc<Capture>>,
 }
 
@@ -89,7 +89,7 @@ impl Writer {
         }
     }
 
-    /// Sends what the cap allows of it.
+    /// Sends as many of the bytes as the cap allows.
     fn send(&mut self, mut bytes: Bytes) {
         if let Some(run) = &self.run {
             bytes.truncate(run.pass(bytes.len()));
@@ -98,7 +98,7 @@ impl Writer {
             self.written = self.pipe.send(bytes);
         }
         if self.is_exceeded() {
-            // What was printed up to the cap is to arrive before the run ends.
+            // Output up to the cap has to arrive before the run ends.
             self.start_flush();
         }
     }
@@ -107,7 +107,7 @@ impl Writer {
         self.run.as_ref().is_some_and(|run| run.is_exceeded())
     }
 
-    /// Ends the run when it has printed too much and the rest has arrived.
+    /// Ends the run when it has printed more than the cap and the output up to the cap has arrived.
     fn enforce(&self, room: usize) -> Result<usize, Stopped> {
         match &self.run {
             Some(run) if room > 0 && run.is_exceeded() => {
@@ -118,7 +118,7 @@ impl Writer {
         }
     }
 
-    /// What the guest sees of it; without a reader the run may end.
+    /// The error for the guest. A lost reader may end the run instead.
     fn error(&self, lost: Lost) -> Result<io::Error, Stopped> {
         match lost {
             Lost::Error(code) => Ok(io::Error::from_raw_os_error(code)),
@@ -159,7 +159,7 @@ impl StdoutStream for Writer {
 #[async_trait::async_trait]
 impl Pollable for Writer {
     async fn ready(&mut self) {
-        // What was lost shows in the write that follows.
+        // The next write reports the loss.
         let _ = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
     }
 }
@@ -216,7 +216,7 @@ impl AsyncWrite for Writer {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.start_flush();
-        // What was lost shows again in the next write.
+        // The next write reports the loss again.
         let _ = ready!(self.pipe.poll_room(self.flushing, context));
         Poll::Ready(Ok(()))
     }

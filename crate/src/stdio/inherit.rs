@@ -1,7 +1,7 @@
 //! The host process's own stdin, stdout and stderr.
 //!
-//! Each has one thread of its own, started at first use, because a read from a terminal or a write
-//! to a full pipe blocks, and a guest that waits for it must still meet its deadline.
+//! Each has one thread of its own, started at first use. A read from a terminal or a write to a full pipe
+//! blocks, and a guest that waits for it must still end at its deadline.
 
 #[cfg(unix)]
 mod unix;
@@ -65,7 +65,7 @@ pub(super) fn output(kind: OutputStreamKind) -> Arc<OutputPipe> {
 }
 
 fn start(name: &str, body: impl FnOnce() + Send + 'static) {
-    // Without the thread the stream stays silent; the run's own limits still hold.
+    // Without the thread nothing passes the stream; the run's own limits still hold.
     let _ = thread::Builder::new().name(name.to_owned()).spawn(body);
 }
 
@@ -100,7 +100,7 @@ fn lost(error: &io::Error) -> Lost {
     }
 }
 
-/// Node may have made the stream non-blocking; then `wait` until it is ready again.
+/// Repeats an attempt. Node may have made the stream non-blocking: then `wait` waits until it is ready.
 fn retry(
     mut attempt: impl FnMut() -> io::Result<usize>,
     mut wait: impl FnMut(),

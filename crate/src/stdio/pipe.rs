@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 /// How many bytes may be on their way to the host at a time.
 const WINDOW: u64 = 64 * 1024;
 
-/// Bytes on their way from the host to a guest; the host is asked when the guest waits.
+/// Bytes on their way from the host to a guest. The host is asked for more when the guest waits.
 pub struct InputPipe {
     state: Mutex<InputState>,
     ask: Box<dyn Fn() + Send + Sync>,
@@ -79,7 +79,7 @@ impl InputPipe {
         Poll::Pending
     }
 
-    /// Up to `size` bytes; empty when nothing is there yet, `None` at the end.
+    /// Up to `size` bytes; empty when none have arrived yet, `None` at the end.
     pub(super) fn read(&self, size: usize) -> Option<Bytes> {
         let mut state = self.lock();
         let Some(chunk) = state.chunks.front_mut() else {
@@ -92,12 +92,12 @@ impl InputPipe {
     }
 }
 
-/// Why nothing that is sent arrives any more.
+/// Why output can no longer arrive.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lost {
     /// Nobody reads.
     Reader,
-    /// The host could not pass it on: the operating system's error.
+    /// The host could not pass output on, with this error of the operating system.
     Error(i32),
 }
 
@@ -164,7 +164,7 @@ impl OutputPipe {
         self.terminal
     }
 
-    /// How many bytes may be sent now. With `after`, none until everything up to there was taken.
+    /// How many bytes may be sent now. With `after`, none until the host has taken everything up to there.
     pub(super) fn room(&self, after: Option<u64>) -> Result<usize, Lost> {
         self.lock().room(after)
     }
@@ -184,7 +184,7 @@ impl OutputPipe {
         }
     }
 
-    /// Sends `bytes` and returns where their last one stands in everything sent.
+    /// Sends `bytes` and returns the position of the last one among all bytes sent.
     pub(super) fn send(&self, bytes: Bytes) -> u64 {
         let mut state = self.lock();
         state.sent += bytes.len() as u64;
@@ -211,7 +211,7 @@ impl OutputState {
     }
 }
 
-/// A guest that polls again and again is to be woken once.
+/// Adds a waker once, even if the guest polls again and again.
 fn wait(wakers: &mut Vec<Waker>, context: &Context<'_>) {
     if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
         wakers.push(context.waker().clone());

@@ -1,4 +1,4 @@
-//! The WASI of one run: what its options grant.
+//! The WASI of one run, with what the run's options grant.
 
 use super::deterministic::{FixedWallClock, RunClock, SplitMix64};
 use super::listing::Directories;
@@ -11,30 +11,30 @@ use std::time::Instant;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-/// How runs that have this in common were started.
+/// What runs that were started together have in common.
 pub(crate) trait Invocation: Send + Sync {
     /// argv\[0\].
     fn program_name(&self) -> &str;
-    /// The options of those runs that have none of their own.
+    /// The options of the runs that have no options of their own.
     fn options(&self) -> &RunOptions;
 }
 
-/// The WASI of one run. To make the context that wasmtime-wasi works on costs a short run a tenth of
-/// its time, so it is made at the first call that needs it; [`super::quick`] answers the others.
+/// The WASI of one run. Making wasmtime-wasi's context costs a short run a tenth of its time, so the
+/// context is made at the first call that needs it. [`super::quick`] carries out the calls before that.
 pub(crate) enum Wasi {
-    /// As it is before the first call.
+    /// No call has needed the context yet.
     Untouched(Untouched),
-    /// Made.
+    /// The context has been made.
     Context(Box<Made>),
 }
 
-/// wasmtime-wasi's context, and what it does not hold.
+/// wasmtime-wasi's context, and state that it has no place for.
 pub(crate) struct Made {
     context: WasiP1Ctx,
     directories: Directories,
 }
 
-/// What the context will be made of, which grants no directories.
+/// What the context will be made from. It does not grant directories.
 pub(crate) struct Untouched {
     invocation: Arc<dyn Invocation>,
     own: Option<Box<RunOptions>>,
@@ -54,7 +54,7 @@ impl Untouched {
 }
 
 impl Wasi {
-    /// That of a run that was started so; `own` are its options, where it has not those of all.
+    /// The WASI of a run of `invocation`; `own` replaces the options of the invocation.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Wasi {
             capture,
         };
         let options = this.options();
-        // A directory that does not open is told before the start, and a clock counts from there.
+        // A directory that does not open is an error before the start, and a fixed clock counts from there.
         let now = !options.preopens.is_empty() || options.clock != Clock::Real;
         Ok(match now {
             true => Self::made(context(this.name(), options, &this.capture)?),
@@ -78,7 +78,7 @@ impl Wasi {
         })
     }
 
-    /// That of a store in which nothing runs.
+    /// The WASI of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
         Self::made(build(&mut WasiCtxBuilder::new()))
     }
@@ -90,7 +90,7 @@ impl Wasi {
         }))
     }
 
-    /// The context, made now if it was not yet.
+    /// The context, made now if there is none yet.
     pub(crate) fn context(&mut self) -> &mut WasiP1Ctx {
         &mut self.make().context
     }
@@ -111,7 +111,7 @@ impl Wasi {
     }
 }
 
-/// The context of one run: exactly what `options` grant.
+/// The context of one run, with exactly what `options` grants.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Clocks and random numbers that a caller fixed.
+//! Fixed clocks and seeded random numbers.
 
 use rand_core::TryRng;
 use std::convert::Infallible;
@@ -33,7 +33,7 @@ impl HostMonotonicClock for RunClock {
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 ///
-/// Ours rather than a library's, because a seed must give the same run in every later version.
+/// The code is here rather than in a library, because a seed must give the same run in every later version.
 pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {

@@ -30,7 +30,7 @@ const BADF: i32 = 8;
 const NOMEM: i32 = 48;
 const NOTDIR: i32 = 54;
 
-/// Where a file's status has the inode and the type.
+/// The size of a file's status, and where it has the inode and the type.
 const STAT: usize = 64;
 const STAT_INODE: usize = 8;
 const STAT_TYPE: usize = 16;
@@ -103,7 +103,8 @@ fn directories<'a>(caller: &'a mut Caller<'_, RunState>) -> &'a mut Directories 
     caller.data_mut().wasi().directories()
 }
 
-/// That of a descriptor with this status: what it was when its guest began to read, unless it begins anew.
+/// The listing of a descriptor with this status, as it was when the guest began to read; `anew` reads it
+/// again.
 async fn listing(
     caller: &mut Caller<'_, RunState>,
     fd: i32,
@@ -122,7 +123,7 @@ async fn listing(
     let room = this.room.clone();
     let mut inode = [0; 8];
     inode.copy_from_slice(&status[STAT_INODE..STAT_INODE + 8]);
-    // wasmtime-wasi tells nobody which of them a number stands for.
+    // wasmtime-wasi does not tell which directory a descriptor number stands for.
     let all = dirs(caller.data_mut().filesystem().table);
     let choose = move || by_inode(all, u64::from_le_bytes(inode));
     let listing = Listing::read(choose, room).await.map_err(errno_of)?;
@@ -152,7 +153,7 @@ fn errno_of(failure: Failure) -> i32 {
     }
 }
 
-/// Fills a guest's buffer with entries, the last of which may be cut off there.
+/// Fills a guest's buffer with entries. The end of the buffer may cut off the last one.
 fn put(
     caller: &mut Caller<'_, RunState>,
     listing: &Listing,
@@ -185,7 +186,7 @@ fn put(
     Ok(SUCCESS)
 }
 
-/// The entry of this number, where `.` and `..` are the first two.
+/// The entry with this number, where `.` and `..` are the first two.
 fn numbered(listing: &Listing, number: usize) -> Option<Entry<'_>> {
     let name: &[u8] = match number {
         0 => b".",
@@ -195,7 +196,8 @@ fn numbered(listing: &Listing, number: usize) -> Option<Entry<'_>> {
     Some(Entry {
         name,
         kind: DescriptorType::Directory,
-        // What is above a granted directory is nobody's business: wasmtime-wasi has the same for both.
+        // A guest must not learn what is above a granted directory: as in wasmtime-wasi, both have the
+        // directory's own inode.
         inode: listing.inode,
     })
 }
@@ -213,7 +215,7 @@ fn filetype(kind: DescriptorType) -> Filetype {
     }
 }
 
-/// The codes for a failure, which both previews name alike.
+/// The error code for a failure. Both previews have the same names.
 macro_rules! code {
     ($failure:ident, $module:ident) => {
         match $failure {
@@ -228,7 +230,7 @@ macro_rules! code {
     };
 }
 
-/// The same for components.
+/// Takes the place of the functions with which components read a directory.
 pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
     add_p2(&mut linker.instance(P2_TYPES)?)?;
     linker.instance(P3_TYPES)?.func_wrap(
@@ -312,12 +314,12 @@ fn read(state: &mut RunState, fd: &Resource<Descriptor>) -> Result<Reads> {
     Ok(Box::pin(Listing::read(move || chosen, room)))
 }
 
-/// The entries of a directory as a guest of WASI 0.3 takes them.
+/// The stream of entries from which a guest of WASI 0.3 reads.
 struct Entries {
     reading: Reading,
-    /// Whether a name was left out, which is not UTF-8.
+    /// Whether an entry was left out because its name is not UTF-8.
     incomplete: bool,
-    /// Where the guest is told how the reading went.
+    /// Sends the guest the result of the reading.
     end: Option<oneshot::Sender<std::result::Result<(), p3::ErrorCode>>>,
 }
 
@@ -327,18 +329,18 @@ enum Reading {
     At(Listing, usize),
 }
 
-/// Entries that a guest is handed at a time at most.
+/// The most entries that a guest gets at a time.
 const AT_A_TIME: usize = 256;
 
 impl Entries {
     fn end(&mut self, result: std::result::Result<(), p3::ErrorCode>) {
         if let Some(end) = self.end.take() {
-            // The guest may have given up the future.
+            // The guest may have dropped the future.
             let _ = end.send(result);
         }
     }
 
-    /// So many of the next, fewer at the end.
+    /// The next `count` entries; fewer at the end.
     fn take(&mut self, count: usize) -> Vec<p3::DirectoryEntry> {
         let Reading::At(listing, next) = &mut self.reading else {
             return Vec::new();
@@ -362,7 +364,7 @@ impl Entries {
 
 impl Drop for Entries {
     fn drop(&mut self) {
-        // A guest that does not read to the end meets no error.
+        // For a guest that does not read to the end, there is no error.
         self.end(Ok(()));
     }
 }

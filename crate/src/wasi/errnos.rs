@@ -1,9 +1,9 @@
-//! WASI 0.1 and the preview before it as wasmtime-wasi has them, but what a guest asks wrongly and what
-//! a host is out of is an errno, never a trap.
+//! WASI 0.1 and the preview before it as wasmtime-wasi has them, but with errnos instead of traps for wrong
+//! arguments and for resources that the host is out of.
 //!
 //! wasmtime-wasi traps where an argument is not a value of its type, before it looks at anything else, and
-//! where its table is full. Every function that can return an errno is wrapped here, so that whichever of
-//! them meets such an error returns the errno for it. Pointers stay traps: WASI says so.
+//! where its table is full. Every function that can return an errno is wrapped here and returns the errno
+//! for such an error. Bad pointers stay traps: WASI says so.
 
 use super::preview1::{P0, P1, slowly};
 use super::resources::{MFILE, is_full, out_of_descriptors};
@@ -79,8 +79,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             )*
         };
     }
-    // All of WASI 0.1 but `path_open` and `sock_*`, which are below, `proc_exit`, which returns nothing, and
-    // what [`super::directories`] has.
+    // All of WASI 0.1 except `path_open` and `sock_*`, which are below, `proc_exit`, which returns nothing,
+    // and the functions in [`super::directories`].
     wrap! {
         async fn fd_advise(fd: i32, offset: i64, length: i64, advice: i32);
         async fn fd_datasync(fd: i32);
@@ -133,7 +133,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     Ok(())
 }
 
-/// The errno for an error that is one.
+/// Turns an error into its errno, if there is one for it.
 pub(super) fn errno(result: wasmtime::Result<i32>) -> wasmtime::Result<i32> {
     let error = match result {
         Ok(errno) => return Ok(errno),
@@ -146,16 +146,17 @@ pub(super) fn errno(result: wasmtime::Result<i32>) -> wasmtime::Result<i32> {
     known.ok_or(error)
 }
 
-/// Of an argument; for values that a function finds in memory wasmtime-wasi has the same.
+/// The errno for a wrong argument. wasmtime-wasi has the same for wrong values that a function finds in
+/// memory.
 fn of_guest(error: &GuestError) -> Option<i32> {
     match error {
-        // The last is of one that its type is too narrow for.
+        // `TryFromIntError`: the argument is too large for its type.
         GuestError::InvalidFlagValue(_)
         | GuestError::InvalidEnumValue(_)
         | GuestError::TryFromIntError(_) => Some(INVAL),
         GuestError::InvalidUtf8(_) => Some(ILSEQ),
         GuestError::InFunc { err, .. } => of_guest(err),
-        // Of pointers.
+        // Bad pointers.
         _ => None,
     }
 }

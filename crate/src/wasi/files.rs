@@ -1,4 +1,4 @@
-//! How many files a run may have open, and what a guest is told where no more can be had.
+//! How many files a component may have open, and the error code when there are too many.
 
 use super::resources::{has_no_stream_left, is_full, out_of_descriptors};
 use super::state::RunState;
@@ -12,8 +12,8 @@ pub(super) const P2_TYPES: &str = "wasi:filesystem/types@0.2.12";
 pub(super) const P3_TYPES: &str = "wasi:filesystem/types@0.3.0";
 const OPEN_AT: &str = "[method]descriptor.open-at";
 
-/// Takes the place of the functions by which components open files, whose error codes have none for too
-/// many: the next to it is that of too little memory.
+/// Takes the place of the functions with which components open files. Components have no error code for too
+/// many files; `insufficient-memory` comes closest.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
     type P2Arguments = (
         Resource<p2::Descriptor>,

@@ -9,7 +9,7 @@ use wasmtime_wasi::{p0, p1, p2, p3};
 
 /// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
 ///
-/// wasmtime-wasi's answers a plain error from code 126 up (RATIONALE.md).
+/// wasmtime-wasi's `proc_exit` returns a plain error from code 126 up (RATIONALE.md).
 pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<RunState>> {
     let mut linker = wasmtime::Linker::new(engine);
     p1::add_to_linker_async(&mut linker, RunState::p1)?;

@@ -1,8 +1,9 @@
-//! What a directory holds, read once.
+//! The entries of a directory, read once.
 //!
 //! wasmtime-wasi lists a directory anew for every `fd_readdir` of WASI 0.1 and counts from its front, so a
-//! guest that deletes what it has read misses what moved up. It also fails where an entry is deleted while
-//! it lists, and has no bound. A listing is read once, leaves out what is deleted meanwhile, and stays.
+//! guest that deletes what it has read misses the entries that moved up. wasmtime-wasi also fails where an
+//! entry is deleted while it lists, and has no bound. A listing is read once, leaves out entries that are
+//! deleted meanwhile, and does not change.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,7 +22,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{FsError, FsResult};
 use wasmtime_wasi::runtime::poll_noop;
 
-/// Bytes that the listings of one run may take together: those of a million entries with usual names.
+/// Bytes that the listings of one run may take together: enough for a million entries with usual names.
 const ROOM: usize = 64 << 20;
 
 /// The directories that a guest of WASI 0.1 reads, by descriptor.
@@ -31,11 +32,11 @@ pub(super) struct Directories {
     pub(super) room: Room,
 }
 
-/// Where the listings of one run are counted.
+/// Counts the bytes of all listings of one run.
 #[derive(Clone, Default)]
 pub(crate) struct Room(Arc<AtomicUsize>);
 
-/// What one listing takes of the room, which has it back when this is dropped.
+/// The bytes that one listing takes of the room. They are returned when this is dropped.
 struct Share {
     room: Room,
     bytes: usize,
@@ -59,7 +60,7 @@ impl Drop for Share {
 
 /// The entries of a directory without `.` and `..`, in the order of the host.
 pub(super) struct Listing {
-    /// That of the directory.
+    /// The inode of the directory.
     pub(super) inode: u64,
     names: Vec<u8>,
     entries: Vec<Record>,
@@ -67,27 +68,27 @@ pub(super) struct Listing {
 }
 
 struct Record {
-    /// Where its name ends, which begins where that of the one before ends.
+    /// Where its name ends. The name begins where that of the previous record ends.
     end: usize,
     kind: DescriptorType,
     inode: u64,
 }
 
 pub(super) struct Entry<'a> {
-    /// UTF-8, unless the host's is not.
+    /// UTF-8, unless the name on the host is not.
     pub(super) name: &'a [u8],
     pub(super) kind: DescriptorType,
-    /// As a guest sees it in the status of the file; 0 where it cannot see that.
+    /// As a guest sees it in the status of the file; 0 where the guest cannot see that status.
     pub(super) inode: u64,
 }
 
 /// Why there is no listing.
 pub(super) enum Failure {
-    /// The run has too many entries listed.
+    /// The listings of the run have too many entries.
     NoRoom,
-    /// The descriptor is none.
+    /// There is no such descriptor.
     BadDescriptor,
-    /// The descriptor is that of something else.
+    /// The descriptor is not that of a directory.
     NotDirectory,
     Host(io::Error),
 }
@@ -99,11 +100,11 @@ impl From<io::Error> for Failure {
 }
 
 impl Listing {
-    /// Reads the directory that is chosen, on a thread on which it may take its time.
+    /// Reads the directory that `choose` returns, on a thread for blocking work.
     ///
     /// # Errors
     ///
-    /// Those of the choice and of the host, and [`Failure::NoRoom`].
+    /// Those of `choose` and of the host, and [`Failure::NoRoom`].
     pub(super) async fn read(
         choose: impl FnOnce() -> Result<Dir, Failure> + Send + 'static,
         room: Room,
@@ -111,10 +112,10 @@ impl Listing {
         let (sender, receiver) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
             let listing = choose().and_then(|dir| Self::of(&dir, room, || !sender.is_closed()));
-            // Nobody waits for it any more when the run has ended.
+            // If the run has ended, nobody waits for the listing.
             let _ = sender.send(listing);
         });
-        // The work is lost where the runtime goes down.
+        // The work is lost when the runtime shuts down.
         let lost = |_| Err(io::Error::from(io::ErrorKind::Interrupted).into());
         receiver.await.unwrap_or_else(lost)
     }
@@ -150,7 +151,7 @@ impl Listing {
         Ok(this)
     }
 
-    /// The entry of this number, from 0 on.
+    /// The entry with this number, from 0 on.
     pub(super) fn get(&self, index: usize) -> Option<Entry<'_>> {
         let record = self.entries.get(index)?;
         let start = index
@@ -164,7 +165,7 @@ impl Listing {
     }
 }
 
-/// That one of some directories which has this inode.
+/// The directory of `dirs` that has this inode.
 pub(super) fn by_inode(dirs: Vec<Dir>, inode: u64) -> Result<Dir, Failure> {
     for dir in dirs {
         if Here::new(&dir)?.inode().is_ok_and(|own| own == inode) {
@@ -174,7 +175,7 @@ pub(super) fn by_inode(dirs: Vec<Dir>, inode: u64) -> Result<Dir, Failure> {
     Err(Failure::BadDescriptor)
 }
 
-/// A directory in a table of its own, where wasmtime-wasi's functions never wait for another thread.
+/// A directory in a table of its own, in which wasmtime-wasi's functions never wait for another thread.
 struct Here {
     context: WasiFilesystemCtx,
     table: ResourceTable,
@@ -213,11 +214,11 @@ impl Here {
         Ok(at_once(hash)?.lower)
     }
 
-    /// The names of all entries, which are read one by one, and what they are.
+    /// The names and kinds of all entries, read one by one.
     #[cfg(unix)]
     fn names(&self, dir: &Dir) -> io::Result<impl Iterator<Item = Named> + use<>> {
         use rustix::fs::{Mode, OFlags};
-        // A granted directory's handle stands for a place and cannot be read itself.
+        // The handle of a granted directory names a place (`O_PATH`) and cannot be read itself.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let entries =
             rustix::fs::Dir::new(rustix::fs::openat(&*dir.dir, ".", flags, Mode::empty())?)?;
@@ -230,7 +231,7 @@ impl Here {
             .filter(|entry| !matches!(entry, Ok((name, _)) if matches!(&name[..], b"." | b".."))))
     }
 
-    /// The same where wasmtime-wasi alone knows how to read a directory's handle.
+    /// The same for systems on which only wasmtime-wasi knows how to read a directory's handle.
     #[cfg(not(unix))]
     fn names(&mut self, _: &Dir) -> io::Result<impl Iterator<Item = Named> + use<>> {
         let (mut view, dir) = self.split();
@@ -249,7 +250,7 @@ impl Here {
 
 type Named = io::Result<(Vec<u8>, DescriptorType)>;
 
-/// What a future gives that does not wait.
+/// The result of a future that does not wait.
 fn at_once<T>(future: impl Future<Output = FsResult<T>>) -> FsResult<T> {
     let given = poll_noop(pin!(future));
     given.unwrap_or_else(|| Err(FsError::from(ErrorCode::WouldBlock)))
@@ -264,7 +265,7 @@ fn kind(of: rustix::fs::FileType) -> DescriptorType {
         FileType::Symlink => DescriptorType::SymbolicLink,
         FileType::BlockDevice => DescriptorType::BlockDevice,
         FileType::CharacterDevice => DescriptorType::CharacterDevice,
-        // wasmtime-wasi has nothing else for these in a file's status either.
+        // wasmtime-wasi's file status has no other type for these either.
         FileType::Fifo | FileType::Socket | FileType::Unknown => DescriptorType::Unknown,
     }
 }

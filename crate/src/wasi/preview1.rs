@@ -1,4 +1,4 @@
-//! What our functions of WASI 0.1, and of the preview before it, have in common.
+//! Shared by our functions of WASI 0.1 and of the preview before it.
 
 use super::state::RunState;
 use wasmtime::{AsContextMut, Caller, Extern, Memory};
@@ -6,11 +6,11 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
 use wiggle::GuestMemory;
 
-/// Core modules' name for WASI 0.1 and for the preview before it.
+/// The names by which core modules import WASI 0.1 and the preview before it.
 pub(crate) const P1: &str = "wasi_snapshot_preview1";
 pub(crate) const P0: &str = "wasi_unstable";
 
-/// What wasmtime-wasi's functions work on, as its own linker gives it to them.
+/// The context and memory for wasmtime-wasi's functions, as its own linker passes them.
 pub(super) fn slowly<'a>(
     caller: &'a mut Caller<'_, RunState>,
 ) -> wasmtime::Result<(&'a mut WasiP1Ctx, GuestMemory<'a>)> {
@@ -23,7 +23,7 @@ pub(super) fn slowly<'a>(
     Ok((wasi, GuestMemory::Unshared(memory)))
 }
 
-/// Shared ones are refused when a program is loaded.
+/// The exported memory. It is not shared: such programs are refused when they are loaded.
 pub(super) fn memory(caller: &mut Caller<'_, RunState>) -> Option<Memory> {
     caller.get_export("memory").and_then(Extern::into_memory)
 }

@@ -1,8 +1,7 @@
-//! The calls of WASI 0.1 that nearly every short program makes, answered without a WASI context.
+//! The calls of WASI 0.1 that nearly every short program makes, carried out without a WASI context.
 //!
-//! A call is answered here while its run has not touched WASI otherwise and its arguments are in
-//! order. All others are wasmtime-wasi's, and so is every call after the first of those: what a guest
-//! sees is the same either way.
+//! This module carries out a call if its arguments are valid and the run has not made a call that needs
+//! wasmtime-wasi. All other calls go to wasmtime-wasi. A guest sees the same result either way.
 
 use super::context::{Untouched, Wasi};
 use super::errnos::errno;
@@ -22,11 +21,11 @@ const FILETYPE_UNKNOWN: u8 = 0;
 const RIGHT_FD_READ: u64 = 1 << 1;
 const RIGHT_FD_WRITE: u64 = 1 << 6;
 
-/// What a `ciovec` takes in memory: two words.
+/// The size of a `ciovec` in memory: two words.
 const CIOVEC: usize = 8;
-/// Longer writes are left to wasmtime-wasi, which counts what a host call copies.
+/// Longer writes are left to wasmtime-wasi, which counts the bytes that a host call copies.
 const MAX_WRITE: usize = 16 << 20;
-/// Calls that touch bytes from here on are left to it, too.
+/// Calls that touch bytes from this address on are left to wasmtime-wasi, too.
 const MAX_REACH: usize = u32::MAX as usize;
 
 /// Takes the place of wasmtime-wasi's functions of the same names.
@@ -60,7 +59,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             }),
         },
     )?;
-    // Granted directories need a context from the start: there are none.
+    // A run with granted directories has a context from the start, so there are none here.
     answer(
         linker,
         "fd_prestat_get",
@@ -93,7 +92,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     )
 }
 
-/// One that takes two numbers and waits for nothing.
+/// Replaces a function that takes two numbers and does not wait.
 fn answer(
     linker: &mut Linker<RunState>,
     name: &str,
@@ -119,8 +118,8 @@ fn answer(
 
 type Answer<'a> = Box<dyn Future<Output = wasmtime::Result<i32>> + Send + 'a>;
 
-/// An errno or an error that ends the run; nothing where wasmtime-wasi has to answer, and then nothing
-/// has been done.
+/// An errno, or an error that ends the run. `None` if wasmtime-wasi has to carry out the call; nothing has
+/// been done then.
 type Quick = Option<wasmtime::Result<i32>>;
 
 fn quickly(
@@ -129,7 +128,7 @@ fn quickly(
 ) -> Quick {
     let memory = memory(caller)?;
     let (memory, state) = memory.data_and_store_mut(caller);
-    // wasmtime-wasi has its own way with what ends where 32 bits do.
+    // wasmtime-wasi treats a range that ends at 2^32 in its own way.
     let reach = memory.len().min(MAX_REACH);
     match state.wasi() {
         Wasi::Untouched(wasi) => answer(wasi, &mut memory[..reach]),
@@ -137,7 +136,7 @@ fn quickly(
     }
 }
 
-/// Takes the first buffer that is not empty, all of it, as wasmtime-wasi does.
+/// Writes the whole first buffer that is not empty, as wasmtime-wasi does.
 fn fd_write(
     wasi: &Untouched,
     memory: &mut [u8],
@@ -178,7 +177,7 @@ fn fd_write(
     Some(Ok(SUCCESS))
 }
 
-/// That of a standard stream that is not a terminal.
+/// The status of a standard stream that is not a terminal.
 fn fd_fdstat_get(wasi: &Untouched, memory: &mut [u8], fd: i32, stat: i32) -> Quick {
     let options = wasi.options();
     let rights = match (fd, &options.stdin, &options.stdout, &options.stderr) {
@@ -195,7 +194,7 @@ fn fd_fdstat_get(wasi: &Untouched, memory: &mut [u8], fd: i32, stat: i32) -> Qui
     Some(Ok(SUCCESS))
 }
 
-/// A list of strings as pieces, the last of which is a NUL.
+/// The arguments, each in pieces. A NUL follows the last piece of each in memory.
 fn args(wasi: &Untouched) -> impl Iterator<Item = [&str; 3]> + Clone {
     once(wasi.name())
         .chain(wasi.options().args.iter().map(String::as_str))
@@ -220,7 +219,7 @@ fn put_sizes<'a>(
     let (count, bytes) = (aligned(memory, count, 4, 4)?, aligned(memory, bytes, 4, 4)?);
     let number = u32::try_from(strings.clone().count()).ok()?;
     let size = u32::try_from(strings.map(bytes_of).sum::<usize>()).ok()?;
-    // In this order, which shows where the two are one.
+    // In wasmtime-wasi's order, which a guest sees where both pointers are the same.
     put_word(memory, bytes, size);
     put_word(memory, count, number);
     Some(Ok(SUCCESS))
@@ -246,7 +245,7 @@ fn put_strings<'a>(
     Some(Ok(SUCCESS))
 }
 
-/// Where `size` bytes begin that are all there.
+/// Where `size` bytes begin; `None` unless all of them are in memory and the pointer is aligned.
 fn aligned(memory: &[u8], pointer: i32, align: usize, size: usize) -> Option<usize> {
     let start = pointer as u32 as usize;
     let fits = start.checked_add(size)? <= memory.len();

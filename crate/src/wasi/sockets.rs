@@ -1,4 +1,4 @@
-//! Sockets, of which a run has no more than files.
+//! Sockets, which count as open files of a run.
 
 use super::preview1::{P0, P1};
 use super::resources::is_full;
@@ -9,8 +9,8 @@ use wasmtime_wasi::p2::bindings::sockets as p2;
 use wasmtime_wasi::p3::bindings::sockets::types as p3;
 use wasmtime_wasi::sockets::WasiSocketsView;
 
-/// Takes the place of wasmtime-wasi's of the preview before WASI 0.1, which trap: those of WASI 0.1 have the
-/// same types, and return the errno of a descriptor that is not a socket.
+/// Takes the place of wasmtime-wasi's functions for the preview before WASI 0.1, which trap. The functions
+/// of WASI 0.1 have the same types, and return the errno of a descriptor that is not a socket.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
     for function in ["sock_recv", "sock_send", "sock_shutdown"] {
         linker.alias(P1, function, P0, function)?;
@@ -18,7 +18,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
     Ok(())
 }
 
-/// Takes the place of the functions by which components make sockets, which trap where there are too many.
+/// Takes the place of the functions with which components make sockets, which trap where there are too many.
 pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
     use p2::network::{ErrorCode, IpAddressFamily};
     linker

@@ -1,4 +1,4 @@
-//! What belongs to a store.
+//! The data of a store.
 
 use super::context::Wasi;
 use crate::guest::{CallControl, Limits, MemoryLimiter};
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-/// What every store of ours holds, whatever kind of program runs in it.
+/// The data of every store, whatever kind of program runs in it.
 pub(crate) struct RunState {
     wasi: Wasi,
     pub(crate) limiter: MemoryLimiter,
     pub(crate) control: Arc<CallControl>,
     pub(crate) limits: Limits,
-    /// Set before the first moment at which code of the guest may run.
+    /// Set before code of the guest can run.
     pub(crate) started: bool,
 }
 

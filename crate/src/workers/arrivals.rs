@@ -1,4 +1,4 @@
-//! What workers say.
+//! Handles what workers send.
 
 use super::frame::{Frame, Kind};
 use super::member::{Member, Phase};
@@ -7,26 +7,26 @@ use super::state::{Deferred, PoolState};
 use crate::port::{Delivery, Record, RecordKind};
 use std::sync::mpsc::SyncSender;
 
-/// Who a record is for.
+/// The receiver of a record.
 enum Accepted {
     ForSubmitter,
     ForThread(SyncSender<Delivery>),
-    /// The pool itself: the run has to be sent again.
+    /// The record is for the pool itself: the run has to be sent again.
     Returned(PoolRun),
 }
 
-/// What has to be done with a delivery when the lock is free.
+/// What is left to do with a delivery when the lock is free.
 #[derive(Default)]
 pub(super) struct Received {
     pub(super) delivery: Delivery,
     pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
     pub(super) deferred: Deferred,
-    /// The worker is not to be trusted any more.
+    /// The worker can no longer be trusted.
     pub(super) is_damaged: bool,
 }
 
 impl PoolState {
-    /// Takes in what a worker says, up to the first thing that one of ours would not say.
+    /// Handles a frame from a worker, up to the first record that an intact worker would not send.
     pub(super) fn arrived(&mut self, index: usize, frame: Frame) -> Received {
         let mut received = Received::default();
         let Ok(records) = Record::all(&frame.numbers, &frame.bytes) else {
@@ -34,7 +34,7 @@ impl PoolState {
             return received;
         };
         let mut returned = Vec::new();
-        // Mostly all of it is for the submitter, as it came.
+        // Usually all records are for the submitter, and the frame is passed on as it came.
         let mut others = None;
         for (at, record) in records.iter().enumerate() {
             let is_for_submitter = match self.accept(index, record) {
@@ -114,8 +114,8 @@ impl PoolState {
         }
     }
 
-    /// A run has ended with so much output. Where that is too much for its batch, those of it that have
-    /// not started come back.
+    /// Counts the output of a run that has ended. When the unread output of its batch becomes too much, runs
+    /// of the batch that have not started are recalled.
     fn count_end(&mut self, run: &PoolRun, output: u64) {
         let id = run.operation.batch;
         let Some(batch) = self.batches.get_mut(&id) else {

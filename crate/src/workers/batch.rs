@@ -6,11 +6,11 @@ use bytes::Bytes;
 pub(super) struct PoolBatch {
     pub(super) concurrency: usize,
     pub(super) options: Bytes,
-    /// Bytes of output that the submitter has not read. While they are too many, runs wait here.
+    /// Bytes of output that the submitter has not read. While they are too many, runs wait in the pool.
     pub(super) unread: u64,
-    /// The number of the last run, by the order in which they came, that has ended.
+    /// The highest number of a run that has ended. Runs are numbered in the order in which they came.
     pub(super) newest: u64,
-    /// A run that was sent all the same, because one that came after it has ended.
+    /// A run that was sent although its batch is held back, because a later run has ended.
     pub(super) straggler: Option<u64>,
 }
 
@@ -19,20 +19,20 @@ impl PoolBatch {
         self.unread >= MAX_UNREAD
     }
 
-    /// Whether a run may be sent. The submitter may wait for this one before it reads those that have
-    /// ended, so the oldest can always go on, as it could if they had started in their order.
+    /// Whether a run may be sent. The submitter may wait for this run before it reads the results of later
+    /// ones, so the oldest run is sent even while the batch is held back.
     pub(super) fn admits(&self, run: u64) -> bool {
         !self.is_held_back() || self.straggler.is_none() && run < self.newest
     }
 
-    /// One of its runs is no longer with a worker.
+    /// Records that one of its runs is no longer with a worker.
     pub(super) fn back(&mut self, run: u64) {
         if self.straggler == Some(run) {
             self.straggler = None;
         }
     }
 
-    /// How many of its runs may go on in one of so many workers.
+    /// How many of its runs may be in progress in worker `member` of `members`.
     pub(super) fn share(&self, member: usize, members: usize) -> u64 {
         let extra = usize::from(member < self.concurrency % members);
         (self.concurrency / members + extra) as u64

@@ -1,4 +1,4 @@
-//! What goes over the socket: a header, numbers and bytes, little-endian.
+//! Frames, the messages on the socket: a header, numbers and bytes, little-endian.
 
 use bytes::Bytes;
 use std::io::{self, Read, Write};
@@ -7,27 +7,27 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const HEADER: usize = 24;
 const NUMBER: usize = size_of::<f64>();
 
-/// More than any delivery or program has: such a frame is damaged.
+/// A frame with more than this is damaged: no delivery or program is as large.
 const MAX_NUMBERS: u32 = 1 << 28;
 const MAX_BYTES: u64 = 1 << 36;
 
 /// Bytes reserved on the strength of a header alone; after that, the buffer grows with what has arrived.
 const FIRST_PART: usize = 1 << 20;
 
-/// What a frame is, for the one who gets it.
+/// What a frame contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// How to set up, as JSON.
+    /// The settings of the worker, as JSON.
     Setup = 0,
-    /// A program: its handle as a number, and as bytes what [`super::program::encode`] made.
+    /// A program: its handle as a number, and the result of [`super::program::encode`] as bytes.
     Program = 1,
-    /// Operations and what they refer to.
+    /// Operations and the bytes to which they refer.
     Operations = 2,
-    /// Abort everything, send the ends and end.
+    /// Abort all runs, send their ends, then end.
     Close = 3,
-    /// From a worker: records and their bytes. The first, which is empty, says that it is set up.
+    /// From a worker: records and their bytes. The first delivery is empty and says that the worker is set up.
     Delivery = 4,
-    /// From a worker: all runs that it was asked to give back have been given back, or have started.
+    /// From a worker: each run that it was asked to return has been returned or has started.
     Recalled = 5,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) kind: Kind,
-    /// From a worker: how many of the runs it was given have left its queue.
+    /// From a worker: how many of the runs sent to it have left its queue.
     pub(super) started: u64,
     pub(super) numbers: Vec<f64>,
     pub(super) bytes: Bytes,
@@ -51,7 +51,7 @@ impl Frame {
         }
     }
 
-    /// Everything but the bytes, which follow.
+    /// The frame without its bytes, which follow the head.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut head = Vec::with_capacity(HEADER + self.numbers.len() * NUMBER);
         head.extend((self.kind as u32).to_le_bytes());
@@ -77,7 +77,7 @@ impl Frame {
         Ok(parts.frame())
     }
 
-    /// The same from one who may claim anything.
+    /// The same, from a sender that is not trusted.
     pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Self> {
         let mut header = [0; HEADER];
         from.read_exact(&mut header).await?;
@@ -89,7 +89,7 @@ impl Frame {
     }
 }
 
-/// A frame of which the header is known, as it is filled.
+/// A frame that is being read, whose header is known.
 struct Parts {
     kind: Kind,
     started: u64,
@@ -124,7 +124,7 @@ impl Parts {
         })
     }
 
-    /// What is to be read next.
+    /// The buffer to read into next; `None` when the frame is complete.
     fn next(&mut self) -> io::Result<Option<&mut [u8]>> {
         match self.numbers.is_full() {
             false => self.numbers.next(),
@@ -143,7 +143,7 @@ impl Parts {
     }
 }
 
-/// Bytes that come; their memory grows with them.
+/// Bytes that are being read. Their memory grows as they arrive.
 struct Part {
     length: usize,
     filled: Vec<u8>,
@@ -188,7 +188,7 @@ mod tests {
         written
     }
 
-    /// Both ways to read agree.
+    /// Reads a frame in both ways, which must agree.
     fn read(mut bytes: &[u8]) -> Result<Frame, ErrorKind> {
         let (mut once, mut again) = (bytes, bytes);
         let received = tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! Maps by ids that this process has given, so that none is chosen to collide with another.
+//! Maps by ids that this process assigns, so that nobody can choose ids that collide.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 pub(super) type IdMap<V> = HashMap<u64, V, BuildHasherDefault<IdHasher>>;
 pub(super) type IdSet = HashSet<u64, BuildHasherDefault<IdHasher>>;
 
-/// 2⁶⁴ divided by the golden ratio: spreads numbers that follow each other.
+/// 2⁶⁴ divided by the golden ratio: spreads consecutive numbers.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl Hasher for IdHasher {
     }
 
     fn write_u64(&mut self, id: u64) {
-        // The high bits of the product depend on all bits of the id; maps look at both ends.
+        // The high bits of the product depend on all bits of the id. Maps use both the high and the low bits.
         let product = (self.0 ^ id).wrapping_mul(SPREAD);
         self.0 = product ^ (product >> 32);
     }

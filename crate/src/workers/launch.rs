@@ -1,7 +1,7 @@
-//! What a worker process is.
+//! How a worker process is started.
 
-/// The program that a worker process is, called with the number of its socket's descriptor as last
-/// argument; it calls [`super::serve`].
+/// The command that starts a worker process. Its last argument is the number of the socket's descriptor, with
+/// which the process calls [`super::serve`].
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The executable.

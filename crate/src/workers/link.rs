@@ -1,4 +1,4 @@
-//! Starting a worker, and the socket to it.
+//! Starts a worker, with a socket to it.
 
 #[cfg(unix)]
 mod unix;

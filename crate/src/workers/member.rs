@@ -1,4 +1,4 @@
-//! One worker as the pool knows it: what it has, and what is to be sent to it.
+//! One worker as the pool knows it: the runs that it has, and what is to be sent to it.
 
 use super::frame::{Frame, Kind};
 use super::ids::{IdMap, IdSet};
@@ -7,59 +7,60 @@ use crate::port::{Operation, RunOperation};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// Runs that are sent ahead of those that have started, at the least and at the most.
+/// The least and the most runs that are sent ahead of those that have started.
 const LEAST_AHEAD: u64 = 2;
 const MOST_AHEAD: u64 = 2048;
-/// For so long a worker should not run out of work: longer than it takes to report what it has done.
+/// The time for which a worker should have work ahead: longer than it takes to report ended runs.
 const AHEAD: Duration = Duration::from_millis(8);
-/// Bytes of output that came before the worker is sent their number.
+/// When this number of bytes of output has arrived, the worker is told that they were read.
 const TELL_BYTES: u64 = 1 << 20;
-/// A worker that has started nothing for so long can give back what it has not started.
+/// A worker that has started nothing for this time is asked to return what it has not started.
 pub(super) const STALL: Duration = Duration::from_millis(5);
-/// A worker that has runs and has started nothing for so long is busy with one that is not short: it
-/// would have reported more by now.
+/// A worker that has runs and has started nothing for this time is busy with a run that is not short: it
+/// would otherwise have reported more by now.
 const QUIET: Duration = Duration::from_millis(3);
 
 /// Where a worker is in its life.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Its process is being started; it has no runs.
+    /// The process is being started and has no runs.
     Starting,
-    /// It takes runs.
+    /// The worker takes runs.
     Up,
-    /// Its socket is closed.
+    /// The socket is closed.
     Gone,
-    /// No process can be had for now.
+    /// No process can be started for now.
     Failed,
 }
 
-/// One worker process, or the place of one.
+/// One worker process, or the place for one.
 pub(super) struct Member {
     pub(super) phase: Phase,
-    /// Runs that can be going on in it at a time.
+    /// Runs that can be in progress in it at a time.
     slots: u64,
-    /// By their ids, each with its number in the order in which they were sent.
+    /// The runs that the worker has, by id, each with its number in the order of sending.
     going: IdMap<(u64, PoolRun)>,
-    /// How long they all take, as far as that is known.
+    /// The expected time of all these runs.
     work: Duration,
-    /// Those of them that are not short, or not known to be.
+    /// How many of these runs are not known to be short.
     long: usize,
     sent: u64,
-    /// Those of the sent that it may have got.
+    /// How many of the sent runs the worker may have received.
     pub(super) delivered: u64,
-    /// Those of the sent that have left its queue.
+    /// How many of the sent runs have left the worker's queue.
     started: u64,
     ahead: u64,
-    /// When it started something, or was given something to start.
+    /// When the worker last started a run, or was given runs while it had none to start.
     progressed: Instant,
-    /// It was asked to give back what it has not started, and has not answered. What is on its way back is older
-    /// than what waits in the pool: until it is there, the worker gets only what leaves room for it.
+    /// The worker was asked to return the runs that it has not started, and has not answered. The runs on their
+    /// way back are older than those that wait in the pool, so until they arrive the worker gets only what leaves
+    /// room for them.
     recalled: bool,
-    /// Frames are on their way to it; until they have gone, it is given nothing.
+    /// Frames are on their way to the worker. Until they are written, it gets no runs.
     pub(super) is_sending: bool,
     programs: IdSet,
     batches: IdMap<MemberBatch>,
-    /// Runs that wait in it for others of their batch.
+    /// Runs in the worker that wait for other runs of their batch.
     parked: u64,
     frames: Vec<Outgoing>,
     numbers: Vec<f64>,
@@ -69,17 +70,17 @@ pub(super) struct Member {
 /// A frame on its way to a worker.
 pub(super) struct Outgoing {
     pub(super) frame: Frame,
-    /// The last of the runs that the worker has got when it has got this.
+    /// The number of the last run that the worker has once it has received this frame.
     pub(super) sent: u64,
 }
 
 /// A batch that a worker knows.
 struct MemberBatch {
-    /// Runs of it that may go on in this worker.
+    /// Runs of the batch that may be in progress in this worker.
     share: u64,
-    /// Runs of it that the worker has.
+    /// Runs of the batch that the worker has.
     going: u64,
-    /// Output that came and that the worker does not know to be read.
+    /// Bytes of output that have arrived and that the worker counts as unread.
     unread: u64,
 }
 
@@ -116,25 +117,25 @@ impl Member {
         }
     }
 
-    /// Whether it should get another run now; `batch` is its batch and the share in it.
+    /// Whether the worker should get another run now. `batch` is the run's batch and the worker's share in it.
     pub(super) fn has_room(&self, batch: Option<(u64, u64)>) -> bool {
         match batch {
             Some((id, share)) if self.batch_load(id) >= share => {
                 share > 0 && self.batch_load(id) < share + self.ahead
             }
             _ if self.has_free_slot() => self.waiting() < self.ahead.max(1),
-            // Behind slow ones it would wait here instead of for the first slot that is free anywhere.
+            // Behind slow runs it would wait here, although a slot may become free elsewhere first.
             _ => self.waiting() < self.ahead.saturating_sub(LEAST_AHEAD),
         }
     }
 
-    /// Whether it should get another short run although others are idle, for as long as what it has takes
-    /// less than `worth`.
+    /// Whether the worker should get another short run although others are idle: it has less than `worth` of
+    /// work.
     pub(super) fn has_room_for_short(&self, batch: Option<(u64, u64)>, worth: Duration) -> bool {
         self.may_run(batch) && (self.has_none() || self.ahead > 0 && self.work < worth)
     }
 
-    /// Whether it runs such runs at all.
+    /// Whether the worker may have a run of this batch, or outside of a batch, in progress at all.
     pub(super) fn may_run(&self, batch: Option<(u64, u64)>) -> bool {
         match batch {
             Some((_, share)) => share > 0,
@@ -142,28 +143,28 @@ impl Member {
         }
     }
 
-    /// Whether it can be given runs now.
+    /// Whether the worker can be given runs now.
     pub(super) fn takes_runs(&self) -> bool {
         self.phase == Phase::Up && !self.is_sending
     }
 
-    /// Whether it has nothing to do.
+    /// Whether the worker has no runs.
     pub(super) fn has_none(&self) -> bool {
         self.going.is_empty()
     }
 
-    /// Whether it is at work on short runs, as far as can be seen.
+    /// Whether the worker is at work on short runs, as far as the pool can see.
     pub(super) fn is_lively(&self, now: Instant) -> bool {
         let is_quiet = || now.saturating_duration_since(self.progressed) >= QUIET;
         !self.has_none() && self.long == 0 && !is_quiet()
     }
 
-    /// Whether there is something to send to it.
+    /// Whether there is something to send to the worker.
     pub(super) fn has_news(&self) -> bool {
         !(self.is_sending || self.frames.is_empty() && self.numbers.is_empty())
     }
 
-    /// Whether it has a slot for another run.
+    /// Whether another run could start in the worker at once.
     pub(super) fn starts_at_once(&self, batch: Option<(u64, u64)>) -> bool {
         let is_free = |(id, share)| self.batch_load(id) < share;
         self.has_free_slot() && batch.is_none_or(is_free)
@@ -177,7 +178,7 @@ impl Member {
         (self.going.len() as u64).saturating_sub(self.parked) < self.slots
     }
 
-    /// Runs that have not started, without those that wait for others of their batch.
+    /// Runs that have not started, except those that wait for other runs of their batch.
     fn waiting(&self) -> u64 {
         self.unstarted().saturating_sub(self.parked)
     }
@@ -186,23 +187,24 @@ impl Member {
         self.sent.saturating_sub(self.started)
     }
 
-    /// Runs that it has.
+    /// How many runs the worker has.
     pub(super) fn load(&self) -> usize {
         self.going.len()
     }
 
-    /// Runs that it has, and those of them that have not started.
+    /// How many runs the worker has, and how many of them have not started.
     pub(super) fn counts(&self) -> (usize, usize) {
         let unstarted = usize::try_from(self.unstarted()).unwrap_or(usize::MAX);
         (self.going.len(), unstarted.min(self.going.len()))
     }
 
-    /// Whether it could do more than it was given.
+    /// Whether the worker could do more than it was given.
     pub(super) fn is_idle(&self) -> bool {
         self.phase == Phase::Up && self.ahead > 0 && self.waiting() == 0 && self.has_free_slot()
     }
 
-    /// Whether it has not started some runs that one of `shares` in their batches could start at once.
+    /// Whether the worker has runs not yet started that `other` could start at once, with its shares in their
+    /// batches.
     pub(super) fn could_give_to(&self, other: &Self, share: impl Fn(u64) -> u64) -> bool {
         let could_go = |(id, batch): (&u64, &MemberBatch)| {
             batch.parked() > 0 && other.batch_load(*id) < share(*id)
@@ -213,34 +215,34 @@ impl Member {
             && (self.waiting() > 0 || self.batches.iter().any(could_go))
     }
 
-    /// Whether it was given something to start and has started nothing for a while.
+    /// Whether the worker has started nothing for a while. Only for workers with unstarted runs.
     pub(super) fn is_stalled(&self) -> bool {
         self.progressed.elapsed() >= STALL
     }
 
-    /// Whether runs of a batch may wait in it.
+    /// Whether unstarted runs of a batch may wait in the worker.
     pub(super) fn may_hold_back(&self, batch: u64) -> bool {
         self.unstarted() > 0 && self.batch_load(batch) > 0
     }
 
-    /// Asks for what it has not started.
+    /// Asks the worker to return the runs that it has not started.
     pub(super) fn recall(&mut self) {
         if std::mem::replace(&mut self.recalled, true) {
             return;
         }
-        // Until it answers it gets only what it can start at once.
+        // Until the worker answers, it gets only what it can start at once.
         self.ahead = 0;
         self.push_operation(&Operation::Recall);
     }
 
-    /// It has answered, and could take runs again: those that it has leave time for others.
+    /// Records that the worker has answered. It can take runs ahead again.
     pub(super) fn recalled(&mut self) {
         self.recalled = false;
         self.ahead = LEAST_AHEAD;
     }
 
-    /// Sends a run, and before it what the worker does not know of it. `open` returns the share in its
-    /// batch and opens that.
+    /// Sends a run, and before it the program and the batch, unless the worker knows them. `open` returns the
+    /// worker's share in the batch and the operation that opens it.
     pub(super) fn send(
         &mut self,
         run: PoolRun,
@@ -284,12 +286,12 @@ impl Member {
         }
     }
 
-    /// Passes an operation on.
+    /// Adds an operation to what is to be sent.
     pub(super) fn push_operation(&mut self, operation: &Operation) {
         operation.write(&mut self.numbers, &mut self.bytes);
     }
 
-    /// Passes a frame on, after all operations so far.
+    /// Adds a frame, after all operations so far.
     fn push(&mut self, frame: Frame) {
         self.close_operations();
         let sent = self.sent;
@@ -306,7 +308,7 @@ impl Member {
         }
     }
 
-    /// What there is to send, in its order.
+    /// Takes all frames that are to be sent, in order.
     pub(super) fn take_frames(&mut self) -> Vec<Outgoing> {
         self.close_operations();
         std::mem::take(&mut self.frames)
@@ -316,7 +318,7 @@ impl Member {
         self.going.get(&id).map(|(_, run)| run)
     }
 
-    /// Aborts one of its runs; returns whether it has it.
+    /// Aborts a run; returns whether this worker has it.
     pub(super) fn abort(&mut self, id: u64) -> bool {
         let Some((_, run)) = self.going.get_mut(&id) else {
             return false;
@@ -363,7 +365,7 @@ impl Member {
         self.push(Frame::new(Kind::Close, Vec::new(), Bytes::new()));
     }
 
-    /// A run has ended with so much output, or was given back.
+    /// Removes a run that has ended with `output` bytes, or that was returned.
     pub(super) fn take(&mut self, id: u64, output: u64) -> Option<PoolRun> {
         let (_, run) = self.going.remove(&id)?;
         self.work = self.work.saturating_sub(run.time);
@@ -378,15 +380,15 @@ impl Member {
             }
         });
         if unread > 0 {
-            // What has come is the pool's to hold back.
+            // The pool itself counts what the submitter has not read.
             self.push_operation(&Operation::BatchRead { id, output: unread });
         }
         Some(run)
     }
 
-    /// So many runs have left its queue, and so many of them were given back. From now on it gets as
-    /// many ahead as it starts in [`AHEAD`], or twice as many as before when it had none left although
-    /// there were more.
+    /// Records how many runs have left the worker's queue, and how many of those were returned. From now on the
+    /// worker gets as many runs ahead as it starts in [`AHEAD`], or twice as many as before if it had none left
+    /// although the pool had more.
     pub(super) fn progress(&mut self, started: u64, returned: u64, is_more: bool) {
         let newly = started
             .min(self.sent)
@@ -413,7 +415,7 @@ impl Member {
         self.ahead = ahead.max(wanted as u64).clamp(LEAST_AHEAD, MOST_AHEAD);
     }
 
-    /// Its runs, in the order in which they were sent, and whether it may have got them.
+    /// The worker's runs in the order of sending, and for each whether the worker may have received it.
     pub(super) fn into_runs(self) -> impl Iterator<Item = (PoolRun, bool)> {
         let delivered = self.delivered;
         let mut runs: Vec<_> = self.going.into_values().collect();

@@ -1,4 +1,4 @@
-//! The workers of a runtime: their processes, from start to end, and what goes over their sockets.
+//! The workers of a runtime: their processes, from start to end, and their sockets.
 
 use super::frame::{Frame, Kind};
 use super::launch::Launch;
@@ -25,15 +25,15 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout, timeout_at};
 
-/// Workers that die before they are set up, one after the other, before no more are started for a while.
+/// When this number of workers in a row have died before they were set up, no more are started for a while.
 const FAILED_STARTS: u32 = 3;
-/// How long that while is.
+/// The length of that pause.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a worker may take to start, on a machine that has much else to do.
+/// How long a worker may take to start, even on a busy machine.
 const STARTING: Duration = Duration::from_secs(60);
 /// How long a worker may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long no run may end while all are aborted.
+/// After a close, workers are killed when no run has ended for this time.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a pool is set up.
@@ -41,11 +41,11 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 pub struct PoolOptions {
     /// How a worker is started.
     pub launch: Launch,
-    /// How many there are.
+    /// The number of workers.
     pub workers: usize,
-    /// Runs that can be going on at a time in all of them.
+    /// Runs that can be in progress at a time in all workers together.
     pub max_concurrent_runs: usize,
-    /// Whether a run is run once more when the worker died that had it.
+    /// Whether a run is repeated once when the worker that had it died.
     pub retry: bool,
 }
 
@@ -70,20 +70,20 @@ struct Pool {
     options: PoolOptions,
     cache: Cache,
     mailbox: Arc<Mailbox>,
-    /// For those who ask of them; runs name the encoded ones.
+    /// The programs as loaded here, for inspection. Runs use the encoded programs in `state`.
     programs: Mutex<HashMap<u64, Arc<Program>>>,
     state: Mutex<PoolState>,
-    /// One per worker: there may be something to send.
+    /// One per worker, notified when there may be something to send.
     wakers: Vec<Notify>,
     gone: Condvar,
-    /// There may be something to give out.
+    /// Notified when there may be runs to hand out.
     submitted: Notify,
-    /// There may be workers that are stalled, and nobody looks.
+    /// Notified when workers may be stalled and no check is under way.
     unwatched: Notify,
 }
 
 impl Pool {
-    /// Starts the workers on the tokio runtime of `handle`; how runs end goes into `mailbox`.
+    /// Starts the workers on the tokio runtime of `handle`. The ends of runs go into `mailbox`.
     fn start(
         options: PoolOptions,
         cache: Cache,
@@ -133,7 +133,7 @@ impl Pool {
         let mut deferred = Deferred::default();
         let carried = self.lock().carry_out(operations, &mut deferred);
         self.record(deferred);
-        // Not here: the submitter has other things to do.
+        // Another thread hands the runs out, because the submitter has other things to do.
         self.submitted.notify_one();
         carried
     }
@@ -170,17 +170,17 @@ impl Pool {
         self.gone.notify_all();
     }
 
-    /// Starts a process; returns none when it is not wanted any more.
+    /// Starts a process; returns `None` if the pool was closed meanwhile.
     async fn launch(self: Arc<Self>, index: usize) -> io::Result<Option<Stream>> {
         let starting = tokio::task::spawn_blocking(move || {
             let (child, stream) = start(&self.options.launch)?;
-            // Here, because nobody may wait for this any more.
+            // Registered here, because the task that waits for this may be gone.
             Ok(self.register(index, child).then_some(stream))
         });
         starting.await.map_err(io::Error::other)?
     }
 
-    /// Takes in a process that was started; returns false when it is not wanted any more.
+    /// Registers a process that was started; returns false, and ends it, if the pool was closed meanwhile.
     fn register(&self, index: usize, mut child: Child) -> bool {
         let mut state = self.lock();
         if state.closed {
@@ -193,21 +193,21 @@ impl Pool {
         true
     }
 
-    /// Talks with a worker until its end; returns whether it was ever set up.
+    /// Serves a worker's socket until it is closed; returns whether the worker was ever set up.
     async fn serve(self: &Arc<Self>, index: usize, stream: Stream) -> bool {
         let (read, write) = tokio::io::split(stream);
         let writing = tokio::spawn(self.clone().write(index, write));
         let was_up = self.read(index, read).await;
         self.lock().leave(index);
-        // Those that left runs to it take them now.
+        // Other workers take the runs that were left for this one.
         self.spread();
         writing.abort();
-        // Both halves have to go, so that the worker sees the end.
+        // Both halves have to be dropped, so that the worker sees the end.
         let _ = writing.await;
         was_up
     }
 
-    /// Sends what there is.
+    /// Sends frames to a worker, as they come up.
     async fn write(self: Arc<Self>, index: usize, mut to: WriteHalf<Stream>) {
         loop {
             let frames = self.lock().take_frames(index);
@@ -221,10 +221,10 @@ impl Pool {
                     to.write_all(&frame.bytes).await
                 };
                 if written.await.is_err() {
-                    // The reading side sees the worker's end, too.
+                    // The reading side sees that the worker has ended, too.
                     return;
                 }
-                // A worker does nothing with a part of a frame.
+                // Only now: a worker does nothing with a part of a frame.
                 self.lock().members[index].delivered = sent;
             }
             self.lock().members[index].is_sending = false;
@@ -232,7 +232,7 @@ impl Pool {
         }
     }
 
-    /// Gives out what is submitted.
+    /// Hands out submitted runs.
     async fn distribute(self: Arc<Self>) {
         while !self.lock().closed {
             self.submitted.notified().await;
@@ -240,7 +240,7 @@ impl Pool {
         }
     }
 
-    /// Takes back what workers that are stalled have not started.
+    /// Recalls unstarted runs from stalled workers.
     async fn watch(self: Arc<Self>) {
         while !self.lock().closed {
             sleep(STALL).await;
@@ -252,7 +252,7 @@ impl Pool {
         }
     }
 
-    /// Takes in what the worker sends until it ends; returns whether it sent anything.
+    /// Handles what a worker sends until it ends; returns whether it sent anything.
     async fn read(&self, index: usize, mut from: ReadHalf<Stream>) -> bool {
         let hello = timeout(STARTING, Frame::receive(&mut from)).await;
         let mut frame = hello.map_err(io::Error::from).flatten();
@@ -268,14 +268,14 @@ impl Pool {
         has_sent
     }
 
-    /// Passes on what a worker sends; returns false when it is no worker of ours any more.
+    /// Handles one frame from a worker; returns false if the worker can no longer be trusted.
     fn arrived(&self, index: usize, frame: Frame) -> bool {
         if !matches!(frame.kind, Kind::Delivery | Kind::Recalled) {
             return false;
         }
         let received = self.lock().arrived(index, frame);
         for (sender, delivery) in received.answers {
-            // It waits for as long as the run lasts.
+            // The thread waits for as long as the run lasts, unless it has given up.
             let _ = sender.send(delivery);
         }
         let Delivery { records, bytes } = received.delivery;
@@ -298,7 +298,7 @@ impl Pool {
         }
     }
 
-    /// After the end of a worker: makes its place ready for the next.
+    /// Makes the place of a worker that has ended ready for the next.
     fn replace_dead(&self, index: usize, status: &str) -> Result<()> {
         let fresh = self.member(index)?;
         let deferred = self
@@ -315,7 +315,7 @@ impl Pool {
         self.spread();
     }
 
-    /// Waits for a while, and then until there is something to run.
+    /// Waits for a while, and then until there are runs.
     async fn back_off(&self, index: usize) {
         let end = tokio::time::Instant::now() + PAUSE;
         let wakers = &self.wakers[index];
@@ -355,7 +355,7 @@ impl Pool {
         }
     }
 
-    /// Gives out runs, and wakes those for whom there is something to do.
+    /// Hands out runs, and wakes the tasks that have something to do.
     fn spread(&self) {
         let mut state = self.lock();
         state.spread();
@@ -440,7 +440,7 @@ impl Backend for Pool {
         true
     }
 
-    /// Refuses new runs, aborts all others and waits for the workers' end.
+    /// Refuses new runs, aborts all others and waits for the workers to end.
     fn close_and_wait(&self) {
         let mut deferred = Deferred::default();
         let mut state = self.lock();
@@ -479,7 +479,7 @@ impl Backend for Pool {
         if children.is_empty() {
             return;
         }
-        // Whoever supervises them may be gone, too.
+        // The tasks that supervise the workers may be gone, too.
         let reaping = std::thread::Builder::new().name("wasiexec-reap".into());
         let _ = reaping.spawn(move || {
             for mut child in children {
@@ -489,7 +489,7 @@ impl Backend for Pool {
     }
 }
 
-/// A worker whose socket is closed ends by itself, or else is made to.
+/// Waits for a worker whose socket is closed. Kills the worker if it does not end by itself.
 fn wait(child: &mut Child) -> io::Result<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! Programs on their way to workers.
+//! How programs are encoded for workers.
 
 use crate::error::{Error, Result};
 use crate::port::{LoadRequest, ProgramSource};
@@ -6,7 +6,7 @@ use crate::program::{Cache, LoadOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Everything but the program's bytes, which follow it; its own length comes first.
+/// The options of a program. The length of the head comes before it, and the program's bytes follow.
 #[derive(Serialize, Deserialize)]
 struct Head {
     name: String,

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 /// Runs in the order in which they came.
 type Line = VecDeque<PoolRun>;
 
-/// One line for the runs of each batch and one for those of none; the lines take turns, so that a
-/// batch that cannot go on is in nobody's way.
+/// One line per batch, and one for runs outside of a batch. The lines take turns, so that a batch that cannot
+/// go on does not delay other runs.
 #[derive(Default)]
 pub(super) struct PoolQueue {
     lines: IdMap<Line>,
@@ -18,10 +18,10 @@ pub(super) struct PoolQueue {
     length: usize,
 }
 
-/// A line as it is when it has its turn.
+/// The head of a line whose turn it is.
 #[derive(Clone, Copy)]
 pub(super) struct Head<'a> {
-    /// 0 for that of the runs of none.
+    /// The batch of the line; 0 for the line of runs outside of a batch.
     pub(super) batch: u64,
     pub(super) length: usize,
     pub(super) first: &'a PoolRun,
@@ -36,7 +36,7 @@ impl PoolQueue {
         self.length == 0
     }
 
-    /// Puts a run in its place, be it for the first time or again.
+    /// Puts a run in its place by its number, whether it is new or has come back.
     pub(super) fn add(&mut self, run: PoolRun) {
         let line = self.lines.entry(run.operation.batch).or_default();
         if line.is_empty() {
@@ -52,7 +52,7 @@ impl PoolQueue {
         self.length += 1;
     }
 
-    /// The first run of the next line that `which` picks.
+    /// Takes the first run of the next line that `which` picks.
     pub(super) fn take(&mut self, mut which: impl FnMut(Head<'_>) -> bool) -> Option<PoolRun> {
         let mut picks = |&batch: &u64| {
             let line = self.lines.get(&batch)?;
@@ -76,7 +76,7 @@ impl PoolQueue {
         Some(run)
     }
 
-    /// Takes out those that `which` picks.
+    /// Removes the runs that `which` picks.
     pub(super) fn remove(&mut self, which: impl Fn(&RunOperation) -> bool) -> Vec<PoolRun> {
         let mut removed = Vec::new();
         for line in self.lines.values_mut() {

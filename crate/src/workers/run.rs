@@ -1,4 +1,4 @@
-//! Runs and their programs as a pool knows them.
+//! Runs and their programs, as a pool knows them.
 
 use crate::port::RunOperation;
 use bytes::Bytes;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A worker is woken for so much work of a batch: the message there and the one back take about a tenth
-/// of it.
+/// The work of a batch that is worth waking a worker for. The messages to the worker and back take about a
+/// tenth of this time.
 pub(super) const WORTH: Duration = Duration::from_micros(500);
-/// What a run takes of a worker besides the guest's own time.
+/// The time that a run takes in a worker besides the guest's own.
 const BESIDES: Duration = Duration::from_micros(3);
-/// A run that ends counts for one part in so many in the time of the next.
+/// A run that ends has a weight of one in this number in the mean time of a program's runs.
 const PARTS: u64 = 32;
 /// Longer than any time that makes a difference.
 const UNKNOWN: Duration = Duration::from_secs(60);
@@ -19,28 +19,28 @@ const UNKNOWN: Duration = Duration::from_secs(60);
 /// A program as workers load it.
 pub(super) struct PoolProgram {
     pub(super) handle: u64,
-    /// What [`super::program::encode`] made.
+    /// The result of [`super::program::encode`].
     pub(super) encoded: Bytes,
-    /// How long runs of it take, in nanoseconds; 0 for as long as none has ended.
+    /// The mean time of its runs in nanoseconds; 0 until a run has ended.
     nanoseconds: AtomicU64,
 }
 
-/// A run that the pool has to get done.
+/// A run of the pool, waiting or with a worker.
 pub(super) struct PoolRun {
-    /// By the order in which runs came.
+    /// Its number in the order in which runs came.
     pub(super) number: u64,
     pub(super) operation: RunOperation,
     pub(super) program: Arc<PoolProgram>,
-    /// How long it takes, as it seemed when it was sent.
+    /// Its expected time when it was sent.
     pub(super) time: Duration,
-    /// A worker has died with it.
+    /// A worker that had it has died, and it was queued again.
     pub(super) retried: bool,
-    /// It must not be started any more.
+    /// The run must not be started any more.
     pub(super) aborted: bool,
 }
 
 impl PoolRun {
-    /// Whether it is worth a worker of its own.
+    /// Whether the run alone is worth waking a worker for.
     pub(super) fn is_long(&self) -> bool {
         self.time >= WORTH
     }
@@ -55,7 +55,7 @@ impl PoolProgram {
         }
     }
 
-    /// How long the next run of it will take, most likely; [`UNKNOWN`] before the first has ended.
+    /// The expected time of the next run; [`UNKNOWN`] before the first has ended.
     pub(super) fn time(&self) -> Duration {
         match self.nanoseconds.load(Ordering::Relaxed) {
             0 => UNKNOWN,
@@ -63,7 +63,7 @@ impl PoolProgram {
         }
     }
 
-    /// A run of it took so long, from the guest's start to its end; none where it never started.
+    /// Records the time of a run, from the guest's start to its end; 0 if the guest never started.
     pub(super) fn has_taken(&self, time: Duration) {
         if time.is_zero() {
             return;

@@ -1,4 +1,4 @@
-//! A worker: a port onto a runtime of one thread, with a socket at its other end.
+//! A worker: a port onto a runtime of one thread, served over a socket.
 
 use super::frame::{Frame, Kind};
 use super::link::{from_descriptor, when_hung_up};
@@ -16,20 +16,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-/// What a worker is sent first.
+/// The settings of a worker, which are in its first frame.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Setup {
     pub(super) max_concurrent_runs: usize,
     pub(super) cache: Option<PathBuf>,
 }
 
-/// Serves the one at the other end of a socket for as long as there is one; to be called in a process
-/// of its own, which should end when this returns. It is killed when the other end is closed, whatever
+/// Serves the process at the other end of a socket until that end is closed. Call this in a process of its
+/// own, which should end when this returns. The process kills itself when the other end is closed, whatever
 /// it does then.
 ///
 /// # Errors
 ///
-/// When the descriptor is not a socket, or the other end does not speak as it should.
+/// When the descriptor is not a socket, or the other end sends something unexpected.
 pub fn serve(descriptor: i32) -> Result<()> {
     let failed = |error| Error::new(ErrorCode::Internal, format!("a worker's socket: {error}"));
     let mut input = from_descriptor(descriptor).map_err(failed)?;
@@ -46,7 +46,7 @@ pub fn serve(descriptor: i32) -> Result<()> {
 struct Worker<W> {
     port: Arc<Port>,
     output: Mutex<Output<W>>,
-    /// Runs that came.
+    /// The number of runs received.
     received: AtomicU64,
 }
 
@@ -55,7 +55,7 @@ const INTERVAL: Duration = Duration::from_millis(2);
 
 struct Output<W> {
     to: W,
-    /// What was sent last, and when.
+    /// The number of started runs that was sent last, and when.
     started: u64,
     sent: Instant,
 }
@@ -66,7 +66,7 @@ impl<W: Write> Output<W> {
         self.sent = Instant::now();
         let mut frame = Frame::new(kind, delivery.records, delivery.bytes);
         frame.started = self.started;
-        // Where the other end has gone, the next read says so.
+        // If the other end is closed, the next read reports that.
         let _ = frame.write(&mut self.to);
     }
 }
@@ -103,12 +103,13 @@ impl<W: Write + Send + 'static> Worker<W> {
         }))
     }
 
-    /// Says that it is there: it gets no runs before.
+    /// Says that the worker is set up. It gets no runs before.
     fn say_hello(&self) {
         self.output().send(Kind::Delivery, Delivery::default(), 0);
     }
 
-    /// Sends the records that wait. While there is more to start, more records follow soon, most likely.
+    /// Sends the records that wait. While there are runs to start, more records will probably follow soon, so
+    /// they are sent together.
     fn send_in_time(self: Arc<Self>) {
         let is_early = self.output().sent.elapsed() < INTERVAL;
         let runtime = self.port.runtime();
@@ -116,7 +117,7 @@ impl<W: Write + Send + 'static> Worker<W> {
             self.send();
             return;
         }
-        // Later records wake nobody before these are sent, so this is the only task that waits.
+        // Until these records are sent, later ones do not call `wake`, so this is the only task that waits.
         let handle = runtime.handle().clone();
         handle.spawn(async move {
             tokio::time::sleep(INTERVAL).await;
@@ -124,12 +125,12 @@ impl<W: Write + Send + 'static> Worker<W> {
         });
     }
 
-    /// Sends what there is, and how far the queue has come.
+    /// Sends the records that wait, and how many runs have started.
     fn send(&self) {
         self.send_to(&mut self.output());
     }
 
-    /// Says that all runs that were asked for have been given back, after their records.
+    /// Says, after their records, that all recalled runs have been returned.
     fn send_recalled(&self) {
         let mut output = self.output();
         self.send_to(&mut output);
@@ -141,7 +142,7 @@ impl<W: Write + Send + 'static> Worker<W> {
         loop {
             let received = self.received.load(Ordering::Acquire);
             let started = received.saturating_sub(self.port.runtime().queued());
-            // Whatever comes after this wakes somebody who then waits for `output`.
+            // A record that comes after this calls `wake` again, and then waits for `output`.
             let delivery = self.port.take();
             if delivery.records.is_empty() && started <= output.started {
                 return;
@@ -162,7 +163,7 @@ impl<W: Write + Send + 'static> Worker<W> {
         match frame.kind {
             Kind::Operations => {
                 let runs = Operation::count_runs(&frame.numbers);
-                // Before they are queued: too many for a moment, never too few for ever.
+                // Counted before they are queued: the count may be too high for a moment, but never too low.
                 self.received.fetch_add(runs, Ordering::AcqRel);
                 self.port.submit(&frame.numbers, &frame.bytes)?;
                 if Operation::recalls(&frame.numbers) {

@@ -1,9 +1,8 @@
 //! Which worker gets which run.
 //!
-//! Runs wait with the pool until a worker can start them, or will be able to by the time they have
-//! crossed. Long ones go to as many workers as there are. Short ones go to as few as keep up: a message
-//! costs as much as several of them, so a worker is filled before the next is woken. What is with a
-//! worker that then stands still is taken back.
+//! Runs wait in the pool until a worker can start them, or will be able to when they arrive. Long runs go to
+//! all workers. Short runs go to as few workers as keep up: a message costs as much as several short runs, so
+//! a worker is filled before the next is woken. Runs are taken back from a worker that then stalls.
 
 use super::batch::PoolBatch;
 use super::ids::IdMap;
@@ -14,11 +13,12 @@ use super::state::PoolState;
 use crate::port::Operation;
 use std::time::{Duration, Instant};
 
-/// [`WORTH`] for runs of no batch: somebody waits for each, and waking a worker takes no longer.
+/// [`WORTH`] for runs outside of a batch. A caller waits for each of these, and waking a worker takes about
+/// this time.
 const WORTH_ALONE: Duration = Duration::from_micros(60);
 
 impl PoolState {
-    /// Gives out what waits, as far as workers have room for it.
+    /// Hands out waiting runs, as far as workers have room.
     pub(super) fn spread(&mut self) {
         self.spread_at(Instant::now());
     }
@@ -26,7 +26,7 @@ impl PoolState {
     fn spread_at(&mut self, now: Instant) {
         let mut queue = std::mem::take(&mut self.queue);
         if !queue.is_empty() {
-            // Those at work are filled before one is woken.
+            // Workers with runs are filled before an idle one is woken.
             for is_for_idle in [false, true] {
                 for index in 0..self.members.len() {
                     let member = &self.members[index];
@@ -40,7 +40,7 @@ impl PoolState {
         self.forget_released();
     }
 
-    /// What there is to send to a worker; until it has gone, the worker is given nothing.
+    /// Takes the frames for a worker. Until they are written, the worker gets no runs.
     pub(super) fn take_frames(&mut self, index: usize) -> Vec<Outgoing> {
         let member = &mut self.members[index];
         let frames = member.take_frames();
@@ -73,7 +73,7 @@ impl PoolState {
         }
     }
 
-    /// Whether the first run of a line should go to this worker; `known` are the others for each line.
+    /// Whether the first run of a line should go to this worker. `known` caches the other workers per line.
     fn is_for(
         &self,
         index: usize,
@@ -112,7 +112,7 @@ impl PoolState {
                 return true;
             }
             if others.lively + others.idle > 0 {
-                // Never behind one that may be long at it, nor on one more than keep up.
+                // A short run does not go behind a run that may be long, nor to an idle worker that is not needed.
                 let is_left = !is_lively || !has_room || others.idle > 0 && is_core_free;
                 return !is_left && others.lively_with_room.leave_to(load, turn.length);
             }
@@ -121,12 +121,12 @@ impl PoolState {
         has_room && others.leave_to(load, has_slot, turn.length)
     }
 
-    /// The workers that could take runs of a line now, besides one.
+    /// The workers other than `index` that could take runs of a line now.
     fn others(&self, index: usize, turn: Head<'_>, worth: Duration, now: Instant) -> Others {
         let batch = turn.batch;
         let mut others = Others::default();
         for (other, member) in self.members.iter().enumerate() {
-            // Those that start will be ready.
+            // A worker that is starting counts, because it will be ready soon.
             if other == index || matches!(member.phase, Phase::Gone | Phase::Failed) {
                 continue;
             }
@@ -151,19 +151,19 @@ impl PoolState {
         others
     }
 
-    /// A batch with the share that a worker has in it; none for 0, which is none.
+    /// A batch and a worker's share in it; `None` for 0, which means no batch.
     fn with_share(&self, index: usize, batch: u64) -> Option<(u64, u64)> {
         (batch != 0).then(|| (batch, self.share(index, batch)))
     }
 
-    /// How many runs of a batch may go on in a worker.
+    /// How many runs of a batch may be in progress in a worker.
     fn share(&self, index: usize, batch: u64) -> u64 {
         let Some(batch) = self.batches.get(&batch) else {
             return 0;
         };
         let members = self.members.len();
         let share = batch.share(index, members);
-        // Somebody has to run it when those cannot be had who should.
+        // When all workers with a share have failed, another one has to take the runs.
         let shares_are_lost =
             || (0..batch.concurrency).all(|other| self.members[other].phase == Phase::Failed);
         match share == 0 && shares_are_lost() {
@@ -172,7 +172,7 @@ impl PoolState {
         }
     }
 
-    /// The workers that have not started what an idle one could.
+    /// The workers that have unstarted runs which worker `index`, if idle, could start.
     fn overloaded(&self, index: usize) -> impl Iterator<Item = usize> {
         let idle = &self.members[index];
         let others = match idle.is_idle() {
@@ -185,8 +185,8 @@ impl PoolState {
         })
     }
 
-    /// Asks those that are stalled to give back what they have not started and idle ones could. Returns
-    /// whether any of them may be stalled later.
+    /// Recalls runs from stalled workers, if idle workers could start them. Returns whether workers may be
+    /// stalled later.
     pub(super) fn recall_stalled(&mut self) -> bool {
         for index in 0..self.members.len() {
             let overloaded: Vec<_> = self.overloaded(index).collect();
@@ -201,32 +201,32 @@ impl PoolState {
         self.is_watched
     }
 
-    /// Whether runs wait, here or with workers.
+    /// Whether runs wait, in the pool or in workers.
     pub(super) fn may_stand_still(&self) -> bool {
         !self.queue.is_empty() || self.members.iter().any(|member| member.unstarted() > 0)
     }
 }
 
-/// Workers that could take runs of a line now, besides one that looks at it.
+/// The other workers that could take runs of a line now.
 #[derive(Default)]
 struct Others {
     with_room: Workers,
-    /// Those of them that have a slot for the next run.
+    /// Those with room that have a slot for the next run.
     with_slot: Workers,
-    /// Those of them that are at work on short runs.
+    /// Those with room that are at work on short runs.
     lively_with_room: Workers,
-    /// How many are at work on short runs and will take this one, too, when they have room.
+    /// How many are at work on short runs, with room or without.
     lively: usize,
-    /// Those of them for which a short run is no reason to wake another.
+    /// How many of the lively workers have so little work that they are filled before another is woken.
     to_fill: usize,
-    /// How many have nothing to do.
+    /// How many have no runs.
     idle: usize,
 }
 
 #[derive(Default)]
 struct Workers {
     count: usize,
-    /// Runs that they have.
+    /// The number of runs that they have.
     load: usize,
 }
 
@@ -236,16 +236,16 @@ impl Workers {
         self.load += load;
     }
 
-    /// Whether one with so many runs has no more than its part of them all and of the line. Of those that
-    /// this compares, the one with the fewest runs always has less.
+    /// Whether a worker with `load` runs has less than its fair share of all runs and of the line. The worker
+    /// with the fewest runs always qualifies.
     fn leave_to(&self, load: usize, line: usize) -> bool {
         load < (load + self.load + line).div_ceil(self.count + 1)
     }
 }
 
 impl Others {
-    /// Whether they leave the next run to one with so many: when it has a slot if any of them has one,
-    /// and no more than its part.
+    /// Whether the next run is left to a worker with `load` runs: it has less than its fair share, and a slot
+    /// if any worker has one.
     fn leave_to(&self, load: usize, has_slot: bool, line: usize) -> bool {
         match has_slot {
             true => self.with_slot.leave_to(load, line),

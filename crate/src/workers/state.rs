@@ -1,4 +1,4 @@
-//! What a pool knows, and what becomes of runs.
+//! The state of a pool: its workers, its queue, and what becomes of runs.
 
 use super::batch::PoolBatch;
 use super::ids::{IdMap, IdSet};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-/// Ids from here on are not the submitter's: those of runs that a thread waits for.
+/// Ids from here on are of runs that a thread waits for. The submitter does not use such ids.
 const OWN_IDS: u64 = 1 << 52;
 
 pub(super) struct PoolState {
@@ -24,26 +24,26 @@ pub(super) struct PoolState {
     pub(super) children: Vec<Option<Child>>,
     pub(super) batches: IdMap<PoolBatch>,
     programs: IdMap<Arc<PoolProgram>>,
-    /// Programs that nobody can name any more, for as long as runs of them wait or go on.
+    /// Programs that the submitter has released, while runs of them wait or are in progress.
     released: Vec<Arc<PoolProgram>>,
-    /// Runs that threads wait for.
+    /// The threads that wait for runs, by the ids of the runs.
     pub(super) waiting: IdMap<SyncSender<Delivery>>,
     last_id: u64,
-    /// Runs that ever came into the queue.
+    /// The number of runs that were ever queued.
     queued: u64,
     pub(super) finished: u64,
-    /// Places of workers that are looked after.
+    /// The number of supervisors that have not ended.
     pub(super) alive: usize,
     pub(super) closed: bool,
-    /// Somebody looks after those that are stalled.
+    /// Whether a task checks for stalled workers now.
     pub(super) is_watched: bool,
-    /// More cannot be at work at a time.
+    /// The most workers that can compute at a time.
     pub(super) cores: usize,
-    /// Why no worker can be had, where that is so for all of them.
+    /// Why no worker at all can be started, if that is so.
     broken: Option<Error>,
 }
 
-/// Ends of runs that are recorded when the lock is free.
+/// Ends of runs, to be recorded when the lock is free.
 #[derive(Default)]
 pub(super) struct Deferred {
     pub(super) aborted: Vec<u64>,
@@ -100,20 +100,20 @@ impl PoolState {
         self.programs.insert(handle, program);
     }
 
-    /// The id of a run whose answer goes to `sender`.
+    /// A new id for a run whose end goes to `sender`.
     pub(super) fn await_answer(&mut self, sender: SyncSender<Delivery>) -> u64 {
         self.last_id += 1;
         self.waiting.insert(self.last_id, sender);
         self.last_id
     }
 
-    /// Carries out operations in their order, up to the first that is none.
+    /// Carries out operations in their order, up to the first that is malformed.
     pub(super) fn carry_out(
         &mut self,
         mut operations: impl Iterator<Item = Result<Operation>>,
         deferred: &mut Deferred,
     ) -> Result<()> {
-        // Looked for in the queue all at once.
+        // The queue is searched once for all of them.
         let mut aborts = IdSet::default();
         let result = operations.try_for_each(|operation| match operation? {
             Operation::Abort { id } => {
@@ -206,7 +206,7 @@ impl PoolState {
         Ok(())
     }
 
-    /// The workers to which there is something to send, or for which there may be.
+    /// The workers that have something to do: frames to be sent, or runs for which they should be started.
     pub(super) fn to_wake(&self) -> Vec<usize> {
         let has_runs = !self.queue.is_empty();
         let is_wanted = |member: &Member| match member.phase {
@@ -220,21 +220,21 @@ impl PoolState {
             .collect()
     }
 
-    /// Whether somebody has to look after those that are stalled from now on, and nobody does.
+    /// Whether the check for stalled workers has to begin now.
     pub(super) fn has_to_be_watched(&mut self) -> bool {
         let has_to = !self.is_watched && self.may_stand_still();
         self.is_watched |= has_to;
         has_to
     }
 
-    /// Refuses new runs and gives up those that wait.
+    /// Refuses new runs and aborts those that wait.
     pub(super) fn close(&mut self, deferred: &mut Deferred) {
         self.closed = true;
         deferred.abort(self.queue.remove(|_| true));
         self.members.iter_mut().for_each(Member::close);
     }
 
-    /// Has workers forget programs that nobody can name and of which no run is left.
+    /// Lets workers forget released programs of which no run is left.
     pub(super) fn forget_released(&mut self) {
         let members = &mut self.members;
         self.released.retain(|program| {
@@ -247,12 +247,12 @@ impl PoolState {
         });
     }
 
-    /// Whether there is nothing for which a worker would have to be started.
+    /// Whether there is no reason to start a worker.
     pub(super) fn has_no_work(&self) -> bool {
         self.queue.is_empty() && !self.closed
     }
 
-    /// A worker's socket is closed: it gets nothing more.
+    /// Records that a worker's socket is closed: it gets nothing more.
     pub(super) fn leave(&mut self, index: usize) {
         self.members[index].phase = Phase::Gone;
     }
@@ -288,8 +288,8 @@ impl PoolState {
         deferred
     }
 
-    /// No process can be had for a place. When none can be had at all, all that wait fail, and all that
-    /// come.
+    /// Records that no process can be started for a place. When that is so for all places, all waiting runs
+    /// fail, and so do new ones.
     pub(super) fn fail(&mut self, index: usize, error: &Error) -> Deferred {
         self.members[index].phase = Phase::Failed;
         let mut deferred = Deferred::default();
@@ -301,7 +301,7 @@ impl PoolState {
         deferred
     }
 
-    /// A place whose worker could not be had may try again.
+    /// Lets a place try again to start its worker.
     pub(super) fn recover(&mut self, index: usize) {
         self.members[index].phase = Phase::Starting;
         self.broken = None;
@@ -309,7 +309,7 @@ impl PoolState {
 
     pub(super) fn kill(&mut self, index: usize) {
         if let Some(child) = &mut self.children[index] {
-            // It may have ended by itself.
+            // The process may have ended by itself.
             let _ = child.kill();
         }
     }

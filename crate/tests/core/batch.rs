@@ -10,7 +10,7 @@ use wasiexec::{
     RunOptions, Runtime, RuntimeOptions, Submission,
 };
 
-/// What one run may print by default, and the part of it that a batch may have unread.
+/// The output that one run may print by default, and the part of it that a batch may have unread.
 const OUTPUT: u64 = 16 << 20;
 const HELD: usize = 4;
 
@@ -24,7 +24,7 @@ impl Client for Sends {
     fn ended(&self, runs: &mut Vec<Ended>) {
         for Ended { id, result } in runs.drain(..) {
             let id = usize::try_from(id).expect("a number that it was given");
-            // The test may have seen enough.
+            // The test may have stopped receiving.
             let _ = self.ended.send((id, result.expect("an outcome")));
         }
     }
@@ -34,7 +34,7 @@ impl Client for Sends {
     }
 }
 
-/// A batch and how its runs ended.
+/// A batch, and how its runs ended.
 struct Batch<'a> {
     runtime: &'a Runtime,
     id: BatchId,
@@ -106,7 +106,7 @@ fn as_many_runs_go_on_as_the_concurrency_says() {
         wait_until(&runtime, |queued, running, _| {
             running == at_a_time && queued == 40 - at_a_time
         });
-        // Others do not wait for the batch.
+        // Runs outside of the batch do not wait for it.
         assert_eq!(
             run_in(&runtime, "hello", RunOptions::default()).stdout(),
             "hello\n"
@@ -179,7 +179,7 @@ fn outputs_that_are_not_read_hold_back_the_next_runs() {
             running == 0 && queued <= least
         });
         let held = left - runtime.stats().counts.queued;
-        // And those that were going on when these were reached.
+        // And the runs that were in progress when the limit was reached.
         assert!(held <= HELD + 1, "{held} outputs");
         for (_, outcome) in batch.take(held) {
             assert_eq!(outcome.stdout.len() as u64, OUTPUT);
@@ -240,7 +240,7 @@ fn single_runs_of_a_batch_are_stopped_wherever_they_wait() {
     stopped.sort_unstable();
     assert_eq!(stopped, [4, 9]);
     assert_eq!(runtime.stats().counts.queued, 6);
-    // Their places are not lost to the others.
+    // The aborted runs do not keep the places of others.
     batch.controls[0].stop(Cause::Abort);
     runtime.sweep();
     let rest = batch.take(7);
@@ -257,7 +257,7 @@ fn a_closed_batch_is_forgotten_with_its_last_run() {
     batch.submit("sleep-hour", &[], 1);
     let (id, other) = (batch.id, runtime.open_batch(1));
     runtime.close_batch(id);
-    // It has a run: its number is not given to another.
+    // The batch still has a run, so its number is not given to another batch.
     assert_ne!(runtime.open_batch(1), id);
     batch.abort();
     batch.next();
@@ -283,7 +283,7 @@ fn closing_the_runtime_aborts_what_a_batch_has() {
     runtime.batch_read(runtime.open_batch(1), 1);
 }
 
-/// How long the first end of a batch had to wait until it was told.
+/// The time from the first end in a batch to its notification.
 fn lateness(runtime: &Runtime) -> Duration {
     let mut batch = Batch::open(runtime, 200);
     batch.collects = true;
@@ -311,7 +311,7 @@ fn an_end_is_told_before_guests_that_compute_have_the_thread() {
         let _ = start(&runtime, "loop", RunOptions::default());
     }
     wait_until(&runtime, |_, running, _| running == COMPUTING);
-    // Each of them has the thread for a millisecond, and longer on a busy machine.
+    // Each of these keeps the thread for a millisecond, and longer on a busy machine.
     let least = (0..5).map(|_| lateness(&runtime)).min();
     assert!(least < Some(Duration::from_millis(30)), "{least:?}");
     runtime.close_and_wait();

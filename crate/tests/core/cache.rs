@@ -39,7 +39,7 @@ fn only_file(folder: &Path) -> PathBuf {
     }
 }
 
-/// What changes when a file is written again, by rename or in place.
+/// The metadata that changes when a file is written again, by rename or in place.
 #[derive(Debug, PartialEq)]
 struct State {
     modified: SystemTime,
@@ -60,13 +60,13 @@ fn state(path: &Path) -> State {
     }
 }
 
-/// Damages the entry by `damage`, loads, and expects the entry to be as it was.
+/// Damages the entry with `damage`, loads, and expects the entry to be repaired.
 fn assert_restored(what: &str, damage: impl FnOnce(&Path, Vec<u8>)) {
     let folder = tempdir().expect("a folder");
     assert_works(folder.path());
     let entry = only_file(folder.path());
     let whole = fs::read(&entry).expect("content");
-    // A file of its own: code that is mapped is never written to.
+    // A new file, because code that is mapped must never be written to.
     fs::remove_file(&entry).expect("removed");
     damage(&entry, whole.clone());
     assert_works(folder.path());
@@ -102,7 +102,7 @@ fn the_second_load_is_served_from_disk() {
     let before = state(&entry);
     assert_works(&folder);
     assert_eq!(only_file(&folder), entry);
-    // A compilation would have replaced it, as the tests of damaged entries show.
+    // A compilation would have replaced the entry, as the tests of damaged entries show.
     assert_eq!(state(&entry), before);
 }
 
@@ -158,7 +158,7 @@ fn each_program_and_each_way_of_compiling_has_its_entry() {
     };
     load(fuel);
     assert_eq!(files(folder.path()).len(), 3);
-    // The name is not part of the code.
+    // The name of the program does not affect the code.
     load(LoadOptions::named("other"));
     assert_eq!(files(folder.path()).len(), 3);
     let uninterruptible = LoadOptions {
@@ -167,7 +167,7 @@ fn each_program_and_each_way_of_compiling_has_its_entry() {
     };
     load(uninterruptible.clone());
     assert_eq!(files(folder.path()).len(), 4);
-    // With fuel there is one way.
+    // With fuel, the code is the same whether it was asked to be interruptible or not.
     load(LoadOptions {
         fuel: true,
         ..uninterruptible

@@ -27,7 +27,7 @@ fn timeout(milliseconds: u64) -> Limits {
     }
 }
 
-/// All that is the same in equal runs.
+/// Everything about a run that is the same in equal runs.
 fn told(result: Result<Outcome>) -> String {
     match result {
         Ok(outcome) => {
@@ -69,14 +69,14 @@ fn every_guest_ends_as_on_the_threads_of_the_runtime() {
             random_seed: Some(1),
             clock: Clock::Fixed(Duration::ZERO),
             limits: Limits {
-                // What computes ends by its fuel, which is the same each time, and what waits by its timeout.
+                // Guests that compute end by fuel, which is the same each time; guests that wait, by timeout.
                 fuel: Some(2_000_000),
                 timeout: name.contains("sleep").then_some(Duration::from_millis(100)),
                 ..Limits::default()
             },
             ..RunOptions::default()
         };
-        // What it prints is never the same.
+        // The output of these is never the same.
         if name == "clock" {
             continue;
         }
@@ -139,7 +139,7 @@ fn every_limit_ends_a_run() {
 
 #[test]
 fn waits_of_every_kind_end_by_themselves_and_at_the_timeout() {
-    // A sleep.
+    // A guest that sleeps.
     let outcome = run_sync("sleep-argv", args(&["30"]));
     assert_eq!(outcome.stdout(), "slept\n");
     assert!(outcome.usage.wall >= Duration::from_millis(30));
@@ -171,7 +171,7 @@ fn waits_of_every_kind_end_by_themselves_and_at_the_timeout() {
     let outcome = run_sync("read-stdin", starved);
     assert_eq!(outcome.ending, Ending::Limit(LimitKind::Timeout));
 
-    // Output that nobody takes off.
+    // Output that no reader takes.
     let (_pipe, stdout, chunks) = channel_output(false);
     let full = RunOptions {
         stdout,
@@ -224,7 +224,7 @@ fn only_the_guests_time_counts() {
     let outcome = run_sync("hello", limits(limit));
     assert_eq!(outcome.ending, Ending::Exit { code: 0 });
     assert!(outcome.usage.cpu < Duration::from_millis(200));
-    // More than what one poll may be off.
+    // Longer than the error that one poll may cause.
     let outcome = run_sync("sleep-argv", args(&["300"]));
     assert!(outcome.usage.cpu < Duration::from_millis(200));
     let outcome = run_sync("loop", limits(limit));
@@ -302,7 +302,7 @@ fn a_runtime_whose_threads_are_all_busy_is_no_obstacle() {
         .for_each(|run| assert_eq!(run.outcome().ending, Ending::Abort));
 }
 
-/// What a host call of a guest answered when it asked for a run of `inner` and its end.
+/// The result of a host call in which a guest starts a run of `inner` and waits for it.
 fn asked_inside(inner: &'static Runtime, way: fn(&Runtime, RunOptions) -> Outcome) -> Vec<String> {
     let hello = load_in(inner, "hello");
     let answers = Arc::new(Mutex::new(Vec::new()));
@@ -333,14 +333,14 @@ fn inside_a_host_call_of_another_run_it_is_refused() {
     let other: &'static Runtime = Box::leak(Box::new(idle()));
     for inner in [runtime(), other] {
         assert_eq!(asked_inside(inner, print), ["ERR_NESTED_RUN"]);
-        // Also where the other run has a thread of the runtime.
+        // This also holds where the other run has a thread of the runtime.
         let on_threads = |runtime: &Runtime, options| {
             let program = load("print-both");
             block_on(runtime.run(&program, options)).expect("an outcome")
         };
         assert_eq!(asked_inside(inner, on_threads), ["ERR_NESTED_RUN"]);
     }
-    // Afterwards it is allowed again.
+    // Afterwards a run is allowed again.
     assert_eq!(run_sync("hello", RunOptions::default()).stdout(), "hello\n");
 }
 
@@ -378,7 +378,7 @@ fn without_a_free_slot_it_waits_for_one() {
     let waiting = runtime.clone();
     let waiter = thread::spawn(move || waiting.run_sync(&hello, limits(one_second())));
     wait_until(&runtime, |queued, running, _| (queued, running) == (1, 1));
-    // The time in the queue is not the guest's.
+    // The time in the queue does not count for the guest.
     thread::sleep(Duration::from_millis(1100));
     assert!(!waiter.is_finished());
     first.control.stop(Cause::Abort);
@@ -415,7 +415,7 @@ fn threads_that_come_again_and_again_leave_slots_to_those_in_line() {
             let outcome = block_on(run).expect("an answer").expect("an outcome");
             assert_eq!(outcome.stdout(), "hello\n");
         }
-        // And they get theirs.
+        // The other runs get their slots, too.
         let before = runs.load(Ordering::Relaxed);
         let begin = Instant::now();
         while runs.load(Ordering::Relaxed) < before + 10 {
@@ -460,7 +460,7 @@ fn a_runtime_that_closes_ends_those_that_go_on_and_those_in_line() {
 
 const PROGRAM: u64 = 1;
 
-/// A port with one program, of which it can begin runs.
+/// A port with one program, on which it can start runs.
 fn port(runtime: &Arc<Runtime>, name: &str, interruptible: bool) -> Arc<Port> {
     let port = Port::new(runtime.clone(), || {});
     let request = LoadRequest {
@@ -489,7 +489,7 @@ fn the_thread_looks_up_when_its_patience_is_over() {
             assert!(waited.expect("no fault").is_none(), "{name}");
         }
         assert_eq!(runtime.stats().counts.running, 1);
-        // Who gives it up ends it.
+        // Dropping a pending run ends the run.
         drop(run);
         assert_eq!(runtime.stats().counts.running, 0, "{name}");
     }
@@ -534,7 +534,7 @@ fn runs_that_are_given_up_leave_their_slots_wherever_they_are() {
                 .is_none()
         );
         let third = begin(&port);
-        // One in line, one that got the slot meanwhile, and one before it was polled at all.
+        // One in line, one that got its slot meanwhile, and one before its first poll.
         drop(third);
         drop(first);
         assert!(

@@ -1,4 +1,4 @@
-//! How guests of each preview read directories, while others and themselves change them.
+//! How guests of each preview read directories, while the guests or others change them.
 
 use crate::host::{PATIENCE, Text, block_on, runtime};
 use std::collections::BTreeSet;
@@ -9,13 +9,13 @@ use std::thread;
 use tempfile::TempDir;
 use wasiexec::{Ending, Limits, LoadOptions, Outcome, Preopen, RunOptions};
 
-/// How a guest reads a directory: by which preview, and how much at a time.
+/// How a guest reads a directory: with which preview, and how many bytes or entries at a time.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    /// By the module of this name, with a buffer of so many bytes.
+    /// With the module of this name and a buffer of this many bytes.
     Core(&'static str, usize),
     P2,
-    /// So many entries at a time.
+    /// This many entries at a time.
     P3(usize),
 }
 
@@ -27,7 +27,7 @@ const NOTDIR: u32 = 54;
 const BADF: u32 = 8;
 
 impl Way {
-    /// Buffers from one in which nothing fits to one in which all does.
+    /// From a buffer in which no entry fits to one in which all fit.
     fn all() -> Vec<Self> {
         let sizes = [1, 23, 24, 25, 30, 64, 100, 1000, 4096, 65_536];
         let core = [P0, P1].into_iter();
@@ -60,7 +60,7 @@ impl Way {
         self.run(folder, delete, list)
     }
 
-    /// Runs the guest with this body; that of WASI 0.1 has none.
+    /// Runs the guest with this body. Guests of WASI 0.1 have none.
     fn run(self, folder: &Path, delete: bool, body: &str) -> Outcome {
         let text = match self {
             Self::Core(module, size) => include_str!("directories/p1.wat")
@@ -99,7 +99,7 @@ fn run(text: &str, folder: &Path) -> Outcome {
     block_on(runtime().run(&program, options)).expect("an outcome")
 }
 
-/// The names that a guest printed, each of which has to be there once.
+/// The names that a guest printed. Each has to occur once.
 fn names(way: Way, outcome: &Outcome) -> BTreeSet<String> {
     assert_eq!(outcome.ending, Ending::Exit { code: 0 }, "{way:?}");
     let mut all = BTreeSet::new();
@@ -186,18 +186,18 @@ fn entries_that_nobody_touches_come_once_while_others_come_and_go() {
 #[test]
 fn a_hundred_thousand_entries_take_linear_time_and_bounded_memory() {
     let folder = tempfile::tempdir().expect("a folder");
-    // All listings that a run may have together hold a third of a million of these.
+    // The listings of a run can hold a third of a million of these together.
     let pad = "n".repeat(150);
     for number in 0..100_000 {
         let path = folder.path().join(format!("{number}-{pad}"));
         File::create(path).expect("a file");
     }
-    // Listed anew for each part, this would take hours.
+    // If the directory were listed anew for each part, this would take hours.
     for way in [Way::Core(P1, 4096), Way::P2, Way::P3(100)] {
         let outcome = way.list(folder.path(), false);
         assert_eq!(names(way, &outcome).len(), 100_000, "{way:?}");
     }
-    // It begins to read until it cannot, closes one, and can again.
+    // Begins to read until it is refused, closes one stream, and can begin again.
     let body = |code: u32| {
         format!(
             "(loop $more
@@ -240,7 +240,7 @@ fn a_hundred_thousand_entries_take_linear_time_and_bounded_memory() {
     assert_eq!(outcome.ending, Ending::Exit { code: 0 });
 }
 
-/// A module of WASI 0.1 or before with all that a test of directories calls.
+/// A module of WASI 0.1 or before with everything that a test of directories calls.
 fn module(name: &str, functions: &str, start: &str) -> String {
     let imports: String = [
         ("fd_readdir", "(param i32 i32 i32 i64 i32) (result i32)"),
@@ -272,7 +272,7 @@ fn module(name: &str, functions: &str, start: &str) -> String {
     )
 }
 
-/// What `fd_readdir` of a guest wrote, a call each.
+/// What `fd_readdir` wrote for a guest, one entry per call.
 #[derive(Debug, PartialEq)]
 struct Dirent {
     next: u64,
@@ -281,8 +281,8 @@ struct Dirent {
     name: String,
 }
 
-/// Runs steps, each a call of `list` with a descriptor, a length and a cookie, or anything else, and tells
-/// what each call of `list` wrote.
+/// Runs steps and returns what each call of `list` wrote. A step is a call of `list` with a descriptor, a length
+/// and a cookie, or anything else.
 fn lists(module_name: &str, folder: &Path, steps: &str) -> Vec<Vec<Dirent>> {
     let functions = "
         (func $list (param $fd i32) (param $length i32) (param $cookie i64)
@@ -345,7 +345,7 @@ fn a_guest_reads_on_at_any_cookie_and_anew_at_the_first() {
                 format!("(call $list (i32.const 3) (i32.const {ALL}) (i64.const {cookie}))")
             })
             .collect();
-        // From each cookie, also in the middle before anything was read.
+        // From each cookie, including cookies in the middle before anything was read.
         let lists = lists(name, folder.path(), &cookies);
         let whole = &lists[13];
         assert_eq!(whole.len(), 12);
@@ -355,7 +355,7 @@ fn a_guest_reads_on_at_any_cookie_and_anew_at_the_first() {
         for (cookie, list) in (0..=13).rev().zip(&lists) {
             assert_eq!(list[..], whole[cookie.min(12)..], "{name} {cookie}");
         }
-        // What was deleted stays in a listing that began before, and is not in one that begins after.
+        // A deleted entry stays in a listing that began before, and is not in one that begins afterwards.
         let steps = format!(
             "(call $list (i32.const 3) (i32.const {ALL}) (i64.const 0))
              (call $unlink (i32.const 6))
@@ -381,7 +381,7 @@ fn each_descriptor_has_a_listing_of_its_own() {
         };
         let unlink = "(call $unlink (i32.const 6))";
         let close = |fd: i32| format!("(call $check (call $fd_close (i32.const {fd})))");
-        // 4 keeps what it began with; 5 begins afterwards.
+        // 4 keeps the listing that it began with; 5 begins afterwards.
         let steps = [
             "(call $open)(call $open)",
             &list(4, 0),
@@ -393,7 +393,7 @@ fn each_descriptor_has_a_listing_of_its_own() {
         let folder = ten_files();
         let counts = lists_lengths(name, folder.path(), &steps.concat());
         assert_eq!(counts, [12, 11, 11, 10], "{name}");
-        // A number that is used again begins anew at any cookie.
+        // A descriptor number that is reused begins anew at any cookie.
         let steps = [
             "(call $open)",
             &list(4, 0),
@@ -405,7 +405,7 @@ fn each_descriptor_has_a_listing_of_its_own() {
         let folder = ten_files();
         let counts = lists_lengths(name, folder.path(), &steps.concat());
         assert_eq!(counts, [12, 10], "{name}");
-        // A listing goes with its descriptor, and takes the place of the one that was there.
+        // A listing moves with its descriptor, and replaces the listing that was there.
         let renumber = "(call $check (call $fd_renumber (i32.const 4) (i32.const 5)))";
         let steps = [
             "(call $open)(call $open)",
@@ -418,7 +418,7 @@ fn each_descriptor_has_a_listing_of_its_own() {
         let folder = ten_files();
         let counts = lists_lengths(name, folder.path(), &steps.concat());
         assert_eq!(counts, [12, 11, 11], "{name}");
-        // One that was not read takes the place of one that was.
+        // A descriptor without a listing replaces one that has a listing.
         let steps = [
             "(call $open)(call $open)",
             &list(5, 0),
@@ -453,7 +453,7 @@ fn an_entry_has_the_inode_and_the_type_of_its_file() {
         if cfg!(unix) {
             assert_eq!(kind("link"), Some(7));
         }
-        // The guest asks for the status of each and compares.
+        // The guest asks for the status of each entry and compares.
         for entry in &entries {
             if entry.name == ".." {
                 continue;
@@ -509,7 +509,7 @@ fn names_that_are_not_utf8_hide_no_others() {
             lines.filter(|line| line.starts_with(b"file-")).count()
         };
         match way {
-            // The name as it is.
+            // The name, unchanged.
             Way::Core(..) => {
                 assert_eq!(outcome.ending, Ending::Exit { code: 0 });
                 assert_eq!(good(&outcome), 10);
@@ -520,9 +520,9 @@ fn names_that_are_not_utf8_hide_no_others() {
                     File::create(folder.path().join(format!("file-{number}"))).expect("a file");
                 }
             }
-            // An error in its place, one more than which the guest exits with.
+            // An error in the place of the entry; the guest exits with one more than its code.
             Way::P2 => assert_eq!(outcome.exit_code(), Some(10)),
-            // An error behind all others.
+            // An error after all other entries.
             Way::P3(_) => {
                 assert_eq!(outcome.exit_code(), Some(9));
                 assert_eq!(good(&outcome), 10);

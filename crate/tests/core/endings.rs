@@ -45,7 +45,7 @@ fn exit_inside_a_start_function_is_an_exit() {
     assert_eq!(run_plain("exit-in-start-function").exit_code(), Some(7));
 }
 
-/// Modules without `_start`: a start section is all that is run of them.
+/// Modules without `_start`, of which only the start section runs.
 #[test]
 fn a_start_section_alone_ends_in_all_ways() {
     let limited = |limits| RunOptions {

@@ -1,11 +1,11 @@
-//! Which of several `wasi:cli/run` is run.
+//! Which of several exported `wasi:cli/run` is run.
 
 use crate::host::{block_on, runtime};
 use std::fmt::Write;
 use wasiexec::{Ending, ErrorCode, LoadOptions, Outcome, Result, RunOptions, WasiVersion};
 
-/// A component that exports these versions of `wasi:cli/run` in this order. The one that is run prints
-/// nothing and exits with 0 if `answers_ok` names it, else with 1.
+/// A component that exports these versions of `wasi:cli/run` in this order. The version that is run prints
+/// nothing. It exits with 0 if it is `answers_ok`, and otherwise with 1.
 fn component(versions: &[&str], answers_ok: &str) -> Vec<u8> {
     let mut text = "(component
       (core func $return (canon task.return (result (result))))
@@ -64,7 +64,7 @@ fn of_several_the_newest_that_is_provided_is_run() {
         (&["0.2.0"], "0.2.0", WasiVersion::P2),
         (&["0.2.0", "0.2.6"], "0.2.6", WasiVersion::P2),
         (&["0.2.6", "0.2.0"], "0.2.6", WasiVersion::P2),
-        // Nothing stands in for a draft, and nothing of 0.4 is known.
+        // No release stands in for a draft, and 0.4 is not known.
         (&[DRAFT, "0.2.0"], "0.2.0", WasiVersion::P2),
         (&["0.2.0", DRAFT], "0.2.0", WasiVersion::P2),
         (&["0.4.0", "0.2.0"], "0.2.0", WasiVersion::P2),

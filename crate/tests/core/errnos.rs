@@ -1,4 +1,4 @@
-//! What a guest asks wrongly of WASI 0.1, and what a host is out of, is an errno and never a trap.
+//! Wrong arguments to WASI 0.1, and a host that is out of something, give an errno and never a trap.
 
 use crate::host::{Text, block_on, runtime};
 use std::path::Path;
@@ -8,22 +8,22 @@ const MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
 const INVAL: u32 = 28;
 const MFILE: u32 = 33;
 
-/// What an argument stands for, and the values that are known.
+/// The meaning of an argument, and the values that are known.
 #[derive(Clone, Copy)]
 enum Domain {
-    /// So many cases.
+    /// An enum with this many cases.
     Cases(i64),
-    /// These bits.
+    /// Flags with these bits.
     Bits(i64),
 }
 use Domain::{Bits, Cases};
 
-/// What an argument of a call is.
+/// One argument of a call.
 #[derive(Clone, Copy)]
 enum Argument {
-    /// An `i32` that is in order.
+    /// An `i32` with a valid value.
     I32(i32),
-    /// An `i64` that is in order.
+    /// An `i64` with a valid value.
     I64(i64),
     /// An `i32` of a domain.
     Word(Domain),
@@ -144,7 +144,7 @@ const CALLS: &[(&str, &[Argument])] = &[
 ];
 
 impl Argument {
-    /// Values that are not known: what follows the known ones, every bit that is not, all of them.
+    /// Unknown values: the next after the known ones, each unknown bit, and all bits.
     fn unknown(self) -> Vec<i64> {
         let (domain, width) = match self {
             Word(domain) => (domain, 32),
@@ -186,7 +186,7 @@ impl Argument {
     }
 }
 
-/// Runs a module with `body` in its `_start`, which may import `functions`, and a granted folder.
+/// Runs a module with `body` in its `_start`, imports of `functions`, and a granted folder.
 fn run(module: &str, functions: &[(&str, &str)], body: &str, folder: &Path) -> Outcome {
     let mut imports = String::new();
     for (name, ty) in functions {
@@ -252,7 +252,7 @@ const OPEN_HERE: &str = "(call $path_open (i32.const 3) (i32.const 0) (i32.const
 fn too_many_files_are_an_errno_and_closing_one_makes_room() {
     let folder = tempfile::tempdir().expect("a folder");
     const POLL: (&str, &str) = ("poll_oneoff", "(param i32 i32 i32 i32) (result i32)");
-    // It opens until it cannot, waits for a clock, creates nothing, closes one, and opens one again.
+    // Opens files until it is refused, waits for a clock, fails to create a file, closes one, and opens one again.
     let body = format!(
         "(loop $more
            (local.set $errno {OPEN_HERE})
@@ -275,7 +275,7 @@ fn too_many_files_are_an_errno_and_closing_one_makes_room() {
     );
     for module in MODULES {
         let body = match module {
-            // Its subscription to a clock has a field more in front.
+            // Its subscription to a clock has one more field in front.
             "wasi_unstable" => body
                 .replace("(i32.const 152)", "(i32.const 160)")
                 .replace("(i32.const 144)", "(i32.const 152)"),

@@ -1,5 +1,5 @@
-//! Who gets the threads when there is more to do than they can, measured by the guests' time on a core: a
-//! loaded machine makes all of it slower alike.
+//! Which runs get the threads when there is more to do than they can. Measured by the guests' time on a core,
+//! which a loaded machine slows down for all of them alike.
 
 use crate::host::{
     PATIENCE, Started, Text, args, idle, limits, load_in, start, start_program, wait_until,
@@ -13,7 +13,7 @@ use wasiexec::{Cause, Ending, Input, InputPipe, LimitKind, Limits, Program, RunO
 const LOOPS: usize = 100;
 const CALLERS: usize = 20;
 
-/// Endless loops that have all begun.
+/// Endless loops, all of which have begun.
 fn loops(runtime: &Runtime) -> Vec<Started> {
     let loops: Vec<_> = (0..LOOPS)
         .map(|_| start(runtime, "loop", RunOptions::default()))
@@ -22,7 +22,7 @@ fn loops(runtime: &Runtime) -> Vec<Started> {
     loops
 }
 
-/// Aborts them; returns the time that they had together.
+/// Aborts the loops; returns the time that they had together.
 fn end(loops: Vec<Started>) -> Duration {
     for run in &loops {
         run.control.stop(Cause::Abort);
@@ -30,7 +30,7 @@ fn end(loops: Vec<Started>) -> Duration {
     loops.into_iter().map(|run| run.outcome().usage.cpu).sum()
 }
 
-/// Runs a program over and over, so many at a time, while `goes_on` holds for the runs of the caller.
+/// Runs a program over and over, `callers` at a time, while `goes_on` holds for the caller's runs.
 /// Returns the number of runs, and the time that they had together.
 fn call(
     runtime: &Runtime,
@@ -70,7 +70,7 @@ fn newcomers_do_not_wait_for_a_round_of_all_loops() {
         assert_eq!(outcome.exit_code(), Some(0));
     }
     let each = end(loops) / NEWCOMERS;
-    // A round of slices of 10 ms is 1,000 ms.
+    // One round of slices of 10 ms takes 1,000 ms.
     assert!(each < Duration::from_millis(100), "{each:?} for each");
 }
 
@@ -101,14 +101,14 @@ fn a_long_run_is_not_starved_by_short_ones() {
                 !is_over.load(Ordering::Relaxed)
             })
         });
-        // What comes before counts for the short ones.
+        // The time before counts in favour of the short runs.
         wait_until(&runtime, |_, _, finished| finished > 0);
         let outcome = start(&runtime, "loop", limits(by_cpu)).outcome();
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(outcome.ending, Ending::Limit(LimitKind::Cpu));
         short.join().expect("callers without a panic")
     });
-    // Of a core; there are two.
+    // Of one core; there are two.
     let share = 2.0 * cpu.as_secs_f64() / (cpu + short).as_secs_f64();
     assert!(share >= 0.2, "{share}");
 }
@@ -142,11 +142,11 @@ fn loops_share_the_threads_among_themselves() {
     assert!(begin.elapsed() < PATIENCE);
 }
 
-/// On a machine with nothing else to do, almost every run ends within this of its limit.
+/// On an otherwise idle machine, almost every run ends within this time of its limit.
 const EXACT: Duration = Duration::from_millis(2);
 
-/// Repeats until nine in ten of some runs end in time, which a loaded machine may take a while for. With
-/// ticks of 10 ms it would not come in years.
+/// Repeats until nine in ten runs end in time, which may take a while on a loaded machine. With ticks of 10 ms
+/// it would take years.
 fn ends_exactly(
     name: &str,
     limit: Duration,

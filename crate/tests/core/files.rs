@@ -30,7 +30,7 @@ fn write(folder: &Path, path: &str, text: &str, may: bool) -> Outcome {
     run("write-file", granted(folder, may, &[path, text]))
 }
 
-/// The guest was refused with an errno and said so.
+/// Checks that the guest was refused with an errno and printed it.
 fn assert_refused(outcome: &Outcome) {
     assert_eq!(outcome.exit_code(), Some(1), "{outcome:?}");
     assert!(outcome.stdout().starts_with("errno "), "{outcome:?}");
@@ -71,7 +71,7 @@ fn a_preopen_can_be_read() {
 fn a_file_that_is_not_there_is_an_errno() {
     let folder = folders();
     let outcome = read(&folder.path().join("inside"), "b");
-    // ENOENT of WASI 0.1.
+    // ENOENT in WASI 0.1.
     assert_eq!(
         (outcome.exit_code(), outcome.stdout()),
         (Some(1), "errno 44\n")
@@ -118,7 +118,7 @@ fn preopens_come_in_order_and_with_their_names() {
         (outcome.exit_code(), outcome.stdout()),
         (Some(0), "/data\nout/ü\n")
     );
-    // The guest reads under the first one, fd 3.
+    // The guest reads under the first preopen, fd 3.
     let with = |preopens: Vec<_>| RunOptions {
         preopens: preopens.into(),
         ..args(&["only-here"])
@@ -233,7 +233,7 @@ fn a_pipe_on_disk_does_not_hold_the_deadline() {
         ..granted(&folder.path().join("inside"), false, &["fifo"])
     };
     let outcome = run("read-file", options);
-    // Lets the thread go that opens it for reading; opening for both never waits.
+    // Frees the thread that opens the FIFO for reading. Opening it for both never waits.
     drop(fs::OpenOptions::new().read(true).write(true).open(&fifo));
     assert_eq!(outcome.ending, Ending::Limit(LimitKind::Timeout));
 }

@@ -1,12 +1,11 @@
-//! A guest's first calls are answered without a WASI context, and must not be told from those that
-//! wasmtime-wasi answers: each call here is made as the first of its run, and after one that makes the
-//! context.
+//! A guest's first calls are carried out without a WASI context, and must give the same results as
+//! wasmtime-wasi. Each call is made here as the first of its run, and again after a call that makes the context.
 
 use crate::host::{args, block_on, runtime};
 use std::sync::Arc;
 use wasiexec::{LoadOptions, OnOutput, Output, Program, RunOptions};
 
-/// Pairs of an address and a length that the guest's memory has from 256 on, 8 bytes each.
+/// Pairs of an address and a length in the guest's memory from 256 on, 8 bytes each.
 const CIOVECS: [(u32, u32); 10] = [
     (600, 5),
     (605, 3),
@@ -20,7 +19,7 @@ const CIOVECS: [(u32, u32); 10] = [
     (600, u32::MAX),
 ];
 
-/// What can be told of a run from outside: how it ended, and what it printed, which is its memory too.
+/// What can be seen of a run from outside: how it ended, and its output, which contains its memory.
 #[derive(Debug, PartialEq)]
 struct Seen {
     ending: String,
@@ -225,7 +224,7 @@ fn strings() {
     }
 }
 
-/// The guest's memory has 4 GiB: its last byte is at `u32::MAX`, and an address after it is none.
+/// The guest's memory has 4 GiB: its last byte is at `u32::MAX`, and there is no address after it.
 #[test]
 fn strings_at_the_end_of_what_32_bits_reach() {
     let errno = |at: i32, touched: bool| {

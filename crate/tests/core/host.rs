@@ -1,4 +1,4 @@
-//! What every test needs: one runtime, guests by name, and outcomes that print well.
+//! What every test needs: one runtime, guests by name, and outcomes that are easy to read.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -12,7 +12,7 @@ use wasiexec::{
     Result, RunOptions, Runtime, RuntimeOptions,
 };
 
-/// A test that waits longer hangs; a loaded machine needs a fraction of it.
+/// A test that waits longer hangs. Even a loaded machine needs only a fraction of this.
 pub const PATIENCE: Duration = Duration::from_secs(240);
 
 pub fn runtime() -> &'static Runtime {
@@ -20,7 +20,7 @@ pub fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new(options()).expect("a runtime"))
 }
 
-/// Two threads and no cache, whatever the machine has.
+/// Two threads and no cache, whatever the machine.
 pub fn options() -> RuntimeOptions {
     RuntimeOptions {
         threads: 2,
@@ -29,12 +29,12 @@ pub fn options() -> RuntimeOptions {
     }
 }
 
-/// A runtime that no other test has.
+/// A runtime for one test alone.
 pub fn idle() -> Runtime {
     Runtime::new(options()).expect("a runtime")
 }
 
-/// One thread: when a second run has ended on it, the first one waits in the host.
+/// With one thread: when a second run has ended on it, the first one waits in the host.
 pub fn single_threaded() -> Runtime {
     let options = RuntimeOptions {
         threads: 1,
@@ -84,7 +84,7 @@ pub fn load_real(name: &'static str) -> Arc<Program> {
         .clone()
 }
 
-/// Waits for `future`; panics when it takes longer than [`PATIENCE`].
+/// Waits for `future`; panics if it takes longer than [`PATIENCE`].
 pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -117,7 +117,7 @@ pub fn run_real(name: &'static str, options: RunOptions) -> Outcome {
     block_on(runtime().run(&program, options)).expect("an outcome")
 }
 
-/// A run that goes on while the test looks at it.
+/// A run in progress, which the test can look at.
 pub struct Started {
     pub control: Arc<CallControl>,
     outcome: oneshot::Receiver<Result<Outcome>>,
@@ -147,7 +147,7 @@ impl Started {
     }
 }
 
-/// Waits until `holds` of what is queued, what is running and what has finished.
+/// Waits until `holds` is true for the counts of queued, running and finished runs.
 pub fn wait_until(runtime: &Runtime, holds: impl Fn(usize, usize, u64) -> bool) {
     let begin = Instant::now();
     loop {
@@ -160,11 +160,11 @@ pub fn wait_until(runtime: &Runtime, holds: impl Fn(usize, usize, u64) -> bool) 
     }
 }
 
-/// An output whose chunks come out of the receiver; nobody takes them off the window.
+/// An output whose chunks come out of the receiver; nothing takes them off the window.
 pub fn channel_output(flush_waits: bool) -> (Arc<OutputPipe>, Output, Receiver<bytes::Bytes>) {
     let (sender, receiver) = mpsc::channel();
     let pipe = OutputPipe::new(false, flush_waits, move |bytes| {
-        // The test may have seen enough.
+        // The test may have stopped receiving.
         let _ = sender.send(bytes);
     });
     (pipe.clone(), Output::Pipe(pipe), receiver)
@@ -203,7 +203,7 @@ pub fn limits(limits: Limits) -> RunOptions {
     }
 }
 
-/// Well above what a start takes on a loaded machine, so that what comes before the limit happens.
+/// Well above the time of a start on a loaded machine, so that the guest gets as far as its loop or its sleep.
 pub fn one_second() -> Limits {
     Limits {
         timeout: Some(Duration::from_secs(1)),

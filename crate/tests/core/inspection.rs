@@ -5,7 +5,7 @@ fn inspect(name: &str) -> Inspection {
     load(name).inspect().expect("an inspection")
 }
 
-/// Name, kind and type of each, and whether it is provided.
+/// Name, kind and type of each extern, and whether it is provided.
 fn told(externs: &[DetailedExtern]) -> Vec<String> {
     let line = |e: &DetailedExtern| {
         let provided = match e.provided {
@@ -118,7 +118,7 @@ fn producers_are_told_of_modules_and_of_those_in_components() {
         matches!(&clang[..], [Producer { name, version }] if name == "clang" && !version.is_empty())
     );
     let tools = of("rust-p2", "processed-by");
-    // The first is the component's own, the second that of the module in it.
+    // The first is a producer of the component itself, the second a producer of the module in it.
     for wanted in ["wit-component", "rustc"] {
         assert!(
             tools.iter().any(|tool| tool.name == wanted),
@@ -133,7 +133,7 @@ fn producers_are_told_of_modules_and_of_those_in_components() {
     assert!(inspect("hello").producers.is_empty());
 }
 
-/// Each is another one: to look for each among all before it would take hours.
+/// All producers are different: comparing each with all others would take hours.
 #[test]
 fn a_million_producers_are_told_in_seconds() {
     const COUNT: usize = 1_000_000;

@@ -1,4 +1,4 @@
-//! The core from outside: one file a concept, guests in `../guests`, each named for its behaviour.
+//! The core from outside: one file per concept. Guests are in `../guests`, each named for its behaviour.
 
 mod bad_input;
 mod batch;

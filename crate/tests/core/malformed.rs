@@ -1,5 +1,5 @@
-//! Values that are not of their type, given to the host and answered by `run`: never a rejection, always a
-//! trap with what was printed before.
+//! Values that their type does not have, passed to the host or returned by `run`: never a rejection, always a
+//! trap, with the output from before.
 
 mod p2;
 mod p3;
@@ -18,7 +18,7 @@ enum Expected {
     Timeout,
 }
 
-/// Runs `text`, a component that prints "before" first, with a granted directory.
+/// Runs `text`, a component that first prints "before", with a granted directory.
 fn run(name: &str, text: &str, timeout: Duration) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let granted = Preopen {

@@ -128,7 +128,7 @@ fn components_stop_at_the_cap() {
     }
 }
 
-/// What becomes of a guest that prints 300,000 bytes, or as many as it likes, and how many arrive.
+/// The ending of a guest that prints 300,000 bytes, or endlessly, and how many bytes arrive.
 fn passed(name: &str, limits: Limits, flush_waits: bool) -> (Outcome, usize) {
     let options = RunOptions {
         limits,
@@ -141,7 +141,7 @@ fn passed_on(name: &str, options: RunOptions, flush_waits: bool) -> (Outcome, us
     let (pipe, stdout, chunks) = channel_output(flush_waits);
     let options = RunOptions { stdout, ..options };
     let run = start(runtime(), name, options);
-    // The run has the pipe: its chunks end with it.
+    // The run holds the pipe, so the chunks end with the run.
     let window = Arc::downgrade(&pipe);
     drop(pipe);
     let reader = std::thread::spawn(move || {

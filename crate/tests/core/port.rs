@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use wasiexec::{ErrorCode, LoadOptions, LoadRequest, Port, ProgramSource, Result, Runtime};
 
-/// The other end of a port: operations by their numbers, and records as they come.
+/// The other end of a port: sends operations as numbers, and receives records as they come.
 struct Submitter {
     port: Arc<Port>,
     woken: Receiver<()>,
@@ -18,7 +18,7 @@ const BATCH_READ: u32 = 12;
 
 const PROGRAM: u32 = 7;
 
-/// One argument as options of a run.
+/// One argument, encoded as options of a run.
 fn argument(text: &str) -> Vec<u8> {
     let mut bytes = vec![1, 1, 0, 0, 0];
     bytes.extend((text.len() as u32).to_le_bytes());
@@ -58,7 +58,7 @@ impl Submitter {
         self.port.submit(&numbers, &Bytes::from(bytes))
     }
 
-    /// Kind, id and exit code of so many records, by their ids.
+    /// Kind, id and exit code of `count` records, sorted by id.
     fn receive(&self, count: usize) -> Vec<[u32; 3]> {
         let mut records = Vec::new();
         while records.len() < count {
@@ -112,7 +112,7 @@ fn a_port_aborts_its_batches_one_by_one() {
         let expected: Vec<_> = ids.map(|id| [ABORT, id, 0]).collect();
         assert_eq!(submitter.receive(5), expected);
     }
-    // All in one submission: none starts.
+    // All in one submission, so none starts.
     let abort = (ABORT_BATCH, 1, 0, &[][..], 0);
     submitter.submit(&[run(30, 1), abort]).expect("well-formed");
     assert_eq!(submitter.receive(1), [[ABORT, 30, 0]]);
@@ -141,7 +141,7 @@ fn batches_that_the_port_does_not_know() {
         refused.expect_err("a host fault").code(),
         ErrorCode::Internal
     );
-    // Those of a runtime that was closed are forgotten before their submitter knows.
+    // The programs of a closed runtime are forgotten before their submitter knows.
     for kind in [ABORT_BATCH, BATCH_READ, CLOSE_BATCH] {
         submitter
             .submit(&[(kind, 9, 0, &[], 0)])

@@ -34,7 +34,7 @@ fn refusal(loaded: Result<Arc<Program>>) -> (ErrorCode, String) {
     }
 }
 
-/// The file with its digest made right again: not damaged, but made so.
+/// The file with its digest corrected: not damaged, but written that way on purpose.
 fn signed(mut file: Vec<u8>) -> Vec<u8> {
     let content = file.len() - DIGEST;
     let digest = blake3::hash(&file[..content]);
@@ -141,7 +141,7 @@ fn it_is_as_interruptible_as_it_was_compiled() {
     });
     let refused = block_on(runtime.run(&program, timeout)).expect_err("no limit on its time");
     assert_eq!(refused.code(), ErrorCode::InvalidOption);
-    // The other way round nobody can have meant it.
+    // The other way round is refused: the caller would not get the speed they asked for.
     let file = compiled("hello", LoadOptions::named("hello"));
     let options = LoadOptions {
         trust_precompiled: true,
@@ -181,7 +181,7 @@ fn damage_is_found_wherever_it_is() {
     let file = compiled("hello", LoadOptions::named("hello"));
     let runtime = idle();
     let refused = |file: &[u8]| refusal(runtime.load(file, trusted("hello"))).0;
-    // 16 bytes of magic make it such a file.
+    // The 16 bytes of magic alone mark a file as a precompiled program.
     for length in [
         16,
         17,
@@ -212,7 +212,7 @@ fn damage_is_found_wherever_it_is() {
     let mut longer = file.clone();
     longer.push(0);
     assert_eq!(refused(&longer), ErrorCode::PrecompiledDamaged);
-    // Whole, but with lengths that do not add up.
+    // With a right digest, but lengths that do not add up.
     for (from, to) in [("\"plain\":", "\"plain\":9"), ("\"wasm\":", "\"wasm\":9")] {
         assert_eq!(
             refused(&relabelled(&file, from, to)),
@@ -234,7 +234,7 @@ fn files_of_other_versions_machines_and_settings_are_refused_by_name() {
     for (from, to, named) in [
         (version.as_str(), "\"9.9.9\"", "9.9.9"),
         (arch.as_str(), "\"pdp11", "pdp11"),
-        // Code that looks at the epoch, said not to.
+        // Code that checks the epoch, declared as code that does not.
         ("true", "false", "epoch"),
     ] {
         let (code, message) = relabelled(from, to);
@@ -243,7 +243,7 @@ fn files_of_other_versions_machines_and_settings_are_refused_by_name() {
     }
 }
 
-/// The same code in a file that says something else of it.
+/// The same code in a file that declares it differently.
 fn relabelled(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let length = u32::from_le_bytes(file[16..20].try_into().expect("four bytes")) as usize;
     let head = std::str::from_utf8(&file[20..20 + length]).expect("JSON");

@@ -73,7 +73,7 @@ fn a_fixed_clock_stands_still_and_the_monotonic_one_counts_from_zero() {
     for now in [Duration::ZERO, Duration::new(1_700_000_000, 123_456_789)] {
         let (wall, monotonic) = clocks(Clock::Fixed(now));
         assert_eq!(u128::from(wall), now.as_nanos());
-        // What a run takes, not what the machine has been up for.
+        // The time that a run takes, not the uptime of the machine.
         assert!(monotonic < 60_000_000_000, "{monotonic}");
     }
 }
@@ -181,7 +181,7 @@ fn c_ends_as_it_says() {
             TrapCode::IntegerDivisionByZero,
             "{name}"
         );
-        // C has a stack in its memory and one of the machine's; which is full first is not promised.
+        // C has a stack in its memory and one of the machine's. Which one is full first is not defined.
         let code = trap(c(&["recurse"])).code;
         let overflows = [TrapCode::MemoryOutOfBounds, TrapCode::StackOverflow];
         assert!(overflows.contains(&code), "{name}: {code:?}");
@@ -211,7 +211,7 @@ fn components_of_real_compilers_end_as_they_say() {
         0,
         "hello from rust p2\n",
     );
-    // WASI 0.2's exit has no number: everything but 0 is 1.
+    // The exit of WASI 0.2 has no number: everything but 0 is 1.
     assert_exit(
         &run_real("rust-p2", args(&["exit", "3"])),
         1,
@@ -262,7 +262,7 @@ fn real_programs_read_stdin_sleep_and_see_their_files() {
         write: true,
     }];
     let bytes = random_bytes("cat", 200_000);
-    // WASI 0.2's exit has no number: everything but 0 is 1.
+    // The exit of WASI 0.2 has no number: everything but 0 is 1.
     for (name, not_found) in [("rust", 2), ("go", 2), ("rust-p2", 1), ("c-zig", 2)] {
         let with = |arguments: &[&str]| RunOptions {
             preopens: preopens.clone().into(),

@@ -18,7 +18,7 @@ fn runtime(max_concurrent_runs: usize) -> Runtime {
     Runtime::new(options).expect("a runtime")
 }
 
-/// Starts a guest that sleeps for an hour and answers when it said that it is there.
+/// Starts a guest that sleeps for an hour. Returns when the guest has printed that it is about to.
 fn start_sleeper(runtime: &Runtime) -> Started {
     let (_, stderr, said) = channel_output(false);
     let options = RunOptions {
@@ -96,7 +96,7 @@ fn more_runs_than_slots_wait_for_their_turn() {
             assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), printed));
         }
     }
-    // A run is counted right after it was answered.
+    // A run is counted right after its outcome is delivered.
     block_on(runtime.close());
     assert_eq!(runtime.stats().counts.finished, 100);
 }
@@ -195,7 +195,7 @@ fn closing_aborts_what_runs_and_what_waits() {
     let refused = runtime.load(b"(module)", LoadOptions::named("late"));
     let refused = refused.map(|_| ()).expect_err("a host fault");
     assert_eq!(refused.code(), ErrorCode::RuntimeClosed);
-    // Closing twice is closing once.
+    // Closing twice has no further effect.
     block_on(runtime.close());
 }
 
@@ -240,7 +240,7 @@ fn stats_count_what_waits_runs_and_has_ended() {
     for run in sleepers.into_iter().chain(waiting) {
         assert_eq!(run.outcome().ending, Ending::Abort);
     }
-    // A run is counted right after it was answered.
+    // A run is counted right after its outcome is delivered.
     block_on(runtime.close());
     assert_eq!(counts(), (0, 0, 5));
 }
@@ -265,7 +265,7 @@ fn a_runtime_that_is_dropped_while_guests_wait_does_not_wait_for_them() {
     drop(run);
 }
 
-/// Runs this very test once more in a process with little address space.
+/// Runs this same test once more in a process with little address space.
 #[test]
 #[cfg(all(unix, not(target_os = "macos")))]
 fn a_process_without_address_space_runs_programs_on_demand() {
@@ -275,7 +275,7 @@ fn a_process_without_address_space_runs_programs_on_demand() {
     }
     let this = std::env::current_exe().expect("the test's own program");
     let test = "scheduler::a_process_without_address_space_runs_programs_on_demand";
-    // 4 GiB, where a pool of 1,024 slots reserves 4 TiB.
+    // 4 GiB; a pool of 1,024 slots reserves 4 TiB.
     let output = Command::new("sh")
         .args(["-c", "ulimit -v 4194304 && exec \"$0\" \"$@\""])
         .arg(this)
@@ -312,7 +312,7 @@ fn little_address_space() {
     let outcome = run_in(&runtime, "grow-until-denied", limits(cap));
     assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "1000\n"));
     assert_eq!(outcome.usage.memory_peak, 1_000 * PAGE);
-    // More than there is: denied by the machine rather than by the cap.
+    // More than the machine has: denied by the machine rather than by the cap.
     let outcome = run_in(&runtime, "grow-argv", args(&["65535"]));
     assert_eq!((outcome.exit_code(), outcome.stdout()), (Some(0), "-1\n"));
     assert!(outcome.usage.memory_denied);

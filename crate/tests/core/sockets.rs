@@ -1,4 +1,4 @@
-//! No descriptor of WASI 0.1 is a socket; those of components reach no address.
+//! No descriptor of WASI 0.1 is a socket; sockets of components reach no address.
 
 use crate::host::{Text, block_on, runtime};
 use wasiexec::{LoadOptions, Preopen, RunOptions};
@@ -9,7 +9,7 @@ const NOTSOCK: u32 = 57;
 const ACCESS_DENIED: u32 = 1;
 const INVALID_STATE: u32 = 9;
 
-/// The functions of each preview, with their arguments behind the descriptor: all in order.
+/// The functions of each preview, with their arguments after the descriptor: all valid.
 const CALLS: [(&str, &str, &[i32]); 7] = [
     ("wasi_snapshot_preview1", "sock_accept", &[0, 64]),
     ("wasi_snapshot_preview1", "sock_recv", &[0, 1, 0, 64, 68]),
@@ -73,10 +73,10 @@ fn sock_functions_say_that_no_descriptor_is_a_socket() {
     }
 }
 
-/// Exits with 0 when a call on a new socket returns the error `access-denied`.
+/// A component that exits with 0 when a call on a new socket returns the error `access-denied`.
 #[test]
 fn sockets_of_components_can_be_made_and_no_address_be_used() {
-    // 127.0.0.1 with a port, as the variant of IPv4.
+    // 127.0.0.1 and a port, as the variant for IPv4.
     let address = |port: u16| {
         let numbers = ["0", &port.to_string(), "127", "0", "0", "1"].map(str::to_owned);
         let unused = std::iter::repeat_n("0".to_owned(), 6);
@@ -85,7 +85,7 @@ fn sockets_of_components_can_be_made_and_no_address_be_used() {
             .map(|number| format!("(i32.const {number})"))
             .collect::<String>()
     };
-    // 0 when the result at 1024 is an error, and this one.
+    // 0 when the result at 1024 is an error, and is this one.
     let is_error = |at: u32, error: u32| {
         format!(
             "(i32.or (i32.ne (i32.load8_u (i32.const 1024)) (i32.const 1))
@@ -116,8 +116,8 @@ fn sockets_of_components_can_be_made_and_no_address_be_used() {
     }
 }
 
-/// A component that makes sockets until it cannot, drops one, and makes one again; it exits with the error
-/// code, or with what else went wrong.
+/// A component that makes sockets until it is refused, drops one, and makes one again. It exits with the error
+/// code, or with a number for anything else that went wrong.
 fn makes_many(kind: &str, types: &str) -> String {
     format!(
         "(component
@@ -163,7 +163,7 @@ fn makes_many(kind: &str, types: &str) -> String {
     )
 }
 
-/// The imports of WASI 0.2 by which a socket is made.
+/// The imports of WASI 0.2 with which a socket is made.
 fn p2(kind: &str) -> String {
     format!(
         "(import \"wasi:sockets/network@0.2.0\" (instance $network
@@ -194,7 +194,7 @@ fn p2(kind: &str) -> String {
     )
 }
 
-/// The same of WASI 0.3.
+/// The same for WASI 0.3.
 fn p3(kind: &str) -> String {
     format!(
         "(import \"wasi:sockets/types@0.3.0\" (instance $sockets

@@ -71,7 +71,7 @@ fn a_pipe_gives_the_guest_its_chunks_one_after_the_other() {
     for chunk in ["one", "two\n", "three"] {
         asked.recv_timeout(PATIENCE).expect("the guest waits");
         pipe.push(chunk.into());
-        // It comes back before the next one is there.
+        // The chunk comes back before the next one is there.
         assert_eq!(next(&echoed), chunk);
         window.take(chunk.len() as u64);
     }
@@ -121,7 +121,7 @@ fn the_guest_waits_while_the_window_is_full_and_goes_on_after() {
     while received < WINDOW {
         received += next(&chunks).len();
     }
-    // The only thread is free for this one, so the other waits.
+    // The only thread is free for this run, so the other one waits.
     assert_eq!(
         run_in(&runtime, "return", RunOptions::default()).exit_code(),
         Some(0)

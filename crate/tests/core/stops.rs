@@ -9,7 +9,7 @@ use wasiexec::{
     RuntimeOptions,
 };
 
-/// Starts a guest that says "ready" on stderr and answers when it did.
+/// Starts a guest that prints "ready" on stderr. Returns when the guest has done so.
 fn start_ready(runtime: &Runtime, name: &str, limits: Limits) -> Started {
     let (_, stderr, said) = channel_output(false);
     let options = RunOptions {
@@ -74,7 +74,7 @@ fn an_abort_of_a_loop_needs_no_sweep() {
 fn an_abort_ends_a_sleep_and_keeps_its_output() {
     let runtime = single_threaded();
     let mut run = start_ready(&runtime, "signal-then-sleep", hour());
-    // The only thread is free for this one, so the other sleeps.
+    // The only thread is free for this run, so the other one sleeps.
     assert_eq!(
         run_in(&runtime, "return", RunOptions::default()).exit_code(),
         Some(0)

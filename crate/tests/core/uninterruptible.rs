@@ -9,7 +9,7 @@ use wasiexec::{
     Program, RunOptions, Runtime, RuntimeOptions,
 };
 
-/// Rounds that take one or two seconds, in millions; everything else here is over long before.
+/// Rounds that take one or two seconds, in millions. Everything else here is over long before.
 const LONG: &str = "1500";
 
 fn load(runtime: &Runtime, name: &str) -> Arc<Program> {
@@ -29,7 +29,7 @@ fn start(runtime: &Runtime, name: &str, options: RunOptions) -> Started {
     start_program(runtime, &load(runtime, name), options)
 }
 
-/// Starts a guest that says "ready" on stderr and answers when it did.
+/// Starts a guest that prints "ready" on stderr. Returns when the guest has done so.
 fn start_ready(runtime: &Runtime, name: &str, options: RunOptions) -> Started {
     let (_, stderr, said) = channel_output(false);
     let started = start(runtime, name, RunOptions { stderr, ..options });
@@ -37,12 +37,12 @@ fn start_ready(runtime: &Runtime, name: &str, options: RunOptions) -> Started {
     started
 }
 
-/// A guest that computes for some time from now on.
+/// A guest that has begun and computes for some time.
 fn start_long(runtime: &Runtime) -> Started {
     start_ready(runtime, "signal-then-loop-argv", args(&[LONG]))
 }
 
-/// An ending without offsets: by a byte or so they depend on the code around them.
+/// An ending without offsets, which depend by a byte or so on the surrounding code.
 fn told(ending: &Ending) -> (Ending, Vec<Option<String>>) {
     match ending.clone() {
         Ending::Trap(mut trap) => {
@@ -122,7 +122,7 @@ fn time_limits_are_refused_by_name() {
         cpu: Some(Duration::from_secs(3600)),
         ..Limits::default()
     };
-    // Also where fuel would make the program interruptible: one rule.
+    // Also with a fuel limit, which would make the program interruptible: one rule for all.
     let with_fuel = Limits {
         fuel: Some(1 << 40),
         ..timeout
@@ -253,7 +253,7 @@ fn an_abort_while_it_computes_is_its_ending_later() {
     runtime().sweep();
     assert!(run.is_going_on());
     let outcome = run.outcome();
-    // It went on to its end.
+    // The guest went on to its end.
     assert_eq!(
         (outcome.ending.clone(), outcome.stdout()),
         (Ending::Abort, "done\n")
@@ -262,7 +262,7 @@ fn an_abort_while_it_computes_is_its_ending_later() {
 
 #[test]
 fn the_scheduler_goes_on_beside_it() {
-    // One thread: whatever ends or is stopped meanwhile does so although the guest never yields.
+    // One thread: other runs end or are stopped meanwhile, although the guest never yields.
     let runtime = single_threaded();
     let mut long = start_long(&runtime);
     let outcome = run_in(&runtime, "hello", RunOptions::default());
@@ -283,7 +283,7 @@ fn the_scheduler_goes_on_beside_it() {
 fn as_many_compute_at_a_time_as_there_are_threads() {
     let runtime = single_threaded();
     let mut first = start_long(&runtime);
-    // Waits for its turn, and an abort is heard meanwhile.
+    // This run waits for its turn, and can be aborted meanwhile.
     let second = start(&runtime, "hello", RunOptions::default());
     let third = start(&runtime, "hello", RunOptions::default());
     run_in(&runtime, "return", RunOptions::default());

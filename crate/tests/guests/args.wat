@@ -23,7 +23,7 @@
   (func (export "_start") (local $count i32) (local $text i32) (local $end i32) (local $index i32) (local $at i32)
     (drop (call $args_sizes_get (i32.const 16) (i32.const 20)))
     (local.set $count (i32.load (i32.const 16)))
-    ;; the table of addresses is at 1024, the text behind it; memory grows to hold both
+    ;; the table of addresses is at 1024, the text after it; memory grows to hold both
     (local.set $text (i32.add (i32.const 1024) (i32.mul (local.get $count) (i32.const 4))))
     (local.set $end (i32.add (local.get $text) (i32.load (i32.const 20))))
     (drop (memory.grow (i32.shr_u (local.get $end) (i32.const 16))))

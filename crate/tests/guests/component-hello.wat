@@ -17,7 +17,7 @@
     (export "output-stream" (type $output-stream (eq $outer-output-stream)))
     (export "get-stdout" (func (result (own $output-stream))))))
 
-  ;; the memory is in a module of its own, so that the lowered functions can use it before the main module is there
+  ;; the memory is in a module of its own, so that the lowered functions can use it before the main module exists
   (core module $Memory
     (memory (export "memory") 1)
     (data (i32.const 0) "hello\n"))

@@ -1,4 +1,4 @@
-;; A WASI 0.2 command that imports wasi:http/types@0.2.0, which only a host with HTTP gives: an unresolved import.
+;; A WASI 0.2 command that imports wasi:http/types@0.2.0, which only a host with HTTP provides: an unresolved import.
 (component
   (import "wasi:http/types@0.2.0" (instance $types
     (export "fields" (type $fields (sub resource)))

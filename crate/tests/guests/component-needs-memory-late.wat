@@ -1,4 +1,4 @@
-;; Prints "before" and a newline in the start function of its first module; its second needs 3 GiB. Its run answers ok.
+;; Prints "before" and a newline in the start function of its first module; its second needs 3 GiB. Its run returns ok.
 (component
   (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
   (alias export $error "error" (type $error))

@@ -1,4 +1,4 @@
-;; A component that exports `add` and nothing of wasi:cli/run: no entry point.
+;; A component that exports `add` but not wasi:cli/run: no entry point.
 (component
   (core module $Main
     (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))

@@ -14,7 +14,7 @@
   (type $bytes (stream u8))
   (type $written (future (result (error $error-code))))
 
-  ;; the memory is in a module of its own, so that the built-ins can use it before the main module is there
+  ;; the memory is in a module of its own, so that the built-ins can use it before the main module exists
   (core module $Memory
     (memory (export "memory") 1)
     (data (i32.const 0) "hello\n"))
@@ -64,7 +64,7 @@
       (if (i32.eq (local.get $event) (i32.const 3)) (then (return (call $close))))
       (call $finish))
 
-    ;; answers 2 | set << 4: call back when something in the set has happened
+    ;; returns 2 | set << 4: call back when something in the set has happened
     (func $wait (result i32) (i32.or (i32.const 2) (i32.shl (global.get $set) (i32.const 4))))
 
     ;; the stream ends; the future says, at 16, whether it was written
@@ -76,7 +76,7 @@
           (return (call $wait))))
       (call $finish))
 
-    ;; the first byte of the result is 0 for ok and 1 for err; answering 0 ends the task
+    ;; the first byte of the result is 0 for ok and 1 for err; returning 0 ends the task
     (func $finish (result i32)
       (call $future_drop (global.get $future))
       (call $return (i32.load8_u (i32.const 16)))

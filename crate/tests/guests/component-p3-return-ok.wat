@@ -1,11 +1,11 @@
-;; A WASI 0.3 command (run is async, lifted with a callback) whose run answers ok: exit 0.
+;; A WASI 0.3 command (run is async, lifted with a callback) whose run returns ok: exit 0.
 (component
   (core func $return (canon task.return (result (result))))
   (core module $Main
     (import "host" "return" (func $return (param i32)))
-    ;; gives the task's result (0 is ok) and answers 0: this task has ended
+    ;; sets the task's result (0 is ok) and returns 0: this task has ended
     (func (export "run") (result i32) (call $return (i32.const 0)) (i32.const 0))
-    ;; never called, since run waits for nothing
+    ;; never called, since run does not wait
     (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
   (core instance $main (instantiate $Main (with "host" (instance (export "return" (func $return))))))
   (type $run-type (func async (result (result))))

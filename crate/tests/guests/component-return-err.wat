@@ -1,4 +1,4 @@
-;; A WASI 0.2 command whose run answers err: exit 1.
+;; A WASI 0.2 command whose run returns err: exit 1.
 (component
   (core module $Main
     (func (export "run") (result i32) (i32.const 1)))

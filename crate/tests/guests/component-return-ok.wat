@@ -1,4 +1,4 @@
-;; A WASI 0.2 command whose run answers ok: exit 0. Its core module imports nothing.
+;; A WASI 0.2 command whose run returns ok: exit 0. Its core module imports nothing.
 (component
   (core module $Main
     (func (export "run") (result i32) (i32.const 0)))

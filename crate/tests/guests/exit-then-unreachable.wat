@@ -1,4 +1,4 @@
-;; Prints "before", calls proc_exit(0), and has an unreachable behind it: exit 0, never a trap.
+;; Prints "before", calls proc_exit(0), and has an unreachable after it: exit 0, never a trap.
 (module
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Prints a line and exits with the errno of that.
+;; Prints a line and exits with the errno of the write.
 (module
   (import "wasi_snapshot_preview1" "fd_write"
     (func $fd_write (param i32 i32 i32 i32) (result i32)))

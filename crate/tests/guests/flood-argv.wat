@@ -1,4 +1,4 @@
-;; Prints exactly argv[1] bytes of "x", at most 65,536 a write, and calls proc_exit(0) (an errno becomes the exit
+;; Prints exactly argv[1] bytes of "x", at most 65,536 per write, and calls proc_exit(0) (an errno becomes the exit
 ;; code).
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Prints "0123456789abcdef" over and over on stdout for ever, 4,096 bytes a write, whatever the writes answer: limit
+;; Prints "0123456789abcdef" over and over on stdout for ever, 4,096 bytes per write, whatever the writes return: limit
 ;; output, or another limit.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

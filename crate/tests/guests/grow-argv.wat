@@ -1,4 +1,4 @@
-;; Grows its memory of one page by argv[1] pages at once and prints what memory.grow answered (1, or -1 when denied)
+;; Grows its memory of one page by argv[1] pages at once and prints what memory.grow returned (1, or -1 when denied)
 ;; and a newline: exit 0.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

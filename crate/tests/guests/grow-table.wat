@@ -1,4 +1,4 @@
-;; Grows a funcref table by 1,000 elements at a time until table.grow answers -1, then prints how many it has and a
+;; Grows a funcref table by 1,000 elements at a time until table.grow returns -1, then prints how many it has and a
 ;; newline: exit 0. Set a limit: without one it goes on to 2^32 elements.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Grows its memory page by page from 1 until memory.grow answers -1, then prints the number of pages it has and a
+;; Grows its memory page by page from 1 until memory.grow returns -1, then prints the number of pages it has and a
 ;; newline: exit 0.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Prints "hello" and a newline with one fd_write and returns: exit 0. The smallest program that says something.
+;; Prints "hello" and a newline with one fd_write and returns: exit 0. The smallest program that prints something.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

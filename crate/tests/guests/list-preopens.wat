@@ -1,4 +1,4 @@
-;; Prints the guest path of each preopen, from fd 3 on until an errno comes, each on its own line: exit 0.
+;; Prints the guest path of each preopen, from fd 3 on until it gets an errno, each on its own line: exit 0.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_prestat_get" (func $fd_prestat_get (param i32 i32) (result i32)))

@@ -1,5 +1,5 @@
-;; Opens the file "a" of the preopen at fd 3 again and again without closing it until an errno comes, prints how often
-;; it went well and a newline, and exits with the errno.
+;; Opens the file "a" of the preopen at fd 3 again and again without closing it until it gets an errno, prints how often
+;; that succeeded and a newline, and exits with the errno.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

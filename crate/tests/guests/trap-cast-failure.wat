@@ -1,4 +1,4 @@
-;; Casts a struct to a type that it is not of (GC proposal): trap cast-failure.
+;; Casts a struct to a type that it does not have (GC proposal): trap cast-failure.
 (module
   (type $small (struct (field i32)))
   (type $large (struct (field i64)))

@@ -1,4 +1,4 @@
-;; Imports a function env.foo and a memory env.bar, which nobody gives, beside fd_write: unresolved imports.
+;; Imports a function env.foo and a memory env.bar, which no host provides, beside fd_write: unresolved imports.
 (module
   (import "env" "foo" (func $foo (param i32) (result i32)))
   (import "env" "bar" (memory $bar 1))

@@ -30,6 +30,6 @@ fn descriptor(kind: OutputStreamKind) -> BorrowedFd<'static> {
 }
 
 fn wait(descriptor: BorrowedFd<'_>, flags: PollFlags) {
-    // A failure shows again in the read or write that follows.
+    // The read or write that follows reports a failure.
     let _ = poll(&mut [PollFd::from_borrowed_fd(descriptor, flags)], None);
 }

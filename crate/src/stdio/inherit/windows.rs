@@ -1,4 +1,4 @@
-//! Reads and writes through the standard library, which knows consoles.
+//! Reads and writes through the standard library, which handles consoles.
 
 use super::super::config::OutputStreamKind;
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! Over a pair of sockets.
+//! Workers on Unix: a pair of sockets.
 
 use super::super::launch::Launch;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-/// What a worker gets of the environment: what it takes to start a program. The rest may hold secrets.
+/// The variables that a worker inherits, which a program needs to start. The others may hold secrets.
 const ENVIRONMENT: [&str; 5] = [
     "PATH",
     "HOME",
@@ -24,7 +24,7 @@ pub(crate) type Stream = tokio::net::UnixStream;
 /// The worker's end.
 type Socket = UnixStream;
 
-/// Starts a worker; to be called on a thread of a tokio runtime.
+/// Starts a worker. Call this on a thread of a tokio runtime.
 pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -38,14 +38,13 @@ pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
         .arg(theirs.as_raw_fd().to_string())
         .env_clear()
         .envs(kept)
-        // Where the executable is Electron.
+        // Makes Electron behave as Node, where the executable is Electron.
         .env("ELECTRON_RUN_AS_NODE", "1");
     // SAFETY: between fork and exec this makes system calls alone, on a descriptor that the closure
     // owns and on the three standard ones, and allocates nothing.
     unsafe {
         command.pre_exec(move || {
-            // Node closes its own standard streams for its children. Where there is none, a worker
-            // has none either.
+            // Node marks its own standard streams to be closed in children. A worker keeps those that exist.
             for stream in [stdio::stdin(), stdio::stdout(), stdio::stderr()] {
                 let _ = fcntl_setfd(stream, FdFlags::empty());
             }
@@ -58,9 +57,9 @@ pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
 /// The socket that a worker was started with.
 pub(crate) fn from_descriptor(descriptor: i32) -> io::Result<Socket> {
     let descriptor: RawFd = descriptor;
-    // SAFETY: the one who started this process opened the descriptor for this call alone.
+    // SAFETY: the process that started this one opened the descriptor for this call alone.
     let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    // Asks for its peer: fails on anything that is not a socket.
+    // Fails on a descriptor that is not a socket.
     socket.peer_addr()?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     Ok(socket)

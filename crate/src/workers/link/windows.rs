@@ -1,4 +1,4 @@
-//! There are no workers yet.
+//! Windows has no workers yet.
 
 use super::super::launch::Launch;
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ pub(crate) fn when_hung_up(_: &Socket, _: impl FnOnce()) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// There is none.
+/// Never exists.
 pub(crate) enum Socket {}
 
 impl Socket {

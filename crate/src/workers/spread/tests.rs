@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 const WORKERS: usize = 16;
 const BATCH: u64 = 7;
-/// A batch of which only the first worker has a share.
+/// A batch in which only the first worker has a share.
 const ONE_AT_A_TIME: u64 = 8;
 const SHORT: Duration = Duration::from_micros(5);
 const LONG: Duration = Duration::from_secs(1);
-/// A worker with short runs would have said something by then.
+/// By then, a worker with short runs would have sent something.
 const SILENCE: Duration = Duration::from_millis(4);
 
-/// A pool of which all workers are there.
+/// A pool whose workers are all up.
 fn pool(cores: usize) -> PoolState {
     let members = (0..WORKERS).map(|_| {
         let mut member = Member::new(64, Vec::new());
@@ -40,7 +40,7 @@ fn pool(cores: usize) -> PoolState {
     state
 }
 
-/// A program whose runs take so long, as far as is known.
+/// A program whose runs are expected to take this time.
 fn program(time: Option<Duration>) -> Arc<PoolProgram> {
     let program = PoolProgram::new(1, Bytes::new());
     if let Some(time) = time {
@@ -49,13 +49,13 @@ fn program(time: Option<Duration>) -> Arc<PoolProgram> {
     Arc::new(program)
 }
 
-/// So many more runs come.
+/// Submits this number of runs.
 fn submit(state: &mut PoolState, program: &Arc<PoolProgram>, batch: u64, runs: u64, now: Instant) {
     let first = 1 + state.queue.len() as u64 + loads(state).iter().sum::<usize>() as u64;
     submit_as(state, program, batch, first..first + runs, now);
 }
 
-/// Runs of these numbers come.
+/// Submits runs with these ids, which are also their numbers.
 fn submit_as(
     state: &mut PoolState,
     program: &Arc<PoolProgram>,
@@ -87,12 +87,12 @@ fn loads(state: &PoolState) -> Vec<usize> {
     state.members.iter().map(Member::load).collect()
 }
 
-/// How many workers have any.
+/// How many workers have runs.
 fn at_work(state: &PoolState) -> usize {
     loads(state).iter().filter(|load| **load > 0).count()
 }
 
-/// What there is for a worker is on its way, and has arrived.
+/// Takes the frames for all workers, as if they had been written.
 fn deliver(state: &mut PoolState) {
     for index in 0..WORKERS {
         drop(state.take_frames(index));
@@ -248,7 +248,7 @@ fn where_all_say_nothing_runs_still_go_out() {
     }
 }
 
-/// The first worker says so, and has taken so many runs from its queue.
+/// The first worker sends a frame, after it has taken `started` runs from its queue.
 fn says(state: &mut PoolState, kind: Kind, delivery: Delivery, started: u64, now: Instant) {
     let mut frame = Frame::new(kind, delivery.records, delivery.bytes);
     frame.started = started;
@@ -267,7 +267,7 @@ fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
     assert_eq!(loads(&state)[0], 2);
     state.members[0].recall();
     deliver(&mut state);
-    // It had not heard of that when the first run ended.
+    // The worker had not received the recall when the first run ended.
     let end = Delivery::of(1, &Ok(Outcome::never_started()));
     says(&mut state, Kind::Delivery, end, 1, now);
     submit_as(&mut state, &program, ONE_AT_A_TIME, 3..4, now);
@@ -278,7 +278,7 @@ fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
     says(&mut state, Kind::Delivery, outbox.take(), 2, now);
     assert!(state.members[0].run(2).is_some());
     assert_eq!((loads(&state)[0], state.queue.len()), (1, 1));
-    // It could take runs again.
+    // Now the worker can take runs again.
     says(&mut state, Kind::Recalled, Delivery::default(), 2, now);
     assert_eq!((loads(&state)[0], state.queue.len()), (2, 0));
 }

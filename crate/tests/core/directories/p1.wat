@@ -1,6 +1,6 @@
-;; Prints the names in the first granted directory, a line each, by `fd_readdir` with a buffer of $SIZE bytes, which
-;; grows only where no entry fits. Where $DELETE is 1 each file is deleted as soon as its name was read. Exits with the
-;; errno of what goes wrong.
+;; Prints the names in the first granted directory, one per line, by `fd_readdir` with a buffer of $SIZE bytes, which
+;; grows only where no entry fits. Where $DELETE is 1 each file is deleted as soon as its name has been read. Exits with
+;; the errno of the call that fails.
 (module
   (import "$MODULE" "fd_readdir" (func $readdir (param i32 i32 i32 i64 i32) (result i32)))
   (import "$MODULE" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))

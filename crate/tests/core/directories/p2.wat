@@ -1,5 +1,5 @@
-;; Prints the names in the first granted directory, a line each, by WASI 0.2. Where $DELETE is 1 each file is deleted as
-;; soon as its name was read. Exits with one more than the error code of what goes wrong.
+;; Prints the names in the first granted directory, one per line, by WASI 0.2. Where $DELETE is 1 each file is deleted
+;; as soon as its name was read. Exits with one more than the error code of the call that fails.
 (component
   (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
   (alias export $error "error" (type $error))
@@ -68,13 +68,13 @@
     (export "descriptor" (type $descriptor (eq $outer-descriptor)))
     (export "get-directories" (func (result (list (tuple (own $descriptor) string)))))))
 
-  ;; in a module of its own, so that the lowered functions can use it before the main module is there
+  ;; in a module of its own, so that the lowered functions can use it before the main module exists
   (core module $Memory
     (memory (export "memory") 1)
     (data (i32.const 0) "\n")
     (data (i32.const 8) ".")
     (data (i32.const 12) "file")
-    ;; every call of the host gives one string or list at most, and then a name in it
+    ;; a call of the host returns at most one string or list, or a list with one name in it
     (global $next (export "next") (mut i32) (i32.const 4096))
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
       (global.get $next)
@@ -140,16 +140,16 @@
     (global $out (mut i32) (i32.const 0))
     (global $directory (mut i32) (i32.const 0))
 
-    ;; of the result at 1024, whose code is at this place
+    ;; the result at 1024, whose code is at this offset
     (func $check (param $code i32)
       (if (i32.load8_u (i32.const 1024))
         (then (call $exit (i32.add (i32.load8_u (local.get $code)) (i32.const 1))))))
-    ;; the code of the result at 1024, one more, or 0
+    ;; one more than the error code of the result at 1024, or 0 for ok
     (func $failed (result i32)
       (if (result i32) (i32.load8_u (i32.const 1024))
         (then (i32.add (i32.load8_u (i32.const 1028)) (i32.const 1)))
         (else (i32.const 0))))
-    ;; a descriptor of the directory itself, or the code
+    ;; a descriptor of the directory itself, or the error code
     (func $opened (result i32)
       (call $open (global.get $directory) (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 2) (i32.const 1)
         (i32.const 1024))

@@ -1,5 +1,6 @@
-;; Prints the names in the first granted directory, a line each, by WASI 0.3, $SIZE of them at a time. Where $DELETE is 1
-;; each file is deleted as soon as its name was read. Exits with one more than the error code of what goes wrong.
+;; Prints the names in the first granted directory, one per line, by WASI 0.3, $SIZE of them at a time. Where $DELETE is
+;; 1 each file is deleted as soon as its name has been read. Exits with one more than the error code of the call that
+;; fails.
 (component
   (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
   (alias export $error "error" (type $error))
@@ -61,7 +62,7 @@
   (type $entries (stream $directory-entry))
   (type $ended (future (result (error $error-code))))
 
-  ;; in a module of its own, so that the lowered functions can use it before the main module is there
+  ;; in a module of its own, so that the lowered functions can use it before the main module exists
   (core module $Memory
     (memory (export "memory") 4)
     (data (i32.const 0) "\n")
@@ -133,16 +134,16 @@
     (global $entries (mut i32) (i32.const 0))
     (global $ended (mut i32) (i32.const 0))
     (global $set (mut i32) (i32.const 0))
-    ;; what run waits for, where the future is at its end
+    ;; whether the stream has ended, so that run waits for the future
     (global $at-end (mut i32) (i32.const 0))
 
     (func $wait (result i32) (i32.or (i32.shl (global.get $set) (i32.const 4)) (i32.const 2)))
-    ;; the code of the result at 1024, one more, or 0
+    ;; one more than the error code of the result at 1024, or 0 for ok
     (func $failed (result i32)
       (if (result i32) (i32.load8_u (i32.const 1024))
         (then (i32.add (i32.load8_u (i32.const 1028)) (i32.const 1)))
         (else (i32.const 0))))
-    ;; a descriptor of the directory itself, or the code
+    ;; a descriptor of the directory itself, or the error code
     (func $opened (result i32)
       (call $open (global.get $directory) (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 2) (i32.const 1)
         (i32.const 1024))

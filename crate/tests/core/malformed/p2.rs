@@ -1,4 +1,4 @@
-//! WASI 0.2.
+//! Values of WASI 0.2.
 
 use super::{Expected, HOST_CALL, OK, check};
 use crate::host::run_plain;
@@ -38,7 +38,7 @@ fn discriminants_that_a_type_does_not_have() {
                 format!(
                     "(call $advise (call $directory) (i64.const 0) (i64.const 0) (i32.const {})
                        (i32.const 1024)) (i32.const 0)",
-                    // Six are good.
+                    // There are six valid values.
                     if bad == "2" { "6" } else { bad }
                 ),
                 HOST_CALL,
@@ -98,7 +98,7 @@ fn discriminants_that_a_type_does_not_have() {
     checked(cases);
 }
 
-/// The canonical ABI cuts these to their width: they are no faults.
+/// The canonical ABI cuts these to their width, so they are not faults.
 #[test]
 fn numbers_and_flags_that_are_too_wide_are_cut() {
     let open = |path_flags, open_flags, flags| {

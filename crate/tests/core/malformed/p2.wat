@@ -1,5 +1,5 @@
 ;; A WASI 0.2 command that prints "before" and a newline and then does what a test puts in place of its body: an
-;; expression that answers an i32, which is what run answers.
+;; expression that returns an i32, which is what run returns.
 (component
   (import "wasi:io/poll@0.2.0" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -129,17 +129,17 @@
     (export "create-udp-socket" (func (param "address-family" $family)
       (result (result (own $udp-socket) (error $error-code)))))))
 
-  ;; in a module of its own, so that the lowered functions can use it before the main module is there
+  ;; in a module of its own, so that the lowered functions can use it before the main module exists
   (core module $Memory
     (memory (export "memory") 1)
     (data (i32.const 0) "before\n")
-    ;; 16: a character in UTF-8 cut short, 24: a surrogate, 32: a byte that UTF-8 has not, 40: overlong, 48: good
+    ;; 16: a character in UTF-8 cut short, 24: a surrogate, 32: a byte that UTF-8 does not have, 40: overlong, 48: good
     (data (i32.const 16) "a\e2\82")
     (data (i32.const 24) "\ed\a0\80")
     (data (i32.const 32) "\ff")
     (data (i32.const 40) "\c0\80")
     (data (i32.const 48) "file")
-    ;; what realloc answers, where it is not 0
+    ;; what realloc returns, where it is not 0
     (global $bad (export "bad") (mut i32) (i32.const 0))
     (global $next (mut i32) (i32.const 4096))
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)

@@ -1,4 +1,4 @@
-//! WASI 0.3, and what the component model asks of its tasks.
+//! Values of WASI 0.3, and the rules of the component model for its tasks.
 
 use super::{Expected, HOST_CALL, OK, check};
 use wasiexec::TrapCode;
@@ -216,7 +216,7 @@ fn strings_lists_and_results_that_are_not_there() {
             ),
         ]);
     }
-    // Of streams; of eight-byte values also unaligned.
+    // Pointers of streams; for eight-byte values also unaligned ones.
     let too_long = Expected::Trap(TrapCode::StreamOpTooBig);
     for (pointer, length, expected) in [
         ("65536", "1", HOST_CALL),
@@ -296,7 +296,7 @@ fn handles_that_are_not_there_or_of_something_else() {
     let mut handles: Vec<String> = ["0", "99", "0x0fffffff", "0x10000000", "0x7fffffff", "-1"]
         .map(|handle| format!("(i32.const {handle})"))
         .into();
-    // Of a resource, which none of these are.
+    // Of a resource; none of these is one.
     handles.push("(call $directory)".into());
     for handle in &handles {
         for name in drops {

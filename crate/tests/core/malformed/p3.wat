@@ -1,5 +1,5 @@
 ;; A WASI 0.3 command that prints "before" and a newline and then does what a test puts in place of its body: an
-;; expression that answers an i32, which is what the first call of run answers. Called back, it returns ok and ends.
+;; expression that returns an i32, which is what the first call of run returns. Called back, it returns ok and ends.
 (component
   (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
   (alias export $error "error" (type $error))
@@ -83,13 +83,13 @@
   (type $words (stream u64))
   (type $written (future (result (error $cli-error))))
 
-  ;; in a module of its own, so that the lowered functions can use it before the main module is there
+  ;; in a module of its own, so that the lowered functions can use it before the main module exists
   (core module $Memory
     (memory (export "memory") 1)
     (data (i32.const 0) "before\n")
     (data (i32.const 16) "\ff\fe\fd\fc")
     (data (i32.const 48) "file")
-    ;; what realloc answers, where it is not 0
+    ;; what realloc returns, where it is not 0
     (global $bad (export "bad") (mut i32) (i32.const 0))
     (global $next (mut i32) (i32.const 4096))
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)

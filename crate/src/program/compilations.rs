@@ -1,0 +1,61 @@
+//! The code of a program, one piece per way of compiling it.
+
+use super::compiled::Compiled;
+use crate::engine::{Checks, Compilation, ProgramKind};
+use crate::error::{Error, Result};
+use crate::lock::lock;
+use std::sync::{Mutex, OnceLock};
+
+/// The ways of compiling a program that its runs may need, with the code of those that were needed so far.
+pub(crate) struct Compilations(Vec<Way>);
+
+struct Way {
+    compilation: Compilation,
+    compiled: OnceLock<Compiled>,
+    compiling: Mutex<()>,
+}
+
+impl Compilations {
+    /// Nothing is compiled yet.
+    pub(crate) fn new(kind: ProgramKind, interruptible: bool) -> Self {
+        let way = |fuel| Way {
+            compilation: Compilation {
+                kind,
+                checks: Checks::of_run(interruptible, fuel),
+            },
+            compiled: OnceLock::new(),
+            compiling: Mutex::default(),
+        };
+        Self([false, true].map(way).into())
+    }
+
+    pub(crate) fn get(&self, compilation: Compilation) -> Option<&Compiled> {
+        self.way(compilation)?.compiled.get()
+    }
+
+    /// The code of this compilation, from `make` if there is none yet. Others that want it wait meanwhile.
+    pub(crate) fn get_or_make(
+        &self,
+        compilation: Compilation,
+        make: impl FnOnce() -> Result<Compiled>,
+    ) -> Result<&Compiled> {
+        let way = self
+            .way(compilation)
+            .ok_or_else(|| Error::internal(format_args!("no run needs {compilation:?}")))?;
+        let _compiling = lock(&way.compiling);
+        match way.compiled.get() {
+            Some(compiled) => Ok(compiled),
+            None => make().map(|made| way.compiled.get_or_init(|| made)),
+        }
+    }
+
+    /// All code so far.
+    pub(crate) fn made(&self) -> impl Iterator<Item = (Compilation, &Compiled)> {
+        let made = |way: &'_ Way| Some((way.compilation, way.compiled.get()?));
+        self.0.iter().filter_map(made)
+    }
+
+    fn way(&self, compilation: Compilation) -> Option<&Way> {
+        self.0.iter().find(|way| way.compilation == compilation)
+    }
+}

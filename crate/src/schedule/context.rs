@@ -1,0 +1,26 @@
+//! What runs find where they are executed.
+
+use super::submission::RunGroup;
+use super::ticker::Ticker;
+use super::uninterruptible::ComputePermits;
+use crate::options::RunOptions;
+use crate::wasi::Invocation;
+use std::sync::Arc;
+
+/// What the runs of one group share that one runner executes. Each runner has its own copy, so that threads
+/// do not contend for its reference count.
+pub(crate) struct RunContext {
+    pub(super) group: Arc<RunGroup>,
+    pub(super) ticker: Arc<Ticker>,
+    pub(super) permits: Arc<ComputePermits>,
+}
+
+impl Invocation for RunContext {
+    fn program_name(&self) -> &str {
+        self.group.program.name()
+    }
+
+    fn options(&self) -> &RunOptions {
+        &self.group.options
+    }
+}
