@@ -62,7 +62,20 @@ export const RECORD_FIELD = {
   fuelHigh: 8,
   memoryPeak: 9,
   flags: 10,
-  extra: 11,
+  sections: 11,
+} as const
+
+export const SECTION = {
+  trap: 1,
+  error: 2,
+  program: 3,
+  bytes: 4,
+} as const
+
+export const SECTION_LAYOUT = {
+  kind: 0,
+  length: 4,
+  content: 12,
 } as const
 
 export const OUTCOME_FLAG = {

@@ -20,7 +20,7 @@ export declare class BindingPort {
   /** Carries out operations; the native side documents their form. */
   submit(operations: Float64Array, bytes: Uint8Array): void
   /**
-   * Runs a program on this thread, for so many milliseconds, with the options in the first bytes of
+   * Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
    * `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
    * goes on. The bytes are in `output`, or `takeSync` has them.
    */
@@ -29,7 +29,7 @@ export declare class BindingPort {
   waitSync(milliseconds: number): number
   /** The bytes that were too many. */
   takeSync(): Uint8Array
-  /** Starts to load a program; the answer is a record for `id`. */
+  /** Starts to load a program; the result arrives as a record for `id`. */
   load(id: number, request: BindingLoadRequest): void
   /** Loads a program and returns its description as JSON. */
   loadSync(id: number, request: BindingLoadRequest): string

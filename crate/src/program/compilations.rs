@@ -51,8 +51,9 @@ impl Compilations {
 
     /// All code so far.
     pub(crate) fn made(&self) -> impl Iterator<Item = (Compilation, &Compiled)> {
-        let made = |way: &'_ Way| Some((way.compilation, way.compiled.get()?));
-        self.0.iter().filter_map(made)
+        self.0
+            .iter()
+            .filter_map(|way| Some((way.compilation, way.compiled.get()?)))
     }
 
     fn way(&self, compilation: Compilation) -> Option<&Way> {

@@ -3,7 +3,7 @@
 use super::context::RunContext;
 use super::supervised::at_epoch;
 use crate::error::{Error, Result};
-use crate::guest::{CallControl, Exit, Limits, Outcome, Usage, classify, own_cause};
+use crate::guest::{CallControl, Exit, Outcome, Usage, classify, own_cause};
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
 use crate::stdio::Capture;

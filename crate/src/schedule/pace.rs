@@ -12,13 +12,18 @@ const SETTLE: Duration = Duration::from_micros(500);
 /// For how long the first polls of runs are counted, at least and at most.
 const WINDOW: Duration = Duration::from_millis(2);
 const LONGEST_WINDOW: Duration = Duration::from_millis(20);
-/// Pairs of windows of a trial: one with the number as it is, one with another.
-const PAIRS: usize = 3;
+/// A trial compares pairs of windows, one with the number as it is and one with another, until the other has
+/// won this many pairs more than it has lost, or lost this many more than it has won. A machine that other
+/// programs use, too, slows single windows down, so that one lost pair must not decide.
+const WON: i32 = 3;
+const LOST: i32 = -2;
+/// A trial with more pairs decides nothing.
+const MOST_PAIRS: u32 = 15;
 /// A window with fewer runs says nothing: it is extended, up to its limit.
 const LEAST_COUNT: u64 = 20;
 /// The same for each thread: runs that were under way before a window are then few of those in it.
 const LEAST_COUNT_PER_THREAD: u64 = 3;
-/// The gain that another number has to bring in each pair: less may be chance.
+/// The gain that another number has to bring to win a pair: less may be chance.
 const GAIN: f64 = 1.03;
 /// From the first runs, or a change, to the next trial.
 const SOON: Duration = Duration::from_millis(20);
@@ -55,8 +60,11 @@ pub(crate) struct Pace {
 struct Trial {
     /// What is compared: the number as it was, and another.
     widths: [usize; 2],
-    /// Runs per second, by windows.
-    rates: Vec<f64>,
+    /// Runs per second in the first window of a pair, once that has passed.
+    first: Option<f64>,
+    /// Pairs so far, and how many of them the other number won more than it lost.
+    pairs: u32,
+    lead: i32,
     /// Whether windows had enough of them.
     is_short: bool,
     settles: bool,
@@ -130,17 +138,26 @@ impl Pace {
         if !is_enough && took < LONGEST_WINDOW {
             return false;
         }
-        trial.rates.push(self.count as f64 / took.as_secs_f64());
+        let rate = self.count as f64 / took.as_secs_f64();
         trial.is_short &= is_enough;
         trial.settles = true;
-        let windows = trial.rates.len();
-        if windows < 2 * PAIRS {
-            self.width = trial.widths[windows % 2];
-            self.next = now + SETTLE;
-            return true;
+        let [before, other] = trial.widths;
+        match trial.first.take() {
+            None => {
+                trial.first = Some(rate);
+                self.width = other;
+            }
+            Some(first) => {
+                trial.add_pair(first, rate);
+                self.width = before;
+                if trial.is_over() {
+                    let better = trial.better();
+                    self.end(now, better);
+                    return true;
+                }
+            }
         }
-        let better = trial.better();
-        self.end(now, better);
+        self.next = now + SETTLE;
         true
     }
 
@@ -153,7 +170,9 @@ impl Pace {
         }
         self.trial = Some(Trial {
             widths: [self.width, other],
-            rates: Vec::with_capacity(2 * PAIRS),
+            first: None,
+            pairs: 0,
+            lead: 0,
             is_short: true,
             settles: true,
         });
@@ -197,16 +216,24 @@ impl Trial {
         LEAST_COUNT.max(threads * LEAST_COUNT_PER_THREAD)
     }
 
+    fn add_pair(&mut self, before: f64, other: f64) {
+        self.pairs += 1;
+        self.lead += if other > before * GAIN { 1 } else { -1 };
+    }
+
+    fn is_over(&self) -> bool {
+        !self.is_short || self.lead >= WON || self.lead <= LOST || self.pairs >= MOST_PAIRS
+    }
+
     /// The other number, if it was better.
     fn better(&self) -> Option<usize> {
         let [before, other] = self.widths;
         // Longer runs get all threads: what they take is their own time, and too few are counted.
-        if !self.is_short {
-            return (other > before).then_some(other);
-        }
-        let (pairs, _) = self.rates.as_chunks();
-        let wins = |[before, other]: &[f64; 2]| *other > before * GAIN;
-        pairs.iter().all(wins).then_some(other)
+        let is_better = match self.is_short {
+            true => self.lead >= WON,
+            false => other > before,
+        };
+        is_better.then_some(other)
     }
 }
 
@@ -217,10 +244,13 @@ mod tests {
     /// A machine, as the number of runs per second that end on each number of threads.
     struct Machine<'a> {
         pace: Pace,
+        origin: Instant,
         now: Instant,
         rate: &'a dyn Fn(usize) -> f64,
         /// State of a generator of noise.
         noise: u32,
+        /// How many of eight milliseconds other programs take half of the machine.
+        disturbed: u64,
     }
 
     impl<'a> Machine<'a> {
@@ -229,9 +259,11 @@ mod tests {
             let now = pace.since;
             Self {
                 pace,
+                origin: now,
                 now,
                 rate,
                 noise: 1,
+                disturbed: 0,
             }
         }
 
@@ -245,7 +277,10 @@ mod tests {
                     .wrapping_add(1_013_904_223);
                 // Runs take half of their time to one and a half.
                 let chance = 0.5 + f64::from(self.noise >> 8) / f64::from(1 << 24);
-                self.now += Duration::from_secs_f64(chance / (self.rate)(self.pace.width()));
+                let eighth = (self.now - self.origin).as_millis() as u64 * 0x9E37_79B9 >> 16 & 7;
+                let speed = if eighth < self.disturbed { 0.5 } else { 1.0 };
+                let rate = (self.rate)(self.pace.width()) * speed;
+                self.now += Duration::from_secs_f64(chance / rate);
                 self.pace.count(self.now, waiting);
                 runs += 1;
             }
@@ -294,6 +329,23 @@ mod tests {
                         reached > 0.97,
                         "{reached} from {start} of {threads} threads"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_finds_the_best_number_beside_other_programs() {
+        for threads in [2, 8] {
+            for best in [1, threads] {
+                for disturbed in [1, 2, 4] {
+                    let rate = |width| if width == best { 70_000.0 } else { 55_000.0 };
+                    let mut machine = Machine::new(threads, &rate);
+                    machine.disturbed = disturbed;
+                    machine.pace.width = threads + 1 - best;
+                    machine.run(2 * SECOND, true);
+                    let settled = machine.pace.settled_width();
+                    assert_eq!(settled, best, "of {threads}, {disturbed} eighths disturbed");
                 }
             }
         }
