@@ -237,6 +237,9 @@ fn restore(
     for (checks, code) in precompiled.code {
         let kind = wasm.kind;
         let compilation = Compilation { kind, checks };
+        if !compilations.has(compilation) {
+            return Err(precompiled::damaged());
+        }
         compilations.get_or_make(compilation, || compiler.restore(&wasm, code, compilation))?;
     }
     Ok((wasm, interruptible, compilations))

@@ -29,6 +29,11 @@ impl Compilations {
         Self([false, true].map(way).into())
     }
 
+    /// Whether a run may need this compilation.
+    pub(crate) fn has(&self, compilation: Compilation) -> bool {
+        self.way(compilation).is_some()
+    }
+
     pub(crate) fn get(&self, compilation: Compilation) -> Option<&Compiled> {
         self.way(compilation)?.compiled.get()
     }

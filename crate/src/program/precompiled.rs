@@ -117,11 +117,6 @@ impl<'a> Precompiled<'a> {
     ///
     /// [`ErrorCode::PrecompiledDamaged`] and [`ErrorCode::PrecompiledIncompatible`].
     pub(crate) unsafe fn parse(file: &'a [u8], actual: &blake3::Hash) -> Result<Self> {
-        let damaged = || {
-            let message = "the precompiled program is damaged: its digest is wrong; was it copied whole? \
-                           compile it again";
-            Error::new(ErrorCode::PrecompiledDamaged, message)
-        };
         let (content, digest) = file.split_last_chunk::<DIGEST>().ok_or_else(damaged)?;
         if actual != digest {
             return Err(damaged());
@@ -178,6 +173,13 @@ impl<'a> Precompiled<'a> {
 struct Made {
     version: String,
     target: String,
+}
+
+pub(crate) fn damaged() -> Error {
+    Error::new(
+        ErrorCode::PrecompiledDamaged,
+        "the precompiled program is damaged: its digest is wrong; was it copied whole? compile it again",
+    )
 }
 
 /// What `why` says of the file, and what to do.

@@ -212,10 +212,22 @@ fn damage_is_found_wherever_it_is() {
     let mut longer = file.clone();
     longer.push(0);
     assert_eq!(refused(&longer), ErrorCode::PrecompiledDamaged);
-    // With a right digest, but lengths that do not add up.
-    for (from, to) in [("\"plain\":", "\"plain\":9"), ("\"wasm\":", "\"wasm\":9")] {
+    // With a right digest, but a head that contradicts itself or what follows it.
+    let wasm = "\"wasm\",\"bytes\":";
+    let code = "\"epoch\"},\"bytes\":";
+    for (from, to) in [
+        (wasm, format!("{wasm}9")),
+        (code, format!("{code}9")),
+        (code, code.replace("epoch", "nothing")),
+        (
+            "{\"holds\":\"wasm\"",
+            "{\"holds\":{\"code\":\"epoch\"}".into(),
+        ),
+        ("\"wasm\"", "\"else\"".into()),
+        (":true", ":false".into()),
+    ] {
         assert_eq!(
-            refused(&relabelled(&file, from, to)),
+            refused(&relabelled(&file, from, &to)),
             ErrorCode::PrecompiledDamaged,
             "{to}"
         );
@@ -234,13 +246,17 @@ fn files_of_other_versions_machines_and_settings_are_refused_by_name() {
     for (from, to, named) in [
         (version.as_str(), "\"9.9.9\"", "9.9.9"),
         (arch.as_str(), "\"pdp11", "pdp11"),
-        // Code that checks the epoch, declared as code that does not.
-        ("true", "false", "epoch"),
     ] {
         let (code, message) = relabelled(from, to);
         assert_eq!(code, ErrorCode::PrecompiledIncompatible, "{message}");
         assert!(message.contains(named), "{message}");
     }
+    // Code that checks the epoch, declared as code that does not.
+    let uninterruptible = self::relabelled(&file, ":true", ":false");
+    let unchecked = self::relabelled(&uninterruptible, "\"epoch\"", "\"nothing\"");
+    let (code, message) = refusal(runtime().load(unchecked, trusted("hello")));
+    assert_eq!(code, ErrorCode::PrecompiledIncompatible, "{message}");
+    assert!(message.contains("epoch"), "{message}");
 }
 
 /// The same code in a file that declares it differently.
