@@ -5,7 +5,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { load, loadSync, Runtime, type RunOptions } from '../support/package.ts'
 import { node } from '../support/child.ts'
-import { ending, folder, refusal, told, wat, watPath } from '../support/guest.ts'
+import { ending, folder, observed, refusal, wat, watPath } from '../support/guest.ts'
 
 const HALF = '\u{d800}'
 const { signal } = new AbortController()
@@ -184,7 +184,7 @@ const ALLOWED: Readonly<Record<string, RunOptions>> = {
 }
 for (const [name, options] of Object.entries(ALLOWED)) {
   test(`allowed: ${name}`, async (t) => {
-    t.deepEqual(told(await (await wat('hello')).run(options)), ['exit 0', 'hello\n', ''])
+    t.deepEqual(observed(await (await wat('hello')).run(options)), ['exit 0', 'hello\n', ''])
   })
 }
 

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import test from 'ava'
 import { orThrow, ProgramError, type Outcome, type RunOptions } from '../support/package.ts'
-import { ending, told, wat } from '../support/guest.ts'
+import { ending, observed, wat } from '../support/guest.ts'
 
 const CODES = [
   0, 1, 2, 3, 124, 125, 126, 127, 128, 134, 137, 139, 255, 256, 65_535, 65_536, 2_147_483_647,
@@ -212,5 +212,5 @@ test('outcomes do not share what they hold', async (t) => {
   const program = await wat('args')
   const outcomes = await Promise.all(['a', 'b'].map((name) => program.run({ args: [name] })))
   outcomes[0]!.stdout.fill(0)
-  t.deepEqual(told(outcomes[1]!), ['exit 0', 'args.wat\nb\n', ''])
+  t.deepEqual(observed(outcomes[1]!), ['exit 0', 'args.wat\nb\n', ''])
 })

@@ -2,7 +2,16 @@
 import { getEventListeners } from 'node:events'
 import test from 'ava'
 import { Runtime, type BatchResult, type Job } from '../support/package.ts'
-import { abortReason, drain, numbers, ownWat, Sink, until, verdict, wat } from '../support/guest.ts'
+import {
+  abortReason,
+  drain,
+  numbers,
+  ownWat,
+  Sink,
+  summarize,
+  until,
+  wat,
+} from '../support/guest.ts'
 
 function* endless(job: Job): Generator<Job> {
   for (;;) yield job
@@ -47,7 +56,7 @@ test('a signal ends the batch: what was taken has its result, aborted with its r
   const { all, thrown } = await reading
   t.is(thrown, undefined)
   t.true(areWhole(all))
-  t.deepEqual(all.slice(0, 2).map(verdict), ['exit 0', 'ERR_INVALID_OPTION'])
+  t.deepEqual(all.slice(0, 2).map(summarize), ['exit 0', 'ERR_INVALID_OPTION'])
   t.true(all.length > 2 + 4)
   t.true(all.slice(2).every((result) => abortReason(result) === reason))
   const summary = await batch.summary
@@ -124,7 +133,7 @@ for (const kind of ['number', 'Date']) {
 
 test('a deadline that does not come changes nothing', async (t) => {
   const batch = (await wat('hello')).batch([{}, {}], { deadline: Date.now() + 1e13 })
-  t.deepEqual((await drain(batch)).all.map(verdict), ['exit 0', 'exit 0'])
+  t.deepEqual((await drain(batch)).all.map(summarize), ['exit 0', 'exit 0'])
   t.is((await batch.summary).endedBy, 'jobs')
 })
 
@@ -158,7 +167,7 @@ test('`stopOn` is asked in the order of the results, until it answers true', asy
   t.is(thrown, undefined)
   t.true(areWhole(all))
   t.deepEqual(
-    all.slice(0, 16).map(verdict),
+    all.slice(0, 16).map(summarize),
     numbers(16).map((code) => `exit ${code}`),
   )
   t.deepEqual(asked, all.slice(0, 16))
@@ -189,7 +198,7 @@ test('`stopOn` sees errors, and only true is true', async (t) => {
   const jobs = [{}, { args: 5 as unknown as string[] }, ...numbers(10).map(() => ({}))]
   const stopped = hello.batch(jobs, { stopOn: ({ error }) => error !== undefined })
   const { all } = await drain(stopped)
-  t.deepEqual(all.slice(0, 2).map(verdict), ['exit 0', 'ERR_INVALID_OPTION'])
+  t.deepEqual(all.slice(0, 2).map(summarize), ['exit 0', 'ERR_INVALID_OPTION'])
   t.is((await stopped.summary).endedBy, 'stop-on')
   const truthy = hello.batch(jobs, { stopOn: () => 'yes' as unknown as boolean })
   t.is((await drain(truthy)).all.length, 12)
@@ -210,7 +219,7 @@ test('what `stopOn` throws aborts the batch and is thrown after the results', as
   const { all, thrown } = await drain(batch)
   t.is(thrown, error)
   t.true(areWhole(all))
-  t.is(verdict(all[0]!), 'exit 1')
+  t.is(summarize(all[0]!), 'exit 1')
   t.true(all.slice(1).every((result) => abortReason(result) === error))
   t.is((await batch.summary).endedBy, 'error')
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { Runtime, type BatchResult, type Job } from '../support/package.ts'
-import { drain, ending, numbers, ownWat, Sink, told, verdict, wat } from '../support/guest.ts'
+import { drain, ending, numbers, observed, ownWat, Sink, summarize, wat } from '../support/guest.ts'
 
 /** A job as somebody without types may give it. */
 const untyped = (value: unknown): Job => value as Job
@@ -34,7 +34,7 @@ test('jobs that are none have an error, and those beside them run', async (t) =>
     t.is(outcome, undefined)
     t.is(error?.code, 'ERR_INVALID_OPTION')
     t.regex(error!.message, message)
-    t.is(verdict(all[2 * index + 1]!), `exit ${index}`)
+    t.is(summarize(all[2 * index + 1]!), `exit ${index}`)
   }
 })
 
@@ -92,7 +92,7 @@ test('getters of jobs may start runs and batches and read results', async (t) =>
     get args() {
       inner.push(program.run({ args: [`${100 + index}`] }).then((outcome) => [ending(outcome)]))
       const batch = program.batch([{ args: [`${200 + index}`] }])
-      inner.push(drain(batch).then(({ all }) => all.map(verdict)))
+      inner.push(drain(batch).then(({ all }) => all.map(summarize)))
       if (iterator !== undefined && index % 5 === 0) reads.push(iterator.next())
       return [`${index}`]
     },
@@ -106,7 +106,7 @@ test('getters of jobs may start runs and batches and read results', async (t) =>
     t.true(read.length > 0)
     const results = [...all, ...read.map(({ value }) => value as BatchResult)]
     t.deepEqual(
-      results.toSorted((a, b) => a.index - b.index).map(verdict),
+      results.toSorted((a, b) => a.index - b.index).map(summarize),
       numbers(100).map((code) => `exit ${code}`),
     )
     t.deepEqual(
@@ -126,7 +126,7 @@ test('jobs of one batch run different programs', async (t) => {
   })
   const { all } = await drain(exit!.batch(jobs))
   for (const { index, outcome } of all) {
-    const [how, stdout] = told(outcome!)
+    const [how, stdout] = observed(outcome!)
     const expected = [`exit ${index}`, `exit 0 args.wat\n${index}\n`, 'exit 0 hello\n'][index % 3]
     t.is(`${how} ${stdout}`.trimEnd(), expected!.trimEnd())
   }
@@ -141,7 +141,7 @@ test('a program of another runtime or one that was disposed of is an error of it
   const jobs = [{ program: foreign }, {}, { program: gone }, { program }]
   const { all } = await drain(program.batch(jobs))
   const verdicts = ['ERR_INVALID_OPTION', 'exit 0', 'ERR_PROGRAM_CLOSED', 'exit 0']
-  t.deepEqual(all.map(verdict), verdicts)
+  t.deepEqual(all.map(summarize), verdicts)
   t.regex(all[0]!.error!.message, /`program` must be of the same runtime as the batch's program/)
   t.regex(all[2]!.error!.message, /"return.wat" was disposed of/)
 })
@@ -157,7 +157,7 @@ test('host faults of jobs are their errors', async (t) => {
   ]
   const { all } = await drain(program.batch(jobs))
   const verdicts = ['ERR_PREOPEN', 'exit 0', 'ERR_NO_ENTRY_POINT', 'ERR_UNRESOLVED_IMPORT']
-  t.deepEqual(all.map(verdict), [...verdicts, 'exit 0'])
+  t.deepEqual(all.map(summarize), [...verdicts, 'exit 0'])
   t.regex(all[0]!.error!.message, /\/missing\/folder/)
 })
 
@@ -201,7 +201,7 @@ test('a stream that fails is the error of its job', async (t) => {
   t.is((all[0]!.error!.cause as Error).message, 'no more')
   t.is(all[2]!.error?.message, 'a job could not be read: no listeners')
   t.deepEqual(
-    [all[1], all[3]].map((result) => told(result!.outcome!)[1]),
+    [all[1], all[3]].map((result) => observed(result!.outcome!)[1]),
     ['text', 'more'],
   )
 })
@@ -239,10 +239,10 @@ test('a signal aborts the jobs that have it, and no others', async (t) => {
   controller.abort('enough')
   const { all, thrown } = await reading
   t.is(thrown, undefined)
-  t.is(verdict(all[3]!), 'exit 3')
+  t.is(summarize(all[3]!), 'exit 3')
   const reasons = all.map(({ outcome }) => (outcome?.kind === 'abort' ? outcome.reason : undefined))
   t.is(reasons[0], 'enough')
   // It may have ended before.
-  t.true(reasons[1] === 'enough' || verdict(all[1]!) === 'exit 1')
+  t.true(reasons[1] === 'enough' || summarize(all[1]!) === 'exit 1')
   t.deepEqual(reasons.slice(2), ['before', undefined])
 })

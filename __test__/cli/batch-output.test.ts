@@ -11,10 +11,10 @@ import test from 'ava'
 import {
   batch,
   jobsFile,
+  lasting,
   parseResults,
   readResults,
   startBatch,
-  told,
 } from '../support/batch-command.ts'
 import { ended, node } from '../support/child.ts'
 import { compiled, folder, numbers, watPath } from '../support/guest.ts'
@@ -287,7 +287,7 @@ test('every byte of results is written, however large they are', async (t) => {
     numbers(12).map((index) => index * 400_000),
   )
   const { stdout } = await batch([watPath('flood-argv'), jobs, '-q'])
-  t.deepEqual(parseResults(stdout).map(told), (await readResults(results)).map(told))
+  t.deepEqual(parseResults(stdout).map(lasting), (await readResults(results)).map(lasting))
 })
 
 test('--stop-on-failure: the first failure is the last result', async (t) => {

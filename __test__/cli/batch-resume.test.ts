@@ -6,10 +6,10 @@ import fc from 'fast-check'
 import {
   batch,
   jobsFile,
+  lasting,
   parseResults,
   readResults,
   startBatch,
-  told,
 } from '../support/batch-command.ts'
 import { numbers, until, watPath } from '../support/guest.ts'
 
@@ -24,7 +24,7 @@ test('cut after any byte, a results file is completed to what it was', async (t)
   const words = [guest, jobs, '-o', results, '-q']
   await batch(words)
   const whole = await readFile(results)
-  const expected = (await readResults(results)).map(told)
+  const expected = (await readResults(results)).map(lasting)
   for (const length of numbers(whole.length + 1)) {
     await writeFile(results, whole.subarray(0, length))
     const { status, stderr } = await batch([...words, '--resume'])
@@ -32,7 +32,7 @@ test('cut after any byte, a results file is completed to what it was', async (t)
     const now = await readFile(results)
     const kept = whole.lastIndexOf('\n', length - 1) + 1
     if (length > 0) t.deepEqual(now.subarray(0, kept), whole.subarray(0, kept))
-    t.deepEqual(parseResults(now.toString()).map(told), expected)
+    t.deepEqual(parseResults(now.toString()).map(lasting), expected)
   }
 })
 
@@ -41,7 +41,7 @@ test('any lines of an unordered results file, and a part of another, are complet
   const { jobs, results } = await jobsFile(t, stdin)
   const words = [guest, jobs, '-o', results, '-q']
   await batch(words)
-  const expected = (await readResults(results)).map(told)
+  const expected = (await readResults(results)).map(lasting)
   const lines = (await readFile(results, 'utf8')).split(/(?<=\n)/)
   await fc.assert(
     fc.asyncProperty(
@@ -61,7 +61,7 @@ test('any lines of an unordered results file, and a part of another, are complet
         const { status, stderr } = await batch([...words, ...order, '--resume'])
         t.is(status, 0, stderr)
         const all = await readResults(results)
-        t.deepEqual(all.toSorted((a, b) => a.index - b.index).map(told), expected)
+        t.deepEqual(all.toSorted((a, b) => a.index - b.index).map(lasting), expected)
         t.is((await readFile(results, 'utf8')).slice(0, some.join('').length), some.join(''))
       },
     ),

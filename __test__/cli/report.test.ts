@@ -11,7 +11,7 @@ import { guestText, html, jsonScript } from '../../report/page/html.ts'
 import { writeReport } from '../../cli/write-report.ts'
 import type { BatchResult, BatchSummary, Job } from '../support/package.ts'
 import { errorCases, outcomeCases, waitingCases } from '../support/cases.ts'
-import { drain, folder, numbers, Sink, verdict, wat } from '../support/guest.ts'
+import { drain, folder, numbers, Sink, summarize, wat } from '../support/guest.ts'
 import { exit, noSummary } from '../support/report.ts'
 
 const posix = process.platform === 'win32' ? test.skip : test
@@ -349,5 +349,5 @@ test('a result is known by its verdict, or else by its ending', async (t) => {
   const words = new Set(
     groups.map(({ ending }) => ending.replace(/^error /, '').replace(/^abort.*/, 'abort')),
   )
-  t.deepEqual([...words].toSorted(), [...new Set(all.map(verdict))].toSorted())
+  t.deepEqual([...words].toSorted(), [...new Set(all.map(summarize))].toSorted())
 })

@@ -1,7 +1,7 @@
 // Runs of every kind, each with something of its own to be known by.
 import { isDeepStrictEqual } from 'node:util'
 import type { Program, RunOptions, RunSyncOptions } from './package.ts'
-import { told, wat } from './guest.ts'
+import { observed, wat } from './guest.ts'
 
 /** A run and what has to come of it. */
 export interface OutcomeCase {
@@ -111,7 +111,7 @@ export async function endBySync(): Promise<{ ended: number; wrong: unknown[] }> 
     for (const make of makers) {
       const { program, options, expected } = make(number)
       if (options.signal !== undefined) continue
-      const got = told(program.runSync(options as RunSyncOptions))
+      const got = observed(program.runSync(options as RunSyncOptions))
       if (!isDeepStrictEqual(got, expected)) wrong.push({ got, expected })
       ended += 1
     }
