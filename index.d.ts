@@ -142,6 +142,50 @@ export interface Usage {
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
 }
+/** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
+export type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
+/** What every outcome has as JSON. */
+export interface JsonEnding {
+  readonly ok: boolean
+  /** Stdout as text; what is not UTF-8 is U+FFFD. */
+  readonly stdout: string
+  /** The bytes of stdout in base64, where they are not UTF-8. */
+  readonly stdoutBase64?: string
+  /** Stderr as text; what is not UTF-8 is U+FFFD. */
+  readonly stderr: string
+  /** The bytes of stderr in base64, where they are not UTF-8. */
+  readonly stderrBase64?: string
+  readonly usage: JsonUsage
+}
+/** An {@link Exit} as JSON. */
+export interface JsonExit extends JsonEnding {
+  readonly kind: 'exit'
+  readonly code: number
+}
+/** A {@link Trap} as JSON. */
+export interface JsonTrap extends JsonEnding {
+  readonly kind: 'trap'
+  readonly ok: false
+  readonly trap: TrapInfo
+}
+/** A {@link Limit} as JSON. */
+export interface JsonLimit extends JsonEnding {
+  readonly kind: 'limit'
+  readonly ok: false
+  readonly limit: Limit['limit']
+}
+/** An {@link Abort} as JSON. */
+export interface JsonAbort extends JsonEnding {
+  readonly kind: 'abort'
+  readonly ok: false
+  /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
+  readonly reason?: unknown
+}
+/** A {@link Usage} as JSON. */
+export interface JsonUsage extends Omit<Usage, 'fuel'> {
+  /** A string beyond `Number.MAX_SAFE_INTEGER`. */
+  readonly fuel?: number | string
+}
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *

@@ -1,6 +1,5 @@
 import type { Outcome, RunOptions } from '../src/index.ts'
 import { print, printable, say, type Io } from './io.ts'
-import { outcomeJson } from './outcome-json.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { bytes, describeLimit, traceLines } from './wording.ts'
 import {
@@ -79,7 +78,7 @@ function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
 
 function json(outcome: Outcome): string {
   try {
-    return JSON.stringify(outcomeJson(outcome))
+    return JSON.stringify(outcome)
   } catch (error) {
     // Strings end at half a gigabyte.
     const printed = bytes(outcome.stdout.length + outcome.stderr.length)

@@ -48,7 +48,7 @@ export class ReportCollector {
     this.#results += 1
     if (at === undefined) this.#untimed += 1
     const { kind, ending } = endingOf(result)
-    const group = this.#groups.add(kind, ending, result.verdict, result.outcome?.usage?.wallMs, at)
+    const group = this.#groups.add(kind, ending, result.verdict, result.outcome?.usage.wallMs, at)
     this.#slowest.add(group, result)
     if (isFailing(result)) this.#failing.add(group, result)
   }

@@ -50,15 +50,15 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
     ending: group.ending,
     verdict: group.verdict,
     usage: usage && {
-      wallMs: Number(usage.wallMs),
-      cpuMs: Number(usage.cpuMs),
-      memoryPeakBytes: Number(usage.memoryPeakBytes),
+      wallMs: usage.wallMs,
+      cpuMs: usage.cpuMs,
+      memoryPeakBytes: usage.memoryPeakBytes,
       fuel: usage.fuel === undefined ? undefined : word(String(usage.fuel)),
-      memoryDenied: usage.memoryDenied === true,
-      outputTruncated: usage.outputTruncated === true,
+      memoryDenied: usage.memoryDenied,
+      outputTruncated: usage.outputTruncated,
     },
     message: message(outcome, error),
-    frames: (outcome?.trap?.frames ?? [])
+    frames: (outcome?.kind === 'trap' ? outcome.trap.frames : [])
       .slice(0, MAX_FRAMES)
       .map((frame) => cut(frameLine(frame), MAX_FRAME)),
     args: excerpt(argsText(job?.args), INPUT_BYTES, 0),
@@ -82,7 +82,7 @@ export class SlowestJobs {
   }
 
   add(group: Group, result: ReportResult): void {
-    const wallMs = result.outcome?.usage?.wallMs
+    const wallMs = result.outcome?.usage.wallMs
     if (wallMs === undefined || !(wallMs > 0) || this.#most === 0) return
     const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
     if (list.length === this.#most) {
@@ -150,27 +150,28 @@ function message(
   outcome: ReportResult['outcome'],
   error: ReportResult['error'],
 ): string | undefined {
-  switch (outcome?.kind) {
+  if (outcome === undefined) return cut(error?.message ?? '', MAX_MESSAGE) || undefined
+  switch (outcome.kind) {
     case 'trap':
-      return cut(String(outcome.trap?.message ?? ''), MAX_MESSAGE) || undefined
+      return cut(outcome.trap.message, MAX_MESSAGE) || undefined
     case 'abort':
       return outcome.reason === undefined ? undefined : cut(text(outcome.reason), MAX_MESSAGE)
-    case undefined:
-      return cut(String(error?.message ?? ''), MAX_MESSAGE) || undefined
-    default:
+    case 'exit':
+    case 'limit':
       return undefined
+    default:
+      return outcome satisfies never
   }
 }
 
 /** As wasmtime prints them, in one line. */
 function frameLine({ functionIndex, function: name, file, line, column, offset }: Frame): string {
-  const place = file === undefined ? '' : ` at ${[file, line, column].filter(isGiven).join(':')}`
-  const where = offset === undefined ? '' : `  0x${Number(offset).toString(16)}`
+  const place =
+    file === undefined
+      ? ''
+      : ` at ${[file, line, column].filter((part) => part !== undefined).join(':')}`
+  const where = offset === undefined ? '' : `  0x${offset.toString(16)}`
   return `${name ?? `<wasm function ${functionIndex}>`}${place}${where}`
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null
 }
 
 function text(value: unknown): string {

@@ -1,30 +1,10 @@
-import type { Frame } from '../src/index.ts'
+import type { JsonOutcome, Outcome } from '../src/index.ts'
 
 /** What a guest printed or was given: bytes, or the text that a results file has of them. */
 export type Printed = string | Uint8Array
 
 /** An outcome of the library, or what became of one as JSON. */
-export interface ReportOutcome {
-  readonly kind: 'exit' | 'trap' | 'limit' | 'abort'
-  readonly code?: number
-  readonly trap?: {
-    readonly code: string
-    readonly message: string
-    readonly frames?: readonly Frame[]
-  }
-  readonly limit?: string
-  readonly reason?: unknown
-  readonly stdout?: Printed
-  readonly stderr?: Printed
-  readonly usage?: {
-    readonly wallMs: number
-    readonly cpuMs: number
-    readonly memoryPeakBytes: number
-    readonly memoryDenied?: boolean
-    readonly outputTruncated?: boolean
-    readonly fuel?: bigint | number | string
-  }
-}
+export type ReportOutcome = Outcome | JsonOutcome
 
 /** One result as a report takes it: a `BatchResult`, or a line of a results file, with what is known of its job. */
 export interface ReportResult {
@@ -32,7 +12,7 @@ export interface ReportResult {
   readonly id?: unknown
   readonly outcome?: ReportOutcome | undefined
   /** In place of an outcome. */
-  readonly error?: { readonly code?: string; readonly message?: string } | undefined
+  readonly error?: { readonly code: string; readonly message: string } | undefined
   /** A judge's word; all but `accepted` count as failing. */
   readonly verdict?: string | undefined
   /** Where the job came from, such as a file's name. */
@@ -60,19 +40,20 @@ export interface Ending {
 const MAX_WORD = 80
 
 export function endingOf({ outcome, error }: ReportResult): Ending {
-  switch (outcome?.kind) {
+  if (outcome === undefined) {
+    return { kind: 'error', ending: word(`error ${error?.code ?? ''}`.trimEnd()) }
+  }
+  switch (outcome.kind) {
     case 'exit':
       return { kind: outcome.code === 0 ? 'ok' : 'exit', ending: word(`exit ${outcome.code}`) }
     case 'trap':
-      return { kind: 'trap', ending: word(`trap ${outcome.trap?.code}`) }
+      return { kind: 'trap', ending: word(`trap ${outcome.trap.code}`) }
     case 'limit':
       return { kind: 'limit', ending: word(`limit ${outcome.limit}`) }
     case 'abort':
       return { kind: 'abort', ending: word(`abort${codeOf(outcome.reason)}`) }
-    case undefined:
-      return { kind: 'error', ending: word(`error ${error?.code ?? ''}`.trimEnd()) }
     default:
-      return (outcome?.kind satisfies undefined) ?? { kind: 'error', ending: 'error' }
+      return outcome satisfies never
   }
 }
 

@@ -10,17 +10,24 @@ export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
-export type {
-  Abort,
-  Ending,
-  Exit,
-  Frame,
-  Limit,
-  Outcome,
-  Trap,
-  TrapCode,
-  TrapInfo,
-  Usage,
+export {
+  type Abort,
+  type Ending,
+  type Exit,
+  type Frame,
+  type JsonAbort,
+  type JsonEnding,
+  type JsonExit,
+  type JsonLimit,
+  type JsonOutcome,
+  type JsonTrap,
+  type JsonUsage,
+  type Limit,
+  type Outcome,
+  type Trap,
+  type TrapCode,
+  type TrapInfo,
+  type Usage,
 } from './outcome.ts'
 export type {
   ExternInfo,

@@ -11,6 +11,7 @@ import type {
   Exit,
   Inspection,
   Job,
+  JsonOutcome,
   Limits,
   LoadOptions,
   Outcome,
@@ -48,6 +49,26 @@ export async function describe(program: Program, options: RunOptions): Promise<s
     case 'abort':
       expectTypeOf(outcome.reason).toEqualTypeOf<unknown>()
       return 'abort'
+    default:
+      return outcome satisfies never
+  }
+}
+
+// JSON has the same `kind`s, and text in place of bytes.
+export function parsed(outcome: JsonOutcome): unknown {
+  expectTypeOf(outcome.kind).toEqualTypeOf<Outcome['kind']>()
+  expectTypeOf(outcome.stdout).toEqualTypeOf<string>()
+  expectTypeOf(outcome.stdoutBase64).toEqualTypeOf<string | undefined>()
+  expectTypeOf(outcome.usage.fuel).toEqualTypeOf<number | string | undefined>()
+  switch (outcome.kind) {
+    case 'exit':
+      return outcome.code
+    case 'trap':
+      return outcome.trap.frames
+    case 'limit':
+      return outcome.limit
+    case 'abort':
+      return outcome.reason
     default:
       return outcome satisfies never
   }
