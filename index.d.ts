@@ -187,6 +187,14 @@ export interface JsonUsage extends Omit<Usage, 'fuel'> {
   readonly fuel?: number | string
 }
 /**
+ * How a run ended, as a sentence without its full stop: for messages and logs. Programs read `kind` and
+ * what comes with it, because these words may change.
+ *
+ * @example
+ * describeOutcome(await program.run()) // 'the program exited with code 2'
+ */
+export declare function describeOutcome(outcome: Outcome | JsonOutcome): string
+/**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
  * - `ERR_INVALID_OPTION`: an option has the wrong type, is out of range or unknown.

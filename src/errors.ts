@@ -1,4 +1,4 @@
-import type { Exit, Outcome } from './outcome.ts'
+import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
 
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
@@ -66,7 +66,7 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
   readonly outcome: T
 
   constructor(outcome: T) {
-    super(describe(outcome))
+    super(messageOf(outcome))
     this.name = 'ProgramError'
     this.outcome = outcome
   }
@@ -75,29 +75,15 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
 /** How much of stderr goes into a message. */
 const MAX_STDERR = 2000
 
-function describe(outcome: Outcome): string {
+function messageOf(outcome: Outcome): string {
   // Its end alone: all of it may be more than a string can have.
   const stderr = outcome.stderr
     .subarray(-MAX_STDERR * 8)
     .toString('utf8')
     .trimEnd()
   const tail = stderr.length > MAX_STDERR ? `…${stderr.slice(-MAX_STDERR)}` : stderr
-  return tail === '' ? headline(outcome) : `${headline(outcome)}\n${tail}`
-}
-
-function headline(outcome: Outcome): string {
-  switch (outcome.kind) {
-    case 'exit':
-      return `the program exited with code ${outcome.code}`
-    case 'trap':
-      return `the program trapped: ${outcome.trap.message} (${outcome.trap.code})`
-    case 'limit':
-      return `the program was ended by its ${outcome.limit} limit`
-    case 'abort':
-      return 'the program was aborted'
-    default:
-      return outcome satisfies never
-  }
+  const ending = describeOutcome(outcome)
+  return tail === '' ? ending : `${ending}\n${tail}`
 }
 
 /**

@@ -11,6 +11,7 @@ export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
 export {
+  describeOutcome,
   type Abort,
   type Ending,
   type Exit,

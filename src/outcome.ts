@@ -1,6 +1,7 @@
 import { toJson } from './outcome/json.ts'
 import type { Abort, Exit, Limit, Printed, Trap, TrapInfo, Usage } from './outcome/types.ts'
 
+export { describeOutcome } from './outcome/describe.ts'
 export type {
   JsonAbort,
   JsonEnding,

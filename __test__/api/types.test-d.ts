@@ -2,7 +2,7 @@
 import { expectTypeOf } from 'expect-type'
 import type * as cjs from 'wasiexec' with { 'resolution-mode': 'require' }
 import * as esm from 'wasiexec'
-import { load, loadSync, orThrow, run } from 'wasiexec'
+import { describeOutcome, load, loadSync, orThrow, run } from 'wasiexec'
 import type {
   Batch,
   BatchOptions,
@@ -73,6 +73,9 @@ export function parsed(outcome: JsonOutcome): unknown {
       return outcome satisfies never
   }
 }
+
+expectTypeOf(describeOutcome).toBeCallableWith({} as Outcome)
+expectTypeOf(describeOutcome).toBeCallableWith({} as JsonOutcome)
 
 // The ids of the jobs are those of the results; either there is an outcome or an error.
 export async function judge(program: Program): Promise<BatchSummary> {
