@@ -55,6 +55,10 @@ const LIMITS = [
   'onOutput',
 ] as const
 
+const onBrokenPipe = numbering(ON_BROKEN_PIPE)
+const onMemory = numbering(ON_MEMORY)
+const onOutput = numbering(ON_OUTPUT)
+
 /** What is given whole, as UTF-16 units or bytes. */
 const MAX_INPUT = 2 ** 30
 /** What a Buffer can hold on every Node, and Node 20 can make a string of without crashing. */
@@ -100,7 +104,7 @@ export function encodeRunOptions(
         break
       case 'onBrokenPipe':
         to.byte(OPTION.onBrokenPipe)
-        to.byte(numberOf(name, value, ON_BROKEN_PIPE))
+        to.byte(onBrokenPipe(name, value))
         break
       case 'preopens':
         encodePreopens(value, to)
@@ -300,11 +304,11 @@ function encodeLimits(value: unknown, to: Encoder): void {
       }
       case 'onMemory':
         to.byte(OPTION.onMemory)
-        to.byte(numberOf(option, limit, ON_MEMORY))
+        to.byte(onMemory(option, limit))
         break
       case 'onOutput':
         to.byte(OPTION.onOutput)
-        to.byte(numberOf(option, limit, ON_OUTPUT))
+        to.byte(onOutput(option, limit))
         break
       default:
         name satisfies never
@@ -313,13 +317,15 @@ function encodeLimits(value: unknown, to: Encoder): void {
   }
 }
 
-function numberOf(
-  option: string,
-  value: unknown,
-  choices: Readonly<Record<string, number>>,
-): number {
-  checkOneOf(option, value, Object.keys(choices))
-  return choices[value as string] as number
+/** Makes a function that returns the number of a word, and throws for what is not one of these words. */
+function numbering(
+  numbers: Readonly<Record<string, number>>,
+): (option: string, value: unknown) => number {
+  const words = Object.keys(numbers)
+  return (option, value) => {
+    checkOneOf(option, value, words)
+    return numbers[value as string] as number
+  }
 }
 
 /** What a job has beyond the options of a run. */
