@@ -1,6 +1,6 @@
 import { WasiexecError } from '../errors.ts'
 import { Jobs, type BatchPlace } from './jobs.ts'
-import { LateResult, read, type Held } from './lazy-result.ts'
+import { LazyResult, read, type PendingResult } from './lazy-result.ts'
 import {
   checkBatchOptions,
   type BatchOptions,
@@ -61,8 +61,8 @@ export class RunningBatch implements Batch {
   readonly #window: Window
   readonly #totals = new Totals()
   readonly #results = new Results()
-  readonly #release = (result: Held): void => this.#released(result)
-  readonly #put: (result: Held) => void
+  readonly #release = (result: PendingResult): void => this.#released(result)
+  readonly #put: (result: PendingResult) => void
   readonly #summary: Promise<BatchSummary>
   #summarize!: (summary: BatchSummary) => void
   #state: 'new' | 'read' | 'drained' | 'ended' = 'new'
@@ -143,18 +143,18 @@ export class RunningBatch implements Batch {
   }
 
   async #nextChunk(): Promise<IteratorResult<BatchResult[]>> {
-    let held = this.#results.takeAll()
-    while (held.length === 0) {
+    let pending = this.#results.takeAll()
+    while (pending.length === 0) {
       const finish = this.#results.finish()
       if (finish !== undefined) return finish
       this.#hungry = true
       this.#fill()
       await this.#results.arrival()
-      held = this.#results.takeAll()
+      pending = this.#results.takeAll()
     }
-    for (const result of held) this.#handOver(result)
+    for (const result of pending) this.#handOver(result)
     this.#fill()
-    return { done: false, value: held.map(read) }
+    return { done: false, value: pending.map(read) }
   }
 
   async #leave(): Promise<IteratorResult<never>> {
@@ -252,7 +252,7 @@ export class RunningBatch implements Batch {
     this.#jobs.submit(index, result.value)
   }
 
-  #ended(result: Held): void {
+  #ended(result: PendingResult): void {
     this.#totals.add(result)
     this.#put(result)
     const isHungry = this.#hungry || this.#state === 'drained'
@@ -261,9 +261,9 @@ export class RunningBatch implements Batch {
   }
 
   /** It is this result's turn to be read. */
-  #released(held: Held): void {
+  #released(pending: PendingResult): void {
     // Asked about what is read afterwards, not about a copy of it.
-    const result = this.#options.stopOn === undefined ? held : read(held)
+    const result = this.#options.stopOn === undefined ? pending : read(pending)
     if (this.#end === undefined && this.#asksToStop(result)) {
       const message = 'the batch was stopped by `stopOn`'
       this.#stop('stop-on', new WasiexecError('ERR_BATCH_STOPPED', message))
@@ -271,7 +271,7 @@ export class RunningBatch implements Batch {
     if (this.#state === 'drained' || this.#results.push(result)) this.#handOver(result)
   }
 
-  #asksToStop(result: Held): boolean {
+  #asksToStop(result: PendingResult): boolean {
     try {
       return this.#options.stopOn?.(read(result)) === true
     } catch (error) {
@@ -281,7 +281,7 @@ export class RunningBatch implements Batch {
     }
   }
 
-  #handOver(result: Held): void {
+  #handOver(result: PendingResult): void {
     const output = outputBytes(result)
     if (output === undefined && this.#state === 'drained') {
       // Jobs that cannot be run end at once: without a pause, they alone would keep this thread busy.
@@ -337,8 +337,8 @@ export class RunningBatch implements Batch {
 }
 
 /** How much was printed; undefined where there is no outcome. */
-function outputBytes(result: Held): number | undefined {
-  if (result instanceof LateResult) return result.outputBytes
+function outputBytes(result: PendingResult): number | undefined {
+  if (result instanceof LazyResult) return result.outputBytes
   const { outcome } = result
   return outcome && outcome.stdout.length + outcome.stderr.length
 }

@@ -13,7 +13,7 @@ import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
 import { StdinReader } from '../port/stdin.ts'
 import type { RunOwner, Port } from '../port/port.ts'
-import { LateResult, type Held } from './lazy-result.ts'
+import { LazyResult, type PendingResult } from './lazy-result.ts'
 import type { Job } from './options.ts'
 import { Slots } from './slots.ts'
 
@@ -31,7 +31,7 @@ export interface BatchPlace {
 export interface JobEvents {
   /** With what the batch aborted its runs, once it has. */
   aborted(): { reason: unknown } | undefined
-  ended(result: Held): void
+  ended(result: PendingResult): void
   /** The batch's own program or its runtime was closed. */
   closed(reason: WasiexecError): void
 }
@@ -105,7 +105,7 @@ export class Jobs {
     this.inputBytes -= this.#slots.inputBytes(slot)
     this.#slots.release(slot)
     if (delivery.isExit) {
-      this.#events.ended(new LateResult(index, id, delivery))
+      this.#events.ended(new LazyResult(index, id, delivery))
       return
     }
     this.#events.ended(

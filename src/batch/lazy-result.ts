@@ -5,7 +5,7 @@ import type { BatchResult } from './options.ts'
  * The result of a run that has exited, while nobody has read it: a place in its delivery. Hundreds arrive
  * at a time, and as objects most of them would outlive a collection of the young generation.
  */
-export class LateResult {
+export class LazyResult {
   readonly index: number
   readonly id: unknown
   private readonly delivery: Delivery
@@ -44,9 +44,9 @@ export class LateResult {
   }
 }
 
-/** A result as it waits to be read. */
-export type Held = BatchResult | LateResult
+/** A result that waits to be read. */
+export type PendingResult = BatchResult | LazyResult
 
-export function read(held: Held): BatchResult {
-  return held instanceof LateResult ? held.read() : held
+export function read(pending: PendingResult): BatchResult {
+  return pending instanceof LazyResult ? pending.read() : pending
 }

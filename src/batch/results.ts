@@ -1,4 +1,4 @@
-import { read, type Held } from './lazy-result.ts'
+import { read, type PendingResult } from './lazy-result.ts'
 import type { BatchResult } from './options.ts'
 
 type Read = IteratorResult<BatchResult>
@@ -17,7 +17,7 @@ class Arrival {
 
 /** Results that are ready, and those who wait for some. */
 export class Results {
-  #ready: Held[] = []
+  #ready: PendingResult[] = []
   #at = 0
   #readers: Reader[] = []
   /** Those who wait for all that comes at a time. */
@@ -25,7 +25,7 @@ export class Results {
   #end: { failure: { error: unknown } | undefined } | undefined
 
   /** Returns whether somebody waited for it. */
-  push(result: Held): boolean {
+  push(result: PendingResult): boolean {
     const reader = this.#readers.shift()
     if (reader === undefined) this.#ready.push(result)
     else reader.resolve({ done: false, value: read(result) })
@@ -42,7 +42,7 @@ export class Results {
   }
 
   /** All that are ready. */
-  takeAll(): Held[] {
+  takeAll(): PendingResult[] {
     const ready = this.#at === 0 ? this.#ready : this.#ready.slice(this.#at)
     this.clear()
     return ready

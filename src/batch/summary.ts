@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Limit, Outcome, TrapCode } from '../outcome.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { advice, type BatchAdvice } from './advice.ts'
-import { LateResult, type Held } from './lazy-result.ts'
+import { LazyResult, type PendingResult } from './lazy-result.ts'
 
 /** Why a batch took no more jobs. */
 export type BatchEnd =
@@ -75,8 +75,8 @@ export class Totals {
     this.#start ??= performance.now()
   }
 
-  add(result: Held): void {
-    if (result instanceof LateResult) {
+  add(result: PendingResult): void {
+    if (result instanceof LazyResult) {
       this.#exit(result.code, result)
       return
     }
