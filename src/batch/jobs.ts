@@ -1,6 +1,6 @@
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
-import { Encoder } from '../port/encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
 import {
   encodeInput,
   encodeRunOptions,
@@ -12,12 +12,10 @@ import { WasiexecError } from '../errors.ts'
 import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
 import { StdinReader } from '../port/stdin.ts'
-import type { RunOwner, Port } from '../port/port.ts'
+import type { Port, RunOwner, RunTarget } from '../port/port.ts'
 import { LazyResult, type PendingResult } from './lazy-result.ts'
 import type { Job } from './options.ts'
 import { Slots } from './slots.ts'
-
-const OPTIONS_BYTES = 256
 
 /** Where a batch runs, and what its jobs may run. */
 export interface BatchPlace {
@@ -167,13 +165,13 @@ export class Jobs {
     }
     const { handle } = owner
     const reason = (): unknown => this.#reason(owner)
-    const ownerInBatch = {
+    const target: RunTarget = {
       handle,
       get closeReason() {
-        return reason() as WasiexecError | undefined
+        return reason()
       },
     }
-    const run = this.#place.port.start(ownerInBatch, { encoded, local, source }, this.#number)
+    const run = this.#place.port.start(target, { encoded, local, source }, this.#number)
     this.#special += 1
     this.inputBytes += inputBytes
     run.then(
@@ -183,7 +181,10 @@ export class Jobs {
   }
 
   #reason(owner: RunOwner): unknown {
-    return this.#events.aborted()?.reason ?? owner.closeReason ?? this.#place.port.closeReason
+    const aborted = this.#events.aborted()
+    return aborted === undefined
+      ? (owner.closeReason ?? this.#place.port.closeReason)
+      : aborted.reason
   }
 }
 

@@ -1,5 +1,8 @@
 import { Buffer } from 'node:buffer'
 
+/** The first size of a buffer for the options of one run. */
+export const OPTIONS_BYTES = 256
+
 /** A buffer that has grown beyond this is not kept. */
 const KEEP_BYTES = 16 * 1024 * 1024
 

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { Delivery, RECORD_FIELDS } from './records.ts'
 import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
-import { Encoder } from './encoder.ts'
+import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { RunOptions } from '../options.ts'
@@ -13,10 +13,7 @@ import { StdinReader } from './stdin.ts'
 import { Pipes, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
 
-/** Where the buffer of one run's options begins; it grows as needed. */
-const OPTIONS_BYTES = 256
-
-/** Buffers of that size that wait for the next runs, so that not each run makes one. */
+/** Buffers of the first size that wait for the next runs, so that not each run makes one. */
 const spare: Encoder[] = []
 const MAX_SPARE = 64
 
@@ -27,10 +24,15 @@ const TURN_MS = 50
 const OUTPUT_BYTES = 4096
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
-/** What a run is of, for as long as it is going on. */
-export interface RunOwner {
+/** What a run belongs to while it goes on: a program, or a program in a batch. */
+export interface RunTarget {
   readonly handle: number
-  /** Why runs of it are aborted, once they are. */
+  /** Why its runs are aborted: undefined while they are not, otherwise any value. */
+  readonly closeReason: unknown
+}
+
+/** A program, for its runs. */
+export interface RunOwner extends RunTarget {
   readonly closeReason: WasiexecError | undefined
 }
 
@@ -71,7 +73,7 @@ interface Waiting {
   resolve(value: unknown): void
   reject(error: unknown): void
   /** Holds the program's code while it runs. */
-  owner: RunOwner | undefined
+  target: RunTarget | undefined
   signal: AbortSignal | undefined
   /** The signal was the first to abort it. */
   isSignals?: boolean
@@ -103,7 +105,7 @@ export class Port implements PipeEvents {
     for (const id of runs) {
       this.#add(OPERATION.abort, id)
       const waiting = this.#waiting.get(id)
-      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.owner) === undefined
+      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.target) === undefined
     }
     this.#flush()
   })
@@ -143,7 +145,7 @@ export class Port implements PipeEvents {
   }
 
   /** @param batch The number of the batch that it belongs to. */
-  start(owner: RunOwner, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
+  start(target: RunTarget, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
     const local = prepared?.local
     const signal = local?.signal
     const id = this.#nextId()
@@ -162,10 +164,10 @@ export class Port implements PipeEvents {
     }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
     const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
+    this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
-      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, owner, signal, streams })
+      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
     })
   }
 
@@ -319,7 +321,7 @@ export class Port implements PipeEvents {
 
   #answer(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#wait(id, { resolve, reject, owner: undefined, signal: undefined, streams: undefined })
+      this.#wait(id, { resolve, reject, target: undefined, signal: undefined, streams: undefined })
     })
   }
 
@@ -403,12 +405,12 @@ export class Port implements PipeEvents {
     }
     const waiting = this.#settle(id)
     if (waiting === undefined) return
-    const { owner, signal, streams } = waiting
+    const { target, signal, streams } = waiting
     try {
       const failure = streams?.end()
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
-      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(owner)
+      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
       waiting.resolve(delivery.outcome(reason))
     } catch (error) {
       // Pipes and reasons are the caller's code; the other records must arrive all the same.
@@ -416,7 +418,8 @@ export class Port implements PipeEvents {
     }
   }
 
-  #closeReason(owner: RunOwner | undefined): WasiexecError | undefined {
-    return owner?.closeReason ?? this.closeReason
+  #closeReason(target: RunTarget | undefined): unknown {
+    const reason = target?.closeReason
+    return reason === undefined ? this.closeReason : reason
   }
 }
