@@ -506,7 +506,7 @@ export interface LoadOptions {
    */
   interruptible?: boolean | undefined
   /**
-   * Whether what {@link Program.serialize} answered is accepted. It is machine code and runs without a
+   * Whether what {@link Program.serialize} returned is accepted. It is machine code and runs without a
    * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
    * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
    */

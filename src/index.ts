@@ -38,7 +38,8 @@ export type {
   MemoryInfo,
   Producer,
 } from './inspection.ts'
-export { Program, load, loadSync, type LoadOptions } from './program.ts'
+export type { LoadOptions } from './load-options.ts'
+export { Program, load, loadSync } from './program.ts'
 export { run } from './run.ts'
 export { Runtime, type RuntimeOptions } from './runtime.ts'
 export type { RuntimeStats } from './stats.ts'

@@ -1,43 +1,14 @@
 import type { Buffer } from 'node:buffer'
-import { basename, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
 import type { BatchOptions, Job } from './batch/options.ts'
-import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
+import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
-import type { LoadRequest } from './port/native.ts'
+import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { checkFolder, portOf, type Runtime } from './runtime.ts'
 import type { Prepared, RunOwner, Port } from './port/port.ts'
-
-/** How a program is loaded. */
-export interface LoadOptions {
-  /** argv[0] and name in traces. Default: the file's base name, or "program". */
-  name?: string | undefined
-  /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
-  cache?: boolean | string | undefined
-  /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
-  fuel?: boolean | undefined
-  /**
-   * `false`: compiled without what stops a program while it computes, which makes a CPU-bound one faster.
-   * For programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused, and `signal`,
-   * disposing, and closing the runtime are heard only before the program starts and while it waits in the
-   * host (for the clock, for stdin, for a slow reader of its output). The other limits hold, and a run
-   * with a `fuel` limit is as interruptible as any other. Default: `true`.
-   */
-  interruptible?: boolean | undefined
-  /**
-   * Whether what {@link Program.serialize} answered is accepted. It is machine code and runs without a
-   * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
-   * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
-   */
-  trustPrecompiled?: boolean | undefined
-  /** Default: one shared by the whole process. */
-  runtime?: Runtime | undefined
-}
 
 /** What the core tells of a program. */
 interface ProgramInfo {
@@ -48,18 +19,16 @@ interface ProgramInfo {
   exports: ExternInfo[]
 }
 
-const LOAD_OPTIONS = [
-  'name',
-  'cache',
-  'fuel',
-  'interruptible',
-  'trustPrecompiled',
-  'runtime',
-] as const
-
-/** How `run` starts what it prepared before it loaded the program. */
-export let startPrepared: (program: Program, prepared: Prepared) => Promise<Outcome>
+/** The constructor, which is this module's own. */
 let create: (port: Port, handle: number, info: ProgramInfo) => Program
+
+/** What the other modules need of a program, and nobody else has. */
+interface ProgramParts {
+  readonly port: Port
+  readonly owner: RunOwner
+}
+
+const parts = new WeakMap<object, ProgramParts>()
 
 /**
  * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
@@ -90,6 +59,7 @@ export class Program {
     this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
     this.#port = port
     this.#owner = { handle, closeReason: undefined }
+    parts.set(this, { port, owner: this.#owner })
     collected.register(this.#owner, { port, handle }, this.#owner)
   }
 
@@ -144,13 +114,13 @@ export class Program {
       port,
       owner: this.#owner,
       ownerOf: (program) => {
-        if (typeof program !== 'object' || program === null || !(#owner in program)) {
-          throw invalid('program', 'a Program', program)
-        }
-        if (program.#port !== port) {
+        const other =
+          typeof program === 'object' && program !== null ? parts.get(program) : undefined
+        if (other === undefined) throw invalid('program', 'a Program', program)
+        if (other.port !== port) {
           throw invalid('program', "of the same runtime as the batch's program", program)
         }
-        return program.#owner
+        return other.owner
       },
     }
     return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<Id>
@@ -202,11 +172,6 @@ export class Program {
 
   static {
     create = (port, handle, info) => new Program(port, handle, info)
-    startPrepared = async (program, prepared) => {
-      const closed = program.#closed()
-      if (closed) throw closed
-      return program.#port.start(program.#owner, prepared)
-    }
   }
 }
 
@@ -230,9 +195,21 @@ export async function load(
   source: string | URL | Uint8Array,
   options: LoadOptions = {},
 ): Promise<Program> {
-  const { port, request } = prepare(source, options)
+  return loadChecked(loadRequest(source, options))
+}
+
+/** Has read bytes that are to be loaded when it returns. */
+export async function loadChecked({ port, request }: CheckedLoad): Promise<Program> {
   const [handle, info] = await port.load(request)
   return create(port, handle, info as ProgramInfo)
+}
+
+/** Starts what `run` prepared before it loaded the program. */
+export async function startPrepared(program: Program, prepared: Prepared): Promise<Outcome> {
+  const { port, owner } = parts.get(program)!
+  const closed = owner.closeReason ?? port.closeReason
+  if (closed) throw closed
+  return port.start(owner, prepared)
 }
 
 /**
@@ -241,53 +218,7 @@ export async function load(
  * @throws {WasiexecError} as {@link load}.
  */
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
-  const { port, request } = prepare(source, options)
+  const { port, request } = loadRequest(source, options)
   const [handle, info] = port.loadSync(request)
   return create(port, handle, info as ProgramInfo)
-}
-
-function prepare(source: unknown, options: LoadOptions): { port: Port; request: LoadRequest } {
-  checkObject('options', options)
-  for (const key in options) {
-    const name = key as (typeof LOAD_OPTIONS)[number]
-    if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
-  }
-  const { name, cache, fuel = false, runtime } = options
-  const { interruptible = true, trustPrecompiled = false } = options
-  if (name !== undefined) checkString('name', name)
-  checkBoolean('fuel', fuel)
-  checkBoolean('interruptible', interruptible)
-  checkBoolean('trustPrecompiled', trustPrecompiled)
-  const port = portOf(runtime)
-  if (port.closeReason) throw port.closeReason
-  const from = toSource(source)
-  const fileName = typeof from === 'string' ? basename(from) : 'program'
-  const request: LoadRequest = {
-    source: from,
-    name: name ?? fileName,
-    fuel,
-    interruptible,
-    trustPrecompiled,
-  }
-  if (typeof cache === 'boolean') request.cache = cache
-  else if (cache !== undefined) request.cache = checkFolder('cache', cache)
-  return { port, request }
-}
-
-/** An absolute path or bytes. */
-export function toSource(source: unknown): string | Uint8Array {
-  if (source instanceof Uint8Array) return source
-  if (source instanceof URL) {
-    if (source.protocol !== 'file:') throw invalid('source', 'a file: URL', source.href)
-    try {
-      return fileURLToPath(source)
-    } catch {
-      throw invalid('source', 'a file: URL of a path', source.href)
-    }
-  }
-  if (typeof source === 'string' && source !== '') {
-    checkString('source', source)
-    return resolve(source)
-  }
-  throw invalid('source', 'a path, a file: URL or bytes', source)
 }

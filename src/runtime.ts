@@ -42,8 +42,9 @@ const MAX_THREADS = 1024
 /** Each takes about six of the 65,530 memory mappings that a process has on Linux. */
 const MAX_RUNS = 4096
 
-/** How the other modules reach the port of a `Runtime`. */
-export let portOf: (runtime: Runtime | undefined) => Port
+const ports = new WeakMap<object, Port>()
+/** The process's own runtime, once somebody needs it. */
+let shared: Port | undefined
 
 /**
  * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
@@ -56,6 +57,7 @@ export class Runtime {
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(options: RuntimeOptions = {}) {
     this.#port = new Port(checkOptions(options))
+    ports.set(this, this.#port)
   }
 
   /** What it has and does right now. */
@@ -75,17 +77,18 @@ export class Runtime {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
 
-  static {
-    let shared: Port | undefined
-    portOf = (runtime) => {
-      if (runtime === undefined) return (shared ??= new Port(undefined))
-      if (typeof runtime !== 'object' || runtime === null || !(#port in runtime)) {
-        throw invalid('runtime', 'a Runtime', runtime)
-      }
-      return runtime.#port
-    }
-  }
+/**
+ * The port of a runtime; of none, that of the process's own.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function portOf(runtime: unknown): Port {
+  if (runtime === undefined) return (shared ??= new Port(undefined))
+  const port = typeof runtime === 'object' && runtime !== null ? ports.get(runtime) : undefined
+  if (port === undefined) throw invalid('runtime', 'a Runtime', runtime)
+  return port
 }
 
 function checkOptions(options: RuntimeOptions): PortOptions {

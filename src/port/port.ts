@@ -48,7 +48,7 @@ export interface Prepared {
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function prepare(options: RunOptions): Prepared {
+export function prepareRun(options: RunOptions): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const local = encodeRunOptions(options, encoded, 'run')
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
@@ -138,7 +138,7 @@ export class Port implements PipeEvents {
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
     try {
-      return this.start(owner, options === undefined ? undefined : prepare(options))
+      return this.start(owner, options === undefined ? undefined : prepareRun(options))
     } catch (error) {
       return Promise.reject(error)
     }
