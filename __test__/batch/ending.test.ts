@@ -35,6 +35,21 @@ test('a signal that is aborted already: no job is taken', async (t) => {
   t.deepEqual([endedBy, counted, taken], ['signal', 0, 0])
 })
 
+test('null is a reason like any other, for jobs with streams of their own too', async (t) => {
+  const program = await wat('sleep-hour')
+  const controller = new AbortController()
+  const stdout = new Sink()
+  const batch = program.batch([{}, { stdout }], { signal: controller.signal, concurrency: 2 })
+  const reading = drain(batch)
+  await stdout.until('sleeping')
+  controller.abort(null)
+  const { all } = await reading
+  t.deepEqual(
+    all.map(({ outcome }) => outcome?.kind === 'abort' && outcome.reason),
+    [null, null],
+  )
+})
+
 test('a signal ends the batch: what was taken has its result, aborted with its reason', async (t) => {
   await using runtime = new Runtime({ threads: 2 })
   const [hello, sleep] = [
