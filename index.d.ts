@@ -543,6 +543,16 @@ export declare class Program {
    */
   run(options?: RunOptions): Promise<Outcome>
   /**
+   * Checks options as {@link run} does, and runs nothing: for options that come long before their run.
+   *
+   * What only a run can find out is not checked: a directory of `preopens` that cannot be opened, imports
+   * that nobody provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not
+   * interruptible, a stream that fails.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  check(options?: RunOptions): void
+  /**
    * Runs it once on the calling thread, which waits.
    *
    * It takes a slot of the runtime and none of its threads, unless the program was loaded with

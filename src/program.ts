@@ -8,7 +8,7 @@ import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import type { Prepared, RunOwner, Port } from './port/port.ts'
+import { checkRun, type Port, type Prepared, type RunOwner } from './port/port.ts'
 
 /** What the core tells of a program. */
 interface ProgramInfo {
@@ -73,6 +73,21 @@ export class Program {
   run(options?: RunOptions): Promise<Outcome> {
     const closed = this.#closed()
     return closed ? Promise.reject(closed) : this.#port.run(this.#owner, options)
+  }
+
+  /**
+   * Checks options as {@link run} does, and runs nothing: for options that come long before their run.
+   *
+   * What only a run can find out is not checked: a directory of `preopens` that cannot be opened, imports
+   * that nobody provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not
+   * interruptible, a stream that fails.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  check(options: RunOptions = {}): void {
+    const closed = this.#closed()
+    if (closed) throw closed
+    checkRun(options)
   }
 
   /**

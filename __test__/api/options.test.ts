@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
 import { load, loadSync, Runtime, type RunOptions } from '../support/package.ts'
 import { node } from '../support/child.ts'
-import { ending, folder, observed, refusal, wat, watPath } from '../support/guest.ts'
+import { ending, folder, observed, ownWat, refusal, Sink, wat, watPath } from '../support/guest.ts'
 
 const HALF = '\u{d800}'
 const { signal } = new AbortController()
@@ -137,6 +139,7 @@ for (const [index, [options, message]] of REFUSED.entries()) {
     t.is(error.name, 'WasiexecError')
     t.is(error.code, 'ERR_INVALID_OPTION')
     t.true(error.message.startsWith(message), error.message)
+    t.deepEqual(await refusal(() => program.check(options as RunOptions)), error)
     t.is((await refusal(() => program.runSync(options as object))).code, 'ERR_INVALID_OPTION')
     t.is(ending(await program.run()), 'exit 0')
   })
@@ -184,9 +187,28 @@ const ALLOWED: Readonly<Record<string, RunOptions>> = {
 }
 for (const [name, options] of Object.entries(ALLOWED)) {
   test(`allowed: ${name}`, async (t) => {
-    t.deepEqual(observed(await (await wat('hello')).run(options)), ['exit 0', 'hello\n', ''])
+    const program = await wat('hello')
+    t.notThrows(() => program.check(options))
+    t.deepEqual(observed(await program.run(options)), ['exit 0', 'hello\n', ''])
   })
 }
+
+test('a check neither runs the program nor touches its streams', async (t) => {
+  const program = await ownWat('hello')
+  const stdin = Readable.from(['text'])
+  const stdout = new Sink()
+  const before = [stdin.listenerCount('error'), stdout.listenerCount('error')]
+  program.check()
+  program.check({ stdin, stdout, signal: AbortSignal.abort() })
+  // What only a run finds out.
+  program.check({ preopens: { '/': '/missing/folder' } })
+  await setImmediate()
+  t.deepEqual([stdin.listenerCount('error'), stdout.listenerCount('error')], before)
+  t.false(stdin.destroyed)
+  t.is(stdout.text, '')
+  program[Symbol.dispose]()
+  t.is((await refusal(() => program.check())).code, 'ERR_PROGRAM_CLOSED')
+})
 
 const HOSTILE: Readonly<Record<string, () => unknown>> = {
   'a getter that throws': () => ({

@@ -19,11 +19,11 @@ const FIELDS = [
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 
 /**
- * The fields of a line as a job. Types and ranges are checked by the library when it is submitted.
+ * The fields of a line as a job without its `id`. Types and ranges are checked by the library when it is submitted.
  *
  * @throws {BadJob}
  */
-export function toJob({ stdinBase64, ...job }: Record<string, unknown>): Job {
+export function toJob({ id: _id, stdinBase64, ...job }: Record<string, unknown>): Job {
   for (const name in job) {
     if (!FIELDS.includes(name as (typeof FIELDS)[number])) throw unknown(name)
   }

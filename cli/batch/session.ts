@@ -63,8 +63,6 @@ export class NotResumable extends CliError {
   }
 }
 
-const ABORTED = AbortSignal.abort()
-
 /** The jobs of a batch that have no result yet, run once through the library. */
 export class Session {
   readonly #options: SessionOptions
@@ -121,7 +119,7 @@ export class Session {
       }
       try {
         const job = item.job()
-        if (strict) await this.#check(job)
+        if (strict) this.#check(job)
         if (keepsJobs) this.#jobs.set(item, job)
         job.id = item
         yield job
@@ -140,11 +138,9 @@ export class Session {
   }
 
   /** What the library has against a job, before others behind it are taken. */
-  async #check(job: Job): Promise<void> {
+  #check(job: Job): void {
     try {
-      const { id, ...options } = job
-      void id
-      await this.#options.program.run({ ...options, signal: ABORTED })
+      this.#options.program.check(job)
     } catch (error) {
       if (!(error instanceof WasiexecError) || COMMON_ERRORS.has(error.code)) throw error
       throw new BadJob(error.code, error.message)

@@ -62,6 +62,17 @@ function encodeSync(options: RunOptions): Encoder {
   return encoded
 }
 
+/**
+ * Checks the options of a run, and neither reads nor listens to a stream.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function checkRun(options: RunOptions): void {
+  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  encodeRunOptions(options, encoded, 'run')
+  giveBack(encoded)
+}
+
 function giveBack(encoded: Encoder): void {
   if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
   encoded.clear()
