@@ -214,6 +214,7 @@ export declare function describeOutcome(outcome: Outcome | JsonOutcome): string
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch can be read once.
+ * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -237,6 +238,7 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_STOPPED'
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
+  | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
@@ -625,6 +627,12 @@ export interface Job<Id = unknown> extends RunOptions {
   id?: Id | undefined
   /** Instead of the batch's program; of the same runtime. */
   program?: Program | undefined
+  /**
+   * Why whoever made the job could not make it. It is not run and its options are not looked at; its result
+   * comes in its turn, with this error if it is a {@link WasiexecError}, otherwise with an `ERR_JOB` that
+   * has it as its `cause`.
+   */
+  error?: Error | undefined
 }
 /** How a batch is run. */
 export interface BatchOptions<Id = unknown> {
@@ -665,12 +673,12 @@ export interface JobOutcome<Id = unknown> {
   readonly outcome: Outcome
   readonly error?: undefined
 }
-/** A job that could not be run: bad options, a preopen that does not open, an import nobody provides. */
+/** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
 export interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id
   readonly outcome?: undefined
-  /** What the same `run()` would have rejected with. */
+  /** What the same `run()` would have rejected with, or the job's own `error`. */
   readonly error: WasiexecError
 }
 /** What would make a batch faster: a runtime with `workers: 'processes'`. */

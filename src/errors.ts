@@ -20,6 +20,7 @@ import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch can be read once.
+ * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -43,6 +44,7 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_STOPPED'
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
+  | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'

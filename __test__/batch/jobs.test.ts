@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { Runtime, type BatchResult, type Job } from '../support/package.ts'
+import { Runtime, WasiexecError, type BatchResult, type Job } from '../support/package.ts'
 import { drain, ending, numbers, observed, ownWat, Sink, summarize, wat } from '../support/guest.ts'
 
 /** A job as somebody without types may give it. */
@@ -22,6 +23,9 @@ const NO_JOBS: readonly [job: unknown, message: RegExp][] = [
   [{ program: null }, /`program` must be a Program, got null/],
   [{ program: 'hello.wasm' }, /`program` must be a Program, got "hello.wasm"/],
   [{ program: {} }, /`program` must be a Program, got an object/],
+  [{ error: null }, /`error` must be an Error, got null/],
+  [{ error: 'no file' }, /`error` must be an Error, got "no file"/],
+  [{ error: { message: 'no file' } }, /`error` must be an Error, got an object/],
 ]
 test('jobs that are none have an error, and those beside them run', async (t) => {
   const program = await wat('exit-argv')
@@ -35,6 +39,37 @@ test('jobs that are none have an error, and those beside them run', async (t) =>
     t.is(error?.code, 'ERR_INVALID_OPTION')
     t.regex(error!.message, message)
     t.is(summarize(all[2 * index + 1]!), `exit ${index}`)
+  }
+})
+
+test('a job that came with an error is not run, and has its turn', async (t) => {
+  const program = await wat('exit-argv')
+  const own = new WasiexecError('ERR_READ_FAILED', 'no such file')
+  const other = new TypeError('not JSON')
+  const foreign = runInNewContext('new Error("of another realm")') as Error
+  for (const ordered of [true, false]) {
+    const batch = program.batch(
+      [
+        { args: ['1'] },
+        { id: 'own', error: own },
+        // Nothing else is looked at.
+        untyped({ id: 'other', error: other, args: 5, signal: AbortSignal.abort(), nonsense: 1 }),
+        { id: 'foreign', error: foreign },
+        { args: ['2'], error: undefined },
+      ],
+      { ordered },
+    )
+    const all = (await drain(batch)).all.toSorted((a, b) => a.index - b.index)
+    t.deepEqual(all.map(summarize), ['exit 1', 'ERR_READ_FAILED', 'ERR_JOB', 'ERR_JOB', 'exit 2'])
+    t.is(all[1]!.error, own)
+    t.is(all[2]!.error!.cause, other)
+    t.is(all[2]!.error!.message, 'the job could not be made: not JSON')
+    t.is(all[3]!.error!.cause, foreign)
+    t.deepEqual(
+      all.map(({ id }) => id),
+      [undefined, 'own', 'other', 'foreign', undefined],
+    )
+    t.is((await batch.summary).kinds.error, 3)
   }
 })
 

@@ -11,7 +11,7 @@ import { CliError } from '../status.ts'
 import type { DoneJobs } from './done-jobs.ts'
 import type { Identity } from './identity.ts'
 import { BadJob, type Input, type Item } from './item.ts'
-import { encodeResult, type Failure, type Result } from './result-line.ts'
+import { encodeResult, type Result } from './result-line.ts'
 import type { ResultQueue } from './result-queue.ts'
 
 /** Why no more jobs are run. */
@@ -67,7 +67,6 @@ export class NotResumable extends CliError {
 export class Session {
   readonly #options: SessionOptions
   readonly #controller = new AbortController()
-  readonly #failures = new Map<Item, Failure>()
   readonly #jobs = new Map<Item, Job>()
   #stop: Stop | undefined
   /** Nothing more is written: what comes now would be out of order, or was not wanted. */
@@ -129,9 +128,7 @@ export class Session {
           const message = `${item.place}: ${error.message}; with --strict nothing from there on is run`
           throw new CliError(message, { cause: error })
         }
-        this.#failures.set(item, { code: error.code, message: error.message })
-        // Has its turn like any job, and is refused by the library.
-        yield { id: item, args: null } as unknown as Job
+        yield { id: item, error }
       }
     }
     checkCount(count, input, done)
@@ -178,9 +175,8 @@ export class Session {
 
   #judged(item: Item, { outcome, error }: BatchResult): Result & { expected: Buffer | undefined } {
     if (outcome === undefined) {
-      const failure = this.#failures.get(item) ?? { code: error.code, message: error.message }
-      this.#failures.delete(item)
-      return { error: failure, expected: undefined }
+      const { code, message } = error.cause instanceof BadJob ? error.cause : error
+      return { error: { code, message }, expected: undefined }
     }
     try {
       const { verdict, expected } = item.judge?.(outcome) ?? {}

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types'
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
 import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
@@ -125,7 +126,8 @@ export class Jobs {
 
   #submit(index: number, id: unknown, job: unknown): void {
     checkJob(job)
-    const { program } = job
+    const { error, program } = job
+    if (error !== undefined) throw jobError(error)
     const { port } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
     const encoded = this.#scratch
@@ -194,6 +196,16 @@ function checkJob(job: unknown): asserts job is Job {
   if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
+}
+
+/** What a job has as its result that came with an error. */
+function jobError(error: unknown): WasiexecError {
+  if (error instanceof WasiexecError) return error
+  // Node's own errors are of another realm where tests have a realm of their own.
+  if (!(error instanceof Error || isNativeError(error))) return invalid('error', 'an Error', error)
+  return new WasiexecError('ERR_JOB', `the job could not be made: ${error.message}`, {
+    cause: error,
+  })
 }
 
 /** A getter of the job may throw anything. */

@@ -10,6 +10,12 @@ export interface Job<Id = unknown> extends RunOptions {
   id?: Id | undefined
   /** Instead of the batch's program; of the same runtime. */
   program?: Program | undefined
+  /**
+   * Why whoever made the job could not make it. It is not run and its options are not looked at; its result
+   * comes in its turn, with this error if it is a {@link WasiexecError}, otherwise with an `ERR_JOB` that
+   * has it as its `cause`.
+   */
+  error?: Error | undefined
 }
 
 /** How a batch is run. */
@@ -54,12 +60,12 @@ export interface JobOutcome<Id = unknown> {
   readonly error?: undefined
 }
 
-/** A job that could not be run: bad options, a preopen that does not open, an import nobody provides. */
+/** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
 export interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id
   readonly outcome?: undefined
-  /** What the same `run()` would have rejected with. */
+  /** What the same `run()` would have rejected with, or the job's own `error`. */
   readonly error: WasiexecError
 }
 

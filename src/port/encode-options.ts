@@ -330,7 +330,7 @@ function numbering(
 
 /** What a job has beyond the options of a run. */
 function isJobsOwn(key: string): boolean {
-  return key === 'id' || key === 'program'
+  return key === 'id' || key === 'program' || key === 'error'
 }
 
 /** Streams belong to one run, whose thread is free to serve them. */
