@@ -683,11 +683,19 @@ export interface JobError<Id = unknown> {
 }
 /** What would make a batch faster: a runtime with `workers: 'processes'`. */
 export type BatchAdvice = 'processes'
-/** Why a batch took no more jobs. */
-export type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
-/** The totals of a batch. */
-export interface BatchSummary {
-  /** Jobs taken, each of which has one result. */
+/** A result as far as it is counted: one of a batch, or one that was read from JSON. */
+export interface CountableResult {
+  readonly outcome?: Outcome | JsonOutcome | undefined
+  /** In place of an outcome. */
+  readonly error?:
+    | {
+        readonly code: string
+      }
+    | undefined
+}
+/** What {@link BatchTotals} has counted. */
+export interface BatchCounts {
+  /** Results. */
   readonly jobs: number
   /** Results with exit code 0. */
   readonly ok: number
@@ -699,8 +707,8 @@ export interface BatchSummary {
   readonly traps: Readonly<Partial<Record<TrapCode, number>>>
   /** Runs that a limit ended, by the limit. */
   readonly limits: Readonly<Partial<Record<Limit['limit'], number>>>
-  /** From the first job taken to the end, in milliseconds. */
-  readonly wallMs: number
+  /** Results without an outcome, by the code of their error. */
+  readonly errors: Readonly<Record<string, number>>
   /** Time on a core of all runs together, in milliseconds. */
   readonly cpuMs: number
   /** Wall-clock times of the runs in milliseconds, to three digits (an HDR histogram). */
@@ -710,6 +718,35 @@ export interface BatchSummary {
     readonly p99: number
     readonly max: number
   }
+}
+/**
+ * Counts results as they come, of one batch or of several, also those that were written as JSON. Its size
+ * does not depend on how many there are.
+ *
+ * @example
+ * const totals = new BatchTotals()
+ * for (const line of lines) totals.add(JSON.parse(line))
+ * console.log(totals.counts().kinds)
+ */
+export declare class BatchTotals {
+  #private
+  /** Counts one more. */
+  add({ outcome, error }: CountableResult): void
+  /** As in {@link BatchCounts}, without the work for all of these. */
+  get jobs(): number
+  /** As in {@link BatchCounts}. */
+  get ok(): number
+  /** As in {@link BatchCounts}. */
+  get kinds(): BatchCounts['kinds']
+  /** All that was counted until now. */
+  counts(): BatchCounts
+}
+/** Why a batch took no more jobs. */
+export type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
+/** The totals of a batch; `jobs` are those that were taken, each of which has one result. */
+export interface BatchSummary extends BatchCounts {
+  /** From the first job taken to the end, in milliseconds. */
+  readonly wallMs: number
   /** Runs with an outcome, by `wallMs`. */
   readonly runsPerSecond: number
   /** Why it ended. */

@@ -8,6 +8,7 @@ export type { Batch } from './batch/batch.ts'
 export type { BatchOptions, BatchResult, Job, JobError, JobOutcome } from './batch/options.ts'
 export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
+export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
 export {

@@ -10,6 +10,7 @@ export const noSummary: BatchSummary = {
   exitCodes: {},
   traps: {},
   limits: {},
+  errors: {},
   wallMs: 0,
   cpuMs: 0,
   runMs: { p50: 0, p90: 0, p99: 0, max: 0 },

@@ -82,7 +82,7 @@ const FAILED = 1
 
 function isGood({ flags, tally: { totals } }: Ended): boolean {
   if (flags.eachFile !== undefined) return totals.accepted === totals.results
-  return totals.kinds.error === 0
+  return totals.errors === 0
 }
 
 async function report(

@@ -1,6 +1,6 @@
 import prettyMilliseconds from 'pretty-ms'
 import { printable } from '../io.ts'
-import type { Summary, Totals } from './totals.ts'
+import { details, type Summary, type Totals } from './totals.ts'
 
 const numbers = new Intl.NumberFormat('en')
 
@@ -46,11 +46,11 @@ export function summaryText(summary: Summary, totals: Totals): string {
       : `${counted(jobs, 'result')}${before} in ${speed}`,
   ]
   if (jobs > 0) lines.push(`  ${parts(totals)}`)
-  const details = totals.details().toSorted(([, a], [, b]) => b - a)
-  for (const [ending, count] of details.slice(0, MAX_DETAILS)) {
+  const endings = details(summary)
+  for (const [ending, count] of endings.slice(0, MAX_DETAILS)) {
     lines.push(`    ${numeral(count)} ${printable(ending)}`)
   }
-  const more = details.slice(MAX_DETAILS)
+  const more = endings.slice(MAX_DETAILS)
   if (more.length > 0) {
     const rest = more.reduce((sum, [, count]) => sum + count, 0)
     lines.push(`    ${numeral(rest)} ended in ${numeral(more.length)} other ways`)

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { WasiexecError } from '../errors.ts'
 import { Jobs, type BatchPlace } from './jobs.ts'
 import { LazyResult, read, type PendingResult } from './lazy-result.ts'
@@ -10,7 +11,8 @@ import {
 import { InOrder } from './order.ts'
 import { Results } from './results.ts'
 import { JobSource } from './source.ts'
-import { Totals, type BatchEnd, type BatchSummary } from './summary.ts'
+import { summarize, type BatchEnd, type BatchSummary } from './summary.ts'
+import { BatchTotals } from './totals.ts'
 import { Window } from './window.ts'
 
 /**
@@ -59,12 +61,14 @@ export class RunningBatch implements Batch {
   readonly #source: JobSource
   readonly #jobs: Jobs
   readonly #window: Window
-  readonly #totals = new Totals()
+  readonly #totals = new BatchTotals()
   readonly #results = new Results()
   readonly #release = (result: PendingResult): void => this.#released(result)
   readonly #put: (result: PendingResult) => void
   readonly #summary: Promise<BatchSummary>
   #summarize!: (summary: BatchSummary) => void
+  /** When it began. */
+  #start = 0
   #state: 'new' | 'read' | 'drained' | 'ended' = 'new'
   #taken = 0
   #handedOver = 0
@@ -171,7 +175,7 @@ export class RunningBatch implements Batch {
 
   #begin(state: 'read' | 'drained'): void {
     this.#state = state
-    this.#totals.begin()
+    this.#start = performance.now()
     this.#jobs.open(this.#concurrency)
     const { closeReason } = this.#jobs
     if (closeReason !== undefined) this.#fail(closeReason)
@@ -253,7 +257,8 @@ export class RunningBatch implements Batch {
   }
 
   #ended(result: PendingResult): void {
-    this.#totals.add(result)
+    if (result instanceof LazyResult) this.#totals.addExit(result.code, result)
+    else this.#totals.add(result)
     this.#put(result)
     const isHungry = this.#hungry || this.#state === 'drained'
     if (isHungry && this.#window.hungry(this.#jobs.count)) this.#hungry = false
@@ -323,7 +328,9 @@ export class RunningBatch implements Batch {
     clearTimeout(this.#timer)
     this.#jobs.close()
     const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
-    const summary = this.#totals.summary(by, failure, this.#place.port.stats())
+    const wallMs = performance.now() - this.#start
+    const stats = this.#place.port.stats()
+    const summary = summarize(this.#totals.counts(), { by, failure, wallMs, stats })
     void this.#close(() => {
       this.#results.end(failure)
       this.#summarize(summary)
