@@ -3,7 +3,7 @@
 import { Buffer as Buffer$1 } from 'node:buffer'
 import { Readable, Writable } from 'node:stream'
 /** The stable name of a Wasm fault. */
-export type TrapCode =
+type TrapCode =
   | 'stack-overflow'
   | 'memory-out-of-bounds'
   | 'unaligned-atomic'
@@ -65,9 +65,9 @@ export type TrapCode =
  *   default: outcome satisfies never
  * }
  */
-export type Outcome = Exit | Trap | Limit | Abort
+type Outcome = Exit | Trap | Limit | Abort
 /** What every outcome has. */
-export interface Ending {
+interface Ending {
   /** Whether the program ended with exit code 0. */
   readonly ok: boolean
   /** Everything that it printed to stdout before it ended; empty unless captured. */
@@ -78,19 +78,19 @@ export interface Ending {
   readonly usage: Usage
 }
 /** The program returned (code 0) or called WASI's exit. */
-export interface Exit extends Ending {
+interface Exit extends Ending {
   readonly kind: 'exit'
   /** The guest's own number, unsigned 32-bit, exactly as it gave it. */
   readonly code: number
 }
 /** A Wasm fault. */
-export interface Trap extends Ending {
+interface Trap extends Ending {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
 /** What a trap was and where. */
-export interface TrapInfo {
+interface TrapInfo {
   readonly code: TrapCode
   /** The fault in words. */
   readonly message: string
@@ -98,20 +98,20 @@ export interface TrapInfo {
   readonly frames: readonly Frame[]
 }
 /** A cap ended the run. */
-export interface Limit extends Ending {
+interface Limit extends Ending {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
 /** The caller's signal ended the run, its program or runtime was closed, or its output lost its reader. */
-export interface Abort extends Ending {
+interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
   /** `signal.reason`, or a `WasiexecError` that says what was closed or lost. */
   readonly reason: unknown
 }
 /** One frame of a guest's call stack. */
-export interface Frame {
+interface Frame {
   /** The function's index in its module. */
   readonly functionIndex: number
   /** The function's demangled name, where the program has names. */
@@ -128,7 +128,7 @@ export interface Frame {
   readonly column?: number
 }
 /** What a run used. */
-export interface Usage {
+interface Usage {
   /** Wall clock from the guest's start to its end, in milliseconds. */
   readonly wallMs: number
   /** Time on a core, in milliseconds. */
@@ -143,9 +143,9 @@ export interface Usage {
   readonly outputTruncated: boolean
 }
 /** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
-export type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
+type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
 /** What every outcome has as JSON. */
-export interface JsonEnding {
+interface JsonEnding {
   readonly ok: boolean
   /** Stdout as text; what is not UTF-8 is U+FFFD. */
   readonly stdout: string
@@ -158,31 +158,31 @@ export interface JsonEnding {
   readonly usage: JsonUsage
 }
 /** An {@link Exit} as JSON. */
-export interface JsonExit extends JsonEnding {
+interface JsonExit extends JsonEnding {
   readonly kind: 'exit'
   readonly code: number
 }
 /** A {@link Trap} as JSON. */
-export interface JsonTrap extends JsonEnding {
+interface JsonTrap extends JsonEnding {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
 /** A {@link Limit} as JSON. */
-export interface JsonLimit extends JsonEnding {
+interface JsonLimit extends JsonEnding {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: Limit['limit']
 }
 /** An {@link Abort} as JSON. */
-export interface JsonAbort extends JsonEnding {
+interface JsonAbort extends JsonEnding {
   readonly kind: 'abort'
   readonly ok: false
   /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
   readonly reason?: unknown
 }
 /** A {@link Usage} as JSON. */
-export interface JsonUsage extends Omit<Usage, 'fuel'> {
+interface JsonUsage extends Omit<Usage, 'fuel'> {
   /** A string beyond `Number.MAX_SAFE_INTEGER`. */
   readonly fuel?: number | string
 }
@@ -193,7 +193,7 @@ export interface JsonUsage extends Omit<Usage, 'fuel'> {
  * @example
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
-export declare function describeOutcome(outcome: Outcome | JsonOutcome): string
+declare function describeOutcome(outcome: Outcome | JsonOutcome): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
@@ -220,7 +220,7 @@ export declare function describeOutcome(outcome: Outcome | JsonOutcome): string
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
-export type WasiexecErrorCode =
+type WasiexecErrorCode =
   | 'ERR_INVALID_OPTION'
   | 'ERR_INVALID_WASM'
   | 'ERR_UNSUPPORTED_WASM'
@@ -244,7 +244,7 @@ export type WasiexecErrorCode =
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 /** A host fault: misuse or a failing machine, never an ending of a guest. */
-export declare class WasiexecError extends Error {
+declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
   constructor(
@@ -256,7 +256,7 @@ export declare class WasiexecError extends Error {
   )
 }
 /** Thrown by {@link orThrow} for every ending other than exit 0. */
-export declare class ProgramError<T extends Outcome = Outcome> extends Error {
+declare class ProgramError<T extends Outcome = Outcome> extends Error {
   /** How the program ended, with all that it printed. */
   readonly outcome: T
   constructor(outcome: T)
@@ -268,13 +268,13 @@ export declare class ProgramError<T extends Outcome = Outcome> extends Error {
  * @example
  * const { stdout } = orThrow(await program.run())
  */
-export declare function orThrow<T extends Outcome>(
+declare function orThrow<T extends Outcome>(
   outcome: T,
 ): Exit & {
   code: 0
 }
 /** The options of one run. Nothing is granted that does not stand here. */
-export interface RunOptions {
+interface RunOptions {
   /** argv from index 1 on. Default: none. */
   args?: readonly string[] | undefined
   /** The whole environment; nothing is inherited. What is undefined is left out. Default: empty. */
@@ -325,20 +325,20 @@ export interface RunOptions {
   signal?: AbortSignal | undefined
 }
 /** A granted directory. */
-export interface Preopen {
+interface Preopen {
   /** The directory on the host. */
   hostPath: string
   /** Whether the guest may also write. */
   access: 'read' | 'write'
 }
 /** The options of a run that the calling thread waits for: nothing that would need it meanwhile. */
-export interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
+interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
   stdout?: 'capture' | 'inherit' | 'ignore' | undefined
   stderr?: 'capture' | 'inherit' | 'ignore' | undefined
 }
 /** The caps of a run. What is not given is not limited, or has the default named here. */
-export interface Limits {
+interface Limits {
   /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
   timeoutMs?: number | undefined
   /** Time on a core, in milliseconds; sleeping and file access are not included. */
@@ -358,7 +358,7 @@ export interface Limits {
   onOutput?: 'stop' | 'truncate' | undefined
 }
 /** What a runtime has and does. */
-export interface RuntimeStats {
+interface RuntimeStats {
   /** Threads, or processes, that run guests. */
   readonly threads: number
   readonly workers: 'threads' | 'processes'
@@ -384,7 +384,7 @@ export interface RuntimeStats {
   readonly finished: number
 }
 /** An import or export of a program. */
-export interface ExternInfo {
+interface ExternInfo {
   /** The module of a core module's import. */
   readonly module?: string
   readonly name: string
@@ -401,17 +401,17 @@ export interface ExternInfo {
     | 'resource'
 }
 /** An import in detail. */
-export interface InspectedImport extends InspectedExport {
+interface InspectedImport extends InspectedExport {
   /** Whether it is there for programs to import. */
   readonly provided: boolean
 }
 /** An export in detail. */
-export interface InspectedExport extends ExternInfo {
+interface InspectedExport extends ExternInfo {
   /** Its type for people to read, such as `(i32, i32) -> i32`; cut when it is very long. */
   readonly type: string
 }
 /** What can be told of a program without running it. */
-export interface Inspection {
+interface Inspection {
   /** Size of the binary. */
   readonly wasmBytes: number
   /** Whether it has an entry point (command), is initialised before its exports are called (reactor), or neither. */
@@ -435,7 +435,7 @@ export interface Inspection {
   } | null
 }
 /** A linear memory. */
-export interface MemoryInfo {
+interface MemoryInfo {
   /** Pages at the start. */
   readonly minimumPages: number
   /** Pages that it never exceeds. */
@@ -449,13 +449,13 @@ export interface MemoryInfo {
   readonly imported: boolean
 }
 /** A tool or language that took part in making a program. */
-export interface Producer {
+interface Producer {
   readonly name: string
   /** As the tool says; may be empty. */
   readonly version: string
 }
 /** How a runtime is set up. */
-export interface RuntimeOptions {
+interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
   /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
@@ -480,7 +480,7 @@ export interface RuntimeOptions {
  * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
  * whole process shares, worker threads included.
  */
-export declare class Runtime {
+declare class Runtime {
   #private
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(options?: RuntimeOptions)
@@ -492,7 +492,7 @@ export declare class Runtime {
   [Symbol.asyncDispose](): Promise<void>
 }
 /** How a program is loaded. */
-export interface LoadOptions {
+interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
   name?: string | undefined
   /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
@@ -523,7 +523,7 @@ export interface LoadOptions {
  * const program = await load('hello.wasm')
  * const { stdout } = await program.run({ args: ['world'] })
  */
-export declare class Program {
+declare class Program {
   #private
   /** argv[0] of its runs. */
   readonly name: string
@@ -611,18 +611,15 @@ export declare class Program {
  * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`; for precompiled programs `ERR_PRECOMPILED_UNTRUSTED`,
  * `ERR_PRECOMPILED_DAMAGED`, `ERR_PRECOMPILED_INCOMPATIBLE`.
  */
-export declare function load(
-  source: string | URL | Uint8Array,
-  options?: LoadOptions,
-): Promise<Program>
+declare function load(source: string | URL | Uint8Array, options?: LoadOptions): Promise<Program>
 /**
  * The same as {@link load} while the calling thread waits: seconds for large programs.
  *
  * @throws {WasiexecError} as {@link load}.
  */
-export declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
+declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
 /** One run of a batch. */
-export interface Job<Id = unknown> extends RunOptions {
+interface Job<Id = unknown> extends RunOptions {
   /** Whatever tells the job from others; comes back with its result. */
   id?: Id | undefined
   /** Instead of the batch's program; of the same runtime. */
@@ -635,7 +632,7 @@ export interface Job<Id = unknown> extends RunOptions {
   error?: Error | undefined
 }
 /** How a batch is run. */
-export interface BatchOptions<Id = unknown> {
+interface BatchOptions<Id = unknown> {
   /**
    * What all jobs have in common; crosses to the core once. What a job gives takes its place as a
    * whole; of `limits`, each limit by itself. No stream as stdin and no signal. Default: none.
@@ -662,9 +659,9 @@ export interface BatchOptions<Id = unknown> {
   deadline?: Date | number | undefined
 }
 /** The result of one job: an outcome, or the error for which there is none. */
-export type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
+type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
 /** A job that was run. */
-export interface JobOutcome<Id = unknown> {
+interface JobOutcome<Id = unknown> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
@@ -674,7 +671,7 @@ export interface JobOutcome<Id = unknown> {
   readonly error?: undefined
 }
 /** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
-export interface JobError<Id = unknown> {
+interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id
   readonly outcome?: undefined
@@ -682,9 +679,9 @@ export interface JobError<Id = unknown> {
   readonly error: WasiexecError
 }
 /** What would make a batch faster: a runtime with `workers: 'processes'`. */
-export type BatchAdvice = 'processes'
+type BatchAdvice = 'processes'
 /** A result as far as it is counted: one of a batch, or one that was read from JSON. */
-export interface CountableResult {
+interface CountableResult {
   readonly outcome?: Outcome | JsonOutcome | undefined
   /** In place of an outcome. */
   readonly error?:
@@ -694,7 +691,7 @@ export interface CountableResult {
     | undefined
 }
 /** What {@link BatchTotals} has counted. */
-export interface BatchCounts {
+interface BatchCounts {
   /** Results. */
   readonly jobs: number
   /** Results with exit code 0. */
@@ -728,7 +725,7 @@ export interface BatchCounts {
  * for (const line of lines) totals.add(JSON.parse(line))
  * console.log(totals.counts().kinds)
  */
-export declare class BatchTotals {
+declare class BatchTotals {
   #private
   /** Counts one more. */
   add({ outcome, error }: CountableResult): void
@@ -742,9 +739,9 @@ export declare class BatchTotals {
   counts(): BatchCounts
 }
 /** Why a batch took no more jobs. */
-export type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
+type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
 /** The totals of a batch; `jobs` are those that were taken, each of which has one result. */
-export interface BatchSummary extends BatchCounts {
+interface BatchSummary extends BatchCounts {
   /** From the first job taken to the end, in milliseconds. */
   readonly wallMs: number
   /** Runs with an outcome, by `wallMs`. */
@@ -765,7 +762,7 @@ export interface BatchSummary extends BatchCounts {
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs that go on and closes the source of the jobs.
  */
-export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   /**
    * The totals, when the batch has ended; never rejects. Asked for while nobody reads the results, it
    * runs the batch without keeping them.
@@ -797,8 +794,61 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
  * @example
  * const outcome = await run('hello.wasm', { args: ['world'] })
  */
-export declare function run(
+declare function run(
   source: string | URL | Uint8Array,
   options?: RunOptions & LoadOptions,
 ): Promise<Outcome>
-export {}
+export {
+  type Abort,
+  type Batch,
+  type BatchAdvice,
+  type BatchCounts,
+  type BatchEnd,
+  type BatchOptions,
+  type BatchResult,
+  type BatchSummary,
+  BatchTotals,
+  type CountableResult,
+  type Ending,
+  type Exit,
+  type ExternInfo,
+  type Frame,
+  type InspectedExport,
+  type InspectedImport,
+  type Inspection,
+  type Job,
+  type JobError,
+  type JobOutcome,
+  type JsonAbort,
+  type JsonEnding,
+  type JsonExit,
+  type JsonLimit,
+  type JsonOutcome,
+  type JsonTrap,
+  type JsonUsage,
+  type Limit,
+  type Limits,
+  type LoadOptions,
+  type MemoryInfo,
+  type Outcome,
+  type Preopen,
+  type Producer,
+  Program,
+  ProgramError,
+  type RunOptions,
+  type RunSyncOptions,
+  Runtime,
+  type RuntimeOptions,
+  type RuntimeStats,
+  type Trap,
+  type TrapCode,
+  type TrapInfo,
+  type Usage,
+  WasiexecError,
+  type WasiexecErrorCode,
+  describeOutcome,
+  load,
+  loadSync,
+  orThrow,
+  run,
+}
