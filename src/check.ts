@@ -13,20 +13,20 @@ export function unknown(option: string, name: string, known: readonly string[]):
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
 }
 
-/** Whether `value` is an object whose keys are options. */
+/** Throws unless `value` is an object whose keys are options. */
 export function checkObject(option: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(option, 'an object', value)
   }
 }
 
-/** Whether `value` maps names to things: a Map would seem empty. */
+/** Throws unless `value` maps names to values; a Map would seem empty. */
 export function checkRecord(option: string, value: unknown): asserts value is object {
   checkObject(option, value)
   if (Symbol.iterator in value) throw invalid(option, 'an object with names as keys', value)
 }
 
-/** Text that WASI can carry: no NUL, no half of a surrogate pair. */
+/** Throws unless `value` is text that WASI can carry: no NUL, no half of a surrogate pair. */
 export function checkString(option: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw invalid(option, 'a string', value)
   if (value.includes('\0')) throw invalid(option, 'a string without NUL characters', value)
@@ -58,7 +58,7 @@ export function checkPositive(option: string, value: unknown): number {
   return value
 }
 
-/** An unsigned 64-bit integer, as a number or a bigint. */
+/** Throws unless `value` is an unsigned 64-bit integer, as a number or a bigint. */
 export function checkUint64(option: string, value: unknown): bigint {
   const isInteger = typeof value === 'bigint' || Number.isSafeInteger(value)
   const integer = isInteger ? BigInt(value as bigint | number) : -1n
@@ -79,7 +79,7 @@ function show(value: unknown): string {
   return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${name}` : 'an object'
 }
 
-/** One edit apart, or one the beginning of the other: `timeout` for `timeoutMs`. */
+/** Whether they are one edit apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */
 function isNear(a: string, b: string): boolean {
   if (a.startsWith(b) || b.startsWith(a)) return true
   if (Math.abs(a.length - b.length) > 1) return false

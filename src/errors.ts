@@ -12,14 +12,14 @@ import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
  * - `ERR_READ_FAILED`: the program's file cannot be read.
  * - `ERR_PRECOMPILED_UNTRUSTED`: a precompiled program, which is machine code, was loaded without
  *   `trustPrecompiled`.
- * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not what was written.
+ * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not the file that was written.
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
- * - `ERR_BROKEN_PIPE`: nobody reads its output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
- * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
+ * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
- * - `ERR_BATCH_USED`: the results of a batch can be read once.
+ * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
@@ -78,7 +78,7 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
 const MAX_STDERR = 2000
 
 function messageOf(outcome: Outcome): string {
-  // Its end alone: all of it may be more than a string can have.
+  // Only its end: all of it may be longer than a string can be.
   const stderr = outcome.stderr
     .subarray(-MAX_STDERR * 8)
     .toString('utf8')

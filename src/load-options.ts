@@ -10,25 +10,28 @@ import { checkFolder, portOf, type Runtime } from './runtime.ts'
 export interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
   name?: string | undefined
-  /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
+  /**
+   * Where compiled code is kept on disk: in the runtime's folder (`true`), in this folder, or nowhere
+   * (`false`). Default: `true`.
+   */
   cache?: boolean | string | undefined
-  /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
+  /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
   fuel?: boolean | undefined
   /**
-   * `false`: compiled without what stops a program while it computes, which makes a CPU-bound one faster.
-   * For programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused, and `signal`,
-   * disposing, and closing the runtime are heard only before the program starts and while it waits in the
-   * host (for the clock, for stdin, for a slow reader of its output). The other limits hold, and a run
-   * with a `fuel` limit is as interruptible as any other. Default: `true`.
+   * `false` compiles the program without what stops it while it computes. A CPU-bound program becomes
+   * faster. Use it for programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused.
+   * `signal`, disposing of the program and closing the runtime take effect only before the program starts
+   * and while it waits in the host (for the clock, for stdin, for a slow reader of its output). The other
+   * limits hold, and a run with a `fuel` limit can be interrupted like any other. Default: `true`.
    */
   interruptible?: boolean | undefined
   /**
-   * Whether what {@link Program.serialize} returned is accepted. It is machine code and runs without a
-   * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
-   * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
+   * Whether the source may be what {@link Program.serialize} returned. That is machine code and runs without
+   * a sandbox: anyone who made the file, or could have written to it, can do anything in this process. The
+   * program has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
    */
   trustPrecompiled?: boolean | undefined
-  /** Default: one shared by the whole process. */
+  /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
 
@@ -80,7 +83,7 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
   return { port, request }
 }
 
-/** The options of a program and of its run, which {@link run} takes together. */
+/** Tells the options of loading from those of the run, which `run` takes together. */
 export function splitOptions(options: LoadOptions & RunOptions): {
   load: LoadOptions
   run: RunOptions
@@ -93,7 +96,7 @@ export function splitOptions(options: LoadOptions & RunOptions): {
   }
 }
 
-/** An absolute path or bytes. */
+/** Returns an absolute path or bytes. */
 function toSource(source: unknown): string | Uint8Array {
   if (source instanceof Uint8Array) return source
   if (source instanceof URL) {

@@ -14,8 +14,8 @@ export type {
 export type * from './outcome/types.ts'
 
 /**
- * Own properties, in the order in which they are read, so that spreading and `structuredClone` copy
- * them; `toJSON` for `JSON.stringify`.
+ * All properties are own properties, so that spreading and `structuredClone` copy them; they are in the
+ * order in which people read them. `toJSON` is for `JSON.stringify`.
  */
 abstract class Base {
   declare readonly stdout: Buffer
@@ -110,10 +110,10 @@ export function abort(reason: unknown, printed: Printed): Abort {
   return new AbortOutcome(reason, printed)
 }
 
-/** Not one for the whole process: what is given away may be transferred. */
+/** A new buffer each time: a caller may transfer it. */
 export const noBytes = (): Buffer => Buffer.allocUnsafe(0)
 
-/** The outcome of a run that was aborted before it crossed. */
+/** The outcome of a run that was aborted before it was submitted. */
 export function neverStarted(reason: unknown): Abort {
   const usage = {
     wallMs: 0,

@@ -10,7 +10,7 @@ import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { checkRun, type Port, type Prepared, type RunOwner } from './port/port.ts'
 
-/** What the core tells of a program. */
+/** What the core says about a program. */
 interface ProgramInfo {
   name: string
   kind: 'module' | 'component'
@@ -19,10 +19,10 @@ interface ProgramInfo {
   exports: ExternInfo[]
 }
 
-/** The constructor, which is this module's own. */
+/** Calls the constructor, which is private. */
 let create: (port: Port, handle: number, info: ProgramInfo) => Program
 
-/** What the other modules need of a program, and nobody else has. */
+/** What other modules need of a program, and users do not see. */
 interface ProgramParts {
   readonly port: Port
   readonly owner: RunOwner
@@ -31,7 +31,7 @@ interface ProgramParts {
 const parts = new WeakMap<object, ProgramParts>()
 
 /**
- * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
+ * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
  *
  * @example
  * const program = await load('hello.wasm')
@@ -42,7 +42,7 @@ export class Program {
   readonly name: string
   /** A core module or a component. */
   readonly kind: 'module' | 'component'
-  /** The WASI that it speaks: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
+  /** The WASI that it uses: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
   readonly wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
   /** What it needs. */
   readonly imports: readonly ExternInfo[]
@@ -64,7 +64,7 @@ export class Program {
   }
 
   /**
-   * Runs it once. Whatever the guest does is an outcome.
+   * Runs the program once. Whatever the guest does is an outcome.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
@@ -76,11 +76,11 @@ export class Program {
   }
 
   /**
-   * Checks options as {@link run} does, and runs nothing: for options that come long before their run.
+   * Checks the options of a run as {@link run} does, and runs nothing.
    *
-   * What only a run can find out is not checked: a directory of `preopens` that cannot be opened, imports
-   * that nobody provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not
-   * interruptible, a stream that fails.
+   * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
+   * nothing provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
@@ -91,13 +91,13 @@ export class Program {
   }
 
   /**
-   * Runs it once on the calling thread, which waits.
+   * Runs the program once on the calling thread, which waits.
    *
-   * It takes a slot of the runtime and none of its threads, unless the program was loaded with
+   * The run takes a slot of the runtime and none of its threads, unless the program was loaded with
    * `interruptible: false` or the runtime has worker processes.
-   * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
-   * need the thread (for their streams) when all slots of the runtime are taken. A program
-   * that was loaded with `interruptible: false` and never ends holds the thread for ever.
+   * Nothing else happens on this thread meanwhile, so set a time limit. When all slots of the runtime are
+   * taken by runs that need this thread for their streams, it waits for ever. So it does for a program that
+   * was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
@@ -108,7 +108,7 @@ export class Program {
   }
 
   /**
-   * Runs it for each job, as fast as the machine goes and the results are read.
+   * Runs the program once per job, as fast as the machine allows and the results are read.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`; also when
    * `jobs` is not iterable. A job that cannot be run has a result with an `error`.
@@ -142,8 +142,8 @@ export class Program {
   }
 
   /**
-   * Looks at it more closely: types of imports and exports, memories, who made it, why it cannot run.
-   * Nothing of this is computed by `load`.
+   * Returns the types of imports and exports, the memories, the tools that made the program, and why it
+   * cannot be run, if it cannot. None of this is computed by `load`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
@@ -154,9 +154,9 @@ export class Program {
   }
 
   /**
-   * The program with its compiled code, as the bytes of a file, for `load` with `trustPrecompiled: true`
-   * in the same version of wasiexec on a machine like this one. It has the code for runs with a fuel
-   * limit when that was compiled, as by `load` with `fuel: true`.
+   * Returns the program with its compiled code, as the bytes of a file. It can be loaded with
+   * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
+   * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
@@ -169,7 +169,7 @@ export class Program {
     return this.#port.serialize(this.#owner.handle)
   }
 
-  /** Aborts its runs, refuses new ones and frees its code. */
+  /** Aborts the program's runs, refuses new ones and frees its code. */
   [Symbol.dispose](): void {
     const owner = this.#owner
     if (owner.closeReason) return
@@ -190,7 +190,7 @@ export class Program {
   }
 }
 
-/** Runs hold the owner, not the program: that is what has to go before the code can. */
+/** Runs refer to the owner, not to the program: the code is freed once the owner is gone. */
 const collected = new FinalizationRegistry<{ port: Port; handle: RunOwner['handle'] }>(
   ({ port, handle }) => {
     port.release(handle)
@@ -213,13 +213,13 @@ export async function load(
   return loadChecked(loadRequest(source, options))
 }
 
-/** Has read bytes that are to be loaded when it returns. */
+/** Reads bytes that are to be loaded before it returns. */
 export async function loadChecked({ port, request }: CheckedLoad): Promise<Program> {
   const [handle, info] = await port.load(request)
   return create(port, handle, info as ProgramInfo)
 }
 
-/** Starts what `run` prepared before it loaded the program. */
+/** Starts a run that was prepared before its program was loaded. */
 export async function startPrepared(program: Program, prepared: Prepared): Promise<Outcome> {
   const { port, owner } = parts.get(program)!
   const closed = owner.closeReason ?? port.closeReason
@@ -228,7 +228,7 @@ export async function startPrepared(program: Program, prepared: Prepared): Promi
 }
 
 /**
- * The same as {@link load} while the calling thread waits: seconds for large programs.
+ * The same as {@link load}, on the calling thread, which waits: for seconds if the program is large.
  *
  * @throws {WasiexecError} as {@link load}.
  */

@@ -7,12 +7,13 @@ import type { Outcome } from './outcome.ts'
 import { prepareRun, type Port } from './port/port.ts'
 import { loadChecked, startPrepared, type Program } from './program.ts'
 
-/** Programs that one-shot runs keep, the least recently used first. */
+/** How many programs one-shot runs keep. */
 const MAX_PROGRAMS = 32
+/** The programs, the least recently used first. */
 const programs = new WeakMap<Port, Map<string, Promise<Program>>>()
 
 /**
- * Loads a program, once for each content and process, and runs it.
+ * Loads a program, once per content and process, and runs it.
  *
  * @throws {WasiexecError} (rejects) as {@link load} and {@link Program.run}.
  * @example
@@ -24,7 +25,7 @@ export async function run(
 ): Promise<Outcome> {
   checkObject('options', options)
   const given = splitOptions(options)
-  // All of it before anything is waited for: the caller may change what it gave.
+  // Everything is read before anything is waited for: the caller may change it afterwards.
   const prepared = prepareRun(given.run)
   const { local } = prepared
   if (local.input instanceof Uint8Array) local.input = local.input.slice()
@@ -41,7 +42,7 @@ function loadOnce(checked: CheckedLoad): Promise<Program> {
   return typeof source === 'string' ? loadFile(checked, source) : loadBytes(checked, source)
 }
 
-/** By what changes when the content does. */
+/** A file is known by what changes when its content does. */
 async function loadFile(checked: CheckedLoad, path: string): Promise<Program> {
   const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true }).catch(
     () => NO_FILE,
@@ -53,7 +54,7 @@ function loadBytes(checked: CheckedLoad, bytes: Uint8Array): Promise<Program> {
   return loadNew(checked, [createHash('sha256').update(bytes).digest('hex')])
 }
 
-/** Loads it unless one of that identity, loaded in the same way, is kept. */
+/** Loads the program, unless the same one, loaded in the same way, is kept. */
 function loadNew(checked: CheckedLoad, identity: string[]): Promise<Program> {
   const { port, request } = checked
   const { source: _source, ...way } = request
@@ -65,10 +66,10 @@ function loadNew(checked: CheckedLoad, identity: string[]): Promise<Program> {
   program ??= loadChecked(checked)
   kept.set(key, program)
   if (kept.size > MAX_PROGRAMS) kept.delete(kept.keys().next().value as string)
-  // What could not be loaded may be there the next time.
+  // A file that could not be loaded may be there the next time.
   program.catch(() => kept.delete(key))
   return program
 }
 
-/** `load` says what is wrong with it. */
+/** For a file without stats: loading says what is wrong with it. */
 const NO_FILE = { dev: 0n, ino: 0n, size: 0n, mtimeNs: 0n, ctimeNs: 0n }

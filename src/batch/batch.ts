@@ -23,21 +23,22 @@ import { Window } from './window.ts'
  */
 export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   /**
-   * The totals, when the batch has ended; never rejects. Asked for while nobody reads the results, it
-   * runs the batch without keeping them.
+   * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
+   * asking for the totals runs the batch, and no result is kept.
    */
   readonly summary: Promise<BatchSummary>
   /**
-   * Begins to run it. After the last result, reading throws what the source of the jobs or `stopOn`
+   * Starts the batch. After the last result, reading throws what the source of the jobs or `stopOn`
    * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
   /**
-   * The same results in arrays, none of them empty: all that are there whenever somebody asks. Instead
-   * of reading the batch itself, where hundreds of thousands come in a second: the loop waits once per
-   * array and not once per result. Its end, its errors and leaving it are the batch's.
+   * The same results in arrays. An array has all results that are ready when the loop asks, and is never
+   * empty. Use it in place of the batch itself where hundreds of thousands of results come per second: the
+   * loop waits once per array instead of once per result. It ends, fails and is left as a loop over the
+   * batch is.
    *
    * @example
    * for await (const results of program.batch(jobs).chunks()) {
@@ -47,13 +48,13 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   chunks(): AsyncIterable<BatchResult<Id>[]>
 }
 
-/** Bytes of output that were read before the core is told so. */
+/** The core is told how much output was read each time it is this much. */
 const TELL_BYTES = 1024 * 1024
 
 /** Longer timers fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** A batch as it goes: takes jobs while there is room for their results, and ends in order. */
+/** A running batch: takes jobs while there is room for their results. */
 export class RunningBatch implements Batch {
   readonly #place: BatchPlace
   readonly #options: CheckedBatchOptions
@@ -72,13 +73,13 @@ export class RunningBatch implements Batch {
   #state: 'new' | 'read' | 'drained' | 'ended' = 'new'
   #taken = 0
   #handedOver = 0
-  /** Bytes of outputs that were read and that the core does not know of. */
+  /** Bytes of output that were read and not yet reported to the core. */
   #readBytes = 0
   #filling = false
   #pulling = false
   #hungry = false
   #exhausted = false
-  /** Why it ends before its time, and what its reader is thrown for it. */
+  /** Why the batch ends early, and what its reader is thrown. */
   #end: { by: BatchEnd; failure: { error: unknown } | undefined } | undefined
   #aborted: { reason: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
@@ -104,7 +105,7 @@ export class RunningBatch implements Batch {
   }
 
   get summary(): Promise<BatchSummary> {
-    // Whoever asks may be about to read.
+    // The caller may be about to read the results.
     if (this.#state === 'new') setImmediate(() => this.#state === 'new' && this.#begin('drained'))
     return this.#summary
   }
@@ -205,7 +206,7 @@ export class RunningBatch implements Batch {
 
   /** Takes as many jobs as there is room for. */
   #fill(): void {
-    // A job that fails at once, or a source that reads results, would come here again.
+    // A job that fails at once, or a source that reads results, would call this again.
     if (this.#filling) return
     this.#filling = true
     if (this.#source.isAsync) void this.#pull()
@@ -249,7 +250,7 @@ export class RunningBatch implements Batch {
       this.#exhausted = true
       return
     }
-    // What comes after the end has been decided is not taken.
+    // A job that arrives after the end was decided is not taken.
     if (this.#end !== undefined) return
     const index = this.#taken
     this.#taken += 1
@@ -267,7 +268,7 @@ export class RunningBatch implements Batch {
 
   /** It is this result's turn to be read. */
   #released(pending: PendingResult): void {
-    // Asked about what is read afterwards, not about a copy of it.
+    // `stopOn` is given the very result that is read afterwards, not a copy.
     const result = this.#options.stopOn === undefined ? pending : read(pending)
     if (this.#end === undefined && this.#asksToStop(result)) {
       const message = 'the batch was stopped by `stopOn`'
@@ -304,7 +305,7 @@ export class RunningBatch implements Batch {
     this.#readBytes = 0
   }
 
-  /** Ends it without aborting what goes on; its reader is thrown the error. */
+  /** Ends the batch without aborting its runs; its reader is thrown the error. */
   #fail(error: unknown): void {
     this.#end ??= { by: 'error', failure: { error } }
   }
@@ -343,7 +344,7 @@ export class RunningBatch implements Batch {
   }
 }
 
-/** How much was printed; undefined where there is no outcome. */
+/** Bytes of captured output; undefined where there is no outcome. */
 function outputBytes(result: PendingResult): number | undefined {
   if (result instanceof LazyResult) return result.outputBytes
   const { outcome } = result

@@ -26,9 +26,9 @@ export interface BatchPlace {
   ownerOf(program: unknown): RunOwner
 }
 
-/** What a batch tells of itself and hears of its jobs. */
+/** What {@link Jobs} asks of its batch, and reports to it. */
 export interface JobEvents {
-  /** With what the batch aborted its runs, once it has. */
+  /** The reason with which the batch aborted its runs, once it has. */
   aborted(): { reason: unknown } | undefined
   ended(result: PendingResult): void
   /** The batch's own program or its runtime was closed. */
@@ -45,7 +45,7 @@ export class Jobs {
   readonly #slots = new Slots()
   #number = 0
   #special = 0
-  /** Bytes of stdin that they have. */
+  /** Bytes of stdin that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
@@ -74,17 +74,17 @@ export class Jobs {
     this.#place.port.abortBatch(this.#number)
   }
 
-  /** So many bytes of output have been read. */
+  /** Reports that this many bytes of output have been read. */
   outputRead(bytes: number): void {
     this.#place.port.batchRead(this.#number, bytes)
   }
 
-  /** Why none of this batch's own program can be run any more. */
+  /** Why the batch's own program can no longer be run; undefined while it can. */
   get closeReason(): WasiexecError | undefined {
     return this.#place.owner.closeReason ?? this.#place.port.closeReason
   }
 
-  /** Hands a job over; its result may be there before this returns. */
+  /** Submits a job; its result may arrive before this returns. */
   submit(index: number, job: unknown): void {
     let id: unknown
     try {
@@ -134,7 +134,7 @@ export class Jobs {
     encoded.clear()
     encodeSharedOutputs(this.#sharedOutputs, encoded)
     const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
-    // Now, because getters of the job may have closed or aborted something.
+    // Checked only now: getters of the job may have closed or aborted something.
     const closed = owner.closeReason ?? port.closeReason
     if (closed !== undefined) throw closed
     const aborted = this.#events.aborted()
@@ -148,13 +148,13 @@ export class Jobs {
     }
     const { input } = local
     port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
-    // Not before: input that is too large throws.
+    // Only after the submission, which throws for input that is too large.
     const inputBytes = input?.length ?? 0
     this.#slots.take(index, id, owner, inputBytes)
     this.inputBytes += inputBytes
   }
 
-  /** A run with a signal or streams of its own is one like any other. */
+  /** Starts a job that has a signal or streams of its own as an ordinary run. */
   #start(index: number, id: unknown, owner: RunOwner, local: LocalOptions): void {
     const encoded = new Encoder(this.#scratch.length)
     encoded.append(this.#scratch)
@@ -192,16 +192,16 @@ export class Jobs {
 
 function checkJob(job: unknown): asserts job is Job {
   checkObject('job', job)
-  // An array of promises looks like one of jobs without options.
+  // A promise would look like a job without options.
   if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
 }
 
-/** What a job has as its result that came with an error. */
+/** The error in the result of a job that came with one. */
 function jobError(error: unknown): WasiexecError {
   if (error instanceof WasiexecError) return error
-  // Node's own errors are of another realm where tests have a realm of their own.
+  // Jest runs code in a realm of its own, where errors of Node are not instances of `Error`.
   if (!(error instanceof Error || isNativeError(error))) return invalid('error', 'an Error', error)
   return new WasiexecError('ERR_JOB', `the job could not be made: ${error.message}`, {
     cause: error,

@@ -2,8 +2,8 @@ import type { Delivery } from '../port/records.ts'
 import type { BatchResult } from './options.ts'
 
 /**
- * The result of a run that has exited, while nobody has read it: a place in its delivery. Hundreds arrive
- * at a time, and as objects most of them would outlive a collection of the young generation.
+ * The result of a run that has exited, until it is read: a place in its delivery. Hundreds arrive at a
+ * time, and as objects most of them would survive a collection of the young generation.
  */
 export class LazyResult {
   readonly index: number
@@ -12,7 +12,7 @@ export class LazyResult {
   private readonly place: number
   private readonly start: number
 
-  /** That of the record at which the delivery stands. */
+  /** The result of the record at which the delivery stands. */
   constructor(index: number, id: unknown, delivery: Delivery) {
     this.index = index
     this.id = id

@@ -1,14 +1,14 @@
 import type { PendingResult } from './lazy-result.ts'
 
-/** Where the ring begins; it grows up to the size of the window. */
+/** The first size of the ring, which grows up to the size of the window. */
 const FIRST_SIZE = 64
 
-/** Lets results through in the order of their jobs: keeps those that ended before an earlier one. */
+/** Passes results on in the order of their jobs, and keeps results that ended before an earlier one. */
 export class InOrder {
   readonly #release: (result: PendingResult) => void
   /**
-   * A ring, by index; its size is a power of two. With a Map, whose tables are made anew every few
-   * hundred results, a batch of a million jobs took a third more memory.
+   * A ring, by index; its size is a power of two. A Map makes its tables anew every few hundred results,
+   * and a batch of a million jobs took a third more memory with one.
    */
   #early = ring(FIRST_SIZE)
   #next = 0
@@ -24,7 +24,7 @@ export class InOrder {
     }
     let next: PendingResult | undefined = result
     while (next !== undefined) {
-      // Before it is released: whoever gets it may cause the one after it.
+      // Before the release, which may bring the next result.
       this.#next += 1
       this.#release(next)
       next = this.#take()

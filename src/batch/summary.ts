@@ -15,11 +15,11 @@ export type BatchEnd =
   /** The jobs' iterator or `stopOn` threw, or the program or runtime was closed. */
   | 'error'
 
-/** The totals of a batch; `jobs` are those that were taken, each of which has one result. */
+/** The totals of a batch; `jobs` counts the jobs that were taken, each of which has one result. */
 export interface BatchSummary extends BatchCounts {
   /** From the first job taken to the end, in milliseconds. */
   readonly wallMs: number
-  /** Runs with an outcome, by `wallMs`. */
+  /** Runs with an outcome per second of `wallMs`. */
   readonly runsPerSecond: number
   /** Why it ended. */
   readonly endedBy: BatchEnd
@@ -32,7 +32,7 @@ export interface BatchSummary extends BatchCounts {
   readonly error?: unknown
 }
 
-/** How a batch went that has ended. */
+/** How a batch ended. */
 export interface Ended {
   readonly by: BatchEnd
   readonly failure: { readonly error: unknown } | undefined

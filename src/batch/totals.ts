@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks'
 import type { JsonOutcome, Limit, Outcome, TrapCode } from '../outcome.ts'
 
-/** A result as far as it is counted: one of a batch, or one that was read from JSON. */
+/** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 export interface CountableResult {
   readonly outcome?: Outcome | JsonOutcome | undefined
   /** In place of an outcome. */
@@ -43,8 +43,8 @@ interface Times {
 const NS = 1e6
 
 /**
- * Counts results as they come, of one batch or of several, also those that were written as JSON. Its size
- * does not depend on how many there are.
+ * Counts results of one batch or of several, also results that were read from JSON. Its size does not
+ * depend on how many it has counted.
  *
  * @example
  * const totals = new BatchTotals()
@@ -63,7 +63,7 @@ export class BatchTotals {
   #maxMs = 0
   #cpuMs = 0
 
-  /** Counts one more. */
+  /** Counts one more result. */
   add({ outcome, error }: CountableResult): void {
     if (outcome === undefined) {
       this.#kinds.error += 1
@@ -91,7 +91,7 @@ export class BatchTotals {
   }
 
   /**
-   * Counts an exit that nobody has made an outcome of.
+   * Counts an exit without an outcome being made of it.
    *
    * @internal
    */
@@ -108,22 +108,22 @@ export class BatchTotals {
     this.#runTimes.record(Math.max(1, Math.round(wallMs * NS)))
   }
 
-  /** As in {@link BatchCounts}, without the work for all of these. */
+  /** The same as in {@link counts}, which has to compute the others too. */
   get jobs(): number {
     return this.#runs + this.#kinds.error
   }
 
-  /** As in {@link BatchCounts}. */
+  /** The same as in {@link counts}. */
   get ok(): number {
     return this.#ok
   }
 
-  /** As in {@link BatchCounts}. */
+  /** The same as in {@link counts}. */
   get kinds(): BatchCounts['kinds'] {
     return { ...this.#kinds }
   }
 
-  /** All that was counted until now. */
+  /** What was counted until now. */
   counts(): BatchCounts {
     const codes = this.#ok === 0 ? [] : [[0, this.#ok] as const]
     const percentile = (p: number): number =>

@@ -48,19 +48,19 @@ export interface JsonAbort extends JsonEnding {
 
 /** A {@link Usage} as JSON. */
 export interface JsonUsage extends Omit<Usage, 'fuel'> {
-  /** A string beyond `Number.MAX_SAFE_INTEGER`. */
+  /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */
   readonly fuel?: number | string
 }
 
 /**
- * What `JSON.stringify` is given for an outcome: its properties, in their order.
+ * What `JSON.stringify` is given in place of an outcome: the same properties in the same order.
  *
  * @throws {RangeError} when the output is longer than a string can be.
  */
 export function toJson(outcome: Printed): Record<string, unknown> {
   const { stdout, stderr, usage } = outcome
   const { fuel } = usage
-  // Spread as a whole: leaving properties out of it takes 1.2 µs instead of 0.03 (Node 20).
+  // Spread as a whole: leaving properties out takes 1.2 µs instead of 0.03 (Node 20).
   const json: Record<string, unknown> = { ...outcome }
   json['stdout'] = toText('stdout', stdout)
   json['stderr'] = toText('stderr', stderr)
@@ -68,7 +68,7 @@ export function toJson(outcome: Printed): Record<string, unknown> {
   return isText(stdout) && isText(stderr) ? json : withBytes(json, outcome)
 }
 
-/** The bytes stand behind the text that could not hold them. */
+/** Puts the bytes behind the text that could not hold them. */
 function withBytes(
   { stdout, stderr, usage, ...rest }: Record<string, unknown>,
   bytes: Printed,
@@ -83,16 +83,17 @@ function withBytes(
   }
 }
 
-/** A buffer that was transferred is empty, and `isUtf8` would throw for it. */
+/** `isUtf8` would throw for a buffer that was transferred, which is empty. */
 function isText(bytes: Buffer): boolean {
   return bytes.length === 0 || isUtf8(bytes)
 }
 
 function toText(name: string, bytes: Buffer): string {
-  // Of 2 GiB, `toString` ends the process instead of throwing (Node 20).
+  // For 2 GiB, `toString` ends the process instead of throwing (Node 20).
   if (bytes.length > constants.MAX_STRING_LENGTH) {
+    const expected = `at most ${constants.MAX_STRING_LENGTH} bytes to become a string`
     throw new RangeError(
-      `\`${name}\` must be at most ${constants.MAX_STRING_LENGTH} bytes to become a string, got ${bytes.length}; \`limits.outputBytes\` cuts it off`,
+      `\`${name}\` must be ${expected}, got ${bytes.length}; \`limits.outputBytes\` cuts it off`,
     )
   }
   return bytes.toString('utf8')

@@ -20,18 +20,18 @@ export type Outcome = Exit | Trap | Limit | Abort
 export interface Ending {
   /** Whether the program ended with exit code 0. */
   readonly ok: boolean
-  /** Everything that it printed to stdout before it ended; empty unless captured. */
+  /** Everything that the program printed to stdout before it ended; empty unless captured. */
   readonly stdout: Buffer
-  /** Everything that it printed to stderr before it ended; empty unless captured. */
+  /** Everything that the program printed to stderr before it ended; empty unless captured. */
   readonly stderr: Buffer
-  /** What it used. */
+  /** What the run used. */
   readonly usage: Usage
 }
 
 /** The program returned (code 0) or called WASI's exit. */
 export interface Exit extends Ending {
   readonly kind: 'exit'
-  /** The guest's own number, unsigned 32-bit, exactly as it gave it. */
+  /** The guest's own number, an unsigned 32-bit integer, exactly as the guest gave it. */
   readonly code: number
 }
 
@@ -58,11 +58,11 @@ export interface Limit extends Ending {
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
 
-/** The caller's signal ended the run, its program or runtime was closed, or its output lost its reader. */
+/** The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output. */
 export interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
-  /** `signal.reason`, or a `WasiexecError` that says what was closed or lost. */
+  /** `signal.reason`, or an error that says what ended the run: mostly a `WasiexecError`. */
   readonly reason: unknown
 }
 
@@ -92,9 +92,9 @@ export interface Usage {
   readonly cpuMs: number
   /** Fuel consumed; only where the run had a fuel limit. */
   readonly fuel?: bigint
-  /** The most that all linear memories and tables took together. */
+  /** The most bytes that all linear memories and tables took together. */
   readonly memoryPeakBytes: number
-  /** Whether a growth was refused. */
+  /** Whether a memory or table was refused to grow. */
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean

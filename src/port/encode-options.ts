@@ -21,14 +21,14 @@ export type Purpose = 'run' | 'sync' | 'job' | 'defaults'
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
   signal: AbortSignal | undefined
-  /** Input that is given whole; crosses behind the options, because it may be large. */
+  /** Stdin that is given whole; it crosses after the options, because it may be large. */
   input: string | Uint8Array | undefined
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
 }
 
-/** The streams that the jobs of a batch print to unless they say otherwise. */
+/** The streams to which the jobs of a batch print unless a job says otherwise. */
 export type SharedOutputs = Pick<LocalOptions, 'stdout' | 'stderr'>
 
 const RUN_OPTIONS = [
@@ -59,9 +59,9 @@ const onBrokenPipe = numbering(ON_BROKEN_PIPE)
 const onMemory = numbering(ON_MEMORY)
 const onOutput = numbering(ON_OUTPUT)
 
-/** What is given whole, as UTF-16 units or bytes. */
+/** The most stdin that can be given whole, in UTF-16 units or bytes. */
 const MAX_INPUT = 2 ** 30
-/** What a Buffer can hold on every Node, and Node 20 can make a string of without crashing. */
+/** The most that a Buffer can hold on every Node, and that does not crash Node 20 as a string. */
 const MAX_OUTPUT = 2 ** 31 - 1
 
 /**
@@ -142,7 +142,7 @@ function encodeArgs(value: unknown, to: Encoder): void {
   if (!Array.isArray(value)) throw invalid('args', 'an array of strings', value)
   to.byte(OPTION.args)
   to.uint32(value.length)
-  // Not `forEach`: it would pass over holes.
+  // Not `forEach`, which would skip holes.
   for (let index = 0; index < value.length; index += 1) {
     const argument: unknown = value[index]
     checkString(`args[${index}]`, argument)
@@ -153,7 +153,7 @@ function encodeArgs(value: unknown, to: Encoder): void {
 function encodeEnv(value: unknown, to: Encoder): void {
   checkRecord('env', value)
   const given: [string, unknown][] = Object.entries(value)
-  // Left out, as in `child_process`: it is what `process.env` has in TypeScript.
+  // Undefined values are left out, as in `child_process`: TypeScript has them in `process.env`.
   const entries = given.filter(([, text]) => text !== undefined)
   to.byte(OPTION.env)
   to.uint32(entries.length)
@@ -180,7 +180,7 @@ export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
   }
 }
 
-/** Writes input that is given whole; the last of a run's options. */
+/** Writes stdin that is given whole: the last of a run's options. */
 export function encodeInput(input: string | Uint8Array, to: Encoder): void {
   to.byte(OPTION.stdin)
   to.byte(STDIN.bytes)
@@ -212,7 +212,7 @@ function encodeOutput(
   to: Encoder,
   purpose: Purpose,
 ): Writable | undefined {
-  // Each of its jobs makes a pipe of its own.
+  // Each job of the batch makes a pipe of its own.
   if (purpose === 'defaults' && isWritable(value)) return value
   to.byte(OPTION[name])
   if (value === 'capture' || value === 'ignore' || value === 'inherit') {
@@ -317,7 +317,7 @@ function encodeLimits(value: unknown, to: Encoder): void {
   }
 }
 
-/** Makes a function that returns the number of a word, and throws for what is not one of these words. */
+/** Makes a function that returns the number of a word, and throws for anything that is not one of the words. */
 function numbering(
   numbers: Readonly<Record<string, number>>,
 ): (option: string, value: unknown) => number {
@@ -333,7 +333,7 @@ function isJobsOwn(key: string): boolean {
   return key === 'id' || key === 'program' || key === 'error'
 }
 
-/** Streams belong to one run, whose thread is free to serve them. */
+/** Whether there may be streams: they belong to one run, and need a thread that does not wait for it. */
 function canStream(purpose: Purpose): boolean {
   return purpose === 'run' || purpose === 'job'
 }

@@ -17,10 +17,10 @@ import { Submission } from './operations.ts'
 const spare: Encoder[] = []
 const MAX_SPARE = 64
 
-/** For how long `runSync` stays in the core. */
+/** How long `runSync` stays in the core at a time. */
 const TURN_MS = 50
 
-/** Up to so much output of a run is handed over in one buffer, and copied. */
+/** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
@@ -44,7 +44,8 @@ export interface Prepared {
 }
 
 /**
- * Into a buffer of its own, not straight into the submission: a getter of the caller's may start a run.
+ * Checks and encodes the options of a run, in a buffer of their own: a getter of the caller's may start
+ * another run, which writes to the submission.
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
@@ -54,7 +55,7 @@ export function prepareRun(options: RunOptions): Prepared {
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
 }
 
-/** The same for a run that is waited for. */
+/** The same for `runSync`. */
 function encodeSync(options: RunOptions): Encoder {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const { input } = encodeRunOptions(options, encoded, 'sync')
@@ -63,7 +64,7 @@ function encodeSync(options: RunOptions): Encoder {
 }
 
 /**
- * Checks the options of a run, and neither reads nor listens to a stream.
+ * Checks the options of a run. Neither reads from a stream nor listens to it.
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
@@ -79,14 +80,14 @@ function giveBack(encoded: Encoder): void {
   spare.push(encoded)
 }
 
-/** Somebody waits for a record. */
+/** What waits for a record. */
 interface Waiting {
   resolve(value: unknown): void
   reject(error: unknown): void
-  /** Holds the program's code while it runs. */
+  /** Keeps the program's code while it runs. */
   target: RunTarget | undefined
   signal: AbortSignal | undefined
-  /** The signal was the first to abort it. */
+  /** Whether the signal was the first to abort it. */
   isSignals?: boolean
   streams: Pipes | undefined
 }
@@ -101,11 +102,11 @@ interface BatchJobs {
 /** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
 const BATCH_IDS = 2 ** 32
 
-/** Those that somebody waits for; without that, and without programs, one may be garbage-collected. */
+/** Ports with records to come; others may be garbage-collected, once their programs are. */
 const busy = new Set<Port>()
 
 /**
- * One road to the core: what is asked for in one turn of the event loop crosses in one call, and what
+ * One road to the core. What is asked for in one turn of the event loop crosses in one call, and what has
  * ended since the last delivery comes back in one.
  */
 export class Port implements PipeEvents {
@@ -122,14 +123,14 @@ export class Port implements PipeEvents {
   })
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
-  /** What the core writes the ends of {@link runSync} into. */
+  /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
-  /** Records that somebody waits for. */
+  /** Records that are waited for. */
   #awaited = 0
   #lastId = 0
   #flushing = false
-  /** Why runs are aborted, once the whole runtime is closed. */
+  /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
   /** Without options: the road to the process's shared runtime. */
@@ -210,7 +211,7 @@ export class Port implements PipeEvents {
     this.#await()
   }
 
-  /** So many bytes of the output of its jobs have been read. */
+  /** Reports that this many bytes of the output of its jobs have been read. */
   batchRead(batch: number, bytes: number): void {
     this.#add(OPERATION.batchRead, batch, bytes)
   }
@@ -220,7 +221,7 @@ export class Port implements PipeEvents {
     this.#flush()
   }
 
-  /** When all of its jobs have ended. */
+  /** To be called when all jobs of the batch have ended. */
   closeBatch(batch: number): void {
     this.#batches[batch] = undefined
     this.#add(OPERATION.closeBatch, batch)
@@ -233,7 +234,7 @@ export class Port implements PipeEvents {
       const port = this.#native
       const { buffer, length: used } = encoded ?? NO_OPTIONS
       let length = port.runSync(owner.handle, buffer, used, TURN_MS)
-      // In turns, because a thread that is to end is told so between two calls.
+      // In turns, because a thread can be terminated only between two calls.
       while (length < 0) length = port.waitSync(TURN_MS)
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
       const delivery = new Delivery(this.#record, bytes)
@@ -406,7 +407,7 @@ export class Port implements PipeEvents {
     }
   }
 
-  /** A run, or the wait for something else, has ended. */
+  /** A run has ended, or what else was waited for. */
   #end(delivery: Delivery): void {
     const { id } = delivery
     if (id >= BATCH_IDS) {
@@ -424,7 +425,7 @@ export class Port implements PipeEvents {
       const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
       waiting.resolve(delivery.outcome(reason))
     } catch (error) {
-      // Pipes and reasons are the caller's code; the other records must arrive all the same.
+      // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)
     }
   }
