@@ -9,7 +9,8 @@ export function invalid(option: string, expected: string, value: unknown): Wasie
 /** An error for an option that does not exist, with the nearest that does. */
 export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
   const near = known.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()))
-  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean \`${near}\`?`
+  const hint =
+    near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
 }
 
@@ -76,7 +77,9 @@ function show(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return 'an array'
   const name = (value as { constructor?: { name?: unknown } }).constructor?.name
-  return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${name}` : 'an object'
+  if (typeof name !== 'string' || name === '' || name === 'Object') return 'an object'
+  // As it is spoken: an AbortController, a Uint8Array.
+  return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
 /** Whether they are one edit apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */

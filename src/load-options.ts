@@ -104,7 +104,7 @@ function toSource(source: unknown): string | Uint8Array {
     try {
       return fileURLToPath(source)
     } catch {
-      throw invalid('source', 'a file: URL of a path', source.href)
+      throw invalid('source', 'a file: URL that names a path', source.href)
     }
   }
   if (typeof source === 'string' && source !== '') {

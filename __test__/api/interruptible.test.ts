@@ -360,7 +360,7 @@ test('interruptible: undefined is the default, which is to be interruptible', as
 test('it is an option of a program, not of a run, and its name is spelt so', async (t) => {
   const options = { interruptible: false } as object
   const { message } = await refusal((await wat('hello')).run(options))
-  t.regex(message, /^unknown option `interruptible`; known are args, /)
+  t.regex(message, /^unknown option `interruptible`; known options: args, /)
   const typo = { interruptable: false } as object
   t.is(
     (await refusal(load(watPath('hello'), typo))).message,

@@ -21,8 +21,8 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [() => {}, '`options` must be an object, got a function'],
   [{ arg: [] }, 'unknown option `arg`; did you mean `args`?'],
   [{ Stdin: '' }, 'unknown option `Stdin`; did you mean `stdin`?'],
-  [{ timeoutMs: 5 }, 'unknown option `timeoutMs`; known are args, env, stdin'],
-  [{ cwd: '/' }, 'unknown option `cwd`; known are'],
+  [{ timeoutMs: 5 }, 'unknown option `timeoutMs`; known options: args, env, stdin'],
+  [{ cwd: '/' }, 'unknown option `cwd`; known options:'],
   [{ args: 'a' }, '`args` must be an array of strings, got "a"'],
   [{ args: {} }, '`args` must be an array of strings, got an object'],
   [{ args: new Set(['a']) }, '`args` must be an array of strings, got a Set'],
@@ -104,7 +104,7 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ limits: { timeout: 5 } }, 'unknown option `limits.timeout`; did you mean `timeoutMs`?'],
   [{ limits: { memory: 5 } }, 'unknown option `limits.memory`; did you mean `memoryBytes`?'],
   [{ limits: { cpu: 5 } }, 'unknown option `limits.cpu`; did you mean `cpuMs`?'],
-  [{ limits: { seconds: 5 } }, 'unknown option `limits.seconds`; known are timeoutMs'],
+  [{ limits: { seconds: 5 } }, 'unknown option `limits.seconds`; known options: timeoutMs'],
   ...['timeoutMs', 'cpuMs'].flatMap((name): [unknown, string][] =>
     [0, -1, Number.NaN, Infinity, '5', 5n, null, true].map((value) => [
       { limits: { [name]: value } },
@@ -126,7 +126,7 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ limits: { onMemory: 'kill' } }, "`limits.onMemory` must be 'deny' or 'stop', got \"kill\""],
   [{ limits: { onOutput: true } }, "`limits.onOutput` must be 'stop' or 'truncate', got true"],
   [{ signal: {} }, '`signal` must be an AbortSignal, got an object'],
-  [{ signal: new AbortController() }, '`signal` must be an AbortSignal, got a AbortController'],
+  [{ signal: new AbortController() }, '`signal` must be an AbortSignal, got an AbortController'],
   [{ signal: null }, '`signal` must be an AbortSignal, got null'],
 ]
 

@@ -100,7 +100,7 @@ const OPTIONS: readonly [options: unknown, message: RegExp][] = [
   [null, /`options` must be an object, got null/],
   [[], /`options` must be an object, got an array/],
   [{ concurency: 5 }, /unknown option `concurency`; did you mean `concurrency`\?/],
-  [{ args: ['a'] }, /unknown option `args`; known are defaults, concurrency/],
+  [{ args: ['a'] }, /unknown option `args`; known options: defaults, concurrency/],
   [{ concurrency: 0 }, /`concurrency` must be a positive integer, got 0/],
   [{ concurrency: 1.5 }, /`concurrency` must be a positive integer, got 1.5/],
   [{ concurrency: '2' }, /`concurrency` must be a positive integer, got "2"/],

@@ -121,7 +121,7 @@ posix(
     child.kill('SIGINT')
     const { code, stderr } = await end
     t.is(code, 130, stderr)
-    t.regex(stderr, /interrupted; 6 results in .*, and the same command with --resume goes on\n$/)
+    t.regex(stderr, /interrupted; 6 results in .*, and the same command with --resume continues\n$/)
     t.is(parseResults(await readFile(results, 'utf8')).length, 6)
 
     // A guest that nothing stops: the first Ctrl-C waits for it, the second does not.

@@ -28,10 +28,10 @@ export type StoredResult = {
   | { readonly verdict?: undefined; readonly outcome?: undefined; readonly error: Failure }
 )
 
-/** How every result begins, and nothing else is likely to. */
+/** How every result begins, and hardly anything else. */
 const BEGINNING = '{"index":'
 
-/** A result as a line, with its end; what does not fit into one is an error instead. */
+/** A result as a line with its line feed. A result that does not fit into a line becomes an error. */
 export function encodeResult(
   item: Item,
   key: string,
@@ -50,7 +50,7 @@ export function encodeResult(
   return { text: tryEncode(item, key, {}, { error })!, result: { error } }
 }
 
-/** `undefined`: strings end at half a gigabyte, and what is nested too deeply is not written either. */
+/** `undefined` for what is too long (strings have at most half a gigabyte) or nested too deeply. */
 function tryEncode(
   { index, line }: Item,
   key: string,
@@ -69,7 +69,7 @@ function misfit(what: string): Failure {
   return { code: 'ERR_RESULT_TOO_LARGE', message: `its ${what} does not fit into a line of JSON` }
 }
 
-/** `undefined` when it is not a result. */
+/** Returns `undefined` for a line that is not a result. */
 export function parseResult(bytes: Buffer): StoredResult | undefined {
   let value: unknown
   try {
@@ -91,9 +91,9 @@ function isFailure(value: unknown): value is Failure {
   return typeof value['code'] === 'string' && typeof value['message'] === 'string'
 }
 
-/** Whether this may be the part of the first result that was written before the process was killed. */
+/** Whether this may be the beginning of a first result whose process was killed while it wrote. */
 export function isTornResult(bytes: Buffer): boolean {
   const text = bytes.toString('latin1', 0, BEGINNING.length)
-  // A file system may leave zeros for what had not come to the disk.
+  // A file system may leave zeros in place of what had not reached the disk.
   return BEGINNING.startsWith(text) || bytes.every((byte) => byte === 0)
 }

@@ -12,7 +12,7 @@ interface JudgedResult extends CountableResult {
   readonly verdict?: string | undefined
 }
 
-/** The totals of all results in the output, those of earlier sessions too; times are of this session where not said. */
+/** The totals of all results in the output; `wallMs` and `runsPerSecond` are of this session. */
 export interface Summary extends Omit<BatchSummary, 'error'> {
   /** With `--each-file`: jobs by their verdict. */
   readonly verdicts?: Readonly<Record<string, number>>
@@ -49,7 +49,7 @@ export class Totals {
     return this.#verdicts.get('accepted') ?? 0
   }
 
-  /** By verdict, or by kind where nothing is judged, with those that were counted. */
+  /** Results by their verdict, or by their kind where there are no verdicts; without zeros. */
   parts(): [name: string, count: number][] {
     const { ok } = this.#results
     const { exit, trap, limit, abort, error } = this.#results.kinds
@@ -67,7 +67,7 @@ export class Totals {
     return all.filter(([, number]) => number > 0)
   }
 
-  /** @param session What the results of this session are, and how long they took. */
+  /** @param session How many results are not of this session, how many runs are, and how long it took. */
   summary(
     { endedBy, advice }: { endedBy: BatchEnd; advice: BatchAdvice | undefined },
     session: { resumed: number; runs: number; wallMs: number },

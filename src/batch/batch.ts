@@ -121,7 +121,7 @@ export class RunningBatch implements Batch {
   #read<T>(next: () => Promise<IteratorResult<T>>): AsyncIterableIterator<T> {
     if (this.#state !== 'new') {
       const message =
-        'the results of a batch can be read once, one by one or in chunks, and not when its `summary` ran it'
+        'the results of a batch can be read once, one by one or in chunks; these were read or not kept'
       throw new WasiexecError('ERR_BATCH_USED', message)
     }
     this.#begin('read')

@@ -124,7 +124,7 @@ export function encodeRunOptions(
         break
       case 'signal':
         if (purpose === 'sync')
-          throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
+          throw invalid('signal', 'absent: `runSync` cannot be aborted', value)
         if (purpose === 'defaults')
           throw invalid('signal', 'absent: a batch has a `signal` of its own', value)
         if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
