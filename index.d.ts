@@ -3,7 +3,7 @@
 import { Buffer as Buffer$1 } from 'node:buffer'
 import { Readable, Writable } from 'node:stream'
 /** The stable name of a Wasm fault. */
-export type TrapCode =
+type TrapCode =
   | 'stack-overflow'
   | 'memory-out-of-bounds'
   | 'unaligned-atomic'
@@ -65,32 +65,32 @@ export type TrapCode =
  *   default: outcome satisfies never
  * }
  */
-export type Outcome = Exit | Trap | Limit | Abort
+type Outcome = Exit | Trap | Limit | Abort
 /** What every outcome has. */
-export interface Ending {
+interface Ending {
   /** Whether the program ended with exit code 0. */
   readonly ok: boolean
-  /** Everything that it printed to stdout before it ended; empty unless captured. */
+  /** Everything that the program printed to stdout before it ended; empty unless captured. */
   readonly stdout: Buffer
-  /** Everything that it printed to stderr before it ended; empty unless captured. */
+  /** Everything that the program printed to stderr before it ended; empty unless captured. */
   readonly stderr: Buffer
-  /** What it used. */
+  /** What the run used. */
   readonly usage: Usage
 }
 /** The program returned (code 0) or called WASI's exit. */
-export interface Exit extends Ending {
+interface Exit extends Ending {
   readonly kind: 'exit'
-  /** The guest's own number, unsigned 32-bit, exactly as it gave it. */
+  /** The guest's own number, an unsigned 32-bit integer, exactly as the guest gave it. */
   readonly code: number
 }
 /** A Wasm fault. */
-export interface Trap extends Ending {
+interface Trap extends Ending {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
 /** What a trap was and where. */
-export interface TrapInfo {
+interface TrapInfo {
   readonly code: TrapCode
   /** The fault in words. */
   readonly message: string
@@ -98,20 +98,20 @@ export interface TrapInfo {
   readonly frames: readonly Frame[]
 }
 /** A cap ended the run. */
-export interface Limit extends Ending {
+interface Limit extends Ending {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
-/** The caller's signal ended the run, its program or runtime was closed, or its output lost its reader. */
-export interface Abort extends Ending {
+/** The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output. */
+interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
-  /** `signal.reason`, or a `WasiexecError` that says what was closed or lost. */
+  /** `signal.reason`, or an error that says what ended the run: mostly a `WasiexecError`. */
   readonly reason: unknown
 }
 /** One frame of a guest's call stack. */
-export interface Frame {
+interface Frame {
   /** The function's index in its module. */
   readonly functionIndex: number
   /** The function's demangled name, where the program has names. */
@@ -128,20 +128,72 @@ export interface Frame {
   readonly column?: number
 }
 /** What a run used. */
-export interface Usage {
+interface Usage {
   /** Wall clock from the guest's start to its end, in milliseconds. */
   readonly wallMs: number
   /** Time on a core, in milliseconds. */
   readonly cpuMs: number
   /** Fuel consumed; only where the run had a fuel limit. */
   readonly fuel?: bigint
-  /** The most that all linear memories and tables took together. */
+  /** The most bytes that all linear memories and tables took together. */
   readonly memoryPeakBytes: number
-  /** Whether a growth was refused. */
+  /** Whether a memory or table was refused to grow. */
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
 }
+/** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
+type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
+/** What every outcome has as JSON. */
+interface JsonEnding {
+  readonly ok: boolean
+  /** Stdout as text; what is not UTF-8 is U+FFFD. */
+  readonly stdout: string
+  /** The bytes of stdout in base64, where they are not UTF-8. */
+  readonly stdoutBase64?: string
+  /** Stderr as text; what is not UTF-8 is U+FFFD. */
+  readonly stderr: string
+  /** The bytes of stderr in base64, where they are not UTF-8. */
+  readonly stderrBase64?: string
+  readonly usage: JsonUsage
+}
+/** An {@link Exit} as JSON. */
+interface JsonExit extends JsonEnding {
+  readonly kind: 'exit'
+  readonly code: number
+}
+/** A {@link Trap} as JSON. */
+interface JsonTrap extends JsonEnding {
+  readonly kind: 'trap'
+  readonly ok: false
+  readonly trap: TrapInfo
+}
+/** A {@link Limit} as JSON. */
+interface JsonLimit extends JsonEnding {
+  readonly kind: 'limit'
+  readonly ok: false
+  readonly limit: Limit['limit']
+}
+/** An {@link Abort} as JSON. */
+interface JsonAbort extends JsonEnding {
+  readonly kind: 'abort'
+  readonly ok: false
+  /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
+  readonly reason?: unknown
+}
+/** A {@link Usage} as JSON. */
+interface JsonUsage extends Omit<Usage, 'fuel'> {
+  /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */
+  readonly fuel?: number | string
+}
+/**
+ * How a run ended, as a sentence without its full stop: for messages and logs. Programs read `kind` and
+ * what comes with it, because these words may change.
+ *
+ * @example
+ * describeOutcome(await program.run()) // 'the program exited with code 2'
+ */
+declare function describeOutcome(outcome: Outcome | JsonOutcome): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
@@ -154,20 +206,21 @@ export interface Usage {
  * - `ERR_READ_FAILED`: the program's file cannot be read.
  * - `ERR_PRECOMPILED_UNTRUSTED`: a precompiled program, which is machine code, was loaded without
  *   `trustPrecompiled`.
- * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not what was written.
+ * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not the file that was written.
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
- * - `ERR_BROKEN_PIPE`: nobody reads its output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
- * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
+ * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
- * - `ERR_BATCH_USED`: the results of a batch can be read once.
+ * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
+ * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
-export type WasiexecErrorCode =
+type WasiexecErrorCode =
   | 'ERR_INVALID_OPTION'
   | 'ERR_INVALID_WASM'
   | 'ERR_UNSUPPORTED_WASM'
@@ -185,12 +238,13 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_STOPPED'
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
+  | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 /** A host fault: misuse or a failing machine, never an ending of a guest. */
-export declare class WasiexecError extends Error {
+declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
   constructor(
@@ -202,7 +256,7 @@ export declare class WasiexecError extends Error {
   )
 }
 /** Thrown by {@link orThrow} for every ending other than exit 0. */
-export declare class ProgramError<T extends Outcome = Outcome> extends Error {
+declare class ProgramError<T extends Outcome = Outcome> extends Error {
   /** How the program ended, with all that it printed. */
   readonly outcome: T
   constructor(outcome: T)
@@ -214,21 +268,21 @@ export declare class ProgramError<T extends Outcome = Outcome> extends Error {
  * @example
  * const { stdout } = orThrow(await program.run())
  */
-export declare function orThrow<T extends Outcome>(
+declare function orThrow<T extends Outcome>(
   outcome: T,
 ): Exit & {
   code: 0
 }
-/** The options of one run. Nothing is granted that does not stand here. */
-export interface RunOptions {
+/** The options of one run. A guest is granted nothing else. */
+interface RunOptions {
   /** argv from index 1 on. Default: none. */
   args?: readonly string[] | undefined
-  /** The whole environment; nothing is inherited. What is undefined is left out. Default: empty. */
+  /** The whole environment; nothing is inherited. Variables that are undefined are left out. Default: empty. */
   env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * Where stdin comes from. Text and bytes are given whole; a stream is read as the guest asks for
-   * more, and ended (`return()`, `destroy()`) when the guest ends before it. For the words "inherit"
-   * and "empty" themselves pass bytes. Default: `'empty'`.
+   * Where stdin comes from. Text and bytes are given whole. A stream is read as the guest asks for more,
+   * and is ended (`return()`, `destroy()`) when the guest ends first. To give the text "inherit" or "empty",
+   * pass bytes. Default: `'empty'`.
    */
   stdin?:
     | string
@@ -239,24 +293,24 @@ export interface RunOptions {
     | 'empty'
     | undefined
   /**
-   * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream, whose
-   * backpressure the guest feels and which is not ended. The run resolves when all has been written
-   * to the stream, which may not have passed it on yet. Default: `'capture'`.
+   * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream. The guest feels
+   * the backpressure of a stream, which is not ended. The run resolves when everything has been written to
+   * the stream; the stream may not have passed it on yet. Default: `'capture'`.
    */
   stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
   /** The same for stderr. Default: `'capture'`. */
   stderr?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
   /**
-   * What happens when it prints to a pipe or stream that nobody reads any more, as behind `| head`:
-   * `'fail'`: the write fails, and the guest decides, which may be to go on for ever. `'stop'`: the run
-   * ends, as a process does; an abort whose reason is `ERR_BROKEN_PIPE`. Default: `'fail'`.
+   * What happens when the guest prints to a pipe or stream that nobody reads any more, as before `| head`.
+   * `'fail'`: the write fails, and the guest decides; it may go on for ever. `'stop'`: the run ends, as a
+   * process does, with an abort whose reason is `ERR_BROKEN_PIPE`. Default: `'fail'`.
    */
   onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
-  /** Every address is refused. */
+  /** Guests have no network: every address is refused. */
   network?: false | undefined
-  /** The host's clocks, or a wall clock that stands still and a monotonic one that counts from 0. Default: `'real'`. */
+  /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
   clock?:
     | 'real'
     | {
@@ -265,59 +319,59 @@ export interface RunOptions {
     | undefined
   /** Seed (0 to 2^64 - 1) that makes random numbers the same in every run. Default: the operating system's. */
   randomSeed?: bigint | number | undefined
-  /** The caps. */
+  /** The caps of the run. */
   limits?: Limits | undefined
   /** Aborts the run. */
   signal?: AbortSignal | undefined
 }
 /** A granted directory. */
-export interface Preopen {
+interface Preopen {
   /** The directory on the host. */
   hostPath: string
   /** Whether the guest may also write. */
   access: 'read' | 'write'
 }
-/** The options of a run that the calling thread waits for: nothing that would need it meanwhile. */
-export interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
+/** The options of a run that the calling thread waits for: without those that need the thread meanwhile. */
+interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
   stdout?: 'capture' | 'inherit' | 'ignore' | undefined
   stderr?: 'capture' | 'inherit' | 'ignore' | undefined
 }
-/** The caps of a run. What is not given is not limited, or has the default named here. */
-export interface Limits {
+/** The caps of a run. A cap that is not given has the default named here, or does not exist. */
+interface Limits {
   /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
   timeoutMs?: number | undefined
   /** Time on a core, in milliseconds; sleeping and file access are not included. */
   cpuMs?: number | undefined
-  /** wasmtime fuel, about one for each instruction: the same in every run. */
+  /** wasmtime fuel, about one per instruction: the same in every run. */
   fuel?: number | bigint | undefined
   /** All linear memories and tables of the run together. Default: 4 GiB. */
   memoryBytes?: number | undefined
   /** `'deny'`: `memory.grow` returns -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
   onMemory?: 'deny' | 'stop' | undefined
   /**
-   * Stdout and stderr together, wherever they go unless they are ignored. Default: 16 MiB of what is
-   * captured, and no cap on what is inherited or streamed. At most 2 GiB - 1.
+   * Bytes of stdout and stderr together, wherever they go unless they are ignored. At most 2 GiB - 1.
+   * Default: 16 MiB of captured output, and no cap on output that is inherited or streamed.
    */
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
 }
 /** What a runtime has and does. */
-export interface RuntimeStats {
+interface RuntimeStats {
   /** Threads, or processes, that run guests. */
   readonly threads: number
   readonly workers: 'threads' | 'processes'
   /**
-   * Threads that start runs at present: fewer than `threads` where short runs end sooner on fewer, because
-   * their guests grow memory and threads of one process wait for each other there. The runtime measures
-   * this while runs wait for a thread. Of processes always all.
+   * Threads that start runs at present. They are fewer than `threads` where short runs end sooner on fewer:
+   * when guests grow their memory, the threads of one process wait for each other. The runtime measures this
+   * while runs wait for a thread. Processes are always all used.
    */
   readonly usefulThreads: number
   readonly maxConcurrentRuns: number
   /**
-   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
-   * space for one, mapped for each run.
+   * How runs get their memory: from a pool (fast), or mapped for each run where the process has too little
+   * address space for a pool.
    */
   readonly allocation: 'pooling' | 'compact'
   /** Programs loaded. */
@@ -330,7 +384,7 @@ export interface RuntimeStats {
   readonly finished: number
 }
 /** An import or export of a program. */
-export interface ExternInfo {
+interface ExternInfo {
   /** The module of a core module's import. */
   readonly module?: string
   readonly name: string
@@ -347,46 +401,46 @@ export interface ExternInfo {
     | 'resource'
 }
 /** An import in detail. */
-export interface InspectedImport extends InspectedExport {
-  /** Whether it is there for programs to import. */
+interface InspectedImport extends InspectedExport {
+  /** Whether wasiexec provides it. */
   readonly provided: boolean
 }
 /** An export in detail. */
-export interface InspectedExport extends ExternInfo {
-  /** Its type for people to read, such as `(i32, i32) -> i32`; cut when it is very long. */
+interface InspectedExport extends ExternInfo {
+  /** Its type as people read it, such as `(i32, i32) -> i32`; cut when it is very long. */
   readonly type: string
 }
-/** What can be told of a program without running it. */
-export interface Inspection {
+/** What a program is, needs and offers. */
+interface Inspection {
   /** Size of the binary. */
   readonly wasmBytes: number
   /** Whether it has an entry point (command), is initialised before its exports are called (reactor), or neither. */
   readonly entry: 'command' | 'reactor' | 'none'
-  /** Whether it was compiled to be stopped while it computes. */
+  /** Whether it can be stopped while it computes. */
   readonly interruptible: boolean
   /** What it needs. */
   readonly imports: readonly InspectedImport[]
   /** What it offers. */
   readonly exports: readonly InspectedExport[]
-  /** Its memories; those of a component's modules. */
+  /** Its memories; of a component, the memories of its modules. */
   readonly memories: readonly MemoryInfo[]
-  /** Languages, tools and SDKs that it was made with, as its `producers` sections say. */
+  /** The languages, tools and SDKs that its `producers` sections name. */
   readonly producers: Readonly<
     Partial<Record<'language' | 'processed-by' | 'sdk', readonly Producer[]>>
   >
-  /** What each run of it rejects with, if it cannot be run. */
+  /** The error that its runs reject with; null for a program that can be run. */
   readonly problem: {
     readonly code: WasiexecErrorCode
     readonly message: string
   } | null
 }
 /** A linear memory. */
-export interface MemoryInfo {
+interface MemoryInfo {
   /** Pages at the start. */
   readonly minimumPages: number
-  /** Pages that it never exceeds. */
+  /** The most pages that it may have; null without such a maximum. */
   readonly maximumPages: number | null
-  /** Size of a page; 65,536 nearly always. */
+  /** Size of a page: 65,536, with very few exceptions. */
   readonly pageBytes: number
   /** Whether its addresses have 64 bits. */
   readonly is64: boolean
@@ -395,87 +449,90 @@ export interface MemoryInfo {
   readonly imported: boolean
 }
 /** A tool or language that took part in making a program. */
-export interface Producer {
+interface Producer {
   readonly name: string
-  /** As the tool says; may be empty. */
+  /** As the tool wrote it; may be empty. */
   readonly version: string
 }
 /** How a runtime is set up. */
-export interface RuntimeOptions {
+interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
-  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
+  /** Runs that can go on at a time, waiting ones included; others wait in a queue. At most 4096. Default: 1024. */
   maxConcurrentRuns?: number | undefined
-  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
+  /** The folder for compiled code, or `false` for none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
   /**
-   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
-   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
-   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * What spreads runs over cores: threads of this process, or as many processes of one thread each.
+   * Processes take longer to start and have memory of their own. But they do not stand in each other's way
+   * when guests grow their memory, and what kills one ends only its own runs. Not on Windows.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined
   /**
-   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
-   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
+   * Only for processes: whether the runs of a worker that died are run again, once; runs with streams are
+   * not. Otherwise they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
    * Default: `false`.
    */
   retry?: boolean | undefined
 }
 /**
- * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
- * whole process shares, worker threads included.
+ * Threads, memory slots and a cache. Programs that name no runtime use one that the whole process shares,
+ * its worker threads included.
  */
-export declare class Runtime {
+declare class Runtime {
   #private
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(options?: RuntimeOptions)
-  /** What it has and does right now. */
+  /** What the runtime has and does right now. */
   stats(): RuntimeStats
-  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
+  /** Aborts all runs, refuses new ones, and resolves when the last run has ended. */
   close(): Promise<void>
   /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 /** How a program is loaded. */
-export interface LoadOptions {
+interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
   name?: string | undefined
-  /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
+  /**
+   * Where compiled code is kept on disk: in the runtime's folder (`true`), in this folder, or nowhere
+   * (`false`). Default: `true`.
+   */
   cache?: boolean | string | undefined
-  /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
+  /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
   fuel?: boolean | undefined
   /**
-   * `false`: compiled without what stops a program while it computes, which makes a CPU-bound one faster.
-   * For programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused, and `signal`,
-   * disposing, and closing the runtime are heard only before the program starts and while it waits in the
-   * host (for the clock, for stdin, for a slow reader of its output). The other limits hold, and a run
-   * with a `fuel` limit is as interruptible as any other. Default: `true`.
+   * `false` compiles the program without what stops it while it computes. A CPU-bound program becomes
+   * faster. Use it for programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused.
+   * `signal`, disposing of the program and closing the runtime take effect only before the program starts
+   * and while it waits in the host (for the clock, for stdin, for a slow reader of its output). The other
+   * limits hold, and a run with a `fuel` limit can be interrupted like any other. Default: `true`.
    */
   interruptible?: boolean | undefined
   /**
-   * Whether what {@link Program.serialize} answered is accepted. It is machine code and runs without a
-   * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
-   * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
+   * Whether the source may be what {@link Program.serialize} returned. That is machine code and runs without
+   * a sandbox: anyone who made the file, or could have written to it, can do anything in this process. The
+   * program has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
    */
   trustPrecompiled?: boolean | undefined
-  /** Default: one shared by the whole process. */
+  /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
 /**
- * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
+ * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
  *
  * @example
  * const program = await load('hello.wasm')
  * const { stdout } = await program.run({ args: ['world'] })
  */
-export declare class Program {
+declare class Program {
   #private
   /** argv[0] of its runs. */
   readonly name: string
   /** A core module or a component. */
   readonly kind: 'module' | 'component'
-  /** The WASI that it speaks: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
+  /** The WASI that it uses: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
   readonly wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
   /** What it needs. */
   readonly imports: readonly ExternInfo[]
@@ -483,7 +540,7 @@ export declare class Program {
   readonly exports: readonly ExternInfo[]
   private constructor()
   /**
-   * Runs it once. Whatever the guest does is an outcome.
+   * Runs the program once. Whatever the guest does is an outcome.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
@@ -491,19 +548,29 @@ export declare class Program {
    */
   run(options?: RunOptions): Promise<Outcome>
   /**
-   * Runs it once on the calling thread, which waits.
+   * Checks the options of a run as {@link run} does, and runs nothing.
    *
-   * It takes a slot of the runtime and none of its threads, unless the program was loaded with
+   * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
+   * nothing provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * a stream that fails.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  check(options?: RunOptions): void
+  /**
+   * Runs the program once on the calling thread, which waits.
+   *
+   * The run takes a slot of the runtime and none of its threads, unless the program was loaded with
    * `interruptible: false` or the runtime has worker processes.
-   * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
-   * need the thread (for their streams) when all slots of the runtime are taken. A program
-   * that was loaded with `interruptible: false` and never ends holds the thread for ever.
+   * Nothing else happens on this thread meanwhile, so set a time limit. When all slots of the runtime are
+   * taken by runs that need this thread for their streams, it waits for ever. So it does for a program that
+   * was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
   runSync(options?: RunSyncOptions): Outcome
   /**
-   * Runs it for each job, as fast as the machine goes and the results are read.
+   * Runs the program once per job, as fast as the machine allows and the results are read.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`; also when
    * `jobs` is not iterable. A job that cannot be run has a result with an `error`.
@@ -518,16 +585,16 @@ export declare class Program {
     options?: BatchOptions<Id>,
   ): Batch<Id>
   /**
-   * Looks at it more closely: types of imports and exports, memories, who made it, why it cannot run.
-   * Nothing of this is computed by `load`.
+   * Returns the types of imports and exports, the memories, the tools that made the program, and why it
+   * cannot be run, if it cannot. None of this is computed by `load`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
   inspect(): Promise<Inspection>
   /**
-   * The program with its compiled code, as the bytes of a file, for `load` with `trustPrecompiled: true`
-   * in the same version of wasiexec on a machine like this one. It has the code for runs with a fuel
-   * limit when that was compiled, as by `load` with `fuel: true`.
+   * Returns the program with its compiled code, as the bytes of a file. It can be loaded with
+   * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
+   * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
@@ -535,7 +602,7 @@ export declare class Program {
    * const program = await load('tool.cwasm', { trustPrecompiled: true })
    */
   serialize(): Promise<Buffer$1>
-  /** Aborts its runs, refuses new ones and frees its code. */
+  /** Aborts the program's runs, refuses new ones and frees its code. */
   [Symbol.dispose](): void
 }
 /**
@@ -547,33 +614,37 @@ export declare class Program {
  * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`; for precompiled programs `ERR_PRECOMPILED_UNTRUSTED`,
  * `ERR_PRECOMPILED_DAMAGED`, `ERR_PRECOMPILED_INCOMPATIBLE`.
  */
-export declare function load(
-  source: string | URL | Uint8Array,
-  options?: LoadOptions,
-): Promise<Program>
+declare function load(source: string | URL | Uint8Array, options?: LoadOptions): Promise<Program>
 /**
- * The same as {@link load} while the calling thread waits: seconds for large programs.
+ * The same as {@link load}, on the calling thread, which waits: for seconds if the program is large.
  *
  * @throws {WasiexecError} as {@link load}.
  */
-export declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
+declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
 /** One run of a batch. */
-export interface Job<Id = unknown> extends RunOptions {
-  /** Whatever tells the job from others; comes back with its result. */
+interface Job<Id = unknown> extends RunOptions {
+  /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
-  /** Instead of the batch's program; of the same runtime. */
+  /** The program to run in place of the batch's; it must be of the same runtime. */
   program?: Program | undefined
+  /**
+   * Why the job could not be made. Such a job is not run, and its options are not looked at. Its result has
+   * its turn among the others, with this error if it is a {@link WasiexecError}, and otherwise with an
+   * `ERR_JOB` whose `cause` it is.
+   */
+  error?: Error | undefined
 }
 /** How a batch is run. */
-export interface BatchOptions<Id = unknown> {
+interface BatchOptions<Id = unknown> {
   /**
-   * What all jobs have in common; crosses to the core once. What a job gives takes its place as a
-   * whole; of `limits`, each limit by itself. No stream as stdin and no signal. Default: none.
+   * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
+   * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
+   * Default: none.
    */
   defaults?: Omit<RunOptions, 'signal'> | undefined
   /**
-   * Runs that go on at a time. More than threads pays for guests that wait (sleep, stdin) and not for
-   * those that compute. Default: the threads of the runtime.
+   * Runs that go on at a time. More than the runtime has threads helps guests that wait (sleep, stdin), and
+   * does not help guests that compute. Default: the threads of the runtime.
    */
   concurrency?: number | undefined
   /** Results in the order of their jobs, or as they end. Default: `true`. */
@@ -581,8 +652,8 @@ export interface BatchOptions<Id = unknown> {
   /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
   signal?: AbortSignal | undefined
   /**
-   * Ends the batch when it returns true; called once for each result, in the order of the results and
-   * before they are read. The runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
+   * Called once for each result, in the order of the results and before they are read. When it returns
+   * true, the batch ends and the runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
    */
   stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
   /**
@@ -591,10 +662,10 @@ export interface BatchOptions<Id = unknown> {
    */
   deadline?: Date | number | undefined
 }
-/** The result of one job: an outcome, or the error for which there is none. */
-export type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
+/** The result of one job: an outcome, or the error that came in its place. */
+type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
 /** A job that was run. */
-export interface JobOutcome<Id = unknown> {
+interface JobOutcome<Id = unknown> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
@@ -603,21 +674,29 @@ export interface JobOutcome<Id = unknown> {
   readonly outcome: Outcome
   readonly error?: undefined
 }
-/** A job that could not be run: bad options, a preopen that does not open, an import nobody provides. */
-export interface JobError<Id = unknown> {
+/** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
+interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id
   readonly outcome?: undefined
-  /** What the same `run()` would have rejected with. */
+  /** What the same `run()` would have rejected with, or the job's own `error`. */
   readonly error: WasiexecError
 }
 /** What would make a batch faster: a runtime with `workers: 'processes'`. */
-export type BatchAdvice = 'processes'
-/** Why a batch took no more jobs. */
-export type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
-/** The totals of a batch. */
-export interface BatchSummary {
-  /** Jobs taken, each of which has one result. */
+type BatchAdvice = 'processes'
+/** What is counted of a result: of one of a batch, or of one that was read from JSON. */
+interface CountableResult {
+  readonly outcome?: Outcome | JsonOutcome | undefined
+  /** In place of an outcome. */
+  readonly error?:
+    | {
+        readonly code: string
+      }
+    | undefined
+}
+/** What {@link BatchTotals} has counted. */
+interface BatchCounts {
+  /** Results. */
   readonly jobs: number
   /** Results with exit code 0. */
   readonly ok: number
@@ -629,8 +708,8 @@ export interface BatchSummary {
   readonly traps: Readonly<Partial<Record<TrapCode, number>>>
   /** Runs that a limit ended, by the limit. */
   readonly limits: Readonly<Partial<Record<Limit['limit'], number>>>
-  /** From the first job taken to the end, in milliseconds. */
-  readonly wallMs: number
+  /** Results without an outcome, by the code of their error. */
+  readonly errors: Readonly<Record<string, number>>
   /** Time on a core of all runs together, in milliseconds. */
   readonly cpuMs: number
   /** Wall-clock times of the runs in milliseconds, to three digits (an HDR histogram). */
@@ -640,7 +719,36 @@ export interface BatchSummary {
     readonly p99: number
     readonly max: number
   }
-  /** Runs with an outcome, by `wallMs`. */
+}
+/**
+ * Counts results of one batch or of several, also results that were read from JSON. Its size does not
+ * depend on how many it has counted.
+ *
+ * @example
+ * const totals = new BatchTotals()
+ * for (const line of lines) totals.add(JSON.parse(line))
+ * console.log(totals.counts().kinds)
+ */
+declare class BatchTotals {
+  #private
+  /** Counts one more result. */
+  add({ outcome, error }: CountableResult): void
+  /** The same as in {@link counts}, which has to compute the others too. */
+  get jobs(): number
+  /** The same as in {@link counts}. */
+  get ok(): number
+  /** The same as in {@link counts}. */
+  get kinds(): BatchCounts['kinds']
+  /** What was counted until now. */
+  counts(): BatchCounts
+}
+/** Why a batch took no more jobs. */
+type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
+/** The totals of a batch; `jobs` counts the jobs that were taken, each of which has one result. */
+interface BatchSummary extends BatchCounts {
+  /** From the first job taken to the end, in milliseconds. */
+  readonly wallMs: number
+  /** Runs with an outcome per second of `wallMs`. */
   readonly runsPerSecond: number
   /** Why it ended. */
   readonly endedBy: BatchEnd
@@ -658,23 +766,24 @@ export interface BatchSummary {
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs that go on and closes the source of the jobs.
  */
-export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   /**
-   * The totals, when the batch has ended; never rejects. Asked for while nobody reads the results, it
-   * runs the batch without keeping them.
+   * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
+   * asking for the totals runs the batch, and no result is kept.
    */
   readonly summary: Promise<BatchSummary>
   /**
-   * Begins to run it. After the last result, reading throws what the source of the jobs or `stopOn`
+   * Starts the batch. After the last result, reading throws what the source of the jobs or `stopOn`
    * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
   /**
-   * The same results in arrays, none of them empty: all that are there whenever somebody asks. Instead
-   * of reading the batch itself, where hundreds of thousands come in a second: the loop waits once per
-   * array and not once per result. Its end, its errors and leaving it are the batch's.
+   * The same results in arrays. An array has all results that are ready when the loop asks, and is never
+   * empty. Use it in place of the batch itself where hundreds of thousands of results come per second: the
+   * loop waits once per array instead of once per result. It ends, fails and is left as a loop over the
+   * batch is.
    *
    * @example
    * for await (const results of program.batch(jobs).chunks()) {
@@ -684,14 +793,67 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   chunks(): AsyncIterable<BatchResult<Id>[]>
 }
 /**
- * Loads a program, once for each content and process, and runs it.
+ * Loads a program, once per content and process, and runs it.
  *
  * @throws {WasiexecError} (rejects) as {@link load} and {@link Program.run}.
  * @example
  * const outcome = await run('hello.wasm', { args: ['world'] })
  */
-export declare function run(
+declare function run(
   source: string | URL | Uint8Array,
   options?: RunOptions & LoadOptions,
 ): Promise<Outcome>
-export {}
+export {
+  type Abort,
+  type Batch,
+  type BatchAdvice,
+  type BatchCounts,
+  type BatchEnd,
+  type BatchOptions,
+  type BatchResult,
+  type BatchSummary,
+  BatchTotals,
+  type CountableResult,
+  type Ending,
+  type Exit,
+  type ExternInfo,
+  type Frame,
+  type InspectedExport,
+  type InspectedImport,
+  type Inspection,
+  type Job,
+  type JobError,
+  type JobOutcome,
+  type JsonAbort,
+  type JsonEnding,
+  type JsonExit,
+  type JsonLimit,
+  type JsonOutcome,
+  type JsonTrap,
+  type JsonUsage,
+  type Limit,
+  type Limits,
+  type LoadOptions,
+  type MemoryInfo,
+  type Outcome,
+  type Preopen,
+  type Producer,
+  Program,
+  ProgramError,
+  type RunOptions,
+  type RunSyncOptions,
+  Runtime,
+  type RuntimeOptions,
+  type RuntimeStats,
+  type Trap,
+  type TrapCode,
+  type TrapInfo,
+  type Usage,
+  WasiexecError,
+  type WasiexecErrorCode,
+  describeOutcome,
+  load,
+  loadSync,
+  orThrow,
+  run,
+}

@@ -11,20 +11,23 @@ export const verb: Verb = {
     command
       .usage('[options] <prog.wasm> <jobs> [args...]')
       .description(
-        'Runs a program once for each job of a file and writes a line of JSON for each, in the order of the jobs.',
+        'Runs a program once per job of a file and writes one line of JSON per job, in the order of the jobs.',
       )
       .argument('<prog.wasm>', 'a module or component, binary or WAT text')
-      .argument('[jobs]', 'jobs, one JSON object a line (args, env, stdin, limits, id); - is stdin')
+      .argument(
+        '[jobs]',
+        'jobs, one JSON object per line (args, env, stdin, limits, id); - is stdin',
+      )
       .argument(
         '[args...]',
-        "the program's arguments, for jobs that have none; after -- also options",
+        "the program's arguments, for jobs that have none; options come after --",
       )
       .optionsGroup('Input:')
-      .option('--each-line', 'each line of the input is the stdin of a run')
+      .option('--each-line', 'each line of the input is the stdin of one run')
       .addOption(
         new Option(
           '--each-file <folder>',
-          'judge: each *.in is the stdin of a run, and *.out what it has to print',
+          'judge: each *.in is the stdin of one run, and *.out is what it must print',
         ).conflicts('eachLine'),
       )
       .addOption(
@@ -38,20 +41,20 @@ export const verb: Verb = {
       .option('--strict', 'end at the first line that is not a job')
       .optionsGroup('Output:')
       .option('-o, --output <file>', 'where results go; - is stdout', '-')
-      .option('--resume', 'go on with an output file: run the jobs that have no result in it')
+      .option('--resume', 'continue an output file: run the jobs that have no result in it')
       .addOption(new Option('--force', 'replace the output file').conflicts('resume'))
-      .option('--unordered', 'results as they come, not in the order of their jobs')
-      .option('--report <file>', 'also write a page to look at')
+      .option('--unordered', 'write results as runs end, not in the order of their jobs')
+      .option('--report <file>', 'also write the results as an HTML page')
       .addOption(
         new Option(
           '--summary <how>',
-          'the totals at the end; json goes to stdout if results do not',
+          'the totals at the end; json goes to stdout unless results do',
         )
           .choices(['text', 'json'])
           .default('text'),
       )
       .option('-q, --quiet', 'no progress and no summary')
-      .optionsGroup('How it is run:')
+      .optionsGroup('Running:')
       .option('--concurrency <number>', 'runs at a time, for programs that wait', count)
       .option('--threads <number>', 'threads or processes (default: the number of cores)', count)
       .addOption(
@@ -60,9 +63,9 @@ export const verb: Verb = {
           'processes',
         ]),
       )
-      .option('--retry', 'with processes: run again, once, what was in one that died')
+      .option('--retry', 'with processes: run the jobs of one that died once more')
       .option('--deadline <duration>', 'end the batch after this time', duration)
-      .option('--stop-on-failure', 'end the batch with the first result that is not good')
+      .option('--stop-on-failure', 'end the batch at the first result that is a failure')
     addRunOptions(command, io)
     addLoadOptions(command)
     command.addHelpText(
@@ -74,8 +77,8 @@ export const verb: Verb = {
         ['wasiexec batch prog.wasm --each-file tests --cpu 1s --memory 256MiB', 'a judge'],
       )}
 
-Exit status: 0 every job has an outcome, or, with --each-file, all are accepted; 1 not so; 124 --deadline;
-130 Ctrl-C; 143 SIGTERM; 141 nobody reads the results; 125 an error of wasiexec's.`,
+Exit status: 0 every job has an outcome (with --each-file: all are accepted); 1 otherwise; 124 --deadline;
+130 Ctrl-C; 143 SIGTERM; 141 nobody reads the results; 125 an error of wasiexec.`,
     )
   },
 

@@ -18,21 +18,24 @@ export const verb: Verb = {
   describe(command) {
     command
       .description(
-        'Compiles a program ahead, into a file for this version of wasiexec and machines like this one.',
+        'Compiles a program ahead of its runs, for this version of wasiexec and machines like this one.',
       )
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
-      .option('-o, --output <file>', 'where to; default: the program with .cwasm, in this folder')
-      .option('--force', 'replace a file that is there')
-      .option('--fuel', 'also the code for runs with --fuel')
-      .option('--no-interruptible', 'faster code that nothing stops while it computes')
+      .option(
+        '-o, --output <file>',
+        'the file to write; default: the name of the program with .cwasm, in this folder',
+      )
+      .option('--force', 'replace an existing file')
+      .option('--fuel', 'also compile the code for runs with --fuel')
+      .option('--no-interruptible', 'faster code that nothing can stop while it computes')
       .option('-q, --quiet', 'say nothing')
     command.addHelpText(
       'after',
       `${examples(
         ['wasiexec compile prog.wasm -o prog.cwasm', ''],
         ['wasiexec run --trust-precompiled prog.cwasm', 'no compilation, no cache'],
-      )}\n\nThe file is machine code: whoever can change it controls those who run it.`,
+      )}\n\nThe file is machine code: anyone who can change it controls the processes that run it.`,
     )
   },
 

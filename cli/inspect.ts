@@ -60,7 +60,8 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
       ]),
     ),
   ]
-  if (!inspection.interruptible) head.push(['note', 'compiled not to be interruptible'])
+  if (!inspection.interruptible)
+    head.push(['note', 'compiled so that nothing can stop it while it computes'])
   return [
     columns(head.map((row) => row.map(printable))),
     ...section('imports', imports),
@@ -99,7 +100,7 @@ function describeMemory(memory: MemoryInfo): string {
   return [`pages: ${pages(minimumPages)}`, most, ...words].join(', ')
 }
 
-/** Rows with their cells one below the other. */
+/** Rows whose cells stand below each other. */
 function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) {

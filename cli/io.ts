@@ -11,26 +11,26 @@ export interface Io {
   readonly stdin: Readable
   readonly stdout: OutputStream
   readonly stderr: OutputStream
-  /** Whether the three are the process's own, so that guests can have them without a way through JavaScript. */
+  /** Whether the three are the process's own, which guests can use without a way through JavaScript. */
   readonly inherit: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   /** Calls `listener` at the first Ctrl-C or SIGTERM; a second one ends the process. Returns how to stop listening. */
   onInterrupt(listener: (signal: InterruptSignal) => void): () => void
 }
 
-/** Writes and waits until it is written; rejects with what the stream has against it. */
+/** Writes, and resolves when the text is written; rejects with the error of the stream. */
 export function print(stream: Writable, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()))
   })
 }
 
-/** One line on stderr; nobody may be there to read it. */
+/** Writes one line to stderr; it does not matter if nobody reads it. */
 export function say(io: Io, line: string): Promise<void> {
   return print(io.stderr, `${line}\n`).catch(() => {})
 }
 
-/** Text that a program chose, without what a terminal would obey. */
+/** Text that a program chose, with everything escaped that a terminal would obey. */
 export function printable(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
@@ -46,7 +46,7 @@ export function hasLostReader(error: unknown): boolean {
   )
 }
 
-/** All of a stream. */
+/** Reads a stream to its end. */
 export async function readAll(stream: Readable): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of stream as AsyncIterable<string | Uint8Array>) {

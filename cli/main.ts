@@ -25,11 +25,11 @@ const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
 
 /**
  * The whole command: carries out `argv` (without the names of Node and of the script) and returns the
- * exit status. Never rejects for what a user or a guest does.
+ * exit status. It never rejects for what a user or a guest does.
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const streams = [io.stdout, io.stderr]
-  // Failures are told to who wrote; as events they would end the process.
+  // A write reports its failure itself; an event without a listener would end the process.
   streams.forEach((stream) => stream.on('error', ignore))
   try {
     return await carryOut(argv, io)
@@ -45,7 +45,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
   // What commander prints: help and the version.
   let text = ''
   const program = new Command('wasiexec')
-    .description('Runs WASI programs and tells how they ended.')
+    .description('Runs WASI programs and reports how they ended.')
     .usage('<verb> [options] ...')
     .version(`wasiexec ${manifest.version}`, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -66,7 +66,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
         .summary('print the help of a verb')
         .helpGroup('Verbs:'),
     )
-  // The help of a verb that is none is refused as that verb is.
+  // `help` for an unknown verb is refused like the unknown verb.
   const [first = '', second] = argv
   const words =
     first === 'help' && second !== undefined && !Object.hasOwn(VERBS, second) ? [second] : argv
@@ -87,7 +87,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
     if (error.exitCode === 0) {
       await print(io.stdout, text)
     } else if (error.code === 'commander.help') {
-      // Nothing was asked for, and nothing was done.
+      // No verb was given, and nothing was done.
       await say(io, program.helpInformation().trimEnd())
       return STATUS.error
     } else {
@@ -118,7 +118,7 @@ async function explain(error: unknown, io: Io): Promise<number> {
     return STATUS.error
   }
   if (error instanceof Error && 'syscall' in error) {
-    // The operating system's: a full disk behind stdout, for example.
+    // An error of the operating system: a full disk behind stdout, for example.
     await say(io, `wasiexec: ${printable(error.message)}`)
     return STATUS.error
   }

@@ -3,7 +3,7 @@ import type { Preopen } from '../src/index.ts'
 
 /** In milliseconds. */
 const DURATIONS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-/** In bytes: powers of 1024 have an `i`, as in docs of disks and of memory. */
+/** In bytes. Powers of 1024 have an `i`. */
 const SIZES = {
   B: 1,
   KB: 1e3,
@@ -48,7 +48,7 @@ export function time(text: string): Date {
     /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(text) ??
     []
   const date = new Date(text)
-  // A day that its month does not have would be one of the next month.
+  // `Date` takes a day that the month does not have for one of the next month.
   const exists = day !== undefined && new Date(day).toJSON()?.startsWith(day)
   if (!exists || !(date.getTime() >= 0))
     throw expected('a time from 1970 on such as 2024-02-29T12:00:00Z')
@@ -57,7 +57,7 @@ export function time(text: string): Date {
 
 export type Preopens = Record<string, Preopen>
 
-/** `host[::guest][:rw]`: without a guest path it is the host's as it stands; read-only without `:rw`. */
+/** `host[::guest][:rw]`: the guest path is by default that of the host; without `:rw` it is read-only. */
 export function directory(text: string, previous: Preopens | undefined): Preopens {
   const [, paths = '', mode] = /^(.*?)(?::(rw|ro))?$/s.exec(text) ?? []
   const [hostPath = '', guestPath = hostPath, ...more] = paths.split('::')
@@ -72,7 +72,7 @@ export function directory(text: string, previous: Preopens | undefined): Preopen
 
 export type Environment = Record<string, string | undefined>
 
-/** `K=V`, or, as in docker, `K` for the caller's own value, if it has one. */
+/** `K=V`, or, as in docker, `K` for the value that the caller has, if any. */
 export function variable(
   env: Environment,
 ): (text: string, previous: Environment | undefined) => Environment {

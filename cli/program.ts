@@ -5,14 +5,14 @@ import { withOptionNames } from './wording.ts'
 
 export const PROGRAM_ARGUMENT = 'a module or component, binary or WAT text; - is stdin'
 
-/** Loads the program of a command; `-` is one that comes through stdin. */
+/** Loads the program of a command; `-` is a program that comes through stdin. */
 export async function openProgram(io: Io, path: string, options: LoadOptions): Promise<Program> {
   if (path === '') throw new CliError('the path of the program is empty')
   const source = path === '-' ? await readAll(io.stdin) : path
   try {
     return await load(source, options)
   } catch (error) {
-    // What concerns the file, and does not name it.
+    // These errors are about the file and do not name it.
     if (error instanceof WasiexecError && /^ERR_(?:.*_WASM|PRECOMPILED_.*)$/.test(error.code)) {
       const name = path === '-' ? 'stdin' : path
       throw new CliError(`${name}: ${withOptionNames(oneLine(error.message))}`, { cause: error })
@@ -21,7 +21,7 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
   }
 }
 
-/** A message about WAT text shows the place below it; here it is a line and a column. */
+/** A message about WAT text has a picture of the place below it; here the place is a line and a column. */
 function oneLine(message: string): string {
   const [text = '', ...picture] = message.split('\n')
   const place = /<anon>:(\d+):(\d+)/.exec(picture.join('\n'))

@@ -54,10 +54,13 @@ export function addRunOptions(command: Command, io: Io): void {
     .optionsGroup('Limits:')
     .option('--timeout <duration>', 'wall clock, waiting included: 500ms, 2s, 1m', duration)
     .option('--cpu <duration>', 'time on a core', duration)
-    .option('--fuel <number>', 'instructions, about: the same in every run', uint64)
+    .option('--fuel <number>', 'about one per instruction; the same in every run', uint64)
     .option('--memory <size>', 'all memories and tables together: 64MiB (default: 4GiB)', size)
     .addOption(
-      new Option('--on-memory <what>', 'end the run, or let the program see that it gets no more')
+      new Option(
+        '--on-memory <what>',
+        'end the run, or let the program see that it gets no more memory',
+      )
         .choices(['stop', 'deny'])
         .default('stop', 'stop with --memory, else deny'),
     )
@@ -75,18 +78,21 @@ export function addLoadOptions(command: Command): void {
     .optionsGroup('Loading:')
     .option('--cache-dir <folder>', 'where compiled code is kept')
     .option('--no-cache', 'keep no compiled code')
-    .option('--trust-precompiled', 'accept what wasiexec compile made: code that has no sandbox')
-    .option('--no-interruptible', 'faster code that nothing stops while it computes')
+    .option(
+      '--trust-precompiled',
+      'accept what wasiexec compile made: code that runs without a sandbox',
+    )
+    .option('--no-interruptible', 'faster code that nothing can stop while it computes')
 }
 
-/** The options of a run; those of its streams are the caller's. */
+/** The options of a run, without those of its streams. */
 export function runOptions(flags: RunFlags): RunOptions {
   const limits: Limits = {
     timeoutMs: flags.timeout,
     cpuMs: flags.cpu,
     fuel: flags.fuel,
     memoryBytes: flags.memory,
-    // Who sets a limit wants to be told that it was reached; the default of 4 GiB is what wasm32 has anyway.
+    // A limit that was set is one to report; the default of 4 GiB is what wasm32 has anyway.
     onMemory: flags.memory === undefined ? undefined : flags.onMemory,
     outputBytes: flags.maxOutput,
     onOutput: flags.onOutput,

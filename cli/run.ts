@@ -1,6 +1,5 @@
 import type { Outcome, RunOptions } from '../src/index.ts'
 import { print, printable, say, type Io } from './io.ts'
-import { outcomeJson } from './outcome-json.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { bytes, describeLimit, traceLines } from './wording.ts'
 import {
@@ -21,12 +20,14 @@ interface Flags extends RunFlags, LoadFlags {
 export const verb: Verb = {
   describe(command, io) {
     command
-      .description('Runs a program; what stands behind it is its own, options too.')
+      .description(
+        'Runs a program. What stands after it on the command line is for the program, options too.',
+      )
       .usage('[options] <prog.wasm> [args...]')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .argument('[args...]', "the program's own arguments")
       .passThroughOptions()
-      .option('--json', 'print how it ended, with what it printed, as one JSON object')
+      .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addRunOptions(command, io)
     addLoadOptions(command)
     command.addHelpText(
@@ -43,7 +44,7 @@ export const verb: Verb = {
       )}
 
 Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
-130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error of wasiexec's.`,
+130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error of wasiexec.`,
     )
   },
 
@@ -69,7 +70,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
   },
 }
 
-/** Live, or, for JSON, into the outcome. A program that came through stdin has used it up. */
+/** Output is live, or, for JSON, in the outcome. A program that came through stdin has used stdin up. */
 function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
   const stdin = path === '-' ? 'empty' : io.inherit ? 'inherit' : io.stdin
   if (json) return { stdin }
@@ -79,16 +80,16 @@ function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
 
 function json(outcome: Outcome): string {
   try {
-    return JSON.stringify(outcomeJson(outcome))
+    return JSON.stringify(outcome)
   } catch (error) {
-    // Strings end at half a gigabyte.
+    // A string has at most half a gigabyte.
     const printed = bytes(outcome.stdout.length + outcome.stderr.length)
     const message = `its output of ${printed} does not fit into JSON; --max-output cuts it off`
     throw new CliError(message, { cause: error })
   }
 }
 
-/** Why it ended, unless it ended by itself. */
+/** Says why the program ended, unless it exited. */
 async function tell(io: Io, name: string, outcome: Outcome, flags: RunFlags): Promise<void> {
   const lines = reason(outcome, flags)
   if (lines.length === 0) return

@@ -4,7 +4,7 @@ import type { InterruptSignal } from './io.ts'
 /** The exit statuses that are ours; all others are a guest's own. */
 export const STATUS = {
   ok: 0,
-  /** Time, on the wall or on a core, or fuel: as timeout(1). */
+  /** The timeout, CPU or fuel limit: as timeout(1). */
   timeout: 124,
   /** Our own error, as env(1) and docker: bad options, a broken program, an output that exists. */
   error: 125,
@@ -14,7 +14,7 @@ export const STATUS = {
   trap: 134,
   /** 128 + SIGKILL, as docker and the kernel when memory runs out. */
   memory: 137,
-  /** 128 + SIGPIPE: whoever read our output has gone. */
+  /** 128 + SIGPIPE: the reader of our output has gone. */
   brokenPipe: 141,
   /** 128 + SIGTERM. */
   SIGTERM: 143,
@@ -41,7 +41,7 @@ export class CliError extends Error {
   }
 }
 
-/** An outcome as an exit status: a guest's code as the operating system has it, modulo 256. */
+/** An outcome as an exit status; the operating system has a guest's code modulo 256. */
 export function statusOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exit':

@@ -5,7 +5,7 @@ import type { Io } from './io.ts'
 export interface Verb {
   /** Adds arguments, options and examples. */
   describe(command: Command, io: Io): void
-  /** Carries it out and returns the exit status. `args` and `flags` are what commander made of the command line. */
+  /** Carries the verb out and returns the exit status. Commander made `args` and `flags` of the command line. */
   execute(io: Io, args: readonly string[], flags: object): Promise<number>
 }
 

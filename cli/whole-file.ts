@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { link, lstat, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 
 interface WholeFileOptions {
-  /** In place of a file that is there; otherwise that rejects with `EEXIST`. */
+  /** Whether an existing file is replaced; otherwise the write rejects with `EEXIST`. */
   readonly replace: boolean
   readonly signal?: AbortSignal
 }
 
 /**
- * Writes a file so that it appears whole or not at all. Rejects with what the file system or the signal
- * has against it.
+ * Writes a file so that it appears whole or not at all. Rejects with the error of the file system, or the
+ * signal's.
  */
 export async function writeWholeFile(
   path: string,
   content: string | Uint8Array,
   { replace, signal }: WholeFileOptions,
 ): Promise<void> {
-  // A link stays one, and what it leads to is replaced.
+  // A symbolic link stays, and the file that it leads to is replaced.
   const target = replace ? await realpath(path).catch(() => path) : path
   const temporary = `${target}.${randomUUID()}.tmp`
   try {
@@ -28,7 +28,7 @@ export async function writeWholeFile(
   }
 }
 
-/** A link replaces nothing, also not what came a moment ago. Not every file system has links. */
+/** A hard link never replaces a file, not even a file that came a moment ago. Not every file system has links. */
 async function renameToNew(from: string, to: string): Promise<void> {
   try {
     await link(from, to)
@@ -39,12 +39,12 @@ async function renameToNew(from: string, to: string): Promise<void> {
   }
 }
 
-/** Looks before the work at what is there, and returns why it is not to be replaced, if so. */
+/** Looks at an existing file before the work begins. Returns why it must not be replaced, if it must not. */
 export async function objection(path: string, replace: boolean): Promise<string | undefined> {
   const there = await stat(path).catch(() => undefined)
   if (there === undefined) return undefined
   if (there.isDirectory()) return `${path} is a folder`
-  // What is renamed to the name of a device takes its place.
+  // A rename would replace the device itself.
   if (!there.isFile()) return `${path} is not a regular file`
   return replace ? undefined : `${path} exists; --force replaces it`
 }

@@ -1,7 +1,7 @@
 import type { Frame, Limit, Limits, TrapInfo } from '../src/index.ts'
 import { printable } from './io.ts'
 
-/** A trap in a line, and a line for each frame, innermost first. */
+/** One line for the trap and one per frame, innermost first. */
 export function traceLines({ code, message, frames }: TrapInfo): string[] {
   return [
     `trap: ${printable(message)} (${code})`,
@@ -64,7 +64,7 @@ function round(value: number): string {
   return String(Number(value.toFixed(2)))
 }
 
-/** What the options are called in the library, whose messages name them so. */
+/** The options of the command, by their names in the library's messages. */
 const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   preopens: '--dir',
   'limits.timeoutMs': '--timeout',
@@ -74,7 +74,7 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   'interruptible: false': '--no-interruptible',
 }
 
-/** A message of the library's with the names that options have on the command line. */
+/** A message of the library with the names that options have on the command line. */
 export function withOptionNames(message: string): string {
   return message.replaceAll(/`([\w.: ]+)(?:\[.*?\])?`/g, (quoted, name: string) =>
     Object.hasOwn(LIBRARY_NAMES, name) ? LIBRARY_NAMES[name]! : quoted,

@@ -5,8 +5,8 @@ import { render } from '../report/render.ts'
 import { writeWholeFile } from './whole-file.ts'
 
 /**
- * Writes the page: a file appears whole or not at all, in place of one of that name; a stream is not ended.
- * Rejects with what the file system or the stream has against it.
+ * Writes the page. A file appears whole or not at all, and replaces a file of that name. A stream is not
+ * ended. Rejects with the error of the file system or the stream.
  */
 export async function writeReport(
   target: string | Writable,

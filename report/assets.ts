@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-/** What the build made of browser/. */
+/** The script and the style sheet that the build makes of browser/. */
 export interface Assets {
   readonly script: string
   readonly style: string
 }
 
-/** What scripts/page.mjs has built of browser/; the same files for the sources and for the bundled command. */
+/** Reads what scripts/page.mjs has built; the sources and the bundled command have the same files. */
 export async function assets(): Promise<Assets> {
   const folder = join(
     createRequire(import.meta.url).resolve('wasiexec/package.json'),

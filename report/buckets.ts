@@ -1,7 +1,7 @@
 // Run times in buckets of equal width on a logarithmic scale, the same for every batch.
 
 const PER_DECADE = 10
-/** In milliseconds: 1 µs. Shorter runs are in the first bucket, those of more than 11 days in the last. */
+/** In milliseconds: 1 µs. Shorter runs are in the first bucket, and runs of more than 11 days in the last. */
 const FIRST = 1e-3
 const DECADES = 12
 
@@ -12,7 +12,7 @@ export function bucketOf(wallMs: number): number {
   return Math.min(Math.max(at, 0), BUCKETS - 1)
 }
 
-/** Where a bucket begins, in milliseconds; the one before it ends there. */
+/** Where a bucket begins and the bucket before it ends, in milliseconds. */
 export function bucketStart(bucket: number): number {
   return FIRST * 10 ** (bucket / PER_DECADE)
 }

@@ -6,16 +6,16 @@ export type { ReportOutcome, ReportResult } from './result.ts'
 
 /** How much a report keeps. */
 export interface CollectorOptions {
-  /** Slowest jobs kept of each kind (of each verdict, where there are any). Default: 25. */
+  /** Slowest jobs kept per kind, or per verdict where there are verdicts. Default: 25. */
   readonly slowest?: number
-  /** Failing jobs kept in all, shared fairly among their endings. Default: 200. */
+  /** Failing jobs kept, shared fairly among their endings. Default: 200. */
   readonly failing?: number
 }
 
 /** What a report shows of the results, beside the summary. */
 export interface Collected {
   readonly results: number
-  /** Results that came without a time: those of earlier sessions. */
+  /** Results without a time, which are from earlier sessions. */
   readonly untimed: number
   readonly groups: readonly Group[]
   /** Width of a bin of the throughput, in milliseconds. */
@@ -27,7 +27,7 @@ export interface Collected {
   readonly failing: { readonly count: number; readonly listed: readonly ListedJob[] }
 }
 
-/** Takes the results of a batch as they come; what it holds does not grow with their number. */
+/** Takes the results of a batch as they come. What it keeps does not grow with their number. */
 export class ReportCollector {
   readonly #groups = new Groups()
   readonly #slowest: SlowestJobs
@@ -41,14 +41,16 @@ export class ReportCollector {
   }
 
   /**
-   * `at`: when it came, in milliseconds since the start of the batch; none for a result of an earlier
-   * session. Bytes are read now: the result may be dropped or reused afterwards.
+   * Takes one result. Its bytes are read now, so the result may be dropped or reused afterwards.
+   *
+   * @param at When it came, in milliseconds since the start of the batch; absent for a result of an earlier
+   * session.
    */
   add(result: ReportResult, at?: number): void {
     this.#results += 1
     if (at === undefined) this.#untimed += 1
     const { kind, ending } = endingOf(result)
-    const group = this.#groups.add(kind, ending, result.verdict, result.outcome?.usage?.wallMs, at)
+    const group = this.#groups.add(kind, ending, result.verdict, result.outcome?.usage.wallMs, at)
     this.#slowest.add(group, result)
     if (isFailing(result)) this.#failing.add(group, result)
   }

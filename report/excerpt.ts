@@ -7,11 +7,11 @@ export interface Excerpt {
   readonly cut: number
 }
 
-/** A traceback says the most in its last lines, a log in its first. */
+/** The last lines of a traceback and the first lines of a log say the most. */
 export const HEAD_BYTES = 1024
 export const TAIL_BYTES = 1024
 
-/** `undefined` of what is empty or neither bytes nor text. */
+/** Returns `undefined` for what is empty, and for what is neither bytes nor text. */
 export function excerpt(
   printed: unknown,
   head: number = HEAD_BYTES,
@@ -24,7 +24,7 @@ export function excerpt(
 
 function ofText(text: string, head: number, tail: number): Excerpt | undefined {
   if (text === '') return undefined
-  // A character has up to three bytes: this is surely enough of a long one, and bounds the work.
+  // Enough of a long text, because a UTF-16 unit takes at least one byte. It bounds the work.
   if (text.length <= head + tail) return ofBytes(Buffer.from(text), head, tail)
   const first = ofBytes(Buffer.from(text.slice(0, head)), head, 0)!
   const last = Buffer.from(text.slice(-tail))
@@ -48,7 +48,7 @@ function ofBytes(bytes: Uint8Array, head: number, tail: number): Excerpt | undef
 /** The start of the character that has the byte `at`. */
 function boundary(bytes: Uint8Array, at: number): number {
   let start = Math.max(at, 0)
-  // What is no UTF-8 has no such start: not farther back than one character.
+  // Bytes that are not UTF-8 may have no start: go back no farther than one character.
   while (start > 0 && at - start < 3 && (bytes[start]! & 0xc0) === 0x80) start -= 1
   return start
 }

@@ -8,7 +8,7 @@ export interface Group {
   readonly ending: string
   readonly verdict: string | undefined
   readonly count: number
-  /** Runs by their time, as in buckets.ts. */
+  /** Runs by their time, in the buckets of buckets.ts. */
   readonly times: Uint32Array
   /** Results without a run time: errors, and runs that were aborted before they started. */
   readonly notRun: number
@@ -18,7 +18,7 @@ export interface Group {
 
 type Growing = { -readonly [K in keyof Group]: Group[K] }
 
-/** Endings told apart; the rest (nearly always exit codes) are counted together. */
+/** Endings that are counted apart; the rest, nearly always exit codes, are counted together. */
 const MAX_GROUPS = 512
 const MAX_VERDICTS = 16
 export const MAX_BINS = 120
@@ -106,13 +106,13 @@ function empty(kind: Kind, ending: string, verdict: string | undefined): Growing
   }
 }
 
-/** Each two bins become one. */
+/** Makes one bin of every two. */
 function halve(bins: Uint32Array): void {
   for (let at = 0; at < bins.length / 2; at += 1) bins[at] = bins[2 * at]! + bins[2 * at + 1]!
   bins.fill(0, bins.length / 2)
 }
 
-/** The groups with the `most` results, and the others of each kind and verdict together. */
+/** The `most` largest groups, and one group for the others of each kind and verdict. */
 export function largest(groups: readonly Group[], most: number): Group[] {
   const apart = groups.filter(({ kind, ending }) => ending !== OTHERS[kind])
   const kept = new Set(apart.toSorted((a, b) => b.count - a.count).slice(0, most))

@@ -1,8 +1,8 @@
 import type { BatchSummary } from '../src/index.ts'
 
-/** What stands around the results. */
+/** What a page says beside the results. */
 export interface ReportInfo {
-  /** As the library gave it; the totals of the page are these. */
+  /** From the library; the page shows these totals. */
   readonly summary: Omit<BatchSummary, 'endedBy' | 'error'> &
     Partial<Pick<BatchSummary, 'endedBy' | 'error'>>
   /** Default: the program's name. */
@@ -13,9 +13,9 @@ export interface ReportInfo {
     readonly kind?: string
     readonly wasi?: string
   }
-  /** How it was run, to be shown as it is, such as `{ '--timeout': '2s' }`. */
+  /** How the batch was run, shown as it is, such as `{ '--timeout': '2s' }`. */
   readonly options?: Readonly<Record<string, string>>
   readonly startedAt?: Date
-  /** Version of wasiexec. */
+  /** The version of wasiexec. */
   readonly version?: string
 }

@@ -4,7 +4,7 @@ import type { Group } from './groups.ts'
 import { word, type Kind, type ReportResult } from './result.ts'
 import type { Frame } from '../src/index.ts'
 
-/** A job that the page shows by itself. Holds text of its own, nothing of the result it was made of. */
+/** A job that the page lists. It has text of its own, and nothing of the result that it was made from. */
 export interface ListedJob {
   readonly index: number
   readonly id: string | undefined
@@ -22,7 +22,7 @@ export interface ListedJob {
         readonly outputTruncated: boolean
       }
     | undefined
-  /** A trap's or an error's message, an abort's reason. */
+  /** The message of a trap or an error, or the reason of an abort. */
   readonly message: string | undefined
   readonly frames: readonly string[]
   readonly args: Excerpt | undefined
@@ -36,7 +36,7 @@ const MAX_ID = 200
 const MAX_MESSAGE = 1000
 const MAX_FRAMES = 20
 const MAX_FRAME = 300
-/** Less than of output: what is looked for is what went wrong. */
+/** Less than of the output, which says what went wrong. */
 const INPUT_BYTES = 512
 
 export function listedJob(group: Group, result: ReportResult): ListedJob {
@@ -50,15 +50,15 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
     ending: group.ending,
     verdict: group.verdict,
     usage: usage && {
-      wallMs: Number(usage.wallMs),
-      cpuMs: Number(usage.cpuMs),
-      memoryPeakBytes: Number(usage.memoryPeakBytes),
+      wallMs: usage.wallMs,
+      cpuMs: usage.cpuMs,
+      memoryPeakBytes: usage.memoryPeakBytes,
       fuel: usage.fuel === undefined ? undefined : word(String(usage.fuel)),
-      memoryDenied: usage.memoryDenied === true,
-      outputTruncated: usage.outputTruncated === true,
+      memoryDenied: usage.memoryDenied,
+      outputTruncated: usage.outputTruncated,
     },
     message: message(outcome, error),
-    frames: (outcome?.trap?.frames ?? [])
+    frames: (outcome?.kind === 'trap' ? outcome.trap.frames : [])
       .slice(0, MAX_FRAMES)
       .map((frame) => cut(frameLine(frame), MAX_FRAME)),
     args: excerpt(argsText(job?.args), INPUT_BYTES, 0),
@@ -69,10 +69,10 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
   }
 }
 
-/** Kinds and verdicts that have slowest jobs of their own; judges have seven. */
+/** Kinds or verdicts that have a list of their own; a judge has seven. */
 const MAX_LISTS = 16
 
-/** The slowest jobs of each kind or verdict, so that there are some whatever is filtered for. */
+/** The slowest jobs of each kind or verdict, so that every filter leaves some. */
 export class SlowestJobs {
   readonly #most: number
   readonly #lists = new Map<string, ListedJob[]>()
@@ -82,7 +82,7 @@ export class SlowestJobs {
   }
 
   add(group: Group, result: ReportResult): void {
-    const wallMs = result.outcome?.usage?.wallMs
+    const wallMs = result.outcome?.usage.wallMs
     if (wallMs === undefined || !(wallMs > 0) || this.#most === 0) return
     const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
     if (list.length === this.#most) {
@@ -96,7 +96,7 @@ export class SlowestJobs {
   #list(key: string): ListedJob[] {
     const known = this.#lists.get(key)
     if (known !== undefined) return known
-    // The rest of them share one.
+    // The others share one list.
     if (this.#lists.size === MAX_LISTS && key !== '') return this.#list('')
     const list: ListedJob[] = []
     this.#lists.set(key, list)
@@ -114,7 +114,7 @@ export class FailingJobs {
   readonly #most: number
   readonly #lists = new Map<Group, ListedJob[]>()
   #held = 0
-  /** Length of the longest list, once there is no more room: from then on it only shrinks. */
+  /** Length of the longest list once there is no room left; it only shrinks from then on. */
   #longest = Infinity
 
   constructor(most: number) {
@@ -134,7 +134,7 @@ export class FailingJobs {
     return [...this.#lists.values()].flat().toSorted((a, b) => a.index - b.index)
   }
 
-  /** Only where the two lists do not just change places. */
+  /** Shortens the longest list, unless the two lists would then only have changed places. */
   #makeRoom(length: number): boolean {
     if (this.#longest !== Infinity && length + 2 > this.#longest) return false
     const lists = [...this.#lists.values()]
@@ -150,27 +150,28 @@ function message(
   outcome: ReportResult['outcome'],
   error: ReportResult['error'],
 ): string | undefined {
-  switch (outcome?.kind) {
+  if (outcome === undefined) return cut(error?.message ?? '', MAX_MESSAGE) || undefined
+  switch (outcome.kind) {
     case 'trap':
-      return cut(String(outcome.trap?.message ?? ''), MAX_MESSAGE) || undefined
+      return cut(outcome.trap.message, MAX_MESSAGE) || undefined
     case 'abort':
       return outcome.reason === undefined ? undefined : cut(text(outcome.reason), MAX_MESSAGE)
-    case undefined:
-      return cut(String(error?.message ?? ''), MAX_MESSAGE) || undefined
-    default:
+    case 'exit':
+    case 'limit':
       return undefined
+    default:
+      return outcome satisfies never
   }
 }
 
-/** As wasmtime prints them, in one line. */
+/** A frame as wasmtime prints it, in one line. */
 function frameLine({ functionIndex, function: name, file, line, column, offset }: Frame): string {
-  const place = file === undefined ? '' : ` at ${[file, line, column].filter(isGiven).join(':')}`
-  const where = offset === undefined ? '' : `  0x${Number(offset).toString(16)}`
+  const place =
+    file === undefined
+      ? ''
+      : ` at ${[file, line, column].filter((part) => part !== undefined).join(':')}`
+  const where = offset === undefined ? '' : `  0x${offset.toString(16)}`
   return `${name ?? `<wasm function ${functionIndex}>`}${place}${where}`
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null
 }
 
 function text(value: unknown): string {
@@ -181,7 +182,7 @@ function text(value: unknown): string {
   return json(value)
 }
 
-/** What JSON has no words for, or too many levels of, as Node shows it. */
+/** A value as JSON, or as Node shows it where JSON cannot have it. */
 function json(value: unknown): string {
   try {
     return JSON.stringify(value) ?? inspect(value)
@@ -190,13 +191,13 @@ function json(value: unknown): string {
   }
 }
 
-/** Of a job that could not be run it may be anything. */
+/** The arguments of a job that could not be run may be anything. */
 function argsText(args: unknown): string | undefined {
   if (Array.isArray(args)) return args.map(quote).join(' ')
   return args === undefined ? undefined : text(args)
 }
 
-/** Arguments with spaces or nothing in them are told apart from their neighbours. */
+/** Quotes an argument that is empty or has spaces, to set it apart from its neighbours. */
 function quote(arg: unknown): string {
   return typeof arg === 'string' && /^[\w./:=@%+,-]+$/.test(arg) ? arg : json(arg)
 }

@@ -1,78 +1,59 @@
-import type { Frame } from '../src/index.ts'
+import type { JsonOutcome, Outcome } from '../src/index.ts'
 
 /** What a guest printed or was given: bytes, or the text that a results file has of them. */
 export type Printed = string | Uint8Array
 
-/** An outcome of the library, or what became of one as JSON. */
-export interface ReportOutcome {
-  readonly kind: 'exit' | 'trap' | 'limit' | 'abort'
-  readonly code?: number
-  readonly trap?: {
-    readonly code: string
-    readonly message: string
-    readonly frames?: readonly Frame[]
-  }
-  readonly limit?: string
-  readonly reason?: unknown
-  readonly stdout?: Printed
-  readonly stderr?: Printed
-  readonly usage?: {
-    readonly wallMs: number
-    readonly cpuMs: number
-    readonly memoryPeakBytes: number
-    readonly memoryDenied?: boolean
-    readonly outputTruncated?: boolean
-    readonly fuel?: bigint | number | string
-  }
-}
+/** An outcome of the library, live or read from JSON. */
+export type ReportOutcome = Outcome | JsonOutcome
 
-/** One result as a report takes it: a `BatchResult`, or a line of a results file, with what is known of its job. */
+/** A result as a report takes it: a `BatchResult`, or a line of a results file, and what is known of its job. */
 export interface ReportResult {
   readonly index: number
   readonly id?: unknown
   readonly outcome?: ReportOutcome | undefined
   /** In place of an outcome. */
-  readonly error?: { readonly code?: string; readonly message?: string } | undefined
+  readonly error?: { readonly code: string; readonly message: string } | undefined
   /** A judge's word; all but `accepted` count as failing. */
   readonly verdict?: string | undefined
   /** Where the job came from, such as a file's name. */
   readonly label?: string | undefined
-  /** What its guest was given, or was to be given; a stdin that is a stream is not shown. */
+  /** What the guest was or would have been given; a stdin that is a stream is not shown. */
   readonly job?: { readonly args?: unknown; readonly stdin?: unknown } | undefined
-  /** What a judge wanted it to print. */
+  /** What the guest had to print for a judge. */
   readonly expected?: Printed | undefined
 }
 
-/** The kinds of outcomes as people tell them apart: exits with 0, which are good, and with other codes. */
+/** The kinds of endings; people want exits with 0 apart from exits with other codes. */
 export const KINDS = ['ok', 'exit', 'trap', 'limit', 'abort', 'error'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** The good verdict. */
 export const ACCEPTED = 'accepted'
 
-/** How a result ended: its kind, and in few words how exactly. */
+/** How a result ended: its kind, and its exact ending in a few words. */
 export interface Ending {
   readonly kind: Kind
   readonly ending: string
 }
 
-/** Longer ones come from results files that somebody edited. */
+/** Only names in edited results files are longer. */
 const MAX_WORD = 80
 
 export function endingOf({ outcome, error }: ReportResult): Ending {
-  switch (outcome?.kind) {
+  if (outcome === undefined) {
+    return { kind: 'error', ending: word(`error ${error?.code ?? ''}`.trimEnd()) }
+  }
+  switch (outcome.kind) {
     case 'exit':
       return { kind: outcome.code === 0 ? 'ok' : 'exit', ending: word(`exit ${outcome.code}`) }
     case 'trap':
-      return { kind: 'trap', ending: word(`trap ${outcome.trap?.code}`) }
+      return { kind: 'trap', ending: word(`trap ${outcome.trap.code}`) }
     case 'limit':
       return { kind: 'limit', ending: word(`limit ${outcome.limit}`) }
     case 'abort':
       return { kind: 'abort', ending: word(`abort${codeOf(outcome.reason)}`) }
-    case undefined:
-      return { kind: 'error', ending: word(`error ${error?.code ?? ''}`.trimEnd()) }
     default:
-      return (outcome?.kind satisfies undefined) ?? { kind: 'error', ending: 'error' }
+      return outcome satisfies never
   }
 }
 
@@ -86,7 +67,7 @@ export function word(text: string): string {
   return text.length > MAX_WORD ? `${text.slice(0, MAX_WORD - 1)}…` : text
 }
 
-/** Ours alone: reasons are the caller's own values otherwise, and each may be another. */
+/** The code of our own reasons; others are values of the caller, and each may be different. */
 function codeOf(reason: unknown): string {
   const { code } = (reason ?? {}) as { code?: unknown }
   return typeof code === 'string' && code.startsWith('ERR_') ? ` ${code}` : ''

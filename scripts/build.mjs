@@ -69,7 +69,7 @@ async function bundleCommand() {
   await writeFile('dist/cli/THIRD-PARTY-NOTICES.txt', await notices([...output, ...page]))
 }
 
-/** `index.d.ts`: every exported declaration with its comments, in the order of src/; private ones stay private. */
+/** `index.d.ts`: every declaration that the API needs, with its comments; a list at the end says which are exported. */
 async function rollUpTypes() {
   const build = await rolldown({
     input,
@@ -78,29 +78,13 @@ async function rollUpTypes() {
   })
   const { output } = await build.generate()
   await build.close()
-  const [chunk] = output
-  const list = /^export \{(.*)\};?$/m.exec(chunk.code)
-  const exported = list[1].split(',').map((name) => name.trim().replace(/^type /, ''))
-  let code = chunk.code.replace(list[0], 'export {};').replaceAll(/^\/\/ .*\.d\.ts\n/gm, '\n')
-  code = code.replaceAll(/^(\s+)override /gm, '$1')
-  if (code.includes('/native/index.cjs'))
-    throw new Error('index.d.ts: a public type names a type of the binding')
-  for (const name of exported) {
-    const declaration = new RegExp(
-      `^(?=(?:declare (?:abstract )?(?:class|function|const)|interface|type) ${name}(?![\\w$]))`,
-      'gm',
-    )
-    const marked = code.replaceAll(declaration, 'export ')
-    if (marked === code)
-      throw new Error(
-        `index.d.ts: no single declaration of \`${name}\`; rename its private namesake`,
-      )
-    code = marked
-  }
-  code = `// The public contract of wasiexec, rolled up from src/ by \`npm run build:ts\`. Do not edit.
+  const [{ code }] = output
+  if (code.includes(binding))
+    throw new Error('index.d.ts: a public type names a type of the binding; give it one of src/')
+  const types = `// The public contract of wasiexec, rolled up from src/ by \`npm run build:ts\`. Do not edit.
 /// <reference types="node" />
 ${code}`
-  return format(code, { ...(await resolveConfig('index.d.ts')), parser: 'typescript' })
+  return format(types, { ...(await resolveConfig('index.d.ts')), parser: 'typescript' })
 }
 
 await rm('dist/cli', { recursive: true, force: true })

@@ -8,7 +8,7 @@ import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
-import { load } from '../dist/index.mjs'
+import { describeOutcome, load } from '../dist/index.mjs'
 
 /** A case that takes longer hangs. */
 const PATIENCE_MS = 120_000
@@ -135,22 +135,9 @@ class Guest {
     if (outcome.kind === 'exit' && outcome.code === code) return
     const { stdout, stderr } = this.printed
     throw new Mismatch(
-      `must end with exit code ${code}, got ${describe(outcome)}` +
+      `must end with exit code ${code}, but ${describeOutcome(outcome)}` +
         `; stdout ${quote(stdout.rest)}; stderr ${quote(stderr.rest)}`,
     )
-  }
-}
-
-function describe(outcome) {
-  switch (outcome.kind) {
-    case 'exit':
-      return `exit code ${outcome.code}`
-    case 'trap':
-      return `the trap ${outcome.trap.code} (${outcome.trap.message})`
-    case 'limit':
-      return `the limit ${outcome.limit}`
-    default:
-      return outcome.kind
   }
 }
 

@@ -9,24 +9,25 @@ export function invalid(option: string, expected: string, value: unknown): Wasie
 /** An error for an option that does not exist, with the nearest that does. */
 export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
   const near = known.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()))
-  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean \`${near}\`?`
+  const hint =
+    near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
 }
 
-/** Whether `value` is an object whose keys are options. */
+/** Throws unless `value` is an object whose keys are options. */
 export function checkObject(option: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(option, 'an object', value)
   }
 }
 
-/** Whether `value` maps names to things: a Map would seem empty. */
+/** Throws unless `value` maps names to values; a Map would seem empty. */
 export function checkRecord(option: string, value: unknown): asserts value is object {
   checkObject(option, value)
   if (Symbol.iterator in value) throw invalid(option, 'an object with names as keys', value)
 }
 
-/** Text that WASI can carry: no NUL, no half of a surrogate pair. */
+/** Throws unless `value` is text that WASI can carry: no NUL, no half of a surrogate pair. */
 export function checkString(option: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw invalid(option, 'a string', value)
   if (value.includes('\0')) throw invalid(option, 'a string without NUL characters', value)
@@ -58,7 +59,7 @@ export function checkPositive(option: string, value: unknown): number {
   return value
 }
 
-/** An unsigned 64-bit integer, as a number or a bigint. */
+/** Throws unless `value` is an unsigned 64-bit integer, as a number or a bigint. */
 export function checkUint64(option: string, value: unknown): bigint {
   const isInteger = typeof value === 'bigint' || Number.isSafeInteger(value)
   const integer = isInteger ? BigInt(value as bigint | number) : -1n
@@ -76,10 +77,12 @@ function show(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return 'an array'
   const name = (value as { constructor?: { name?: unknown } }).constructor?.name
-  return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${name}` : 'an object'
+  if (typeof name !== 'string' || name === '' || name === 'Object') return 'an object'
+  // As it is spoken: an AbortController, a Uint8Array.
+  return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
-/** One edit apart, or one the beginning of the other: `timeout` for `timeoutMs`. */
+/** Whether they are one edit apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */
 function isNear(a: string, b: string): boolean {
   if (a.startsWith(b) || b.startsWith(a)) return true
   if (Math.abs(a.length - b.length) > 1) return false

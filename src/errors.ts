@@ -1,4 +1,4 @@
-import type { Exit, Outcome } from './outcome.ts'
+import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
 
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
@@ -12,14 +12,15 @@ import type { Exit, Outcome } from './outcome.ts'
  * - `ERR_READ_FAILED`: the program's file cannot be read.
  * - `ERR_PRECOMPILED_UNTRUSTED`: a precompiled program, which is machine code, was loaded without
  *   `trustPrecompiled`.
- * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not what was written.
+ * - `ERR_PRECOMPILED_DAMAGED`: a precompiled program is not the file that was written.
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
- * - `ERR_BROKEN_PIPE`: nobody reads its output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
- * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: it was disposed of before.
+ * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
+ * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
- * - `ERR_BATCH_USED`: the results of a batch can be read once.
+ * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
+ * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -43,6 +44,7 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_STOPPED'
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
+  | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
@@ -66,7 +68,7 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
   readonly outcome: T
 
   constructor(outcome: T) {
-    super(describe(outcome))
+    super(messageOf(outcome))
     this.name = 'ProgramError'
     this.outcome = outcome
   }
@@ -75,29 +77,15 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
 /** How much of stderr goes into a message. */
 const MAX_STDERR = 2000
 
-function describe(outcome: Outcome): string {
-  // Its end alone: all of it may be more than a string can have.
+function messageOf(outcome: Outcome): string {
+  // Only its end: all of it may be longer than a string can be.
   const stderr = outcome.stderr
     .subarray(-MAX_STDERR * 8)
     .toString('utf8')
     .trimEnd()
   const tail = stderr.length > MAX_STDERR ? `…${stderr.slice(-MAX_STDERR)}` : stderr
-  return tail === '' ? headline(outcome) : `${headline(outcome)}\n${tail}`
-}
-
-function headline(outcome: Outcome): string {
-  switch (outcome.kind) {
-    case 'exit':
-      return `the program exited with code ${outcome.code}`
-    case 'trap':
-      return `the program trapped: ${outcome.trap.message} (${outcome.trap.code})`
-    case 'limit':
-      return `the program was ended by its ${outcome.limit} limit`
-    case 'abort':
-      return 'the program was aborted'
-    default:
-      return outcome satisfies never
-  }
+  const ending = describeOutcome(outcome)
+  return tail === '' ? ending : `${ending}\n${tail}`
 }
 
 /**

@@ -8,19 +8,28 @@ export type { Batch } from './batch/batch.ts'
 export type { BatchOptions, BatchResult, Job, JobError, JobOutcome } from './batch/options.ts'
 export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
+export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
-export type {
-  Abort,
-  Ending,
-  Exit,
-  Frame,
-  Limit,
-  Outcome,
-  Trap,
-  TrapCode,
-  TrapInfo,
-  Usage,
+export {
+  describeOutcome,
+  type Abort,
+  type Ending,
+  type Exit,
+  type Frame,
+  type JsonAbort,
+  type JsonEnding,
+  type JsonExit,
+  type JsonLimit,
+  type JsonOutcome,
+  type JsonTrap,
+  type JsonUsage,
+  type Limit,
+  type Outcome,
+  type Trap,
+  type TrapCode,
+  type TrapInfo,
+  type Usage,
 } from './outcome.ts'
 export type {
   ExternInfo,
@@ -30,7 +39,8 @@ export type {
   MemoryInfo,
   Producer,
 } from './inspection.ts'
-export { Program, load, loadSync, type LoadOptions } from './program.ts'
+export type { LoadOptions } from './load-options.ts'
+export { Program, load, loadSync } from './program.ts'
 export { run } from './run.ts'
 export { Runtime, type RuntimeOptions } from './runtime.ts'
 export type { RuntimeStats } from './stats.ts'

@@ -20,35 +20,35 @@ export interface ExternInfo {
 
 /** An import in detail. */
 export interface InspectedImport extends InspectedExport {
-  /** Whether it is there for programs to import. */
+  /** Whether wasiexec provides it. */
   readonly provided: boolean
 }
 
 /** An export in detail. */
 export interface InspectedExport extends ExternInfo {
-  /** Its type for people to read, such as `(i32, i32) -> i32`; cut when it is very long. */
+  /** Its type as people read it, such as `(i32, i32) -> i32`; cut when it is very long. */
   readonly type: string
 }
 
-/** What can be told of a program without running it. */
+/** What a program is, needs and offers. */
 export interface Inspection {
   /** Size of the binary. */
   readonly wasmBytes: number
   /** Whether it has an entry point (command), is initialised before its exports are called (reactor), or neither. */
   readonly entry: 'command' | 'reactor' | 'none'
-  /** Whether it was compiled to be stopped while it computes. */
+  /** Whether it can be stopped while it computes. */
   readonly interruptible: boolean
   /** What it needs. */
   readonly imports: readonly InspectedImport[]
   /** What it offers. */
   readonly exports: readonly InspectedExport[]
-  /** Its memories; those of a component's modules. */
+  /** Its memories; of a component, the memories of its modules. */
   readonly memories: readonly MemoryInfo[]
-  /** Languages, tools and SDKs that it was made with, as its `producers` sections say. */
+  /** The languages, tools and SDKs that its `producers` sections name. */
   readonly producers: Readonly<
     Partial<Record<'language' | 'processed-by' | 'sdk', readonly Producer[]>>
   >
-  /** What each run of it rejects with, if it cannot be run. */
+  /** The error that its runs reject with; null for a program that can be run. */
   readonly problem: { readonly code: WasiexecErrorCode; readonly message: string } | null
 }
 
@@ -56,9 +56,9 @@ export interface Inspection {
 export interface MemoryInfo {
   /** Pages at the start. */
   readonly minimumPages: number
-  /** Pages that it never exceeds. */
+  /** The most pages that it may have; null without such a maximum. */
   readonly maximumPages: number | null
-  /** Size of a page; 65,536 nearly always. */
+  /** Size of a page: 65,536, with very few exceptions. */
   readonly pageBytes: number
   /** Whether its addresses have 64 bits. */
   readonly is64: boolean
@@ -70,6 +70,6 @@ export interface MemoryInfo {
 /** A tool or language that took part in making a program. */
 export interface Producer {
   readonly name: string
-  /** As the tool says; may be empty. */
+  /** As the tool wrote it; may be empty. */
   readonly version: string
 }

@@ -1,45 +1,16 @@
 import type { Buffer } from 'node:buffer'
-import { basename, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
 import type { BatchOptions, Job } from './batch/options.ts'
-import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
+import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
-import type { LoadRequest } from './port/native.ts'
+import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { checkFolder, portOf, type Runtime } from './runtime.ts'
-import type { Prepared, RunOwner, Port } from './port/port.ts'
+import { checkRun, type Port, type Prepared, type RunOwner } from './port/port.ts'
 
-/** How a program is loaded. */
-export interface LoadOptions {
-  /** argv[0] and name in traces. Default: the file's base name, or "program". */
-  name?: string | undefined
-  /** Compiled code on disk: `true`: the runtime's folder; a folder; `false`: none. Default: `true`. */
-  cache?: boolean | string | undefined
-  /** Also compile with fuel counting now, instead of at the first run with a fuel limit. Default: `false`. */
-  fuel?: boolean | undefined
-  /**
-   * `false`: compiled without what stops a program while it computes, which makes a CPU-bound one faster.
-   * For programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused, and `signal`,
-   * disposing, and closing the runtime are heard only before the program starts and while it waits in the
-   * host (for the clock, for stdin, for a slow reader of its output). The other limits hold, and a run
-   * with a `fuel` limit is as interruptible as any other. Default: `true`.
-   */
-  interruptible?: boolean | undefined
-  /**
-   * Whether what {@link Program.serialize} answered is accepted. It is machine code and runs without a
-   * sandbox: whoever made the file, or could have written to it, can do in this process whatever they
-   * like. It has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
-   */
-  trustPrecompiled?: boolean | undefined
-  /** Default: one shared by the whole process. */
-  runtime?: Runtime | undefined
-}
-
-/** What the core tells of a program. */
+/** What the core says about a program. */
 interface ProgramInfo {
   name: string
   kind: 'module' | 'component'
@@ -48,21 +19,19 @@ interface ProgramInfo {
   exports: ExternInfo[]
 }
 
-const LOAD_OPTIONS = [
-  'name',
-  'cache',
-  'fuel',
-  'interruptible',
-  'trustPrecompiled',
-  'runtime',
-] as const
-
-/** How `run` starts what it prepared before it loaded the program. */
-export let startPrepared: (program: Program, prepared: Prepared) => Promise<Outcome>
+/** Calls the constructor, which is private. */
 let create: (port: Port, handle: number, info: ProgramInfo) => Program
 
+/** What other modules need of a program, and users do not see. */
+interface ProgramParts {
+  readonly port: Port
+  readonly owner: RunOwner
+}
+
+const parts = new WeakMap<object, ProgramParts>()
+
 /**
- * A compiled program. Made by {@link load}; freed when it is no longer referenced, or by `using`.
+ * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
  *
  * @example
  * const program = await load('hello.wasm')
@@ -73,7 +42,7 @@ export class Program {
   readonly name: string
   /** A core module or a component. */
   readonly kind: 'module' | 'component'
-  /** The WASI that it speaks: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
+  /** The WASI that it uses: p0 (`wasi_unstable`), p1, p2 (0.2.x), p3 (0.3, experimental) or none. */
   readonly wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
   /** What it needs. */
   readonly imports: readonly ExternInfo[]
@@ -90,11 +59,12 @@ export class Program {
     this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
     this.#port = port
     this.#owner = { handle, closeReason: undefined }
+    parts.set(this, { port, owner: this.#owner })
     collected.register(this.#owner, { port, handle }, this.#owner)
   }
 
   /**
-   * Runs it once. Whatever the guest does is an outcome.
+   * Runs the program once. Whatever the guest does is an outcome.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
@@ -106,13 +76,28 @@ export class Program {
   }
 
   /**
-   * Runs it once on the calling thread, which waits.
+   * Checks the options of a run as {@link run} does, and runs nothing.
    *
-   * It takes a slot of the runtime and none of its threads, unless the program was loaded with
+   * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
+   * nothing provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * a stream that fails.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  check(options: RunOptions = {}): void {
+    const closed = this.#closed()
+    if (closed) throw closed
+    checkRun(options)
+  }
+
+  /**
+   * Runs the program once on the calling thread, which waits.
+   *
+   * The run takes a slot of the runtime and none of its threads, unless the program was loaded with
    * `interruptible: false` or the runtime has worker processes.
-   * Nothing else happens on this thread meanwhile: set a time limit, and do not wait behind runs that
-   * need the thread (for their streams) when all slots of the runtime are taken. A program
-   * that was loaded with `interruptible: false` and never ends holds the thread for ever.
+   * Nothing else happens on this thread meanwhile, so set a time limit. When all slots of the runtime are
+   * taken by runs that need this thread for their streams, it waits for ever. So it does for a program that
+   * was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
@@ -123,7 +108,7 @@ export class Program {
   }
 
   /**
-   * Runs it for each job, as fast as the machine goes and the results are read.
+   * Runs the program once per job, as fast as the machine allows and the results are read.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`; also when
    * `jobs` is not iterable. A job that cannot be run has a result with an `error`.
@@ -144,21 +129,21 @@ export class Program {
       port,
       owner: this.#owner,
       ownerOf: (program) => {
-        if (typeof program !== 'object' || program === null || !(#owner in program)) {
-          throw invalid('program', 'a Program', program)
-        }
-        if (program.#port !== port) {
+        const other =
+          typeof program === 'object' && program !== null ? parts.get(program) : undefined
+        if (other === undefined) throw invalid('program', 'a Program', program)
+        if (other.port !== port) {
           throw invalid('program', "of the same runtime as the batch's program", program)
         }
-        return program.#owner
+        return other.owner
       },
     }
     return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<Id>
   }
 
   /**
-   * Looks at it more closely: types of imports and exports, memories, who made it, why it cannot run.
-   * Nothing of this is computed by `load`.
+   * Returns the types of imports and exports, the memories, the tools that made the program, and why it
+   * cannot be run, if it cannot. None of this is computed by `load`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
@@ -169,9 +154,9 @@ export class Program {
   }
 
   /**
-   * The program with its compiled code, as the bytes of a file, for `load` with `trustPrecompiled: true`
-   * in the same version of wasiexec on a machine like this one. It has the code for runs with a fuel
-   * limit when that was compiled, as by `load` with `fuel: true`.
+   * Returns the program with its compiled code, as the bytes of a file. It can be loaded with
+   * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
+   * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
@@ -184,7 +169,7 @@ export class Program {
     return this.#port.serialize(this.#owner.handle)
   }
 
-  /** Aborts its runs, refuses new ones and frees its code. */
+  /** Aborts the program's runs, refuses new ones and frees its code. */
   [Symbol.dispose](): void {
     const owner = this.#owner
     if (owner.closeReason) return
@@ -202,15 +187,10 @@ export class Program {
 
   static {
     create = (port, handle, info) => new Program(port, handle, info)
-    startPrepared = async (program, prepared) => {
-      const closed = program.#closed()
-      if (closed) throw closed
-      return program.#port.start(program.#owner, prepared)
-    }
   }
 }
 
-/** Runs hold the owner, not the program: that is what has to go before the code can. */
+/** Runs refer to the owner, not to the program: the code is freed once the owner is gone. */
 const collected = new FinalizationRegistry<{ port: Port; handle: RunOwner['handle'] }>(
   ({ port, handle }) => {
     port.release(handle)
@@ -230,64 +210,30 @@ export async function load(
   source: string | URL | Uint8Array,
   options: LoadOptions = {},
 ): Promise<Program> {
-  const { port, request } = prepare(source, options)
+  return loadChecked(loadRequest(source, options))
+}
+
+/** Reads bytes that are to be loaded before it returns. */
+export async function loadChecked({ port, request }: CheckedLoad): Promise<Program> {
   const [handle, info] = await port.load(request)
   return create(port, handle, info as ProgramInfo)
 }
 
+/** Starts a run that was prepared before its program was loaded. */
+export async function startPrepared(program: Program, prepared: Prepared): Promise<Outcome> {
+  const { port, owner } = parts.get(program)!
+  const closed = owner.closeReason ?? port.closeReason
+  if (closed) throw closed
+  return port.start(owner, prepared)
+}
+
 /**
- * The same as {@link load} while the calling thread waits: seconds for large programs.
+ * The same as {@link load}, on the calling thread, which waits: for seconds if the program is large.
  *
  * @throws {WasiexecError} as {@link load}.
  */
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
-  const { port, request } = prepare(source, options)
+  const { port, request } = loadRequest(source, options)
   const [handle, info] = port.loadSync(request)
   return create(port, handle, info as ProgramInfo)
-}
-
-function prepare(source: unknown, options: LoadOptions): { port: Port; request: LoadRequest } {
-  checkObject('options', options)
-  for (const key in options) {
-    const name = key as (typeof LOAD_OPTIONS)[number]
-    if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
-  }
-  const { name, cache, fuel = false, runtime } = options
-  const { interruptible = true, trustPrecompiled = false } = options
-  if (name !== undefined) checkString('name', name)
-  checkBoolean('fuel', fuel)
-  checkBoolean('interruptible', interruptible)
-  checkBoolean('trustPrecompiled', trustPrecompiled)
-  const port = portOf(runtime)
-  if (port.closeReason) throw port.closeReason
-  const from = toSource(source)
-  const fileName = typeof from === 'string' ? basename(from) : 'program'
-  const request: LoadRequest = {
-    source: from,
-    name: name ?? fileName,
-    fuel,
-    interruptible,
-    trustPrecompiled,
-  }
-  if (typeof cache === 'boolean') request.cache = cache
-  else if (cache !== undefined) request.cache = checkFolder('cache', cache)
-  return { port, request }
-}
-
-/** An absolute path or bytes. */
-export function toSource(source: unknown): string | Uint8Array {
-  if (source instanceof Uint8Array) return source
-  if (source instanceof URL) {
-    if (source.protocol !== 'file:') throw invalid('source', 'a file: URL', source.href)
-    try {
-      return fileURLToPath(source)
-    } catch {
-      throw invalid('source', 'a file: URL of a path', source.href)
-    }
-  }
-  if (typeof source === 'string' && source !== '') {
-    checkString('source', source)
-    return resolve(source)
-  }
-  throw invalid('source', 'a path, a file: URL or bytes', source)
 }

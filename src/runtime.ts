@@ -17,37 +17,38 @@ import type { RuntimeStats } from './stats.ts'
 export interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
-  /** Runs that can be going on at a time, waiting ones included; more wait in a queue. At most 4096. Default: 1024. */
+  /** Runs that can go on at a time, waiting ones included; others wait in a queue. At most 4096. Default: 1024. */
   maxConcurrentRuns?: number | undefined
-  /** Folder for compiled code; `false`: none. Default: `wasiexec` in the user's cache folder. */
+  /** The folder for compiled code, or `false` for none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
   /**
-   * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
-   * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
-   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * What spreads runs over cores: threads of this process, or as many processes of one thread each.
+   * Processes take longer to start and have memory of their own. But they do not stand in each other's way
+   * when guests grow their memory, and what kills one ends only its own runs. Not on Windows.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined
   /**
-   * Only for processes: whether the runs of a worker that died are run again, once. Those with streams
-   * are not. Without it they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
+   * Only for processes: whether the runs of a worker that died are run again, once; runs with streams are
+   * not. Otherwise they reject with `ERR_WORKER_DIED`, and no run is ever started twice.
    * Default: `false`.
    */
   retry?: boolean | undefined
 }
 
 const OPTIONS = ['threads', 'maxConcurrentRuns', 'cacheDir', 'workers', 'retry'] as const
-/** More threads than this is a mistake, not a machine. */
+/** More is a mistake: no machine has a use for it. */
 const MAX_THREADS = 1024
-/** Each takes about six of the 65,530 memory mappings that a process has on Linux. */
+/** Each run takes about six of the 65,530 memory mappings that a process can have on Linux. */
 const MAX_RUNS = 4096
 
-/** How the other modules reach the port of a `Runtime`. */
-export let portOf: (runtime: Runtime | undefined) => Port
+const ports = new WeakMap<object, Port>()
+/** The process's own runtime, made when it is first needed. */
+let shared: Port | undefined
 
 /**
- * Threads, memory slots and a cache of one's own. Programs that name no runtime use one that the
- * whole process shares, worker threads included.
+ * Threads, memory slots and a cache. Programs that name no runtime use one that the whole process shares,
+ * its worker threads included.
  */
 export class Runtime {
   readonly #port: Port
@@ -56,14 +57,15 @@ export class Runtime {
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(options: RuntimeOptions = {}) {
     this.#port = new Port(checkOptions(options))
+    ports.set(this, this.#port)
   }
 
-  /** What it has and does right now. */
+  /** What the runtime has and does right now. */
   stats(): RuntimeStats {
     return this.#port.stats()
   }
 
-  /** Aborts all runs, refuses new ones and resolves when the last has ended. */
+  /** Aborts all runs, refuses new ones, and resolves when the last run has ended. */
   close(): Promise<void> {
     this.#closed ??= this.#port.close(
       new WasiexecError('ERR_RUNTIME_CLOSED', 'the runtime is closed'),
@@ -75,17 +77,18 @@ export class Runtime {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
 
-  static {
-    let shared: Port | undefined
-    portOf = (runtime) => {
-      if (runtime === undefined) return (shared ??= new Port(undefined))
-      if (typeof runtime !== 'object' || runtime === null || !(#port in runtime)) {
-        throw invalid('runtime', 'a Runtime', runtime)
-      }
-      return runtime.#port
-    }
-  }
+/**
+ * Returns the port of a runtime, or of the process's own where none is given.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function portOf(runtime: unknown): Port {
+  if (runtime === undefined) return (shared ??= new Port(undefined))
+  const port = typeof runtime === 'object' && runtime !== null ? ports.get(runtime) : undefined
+  if (port === undefined) throw invalid('runtime', 'a Runtime', runtime)
+  return port
 }
 
 function checkOptions(options: RuntimeOptions): PortOptions {
@@ -135,7 +138,7 @@ function checkAtMost(option: string, value: number, most: number): number {
   return value
 }
 
-/** A folder's absolute path, or false for none. */
+/** Returns a folder's absolute path, or false for none. */
 export function checkFolder(option: string, value: unknown): string | false {
   if (value === false) return false
   if (typeof value !== 'string' || value === '') throw invalid(option, 'a folder or false', value)

@@ -4,15 +4,15 @@ export interface RuntimeStats {
   readonly threads: number
   readonly workers: 'threads' | 'processes'
   /**
-   * Threads that start runs at present: fewer than `threads` where short runs end sooner on fewer, because
-   * their guests grow memory and threads of one process wait for each other there. The runtime measures
-   * this while runs wait for a thread. Of processes always all.
+   * Threads that start runs at present. They are fewer than `threads` where short runs end sooner on fewer:
+   * when guests grow their memory, the threads of one process wait for each other. The runtime measures this
+   * while runs wait for a thread. Processes are always all used.
    */
   readonly usefulThreads: number
   readonly maxConcurrentRuns: number
   /**
-   * How runs get their memory: from a pool (fast), or, where the process may not have enough address
-   * space for one, mapped for each run.
+   * How runs get their memory: from a pool (fast), or mapped for each run where the process has too little
+   * address space for a pool.
    */
   readonly allocation: 'pooling' | 'compact'
   /** Programs loaded. */

@@ -11,7 +11,7 @@ import {
   type Outcome,
   type RunOptions,
 } from '../support/package.ts'
-import { deferred, ending, folder, ownWat, refusal, Sink, told, wat } from '../support/guest.ts'
+import { deferred, ending, folder, observed, ownWat, refusal, Sink, wat } from '../support/guest.ts'
 
 /** Options of a write-file guest, and whether it has written. */
 async function writing(
@@ -35,7 +35,7 @@ test('a signal that is aborted already starts nothing', async (t) => {
   const outcome = await program.run({ ...options, signal: AbortSignal.abort(reason) })
   t.is(reasonOf(outcome), reason)
   t.false(outcome.ok)
-  t.deepEqual(told(outcome), ['abort', '', ''])
+  t.deepEqual(observed(outcome), ['abort', '', ''])
   t.false(written())
   // The guest is one that would have.
   t.is(ending(await program.run(options)), 'exit 0')
@@ -97,7 +97,7 @@ test('an abort after the end changes nothing', async (t) => {
   const outcome = await (await wat('hello')).run({ signal: controller.signal })
   controller.abort()
   await setImmediate()
-  t.deepEqual(told(outcome), ['exit 0', 'hello\n', ''])
+  t.deepEqual(observed(outcome), ['exit 0', 'hello\n', ''])
 })
 
 test('AbortSignal.timeout and AbortSignal.any work', async (t) => {
@@ -222,6 +222,6 @@ test('an abort that comes with the end is one or the other, never both or none',
     controller.abort(round)
     const outcome = await running
     if (outcome.kind === 'abort') t.is((outcome satisfies Abort).reason, round)
-    else t.deepEqual(told(outcome), ['exit 0', 'hello\n', ''])
+    else t.deepEqual(observed(outcome), ['exit 0', 'hello\n', ''])
   }
 })

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { Runtime } from '../support/package.ts'
-import { ending, ownWat, Sink, told, until } from '../support/guest.ts'
+import { ending, observed, ownWat, Sink, until } from '../support/guest.ts'
 
 test('1,000 sleeping guests and a looping one share two threads', async (t) => {
   await using runtime = new Runtime({ threads: 2 })
@@ -14,7 +14,7 @@ test('1,000 sleeping guests and a looping one share two threads', async (t) => {
   )
   const took = performance.now() - start
   t.log(`1,000 sleeps of 200 ms took ${Math.round(took)} ms`)
-  t.true(outcomes.every((outcome) => `${told(outcome)}` === 'exit 0,slept\n,'))
+  t.true(outcomes.every((outcome) => `${observed(outcome)}` === 'exit 0,slept\n,'))
   // Half as long as one after the other.
   t.true(took < 100_000)
   t.is(ending(await looping), 'limit timeout')

@@ -7,11 +7,11 @@ import { ended, node, start, type Ended } from '../support/child.ts'
 import {
   deferred,
   ending,
+  observed,
   ownWat,
   real,
   refusal,
   Sink,
-  told,
   wat,
   watPath,
 } from '../support/guest.ts'
@@ -48,7 +48,7 @@ for (const name of SAME) {
     const expected = await (await wat(name)).run({ limits })
     const program = await uninterruptible(name)
     for (const outcome of [await program.run({ limits }), program.runSync({ limits })]) {
-      t.deepEqual(told(outcome), told(expected))
+      t.deepEqual(observed(outcome), observed(expected))
       t.is(outcome.usage.memoryPeakBytes, expected.usage.memoryPeakBytes)
       t.is(outcome.usage.fuel, undefined)
     }
@@ -58,11 +58,11 @@ for (const name of SAME) {
 test('memory and output are limited as ever', async (t) => {
   const grow = await uninterruptible('grow-until-denied')
   const denied = await grow.run({ limits: { memoryBytes: 10 << 16 } })
-  t.deepEqual(told(denied), ['exit 0', '10\n', ''])
+  t.deepEqual(observed(denied), ['exit 0', '10\n', ''])
   const stopped = await grow.run({ limits: { memoryBytes: 10 << 16, onMemory: 'stop' } })
-  t.deepEqual(told(stopped), ['limit memory', '', ''])
+  t.deepEqual(observed(stopped), ['limit memory', '', ''])
   const flood = await (await uninterruptible('flood')).run({ limits: { outputBytes: 5 } })
-  t.deepEqual(told(flood), ['limit output', '01234', ''])
+  t.deepEqual(observed(flood), ['limit output', '01234', ''])
 })
 
 const LIMITED = [
@@ -86,7 +86,7 @@ for (const [option, limits] of LIMITED) {
       const oneShot = run(watPath(guest), { ...NEVER, name: 'tool', limits })
       t.deepEqual(await refusal(oneShot), expected)
       // Nothing is left of it.
-      t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
+      t.deepEqual(observed(await program.run()), ['exit 0', 'hello\n', ''])
     }
   })
 }
@@ -195,9 +195,9 @@ test('a real program computes the same in every way', async (t) => {
   // As it does natively.
   const expected = ['exit 0', 'sort 53be0016\nmatrix 1010481787775\nsieve 1805446\n', '']
   const program = await real('cpu')
-  t.deepEqual(told(await program.run()), expected)
-  t.deepEqual(told(await program.run({ limits: { fuel: 2 ** 40 } })), expected)
-  t.deepEqual(told(await (await real('cpu', { interruptible: false })).run()), expected)
+  t.deepEqual(observed(await program.run()), expected)
+  t.deepEqual(observed(await program.run({ limits: { fuel: 2 ** 40 } })), expected)
+  t.deepEqual(observed(await (await real('cpu', { interruptible: false })).run()), expected)
 })
 
 test('streams work', async (t) => {
@@ -294,7 +294,7 @@ const EXITS: readonly [promise: string, script: string, code: number, stdout: st
     `const runtime = new Runtime({ threads: 1 })
      const program = await ownWat('signal-then-loop-argv', { interruptible: false, runtime })
      const stderr = new Sink()
-     const running = program.run({ args: ['300'], stderr }).then((outcome) => console.log(...told(outcome)))
+     const running = program.run({ args: ['300'], stderr }).then((outcome) => console.log(...observed(outcome)))
      await stderr.until('ready')
      await runtime.close()
      console.log('closed')
@@ -360,7 +360,7 @@ test('interruptible: undefined is the default, which is to be interruptible', as
 test('it is an option of a program, not of a run, and its name is spelt so', async (t) => {
   const options = { interruptible: false } as object
   const { message } = await refusal((await wat('hello')).run(options))
-  t.regex(message, /^unknown option `interruptible`; known are args, /)
+  t.regex(message, /^unknown option `interruptible`; known options: args, /)
   const typo = { interruptable: false } as object
   t.is(
     (await refusal(load(watPath('hello'), typo))).message,

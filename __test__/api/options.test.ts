@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
 import { load, loadSync, Runtime, type RunOptions } from '../support/package.ts'
 import { node } from '../support/child.ts'
-import { ending, folder, refusal, told, wat, watPath } from '../support/guest.ts'
+import { ending, folder, observed, ownWat, refusal, Sink, wat, watPath } from '../support/guest.ts'
 
 const HALF = '\u{d800}'
 const { signal } = new AbortController()
@@ -19,8 +21,8 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [() => {}, '`options` must be an object, got a function'],
   [{ arg: [] }, 'unknown option `arg`; did you mean `args`?'],
   [{ Stdin: '' }, 'unknown option `Stdin`; did you mean `stdin`?'],
-  [{ timeoutMs: 5 }, 'unknown option `timeoutMs`; known are args, env, stdin'],
-  [{ cwd: '/' }, 'unknown option `cwd`; known are'],
+  [{ timeoutMs: 5 }, 'unknown option `timeoutMs`; known options: args, env, stdin'],
+  [{ cwd: '/' }, 'unknown option `cwd`; known options:'],
   [{ args: 'a' }, '`args` must be an array of strings, got "a"'],
   [{ args: {} }, '`args` must be an array of strings, got an object'],
   [{ args: new Set(['a']) }, '`args` must be an array of strings, got a Set'],
@@ -102,7 +104,7 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ limits: { timeout: 5 } }, 'unknown option `limits.timeout`; did you mean `timeoutMs`?'],
   [{ limits: { memory: 5 } }, 'unknown option `limits.memory`; did you mean `memoryBytes`?'],
   [{ limits: { cpu: 5 } }, 'unknown option `limits.cpu`; did you mean `cpuMs`?'],
-  [{ limits: { seconds: 5 } }, 'unknown option `limits.seconds`; known are timeoutMs'],
+  [{ limits: { seconds: 5 } }, 'unknown option `limits.seconds`; known options: timeoutMs'],
   ...['timeoutMs', 'cpuMs'].flatMap((name): [unknown, string][] =>
     [0, -1, Number.NaN, Infinity, '5', 5n, null, true].map((value) => [
       { limits: { [name]: value } },
@@ -124,7 +126,7 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ limits: { onMemory: 'kill' } }, "`limits.onMemory` must be 'deny' or 'stop', got \"kill\""],
   [{ limits: { onOutput: true } }, "`limits.onOutput` must be 'stop' or 'truncate', got true"],
   [{ signal: {} }, '`signal` must be an AbortSignal, got an object'],
-  [{ signal: new AbortController() }, '`signal` must be an AbortSignal, got a AbortController'],
+  [{ signal: new AbortController() }, '`signal` must be an AbortSignal, got an AbortController'],
   [{ signal: null }, '`signal` must be an AbortSignal, got null'],
 ]
 
@@ -137,6 +139,7 @@ for (const [index, [options, message]] of REFUSED.entries()) {
     t.is(error.name, 'WasiexecError')
     t.is(error.code, 'ERR_INVALID_OPTION')
     t.true(error.message.startsWith(message), error.message)
+    t.deepEqual(await refusal(() => program.check(options as RunOptions)), error)
     t.is((await refusal(() => program.runSync(options as object))).code, 'ERR_INVALID_OPTION')
     t.is(ending(await program.run()), 'exit 0')
   })
@@ -184,9 +187,28 @@ const ALLOWED: Readonly<Record<string, RunOptions>> = {
 }
 for (const [name, options] of Object.entries(ALLOWED)) {
   test(`allowed: ${name}`, async (t) => {
-    t.deepEqual(told(await (await wat('hello')).run(options)), ['exit 0', 'hello\n', ''])
+    const program = await wat('hello')
+    t.notThrows(() => program.check(options))
+    t.deepEqual(observed(await program.run(options)), ['exit 0', 'hello\n', ''])
   })
 }
+
+test('a check neither runs the program nor touches its streams', async (t) => {
+  const program = await ownWat('hello')
+  const stdin = Readable.from(['text'])
+  const stdout = new Sink()
+  const before = [stdin.listenerCount('error'), stdout.listenerCount('error')]
+  program.check()
+  program.check({ stdin, stdout, signal: AbortSignal.abort() })
+  // What only a run finds out.
+  program.check({ preopens: { '/': '/missing/folder' } })
+  await setImmediate()
+  t.deepEqual([stdin.listenerCount('error'), stdout.listenerCount('error')], before)
+  t.false(stdin.destroyed)
+  t.is(stdout.text, '')
+  program[Symbol.dispose]()
+  t.is((await refusal(() => program.check())).code, 'ERR_PROGRAM_CLOSED')
+})
 
 const HOSTILE: Readonly<Record<string, () => unknown>> = {
   'a getter that throws': () => ({

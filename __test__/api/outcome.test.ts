@@ -1,8 +1,16 @@
 // Run once more with worker processes.
 import { inspect } from 'node:util'
 import test from 'ava'
-import { orThrow, ProgramError, type Outcome, type RunOptions } from '../support/package.ts'
-import { ending, told, wat } from '../support/guest.ts'
+import fc from 'fast-check'
+import {
+  orThrow,
+  ProgramError,
+  type JsonOutcome,
+  type Outcome,
+  type RunOptions,
+} from '../support/package.ts'
+import { exit } from '../../src/outcome.ts'
+import { ending, observed, wat } from '../support/guest.ts'
 
 const CODES = [
   0, 1, 2, 3, 124, 125, 126, 127, 128, 134, 137, 139, 255, 256, 65_535, 65_536, 2_147_483_647,
@@ -116,21 +124,82 @@ test('JSON.stringify shows an outcome with its output as text', async (t) => {
 
 test('JSON.stringify shows fuel as a number', async (t) => {
   const outcome = await (await wat('loop')).run({ limits: { fuel: 5000n } })
-  const json = JSON.parse(JSON.stringify(outcome)) as Outcome
+  const json = JSON.parse(JSON.stringify(outcome)) as JsonOutcome
   t.is(typeof outcome.usage.fuel, 'bigint')
-  t.is<unknown, unknown>(json.usage.fuel, Number(outcome.usage.fuel))
+  t.is(json.usage.fuel, Number(outcome.usage.fuel))
   t.like(json, { kind: 'limit', limit: 'fuel', ok: false })
 })
 
 test('JSON.stringify shows a trap with its frames', async (t) => {
   const outcome = await (await wat('trap-unreachable')).run()
-  const json = JSON.parse(JSON.stringify(outcome)) as Outcome
-  t.is(ending(json), 'trap unreachable')
+  const json = JSON.parse(JSON.stringify(outcome)) as JsonOutcome
+  t.is(json.kind === 'trap' && json.trap.code, 'unreachable')
   t.deepEqual(json.kind === 'trap' && json.trap.frames.map((frame) => frame.function), [
     'inner',
     'outer',
     '_start',
   ])
+})
+
+test('JSON.stringify loses nothing that was printed, and says it twice only where text cannot', (t) => {
+  const usage = {
+    wallMs: 1,
+    cpuMs: 1,
+    memoryPeakBytes: 0,
+    memoryDenied: false,
+    outputTruncated: false,
+  }
+  const printed = fc.oneof(fc.uint8Array(), fc.string({ unit: 'binary' }).map(utf8))
+  fc.assert(
+    fc.property(printed, printed, (stdout, stderr) => {
+      const outcome = exit(3, { stdout: Buffer.from(stdout), stderr: Buffer.from(stderr), usage })
+      const json = JSON.parse(JSON.stringify(outcome)) as JsonOutcome
+      const { stdoutBase64, stderrBase64, ...always } = json
+      t.deepEqual(bytesOf(json.stdout, stdoutBase64), outcome.stdout)
+      t.deepEqual(bytesOf(json.stderr, stderrBase64), outcome.stderr)
+      const text = { stdout: outcome.stdout.toString(), stderr: outcome.stderr.toString() }
+      t.deepEqual(always, { kind: 'exit', ok: false, code: 3, ...text, usage })
+      t.is('stdoutBase64' in json, !utf8(text.stdout).equals(outcome.stdout))
+      t.is('stderrBase64' in json, !utf8(text.stderr).equals(outcome.stderr))
+      const keys = [
+        'kind',
+        'ok',
+        'code',
+        'stdout',
+        'stdoutBase64',
+        'stderr',
+        'stderrBase64',
+        'usage',
+      ]
+      t.deepEqual(
+        Object.keys(json),
+        keys.filter((key) => key in json),
+      )
+    }),
+  )
+})
+
+function utf8(text: string): Buffer {
+  return Buffer.from(text, 'utf8')
+}
+
+function bytesOf(text: string, base64: string | undefined): Buffer {
+  return base64 === undefined ? utf8(text) : Buffer.from(base64, 'base64')
+}
+
+test('JSON.stringify of an outcome whose output was given away shows none', async (t) => {
+  const { usage } = await (await wat('hello')).run()
+  const stdout = Buffer.from(new ArrayBuffer(8)).fill(0xff)
+  structuredClone(stdout.buffer, { transfer: [stdout.buffer] })
+  const outcome = exit(0, { stdout, stderr: Buffer.alloc(0), usage })
+  t.is((JSON.parse(JSON.stringify(outcome)) as JsonOutcome).stdout, '')
+})
+
+test('JSON.stringify throws for output that no string can hold', async (t) => {
+  const { usage } = await (await wat('hello')).run()
+  const outcome = exit(0, { stdout: Buffer.alloc(2 ** 31), stderr: Buffer.alloc(0), usage })
+  const error = t.throws(() => JSON.stringify(outcome), { instanceOf: RangeError })
+  t.regex(error!.message, /^`stdout` must be at most \d+ bytes to become a string, got 2147483648;/)
 })
 
 test('structuredClone copies what an outcome says', async (t) => {
@@ -212,5 +281,5 @@ test('outcomes do not share what they hold', async (t) => {
   const program = await wat('args')
   const outcomes = await Promise.all(['a', 'b'].map((name) => program.run({ args: [name] })))
   outcomes[0]!.stdout.fill(0)
-  t.deepEqual(told(outcomes[1]!), ['exit 0', 'args.wat\nb\n', ''])
+  t.deepEqual(observed(outcomes[1]!), ['exit 0', 'args.wat\nb\n', ''])
 })

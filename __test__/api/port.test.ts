@@ -3,7 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
 import { outcomeCases } from '../support/cases.ts'
-import { ending, refusal, told, wat } from '../support/guest.ts'
+import { ending, observed, refusal, wat } from '../support/guest.ts'
 
 test('1,000 runs of one tick are each answered with their own', async (t) => {
   const program = await wat('args')
@@ -11,7 +11,7 @@ test('1,000 runs of one tick are each answered with their own', async (t) => {
     program.run({ args: [`run ${index}`] }),
   )
   for (const [index, outcome] of (await Promise.all(running)).entries()) {
-    t.deepEqual(told(outcome), ['exit 0', `args.wat\nrun ${index}\n`, ''])
+    t.deepEqual(observed(outcome), ['exit 0', `args.wat\nrun ${index}\n`, ''])
   }
 })
 
@@ -19,9 +19,11 @@ test('5,000 runs of all kinds of endings are each answered with their own', asyn
   const make = await outcomeCases()
   const all = Array.from({ length: 5000 }, (_, index) => make[index % make.length]!(index))
   const outcomes = await Promise.all(all.map(({ program, options }) => program.run(options)))
-  const wrong = all.filter(({ expected }, index) => `${told(outcomes[index]!)}` !== `${expected}`)
+  const wrong = all.filter(
+    ({ expected }, index) => `${observed(outcomes[index]!)}` !== `${expected}`,
+  )
   t.is(wrong.length, 0)
-  t.deepEqual(told(outcomes[4999]!), all[4999]!.expected)
+  t.deepEqual(observed(outcomes[4999]!), all[4999]!.expected)
 })
 
 test('any sequence of endings is answered in its order', async (t) => {
@@ -31,7 +33,7 @@ test('any sequence of endings is answered in its order', async (t) => {
     const all = kinds.map(({ maker, number }) => make[maker]!(number))
     const outcomes = await Promise.all(all.map(({ program, options }) => program.run(options)))
     t.deepEqual(
-      outcomes.map(told),
+      outcomes.map(observed),
       all.map(({ expected }) => expected),
     )
   })

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { load as loadHere, loadSync, run, Runtime as ThisRuntime } from '../../src/index.ts'
-import { ending, folder, ownWat, real, refusal, told, wat, watPath } from '../support/guest.ts'
+import { ending, folder, observed, ownWat, real, refusal, wat, watPath } from '../support/guest.ts'
 import { load, Runtime } from '../support/package.ts'
 
 const trusted = { trustPrecompiled: true, cache: false } as const
@@ -16,9 +16,9 @@ for (const name of ['hello', 'print-both', 'component-hello', 'trap-unreachable'
     const loaded = await load(file, trusted)
     t.like(loaded, { name: `${name}.cwasm`, kind: program.kind, wasi: program.wasi })
     t.deepEqual(loaded.imports, program.imports)
-    t.deepEqual(told(await loaded.run()), told(await program.run()))
-    t.deepEqual(told(loaded.runSync()), told(await program.run()))
-    t.deepEqual(told(await run(file, trusted)), told(await program.run()))
+    t.deepEqual(observed(await loaded.run()), observed(await program.run()))
+    t.deepEqual(observed(loaded.runSync()), observed(await program.run()))
+    t.deepEqual(observed(await run(file, trusted)), observed(await program.run()))
   })
 }
 

@@ -29,7 +29,7 @@ const SCRIPTS: readonly [promise: string, script: string, code: number, stdout: 
   [
     'a process stays for a run that nobody awaits',
     `const program = await wat('sleep-argv')
-     void program.run({ args: ['300'] }).then((outcome) => console.log(...told(outcome)))`,
+     void program.run({ args: ['300'] }).then((outcome) => console.log(...observed(outcome)))`,
     0,
     'exit 0 slept\n \n',
   ],

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { load, loadSync, Program, type Outcome } from '../support/package.ts'
 import { node } from '../support/child.ts'
-import { ending, ownWat, refusal, told, wat, watPath } from '../support/guest.ts'
+import { ending, observed, ownWat, refusal, wat, watPath } from '../support/guest.ts'
 
 const NO_CACHE = { cache: false }
 
@@ -138,7 +138,7 @@ test('two programs of the same bytes are closed one by one', async (t) => {
   await setImmediate()
   first[Symbol.dispose]()
   t.is(ending(await aborted!), 'abort')
-  t.deepEqual(told(await other!), ['limit timeout', 'sleeping\n', ''])
+  t.deepEqual(observed(await other!), ['limit timeout', 'sleeping\n', ''])
 })
 
 test('programs that nobody holds are freed', async (t) => {
@@ -174,7 +174,7 @@ test('a program that is garbage-collected while it runs runs to its end', async 
      }
      await collected
      const outcomes = await Promise.all(running)
-     console.log(outcomes.every((outcome) => told(outcome).join() === 'exit 0,slept\\n,'))
+     console.log(outcomes.every((outcome) => observed(outcome).join() === 'exit 0,slept\\n,'))
      for (let round = 0; round < 200 && runtime.stats().programs > 0; round += 1) {
        gc()
        await new Promise(setImmediate)

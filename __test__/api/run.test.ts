@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { run, Runtime } from '../support/package.ts'
 import { node } from '../support/child.ts'
-import { ending, folder, refusal, told, watPath } from '../support/guest.ts'
+import { ending, folder, observed, refusal, watPath } from '../support/guest.ts'
 
 const NO_CACHE = { cache: false } as const
 
@@ -20,10 +20,10 @@ function exiting(code: number): Uint8Array {
 test('run loads and runs in one step', async (t) => {
   const path = watPath('args')
   const options = { ...NO_CACHE, args: ['a', 'b'] }
-  t.deepEqual(told(await run(path, options)), ['exit 0', 'args.wat\na\nb\n', ''])
-  t.deepEqual(told(await run(pathToFileURL(path), options)), ['exit 0', 'args.wat\na\nb\n', ''])
-  t.deepEqual(told(await run(await readFile(path), options)), ['exit 0', 'program\na\nb\n', ''])
-  t.deepEqual(told(await run(path, { ...options, name: 'x' })), ['exit 0', 'x\na\nb\n', ''])
+  t.deepEqual(observed(await run(path, options)), ['exit 0', 'args.wat\na\nb\n', ''])
+  t.deepEqual(observed(await run(pathToFileURL(path), options)), ['exit 0', 'args.wat\na\nb\n', ''])
+  t.deepEqual(observed(await run(await readFile(path), options)), ['exit 0', 'program\na\nb\n', ''])
+  t.deepEqual(observed(await run(path, { ...options, name: 'x' })), ['exit 0', 'x\na\nb\n', ''])
 })
 
 test('run compiles a program once', async (t) => {

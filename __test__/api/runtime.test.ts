@@ -2,7 +2,7 @@
 import test from 'ava'
 import { inProcesses, load, loadSync, Runtime } from '../support/package.ts'
 import { node } from '../support/child.ts'
-import { ending, ownWat, refusal, Sink, told, watPath } from '../support/guest.ts'
+import { ending, observed, ownWat, refusal, Sink, watPath } from '../support/guest.ts'
 
 test('a runtime says what it has', async (t) => {
   await using runtime = new Runtime({ threads: 3, maxConcurrentRuns: 7, cacheDir: false })
@@ -136,7 +136,7 @@ test('runtimes share nothing: one that is full or closed is no matter to another
   await using other = new Runtime({ threads: 1 })
   const looping = (await ownWat('loop', { runtime: full })).run()
   const program = await ownWat('hello', { runtime: other })
-  t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
+  t.deepEqual(observed(await program.run()), ['exit 0', 'hello\n', ''])
   await full.close()
   t.is(ending(await looping), 'abort')
 })

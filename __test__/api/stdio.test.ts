@@ -2,15 +2,15 @@
 import { once } from 'node:events'
 import test from 'ava'
 import { ended, node, start } from '../support/child.ts'
-import { ending, refusal, told, wat } from '../support/guest.ts'
+import { ending, observed, refusal, wat } from '../support/guest.ts'
 
 const BINARY = Uint8Array.from({ length: 200_000 }, (_, index) => (index * 7919) >> 3)
 
 test('stdin is empty by default', async (t) => {
   const program = await wat('cat')
-  t.deepEqual(told(await program.run()), ['exit 0', '', ''])
-  t.deepEqual(told(await program.run({ stdin: 'empty' })), ['exit 0', '', ''])
-  t.deepEqual(told(program.runSync()), ['exit 0', '', ''])
+  t.deepEqual(observed(await program.run()), ['exit 0', '', ''])
+  t.deepEqual(observed(await program.run({ stdin: 'empty' })), ['exit 0', '', ''])
+  t.deepEqual(observed(program.runSync()), ['exit 0', '', ''])
 })
 
 test('stdin from text and bytes arrives as it is', async (t) => {
@@ -45,14 +45,14 @@ test('a component reads stdin, too', async (t) => {
 })
 
 test('stdout and stderr are captured apart', async (t) => {
-  t.deepEqual(told(await (await wat('print-both')).run()), ['exit 2', 'out\n', 'err\n'])
+  t.deepEqual(observed(await (await wat('print-both')).run()), ['exit 2', 'out\n', 'err\n'])
 })
 
 test('ignored output is nowhere', async (t) => {
   const program = await wat('print-both')
-  t.deepEqual(told(await program.run({ stdout: 'ignore' })), ['exit 2', '', 'err\n'])
-  t.deepEqual(told(await program.run({ stderr: 'ignore' })), ['exit 2', 'out\n', ''])
-  t.deepEqual(told(program.runSync({ stdout: 'ignore', stderr: 'ignore' })), ['exit 2', '', ''])
+  t.deepEqual(observed(await program.run({ stdout: 'ignore' })), ['exit 2', '', 'err\n'])
+  t.deepEqual(observed(await program.run({ stderr: 'ignore' })), ['exit 2', 'out\n', ''])
+  t.deepEqual(observed(program.runSync({ stdout: 'ignore', stderr: 'ignore' })), ['exit 2', '', ''])
 })
 
 test("'inherit' for output is this process's own", async (t) => {
@@ -120,7 +120,7 @@ test('what one guest left of an inherited stdin is there for the next', async (t
   const child = await node(
     `const program = await wat('cat')
      const first = program.run({ stdin: 'inherit' })
-     console.log(told(await first)[1], told(await program.run({ stdin: 'inherit' }))[1] === '')`,
+     console.log(observed(await first)[1], observed(await program.run({ stdin: 'inherit' }))[1] === '')`,
     { stdin: 'abc' },
   )
   t.is(child.stdout, 'abc true\n', child.stderr)
@@ -158,7 +158,7 @@ test('runSync works while other runs are going on, from inside of callbacks, too
   const sleeping = (await wat('sleep-argv')).run({ args: ['100'] })
   const inside = await args.run().then(() => args.runSync({ args: ['inside'] }))
   t.is(inside.stdout.toString(), 'args.wat\ninside\n')
-  t.deepEqual(told(await sleeping), ['exit 0', 'slept\n', ''])
+  t.deepEqual(observed(await sleeping), ['exit 0', 'slept\n', ''])
 })
 
 test('runSync in a runtime whose threads are all busy gets its turn', async (t) => {
@@ -167,7 +167,7 @@ test('runSync in a runtime whose threads are all busy gets its turn', async (t) 
     const loop = await ownWat('loop', { runtime })
     const hello = await ownWat('hello', { runtime })
     const looping = loop.run({ limits: { timeoutMs: 5000 } })
-    console.log(told(hello.runSync())[1].trim())
+    console.log(observed(hello.runSync())[1].trim())
     await runtime.close()
     console.log(ending(await looping))`)
   t.is(child.stdout, 'hello\nabort\n', child.stderr)

@@ -9,7 +9,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { WasiexecError, type RunOptions } from '../support/package.ts'
 import { ended, node, start } from '../support/child.ts'
-import { deferred, ending, folder, refusal, Sink, told, wat } from '../support/guest.ts'
+import { deferred, ending, folder, observed, refusal, Sink, wat } from '../support/guest.ts'
 
 async function* generate(...chunks: (string | Uint8Array)[]): AsyncGenerator<string | Uint8Array> {
   for (const chunk of chunks) {
@@ -50,7 +50,11 @@ const SOURCES: Readonly<Record<string, () => RunOptions['stdin']>> = {
 }
 for (const [name, make] of Object.entries(SOURCES)) {
   test(`stdin from ${name}`, async (t) => {
-    t.deepEqual(told(await (await wat('cat')).run({ stdin: make() })), ['exit 0', 'one two', ''])
+    t.deepEqual(observed(await (await wat('cat')).run({ stdin: make() })), [
+      'exit 0',
+      'one two',
+      '',
+    ])
   })
 }
 
@@ -262,7 +266,7 @@ test('a run that never starts leaves no listeners on its Writable', async (t) =>
 test('all output is with the Writable when the outcome is there', async (t) => {
   const [stdout, stderr] = [new Sink(), new Sink()]
   const outcome = await (await wat('flood-argv')).run({ args: ['1000000'], stdout, stderr })
-  t.deepEqual(told(outcome), ['exit 0', '', ''])
+  t.deepEqual(observed(outcome), ['exit 0', '', ''])
   t.is(stdout.text.length + stdout.writableLength, 1_000_000)
 })
 
@@ -388,7 +392,7 @@ test('what comes on process.stdin after a guest has given up is for the next', a
     const program = await wat('cat')
     const limits = { timeoutMs: 100 }
     console.log(ending(await program.run({ stdin: process.stdin, limits })))
-    console.log(...told(await program.run({ stdin: process.stdin })))`)
+    console.log(...observed(await program.run({ stdin: process.stdin })))`)
   child.stdout!.once('data', () => child.stdin!.end('late'))
   t.like(await ended(child), { code: 0, stdout: 'limit timeout\nexit 0 late \n' })
 })

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import test from 'ava'
 import { load, type Outcome, type TrapCode, type TrapInfo } from '../support/package.ts'
-import { ending, real, told, wat, watPath } from '../support/guest.ts'
+import { ending, observed, real, wat, watPath } from '../support/guest.ts'
 
 const CODES: Readonly<Record<string, TrapCode>> = {
   'trap-allocation-too-large': 'allocation-too-large',
@@ -79,7 +79,7 @@ test('a WASI call in a module without an exported memory is a trap, not a host f
 
 test('frames name the functions, innermost first', async (t) => {
   const outcome = await (await wat('trap-unreachable')).run()
-  t.deepEqual(told(outcome), ['trap unreachable', 'before trap\n', ''])
+  t.deepEqual(observed(outcome), ['trap unreachable', 'before trap\n', ''])
   const { frames } = trapOf(outcome)
   t.deepEqual(
     frames.map((frame) => frame.function),

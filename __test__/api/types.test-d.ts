@@ -2,7 +2,7 @@
 import { expectTypeOf } from 'expect-type'
 import type * as cjs from 'wasiexec' with { 'resolution-mode': 'require' }
 import * as esm from 'wasiexec'
-import { load, loadSync, orThrow, run } from 'wasiexec'
+import { describeOutcome, load, loadSync, orThrow, run } from 'wasiexec'
 import type {
   Batch,
   BatchOptions,
@@ -11,6 +11,7 @@ import type {
   Exit,
   Inspection,
   Job,
+  JsonOutcome,
   Limits,
   LoadOptions,
   Outcome,
@@ -52,6 +53,29 @@ export async function describe(program: Program, options: RunOptions): Promise<s
       return outcome satisfies never
   }
 }
+
+// JSON has the same `kind`s, and text in place of bytes.
+export function parsed(outcome: JsonOutcome): unknown {
+  expectTypeOf(outcome.kind).toEqualTypeOf<Outcome['kind']>()
+  expectTypeOf(outcome.stdout).toEqualTypeOf<string>()
+  expectTypeOf(outcome.stdoutBase64).toEqualTypeOf<string | undefined>()
+  expectTypeOf(outcome.usage.fuel).toEqualTypeOf<number | string | undefined>()
+  switch (outcome.kind) {
+    case 'exit':
+      return outcome.code
+    case 'trap':
+      return outcome.trap.frames
+    case 'limit':
+      return outcome.limit
+    case 'abort':
+      return outcome.reason
+    default:
+      return outcome satisfies never
+  }
+}
+
+expectTypeOf(describeOutcome).toBeCallableWith({} as Outcome)
+expectTypeOf(describeOutcome).toBeCallableWith({} as JsonOutcome)
 
 // The ids of the jobs are those of the results; either there is an outcome or an error.
 export async function judge(program: Program): Promise<BatchSummary> {

@@ -82,9 +82,9 @@ if (process.platform === 'linux') {
 
   test.serial('docs/wasi-errors.md says what becomes of wrong values', async (t) => {
     const docs = await readFile(DOCS, 'utf8')
-    const told = JSON.parse(await readFile(NODE, 'utf8')) as string[]
+    const recorded = JSON.parse(await readFile(NODE, 'utf8')) as string[]
     const before = docs.slice(0, docs.indexOf(BEGINS) + BEGINS.length)
-    const expected = await format(`${before}\n\n${tables(await ours, told)}\n`, {
+    const expected = await format(`${before}\n\n${tables(await ours, recorded)}\n`, {
       parser: 'markdown',
     })
     if (writes) await writeFile(DOCS, expected)

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { inProcesses, Runtime, type RuntimeStats } from '../support/package.ts'
 import { ownWat } from '../support/guest.ts'
+import { exit } from '../support/report.ts'
 import { advice } from '../../src/batch/advice.ts'
 import { Totals } from '../../cli/batch/totals.ts'
 import { summaryText } from '../../cli/batch/words.ts'
@@ -49,7 +50,7 @@ test('a summary has the advice that the runtime gives, and nothing in its place'
 
 test('the command tells of the advice in one line', (t) => {
   const totals = new Totals(false)
-  totals.add({ outcome: { kind: 'exit', code: 0, usage: { wallMs: 1, cpuMs: 1 } } })
+  totals.add(exit(0, { index: 0 }))
   const text = (given: 'processes' | undefined): string[] => {
     const end = { endedBy: 'jobs', advice: given } as const
     const summary = totals.summary(end, { resumed: 0, runs: 1, wallMs: 2000 })

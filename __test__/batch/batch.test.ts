@@ -1,6 +1,6 @@
 import test from 'ava'
 import { Runtime, WasiexecError, type BatchOptions, type Job } from '../support/package.ts'
-import { drain, numbers, ownWat, refusal, told, verdict, wat } from '../support/guest.ts'
+import { drain, numbers, observed, ownWat, refusal, summarize, wat } from '../support/guest.ts'
 
 /** Jobs or options as somebody without types may give them. */
 const untyped = (value: unknown): never => value as never
@@ -11,7 +11,7 @@ test('each job has one result with its index, its id and its outcome', async (t)
   const jobs: Job[] = [{ args: ['a'], id }, { args: ['b'] }, { args: ['c'], id: 7n }, {}]
   const { all } = await drain(program.batch(jobs))
   t.deepEqual(
-    all.map(({ index, id, outcome, error }) => [index, id, told(outcome!)[1], error]),
+    all.map(({ index, id, outcome, error }) => [index, id, observed(outcome!)[1], error]),
     [
       [0, id, 'args.wat\na\n', undefined],
       [1, undefined, 'args.wat\nb\n', undefined],
@@ -47,7 +47,7 @@ test('asking for results one by one, and for many at once, gives each once', asy
   const first = await iterator.next()
   const others = await Promise.all(numbers(20).map(() => iterator.next()))
   t.deepEqual(
-    [first, ...others].map(({ done, value }) => (done === true ? 'done' : verdict(value!))),
+    [first, ...others].map(({ done, value }) => (done === true ? 'done' : summarize(value!))),
     [...numbers(10).map((code) => `exit ${code}`), ...numbers(11).map(() => 'done')],
   )
   t.deepEqual(await iterator.next(), { done: true, value: undefined })
@@ -100,7 +100,7 @@ const OPTIONS: readonly [options: unknown, message: RegExp][] = [
   [null, /`options` must be an object, got null/],
   [[], /`options` must be an object, got an array/],
   [{ concurency: 5 }, /unknown option `concurency`; did you mean `concurrency`\?/],
-  [{ args: ['a'] }, /unknown option `args`; known are defaults, concurrency/],
+  [{ args: ['a'] }, /unknown option `args`; known options: defaults, concurrency/],
   [{ concurrency: 0 }, /`concurrency` must be a positive integer, got 0/],
   [{ concurrency: 1.5 }, /`concurrency` must be a positive integer, got 1.5/],
   [{ concurrency: '2' }, /`concurrency` must be a positive integer, got "2"/],
@@ -148,7 +148,7 @@ test('options that are undefined are those that are not given', async (t) => {
     deadline: undefined,
   }
   const jobs = [{ args: ['4'], program: undefined, id: undefined, limits: undefined }]
-  t.deepEqual((await drain(program.batch(jobs, options))).all.map(verdict), ['exit 4'])
+  t.deepEqual((await drain(program.batch(jobs, options))).all.map(summarize), ['exit 4'])
 })
 
 test('a program or runtime that is closed has no batches', async (t) => {

@@ -9,8 +9,8 @@ import {
   numbers,
   ownWat,
   Sink,
+  summarize,
   until,
-  verdict,
 } from '../support/guest.ts'
 
 function* endless(job: Job): Generator<Job> {
@@ -41,7 +41,7 @@ test('as one run of a batch ends, the next one starts', async (t) => {
   const jobs = numbers(300).map((index) => ({ args: [`${index % 4}`] }))
   let most = 0
   for await (const result of sleep.batch(jobs, { concurrency: 6 })) {
-    if (verdict(result) !== 'exit 0') t.fail()
+    if (summarize(result) !== 'exit 0') t.fail()
     most = Math.max(most, runtime.stats().running)
   }
   t.true(most > 0 && most <= 6, `${most} at a time`)
@@ -96,7 +96,7 @@ test('more concurrency than the runtime has slots waits for them', async (t) => 
   const jobs = numbers(60).map(() => ({ args: ['1'] }))
   let most = 0
   for await (const result of sleep.batch(jobs, { concurrency: 50 })) {
-    if (verdict(result) !== 'exit 0') t.fail()
+    if (summarize(result) !== 'exit 0') t.fail()
     most = Math.max(most, runtime.stats().running)
   }
   t.true(most <= 3, `${most} at a time`)
@@ -113,7 +113,7 @@ test('batches and single runs beside each other all get on', async (t) => {
   for (const ordered of [true, false]) {
     const jobs = numbers(3000).map((code) => ({ args: [`${code}`] }))
     const { all } = await drain(exit.batch(jobs, { ordered }))
-    const codes = all.toSorted((a, b) => a.index - b.index).map(verdict)
+    const codes = all.toSorted((a, b) => a.index - b.index).map(summarize)
     t.deepEqual(
       codes,
       numbers(3000).map((code) => `exit ${code}`),

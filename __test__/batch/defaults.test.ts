@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { BatchOptions, Job, Outcome, RunOptions } from '../support/package.ts'
-import { drain, ending, folder, numbers, Sink, told, verdict, wat } from '../support/guest.ts'
+import { drain, ending, folder, numbers, observed, Sink, summarize, wat } from '../support/guest.ts'
 
 type Defaults = NonNullable<BatchOptions['defaults']>
 
@@ -66,7 +66,7 @@ test('fuel, cpu time, memory and time are limits of each job', async (t) => {
   )
   const { all } = await drain((await wat('hello')).batch(jobs))
   t.deepEqual(
-    all.map(verdict),
+    all.map(summarize),
     guests.map(([, , how]) => how),
   )
   t.is(all[4]!.outcome!.stdout.toString(), '5\n')
@@ -124,7 +124,7 @@ test('what is printed goes where the defaults say, or the job', async (t) => {
     { stderr: shared },
     { stdout: undefined },
   ])
-  t.deepEqual(all.map(told), [
+  t.deepEqual(all.map(observed), [
     ['exit 2', '', ''],
     ['exit 2', 'out\n', ''],
     ['exit 2', '', 'err\n'],
@@ -175,7 +175,7 @@ test('defaults are read once: changing them later changes nothing', async (t) =>
   )
   args[0] = '2'
   const { all } = await drain(batch)
-  t.true(all.every((result) => verdict(result) === 'exit 1'))
+  t.true(all.every((result) => summarize(result) === 'exit 1'))
   t.is(reads, 1)
 })
 

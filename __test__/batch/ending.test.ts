@@ -2,7 +2,16 @@
 import { getEventListeners } from 'node:events'
 import test from 'ava'
 import { Runtime, type BatchResult, type Job } from '../support/package.ts'
-import { abortReason, drain, numbers, ownWat, Sink, until, verdict, wat } from '../support/guest.ts'
+import {
+  abortReason,
+  drain,
+  numbers,
+  ownWat,
+  Sink,
+  summarize,
+  until,
+  wat,
+} from '../support/guest.ts'
 
 function* endless(job: Job): Generator<Job> {
   for (;;) yield job
@@ -26,6 +35,21 @@ test('a signal that is aborted already: no job is taken', async (t) => {
   t.deepEqual([endedBy, counted, taken], ['signal', 0, 0])
 })
 
+test('null is a reason like any other, for jobs with streams of their own too', async (t) => {
+  const program = await wat('sleep-hour')
+  const controller = new AbortController()
+  const stdout = new Sink()
+  const batch = program.batch([{}, { stdout }], { signal: controller.signal, concurrency: 2 })
+  const reading = drain(batch)
+  await stdout.until('sleeping')
+  controller.abort(null)
+  const { all } = await reading
+  t.deepEqual(
+    all.map(({ outcome }) => outcome?.kind === 'abort' && outcome.reason),
+    [null, null],
+  )
+})
+
 test('a signal ends the batch: what was taken has its result, aborted with its reason', async (t) => {
   await using runtime = new Runtime({ threads: 2 })
   const [hello, sleep] = [
@@ -47,7 +71,7 @@ test('a signal ends the batch: what was taken has its result, aborted with its r
   const { all, thrown } = await reading
   t.is(thrown, undefined)
   t.true(areWhole(all))
-  t.deepEqual(all.slice(0, 2).map(verdict), ['exit 0', 'ERR_INVALID_OPTION'])
+  t.deepEqual(all.slice(0, 2).map(summarize), ['exit 0', 'ERR_INVALID_OPTION'])
   t.true(all.length > 2 + 4)
   t.true(all.slice(2).every((result) => abortReason(result) === reason))
   const summary = await batch.summary
@@ -124,7 +148,7 @@ for (const kind of ['number', 'Date']) {
 
 test('a deadline that does not come changes nothing', async (t) => {
   const batch = (await wat('hello')).batch([{}, {}], { deadline: Date.now() + 1e13 })
-  t.deepEqual((await drain(batch)).all.map(verdict), ['exit 0', 'exit 0'])
+  t.deepEqual((await drain(batch)).all.map(summarize), ['exit 0', 'exit 0'])
   t.is((await batch.summary).endedBy, 'jobs')
 })
 
@@ -158,7 +182,7 @@ test('`stopOn` is asked in the order of the results, until it answers true', asy
   t.is(thrown, undefined)
   t.true(areWhole(all))
   t.deepEqual(
-    all.slice(0, 16).map(verdict),
+    all.slice(0, 16).map(summarize),
     numbers(16).map((code) => `exit ${code}`),
   )
   t.deepEqual(asked, all.slice(0, 16))
@@ -189,7 +213,7 @@ test('`stopOn` sees errors, and only true is true', async (t) => {
   const jobs = [{}, { args: 5 as unknown as string[] }, ...numbers(10).map(() => ({}))]
   const stopped = hello.batch(jobs, { stopOn: ({ error }) => error !== undefined })
   const { all } = await drain(stopped)
-  t.deepEqual(all.slice(0, 2).map(verdict), ['exit 0', 'ERR_INVALID_OPTION'])
+  t.deepEqual(all.slice(0, 2).map(summarize), ['exit 0', 'ERR_INVALID_OPTION'])
   t.is((await stopped.summary).endedBy, 'stop-on')
   const truthy = hello.batch(jobs, { stopOn: () => 'yes' as unknown as boolean })
   t.is((await drain(truthy)).all.length, 12)
@@ -210,7 +234,7 @@ test('what `stopOn` throws aborts the batch and is thrown after the results', as
   const { all, thrown } = await drain(batch)
   t.is(thrown, error)
   t.true(areWhole(all))
-  t.is(verdict(all[0]!), 'exit 1')
+  t.is(summarize(all[0]!), 'exit 1')
   t.true(all.slice(1).every((result) => abortReason(result) === error))
   t.is((await batch.summary).endedBy, 'error')
 })

@@ -1,6 +1,7 @@
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { Runtime, type BatchResult, type Job } from '../support/package.ts'
-import { drain, ending, numbers, ownWat, Sink, told, verdict, wat } from '../support/guest.ts'
+import { Runtime, WasiexecError, type BatchResult, type Job } from '../support/package.ts'
+import { drain, ending, numbers, observed, ownWat, Sink, summarize, wat } from '../support/guest.ts'
 
 /** A job as somebody without types may give it. */
 const untyped = (value: unknown): Job => value as Job
@@ -22,6 +23,9 @@ const NO_JOBS: readonly [job: unknown, message: RegExp][] = [
   [{ program: null }, /`program` must be a Program, got null/],
   [{ program: 'hello.wasm' }, /`program` must be a Program, got "hello.wasm"/],
   [{ program: {} }, /`program` must be a Program, got an object/],
+  [{ error: null }, /`error` must be an Error, got null/],
+  [{ error: 'no file' }, /`error` must be an Error, got "no file"/],
+  [{ error: { message: 'no file' } }, /`error` must be an Error, got an object/],
 ]
 test('jobs that are none have an error, and those beside them run', async (t) => {
   const program = await wat('exit-argv')
@@ -34,7 +38,38 @@ test('jobs that are none have an error, and those beside them run', async (t) =>
     t.is(outcome, undefined)
     t.is(error?.code, 'ERR_INVALID_OPTION')
     t.regex(error!.message, message)
-    t.is(verdict(all[2 * index + 1]!), `exit ${index}`)
+    t.is(summarize(all[2 * index + 1]!), `exit ${index}`)
+  }
+})
+
+test('a job that came with an error is not run, and has its turn', async (t) => {
+  const program = await wat('exit-argv')
+  const own = new WasiexecError('ERR_READ_FAILED', 'no such file')
+  const other = new TypeError('not JSON')
+  const foreign = runInNewContext('new Error("of another realm")') as Error
+  for (const ordered of [true, false]) {
+    const batch = program.batch(
+      [
+        { args: ['1'] },
+        { id: 'own', error: own },
+        // Nothing else is looked at.
+        untyped({ id: 'other', error: other, args: 5, signal: AbortSignal.abort(), nonsense: 1 }),
+        { id: 'foreign', error: foreign },
+        { args: ['2'], error: undefined },
+      ],
+      { ordered },
+    )
+    const all = (await drain(batch)).all.toSorted((a, b) => a.index - b.index)
+    t.deepEqual(all.map(summarize), ['exit 1', 'ERR_READ_FAILED', 'ERR_JOB', 'ERR_JOB', 'exit 2'])
+    t.is(all[1]!.error, own)
+    t.is(all[2]!.error!.cause, other)
+    t.is(all[2]!.error!.message, 'the job could not be made: not JSON')
+    t.is(all[3]!.error!.cause, foreign)
+    t.deepEqual(
+      all.map(({ id }) => id),
+      [undefined, 'own', 'other', 'foreign', undefined],
+    )
+    t.is((await batch.summary).kinds.error, 3)
   }
 })
 
@@ -92,7 +127,7 @@ test('getters of jobs may start runs and batches and read results', async (t) =>
     get args() {
       inner.push(program.run({ args: [`${100 + index}`] }).then((outcome) => [ending(outcome)]))
       const batch = program.batch([{ args: [`${200 + index}`] }])
-      inner.push(drain(batch).then(({ all }) => all.map(verdict)))
+      inner.push(drain(batch).then(({ all }) => all.map(summarize)))
       if (iterator !== undefined && index % 5 === 0) reads.push(iterator.next())
       return [`${index}`]
     },
@@ -106,7 +141,7 @@ test('getters of jobs may start runs and batches and read results', async (t) =>
     t.true(read.length > 0)
     const results = [...all, ...read.map(({ value }) => value as BatchResult)]
     t.deepEqual(
-      results.toSorted((a, b) => a.index - b.index).map(verdict),
+      results.toSorted((a, b) => a.index - b.index).map(summarize),
       numbers(100).map((code) => `exit ${code}`),
     )
     t.deepEqual(
@@ -126,7 +161,7 @@ test('jobs of one batch run different programs', async (t) => {
   })
   const { all } = await drain(exit!.batch(jobs))
   for (const { index, outcome } of all) {
-    const [how, stdout] = told(outcome!)
+    const [how, stdout] = observed(outcome!)
     const expected = [`exit ${index}`, `exit 0 args.wat\n${index}\n`, 'exit 0 hello\n'][index % 3]
     t.is(`${how} ${stdout}`.trimEnd(), expected!.trimEnd())
   }
@@ -141,7 +176,7 @@ test('a program of another runtime or one that was disposed of is an error of it
   const jobs = [{ program: foreign }, {}, { program: gone }, { program }]
   const { all } = await drain(program.batch(jobs))
   const verdicts = ['ERR_INVALID_OPTION', 'exit 0', 'ERR_PROGRAM_CLOSED', 'exit 0']
-  t.deepEqual(all.map(verdict), verdicts)
+  t.deepEqual(all.map(summarize), verdicts)
   t.regex(all[0]!.error!.message, /`program` must be of the same runtime as the batch's program/)
   t.regex(all[2]!.error!.message, /"return.wat" was disposed of/)
 })
@@ -157,7 +192,7 @@ test('host faults of jobs are their errors', async (t) => {
   ]
   const { all } = await drain(program.batch(jobs))
   const verdicts = ['ERR_PREOPEN', 'exit 0', 'ERR_NO_ENTRY_POINT', 'ERR_UNRESOLVED_IMPORT']
-  t.deepEqual(all.map(verdict), [...verdicts, 'exit 0'])
+  t.deepEqual(all.map(summarize), [...verdicts, 'exit 0'])
   t.regex(all[0]!.error!.message, /\/missing\/folder/)
 })
 
@@ -201,7 +236,7 @@ test('a stream that fails is the error of its job', async (t) => {
   t.is((all[0]!.error!.cause as Error).message, 'no more')
   t.is(all[2]!.error?.message, 'a job could not be read: no listeners')
   t.deepEqual(
-    [all[1], all[3]].map((result) => told(result!.outcome!)[1]),
+    [all[1], all[3]].map((result) => observed(result!.outcome!)[1]),
     ['text', 'more'],
   )
 })
@@ -239,10 +274,10 @@ test('a signal aborts the jobs that have it, and no others', async (t) => {
   controller.abort('enough')
   const { all, thrown } = await reading
   t.is(thrown, undefined)
-  t.is(verdict(all[3]!), 'exit 3')
+  t.is(summarize(all[3]!), 'exit 3')
   const reasons = all.map(({ outcome }) => (outcome?.kind === 'abort' ? outcome.reason : undefined))
   t.is(reasons[0], 'enough')
   // It may have ended before.
-  t.true(reasons[1] === 'enough' || verdict(all[1]!) === 'exit 1')
+  t.true(reasons[1] === 'enough' || summarize(all[1]!) === 'exit 1')
   t.deepEqual(reasons.slice(2), ['before', undefined])
 })

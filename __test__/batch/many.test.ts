@@ -9,7 +9,7 @@ import {
   type ErrorCase,
   type OutcomeCase,
 } from '../support/cases.ts'
-import { drain, numbers, told, wat } from '../support/guest.ts'
+import { drain, numbers, observed, wat } from '../support/guest.ts'
 
 const JOBS = 200_000
 
@@ -27,7 +27,7 @@ function toJob({ program, options }: OutcomeCase | ErrorCase, id: number): Job<n
 /** Whether a job became what it was to become. */
 function isAsExpected({ outcome, error }: BatchResult, made: OutcomeCase | ErrorCase): boolean {
   if ('expected' in made) {
-    return outcome !== undefined && isDeepStrictEqual(told(outcome), made.expected)
+    return outcome !== undefined && isDeepStrictEqual(observed(outcome), made.expected)
   }
   return error?.code === made.code && error.message.includes(made.message)
 }

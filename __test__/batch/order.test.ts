@@ -1,7 +1,7 @@
 // Run once more with worker processes.
 import test from 'ava'
 import { Runtime, type Job } from '../support/package.ts'
-import { deferred, drain, numbers, ownWat, until, verdict } from '../support/guest.ts'
+import { deferred, drain, numbers, ownWat, summarize, until } from '../support/guest.ts'
 
 /** Jobs of which the first waits for its stdin until it is told to go on. */
 async function blocked(
@@ -44,7 +44,7 @@ test('results come in the order of the jobs, however long each takes', async (t)
     all.map(({ id }) => id),
     numbers(100).map(String),
   )
-  t.deepEqual(all.map(verdict), ['exit 0', ...numbers(99).map((index) => `exit ${index + 1}`)])
+  t.deepEqual(all.map(summarize), ['exit 0', ...numbers(99).map((index) => `exit ${index + 1}`)])
   t.deepEqual(order, numbers(100))
 })
 
@@ -78,7 +78,7 @@ test('errors keep their place among the results', async (t) => {
     numbers(60),
   )
   t.true(
-    all.every((result) => verdict(result) === ['exit 0', 'ERR_INVALID_OPTION'][result.index % 2]),
+    all.every((result) => summarize(result) === ['exit 0', 'ERR_INVALID_OPTION'][result.index % 2]),
   )
 })
 
@@ -116,7 +116,7 @@ test('the iterator of results can be iterated over, also in the middle', async (
   const program = await ownWat('exit-argv', { runtime })
   const batch = program.batch(numbers(5).map((code) => ({ args: [`${code}`] })))
   const iterator = batch[Symbol.asyncIterator]()
-  t.is(verdict((await iterator.next()).value!), 'exit 0')
+  t.is(summarize((await iterator.next()).value!), 'exit 0')
   const { all } = await drain(iterator)
-  t.deepEqual(all.map(verdict), ['exit 1', 'exit 2', 'exit 3', 'exit 4'])
+  t.deepEqual(all.map(summarize), ['exit 1', 'exit 2', 'exit 3', 'exit 4'])
 })

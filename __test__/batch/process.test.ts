@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import test from 'ava'
 import { node } from '../support/child.ts'
-import { drain, numbers, verdict, wat } from '../support/guest.ts'
+import { drain, numbers, summarize, wat } from '../support/guest.ts'
 import { startTask } from '../support/tasks.ts'
 
 /** Each of these has to end by itself, with these lines. */
@@ -109,11 +109,11 @@ test('batches in workers, which are terminated in the middle of others', async (
     const jobs = numbers(1000).map((code) => ({ args: [`${code}`] }))
     const batch = program.batch(jobs)
     const iterator = batch[Symbol.asyncIterator]()
-    t.is(verdict((await iterator.next()).value!), 'exit 0')
+    t.is(summarize((await iterator.next()).value!), 'exit 0')
     await Promise.all(workers.map((worker) => worker.terminate()))
     const { all } = await drain(iterator)
     t.deepEqual(
-      all.map(verdict),
+      all.map(summarize),
       numbers(999).map((code) => `exit ${code + 1}`),
     )
   }

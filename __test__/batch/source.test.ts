@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { Runtime, type Job } from '../support/package.ts'
-import { deferred, drain, numbers, ownWat, until, verdict, wat } from '../support/guest.ts'
+import { deferred, drain, numbers, ownWat, summarize, until, wat } from '../support/guest.ts'
 
 const job = (code: number): Job<number> => ({ id: code, args: [`${code}`] })
 
@@ -39,7 +39,7 @@ for (const [what, source] of Object.entries(SOURCES)) {
     const { all, thrown } = await drain((await wat('exit-argv')).batch(source()))
     t.is(thrown, undefined)
     t.deepEqual(
-      all.map(verdict),
+      all.map(summarize),
       numbers(300).map((code) => `exit ${code}`),
     )
     t.deepEqual(
@@ -65,7 +65,7 @@ test('results of jobs from a slow source are there before the next job', async (
     const read = iterator.next()
     await until(() => asked.length > code)
     asked[code]!.resolve()
-    t.is(verdict((await read).value!), `exit ${code}`)
+    t.is(summarize((await read).value!), `exit ${code}`)
   }
   t.true((await iterator.next()).done)
 })
@@ -86,7 +86,7 @@ for (const kind of ['generator', 'async generator']) {
     const { all, thrown } = await drain(batch)
     t.is(thrown, error)
     t.deepEqual(
-      all.map(verdict),
+      all.map(summarize),
       numbers(100).map((code) => `exit ${code}`),
     )
     const { endedBy, jobs, ok } = await batch.summary
@@ -155,7 +155,7 @@ for (const ordered of [true, false]) {
       }
       const source = kind === 'generator' ? million() : millionLater()
       for await (const result of program.batch(source, { ordered })) {
-        if (verdict(result) !== `exit ${result.id}`) t.fail()
+        if (summarize(result) !== `exit ${result.id}`) t.fail()
         read += 1
         // Pauses until all that was taken has ended.
         if (read % 5000 === 0) {

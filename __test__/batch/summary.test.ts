@@ -1,7 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import type { BatchResult, BatchSummary, Job } from '../support/package.ts'
-import { errorCases, outcomeCases, waitingCases } from '../support/cases.ts'
+import {
+  BatchTotals,
+  type BatchCounts,
+  type BatchResult,
+  type BatchSummary,
+  type CountableResult,
+  type Job,
+} from '../support/package.ts'
+import { mixedJobs } from '../support/cases.ts'
 import { drain, numbers, refusal, wat } from '../support/guest.ts'
 
 /** How often each of the words comes. */
@@ -22,20 +29,13 @@ function counted(results: readonly BatchResult[]): Partial<BatchSummary> {
     exitCodes: count(outcomes.flatMap((end) => (end.kind === 'exit' ? [end.code] : []))),
     traps: count(outcomes.flatMap((end) => (end.kind === 'trap' ? [end.trap.code] : []))),
     limits: count(outcomes.flatMap((end) => (end.kind === 'limit' ? [end.limit] : []))),
+    errors: count(results.flatMap(({ error }) => error?.code ?? [])),
   }
-}
-
-async function mix(length: number): Promise<Job[]> {
-  const make = [...(await outcomeCases()), ...(await waitingCases()), ...(await errorCases())]
-  return numbers(length).map((index) => {
-    const { program, options } = make[index % make.length]!(index % 1000)
-    return { program, ...options }
-  })
 }
 
 for (const ordered of [true, false]) {
   test(`the totals are those of the results; ordered: ${ordered}`, async (t) => {
-    const batch = (await wat('hello')).batch(await mix(2000), { ordered })
+    const batch = (await wat('hello')).batch(await mixedJobs(2000, 1000), { ordered })
     const { all } = await drain(batch)
     const summary = await batch.summary
     const { wallMs, cpuMs, runMs, runsPerSecond, endedBy, ...counts } = summary
@@ -62,13 +62,42 @@ for (const ordered of [true, false]) {
   })
 }
 
+test('results that were written as JSON count like those that came', async (t) => {
+  const program = await wat('hello')
+  const batch = program.batch(await mixedJobs(500, 1000))
+  const { all } = await drain(batch)
+  const {
+    wallMs: _wallMs,
+    runsPerSecond: _rate,
+    endedBy: _endedBy,
+    ...counts
+  } = await batch.summary
+  const came = new BatchTotals()
+  const read = new BatchTotals()
+  for (const result of all) {
+    came.add(result)
+    read.add(JSON.parse(JSON.stringify(result)) as CountableResult)
+  }
+  t.deepEqual(rounded(came.counts()), rounded(counts))
+  t.deepEqual(read.counts(), came.counts())
+  t.is(read.jobs, 500)
+  t.is(read.ok, counts.ok)
+  t.deepEqual(read.kinds, counts.kinds)
+  t.deepEqual(new BatchTotals().counts().runMs, { p50: 0, p90: 0, p99: 0, max: 0 })
+})
+
+/** Sums of fractions depend on their order in the last digits. */
+function rounded(counts: BatchCounts): object {
+  return { ...counts, cpuMs: Math.round(counts.cpuMs * 1e6) }
+}
+
 test('the totals alone: the batch runs by itself', async (t) => {
-  const jobs = await mix(2000)
+  const jobs = await mixedJobs(2000, 1000)
   const program = await wat('hello')
   const batch = program.batch(jobs)
   const { kinds, exitCodes, traps, limits, endedBy, jobs: taken } = await batch.summary
   t.deepEqual([taken, endedBy], [2000, 'jobs'])
-  const { all } = await drain(program.batch(await mix(2000)))
+  const { all } = await drain(program.batch(await mixedJobs(2000, 1000)))
   t.deepEqual({ kinds, exitCodes, traps, limits }, pick(counted(all)))
   t.is((await refusal(() => batch[Symbol.asyncIterator]())).code, 'ERR_BATCH_USED')
 })

@@ -5,10 +5,10 @@ import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import {
   jobsFile,
+  lasting,
   parseResults,
-  startBatch,
-  told,
   type ResultLine,
+  startBatch,
 } from '../support/batch-command.ts'
 import { ended } from '../support/child.ts'
 import { numbers, until, watPath } from '../support/guest.ts'
@@ -65,9 +65,9 @@ test('killed at any moment, a batch goes on in the order of its jobs', async (t)
   t.is(all.length, JOBS)
   // Not 20,000 assertions.
   const wrong = all.findIndex(
-    (result, index) => JSON.stringify(told(result)) !== JSON.stringify(expected(index)),
+    (result, index) => JSON.stringify(lasting(result)) !== JSON.stringify(expected(index)),
   )
-  if (wrong >= 0) t.deepEqual(told(all[wrong]!), expected(wrong))
+  if (wrong >= 0) t.deepEqual(lasting(all[wrong]!), expected(wrong))
 })
 
 test('killed at any moment, an unordered batch has every job once', async (t) => {
@@ -121,7 +121,7 @@ posix(
     child.kill('SIGINT')
     const { code, stderr } = await end
     t.is(code, 130, stderr)
-    t.regex(stderr, /interrupted; 6 results in .*, and the same command with --resume goes on\n$/)
+    t.regex(stderr, /interrupted; 6 results in .*, and the same command with --resume continues\n$/)
     t.is(parseResults(await readFile(results, 'utf8')).length, 6)
 
     // A guest that nothing stops: the first Ctrl-C waits for it, the second does not.

@@ -11,10 +11,10 @@ import test from 'ava'
 import {
   batch,
   jobsFile,
+  lasting,
   parseResults,
   readResults,
   startBatch,
-  told,
 } from '../support/batch-command.ts'
 import { ended, node } from '../support/child.ts'
 import { compiled, folder, numbers, watPath } from '../support/guest.ts'
@@ -154,7 +154,7 @@ withDisk(
     t.is(
       stderr,
       `wasiexec: cannot write the results: ENOSPC: no space left on device, write; ` +
-        `${said} results in ${results}, and the same command with --resume goes on\n`,
+        `${said} results in ${results}, and the same command with --resume continues\n`,
     )
     // Still full: nothing is lost.
     t.is((await batch([...words, '--resume'])).status, 125)
@@ -287,7 +287,7 @@ test('every byte of results is written, however large they are', async (t) => {
     numbers(12).map((index) => index * 400_000),
   )
   const { stdout } = await batch([watPath('flood-argv'), jobs, '-q'])
-  t.deepEqual(parseResults(stdout).map(told), (await readResults(results)).map(told))
+  t.deepEqual(parseResults(stdout).map(lasting), (await readResults(results)).map(lasting))
 })
 
 test('--stop-on-failure: the first failure is the last result', async (t) => {
@@ -299,7 +299,7 @@ test('--stop-on-failure: the first failure is the last result', async (t) => {
   const words = [watPath('exit-argv'), jobs, '-o', results, '--stop-on-failure', '-q']
   const { status, stderr } = await batch(words)
   t.is(status, 1)
-  t.regex(stderr, /stopped by --stop-on-failure; 3 results in .* --resume goes on\n$/)
+  t.regex(stderr, /stopped by --stop-on-failure; 3 results in .* --resume continues\n$/)
   const exits = async (): Promise<number[]> =>
     (await readResults(results)).map(({ outcome }) => outcome!.code!)
   t.deepEqual(await exits(), [0, 0, 4])
@@ -320,7 +320,7 @@ test('--deadline: what has not ended then is left to --resume', async (t) => {
     called = await batch([...words, '--deadline', '1s', '--resume'])
   }
   t.is(called.status, 124)
-  t.regex(called.stderr, /the time of --deadline is over; 1 result in .* --resume goes on\n$/)
+  t.regex(called.stderr, /the --deadline has passed; 1 result in .* --resume continues\n$/)
   t.deepEqual(
     (await readResults(results)).map(({ index }) => index),
     [0],

@@ -120,7 +120,7 @@ posix('Ctrl-C on a real terminal', async (t) => {
   const steps = [{ until: '1 result ' }, { type: '\u0003' }]
   const { status, screen } = await terminal(['batch', ...words], steps)
   t.is(status, 130)
-  t.regex(shownBy(screen).at(-2)!, /^wasiexec: interrupted; 1 result in .* --resume goes on$/)
+  t.regex(shownBy(screen).at(-2)!, /^wasiexec: interrupted; 1 result in .* --resume continues$/)
   t.is((await readResults(results)).length, 1)
 })
 

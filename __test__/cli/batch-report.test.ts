@@ -28,7 +28,7 @@ test('a report that cannot be written stops the batch before it runs', async (t)
     [join(folder, 'folder'), /--report: .* is a folder/],
     ...device.map((path): [string, RegExp] => [path, /--report: .* is not a regular file/]),
     [join(folder, 'missing', 'report.html'), /cannot write the report: ENOENT/],
-    [results, /--report: .* is another file of this batch/],
+    [results, /--report: .* is the program, the input or the output of this batch/],
   ]
   for (const [report, message] of cases) {
     const words = [watPath('hello'), jobs, '-o', results, '--report', report]

@@ -6,10 +6,10 @@ import fc from 'fast-check'
 import {
   batch,
   jobsFile,
+  lasting,
   parseResults,
   readResults,
   startBatch,
-  told,
 } from '../support/batch-command.ts'
 import { numbers, until, watPath } from '../support/guest.ts'
 
@@ -24,7 +24,7 @@ test('cut after any byte, a results file is completed to what it was', async (t)
   const words = [guest, jobs, '-o', results, '-q']
   await batch(words)
   const whole = await readFile(results)
-  const expected = (await readResults(results)).map(told)
+  const expected = (await readResults(results)).map(lasting)
   for (const length of numbers(whole.length + 1)) {
     await writeFile(results, whole.subarray(0, length))
     const { status, stderr } = await batch([...words, '--resume'])
@@ -32,7 +32,7 @@ test('cut after any byte, a results file is completed to what it was', async (t)
     const now = await readFile(results)
     const kept = whole.lastIndexOf('\n', length - 1) + 1
     if (length > 0) t.deepEqual(now.subarray(0, kept), whole.subarray(0, kept))
-    t.deepEqual(parseResults(now.toString()).map(told), expected)
+    t.deepEqual(parseResults(now.toString()).map(lasting), expected)
   }
 })
 
@@ -41,7 +41,7 @@ test('any lines of an unordered results file, and a part of another, are complet
   const { jobs, results } = await jobsFile(t, stdin)
   const words = [guest, jobs, '-o', results, '-q']
   await batch(words)
-  const expected = (await readResults(results)).map(told)
+  const expected = (await readResults(results)).map(lasting)
   const lines = (await readFile(results, 'utf8')).split(/(?<=\n)/)
   await fc.assert(
     fc.asyncProperty(
@@ -61,7 +61,7 @@ test('any lines of an unordered results file, and a part of another, are complet
         const { status, stderr } = await batch([...words, ...order, '--resume'])
         t.is(status, 0, stderr)
         const all = await readResults(results)
-        t.deepEqual(all.toSorted((a, b) => a.index - b.index).map(told), expected)
+        t.deepEqual(all.toSorted((a, b) => a.index - b.index).map(lasting), expected)
         t.is((await readFile(results, 'utf8')).slice(0, some.join('').length), some.join(''))
       },
     ),
@@ -125,13 +125,13 @@ test('jobs from stdin are looked at as they come', async (t) => {
   t.is(other.status, 125)
   t.regex(
     other.stderr,
-    /^wasiexec: cannot resume: stdin, line 1, is not the job that the results have one of\n$/,
+    /^wasiexec: cannot resume: stdin, line 1: the job has changed since its result was written; --force starts over\n$/,
   )
   const fewer = await batch(words, { stdin: first })
   t.is(fewer.status, 125)
   t.regex(
     fewer.stderr,
-    /^wasiexec: cannot resume: there is a result for job 2, and stdin has 1 jobs\n$/,
+    /^wasiexec: cannot resume: there is a result of job 2, but stdin has only 1 job; --force starts over\n$/,
   )
   t.is(await readFile(results, 'utf8'), text)
 })
@@ -182,7 +182,7 @@ test('results of another batch, and what are none, are refused and not touched',
   await refused(`${first}\n${second}`, [], /line 2 is not a result/)
   await refused(`${first}${second.slice(5)}${third}`, [], /line 2 is not a result/)
   await refused(first + second + first, [], /two results/)
-  await refused(first.replace('"index":0', '"index":1e9'), [], /none before it/)
+  await refused(first.replace('"index":0', '"index":1e9'), [], /too many jobs before it have none/)
   await refused(first.replace('"index":0', '"index":-1'), [], /cannot resume/)
   await refused(first.replace('"kind":"exit"', '"kind":"abort"'), [], /line 1 is not a result/)
   for (const edit of [
@@ -200,9 +200,9 @@ test('results of another batch, and what are none, are refused and not touched',
   }
   // Other jobs.
   await writeFile(jobs, '{"stdin":"a"}\n{"stdin":"x"}\n{"stdin":"c"}\n')
-  await refused(partly, [], /line 2, is not the job/)
+  await refused(partly, [], /line 2: the job has changed/)
   await writeFile(jobs, '{"stdin":"a"}\n')
-  await refused(partly, [], /there is a result for job 2, and .* has 1 jobs/)
+  await refused(partly, [], /there is a result of job 2, but .* has only 1 job;/)
 })
 
 test('how a batch is run may change when it goes on', async (t) => {

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { batch, jobsFile, parseResults, readResults, told } from '../support/batch-command.ts'
+import { batch, jobsFile, lasting, parseResults, readResults } from '../support/batch-command.ts'
 import { folder, numbers, wat, watPath } from '../support/guest.ts'
 
 /** How `words` and jobs end, as results on stdout. */
@@ -34,7 +34,7 @@ test('a line of results is what the library says of the job', async (t) => {
     }),
   )
   const all = await results([watPath('exit-argv'), '-'], lines(...jobs))
-  t.deepEqual(all.map(told), expected)
+  t.deepEqual(all.map(lasting), expected)
   for (const { outcome } of all) t.true(outcome!.usage.wallMs > 0)
 })
 
@@ -230,7 +230,7 @@ test('the summary as JSON is alone on stdout, or the last of stderr', async (t) 
   t.is(toFile.stderr, '')
   const stopped = await batch([...words, '--stop-on-failure'])
   t.regex(stopped.stderr, /^wasiexec: stopped by --stop-on-failure; .*\n\{.*"stop-on"\}\n$/)
-  t.deepEqual(parseResults(toStdout.stdout).map(told), (await readResults(results)).map(told))
+  t.deepEqual(parseResults(toStdout.stdout).map(lasting), (await readResults(results)).map(lasting))
 })
 
 test('the summary of a batch is the library’s', async (t) => {
@@ -240,11 +240,11 @@ test('the summary of a batch is the library’s', async (t) => {
   const program = await wat('exit-argv')
   const summary = JSON.parse(JSON.stringify(await program.batch(jobs as never[]).summary)) as object
   const own = JSON.parse(called.stdout) as object
-  for (const name of ['jobs', 'ok', 'kinds', 'exitCodes', 'traps', 'limits', 'endedBy']) {
+  for (const name of ['jobs', 'ok', 'kinds', 'exitCodes', 'traps', 'limits', 'errors', 'endedBy']) {
     t.deepEqual(Reflect.get(own, name), Reflect.get(summary, name) as unknown, name)
   }
   t.deepEqual(
-    Object.keys(own).filter((name) => !['errors', 'resumed'].includes(name)),
+    Object.keys(own).filter((name) => name !== 'resumed'),
     Object.keys(summary),
   )
 })

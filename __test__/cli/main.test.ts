@@ -8,9 +8,9 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 const VERBS = ['run', 'batch', 'inspect', 'compile']
 
 test('--version', async (t) => {
-  const told = { status: 0, stdout: `wasiexec ${version}\n`, stderr: '' }
-  t.deepEqual(await call(['--version']), told)
-  t.deepEqual(await call(['-V']), told)
+  const expected = { status: 0, stdout: `wasiexec ${version}\n`, stderr: '' }
+  t.deepEqual(await call(['--version']), expected)
+  t.deepEqual(await call(['-V']), expected)
 })
 
 test('--help names every verb', async (t) => {
@@ -54,8 +54,8 @@ const BAD: readonly [words: string[], said: string][] = [
 
 for (const [words, said] of BAD) {
   test(`refused: ${words.join(' ')}`, async (t) => {
-    const told = { status: 125, stdout: '', stderr: `wasiexec: ${said}\n` }
-    t.deepEqual(await call(words), told)
+    const expected = { status: 125, stdout: '', stderr: `wasiexec: ${said}\n` }
+    t.deepEqual(await call(words), expected)
   })
 }
 

@@ -9,9 +9,9 @@ import { excerpt } from '../../report/excerpt.ts'
 import { duration, bytes, share } from '../../report/page/format.ts'
 import { guestText, html, jsonScript } from '../../report/page/html.ts'
 import { writeReport } from '../../cli/write-report.ts'
-import type { BatchResult, BatchSummary, Job } from '../support/package.ts'
-import { errorCases, outcomeCases, waitingCases } from '../support/cases.ts'
-import { drain, folder, numbers, Sink, verdict, wat } from '../support/guest.ts'
+import type { BatchResult, BatchSummary } from '../support/package.ts'
+import { mixedJobs } from '../support/cases.ts'
+import { drain, folder, numbers, Sink, summarize, wat } from '../support/guest.ts'
 import { exit, noSummary } from '../support/report.ts'
 
 const posix = process.platform === 'win32' ? test.skip : test
@@ -47,17 +47,9 @@ function counts(collector: ReportCollector): Partial<BatchSummary> {
   }
 }
 
-async function mix(length: number): Promise<Job[]> {
-  const make = [...(await outcomeCases()), ...(await waitingCases()), ...(await errorCases())]
-  return numbers(length).map((index) => {
-    // Fewer exit codes than are told apart.
-    const { program, options } = make[index % make.length]!(index % 256)
-    return { program, ...options, id: `job ${index}` }
-  })
-}
-
+/** With fewer exit codes than a report counts apart. */
 async function batch(length: number): Promise<{ all: BatchResult[]; summary: BatchSummary }> {
-  const running = (await wat('hello')).batch(await mix(length))
+  const running = (await wat('hello')).batch(await mixedJobs(length, 256))
   const { all } = await drain(running)
   return { all, summary: await running.summary }
 }
@@ -349,5 +341,5 @@ test('a result is known by its verdict, or else by its ending', async (t) => {
   const words = new Set(
     groups.map(({ ending }) => ending.replace(/^error /, '').replace(/^abort.*/, 'abort')),
   )
-  t.deepEqual([...words].toSorted(), [...new Set(all.map(verdict))].toSorted())
+  t.deepEqual([...words].toSorted(), [...new Set(all.map(summarize))].toSorted())
 })

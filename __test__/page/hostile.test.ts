@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import test from 'ava'
 import { ReportCollector } from '../../report/collect.ts'
 import { numbers } from '../support/guest.ts'
+import type { TrapCode } from '../support/package.ts'
 import { ended, exit } from '../support/report.ts'
 import { open, pageTest } from './browser.ts'
 import { close, fits, write } from './pages.ts'
@@ -42,9 +43,9 @@ pageTest('what a guest prints is text, whatever it is', async (t) => {
       ended(
         {
           kind: 'trap',
-          trap: { code: text, message: text, frames },
+          trap: { code: text as TrapCode, message: text, frames },
           stdout: text,
-          stderr: Buffer.from(text),
+          stderr: text,
         },
         given,
       ),
@@ -104,7 +105,7 @@ test('a page of outputs that were made to be large stays within its bounds', asy
     for (const index of numbers(1000)) {
       const job = { args: [long], stdin: long }
       const trap = {
-        code: long,
+        code: long as TrapCode,
         message: long,
         frames: Array.from({ length: 20 }, () => ({ functionIndex: 1, function: long })),
       }

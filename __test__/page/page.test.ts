@@ -72,11 +72,11 @@ pageTest('the numbers are those of the summary', async (t) => {
     ...Object.entries(summary.traps).map(([code, count]) => [`trap ${code}`, count] as const),
     ...Object.entries(summary.limits).map(([limit, count]) => [`limit ${limit}`, count] as const),
   ])
-  const told = new Map(endings as [string, number][])
-  for (const [ending, count] of expected) t.is(told.get(ending), count, ending)
-  // Exit codes beyond the most frequent are told together.
+  const counts = new Map(endings as [string, number][])
+  for (const [ending, count] of expected) t.is(counts.get(ending), count, ending)
+  // Exit codes beyond the most frequent are shown together.
   t.is(
-    [...told.values()].reduce((sum, count) => sum + count, 0),
+    [...counts.values()].reduce((sum, count) => sum + count, 0),
     jobs - ok,
   )
 })

@@ -6,9 +6,9 @@ import type { Page } from 'playwright-core'
 import { ReportCollector } from '../../report/collect.ts'
 import { writeReport } from '../../cli/write-report.ts'
 import type { ReportInfo } from '../../report/info.ts'
-import { errorCases, outcomeCases, waitingCases } from '../support/cases.ts'
-import { numbers, wat } from '../support/guest.ts'
-import type { BatchSummary, Job } from '../support/package.ts'
+import { mixedJobs } from '../support/cases.ts'
+import { wat } from '../support/guest.ts'
+import type { BatchSummary } from '../support/package.ts'
 import { noSummary } from '../support/report.ts'
 import { closeBrowser } from './browser.ts'
 
@@ -36,11 +36,7 @@ export async function write(
 let real: Promise<{ path: string; summary: BatchSummary }> | undefined
 
 async function realBatch(): Promise<{ path: string; summary: BatchSummary }> {
-  const make = [...(await outcomeCases()), ...(await waitingCases()), ...(await errorCases())]
-  const jobs = numbers(2000).map((index): Job => {
-    const { program, options } = make[index % make.length]!(index % 256)
-    return { program, ...options, id: `job-${index}` }
-  })
+  const jobs = await mixedJobs(2000, 256)
   const running = (await wat('hello')).batch(jobs)
   const collector = new ReportCollector()
   for await (const result of running)

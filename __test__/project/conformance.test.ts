@@ -81,7 +81,12 @@ test('cases of every style pass, and those that need a network are counted apart
 
 test('a case that fails is listed with its reason', async (t) => {
   const failing: [path: string, guest: string, spec: unknown, reason: RegExp][] = [
-    ['code', 'exit-argv', { args: ['3'] }, /must end with exit code 0, got exit code 3/],
+    [
+      'code',
+      'exit-argv',
+      { args: ['3'] },
+      /must end with exit code 0, but the program exited with code 3;/,
+    ],
     ['fault', 'no-start', {}, /^ERR_NO_ENTRY_POINT: /],
     ['field', 'return', { argz: [] }, /unknown field "argz"/],
     ['json', 'return', '{', /^SyntaxError: /],
@@ -90,7 +95,12 @@ test('a case that fails is listed with its reason', async (t) => {
     ['root', 'return', { root: 'nowhere' }, /^ENOENT: /],
     ['stderr', 'hello', { stderr: 'x' }, /^stderr must be "x", got ""$/],
     ['stdout', 'hello', { stdout: 'help\n' }, /^stdout must be "help\\n", got "hello"$/],
-    ['trap', 'trap-unreachable', {}, /got the trap unreachable .*; stdout "before trap\\n"/],
+    [
+      'trap',
+      'trap-unreachable',
+      {},
+      /but the program trapped: .* \(unreachable\); stdout "before trap\\n"/,
+    ],
   ]
   const root = await suite(t, [
     ...failing.map(([path, guest, spec]): Case => [path, guest, spec]),

@@ -3,10 +3,11 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { watPath } from '../support/guest.ts'
+import { rolldown } from 'rolldown'
+import { folder, watPath } from '../support/guest.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const napi = join(root, 'node_modules/@napi-rs/cli/dist/cli.js')
@@ -121,6 +122,18 @@ async function refused(t: ExecutionContext, folder: string, said: RegExp): Promi
   t.like(error, { code: 125, stdout: '' })
   t.regex((error as Error & { stderr: string }).stderr, said)
 }
+
+test('in a minified bundle, the program of a worker process needs nothing of the bundle', async (t) => {
+  const build = await rolldown({ input: join(root, 'src/port/worker.ts'), platform: 'node' })
+  const file = join(await folder(t), 'bundle.mjs')
+  await build.write({ file, format: 'esm', minify: true })
+  await build.close()
+  const { WORKER } = (await import(pathToFileURL(file).href)) as { WORKER: string }
+  const { stderr } = await t.throwsAsync<Error & { stderr: string }>(
+    exec(process.execPath, ['-e', WORKER, join(root, 'no-addon.node'), '3']),
+  )
+  t.regex(stderr, /ERR_DLOPEN_FAILED/)
+})
 
 test('the package holds exactly the whitelisted files', async (t) => {
   const packed = await pack(root, '--dry-run')

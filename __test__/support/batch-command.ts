@@ -53,7 +53,7 @@ export async function readResults(path: string): Promise<ResultLine[]> {
 }
 
 /** Results without what differs from run to run. */
-export function told({ key: _key, outcome, ...rest }: ResultLine): object {
+export function lasting({ key: _key, outcome, ...rest }: ResultLine): object {
   if (outcome === undefined) return rest
   const { usage: _usage, ...lasting } = outcome
   return { ...rest, outcome: lasting }

@@ -1,7 +1,7 @@
 // Runs of every kind, each with something of its own to be known by.
 import { isDeepStrictEqual } from 'node:util'
-import type { Program, RunOptions, RunSyncOptions } from './package.ts'
-import { told, wat } from './guest.ts'
+import type { Job, Program, RunOptions, RunSyncOptions } from './package.ts'
+import { numbers, observed, wat } from './guest.ts'
 
 /** A run and what has to come of it. */
 export interface OutcomeCase {
@@ -111,7 +111,7 @@ export async function endBySync(): Promise<{ ended: number; wrong: unknown[] }> 
     for (const make of makers) {
       const { program, options, expected } = make(number)
       if (options.signal !== undefined) continue
-      const got = told(program.runSync(options as RunSyncOptions))
+      const got = observed(program.runSync(options as RunSyncOptions))
       if (!isDeepStrictEqual(got, expected)) wrong.push({ got, expected })
       ended += 1
     }
@@ -143,4 +143,13 @@ export async function errorCases(): Promise<readonly ((number: number) => ErrorC
       message: '`_start`',
     }),
   ]
+}
+
+/** Jobs of all kinds in turn, with numbers below `most`: exits have that many codes. */
+export async function mixedJobs(length: number, most: number): Promise<Job[]> {
+  const make = [...(await outcomeCases()), ...(await waitingCases()), ...(await errorCases())]
+  return numbers(length).map((index) => {
+    const { program, options } = make[index % make.length]!(index % most)
+    return { program, ...options, id: `job ${index}` }
+  })
 }

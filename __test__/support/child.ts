@@ -24,7 +24,7 @@ export interface ChildOptions {
 const at = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href)
 const PRELUDE = `
   import { load, loadSync, orThrow, run, Runtime, WasiexecError } from ${at('./package.ts')}
-  import { Sink, deferred, ending, ownWat, real, told, wat, watPath } from ${at('./guest.ts')}
+  import { Sink, deferred, ending, ownWat, real, observed, wat, watPath } from ${at('./guest.ts')}
   import { held } from ${at('./held.ts')}
 `
 /** A hang must fail a test, not the whole suite. */

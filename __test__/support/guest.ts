@@ -71,12 +71,12 @@ export function ending(outcome: Outcome): string {
 }
 
 /** An ending and what was printed: all that is the same in equal runs. */
-export function told(outcome: Outcome): [ending: string, stdout: string, stderr: string] {
+export function observed(outcome: Outcome): [ending: string, stdout: string, stderr: string] {
   return [ending(outcome), outcome.stdout.toString(), outcome.stderr.toString()]
 }
 
 /** What became of a job in two words: an ending or an error's code. */
-export function verdict({ outcome, error }: BatchResult): string {
+export function summarize({ outcome, error }: BatchResult): string {
   return outcome === undefined ? error.code : ending(outcome)
 }
 

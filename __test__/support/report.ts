@@ -1,6 +1,6 @@
 // What tests of reports are made of.
-import type { BatchSummary } from './package.ts'
-import type { ReportOutcome, ReportResult } from '../../report/collect.ts'
+import type { BatchSummary, JsonOutcome } from './package.ts'
+import type { ReportResult } from '../../report/collect.ts'
 
 /** The summary of a batch without jobs. */
 export const noSummary: BatchSummary = {
@@ -10,6 +10,7 @@ export const noSummary: BatchSummary = {
   exitCodes: {},
   traps: {},
   limits: {},
+  errors: {},
   wallMs: 0,
   cpuMs: 0,
   runMs: { p50: 0, p90: 0, p99: 0, max: 0 },
@@ -24,10 +25,26 @@ export function exit(code: number, given: Given): ReportResult {
   return ended({ kind: 'exit', code }, given)
 }
 
+/** How one ended, with what it printed if it printed anything. */
+type EndingOf<T> = T extends JsonOutcome
+  ? Omit<T, 'ok' | 'usage' | 'stdout' | 'stderr'> & Partial<Pick<T, 'stdout' | 'stderr'>>
+  : never
+
 export function ended(
-  ending: Omit<ReportOutcome, 'usage'>,
+  ending: EndingOf<JsonOutcome>,
   { wallMs = 1, stdout = '', ...given }: Given,
 ): ReportResult {
-  const usage = { wallMs, cpuMs: wallMs / 2, memoryPeakBytes: 65_536 }
-  return { outcome: { stdout, stderr: '', ...ending, usage }, ...given }
+  const usage = {
+    wallMs,
+    cpuMs: wallMs / 2,
+    memoryPeakBytes: 65_536,
+    memoryDenied: false,
+    outputTruncated: false,
+  }
+  const printed = { stdout, stderr: '', usage }
+  const outcome: JsonOutcome =
+    ending.kind === 'exit'
+      ? { ok: ending.code === 0, ...printed, ...ending }
+      : { ok: false, ...printed, ...ending }
+  return { outcome, ...given }
 }

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { endBySync } from './cases.ts'
 import { faults } from './faults.ts'
 import type { Job } from './package.ts'
-import { drain, ending, numbers, ownWat, verdict, wat } from './guest.ts'
+import { drain, ending, numbers, ownWat, summarize, wat } from './guest.ts'
 import { Runtime } from './package.ts'
 
 const port = parentPort!
@@ -55,7 +55,7 @@ async function batch(): Promise<void> {
   const program = await wat('exit-argv')
   const jobs = numbers(5000).map((code) => ({ args: [`${code}`] }))
   const { all } = await drain(program.batch(jobs, { concurrency: 7 }))
-  port.postMessage(all.every((result, code) => verdict(result) === `exit ${code}`))
+  port.postMessage(all.every((result, code) => summarize(result) === `exit ${code}`))
   const sleep = await wat('sleep-hour')
   const [some, others] = [sleep.batch(jobs, { concurrency: 20 }), program.batch(endless())]
   void some.summary

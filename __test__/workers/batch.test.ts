@@ -7,7 +7,7 @@ import { Runtime, type Job, type Outcome } from '../support/package.ts'
 import { kill, someWorkers, until } from '../support/workers.ts'
 
 /** Those that look for the workers of this process have to be alone. */
-const one = test.serial
+const serial = test.serial
 
 /** Kills a worker each time so many more results have come, in the middle of its work. */
 class Killer {
@@ -35,50 +35,53 @@ class Killer {
 }
 
 if (process.platform !== 'win32') {
-  one('20,000 jobs of all kinds have one right result each while workers are killed', async (t) => {
-    t.timeout(300_000)
-    await using runtime = new Runtime({ threads: 2, workers: 'processes', retry: true })
-    const [exit, cat, trap, flood, loop] = await Promise.all(
-      ['exit-argv', 'cat', 'trap-unreachable', 'flood-argv', 'loop'].map((name) =>
-        ownWat(name, { runtime }),
-      ),
-    )
-    const kinds: ((n: number) => [job: Job<string>, stdout: string])[] = [
-      (n) => [{ program: exit!, args: [`${n}`], id: `exit ${n}` }, ''],
-      (n) => [
-        { program: cat!, stdin: `${n}`.repeat(n % 500), id: 'exit 0' },
-        `${n}`.repeat(n % 500),
-      ],
-      () => [{ program: trap!, id: 'trap unreachable' }, 'before trap\n'],
-      (n) => [{ program: flood!, args: [`${n}`], id: 'exit 0' }, 'x'.repeat(n)],
-      (n) => [{ program: loop!, limits: { fuel: n + 1 }, id: 'limit fuel' }, ''],
-    ]
-    const make = (n: number) => kinds[n % kinds.length]!(n)
-    function* jobs() {
-      for (let n = 0; n < 20_000; n += 1) yield make(n)[0]
-    }
-    const killer = new Killer(runtime, 3000)
-    let next = 0
-    for await (const { index, id, outcome, error } of exit!.batch<string>(jobs(), {
-      concurrency: 8,
-    })) {
-      if (index !== next) t.fail(`${index} instead of ${next}`)
-      next += 1
-      const stdout = make(index)[1]
-      if (outcome === undefined) t.fail(`${index}: ${error.message}`)
-      else if (ending(outcome) !== id || outcome.stdout.toString() !== stdout) {
-        t.fail(`${index}: ${ending(outcome)} instead of ${id}`)
+  serial(
+    '20,000 jobs of all kinds have one right result each while workers are killed',
+    async (t) => {
+      t.timeout(300_000)
+      await using runtime = new Runtime({ threads: 2, workers: 'processes', retry: true })
+      const [exit, cat, trap, flood, loop] = await Promise.all(
+        ['exit-argv', 'cat', 'trap-unreachable', 'flood-argv', 'loop'].map((name) =>
+          ownWat(name, { runtime }),
+        ),
+      )
+      const kinds: ((n: number) => [job: Job<string>, stdout: string])[] = [
+        (n) => [{ program: exit!, args: [`${n}`], id: `exit ${n}` }, ''],
+        (n) => [
+          { program: cat!, stdin: `${n}`.repeat(n % 500), id: 'exit 0' },
+          `${n}`.repeat(n % 500),
+        ],
+        () => [{ program: trap!, id: 'trap unreachable' }, 'before trap\n'],
+        (n) => [{ program: flood!, args: [`${n}`], id: 'exit 0' }, 'x'.repeat(n)],
+        (n) => [{ program: loop!, limits: { fuel: n + 1 }, id: 'limit fuel' }, ''],
+      ]
+      const make = (n: number) => kinds[n % kinds.length]!(n)
+      function* jobs() {
+        for (let n = 0; n < 20_000; n += 1) yield make(n)[0]
       }
-      await killer.seen(next)
-    }
-    t.is(next, 20_000)
-    t.true(killer.kills >= 2, `${killer.kills}`)
-    t.log(`${killer.kills} workers were killed`)
-    t.like(runtime.stats(), { queued: 0, running: 0, finished: 20_000 })
-  })
+      const killer = new Killer(runtime, 3000)
+      let next = 0
+      for await (const { index, id, outcome, error } of exit!.batch<string>(jobs(), {
+        concurrency: 8,
+      })) {
+        if (index !== next) t.fail(`${index} instead of ${next}`)
+        next += 1
+        const stdout = make(index)[1]
+        if (outcome === undefined) t.fail(`${index}: ${error.message}`)
+        else if (ending(outcome) !== id || outcome.stdout.toString() !== stdout) {
+          t.fail(`${index}: ${ending(outcome)} instead of ${id}`)
+        }
+        await killer.seen(next)
+      }
+      t.is(next, 20_000)
+      t.true(killer.kills >= 2, `${killer.kills}`)
+      t.log(`${killer.kills} workers were killed`)
+      t.like(runtime.stats(), { queued: 0, running: 0, finished: 20_000 })
+    },
+  )
 
   for (const retry of [false, true]) {
-    one(
+    serial(
       `no job is started twice without retry, or more often than twice with it (${retry})`,
       async (t) => {
         t.timeout(300_000)

@@ -2,7 +2,7 @@
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { ending, folder, ownWat, refusal, Sink, told } from '../support/guest.ts'
+import { ending, folder, observed, ownWat, refusal, Sink } from '../support/guest.ts'
 import { Runtime, type Program, type RuntimeOptions } from '../support/package.ts'
 import {
   isGone,
@@ -17,7 +17,7 @@ import {
 const DIED = /^the worker process that had this run died \(signal: 9 \(SIGKILL\)\)$/
 
 /** The workers of one runtime are those of the whole process: one runtime at a time. */
-const one = test.serial
+const serial = test.serial
 
 function processes(options: RuntimeOptions = {}): Runtime {
   return new Runtime({ threads: 1, workers: 'processes', ...options })
@@ -31,7 +31,7 @@ async function asleep(program: Program, stderr = new Sink()) {
 }
 
 if (process.platform !== 'win32') {
-  one('the runs of a worker that dies reject, others do not notice', async (t) => {
+  serial('the runs of a worker that dies reject, others do not notice', async (t) => {
     await using runtime = processes({ threads: 2, maxConcurrentRuns: 2 })
     const sleep = await ownWat('signal-then-sleep', { runtime })
     const sinks = [new Sink(), new Sink()]
@@ -56,7 +56,7 @@ if (process.platform !== 'win32') {
     t.like(runtime.stats(), { running: 0, queued: 0, finished: 3 })
   })
 
-  one('runSync throws when its worker dies', async (t) => {
+  serial('runSync throws when its worker dies', async (t) => {
     await using runtime = processes()
     const program = await ownWat('loop', { runtime })
     await (await ownWat('hello', { runtime })).run()
@@ -68,7 +68,7 @@ if (process.platform !== 'win32') {
     t.regex(error.message, DIED)
   })
 
-  one('with retry a run is run again, once', async (t) => {
+  serial('with retry a run is run again, once', async (t) => {
     await using runtime = processes({ retry: true })
     const data = await folder(t)
     const program = await ownWat('append-then-sleep', { runtime })
@@ -89,7 +89,7 @@ if (process.platform !== 'win32') {
     t.is(await starts(), 'xx')
   })
 
-  one('a run that was run again has one outcome, its second', async (t) => {
+  serial('a run that was run again has one outcome, its second', async (t) => {
     await using runtime = processes({ retry: true })
     const data = await folder(t)
     const { readFile } = await import('node:fs/promises')
@@ -110,7 +110,7 @@ if (process.platform !== 'win32') {
     t.like(runtime.stats(), { running: 0, queued: 0, finished: 1 })
   })
 
-  one('runs with streams are not run again', async (t) => {
+  serial('runs with streams are not run again', async (t) => {
     await using runtime = processes({ retry: true })
     const program = await ownWat('signal-then-sleep', { runtime })
     const running = asleep(program)
@@ -120,7 +120,7 @@ if (process.platform !== 'win32') {
     t.like(await running, { code: 'ERR_WORKER_DIED' })
   })
 
-  one('what was aborted is not run again', async (t) => {
+  serial('what was aborted is not run again', async (t) => {
     await using runtime = processes({ retry: true, threads: 1 })
     const controller = new AbortController()
     const sleep = await ownWat('sleep-hour', { runtime })
@@ -143,23 +143,23 @@ if (process.platform !== 'win32') {
     t.is(ending(await (await ownWat('hello', { runtime })).run()), 'exit 0')
   })
 
-  one(
+  serial(
     'a worker that is killed while it has nothing to do is replaced, however often',
     async (t) => {
       await using runtime = processes()
       const program = await ownWat('hello', { runtime })
       for (let round = 0; round < 5; round += 1) {
-        t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
+        t.deepEqual(observed(await program.run()), ['exit 0', 'hello\n', ''])
         const [worker] = await someWorkers(1)
         kill(worker!)
         await until(() => isReaped(worker!))
       }
-      t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
+      t.deepEqual(observed(await program.run()), ['exit 0', 'hello\n', ''])
       t.is(await zombies(), 0)
     },
   )
 
-  one('a worker that is killed while it starts takes no runs along', async (t) => {
+  serial('a worker that is killed while it starts takes no runs along', async (t) => {
     await using runtime = processes({ threads: 2 })
     const program = await ownWat('exit-argv', { runtime })
     const running = Array.from({ length: 100 }, (_, n) => program.run({ args: [`${n}`] }))
@@ -174,7 +174,7 @@ if (process.platform !== 'win32') {
     t.is(ending(await program.run({ args: ['7'] })), 'exit 7')
   })
 
-  one('close() while workers start, or die, comes to its end', async (t) => {
+  serial('close() while workers start, or die, comes to its end', async (t) => {
     for (let round = 0; round < 20; round += 1) {
       const runtime = processes({ threads: 2, retry: round % 2 === 0 })
       const program = await ownWat('sleep-hour', { runtime })
@@ -190,7 +190,7 @@ if (process.platform !== 'win32') {
     t.is(await zombies(), 0)
   })
 
-  one('a node that cannot be started is an error with a name, until it can', async (t) => {
+  serial('a node that cannot be started is an error with a name, until it can', async (t) => {
     const path = join(await folder(t), 'node')
     const { execPath } = process
     process.execPath = path
@@ -215,29 +215,32 @@ if (process.platform !== 'win32') {
         () => false,
       ),
     )
-    t.deepEqual(told(await program.run()), ['exit 0', 'hello\n', ''])
+    t.deepEqual(observed(await program.run()), ['exit 0', 'hello\n', ''])
     await runtime.close()
     t.is(await zombies(), 0)
   })
 
-  one('what comes from a worker that is not one of ours ends it, not this process', async (t) => {
-    const path = join(await folder(t), 'node')
-    const { execPath } = process
-    // Nonsense on the socket, and then it stays.
-    const script = `require('fs').writeSync(+process.argv[process.argv.length - 1], require('crypto').randomBytes(5000)); setTimeout(() => {}, 1e6)`
-    await writeFile(
-      path,
-      `#!/bin/sh\nfor last; do :; done\nexec '${execPath}' -e "${script}" "$last"\n`,
-    )
-    await chmod(path, 0o755)
-    process.execPath = path
-    const runtime = processes({ threads: 2 })
-    process.execPath = execPath
-    const program = await ownWat('hello', { runtime })
-    t.is((await refusal(program.run())).code, 'ERR_OUT_OF_RESOURCES')
-    await runtime.close()
-    t.is(await zombies(), 0)
-  })
+  serial(
+    'what comes from a worker that is not one of ours ends it, not this process',
+    async (t) => {
+      const path = join(await folder(t), 'node')
+      const { execPath } = process
+      // Nonsense on the socket, and then it stays.
+      const script = `require('fs').writeSync(+process.argv[process.argv.length - 1], require('crypto').randomBytes(5000)); setTimeout(() => {}, 1e6)`
+      await writeFile(
+        path,
+        `#!/bin/sh\nfor last; do :; done\nexec '${execPath}' -e "${script}" "$last"\n`,
+      )
+      await chmod(path, 0o755)
+      process.execPath = path
+      const runtime = processes({ threads: 2 })
+      process.execPath = execPath
+      const program = await ownWat('hello', { runtime })
+      t.is((await refusal(program.run())).code, 'ERR_OUT_OF_RESOURCES')
+      await runtime.close()
+      t.is(await zombies(), 0)
+    },
+  )
 }
 
 for (const [options, message] of [

@@ -31,7 +31,7 @@ const SCRIPTS: readonly [promise: string, script: string, code: number, stdout: 
   [
     'with a run that nobody awaits',
     `const program = await ownWat('sleep-argv', { runtime: processes() })
-     void program.run({ args: ['300'] }).then((outcome) => console.log(...told(outcome)))`,
+     void program.run({ args: ['300'] }).then((outcome) => console.log(...observed(outcome)))`,
     0,
     'exit 0 slept\n \n',
   ],

@@ -4,7 +4,7 @@ import { readFile, readdir, readlink } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { ending, folder, ownWat, refusal, Sink, told } from '../support/guest.ts'
+import { ending, folder, observed, ownWat, refusal, Sink } from '../support/guest.ts'
 import { Runtime, type RunOptions, type Trap } from '../support/package.ts'
 import { kill, someWorkers } from '../support/workers.ts'
 
@@ -55,7 +55,7 @@ if (process.platform === 'win32') {
       const outcome = await (await ownWat(guest, { runtime })).run(options)
       const { memoryDenied, outputTruncated, fuel } = outcome.usage
       const trap = (outcome as Partial<Trap>).trap
-      return [guest, ...told(outcome), trap, { memoryDenied, outputTruncated, fuel }]
+      return [guest, ...observed(outcome), trap, { memoryDenied, outputTruncated, fuel }]
     }
     for (const [guest, options] of ENDINGS) {
       t.deepEqual(await run(processes, guest, options), await run(threads, guest, options))

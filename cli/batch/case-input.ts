@@ -10,17 +10,17 @@ import { verdictOf, type Comparison } from './verdict.ts'
 const INPUT = '.in'
 const OUTPUT = '.out'
 
-/** `2.in` before `10.in`; names that are equal to that order by their characters. */
+/** `2.in` before `10.in`. Names that are equal in this order are ordered by their characters. */
 const natural = new Intl.Collator('en', { numeric: true })
 
-/** A folder of test cases: `1.in` is what the program reads, `1.out` what it has to print. */
+/** A folder of test cases: `1.in` is what the program reads, `1.out` is what it must print. */
 export class CaseInput implements Input {
   readonly name: string
   readonly unit = 'jobs'
   readonly isRereadable = true
   readonly remarks: readonly string[]
   readonly #cases: readonly string[]
-  /** Those that can be judged. */
+  /** The cases that can be judged. */
   readonly #answered: ReadonlySet<string>
   readonly #comparison: Comparison
 
@@ -40,7 +40,7 @@ export class CaseInput implements Input {
     this.#comparison = comparison
   }
 
-  /** @throws {CliError} when it cannot be read, or has no cases. */
+  /** @throws {CliError} when the folder cannot be read, or has no cases. */
   static async of(folder: string, comparison: Comparison): Promise<CaseInput> {
     const names = await readdir(folder).catch((error: Error) => {
       throw new CliError(`cannot read the cases: ${error.message}`, { cause: error })
@@ -90,7 +90,7 @@ class Case implements Item {
     this.#comparison = comparison
   }
 
-  /** Of its name and both files, as far as they can be read. */
+  /** A digest of the name and both files, as far as they can be read. */
   digest(): number {
     if (this.#digest === undefined) {
       this.#inputDigest ??= crc32(tryRead(this.#path + INPUT), crc32(this.#name))
@@ -132,7 +132,7 @@ function read(path: string): Buffer {
   }
 }
 
-/** Synchronous: cases are small, and a promise for each costs more than most of them. */
+/** Synchronous: cases are small, and a promise per case costs more than reading most of them. */
 function readAtOnce(path: string): Buffer {
   // A pipe that nobody writes to is empty; waiting for it would stop everything.
   const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))

@@ -12,7 +12,7 @@ import type { Tally } from './tally.ts'
 import type { Summary } from './totals.ts'
 import { counted, summaryText } from './words.ts'
 
-/** A batch that has ended, with all that is to be told of it. */
+/** A batch that has ended, and everything that there is to say about it. */
 export interface Ended {
   readonly io: Io
   readonly flags: BatchFlags
@@ -31,9 +31,9 @@ export interface Ended {
 }
 
 /**
- * Tells how it ended and returns the exit status.
+ * Reports how the batch ended and returns the exit status.
  *
- * @throws what ended it, where that was no one's wish.
+ * @throws the error that ended the batch, if one did.
  */
 export async function conclude(ended: Ended): Promise<number> {
   const { io, flags, session, queue, tally, failure, wallMs, advice } = ended
@@ -50,7 +50,7 @@ export async function conclude(ended: Ended): Promise<number> {
     if (flags.report !== undefined) await report(ended, flags.report, summary)
     return await explain(ended, endedBy)
   } finally {
-    // At the end: with results on stdout, it is the last line of stderr.
+    // Printed last: with results on stdout, it is the last line of stderr.
     if (flags.summary === 'json') {
       const stream = ended.names.output === '-' ? io.stderr : io.stdout
       await print(stream, `${JSON.stringify(summary)}\n`)
@@ -67,7 +67,7 @@ async function explain(ended: Ended, endedBy: BatchEnd): Promise<number> {
       await say(io, `wasiexec: interrupted${progress(ended)}`)
       return stopped?.by === 'signal' ? STATUS[stopped.signal] : STATUS.error
     case 'deadline':
-      await say(io, `wasiexec: the time of --deadline is over${progress(ended)}`)
+      await say(io, `wasiexec: the --deadline has passed${progress(ended)}`)
       return STATUS.timeout
     case 'stop-on':
       await say(io, `wasiexec: stopped by --stop-on-failure${progress(ended)}`)
@@ -77,12 +77,12 @@ async function explain(ended: Ended, endedBy: BatchEnd): Promise<number> {
   }
 }
 
-/** Some job has no outcome, or, of a judge, not all were accepted. */
+/** Some job has no outcome; with a judge, not all jobs were accepted. */
 const FAILED = 1
 
 function isGood({ flags, tally: { totals } }: Ended): boolean {
   if (flags.eachFile !== undefined) return totals.accepted === totals.results
-  return totals.kinds.error === 0
+  return totals.errors === 0
 }
 
 async function report(
@@ -131,7 +131,7 @@ function shown({
 }
 
 function outputFailure(ended: Ended, error: unknown): unknown {
-  // Whoever read the results has seen enough.
+  // The reader of the results has seen enough.
   if (hasLostReader(error)) return error
   const message = `cannot write the results: ${(error as Error).message}${progress(ended)}`
   return new CliError(message, { cause: error })
@@ -139,7 +139,7 @@ function outputFailure(ended: Ended, error: unknown): unknown {
 
 function withProgress(ended: Ended, error: unknown): unknown {
   const isOurs = error instanceof CliError || error instanceof WasiexecError || isSystemError(error)
-  // What cannot be gone on with is not to be told how to.
+  // Nothing is said about --resume where it is what failed.
   if (!isOurs || error instanceof NotResumable || results(ended) === 0) return error
   return new CliError(`${error.message}${progress(ended)}`, { cause: error })
 }
@@ -152,11 +152,11 @@ function results({ queue, tally }: Ended): number {
   return tally.resumed + queue.written
 }
 
-/** How far it got, and how to go on. */
+/** How far the batch got, and how to continue it. */
 function progress(ended: Ended): string {
   const { file } = ended
   const count = results(ended)
   if (count === 0) return '; there are no results'
   if (file === undefined || !file.isRegular) return `; ${counted(count, 'result')} written`
-  return `; ${counted(count, 'result')} in ${file.path}, and the same command with --resume goes on`
+  return `; ${counted(count, 'result')} in ${file.path}, and the same command with --resume continues`
 }

@@ -1,16 +1,16 @@
-/** Results are never further ahead of those before them than the largest window of a batch. */
+/** No result is further ahead of missing ones than the largest window of a batch. */
 const MAX_GAP = 2 ** 22
 
-/** Which jobs of the input have a result, and of which job it was: five bytes each. */
+/** Which jobs of the input have a result, and the digests of these jobs: five bytes each. */
 export class DoneJobs {
   #digests = new Uint32Array(1024)
   #known = new Uint8Array(1024)
-  /** How many there are. */
+  /** Jobs that have a result. */
   size = 0
-  /** After the last of them. */
+  /** The index after the last of them. */
   end = 0
 
-  /** Whether it was added: not if there is one, or if the index makes no sense. */
+  /** Returns false, and adds nothing, if the job has a result or if its index makes no sense. */
   add(index: number, digest: number): boolean {
     if (!(Number.isSafeInteger(index) && index >= 0 && index <= this.size + MAX_GAP)) return false
     if (this.has(index)) return false
@@ -26,7 +26,7 @@ export class DoneJobs {
     return this.#known[index] === 1
   }
 
-  /** Of a job that has a result. */
+  /** The digest of a job that has a result. */
   digest(index: number): number {
     return this.#digests[index]!
   }

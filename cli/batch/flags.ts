@@ -37,17 +37,17 @@ export interface Paths {
   readonly args: readonly string[]
 }
 
-/** @throws {CliError} when what is asked for does not go together. */
+/** @throws {CliError} when options do not go together. */
 export function paths(words: readonly string[], flags: BatchFlags): Paths {
   const [program = '', ...rest] = words
   const { eachFile, output, resume, force, report } = flags
   if (program === '-') {
-    throw new CliError('a batch needs its program in a file: --resume has to know it again')
+    throw new CliError('a batch needs its program in a file, by which --resume recognizes it')
   }
   const [input, ...args] = eachFile === undefined ? rest : [eachFile, ...rest]
   if (input === undefined) throw new CliError("missing argument 'jobs': a file, or - for stdin")
   if (output === '-') {
-    if (resume) throw new CliError('--resume needs a file to go on with: -o results.ndjson')
+    if (resume) throw new CliError('--resume needs a file to continue: -o results.ndjson')
     if (force && report === undefined) {
       throw new CliError('--force is for the files of -o and --report')
     }
@@ -55,7 +55,9 @@ export function paths(words: readonly string[], flags: BatchFlags): Paths {
   if (report !== undefined) {
     for (const other of [program, input, output]) {
       if (resolve(report) === resolve(other)) {
-        throw new CliError(`--report: ${report} is another file of this batch`)
+        throw new CliError(
+          `--report: ${report} is the program, the input or the output of this batch`,
+        )
       }
     }
   }
@@ -63,7 +65,7 @@ export function paths(words: readonly string[], flags: BatchFlags): Paths {
 }
 
 /**
- * Before hours have gone into what it is to show.
+ * Called before the work begins, which may take hours.
  *
  * @throws {CliError} when the report cannot be written.
  */
@@ -90,7 +92,7 @@ export function batchOptions(
 /** `undefined` when the shared runtime will do. */
 export function runtimeOptions(flags: BatchFlags): RuntimeOptions | undefined {
   const { threads, workers, retry, concurrency = 1 } = flags
-  if (retry && workers !== 'processes') throw new CliError('--retry is for --workers processes')
+  if (retry && workers !== 'processes') throw new CliError('--retry needs --workers processes')
   const isMore = concurrency > DEFAULT_CONCURRENT_RUNS
   if (threads === undefined && workers === undefined && !isMore) return undefined
   return {
@@ -101,6 +103,6 @@ export function runtimeOptions(flags: BatchFlags): RuntimeOptions | undefined {
   }
 }
 
-/** The library's own: it takes more only when it is told to. */
+/** The library's default; it allows more when it is told to. */
 const DEFAULT_CONCURRENT_RUNS = 1024
 const MAX_CONCURRENT_RUNS = 4096

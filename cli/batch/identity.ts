@@ -5,16 +5,16 @@ import { pipeline } from 'node:stream/promises'
 import type { RunOptions } from '../../src/index.ts'
 import { CliError } from '../status.ts'
 
-/** What all runs of a batch have in common, as far as it decides what comes of them. */
+/** What all runs of a batch have in common and decides about their outcomes. */
 export interface Setting {
-  /** How the input is read, and what is done with the output. */
+  /** How the input is read, and how output is compared. */
   readonly mode: readonly string[]
   readonly defaults: RunOptions
 }
 
 /**
- * Tells by the `key` of a result whether it is one of this program, these options and this job: eight
- * hexadecimal digits of each. Made to notice mistakes, not forgery.
+ * Says by the `key` of a result whether it is a result of this program, these options and this job. A key
+ * has eight hexadecimal digits of each. It is made to notice mistakes, not forgery.
  */
 export class Identity {
   readonly #program: string
@@ -41,7 +41,7 @@ export class Identity {
     return `${this.#program}-${this.#options}-${hex(jobDigest)}`
   }
 
-  /** What a result with this key is of, in words, if not of this program and these options. */
+  /** Says what differs, if a result with this key is not of this program and these options. */
   difference(key: ResultKey): string | undefined {
     if (key.program !== this.#program) return 'is of another program'
     if (key.options !== this.#options) return 'is of other options'
@@ -98,7 +98,7 @@ function short(digest: string): string {
   return digest.slice(0, 8)
 }
 
-/** Eight digits: V8 has a quick `toString` for decimals alone. */
+/** Eight digits, by a table: V8 has a quick `toString` only for decimals. */
 function hex(digest: number): string {
   return (
     BYTES[digest >>> 24]! +

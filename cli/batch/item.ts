@@ -11,7 +11,7 @@ export class BadJob extends Error {
   }
 }
 
-/** What a judge says of a run, and what it was compared with. */
+/** What a judge says about a run, and what the output was compared with. */
 export interface Judgement {
   readonly verdict: string
   readonly expected: Buffer
@@ -23,16 +23,16 @@ export interface Item {
   readonly index: number
   /** Its line in the input, from 1. */
   readonly line?: number
-  /** What its result is to be known by; of a line, once it has been read as a job. */
+  /** What identifies its result; a line has it once it was read as a job. */
   readonly id?: unknown
-  /** Where it stands, for people. */
+  /** Where the job stands in the input, for people. */
   readonly place: string
-  /** How much of the input has been read with it, in the unit of {@link Input.size}. */
+  /** How much of the input ends with this job, in the unit of {@link Input.size}. */
   readonly end: number
-  /** 32 bits by which another job would be noticed. */
+  /** 32 bits that differ for another job. */
   digest(): number
   /**
-   * Once.
+   * Makes the job; to be called once.
    *
    * @throws {BadJob}
    */
@@ -50,9 +50,9 @@ export interface Input {
   readonly unit: 'bytes' | 'jobs'
   /** Whether `items` can be called more than once. */
   readonly isRereadable: boolean
-  /** What else is to be said of it. */
+  /** What else there is to say about the input. */
   readonly remarks: readonly string[]
   items(): AsyncIterable<Item>
-  /** Ends a read that waits; no more items are wanted. */
+  /** Ends a read that waits. No more items are wanted. */
   close(): Promise<void>
 }

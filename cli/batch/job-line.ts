@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Job } from '../../src/index.ts'
 import { BadJob } from './item.ts'
 
-/** What a job may have. Directories and the process's own streams are the command line's to give. */
+/** What a job may have. Only the command line grants directories and the process's own streams. */
 const FIELDS = [
   'id',
   'args',
@@ -19,17 +19,17 @@ const FIELDS = [
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 
 /**
- * The fields of a line as a job. Types and ranges are checked by the library when it is submitted.
+ * The fields of a line as a job without its `id`. Types and ranges are checked by the library when it is submitted.
  *
  * @throws {BadJob}
  */
-export function toJob({ stdinBase64, ...job }: Record<string, unknown>): Job {
+export function toJob({ id: _id, stdinBase64, ...job }: Record<string, unknown>): Job {
   for (const name in job) {
     if (!FIELDS.includes(name as (typeof FIELDS)[number])) throw unknown(name)
   }
   const { stdin, clock, limits } = job
   if (stdinBase64 !== undefined) {
-    if (stdin !== undefined) throw option('has both `stdin` and `stdinBase64`')
+    if (stdin !== undefined) throw option('`stdin` and `stdinBase64` must not both be given')
     job['stdin'] = decode(stdinBase64)
   } else if (typeof stdin === 'string') {
     job['stdin'] = wholeText(stdin)
@@ -51,7 +51,7 @@ export function toJob({ stdinBase64, ...job }: Record<string, unknown>): Job {
   return job as Job
 }
 
-/** Text as stdin: two words mean something else to the library. */
+/** Text as stdin; two words would mean something else to the library. */
 export function wholeText(text: string): string | Buffer {
   return text === 'inherit' || text === 'empty' ? Buffer.from(text) : text
 }
@@ -74,7 +74,7 @@ function unknown(name: string): BadJob {
     return option('a job grants no directories; the command line does (--dir)')
   }
   const shown = JSON.stringify(name.slice(0, 80))
-  return option(`unknown field ${shown}; known are ${FIELDS.join(', ')}`)
+  return option(`unknown field ${shown}; known fields: ${FIELDS.join(', ')}`)
 }
 
 function decode(value: unknown): Buffer {
@@ -84,12 +84,12 @@ function decode(value: unknown): Buffer {
   return Buffer.from(value, 'base64')
 }
 
-/** Numbers of JSON are exact up to 2^53; larger ones come as text. */
+/** Numbers of JSON are exact up to 2^53; larger numbers come as text. */
 function integer(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,20}$/.test(value) ? BigInt(value) : value
 }
 
-/** What is no time stays what it is, and is refused as that. */
+/** Text that is not a time is returned as it is, and the library refuses it. */
 function time(text: string): Date | string {
   const date = new Date(text)
   return Number.isNaN(date.getTime()) ? text : date

@@ -13,7 +13,7 @@ import { LineSplitter, MAX_LINE_BYTES, type Line } from './lines.ts'
 
 const LF = Buffer.from('\n')
 
-/** What a line is: a job, or what the program reads. */
+/** What a line is: a job, or the stdin of a run. */
 export type LineKind = 'job' | 'stdin'
 
 /** A file or a stream, each line of which is a job. */
@@ -48,7 +48,9 @@ export class LineInput implements Input {
     try {
       const stats = await stat(path)
       if (stats.isDirectory()) {
-        throw new CliError(`${path} is a folder, and jobs are the lines of a file`)
+        throw new CliError(
+          `${path} is a folder; jobs are the lines of a file, or with --each-file the files of a folder`,
+        )
       }
       const size = stats.isFile() ? stats.size : undefined
       return new LineInput(path, kind, await (stats.isFIFO() ? openPipe : open)(path), size)
@@ -80,7 +82,7 @@ export class LineInput implements Input {
       return
     }
     const closed = source.close().catch(() => {})
-    // Of a device, it waits for a read that may have no end.
+    // To close a device would wait for a read that may have no end.
     if (this.isRereadable) await closed
   }
 
@@ -95,7 +97,7 @@ export class LineInput implements Input {
   }
 }
 
-/** Lets its bytes go when it has been made a job. */
+/** Drops its bytes once the job is made. */
 abstract class LineItem implements Item {
   readonly index: number
   readonly line: number
@@ -143,13 +145,13 @@ class JobLine extends LineItem {
 }
 
 class StdinLine extends LineItem {
-  /** As a text file of this one line. */
+  /** The stdin is a text file of this one line. */
   protected override make(bytes: Buffer): Job {
     return { stdin: Buffer.concat([bytes, LF]) }
   }
 }
 
-/** A stream: a read of the file system that waits has no end, and the process none before it. */
+/** As a stream: a read by the file system could wait for ever, and the process would wait with it. */
 async function openPipe(path: string): Promise<Readable> {
   return new Socket({
     fd: await promisify(openNumbered)(path, 'r'),
@@ -162,7 +164,7 @@ function isHandle(source: FileHandle | Readable): source is FileHandle {
   return !('pipe' in source)
 }
 
-/** White space of JSON. */
+/** Whether a line has nothing but JSON's white space. */
 function isBlank({ bytes }: Line): boolean {
   return bytes !== undefined && bytes.every((byte) => byte === 0x20 || byte === 9 || byte === 13)
 }

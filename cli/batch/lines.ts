@@ -1,28 +1,28 @@
-/** A longer line is skipped, and is a bad job. */
+/** A longer line is skipped, and its job fails. */
 export const MAX_LINE_BYTES: number = 256 * 1024 * 1024
 
 const LF = 0x0a
 const CR = 0x0d
 const BOM = Buffer.from('\uFEFF')
 
-/** A line without its end. */
+/** A line without its line feed. */
 export interface Line {
   /** From 1. */
   readonly number: number
   /** `undefined`: it was too long. */
   readonly bytes: Buffer | undefined
-  /** What it takes in the file. */
+  /** Bytes in the file, without the line feed. */
   readonly length: number
   /** The offset after it. */
   readonly end: number
-  /** Whether it has an end: the last line of a file may have none. */
+  /** Whether it has a line feed; the last line of a file may have none. */
   readonly isWhole: boolean
 }
 
 /** Cuts chunks of bytes into lines; holds at most one line. */
 export class LineSplitter {
   readonly #maxBytes: number
-  /** The beginning of a line whose end has not come. */
+  /** The beginning of a line whose line feed has not come. */
   #pieces: Buffer[] = []
   #length = 0
   #number = 0
@@ -44,7 +44,7 @@ export class LineSplitter {
     if (start < chunk.length) this.#keep(chunk.subarray(start))
   }
 
-  /** The last line, if it has no end. */
+  /** The last line, if it has no line feed. */
   *end(): Generator<Line, void> {
     if (this.#length > 0) yield this.#line(false)
   }

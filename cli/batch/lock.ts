@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * Holds a name that only one process of this machine can have and that its end, even by SIGKILL, gives
- * back: the name of a socket. Returns how to give it back, or `undefined` when another process has it.
+ * Takes a name that only one process on this machine can have: the name of a socket. The operating system
+ * frees it when the process ends, even by SIGKILL. Returns a function that frees the name, or `undefined`
+ * when another process has it.
  */
 export async function lock(name: string): Promise<(() => void) | undefined> {
   const address = addressOf(name)
@@ -13,17 +14,17 @@ export async function lock(name: string): Promise<(() => void) | undefined> {
   try {
     server = (await listen(address)) ?? (await listenAgain(address))
   } catch {
-    // Where there are no such sockets, there is no lock.
+    // Without such sockets there is no lock.
     return () => {}
   }
-  // Nobody is waited for.
+  // The process must not wait for connections.
   server?.unref()
   return server && (() => void server.close())
 }
 
 function addressOf(name: string): string {
   if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`
-  // Linux has names that are in no folder.
+  // Linux has names of sockets outside of the file system.
   if (process.platform === 'linux') return `\0${name}`
   return join(tmpdir(), `${name}.sock`)
 }
@@ -39,7 +40,7 @@ function listen(address: string): Promise<Server | undefined> {
   })
 }
 
-/** A socket in a folder stays when its process is killed. */
+/** The file of a socket stays when its process is killed. */
 async function listenAgain(address: string): Promise<Server | undefined> {
   if (process.platform === 'linux' || process.platform === 'win32') return undefined
   if (await isServed(address)) return undefined

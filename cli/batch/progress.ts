@@ -2,7 +2,7 @@ import type { Io, OutputStream } from '../io.ts'
 import type { Totals } from './totals.ts'
 import { counted, numeral, parts, roughly } from './words.ts'
 
-/** What there is to tell while a batch runs. */
+/** How far a batch is. */
 export interface Position {
   readonly totals: Totals
   /** Results that were there before this session. */
@@ -11,28 +11,28 @@ export interface Position {
   readonly fraction: number | undefined
 }
 
-/** Shows how a batch goes on, and lets lines of text through. */
+/** Shows how far a batch is, and prints lines of text in between. */
 export interface Progress {
   say(line: string): void
   stop(): void
 }
 
 const DRAW_MS = 100
-/** The rate is that of the last ten seconds. */
+/** The rate is the rate of the last ten seconds. */
 const SAMPLE_MS = 1000
 const SAMPLES = 10
 const BAR_WIDTH = 24
 const MIN_BAR_WIDTH = 6
-/** When lines are printed where there is no terminal; from then on by the minute. */
+/** When lines are printed without a terminal; after these, every minute. */
 const PLAIN_MS = [1000, 2000, 5000, 10_000, 30_000, 60_000] as const
 
-/** What can be told of the speed. */
+/** How fast a batch is. */
 export class Pace {
   readonly #start = performance.now()
   readonly #samples: { at: number; results: number }[] = []
   #startFraction: number | undefined
 
-  /** Returns results a second and milliseconds left, as far as they can be told. */
+  /** Returns results per second, and the milliseconds that are left if these can be estimated. */
   measure({ totals, resumed, fraction }: Position): { rate: number; leftMs: number | undefined } {
     const at = performance.now()
     const results = totals.results - resumed
@@ -43,7 +43,7 @@ export class Pace {
     const first = samples.length > 1 ? samples[0]! : { at: this.#start, results: 0 }
     const rate = at > first.at ? ((results - first.results) / (at - first.at)) * 1000 : 0
     if (fraction === undefined) return { rate, leftMs: undefined }
-    // Where a resumed batch begins is known with its first result.
+    // The first result shows where a resumed batch begins.
     if (results > 0) this.#startFraction ??= fraction
     const done = fraction - (this.#startFraction ?? fraction)
     const leftMs = done > 0 ? ((at - this.#start) * (1 - fraction)) / done : undefined
@@ -61,7 +61,7 @@ function describe(position: Position, pace: Pace): string {
   return kinds === '' ? words.join('  ') : `${words.join('  ')}  ${kinds}`
 }
 
-/** As wide as there is room for; none where that would say little. */
+/** A bar as wide as there is room for, or none where it would be too short. */
 function bar(fraction: number | undefined, room: number): string {
   const width = Math.min(BAR_WIDTH, room - 1)
   if (fraction === undefined || width < MIN_BAR_WIDTH) return ''
@@ -69,15 +69,15 @@ function bar(fraction: number | undefined, room: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(width - full)} `
 }
 
-/** Whether a line on it can be drawn again: not where nobody knows its width. */
+/** Whether a line can be drawn over; not where the width is unknown. */
 export function isDrawable({ isTTY, columns }: OutputStream, env: Io['env']): boolean {
   return isTTY === true && columns !== 0 && env['TERM'] !== 'dumb'
 }
 
-/** A line at the bottom of a terminal that changes. */
+/** Keeps one line at the bottom of a terminal up to date. */
 export async function onTerminal(stream: OutputStream, read: () => Position): Promise<Progress> {
   const { createLogUpdate } = await import('log-update')
-  // It would hide the cursor of the process's own stderr, and a kill would leave it hidden.
+  // log-update would hide the cursor, and a kill would leave it hidden.
   const update = createLogUpdate(stream as NodeJS.WritableStream, { showCursor: true })
   const pace = new Pace()
   let isStopped = false
@@ -103,7 +103,7 @@ export async function onTerminal(stream: OutputStream, read: () => Position): Pr
   }
 }
 
-/** Whole lines, less and less often. */
+/** Prints whole lines, less and less often. */
 export function asLines(stream: OutputStream, read: () => Position): Progress {
   const pace = new Pace()
   const start = performance.now()
@@ -126,7 +126,7 @@ export function asLines(stream: OutputStream, read: () => Position): Progress {
   }
 }
 
-/** Nothing but what is said. */
+/** Prints only what it is told to say. */
 export function silent(stream: OutputStream): Progress {
   return { say: (line) => void stream.write(`${line}\n`), stop() {} }
 }

@@ -1,7 +1,7 @@
-import type { Outcome, TrapInfo } from '../../src/index.ts'
-import { outcomeJson } from '../outcome-json.ts'
+import type { Outcome } from '../../src/index.ts'
 import { parseKey, type ResultKey } from './identity.ts'
 import type { Item } from './item.ts'
+import { isObject, isStoredOutcome, type StoredOutcome } from './stored-outcome.ts'
 
 /** Why a job has no outcome. */
 export interface Failure {
@@ -14,36 +14,24 @@ export type Result =
   | { readonly outcome: Outcome; readonly verdict?: string | undefined; readonly error?: undefined }
   | { readonly outcome?: undefined; readonly verdict?: undefined; readonly error: Failure }
 
-/** What a results file says of an outcome. */
-export type StoredOutcome = Pick<Outcome, 'ok'> & {
-  readonly kind: Outcome['kind']
-  readonly code?: number
-  readonly trap?: Pick<TrapInfo, 'message' | 'frames'> & { readonly code: string }
-  readonly limit?: string
-  readonly stdout: string
-  readonly stderr: string
-  readonly usage: {
-    readonly wallMs: number
-    readonly cpuMs: number
-    readonly memoryPeakBytes: number
-  }
-}
-
 /** A line of a results file. */
-export interface StoredResult {
+export type StoredResult = {
   readonly index: number
-  readonly line?: number
-  readonly id?: unknown
+  readonly id: unknown
   readonly key: ResultKey
-  readonly verdict?: string
-  readonly outcome?: StoredOutcome
-  readonly error?: Failure
-}
+} & (
+  | {
+      readonly verdict: string | undefined
+      readonly outcome: StoredOutcome
+      readonly error?: undefined
+    }
+  | { readonly verdict?: undefined; readonly outcome?: undefined; readonly error: Failure }
+)
 
-/** How every result begins, and nothing else is likely to. */
+/** How every result begins, and hardly anything else. */
 const BEGINNING = '{"index":'
 
-/** A result as a line, with its end; what does not fit into one is an error instead. */
+/** A result as a line with its line feed. A result that does not fit into a line becomes an error. */
 export function encodeResult(
   item: Item,
   key: string,
@@ -62,7 +50,7 @@ export function encodeResult(
   return { text: tryEncode(item, key, {}, { error })!, result: { error } }
 }
 
-/** `undefined`: strings end at half a gigabyte, and what is nested too deeply is not written either. */
+/** `undefined` for what is too long (strings have at most half a gigabyte) or nested too deeply. */
 function tryEncode(
   { index, line }: Item,
   key: string,
@@ -70,7 +58,7 @@ function tryEncode(
   { outcome, verdict, error }: Result,
 ): string | undefined {
   try {
-    const body = outcome === undefined ? { error } : { verdict, outcome: outcomeJson(outcome) }
+    const body = outcome === undefined ? { error } : { verdict, outcome }
     return `${JSON.stringify({ index, line, key, ...named, ...body })}\n`
   } catch {
     return undefined
@@ -81,7 +69,7 @@ function misfit(what: string): Failure {
   return { code: 'ERR_RESULT_TOO_LARGE', message: `its ${what} does not fit into a line of JSON` }
 }
 
-/** `undefined` when it is not a result. */
+/** Returns `undefined` for a line that is not a result. */
 export function parseResult(bytes: Buffer): StoredResult | undefined {
   let value: unknown
   try {
@@ -89,43 +77,23 @@ export function parseResult(bytes: Buffer): StoredResult | undefined {
   } catch {
     return undefined
   }
-  if (typeof value !== 'object' || value === null) return undefined
-  const result = value as Omit<StoredResult, 'key'> & { key: unknown }
-  const { index, outcome, error, verdict } = result
-  const key = parseKey(result.key)
+  if (!isObject(value)) return undefined
+  const { index, id, verdict, outcome, error } = value
+  const key = parseKey(value['key'])
   if (key === undefined || typeof index !== 'number') return undefined
+  if (outcome === undefined) return isFailure(error) ? { index, id, key, error } : undefined
   if (verdict !== undefined && typeof verdict !== 'string') return undefined
-  const isResult = outcome === undefined ? typeof error?.code === 'string' : isOutcome(outcome)
-  return isResult ? { ...result, key } : undefined
+  return isStoredOutcome(outcome) ? { index, id, key, verdict, outcome } : undefined
 }
 
-/** Whether this may be the part of the first result that was written before the process was killed. */
+function isFailure(value: unknown): value is Failure {
+  if (!isObject(value)) return false
+  return typeof value['code'] === 'string' && typeof value['message'] === 'string'
+}
+
+/** Whether this may be the beginning of a first result whose process was killed while it wrote. */
 export function isTornResult(bytes: Buffer): boolean {
   const text = bytes.toString('latin1', 0, BEGINNING.length)
-  // A file system may leave zeros for what had not come to the disk.
+  // A file system may leave zeros in place of what had not reached the disk.
   return BEGINNING.startsWith(text) || bytes.every((byte) => byte === 0)
-}
-
-/** As far as it is counted and shown: somebody may have edited the file. */
-function isOutcome(outcome: StoredOutcome | null): boolean {
-  if (!isTime(outcome?.usage?.wallMs) || !isTime(outcome?.usage.cpuMs)) return false
-  switch (outcome?.kind) {
-    case 'exit':
-      return typeof outcome.code === 'number'
-    case 'trap': {
-      const { code, frames = [] } = outcome.trap ?? {}
-      return typeof code === 'string' && Array.isArray(frames) && frames.every(Boolean)
-    }
-    case 'limit':
-      return typeof outcome.limit === 'string'
-    default:
-      return false
-  }
-}
-
-/** A year, in milliseconds: no run takes as long. */
-const MAX_MS = 366 * 24 * 3_600_000
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0 && value < MAX_MS
 }

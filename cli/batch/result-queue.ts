@@ -18,10 +18,10 @@ export class PartlyWritten extends Error {
 
 const LF = 0x0a
 
-/** So much may wait before more is added. */
+/** The queue is full when more than this waits. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
 
-/** Writes results soon, and as many at a time as came while the ones before were written. */
+/** Writes results soon: in one write all that came while the write before it went on. */
 export class ResultQueue {
   readonly #target: Target
   readonly #onFailure: () => void
@@ -30,7 +30,7 @@ export class ResultQueue {
   #writing: Promise<void> | undefined
   /** Results that were written. */
   written = 0
-  /** What the target has against it; nothing is written any more then. */
+  /** The error of the target; nothing is written after it. */
   failure: { error: unknown } | undefined
 
   constructor(target: Target, onFailure: () => void) {
@@ -48,13 +48,13 @@ export class ResultQueue {
     return this.#characters > MAX_CHARACTERS
   }
 
-  /** Resolves when nothing waits. */
+  /** Resolves when everything is written. */
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
   }
 
   async #write(): Promise<void> {
-    // What comes in this turn of the event loop is one write.
+    // All results of this turn of the event loop are one write.
     await new Promise(setImmediate)
     while (this.#lines.length > 0 && this.failure === undefined) {
       const lines = this.#lines
@@ -65,7 +65,7 @@ export class ResultQueue {
         await this.#target.write(toBytes(lines, characters))
         this.written += lines.length
       } catch (error) {
-        // A stream's event of it comes later than this, and has to find that somebody listens.
+        // The stream's error event comes later, and must still find a listener.
         await new Promise(setImmediate)
         this.#fail(error)
       }
@@ -83,6 +83,6 @@ export class ResultQueue {
 
 function toBytes(lines: readonly string[], characters: number): Buffer {
   if (characters <= 2 * MAX_CHARACTERS) return Buffer.from(lines.join(''))
-  // Joined, they could be longer than a string can be.
+  // Joined, they could be longer than a string may be.
   return Buffer.concat(lines.map((line) => Buffer.from(line)))
 }

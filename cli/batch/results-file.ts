@@ -7,10 +7,10 @@ import { lock } from './lock.ts'
 import { PartlyWritten } from './result-queue.ts'
 import { isTornResult, parseResult, type StoredResult } from './result-line.ts'
 
-/** What to do with what is there: refuse it, write over it, or go on behind it. */
+/** What to do with an existing file: refuse it, write over it, or continue it. */
 export type OpenMode = 'new' | 'force' | 'resume'
 
-/** More than any line that is written: strings end at half a gigabyte. */
+/** No line that is written is longer: strings have at most half a gigabyte. */
 const MAX_RESULT_BYTES = 2 ** 31 - 1
 const LF = 0x0a
 
@@ -18,7 +18,7 @@ const LF = 0x0a
 export class ResultsFile {
   readonly path: string
   readonly #handle: FileHandle
-  /** What is not (a device, a pipe) is written to as it comes, and cannot be resumed. */
+  /** Other files (a device, a pipe) are written to as results come, and cannot be resumed. */
   readonly isRegular: boolean
   readonly #isNew: boolean
   readonly #unlock: () => void
@@ -39,19 +39,21 @@ export class ResultsFile {
   }
 
   /**
-   * @param others Files of the same batch, which it must not be.
+   * @param others Other files of the batch; the results must not go to one of these.
    * @throws {CliError}
    */
   static async open(path: string, mode: OpenMode, others: readonly string[]): Promise<ResultsFile> {
     const there = await identify(path)
-    if (there?.isDirectory()) throw new CliError(`${path} is a folder; results go to a file`)
+    if (there?.isDirectory()) throw new CliError(`${path} is a folder, and results need a file`)
     for (const other of there?.isFile() ? others : []) {
       if (isSame(there!, await identify(other))) {
-        throw new CliError(`${path} is what the batch reads (${other}); results go to another file`)
+        throw new CliError(
+          `${path} is a file that the batch reads (${other}); results need another file`,
+        )
       }
     }
     if (there?.isFile() && mode === 'new') {
-      throw new CliError(`${path} exists; --resume goes on with it, --force replaces what is in it`)
+      throw new CliError(`${path} exists; --resume continues it, --force replaces what is in it`)
     }
     if (there !== undefined && !there.isFile() && mode === 'resume') {
       throw new CliError(`${path} is not a regular file, and cannot be resumed`)
@@ -68,10 +70,10 @@ export class ResultsFile {
   }
 
   /**
-   * The results that are there. What stands behind the last line that has an end is not one, and is cut
-   * off by {@link begin}.
+   * The results in the file. What stands after the last line feed is not a result, and {@link begin} cuts it
+   * off.
    *
-   * @throws {CliError} when it is not a file of results.
+   * @throws {CliError} when the file is not a file of results.
    */
   async *results(): AsyncGenerator<StoredResult, void> {
     const lines = new LineSplitter(MAX_RESULT_BYTES)
@@ -80,7 +82,7 @@ export class ResultsFile {
         const result = bytes && parseResult(bytes)
         if (result === undefined) {
           throw this.refusal(
-            `line ${number} is not a result of a batch (lines before it are: ${number - 1})`,
+            `line ${number} is not a result of a batch; results before it: ${number - 1}`,
           )
         }
         this.#position = end
@@ -94,12 +96,12 @@ export class ResultsFile {
     }
   }
 
-  /** Makes it ready for new results: cuts off what is not to stay. */
+  /** Makes the file ready for new results: cuts off what is not to stay. */
   async begin(): Promise<void> {
     if (this.isRegular) await this.#handle.truncate(this.#position)
   }
 
-  /** @throws {PartlyWritten} when the disk is full, say; then nothing stands behind the last whole line. */
+  /** @throws {PartlyWritten} when the disk is full, for example; the file then ends with a whole line. */
   async write(bytes: Buffer): Promise<void> {
     let written = 0
     try {
@@ -122,14 +124,14 @@ export class ResultsFile {
     if (this.isRegular) await this.#handle.sync()
   }
 
-  /** `isFinished`: whether an empty file says that there was nothing to do. */
+  /** @param isFinished Whether a new file stays if it is empty, because there was nothing to do. */
   async close(isFinished: boolean): Promise<void> {
     await this.#handle.close()
     if (this.#isNew && this.#position === 0 && !isFinished) await unlink(this.path).catch(ignore)
     this.#unlock()
   }
 
-  /** Why it cannot be gone on with. */
+  /** An error that says why the file cannot be continued. */
   refusal(why: string): CliError {
     return new CliError(`cannot resume ${this.path}: ${why}`)
   }

@@ -132,7 +132,7 @@ async function carryOut(parts: Parts): Promise<number> {
   })
 }
 
-/** What is in the file already; nothing of it is changed. */
+/** Reads the results that are in the file; the file is not changed. */
 async function readBack(
   file: ResultsFile,
   identity: Identity,
@@ -143,7 +143,9 @@ async function readBack(
     const difference = identity.difference(result.key)
     if (difference !== undefined) throw file.refusal(`what is in it ${difference}`)
     if (!done.add(result.index, result.key.job)) {
-      throw file.refusal(`job ${result.index} has two results, or none before it has any`)
+      throw file.refusal(
+        `job ${result.index} has two results, or too many jobs before it have none`,
+      )
     }
     tally.stored(result)
   }
@@ -168,7 +170,7 @@ function openProgress(
   { quiet, output }: BatchFlags,
   read: () => Position,
 ): Promise<Progress> | Progress {
-  // Results on the same terminal: whoever looks sees them come.
+  // The results are on the same terminal, where they can be watched.
   if (quiet || (output === '-' && io.stdout.isTTY)) return silent(io.stderr)
   return (isDrawable(io.stderr, io.env) ? onTerminal : asLines)(io.stderr, read)
 }
@@ -182,7 +184,7 @@ function mode({ eachLine, eachFile, compare }: BatchFlags): string[] {
   return [eachLine ? 'each-line' : 'jobs']
 }
 
-/** An interrupt is remembered until somebody listens. */
+/** Remembers an interrupt until there is a listener. */
 class Interrupts {
   readonly #stop: () => void
   #came: InterruptSignal | undefined

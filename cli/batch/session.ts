@@ -11,15 +11,16 @@ import { CliError } from '../status.ts'
 import type { DoneJobs } from './done-jobs.ts'
 import type { Identity } from './identity.ts'
 import { BadJob, type Input, type Item } from './item.ts'
-import { encodeResult, type Failure, type Result } from './result-line.ts'
+import { encodeResult, type Result } from './result-line.ts'
 import type { ResultQueue } from './result-queue.ts'
+import { counted } from './words.ts'
 
 /** Why no more jobs are run. */
 export type Stop =
   | { readonly by: 'signal'; readonly signal: InterruptSignal }
   /** `--stop-on-failure` */
   | { readonly by: 'stop-on' }
-  /** The output takes no more. */
+  /** The output failed. */
   | { readonly by: 'output'; readonly error: unknown }
   /** No job of this batch can be run. */
   | { readonly by: 'error'; readonly error: Error }
@@ -31,13 +32,13 @@ export interface SessionOptions {
   readonly identity: Identity
   readonly done: DoneJobs
   readonly batch: Omit<BatchOptions, 'signal' | 'stopOn' | 'deadline'>
-  /** From when it begins, in milliseconds. */
+  /** In milliseconds from the beginning. */
   readonly deadline: number | undefined
   readonly strict: boolean
   readonly stopOnFailure: boolean
-  /** Whether `took` is to be given jobs. */
+  /** Whether `took` is given the jobs. */
   readonly keepsJobs: boolean
-  /** A result is about to be written. */
+  /** Called for each result before it is written. */
   took(
     item: Item,
     result: Result,
@@ -56,25 +57,22 @@ const COMMON_ERRORS: ReadonlySet<WasiexecErrorCode> = new Set([
   'ERR_OUT_OF_RESOURCES',
 ] as const)
 
-/** The results that are there are of other jobs. */
+/** The results file has results of other jobs. */
 export class NotResumable extends CliError {
   constructor(why: string) {
     super(`cannot resume: ${why}`)
   }
 }
 
-const ABORTED = AbortSignal.abort()
-
-/** The jobs of a batch that have no result yet, run once through the library. */
+/** Runs the jobs that have no result yet, in one batch of the library. */
 export class Session {
   readonly #options: SessionOptions
   readonly #controller = new AbortController()
-  readonly #failures = new Map<Item, Failure>()
   readonly #jobs = new Map<Item, Job>()
   #stop: Stop | undefined
-  /** Nothing more is written: what comes now would be out of order, or was not wanted. */
+  /** Whether results are no longer written, because they would be out of order or are not wanted. */
   #isClosed = false
-  /** Input up to here has results, in its unit. */
+  /** The input up to here has results, in the unit of its size. */
   end = 0
   /** Runs with an outcome. */
   runs = 0
@@ -83,7 +81,7 @@ export class Session {
     this.#options = options
   }
 
-  /** Takes no more jobs and aborts those that go on; the first reason counts. */
+  /** Takes no more jobs and aborts the runs that go on. Only the first reason counts. */
   stop(stop: Stop): void {
     if (this.#stop !== undefined) return
     this.#stop = stop
@@ -94,7 +92,7 @@ export class Session {
     return this.#stop
   }
 
-  /** Resolves when all results have been handed to the queue. Rejects with what the input threw. */
+  /** Resolves when all results are in the queue. Rejects with what the input threw. */
   async run(queue: ResultQueue): Promise<Pick<BatchSummary, 'endedBy' | 'advice'>> {
     const { program, batch: options, deadline } = this.#options
     const batch = program.batch(this.#take(), {
@@ -121,30 +119,26 @@ export class Session {
       }
       try {
         const job = item.job()
-        if (strict) await this.#check(job)
+        if (strict) this.#check(job)
         if (keepsJobs) this.#jobs.set(item, job)
         job.id = item
         yield job
       } catch (error) {
         if (!(error instanceof BadJob)) throw error
         if (strict) {
-          const message = `${item.place}: ${error.message}; with --strict nothing from there on is run`
+          const message = `${item.place}: ${error.message}; --strict runs nothing from there on`
           throw new CliError(message, { cause: error })
         }
-        this.#failures.set(item, { code: error.code, message: error.message })
-        // Has its turn like any job, and is refused by the library.
-        yield { id: item, args: null } as unknown as Job
+        yield { id: item, error }
       }
     }
     checkCount(count, input, done)
   }
 
-  /** What the library has against a job, before others behind it are taken. */
-  async #check(job: Job): Promise<void> {
+  /** Throws what the library would refuse a job for, before the next job is taken. */
+  #check(job: Job): void {
     try {
-      const { id, ...options } = job
-      void id
-      await this.#options.program.run({ ...options, signal: ABORTED })
+      this.#options.program.check(job)
     } catch (error) {
       if (!(error instanceof WasiexecError) || COMMON_ERRORS.has(error.code)) throw error
       throw new BadJob(error.code, error.message)
@@ -157,7 +151,7 @@ export class Session {
     this.#jobs.delete(item)
     if (this.#isClosed || queue.failure !== undefined) return
     if (result.outcome?.kind === 'abort') {
-      // Not a result: a later session runs it again. Those behind it would be out of order.
+      // An abort is not a result: a later session runs the job again. The results after it would be out of order.
       if (this.#options.batch.ordered !== false) this.#isClosed = true
       return
     }
@@ -182,9 +176,8 @@ export class Session {
 
   #judged(item: Item, { outcome, error }: BatchResult): Result & { expected: Buffer | undefined } {
     if (outcome === undefined) {
-      const failure = this.#failures.get(item) ?? { code: error.code, message: error.message }
-      this.#failures.delete(item)
-      return { error: failure, expected: undefined }
+      const { code, message } = error.cause instanceof BadJob ? error.cause : error
+      return { error: { code, message }, expected: undefined }
     }
     try {
       const { verdict, expected } = item.judge?.(outcome) ?? {}
@@ -196,9 +189,9 @@ export class Session {
   }
 }
 
-/** @throws {NotResumable} when the results that are there are of other jobs. */
+/** @throws {NotResumable} when the results file has results of other jobs. */
 export async function verify(input: Input, done: DoneJobs): Promise<void> {
-  // What can be read once is looked at as it is read.
+  // An input that can be read only once is checked as it is read.
   if (done.size === 0 || !input.isRereadable) return
   let count = 0
   for await (const item of input.items()) {
@@ -211,12 +204,14 @@ export async function verify(input: Input, done: DoneJobs): Promise<void> {
 
 function checkSame(item: Item, done: DoneJobs): void {
   if (item.digest() === done.digest(item.index)) return
-  throw new NotResumable(`${item.place}, is not the job that the results have one of`)
+  throw new NotResumable(
+    `${item.place}: the job has changed since its result was written; --force starts over`,
+  )
 }
 
 function checkCount(count: number, input: Input, done: DoneJobs): void {
   if (count >= done.end) return
   throw new NotResumable(
-    `there is a result for job ${done.end}, and ${input.name} has ${count} jobs`,
+    `there is a result of job ${done.end}, but ${input.name} has only ${counted(count, 'job')}; --force starts over`,
   )
 }

@@ -6,10 +6,10 @@ import type { Result, StoredResult } from './result-line.ts'
 import { Totals } from './totals.ts'
 import { numeral } from './words.ts'
 
-/** Jobs that could not be run are named one by one up to here. */
+/** This many jobs that could not be run are named one by one. */
 const MAX_NAMED = 10
 
-/** Keeps count of all results, those of earlier sessions too, and tells of jobs that could not be run. */
+/** Counts all results, also the results of earlier sessions, and names jobs that could not be run. */
 export class Tally {
   readonly totals: Totals
   /** Results of earlier sessions. */

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../src/index.ts'
 
-/** What a judge says of a run. */
+/** What a judge says about a run. */
 export const VERDICTS = [
   'accepted',
   'wrong answer',
@@ -12,8 +12,8 @@ export const VERDICTS = [
 export type Verdict = (typeof VERDICTS)[number]
 
 /**
- * How outputs are compared: `lines` ignores blanks at the end of lines and empty lines at the end,
- * `tokens` all differences in white space, `exact` nothing.
+ * How outputs are compared. `lines` ignores blanks at the end of lines and empty lines at the end, `tokens`
+ * ignores all differences in white space, and `exact` ignores nothing.
  */
 export const COMPARISONS = ['lines', 'tokens', 'exact'] as const
 export type Comparison = (typeof COMPARISONS)[number]
@@ -45,7 +45,7 @@ export function verdictOf(outcome: Outcome, expected: Buffer, comparison: Compar
     default:
       outcome satisfies never
   }
-  // It failed, and it had been refused memory before: that is what it failed of.
+  // A program that was refused memory before it failed is taken to have failed for that.
   return memoryDenied ? 'memory limit' : 'runtime error'
 }
 
@@ -66,7 +66,7 @@ export function isSame(actual: Buffer, expected: Buffer, comparison: Comparison)
 const LF = 0x0a
 const SPACE = 0x20
 
-/** Space, tab, line feed, vertical tab, form feed, carriage return: ASCII's, since outputs are bytes. */
+/** Space, tab, line feed, vertical tab, form feed, carriage return: only ASCII, because outputs are bytes. */
 function isBlank(byte: number): boolean {
   return byte === SPACE || (byte >= 0x09 && byte <= 0x0d)
 }

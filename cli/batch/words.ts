@@ -1,6 +1,6 @@
 import prettyMilliseconds from 'pretty-ms'
 import { printable } from '../io.ts'
-import type { Summary, Totals } from './totals.ts'
+import { details, type Summary, type Totals } from './totals.ts'
 
 const numbers = new Intl.NumberFormat('en')
 
@@ -13,18 +13,18 @@ export function counted(value: number, noun: string): string {
   return `${numeral(value)} ${noun}${value === 1 ? '' : 's'}`
 }
 
-/** `1m 2s`: to be looked at while it changes. */
+/** `1m 2s`, for a time that changes while it is read. */
 export function roughly(ms: number): string {
   return prettyMilliseconds(ms < 1000 ? 1000 : ms, { unitCount: 2, secondsDecimalDigits: 0 })
 }
 
 function precisely(ms: number): string {
-  // It cuts off what it does not show.
+  // pretty-ms cuts off where it should round.
   if (ms >= 1000) return prettyMilliseconds(Math.round(ms / 100) * 100)
   return `${Number(ms.toPrecision(3))}ms`
 }
 
-/** Results by what they are. */
+/** Results by their verdict or kind, in one line. */
 export function parts(totals: Totals): string {
   return totals
     .parts()
@@ -46,11 +46,11 @@ export function summaryText(summary: Summary, totals: Totals): string {
       : `${counted(jobs, 'result')}${before} in ${speed}`,
   ]
   if (jobs > 0) lines.push(`  ${parts(totals)}`)
-  const details = totals.details().toSorted(([, a], [, b]) => b - a)
-  for (const [ending, count] of details.slice(0, MAX_DETAILS)) {
+  const endings = details(summary)
+  for (const [ending, count] of endings.slice(0, MAX_DETAILS)) {
     lines.push(`    ${numeral(count)} ${printable(ending)}`)
   }
-  const more = details.slice(MAX_DETAILS)
+  const more = endings.slice(MAX_DETAILS)
   if (more.length > 0) {
     const rest = more.reduce((sum, [, count]) => sum + count, 0)
     lines.push(`    ${numeral(rest)} ended in ${numeral(more.length)} other ways`)
@@ -62,7 +62,7 @@ export function summaryText(summary: Summary, totals: Totals): string {
     )
   }
   if (advice === 'processes') {
-    lines.push('  threads stood in each other’s way; with --workers processes they would not')
+    lines.push('  threads stood in each other’s way; --workers processes would be faster')
   }
   return lines.join('\n')
 }

@@ -2,7 +2,7 @@ import type { PageData, PageGroup } from '../page/data.ts'
 
 const number = new Intl.NumberFormat('en-US')
 
-/** The buttons of kinds, verdicts and endings: of each facet any that is pressed, of all facets together. */
+/** The buttons of kinds, verdicts and endings: a result passes if it has a pressed value of each facet. */
 export class Filter {
   onChange: () => void = () => {}
   readonly #data: PageData
@@ -23,7 +23,7 @@ export class Filter {
       const first = this.#buttons.find(isPressed)
       for (const button of this.#buttons) press(button, false)
       this.#changed()
-      // The button that was pressed is gone.
+      // The button that had the focus is gone.
       first?.focus()
     })
     if (this.#status) this.#status.parentElement!.hidden = false

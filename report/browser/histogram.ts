@@ -3,7 +3,7 @@ import { duration } from '../page/format.ts'
 import type { PageData } from '../page/data.ts'
 import { StackChart } from './stack-chart.ts'
 
-/** Run times, with the percentiles of all of them. */
+/** Run times, with the percentiles of all runs. */
 export function histogram({ series, edges, marks }: PageData): StackChart | undefined {
   const place = document.getElementById('histogram')
   if (place === null) return undefined
@@ -18,17 +18,17 @@ export function histogram({ series, edges, marks }: PageData): StackChart | unde
     isLog: true,
     isWhole: true,
     splits,
-    // Round values: no more digits than they have.
+    // Round values have few digits.
     tick: (ms) => duration(ms).replace(/\.0+ /, ' '),
     name: (bar) => `${duration(edges[bar]!)} – ${duration(edges[bar + 1]!)}`,
     draw: (chart, isAll) => {
-      // Those of a part are not known.
+      // The percentiles of a part of the runs are not known.
       if (isAll) drawMarks(chart, place, marks)
     },
   })
 }
 
-/** Powers of ten; of a short range, 2 and 5 times them too. */
+/** Powers of ten; in a short range, also 2 and 5 times these. */
 function splits(min: number, max: number): number[] {
   const steps = Math.log10(max / min) > 2.5 ? [1] : [1, 2, 5]
   const first = Math.floor(Math.log10(min))
@@ -53,7 +53,7 @@ function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): 
   ctx.font = `${11 * ratio}px ${fontFamily}`
   ctx.textAlign = 'center'
   ctx.textBaseline = 'bottom'
-  // Two names in one place could not be read: they become one.
+  // Two names in one place could not be read, and become one.
   let names: { first: string; last: string; x: number } | undefined
   const write = (): void => {
     if (names === undefined) return

@@ -1,7 +1,7 @@
 /** Rows that are shown at first. */
 const FIRST = 25
 
-/** A list of jobs, of which those that pass are shown. */
+/** A list of jobs that shows the jobs that pass. */
 export interface JobList {
   show(groups: ReadonlySet<number>): void
 }
@@ -26,7 +26,7 @@ class Jobs implements JobList {
   readonly #texts: string[] = []
   readonly #none: HTMLElement
   readonly #more: HTMLButtonElement
-  /** Behind the first ones the slowest of some kinds are missing. */
+  /** After the first rows, the list has only the slowest jobs of some kinds. */
   readonly #hasMore: boolean
   #groups: ReadonlySet<number> = new Set()
   #words: readonly string[] = []

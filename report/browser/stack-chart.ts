@@ -1,25 +1,25 @@
 import uPlot from 'uplot'
 import type { PageGroup, PageSeries } from '../page/data.ts'
 
-/** What a chart of stacked bars is of. */
+/** What a chart of stacked bars shows. */
 export interface StackOptions {
   readonly place: HTMLElement
-  /** The element that tells how much is shown. */
+  /** The element that says how much is shown. */
   readonly total: HTMLElement | null
   readonly noun: string
   readonly series: readonly PageSeries[]
-  /** Where bars begin and end; one more than bars. */
+  /** Where bars begin and end: one more than there are bars. */
   readonly edges: readonly number[]
   /** What a group adds to each bar. */
   readonly values: (group: PageGroup) => readonly number[]
-  /** From a count to the height of a bar. */
+  /** The height of a bar by its count. */
   readonly height: (count: number, bar: number) => number
   readonly isLog: boolean
   readonly isWhole: boolean
   readonly splits: (min: number, max: number) => number[]
-  /** Of a place on the x axis. */
+  /** The name of a place on the x axis. */
   readonly tick: (value: number) => string
-  /** Of a bar. */
+  /** The name of a bar. */
   readonly name: (bar: number) => string
   readonly draw?: (chart: uPlot, isWhole: boolean) => void
 }
@@ -29,7 +29,7 @@ const MIN_BAR = 1.5
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
 const number = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
-/** Stacked bars by uPlot; what the page's theme and filter say is asked for at each drawing. */
+/** Stacked bars by uPlot. Each drawing reads the page's theme and filter. */
 export class StackChart {
   readonly #options: StackOptions
   readonly #chart: uPlot
@@ -78,7 +78,7 @@ export class StackChart {
     this.#chart.redraw(true, true)
   }
 
-  /** Heights, each on top of those of the series before it. */
+  /** Heights, each on top of the series before it. */
   #stack(): uPlot.AlignedData {
     const { edges, height } = this.#options
     const sums = zeros(edges)
@@ -159,7 +159,7 @@ export class StackChart {
       const left = Math.round(chart.valToPos(edges[bar]!, 'x', true))
       const right = Math.round(chart.valToPos(edges[bar + 1]!, 'x', true))
       const floor = chart.valToPos(bottom, 'y', true)
-      // A few among millions are still to be seen.
+      // A few among millions must still be visible.
       const height = Math.max(floor - chart.valToPos(top, 'y', true), MIN_BAR * ratio)
       fill.rect(left, floor - height, Math.max(right - left - gap, ratio), height)
     }
@@ -174,7 +174,7 @@ export class StackChart {
     return Math.min(bar, this.#options.edges.length - 2)
   }
 
-  /** Tells what is in a bar. */
+  /** Shows what is in a bar. */
   #point(bar: number): void {
     if (bar === this.#bar && bar === -1) return
     this.#bar = bar
@@ -207,14 +207,14 @@ function zeros(edges: readonly number[]): number[] {
   return edges.slice(1).fill(0)
 }
 
-/** 1, 2, 5, 10, …: there are no half runs. */
+/** 1, 2, 5, 10, …: half a run does not exist. */
 function wholeSteps(): number[] {
   return Array.from({ length: 12 }, (_, power) =>
     [1, 2, 5].map((step) => step * 10 ** power),
   ).flat()
 }
 
-/** As the page has it now, in its light or its dark. */
+/** The colour that the page has now, light or dark. */
 function colourOf(slot: string): string {
   const mark = document.querySelector(`.dot.c-${slot}`)
   return mark === null ? 'gray' : getComputedStyle(mark).backgroundColor

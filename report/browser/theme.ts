@@ -1,6 +1,6 @@
 const dark = matchMedia('(prefers-color-scheme: dark)')
 
-/** The switch of light and dark, which follows the system until it is used; paper is always light. */
+/** The switch between light and dark. It follows the system until it is used. Paper is always light. */
 export function theme(changed: () => void): void {
   const root = document.documentElement
   const button = document.getElementById('theme')!

@@ -2,15 +2,15 @@ import { duration } from '../page/format.ts'
 import type { PageData } from '../page/data.ts'
 import { StackChart } from './stack-chart.ts'
 
-/** Results a second, from the start of the batch to its last result. */
+/** Results per second, from the start of the batch to its last result. */
 export function throughput({ series, groups, binMs, endMs }: PageData): StackChart | undefined {
   const place = document.getElementById('timeline')
   const bins = groups[0]?.bins.length ?? 0
   if (place === null || bins === 0) return undefined
   const edges = Array.from({ length: bins + 1 }, (_, at) => at * binMs)
-  // The last bin has not been filled: as wide as it got, and a sliver is a part of the one before it.
+  // The last bin is as wide as the batch lasted; a sliver is added to the bin before it.
   const results = groups.flatMap(({ bins }) => bins).reduce((sum, count) => sum + count, 0)
-  // The last result ends the time, and has an interval of its own as all others have.
+  // The time ends with the last result, which has an interval of its own like all others.
   const end = Math.min(endMs + endMs / results, bins * binMs)
   const rest = end - (bins - 1) * binMs
   const isSliver = bins > 1 && rest < binMs / 2
@@ -42,7 +42,7 @@ function splits(_: number, max: number): number[] {
   return Array.from({ length: Math.floor(max / step) + 1 }, (_, at) => at * step)
 }
 
-/** Round values: no more digits than they have. */
+/** Round values have few digits. */
 function tickName(ms: number): string {
   if (ms === 0) return '0'
   if (ms < 1000) return `${ms} ms`

@@ -6,10 +6,10 @@ import { KINDS, type Kind } from '../result.ts'
 import type { PageData, PageSeries } from './data.ts'
 import { verdictSlots, type Slot } from './palette.ts'
 
-/** Endings told apart on the page. */
+/** Endings that the page shows apart. */
 const MAX_ENDINGS = 48
 
-/** As the summary on the terminal has them. */
+/** The names that the summary on the terminal has. */
 export const KIND_NAMES: Readonly<Record<Kind, string>> = {
   ok: 'ok',
   exit: 'nonzero exit',
@@ -19,7 +19,7 @@ export const KIND_NAMES: Readonly<Record<Kind, string>> = {
   error: 'error',
 }
 
-/** The results as the page tells them apart. */
+/** The parts into which the page divides the results. */
 export interface Facets {
   readonly groups: readonly Group[]
   /** By colour: verdicts where there are any, kinds otherwise. */
@@ -42,7 +42,7 @@ export function facets(collected: Collected): Facets {
     ? [...counts.keys()].toSorted((a, b) => counts.get(b)! - counts.get(a)!)
     : KINDS.filter((kind) => counts.has(kind))
   const slots = hasVerdicts ? verdictSlots(names) : undefined
-  // What is good is at the bottom of each stack.
+  // Good results are at the bottom of each stack.
   if (hasVerdicts)
     names.sort((a, b) => Number(slots!.get(b) === 'ok') - Number(slots!.get(a) === 'ok'))
   const series = names.map((name) => ({
@@ -103,7 +103,7 @@ function total(counts: Uint32Array): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** Widest where there is little to see: a single bar needs something around it. */
+/** A single bar needs some empty buckets around it. */
 const MIN_BUCKETS = 15
 
 function bucketRange(groups: readonly Group[]): [first: number, end: number] {

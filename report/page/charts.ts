@@ -53,7 +53,7 @@ function throughput(page: PageData, timed: number): Html {
   `
 }
 
-/** The same figures to read; rows of nothing are left out. */
+/** The same figures as a table; rows without results are left out. */
 function table(
   { groups, series }: PageData,
   head: string,

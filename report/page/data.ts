@@ -1,6 +1,6 @@
 // What the page's script gets of the results, as JSON. No imports: it is compiled for Node and for browsers.
 
-/** How results are told apart by colour, and with it what is stacked in the charts. */
+/** Results of one colour, which the charts stack. */
 export interface PageSeries {
   readonly name: string
   readonly slot: string

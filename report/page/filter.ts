@@ -7,7 +7,7 @@ import { html, type Html } from './html.ts'
 /** Rows that are shown before somebody asks for more. */
 const FIRST_ENDINGS = 10
 
-/** Buttons that the page's script makes work; without it they show counts. */
+/** Buttons that work with the page's script; without it they show counts. */
 export function filter(facets: Facets): Html {
   const { series, groups, hasVerdicts } = facets
   const kinds = KINDS.map((kind) => ({
@@ -50,7 +50,7 @@ function chip(
   `
 }
 
-/** All that is not exit 0, by how exactly it ended. */
+/** All results but exit 0, by how exactly they ended. */
 export function endings({ groups, series, seriesOf, hasVerdicts }: Facets): Html | undefined {
   const rows = groups
     .filter(

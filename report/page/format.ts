@@ -15,7 +15,7 @@ export function counted(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 }
 
-/** Three digits and a unit; from a minute on, two units. */
+/** Three digits and a unit, or two units from a minute on. */
 export function duration(ms: number): string {
   if (ms === 0) return '0 s'
   if (ms < 0.9995) return `${significant(ms * 1000)} µs`
@@ -39,7 +39,7 @@ export function bytes(value: number): string {
   return `${significant(size)} ${units[0]}`
 }
 
-/** Never 100 % of what is not all, nor 0 % of what is some. */
+/** Never 100 % for less than all, nor 0 % for more than none. */
 export function share(part: number, all: number): string {
   if (all === 0) return '–'
   const percent = (part / all) * 100
@@ -49,7 +49,7 @@ export function share(part: number, all: number): string {
   return `${(Math.round(percent * 10) / 10).toFixed(1)} %`
 }
 
-/** 1.23, 12.3, 123, 1,230: as long in every row. */
+/** 1.23, 12.3, 123, 1,230: about the same length in every row. */
 function significant(value: number): string {
   return value === 0 ? '0' : digits.format(value)
 }

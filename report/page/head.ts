@@ -50,7 +50,7 @@ export function head(info: ReportInfo, collected: Collected, facets: Facets): Ht
   `
 }
 
-/** The share of what is good, and one bar of all that is not. */
+/** The share of good results, and a bar of all. */
 function verdict(summary: Summary, { series, hasVerdicts }: Facets): Html {
   const good = hasVerdicts ? (series.find(({ name }) => name === ACCEPTED)?.count ?? 0) : summary.ok
   const all = hasVerdicts ? series.reduce((sum, { count }) => sum + count, 0) : summary.jobs
@@ -69,7 +69,7 @@ function verdict(summary: Summary, { series, hasVerdicts }: Facets): Html {
   `
 }
 
-/** Presentation attributes: a `style` would need a hole in the page's policy. */
+/** By presentation attributes: the page's policy forbids `style`. */
 function bar(series: Facets['series'], all: number): Html {
   let x = 0
   const parts = series.map(({ slot, count }) => {
@@ -107,7 +107,7 @@ function figures(summary: Summary): Html {
   `
 }
 
-/** A number as people read it, with the exact one for programs. */
+/** A number as people read it, with the exact number for programs. */
 export function data(value: number, text: string, id?: string): Html {
   return html`<data value="${value}" ${id !== undefined && html` id="${id}"`}>${text}</data>`
 }

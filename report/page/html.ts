@@ -1,4 +1,4 @@
-/** Markup that was made here; whatever else gets into a template is text. */
+/** Markup that was made here; everything else in a template is text. */
 export class Html {
   readonly markup: string
 
@@ -34,7 +34,7 @@ function escape(text: string): string {
 
 /**
  * What a page would not show, or would do instead: control characters, and those that change the direction of the
- * text around them, or hide. New lines and tabs are text; half a surrogate pair is none.
+ * text around them, or hide. Line feeds and tabs are text; half a surrogate pair is not.
  */
 const UNSEEN =
   // oxlint-disable-next-line no-control-regex
@@ -51,12 +51,12 @@ function name(character: string): string {
   return `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`
 }
 
-/** With names in place of what is not seen. */
+/** Text with names in place of invisible characters. */
 export function plain(text: string): string {
   return text.replaceAll(UNSEEN, name)
 }
 
-/** What a guest printed, with the names of what is not seen set apart from its own text. */
+/** What a guest printed; the names of invisible characters are set apart from its own text. */
 export function guestText(text: string): Html {
   let markup = ''
   let from = 0
@@ -69,7 +69,7 @@ export function guestText(text: string): Html {
   return new Html(markup + escape(lines.slice(from)))
 }
 
-/** JSON that nothing in it can end: neither its script element nor, in old engines, a line of script. */
+/** JSON that can end neither its script element nor, in old engines, a line of script. */
 export function jsonScript(id: string, value: unknown): Html {
   const json = JSON.stringify(value).replaceAll(
     /[<\u2028\u2029]/g,

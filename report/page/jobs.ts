@@ -6,12 +6,12 @@ import type { Facets } from './chart-data.ts'
 import { bytes, count, counted, duration } from './format.ts'
 import { guestText, html, type Html } from './html.ts'
 
-/** What can still be shown of what guests printed. */
+/** How much output of guests can still be shown. */
 interface Room {
   left: number
 }
 
-/** Far more than outputs have that were not made to be large as markup. */
+/** Far more than any output takes that was not made to become large as markup. */
 const MAX_MARKUP = 8 * 1024 * 1024
 
 function within(room: Room, make: () => Html): Html {
@@ -23,7 +23,7 @@ function within(room: Room, make: () => Html): Html {
   return html`<div class="body"><p class="empty">Left out: the page is large enough.</p></div>`
 }
 
-/** The lists of jobs; the page's script shows some at a time, and which pass the filter. */
+/** The lists of jobs. The page's script shows some at a time, and only jobs that pass the filter. */
 export function jobs({ slowest, failing }: Collected, facets: Facets): Html {
   const room = { left: MAX_MARKUP }
   return html`
@@ -68,7 +68,7 @@ function list(
   `
 }
 
-/** Of the slowest, only so many of all kinds together are the slowest of all; the rest is for the filter. */
+/** Only this many of the listed jobs are the slowest of all; the others are for the filter. */
 const TOP = 25
 
 function job(job: ListedJob, facets: Facets, room: Room, isHidden: boolean): Html {
@@ -101,7 +101,7 @@ function measure(name: string, text: string | undefined): Html {
   return html`<span class="measure ${name}"><span class="unheard">${name} </span>${text ?? '–'}</span>`
 }
 
-/** Its group on the page; one of those that are counted together may have been listed under its own name. */
+/** The group of a job on the page: its own, or the group of the endings that are counted together. */
 function groupOf({ kind, ending, verdict }: ListedJob, { groups }: Facets): number {
   const of = (wanted: string): number =>
     groups.findIndex(
@@ -150,7 +150,7 @@ function body(job: ListedJob): Html {
 function stream(name: string, printed: Excerpt | undefined): Html | undefined {
   if (printed === undefined) return undefined
   const { head, tail, cut } = printed
-  // A new line right after the tag is none.
+  // HTML ignores a line feed right after the tag.
   const text = html`<pre tabindex="0" role="region" aria-label="${name}">
 ${guestText(head)}${cut > 0 && html`<i class="cut">… ${counted(cut, 'byte')} left out …</i>${guestText(tail)}`}</pre>`
   return html`<figure class="stream">

@@ -9,13 +9,14 @@ import { footer, head, title } from './head.ts'
 import { Html, html, jsonScript } from './html.ts'
 import { jobs } from './jobs.ts'
 import { colours } from './style.ts'
+
 /**
  * The whole page. Its policy allows this one script and this one style sheet by their digests, and nothing else:
  * no network, no inline handlers, no `style` attributes. What a guest printed is text in it.
  */
 export function page(info: ReportInfo, collected: Collected, assets: Assets): string {
-  const told = facets(collected)
-  const data = chartData(collected, told, info.summary)
+  const parts = facets(collected)
+  const data = chartData(collected, parts, info.summary)
   const style = `${colours()}${assets.style}`
   const policy = [
     `default-src 'none'`,
@@ -39,12 +40,12 @@ export function page(info: ReportInfo, collected: Collected, assets: Assets): st
   </head>
   <body>
     <main>
-      ${head(info, collected, told)}
-      ${collected.results > 0 && filter(told)}
+      ${head(info, collected, parts)}
+      ${collected.results > 0 && filter(parts)}
       ${charts(data)}
-      ${endings(told)}
+      ${endings(parts)}
       ${collected.results > 0 && search()}
-      ${jobs(collected, told)}
+      ${jobs(collected, parts)}
       ${footer(info)}
     </main>
     ${jsonScript('data', data)}
@@ -54,7 +55,7 @@ export function page(info: ReportInfo, collected: Collected, assets: Assets): st
 `.markup
 }
 
-/** Exactly the content that has the digest. */
+/** An element with exactly the content that has the digest. */
 function inline(name: 'script' | 'style', content: string): Html {
   return new Html(`<${name}>${content}</${name}>`)
 }

@@ -7,8 +7,8 @@ interface Colour {
 export type Slot = 'ok' | 'exit' | 'trap' | 'limit' | 'memory' | 'output' | 'abort' | 'error'
 
 /**
- * What is counted has the same colour everywhere. They can be told apart with any colour vision, and each stands
- * out from its page (both are tested).
+ * What is counted has the same colour everywhere. The colours differ for any colour vision, and each stands out
+ * from its page (both are tested).
  */
 export const COLOURS: Readonly<Record<Slot, Colour>> = {
   ok: { light: '#178370', dark: '#3fbe94' },
@@ -21,10 +21,10 @@ export const COLOURS: Readonly<Record<Slot, Colour>> = {
   error: { light: '#1d2227', dark: '#f0f2f4' },
 }
 
-/** The pages that they are on. */
+/** The colours of the pages. */
 export const PAPER: Colour = { light: '#ffffff', dark: '#14171a' }
 
-/** What `--each-file` gives, and what is in place of it where nothing could be judged; others take what is left. */
+/** The verdicts of `--each-file`, and what is in their place where nothing was judged; others take the colours left. */
 const VERDICTS: Readonly<Record<string, Slot>> = {
   accepted: 'ok',
   'wrong answer': 'exit',
@@ -37,7 +37,7 @@ const VERDICTS: Readonly<Record<string, Slot>> = {
 }
 const LEFT: readonly Slot[] = ['abort', 'error', 'output', 'memory', 'limit', 'trap', 'exit']
 
-/** A colour for each verdict; equal ones only where there are more verdicts than colours. */
+/** One colour per verdict; verdicts share colours only where there are more verdicts than colours. */
 export function verdictSlots(verdicts: readonly string[]): Map<string, Slot> {
   const slots = new Map<string, Slot>()
   const known = (verdict: string): Slot | undefined =>

@@ -1,6 +1,6 @@
 import { COLOURS, PAPER } from './palette.ts'
 
-/** The colours as classes, for marks (`background`, `fill`) and as a property for the charts to read. */
+/** The colours as classes for marks (`background`, `fill`), and as properties that the charts read. */
 export function colours(): string {
   const slots = Object.entries(COLOURS).map(
     ([slot, { light, dark }]) => `.c-${slot}{--c:light-dark(${light},${dark})}`,

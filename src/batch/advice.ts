@@ -6,7 +6,7 @@ export type BatchAdvice = 'processes'
 /** A batch that ended sooner would gain less than workers take to start. */
 const WORTHWHILE_MS = 1000
 
-/** What to do about threads that stood in each other's way until now, when a batch has ended. */
+/** The advice for a batch that has ended, by whether its threads stood in each other's way. */
 export function advice(
   { workers, threads, usefulThreads }: RuntimeStats,
   wallMs: number,

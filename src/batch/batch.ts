@@ -1,6 +1,7 @@
+import { performance } from 'node:perf_hooks'
 import { WasiexecError } from '../errors.ts'
 import { Jobs, type BatchPlace } from './jobs.ts'
-import { LateResult, read, type Held } from './lazy-result.ts'
+import { LazyResult, read, type PendingResult } from './lazy-result.ts'
 import {
   checkBatchOptions,
   type BatchOptions,
@@ -10,7 +11,8 @@ import {
 import { InOrder } from './order.ts'
 import { Results } from './results.ts'
 import { JobSource } from './source.ts'
-import { Totals, type BatchEnd, type BatchSummary } from './summary.ts'
+import { summarize, type BatchEnd, type BatchSummary } from './summary.ts'
+import { BatchTotals } from './totals.ts'
 import { Window } from './window.ts'
 
 /**
@@ -21,21 +23,22 @@ import { Window } from './window.ts'
  */
 export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   /**
-   * The totals, when the batch has ended; never rejects. Asked for while nobody reads the results, it
-   * runs the batch without keeping them.
+   * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
+   * asking for the totals runs the batch, and no result is kept.
    */
   readonly summary: Promise<BatchSummary>
   /**
-   * Begins to run it. After the last result, reading throws what the source of the jobs or `stopOn`
+   * Starts the batch. After the last result, reading throws what the source of the jobs or `stopOn`
    * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
   /**
-   * The same results in arrays, none of them empty: all that are there whenever somebody asks. Instead
-   * of reading the batch itself, where hundreds of thousands come in a second: the loop waits once per
-   * array and not once per result. Its end, its errors and leaving it are the batch's.
+   * The same results in arrays. An array has all results that are ready when the loop asks, and is never
+   * empty. Use it in place of the batch itself where hundreds of thousands of results come per second: the
+   * loop waits once per array instead of once per result. It ends, fails and is left as a loop over the
+   * batch is.
    *
    * @example
    * for await (const results of program.batch(jobs).chunks()) {
@@ -45,13 +48,13 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   chunks(): AsyncIterable<BatchResult<Id>[]>
 }
 
-/** Bytes of output that were read before the core is told so. */
+/** The core is told how much output was read each time it is this much. */
 const TELL_BYTES = 1024 * 1024
 
 /** Longer timers fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** A batch as it goes: takes jobs while there is room for their results, and ends in order. */
+/** A running batch: takes jobs while there is room for their results. */
 export class RunningBatch implements Batch {
   readonly #place: BatchPlace
   readonly #options: CheckedBatchOptions
@@ -59,22 +62,24 @@ export class RunningBatch implements Batch {
   readonly #source: JobSource
   readonly #jobs: Jobs
   readonly #window: Window
-  readonly #totals = new Totals()
+  readonly #totals = new BatchTotals()
   readonly #results = new Results()
-  readonly #release = (result: Held): void => this.#released(result)
-  readonly #put: (result: Held) => void
+  readonly #release = (result: PendingResult): void => this.#released(result)
+  readonly #put: (result: PendingResult) => void
   readonly #summary: Promise<BatchSummary>
   #summarize!: (summary: BatchSummary) => void
+  /** When it began. */
+  #start = 0
   #state: 'new' | 'read' | 'drained' | 'ended' = 'new'
   #taken = 0
   #handedOver = 0
-  /** Bytes of outputs that were read and that the core does not know of. */
+  /** Bytes of output that were read and not yet reported to the core. */
   #readBytes = 0
   #filling = false
   #pulling = false
   #hungry = false
   #exhausted = false
-  /** Why it ends before its time, and what its reader is thrown for it. */
+  /** Why the batch ends early, and what its reader is thrown. */
   #end: { by: BatchEnd; failure: { error: unknown } | undefined } | undefined
   #aborted: { reason: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
@@ -100,7 +105,7 @@ export class RunningBatch implements Batch {
   }
 
   get summary(): Promise<BatchSummary> {
-    // Whoever asks may be about to read.
+    // The caller may be about to read the results.
     if (this.#state === 'new') setImmediate(() => this.#state === 'new' && this.#begin('drained'))
     return this.#summary
   }
@@ -116,7 +121,7 @@ export class RunningBatch implements Batch {
   #read<T>(next: () => Promise<IteratorResult<T>>): AsyncIterableIterator<T> {
     if (this.#state !== 'new') {
       const message =
-        'the results of a batch can be read once, one by one or in chunks, and not when its `summary` ran it'
+        'the results of a batch can be read once, one by one or in chunks; these were read or not kept'
       throw new WasiexecError('ERR_BATCH_USED', message)
     }
     this.#begin('read')
@@ -143,18 +148,18 @@ export class RunningBatch implements Batch {
   }
 
   async #nextChunk(): Promise<IteratorResult<BatchResult[]>> {
-    let held = this.#results.takeAll()
-    while (held.length === 0) {
+    let pending = this.#results.takeAll()
+    while (pending.length === 0) {
       const finish = this.#results.finish()
       if (finish !== undefined) return finish
       this.#hungry = true
       this.#fill()
       await this.#results.arrival()
-      held = this.#results.takeAll()
+      pending = this.#results.takeAll()
     }
-    for (const result of held) this.#handOver(result)
+    for (const result of pending) this.#handOver(result)
     this.#fill()
-    return { done: false, value: held.map(read) }
+    return { done: false, value: pending.map(read) }
   }
 
   async #leave(): Promise<IteratorResult<never>> {
@@ -171,7 +176,7 @@ export class RunningBatch implements Batch {
 
   #begin(state: 'read' | 'drained'): void {
     this.#state = state
-    this.#totals.begin()
+    this.#start = performance.now()
     this.#jobs.open(this.#concurrency)
     const { closeReason } = this.#jobs
     if (closeReason !== undefined) this.#fail(closeReason)
@@ -201,7 +206,7 @@ export class RunningBatch implements Batch {
 
   /** Takes as many jobs as there is room for. */
   #fill(): void {
-    // A job that fails at once, or a source that reads results, would come here again.
+    // A job that fails at once, or a source that reads results, would call this again.
     if (this.#filling) return
     this.#filling = true
     if (this.#source.isAsync) void this.#pull()
@@ -245,15 +250,16 @@ export class RunningBatch implements Batch {
       this.#exhausted = true
       return
     }
-    // What comes after the end has been decided is not taken.
+    // A job that arrives after the end was decided is not taken.
     if (this.#end !== undefined) return
     const index = this.#taken
     this.#taken += 1
     this.#jobs.submit(index, result.value)
   }
 
-  #ended(result: Held): void {
-    this.#totals.add(result)
+  #ended(result: PendingResult): void {
+    if (result instanceof LazyResult) this.#totals.addExit(result.code, result)
+    else this.#totals.add(result)
     this.#put(result)
     const isHungry = this.#hungry || this.#state === 'drained'
     if (isHungry && this.#window.hungry(this.#jobs.count)) this.#hungry = false
@@ -261,9 +267,9 @@ export class RunningBatch implements Batch {
   }
 
   /** It is this result's turn to be read. */
-  #released(held: Held): void {
-    // Asked about what is read afterwards, not about a copy of it.
-    const result = this.#options.stopOn === undefined ? held : read(held)
+  #released(pending: PendingResult): void {
+    // `stopOn` is given the very result that is read afterwards, not a copy.
+    const result = this.#options.stopOn === undefined ? pending : read(pending)
     if (this.#end === undefined && this.#asksToStop(result)) {
       const message = 'the batch was stopped by `stopOn`'
       this.#stop('stop-on', new WasiexecError('ERR_BATCH_STOPPED', message))
@@ -271,7 +277,7 @@ export class RunningBatch implements Batch {
     if (this.#state === 'drained' || this.#results.push(result)) this.#handOver(result)
   }
 
-  #asksToStop(result: Held): boolean {
+  #asksToStop(result: PendingResult): boolean {
     try {
       return this.#options.stopOn?.(read(result)) === true
     } catch (error) {
@@ -281,7 +287,7 @@ export class RunningBatch implements Batch {
     }
   }
 
-  #handOver(result: Held): void {
+  #handOver(result: PendingResult): void {
     const output = outputBytes(result)
     if (output === undefined && this.#state === 'drained') {
       // Jobs that cannot be run end at once: without a pause, they alone would keep this thread busy.
@@ -299,7 +305,7 @@ export class RunningBatch implements Batch {
     this.#readBytes = 0
   }
 
-  /** Ends it without aborting what goes on; its reader is thrown the error. */
+  /** Ends the batch without aborting its runs; its reader is thrown the error. */
   #fail(error: unknown): void {
     this.#end ??= { by: 'error', failure: { error } }
   }
@@ -323,7 +329,9 @@ export class RunningBatch implements Batch {
     clearTimeout(this.#timer)
     this.#jobs.close()
     const { by, failure } = this.#end ?? { by: 'jobs', failure: undefined }
-    const summary = this.#totals.summary(by, failure, this.#place.port.stats())
+    const wallMs = performance.now() - this.#start
+    const stats = this.#place.port.stats()
+    const summary = summarize(this.#totals.counts(), { by, failure, wallMs, stats })
     void this.#close(() => {
       this.#results.end(failure)
       this.#summarize(summary)
@@ -336,9 +344,9 @@ export class RunningBatch implements Batch {
   }
 }
 
-/** How much was printed; undefined where there is no outcome. */
-function outputBytes(result: Held): number | undefined {
-  if (result instanceof LateResult) return result.outputBytes
+/** Bytes of captured output; undefined where there is no outcome. */
+function outputBytes(result: PendingResult): number | undefined {
+  if (result instanceof LazyResult) return result.outputBytes
   const { outcome } = result
   return outcome && outcome.stdout.length + outcome.stderr.length
 }

@@ -1,6 +1,7 @@
+import { isNativeError } from 'node:util/types'
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
-import { Encoder } from '../port/encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
 import {
   encodeInput,
   encodeRunOptions,
@@ -12,12 +13,10 @@ import { WasiexecError } from '../errors.ts'
 import type { RunOptions } from '../options.ts'
 import { neverStarted, type Outcome } from '../outcome.ts'
 import { StdinReader } from '../port/stdin.ts'
-import type { RunOwner, Port } from '../port/port.ts'
-import { LateResult, type Held } from './lazy-result.ts'
+import type { Port, RunOwner, RunTarget } from '../port/port.ts'
+import { LazyResult, type PendingResult } from './lazy-result.ts'
 import type { Job } from './options.ts'
 import { Slots } from './slots.ts'
-
-const OPTIONS_BYTES = 256
 
 /** Where a batch runs, and what its jobs may run. */
 export interface BatchPlace {
@@ -27,11 +26,11 @@ export interface BatchPlace {
   ownerOf(program: unknown): RunOwner
 }
 
-/** What a batch tells of itself and hears of its jobs. */
+/** What {@link Jobs} asks of its batch, and reports to it. */
 export interface JobEvents {
-  /** With what the batch aborted its runs, once it has. */
+  /** The reason with which the batch aborted its runs, once it has. */
   aborted(): { reason: unknown } | undefined
-  ended(result: Held): void
+  ended(result: PendingResult): void
   /** The batch's own program or its runtime was closed. */
   closed(reason: WasiexecError): void
 }
@@ -46,7 +45,7 @@ export class Jobs {
   readonly #slots = new Slots()
   #number = 0
   #special = 0
-  /** Bytes of stdin that they have. */
+  /** Bytes of stdin that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
@@ -75,17 +74,17 @@ export class Jobs {
     this.#place.port.abortBatch(this.#number)
   }
 
-  /** So many bytes of output have been read. */
+  /** Reports that this many bytes of output have been read. */
   outputRead(bytes: number): void {
     this.#place.port.batchRead(this.#number, bytes)
   }
 
-  /** Why none of this batch's own program can be run any more. */
+  /** Why the batch's own program can no longer be run; undefined while it can. */
   get closeReason(): WasiexecError | undefined {
     return this.#place.owner.closeReason ?? this.#place.port.closeReason
   }
 
-  /** Hands a job over; its result may be there before this returns. */
+  /** Submits a job; its result may arrive before this returns. */
   submit(index: number, job: unknown): void {
     let id: unknown
     try {
@@ -105,7 +104,7 @@ export class Jobs {
     this.inputBytes -= this.#slots.inputBytes(slot)
     this.#slots.release(slot)
     if (delivery.isExit) {
-      this.#events.ended(new LateResult(index, id, delivery))
+      this.#events.ended(new LazyResult(index, id, delivery))
       return
     }
     this.#events.ended(
@@ -127,14 +126,15 @@ export class Jobs {
 
   #submit(index: number, id: unknown, job: unknown): void {
     checkJob(job)
-    const { program } = job
+    const { error, program } = job
+    if (error !== undefined) throw jobError(error)
     const { port } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
     const encoded = this.#scratch
     encoded.clear()
     encodeSharedOutputs(this.#sharedOutputs, encoded)
     const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
-    // Now, because getters of the job may have closed or aborted something.
+    // Checked only now: getters of the job may have closed or aborted something.
     const closed = owner.closeReason ?? port.closeReason
     if (closed !== undefined) throw closed
     const aborted = this.#events.aborted()
@@ -148,13 +148,13 @@ export class Jobs {
     }
     const { input } = local
     port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
-    // Not before: input that is too large throws.
+    // Only after the submission, which throws for input that is too large.
     const inputBytes = input?.length ?? 0
     this.#slots.take(index, id, owner, inputBytes)
     this.inputBytes += inputBytes
   }
 
-  /** A run with a signal or streams of its own is one like any other. */
+  /** Starts a job that has a signal or streams of its own as an ordinary run. */
   #start(index: number, id: unknown, owner: RunOwner, local: LocalOptions): void {
     const encoded = new Encoder(this.#scratch.length)
     encoded.append(this.#scratch)
@@ -167,13 +167,13 @@ export class Jobs {
     }
     const { handle } = owner
     const reason = (): unknown => this.#reason(owner)
-    const ownerInBatch = {
+    const target: RunTarget = {
       handle,
       get closeReason() {
-        return reason() as WasiexecError | undefined
+        return reason()
       },
     }
-    const run = this.#place.port.start(ownerInBatch, { encoded, local, source }, this.#number)
+    const run = this.#place.port.start(target, { encoded, local, source }, this.#number)
     this.#special += 1
     this.inputBytes += inputBytes
     run.then(
@@ -183,16 +183,29 @@ export class Jobs {
   }
 
   #reason(owner: RunOwner): unknown {
-    return this.#events.aborted()?.reason ?? owner.closeReason ?? this.#place.port.closeReason
+    const aborted = this.#events.aborted()
+    return aborted === undefined
+      ? (owner.closeReason ?? this.#place.port.closeReason)
+      : aborted.reason
   }
 }
 
 function checkJob(job: unknown): asserts job is Job {
   checkObject('job', job)
-  // An array of promises looks like one of jobs without options.
+  // A promise would look like a job without options.
   if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
+}
+
+/** The error in the result of a job that came with one. */
+function jobError(error: unknown): WasiexecError {
+  if (error instanceof WasiexecError) return error
+  // Jest runs code in a realm of its own, where errors of Node are not instances of `Error`.
+  if (!(error instanceof Error || isNativeError(error))) return invalid('error', 'an Error', error)
+  return new WasiexecError('ERR_JOB', `the job could not be made: ${error.message}`, {
+    cause: error,
+  })
 }
 
 /** A getter of the job may throw anything. */

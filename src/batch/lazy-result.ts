@@ -2,17 +2,17 @@ import type { Delivery } from '../port/records.ts'
 import type { BatchResult } from './options.ts'
 
 /**
- * The result of a run that has exited, while nobody has read it: a place in its delivery. Hundreds arrive
- * at a time, and as objects most of them would outlive a collection of the young generation.
+ * The result of a run that has exited, until it is read: a place in its delivery. Hundreds arrive at a
+ * time, and as objects most of them would survive a collection of the young generation.
  */
-export class LateResult {
+export class LazyResult {
   readonly index: number
   readonly id: unknown
   private readonly delivery: Delivery
   private readonly place: number
   private readonly start: number
 
-  /** That of the record at which the delivery stands. */
+  /** The result of the record at which the delivery stands. */
   constructor(index: number, id: unknown, delivery: Delivery) {
     this.index = index
     this.id = id
@@ -44,9 +44,9 @@ export class LateResult {
   }
 }
 
-/** A result as it waits to be read. */
-export type Held = BatchResult | LateResult
+/** A result that waits to be read. */
+export type PendingResult = BatchResult | LazyResult
 
-export function read(held: Held): BatchResult {
-  return held instanceof LateResult ? held.read() : held
+export function read(pending: PendingResult): BatchResult {
+  return pending instanceof LazyResult ? pending.read() : pending
 }

@@ -6,22 +6,29 @@ import type { WasiexecError } from '../errors.ts'
 
 /** One run of a batch. */
 export interface Job<Id = unknown> extends RunOptions {
-  /** Whatever tells the job from others; comes back with its result. */
+  /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
-  /** Instead of the batch's program; of the same runtime. */
+  /** The program to run in place of the batch's; it must be of the same runtime. */
   program?: Program | undefined
+  /**
+   * Why the job could not be made. Such a job is not run, and its options are not looked at. Its result has
+   * its turn among the others, with this error if it is a {@link WasiexecError}, and otherwise with an
+   * `ERR_JOB` whose `cause` it is.
+   */
+  error?: Error | undefined
 }
 
 /** How a batch is run. */
 export interface BatchOptions<Id = unknown> {
   /**
-   * What all jobs have in common; crosses to the core once. What a job gives takes its place as a
-   * whole; of `limits`, each limit by itself. No stream as stdin and no signal. Default: none.
+   * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
+   * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
+   * Default: none.
    */
   defaults?: Omit<RunOptions, 'signal'> | undefined
   /**
-   * Runs that go on at a time. More than threads pays for guests that wait (sleep, stdin) and not for
-   * those that compute. Default: the threads of the runtime.
+   * Runs that go on at a time. More than the runtime has threads helps guests that wait (sleep, stdin), and
+   * does not help guests that compute. Default: the threads of the runtime.
    */
   concurrency?: number | undefined
   /** Results in the order of their jobs, or as they end. Default: `true`. */
@@ -29,8 +36,8 @@ export interface BatchOptions<Id = unknown> {
   /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
   signal?: AbortSignal | undefined
   /**
-   * Ends the batch when it returns true; called once for each result, in the order of the results and
-   * before they are read. The runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
+   * Called once for each result, in the order of the results and before they are read. When it returns
+   * true, the batch ends and the runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
    */
   stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
   /**
@@ -40,7 +47,7 @@ export interface BatchOptions<Id = unknown> {
   deadline?: Date | number | undefined
 }
 
-/** The result of one job: an outcome, or the error for which there is none. */
+/** The result of one job: an outcome, or the error that came in its place. */
 export type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
 
 /** A job that was run. */
@@ -54,12 +61,12 @@ export interface JobOutcome<Id = unknown> {
   readonly error?: undefined
 }
 
-/** A job that could not be run: bad options, a preopen that does not open, an import nobody provides. */
+/** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
 export interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id
   readonly outcome?: undefined
-  /** What the same `run()` would have rejected with. */
+  /** What the same `run()` would have rejected with, or the job's own `error`. */
   readonly error: WasiexecError
 }
 
@@ -76,7 +83,7 @@ export interface CheckedBatchOptions {
 
 const OPTIONS = ['defaults', 'concurrency', 'ordered', 'signal', 'stopOn', 'deadline'] as const
 
-/** Beyond any machine: a mistake. */
+/** More is a mistake: no machine has a use for it. */
 const MAX_CONCURRENCY = 1_000_000
 
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */

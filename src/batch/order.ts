@@ -1,42 +1,42 @@
-import type { Held } from './lazy-result.ts'
+import type { PendingResult } from './lazy-result.ts'
 
-/** Where the ring begins; it grows up to the size of the window. */
+/** The first size of the ring, which grows up to the size of the window. */
 const FIRST_SIZE = 64
 
-/** Lets results through in the order of their jobs: keeps those that ended before an earlier one. */
+/** Passes results on in the order of their jobs, and keeps results that ended before an earlier one. */
 export class InOrder {
-  readonly #release: (result: Held) => void
+  readonly #release: (result: PendingResult) => void
   /**
-   * A ring, by index; its size is a power of two. With a Map, whose tables are made anew every few
-   * hundred results, a batch of a million jobs took a third more memory.
+   * A ring, by index; its size is a power of two. A Map makes its tables anew every few hundred results,
+   * and a batch of a million jobs took a third more memory with one.
    */
   #early = ring(FIRST_SIZE)
   #next = 0
 
-  constructor(release: (result: Held) => void) {
+  constructor(release: (result: PendingResult) => void) {
     this.#release = release
   }
 
-  put(result: Held): void {
+  put(result: PendingResult): void {
     if (result.index !== this.#next) {
       this.#keep(result)
       return
     }
-    let next: Held | undefined = result
+    let next: PendingResult | undefined = result
     while (next !== undefined) {
-      // Before it is released: whoever gets it may cause the one after it.
+      // Before the release, which may bring the next result.
       this.#next += 1
       this.#release(next)
       next = this.#take()
     }
   }
 
-  #keep(result: Held): void {
+  #keep(result: PendingResult): void {
     while (result.index - this.#next >= this.#early.length) this.#grow()
     this.#early[this.#place(result.index)] = result
   }
 
-  #take(): Held | undefined {
+  #take(): PendingResult | undefined {
     const place = this.#place(this.#next)
     const result = this.#early[place]
     this.#early[place] = undefined
@@ -56,6 +56,6 @@ export class InOrder {
   }
 }
 
-function ring(size: number): (Held | undefined)[] {
+function ring(size: number): (PendingResult | undefined)[] {
   return Array.from({ length: size })
 }

@@ -1,4 +1,4 @@
-import { read, type Held } from './lazy-result.ts'
+import { read, type PendingResult } from './lazy-result.ts'
 import type { BatchResult } from './options.ts'
 
 type Read = IteratorResult<BatchResult>
@@ -15,17 +15,17 @@ class Arrival {
   readonly promise = new Promise<void>((resolve) => (this.resolve = resolve))
 }
 
-/** Results that are ready, and those who wait for some. */
+/** Results that are ready, and readers that wait for results. */
 export class Results {
-  #ready: Held[] = []
+  #ready: PendingResult[] = []
   #at = 0
   #readers: Reader[] = []
-  /** Those who wait for all that comes at a time. */
+  /** What readers of arrays wait for. */
   #arrival: Arrival | undefined
   #end: { failure: { error: unknown } | undefined } | undefined
 
-  /** Returns whether somebody waited for it. */
-  push(result: Held): boolean {
+  /** Returns whether a reader was waiting for it. */
+  push(result: PendingResult): boolean {
     const reader = this.#readers.shift()
     if (reader === undefined) this.#ready.push(result)
     else reader.resolve({ done: false, value: read(result) })
@@ -41,16 +41,16 @@ export class Results {
     return read(result)
   }
 
-  /** All that are ready. */
-  takeAll(): Held[] {
+  /** Takes all results that are ready. */
+  takeAll(): PendingResult[] {
     const ready = this.#at === 0 ? this.#ready : this.#ready.slice(this.#at)
     this.clear()
     return ready
   }
 
   /**
-   * Resolves when there may be something to take, or the end. Those who wait go on after the delivery
-   * that brings it has been taken in as a whole.
+   * Resolves when there may be something to take, and at the end. The reader goes on after the whole
+   * delivery has been taken in.
    */
   async arrival(): Promise<void> {
     if (this.#end !== undefined) return
@@ -69,12 +69,12 @@ export class Results {
   finish(): Promise<IteratorReturnResult<undefined>> | undefined {
     if (this.#end === undefined) return undefined
     const { failure } = this.#end
-    // Once, as a generator throws.
+    // Thrown once, as by a generator.
     this.#end.failure = undefined
     return failure ? Promise.reject(failure.error) : Promise.resolve(DONE)
   }
 
-  /** Returns how many were thrown away. */
+  /** Drops the results that are ready, and returns how many these were. */
   clear(): number {
     const left = this.#ready.length - this.#at
     this.#ready = []
@@ -82,7 +82,7 @@ export class Results {
     return left
   }
 
-  /** No more will come; the next to read gets the failure. */
+  /** No more results will come; the next reader is thrown the failure. */
   end(failure: { error: unknown } | undefined): void {
     this.#end = { failure }
     const readers = this.#readers

@@ -11,7 +11,7 @@ export class Slots {
   readonly #inputBytes: number[] = []
   readonly #free: number[] = []
 
-  /** How many are taken. */
+  /** Slots that are taken. */
   get count(): number {
     return this.#owners.length - this.#free.length
   }

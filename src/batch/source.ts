@@ -22,7 +22,7 @@ export class JobSource {
     this.#iterator = open.call(iterable)
   }
 
-  /** For sources that are not async; after its end or an error it is not asked again. */
+  /** For sources that are not async. After its end or an error, the source is not called again. */
   next(): IteratorResult<unknown> {
     let ended = true
     try {
@@ -34,7 +34,7 @@ export class JobSource {
     }
   }
 
-  /** For async sources; to be called again when it has answered. */
+  /** For async sources. To be called again only after it has settled. */
   async nextLater(): Promise<IteratorResult<unknown>> {
     let ended = true
     this.#pending = true
@@ -48,20 +48,20 @@ export class JobSource {
     }
   }
 
-  /** Tells it that no more is wanted. What it throws now concerns no job. */
+  /** Tells the source that no more jobs are wanted. What it throws now concerns no job. */
   async close(): Promise<void> {
     if (this.#done) return
     this.#done = true
     try {
       const closing = this.#iterator.return?.()
-      // A generator in the middle of a job would be waited for.
+      // While a read goes on, a generator closes only after it.
       if (!this.#pending) await closing
       else if (closing instanceof Promise) closing.catch(() => {})
     } catch {}
   }
 }
 
-/** As `for of` does; without this, a source of nonsense has no end. */
+/** Throws where `for of` would. Without this, an iterator that returns no objects would have no end. */
 function checked(result: IteratorResult<unknown>): IteratorResult<unknown> {
   if (typeof result === 'object' && result !== null) return result
   throw new TypeError(`the iterator of \`jobs\` returned ${String(result)}, which is not an object`)

@@ -21,14 +21,14 @@ export type Purpose = 'run' | 'sync' | 'job' | 'defaults'
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
   signal: AbortSignal | undefined
-  /** Input that is given whole; crosses behind the options, because it may be large. */
+  /** Stdin that is given whole; it crosses after the options, because it may be large. */
   input: string | Uint8Array | undefined
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
 }
 
-/** The streams that the jobs of a batch print to unless they say otherwise. */
+/** The streams to which the jobs of a batch print unless a job says otherwise. */
 export type SharedOutputs = Pick<LocalOptions, 'stdout' | 'stderr'>
 
 const RUN_OPTIONS = [
@@ -55,9 +55,13 @@ const LIMITS = [
   'onOutput',
 ] as const
 
-/** What is given whole, as UTF-16 units or bytes. */
+const onBrokenPipe = numbering(ON_BROKEN_PIPE)
+const onMemory = numbering(ON_MEMORY)
+const onOutput = numbering(ON_OUTPUT)
+
+/** The most stdin that can be given whole, in UTF-16 units or bytes. */
 const MAX_INPUT = 2 ** 30
-/** What a Buffer can hold on every Node, and Node 20 can make a string of without crashing. */
+/** The most that a Buffer can hold on every Node, and that does not crash Node 20 as a string. */
 const MAX_OUTPUT = 2 ** 31 - 1
 
 /**
@@ -100,7 +104,7 @@ export function encodeRunOptions(
         break
       case 'onBrokenPipe':
         to.byte(OPTION.onBrokenPipe)
-        to.byte(numberOf(name, value, ON_BROKEN_PIPE))
+        to.byte(onBrokenPipe(name, value))
         break
       case 'preopens':
         encodePreopens(value, to)
@@ -120,7 +124,7 @@ export function encodeRunOptions(
         break
       case 'signal':
         if (purpose === 'sync')
-          throw invalid('signal', 'absent: a run that is waited for cannot be aborted', value)
+          throw invalid('signal', 'absent: `runSync` cannot be aborted', value)
         if (purpose === 'defaults')
           throw invalid('signal', 'absent: a batch has a `signal` of its own', value)
         if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
@@ -138,7 +142,7 @@ function encodeArgs(value: unknown, to: Encoder): void {
   if (!Array.isArray(value)) throw invalid('args', 'an array of strings', value)
   to.byte(OPTION.args)
   to.uint32(value.length)
-  // Not `forEach`: it would pass over holes.
+  // Not `forEach`, which would skip holes.
   for (let index = 0; index < value.length; index += 1) {
     const argument: unknown = value[index]
     checkString(`args[${index}]`, argument)
@@ -149,7 +153,7 @@ function encodeArgs(value: unknown, to: Encoder): void {
 function encodeEnv(value: unknown, to: Encoder): void {
   checkRecord('env', value)
   const given: [string, unknown][] = Object.entries(value)
-  // Left out, as in `child_process`: it is what `process.env` has in TypeScript.
+  // Undefined values are left out, as in `child_process`: TypeScript has them in `process.env`.
   const entries = given.filter(([, text]) => text !== undefined)
   to.byte(OPTION.env)
   to.uint32(entries.length)
@@ -176,7 +180,7 @@ export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
   }
 }
 
-/** Writes input that is given whole; the last of a run's options. */
+/** Writes stdin that is given whole: the last of a run's options. */
 export function encodeInput(input: string | Uint8Array, to: Encoder): void {
   to.byte(OPTION.stdin)
   to.byte(STDIN.bytes)
@@ -208,7 +212,7 @@ function encodeOutput(
   to: Encoder,
   purpose: Purpose,
 ): Writable | undefined {
-  // Each of its jobs makes a pipe of its own.
+  // Each job of the batch makes a pipe of its own.
   if (purpose === 'defaults' && isWritable(value)) return value
   to.byte(OPTION[name])
   if (value === 'capture' || value === 'ignore' || value === 'inherit') {
@@ -300,11 +304,11 @@ function encodeLimits(value: unknown, to: Encoder): void {
       }
       case 'onMemory':
         to.byte(OPTION.onMemory)
-        to.byte(numberOf(option, limit, ON_MEMORY))
+        to.byte(onMemory(option, limit))
         break
       case 'onOutput':
         to.byte(OPTION.onOutput)
-        to.byte(numberOf(option, limit, ON_OUTPUT))
+        to.byte(onOutput(option, limit))
         break
       default:
         name satisfies never
@@ -313,21 +317,23 @@ function encodeLimits(value: unknown, to: Encoder): void {
   }
 }
 
-function numberOf(
-  option: string,
-  value: unknown,
-  choices: Readonly<Record<string, number>>,
-): number {
-  checkOneOf(option, value, Object.keys(choices))
-  return choices[value as string] as number
+/** Makes a function that returns the number of a word, and throws for anything that is not one of the words. */
+function numbering(
+  numbers: Readonly<Record<string, number>>,
+): (option: string, value: unknown) => number {
+  const words = Object.keys(numbers)
+  return (option, value) => {
+    checkOneOf(option, value, words)
+    return numbers[value as string] as number
+  }
 }
 
 /** What a job has beyond the options of a run. */
 function isJobsOwn(key: string): boolean {
-  return key === 'id' || key === 'program'
+  return key === 'id' || key === 'program' || key === 'error'
 }
 
-/** Streams belong to one run, whose thread is free to serve them. */
+/** Whether there may be streams: they belong to one run, and need a thread that does not wait for it. */
 function canStream(purpose: Purpose): boolean {
   return purpose === 'run' || purpose === 'job'
 }

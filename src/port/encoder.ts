@@ -1,5 +1,8 @@
 import { Buffer } from 'node:buffer'
 
+/** The first size of a buffer for the options of one run. */
+export const OPTIONS_BYTES = 256
+
 /** A buffer that has grown beyond this is not kept. */
 const KEEP_BYTES = 16 * 1024 * 1024
 
@@ -14,7 +17,7 @@ export class Encoder {
     this.#buffer = Buffer.allocUnsafe(capacity)
   }
 
-  /** How much it can hold before it grows. */
+  /** Bytes that it can hold before it grows. */
   get capacity(): number {
     return this.#buffer.length
   }
@@ -23,7 +26,7 @@ export class Encoder {
     return this.#length
   }
 
-  /** What begins with {@link bytes}; to make a view of these takes longer than to say how many they are. */
+  /** Begins with {@link bytes}: to make a view of these takes longer than to pass their number. */
   get buffer(): Uint8Array {
     return this.#buffer
   }
@@ -60,7 +63,7 @@ export class Encoder {
     this.#length = this.#buffer.writeDoubleLE(value, this.#length)
   }
 
-  /** UTF-8 behind its length. */
+  /** Writes the length, then UTF-8. */
   string(value: string): void {
     this.#reserve(4 + value.length * 3)
     const start = this.#length + 4
@@ -69,13 +72,13 @@ export class Encoder {
     this.#length = start + length
   }
 
-  /** Bytes behind their length. */
+  /** Writes the length, then the bytes. */
   sized(value: Uint8Array): void {
     this.uint32(value.length)
     this.raw(value)
   }
 
-  /** What another one holds. */
+  /** Writes what another encoder holds. */
   append(other: Encoder): void {
     const length = other.#length
     if (length === 0) return

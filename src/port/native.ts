@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import * as native from '../native/index.cjs'
+import { WORKER } from './worker.ts'
 
 export type NativePort = native.BindingPort
 export type PortOptions = native.BindingRuntimeOptions
@@ -8,15 +9,7 @@ export type LoadRequest = native.BindingLoadRequest
 /** The compiled core, loaded for this platform. */
 export { native }
 
-/**
- * What a worker process is: this Node with the compiled core, which serves a socket and runs no
- * JavaScript meanwhile. Signals that go to a whole group of processes are for the one that started it,
- * with which it ends, without ceremony.
- */
-const WORKER =
-  "for(const s of['SIGINT','SIGTERM','SIGHUP'])process.on(s,()=>{});require(process.argv[1]).serveWorker(+process.argv[2]);process.kill(process.pid,'SIGKILL')"
-
-/** How a worker process is started. */
+/** How a worker process is started: as this Node, with {@link WORKER}. */
 export function workerLaunch(): { program: string; arguments: string[] } {
   return {
     program: process.execPath,

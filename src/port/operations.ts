@@ -5,7 +5,7 @@ import type { NativePort } from './native.ts'
 const FIELD = OPERATION_FIELD
 const FIELDS = Object.keys(FIELD).length
 
-/** Where the buffers begin; they grow as needed. */
+/** The first sizes of the buffers, which grow as needed. */
 const FIRST_OPERATIONS = 64
 const FIRST_BYTES = 64 * 1024
 
@@ -38,7 +38,7 @@ export class Submission {
     this.#length = at + FIELDS
   }
 
-  /** Hands everything over and begins anew. */
+  /** Submits everything and starts over. */
   sendTo(port: NativePort): void {
     const operations = this.#operations.subarray(0, this.#length)
     this.#length = 0

@@ -6,7 +6,7 @@ import { STREAM } from '../protocol.ts'
 import type { LocalOptions } from './encode-options.ts'
 import type { StdinReader } from './stdin.ts'
 
-/** Where what happens to the streams of runs goes. */
+/** Who hears what happens to the streams of runs. */
 export interface PipeEvents {
   pushStdin(run: number, chunk: Uint8Array): void
   endStdin(run: number): void
@@ -43,11 +43,11 @@ export class Pipes {
   /** The guest printed. */
   write(stream: number, bytes: Buffer): void {
     const output = this.#outputs[stream - 1]
-    // A copy: the bytes share their memory with all that came with them.
+    // A copy: the bytes share their memory with the whole delivery.
     output?.write(Buffer.from(bytes))
   }
 
-  /** The run has ended; returns what went wrong with a stream, if anything did. */
+  /** Called when the run has ended; returns what went wrong with a stream, if anything did. */
   end(): WasiexecError | undefined {
     this.#ended = true
     for (const output of this.#outputs) output?.detach()
@@ -102,7 +102,7 @@ interface OutputEvents {
 class Output {
   readonly #writable: Writable
   readonly #events: OutputEvents
-  /** Writes that the stream has not answered. */
+  /** Writes that the stream has not finished. */
   #pending = 0
   #detached = false
 
@@ -121,7 +121,7 @@ class Output {
       this.#pending += 1
       this.#writable.write(bytes, (error) => {
         this.#pending -= 1
-        // The error itself arrives as an event, which somebody has to listen to, also after the run.
+        // The error itself arrives as an event, which needs a listener even after the run.
         if (error !== null && error !== undefined) return
         this.#events.taken(bytes.length)
         if (this.#detached && this.#pending === 0) forget(this.#writable, this)
@@ -137,7 +137,7 @@ class Output {
   }
 
   failed(error: unknown): void {
-    // A reader that has gone, as with `| head`, is the guest's to notice.
+    // A reader that has gone, as with `| head`, is for the guest to notice.
     const isBrokenPipe = (error as { code?: unknown } | null)?.code === 'EPIPE'
     this.#events.closed(isBrokenPipe ? undefined : error)
   }
@@ -147,7 +147,7 @@ class Output {
   }
 }
 
-/** One pair of listeners a Writable, however many runs print to it. */
+/** One pair of listeners per Writable, however many runs print to it. */
 const outputs = new WeakMap<Writable, { runs: Set<Output>; stop: () => void }>()
 
 function listen(writable: Writable, output: Output): void {

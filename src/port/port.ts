@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { Delivery, RECORD_FIELDS } from './records.ts'
 import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
-import { Encoder } from './encoder.ts'
+import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { RunOptions } from '../options.ts'
@@ -13,24 +13,26 @@ import { StdinReader } from './stdin.ts'
 import { Pipes, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
 
-/** Where the buffer of one run's options begins; it grows as needed. */
-const OPTIONS_BYTES = 256
-
-/** Buffers of that size that wait for the next runs, so that not each run makes one. */
+/** Buffers of the first size that wait for the next runs, so that not each run makes one. */
 const spare: Encoder[] = []
 const MAX_SPARE = 64
 
-/** For how long `runSync` stays in the core. */
+/** How long `runSync` stays in the core at a time. */
 const TURN_MS = 50
 
-/** Up to so much output of a run is handed over in one buffer, and copied. */
+/** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
-/** What a run is of, for as long as it is going on. */
-export interface RunOwner {
+/** What a run belongs to while it goes on: a program, or a program in a batch. */
+export interface RunTarget {
   readonly handle: number
-  /** Why runs of it are aborted, once they are. */
+  /** Why its runs are aborted: undefined while they are not, otherwise any value. */
+  readonly closeReason: unknown
+}
+
+/** A program, for its runs. */
+export interface RunOwner extends RunTarget {
   readonly closeReason: WasiexecError | undefined
 }
 
@@ -42,22 +44,34 @@ export interface Prepared {
 }
 
 /**
- * Into a buffer of its own, not straight into the submission: a getter of the caller's may start a run.
+ * Checks and encodes the options of a run, in a buffer of their own: a getter of the caller's may start
+ * another run, which writes to the submission.
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function prepare(options: RunOptions): Prepared {
+export function prepareRun(options: RunOptions): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const local = encodeRunOptions(options, encoded, 'run')
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
 }
 
-/** The same for a run that is waited for. */
+/** The same for `runSync`. */
 function encodeSync(options: RunOptions): Encoder {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const { input } = encodeRunOptions(options, encoded, 'sync')
   if (input !== undefined) encodeInput(input, encoded)
   return encoded
+}
+
+/**
+ * Checks the options of a run. Neither reads from a stream nor listens to it.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function checkRun(options: RunOptions): void {
+  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  encodeRunOptions(options, encoded, 'run')
+  giveBack(encoded)
 }
 
 function giveBack(encoded: Encoder): void {
@@ -66,14 +80,14 @@ function giveBack(encoded: Encoder): void {
   spare.push(encoded)
 }
 
-/** Somebody waits for a record. */
+/** What waits for a record. */
 interface Waiting {
   resolve(value: unknown): void
   reject(error: unknown): void
-  /** Holds the program's code while it runs. */
-  owner: RunOwner | undefined
+  /** Keeps the program's code while it runs. */
+  target: RunTarget | undefined
   signal: AbortSignal | undefined
-  /** The signal was the first to abort it. */
+  /** Whether the signal was the first to abort it. */
   isSignals?: boolean
   streams: Pipes | undefined
 }
@@ -88,11 +102,11 @@ interface BatchJobs {
 /** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
 const BATCH_IDS = 2 ** 32
 
-/** Those that somebody waits for; without that, and without programs, one may be garbage-collected. */
+/** Ports with records to come; others may be garbage-collected, once their programs are. */
 const busy = new Set<Port>()
 
 /**
- * One road to the core: what is asked for in one turn of the event loop crosses in one call, and what
+ * One road to the core. What is asked for in one turn of the event loop crosses in one call, and what has
  * ended since the last delivery comes back in one.
  */
 export class Port implements PipeEvents {
@@ -103,20 +117,20 @@ export class Port implements PipeEvents {
     for (const id of runs) {
       this.#add(OPERATION.abort, id)
       const waiting = this.#waiting.get(id)
-      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.owner) === undefined
+      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.target) === undefined
     }
     this.#flush()
   })
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
-  /** What the core writes the ends of {@link runSync} into. */
+  /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
-  /** Records that somebody waits for. */
+  /** Records that are waited for. */
   #awaited = 0
   #lastId = 0
   #flushing = false
-  /** Why runs are aborted, once the whole runtime is closed. */
+  /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
   /** Without options: the road to the process's shared runtime. */
@@ -136,14 +150,14 @@ export class Port implements PipeEvents {
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
     try {
-      return this.start(owner, options === undefined ? undefined : prepare(options))
+      return this.start(owner, options === undefined ? undefined : prepareRun(options))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /** @param batch The number of the batch that it belongs to. */
-  start(owner: RunOwner, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
+  start(target: RunTarget, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
     const local = prepared?.local
     const signal = local?.signal
     const id = this.#nextId()
@@ -162,10 +176,10 @@ export class Port implements PipeEvents {
     }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
     const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.run, id, owner.handle, start, bytes.length - start, flags, batch)
+    this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
-      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, owner, signal, streams })
+      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
     })
   }
 
@@ -197,7 +211,7 @@ export class Port implements PipeEvents {
     this.#await()
   }
 
-  /** So many bytes of the output of its jobs have been read. */
+  /** Reports that this many bytes of the output of its jobs have been read. */
   batchRead(batch: number, bytes: number): void {
     this.#add(OPERATION.batchRead, batch, bytes)
   }
@@ -207,7 +221,7 @@ export class Port implements PipeEvents {
     this.#flush()
   }
 
-  /** When all of its jobs have ended. */
+  /** To be called when all jobs of the batch have ended. */
   closeBatch(batch: number): void {
     this.#batches[batch] = undefined
     this.#add(OPERATION.closeBatch, batch)
@@ -220,7 +234,7 @@ export class Port implements PipeEvents {
       const port = this.#native
       const { buffer, length: used } = encoded ?? NO_OPTIONS
       let length = port.runSync(owner.handle, buffer, used, TURN_MS)
-      // In turns, because a thread that is to end is told so between two calls.
+      // In turns, because a thread can be terminated only between two calls.
       while (length < 0) length = port.waitSync(TURN_MS)
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
       const delivery = new Delivery(this.#record, bytes)
@@ -319,7 +333,7 @@ export class Port implements PipeEvents {
 
   #answer(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#wait(id, { resolve, reject, owner: undefined, signal: undefined, streams: undefined })
+      this.#wait(id, { resolve, reject, target: undefined, signal: undefined, streams: undefined })
     })
   }
 
@@ -393,7 +407,7 @@ export class Port implements PipeEvents {
     }
   }
 
-  /** A run, or the wait for something else, has ended. */
+  /** A run has ended, or what else was waited for. */
   #end(delivery: Delivery): void {
     const { id } = delivery
     if (id >= BATCH_IDS) {
@@ -403,20 +417,21 @@ export class Port implements PipeEvents {
     }
     const waiting = this.#settle(id)
     if (waiting === undefined) return
-    const { owner, signal, streams } = waiting
+    const { target, signal, streams } = waiting
     try {
       const failure = streams?.end()
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
-      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(owner)
+      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
       waiting.resolve(delivery.outcome(reason))
     } catch (error) {
-      // Pipes and reasons are the caller's code; the other records must arrive all the same.
+      // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)
     }
   }
 
-  #closeReason(owner: RunOwner | undefined): WasiexecError | undefined {
-    return owner?.closeReason ?? this.closeReason
+  #closeReason(target: RunTarget | undefined): unknown {
+    const reason = target?.closeReason
+    return reason === undefined ? this.closeReason : reason
   }
 }

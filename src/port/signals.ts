@@ -1,4 +1,4 @@
-/** Runs by the signals that abort them: one listener a signal, however many runs it stops. */
+/** Runs by the signals that abort them: one listener per signal, however many runs it stops. */
 export class Signals {
   readonly #runs = new Map<AbortSignal, Set<number>>()
   readonly #aborted: (runs: Iterable<number>) => void

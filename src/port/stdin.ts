@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 
-/** What a run's stdin comes from, for as long as the run lasts; read as the guest asks. */
+/** The source of a run's stdin, read as the guest asks for more. */
 export class StdinReader {
   readonly #stream: AsyncIterable<unknown>
   #iterator: AsyncIterator<unknown> | undefined
@@ -9,7 +9,7 @@ export class StdinReader {
 
   constructor(stream: AsyncIterable<unknown>) {
     this.#stream = stream
-    // What fails before the guest reads is told by the first read, if there is one.
+    // A failure before the guest reads is reported by the first read, if there is one.
     if (stream instanceof Readable && !heard.has(stream)) {
       heard.add(stream)
       stream.on('error', ignore)
@@ -20,7 +20,7 @@ export class StdinReader {
     return this.#stream === process.stdin ? this.#nextOfProcess() : this.#open().next()
   }
 
-  /** A read that this run does not wait for any longer is the next run's. */
+  /** A read that this run no longer waits for belongs to the next run. */
   async #nextOfProcess(): Promise<IteratorResult<unknown>> {
     process.stdin.ref?.()
     processStdin ??= process.stdin.iterator({ destroyOnReturn: false })
@@ -34,7 +34,7 @@ export class StdinReader {
     }
   }
 
-  /** Ends it, also in the middle of a read; what it throws now concerns no run. */
+  /** Ends the source, even in the middle of a read; what it throws now concerns no run. */
   async close(): Promise<void> {
     this.#closed = true
     try {
@@ -67,11 +67,11 @@ function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
   }
 }
 
-/** The process needs its stdin after a run, so that all runs share one iterator of it. */
+/** The process still has its stdin after a run, so all runs share one iterator of it. */
 let processStdin: AsyncIterator<unknown> | undefined
 let pending: Promise<IteratorResult<unknown>> | undefined
 
-/** Pipes whose errors are listened to: once, however many runs read from them. */
+/** Streams that have our listener for errors: one per stream, however many runs read from it. */
 const heard = new WeakSet<Readable>()
 
 function ignore(): void {}

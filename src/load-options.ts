@@ -1,0 +1,115 @@
+import { basename, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
+import type { RunOptions } from './options.ts'
+import type { LoadRequest } from './port/native.ts'
+import type { Port } from './port/port.ts'
+import { checkFolder, portOf, type Runtime } from './runtime.ts'
+
+/** How a program is loaded. */
+export interface LoadOptions {
+  /** argv[0] and name in traces. Default: the file's base name, or "program". */
+  name?: string | undefined
+  /**
+   * Where compiled code is kept on disk: in the runtime's folder (`true`), in this folder, or nowhere
+   * (`false`). Default: `true`.
+   */
+  cache?: boolean | string | undefined
+  /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
+  fuel?: boolean | undefined
+  /**
+   * `false` compiles the program without what stops it while it computes. A CPU-bound program becomes
+   * faster. Use it for programs that you trust to end: runs with `timeoutMs` or `cpuMs` are refused.
+   * `signal`, disposing of the program and closing the runtime take effect only before the program starts
+   * and while it waits in the host (for the clock, for stdin, for a slow reader of its output). The other
+   * limits hold, and a run with a `fuel` limit can be interrupted like any other. Default: `true`.
+   */
+  interruptible?: boolean | undefined
+  /**
+   * Whether the source may be what {@link Program.serialize} returned. That is machine code and runs without
+   * a sandbox: anyone who made the file, or could have written to it, can do anything in this process. The
+   * program has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
+   */
+  trustPrecompiled?: boolean | undefined
+  /** The runtime of its runs. Default: one that the whole process shares. */
+  runtime?: Runtime | undefined
+}
+
+const LOAD_OPTIONS = [
+  'name',
+  'cache',
+  'fuel',
+  'interruptible',
+  'trustPrecompiled',
+  'runtime',
+] as const
+
+/** What to load, and through which port. */
+export interface CheckedLoad {
+  readonly port: Port
+  readonly request: LoadRequest
+}
+
+/**
+ * Checks how a program is to be loaded. Reads no file.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_RUNTIME_CLOSED`.
+ */
+export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad {
+  checkObject('options', options)
+  for (const key in options) {
+    const name = key as (typeof LOAD_OPTIONS)[number]
+    if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
+  }
+  const { name, cache, fuel = false, runtime } = options
+  const { interruptible = true, trustPrecompiled = false } = options
+  if (name !== undefined) checkString('name', name)
+  checkBoolean('fuel', fuel)
+  checkBoolean('interruptible', interruptible)
+  checkBoolean('trustPrecompiled', trustPrecompiled)
+  const port = portOf(runtime)
+  if (port.closeReason) throw port.closeReason
+  const from = toSource(source)
+  const fileName = typeof from === 'string' ? basename(from) : 'program'
+  const request: LoadRequest = {
+    source: from,
+    name: name ?? fileName,
+    fuel,
+    interruptible,
+    trustPrecompiled,
+  }
+  if (typeof cache === 'boolean') request.cache = cache
+  else if (cache !== undefined) request.cache = checkFolder('cache', cache)
+  return { port, request }
+}
+
+/** Tells the options of loading from those of the run, which `run` takes together. */
+export function splitOptions(options: LoadOptions & RunOptions): {
+  load: LoadOptions
+  run: RunOptions
+} {
+  const entries = Object.entries(options)
+  const isForLoad = (name: string): boolean => LOAD_OPTIONS.some((option) => option === name)
+  return {
+    load: Object.fromEntries(entries.filter(([name]) => isForLoad(name))),
+    run: Object.fromEntries(entries.filter(([name]) => !isForLoad(name))),
+  }
+}
+
+/** Returns an absolute path or bytes. */
+function toSource(source: unknown): string | Uint8Array {
+  if (source instanceof Uint8Array) return source
+  if (source instanceof URL) {
+    if (source.protocol !== 'file:') throw invalid('source', 'a file: URL', source.href)
+    try {
+      return fileURLToPath(source)
+    } catch {
+      throw invalid('source', 'a file: URL that names a path', source.href)
+    }
+  }
+  if (typeof source === 'string' && source !== '') {
+    checkString('source', source)
+    return resolve(source)
+  }
+  throw invalid('source', 'a path, a file: URL or bytes', source)
+}

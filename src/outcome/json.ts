@@ -1,0 +1,104 @@
+import { constants, isUtf8 } from 'node:buffer'
+import type { Limit, Printed, TrapInfo, Usage } from './types.ts'
+
+/** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
+export type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
+
+/** What every outcome has as JSON. */
+export interface JsonEnding {
+  readonly ok: boolean
+  /** Stdout as text; what is not UTF-8 is U+FFFD. */
+  readonly stdout: string
+  /** The bytes of stdout in base64, where they are not UTF-8. */
+  readonly stdoutBase64?: string
+  /** Stderr as text; what is not UTF-8 is U+FFFD. */
+  readonly stderr: string
+  /** The bytes of stderr in base64, where they are not UTF-8. */
+  readonly stderrBase64?: string
+  readonly usage: JsonUsage
+}
+
+/** An {@link Exit} as JSON. */
+export interface JsonExit extends JsonEnding {
+  readonly kind: 'exit'
+  readonly code: number
+}
+
+/** A {@link Trap} as JSON. */
+export interface JsonTrap extends JsonEnding {
+  readonly kind: 'trap'
+  readonly ok: false
+  readonly trap: TrapInfo
+}
+
+/** A {@link Limit} as JSON. */
+export interface JsonLimit extends JsonEnding {
+  readonly kind: 'limit'
+  readonly ok: false
+  readonly limit: Limit['limit']
+}
+
+/** An {@link Abort} as JSON. */
+export interface JsonAbort extends JsonEnding {
+  readonly kind: 'abort'
+  readonly ok: false
+  /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
+  readonly reason?: unknown
+}
+
+/** A {@link Usage} as JSON. */
+export interface JsonUsage extends Omit<Usage, 'fuel'> {
+  /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */
+  readonly fuel?: number | string
+}
+
+/**
+ * What `JSON.stringify` is given in place of an outcome: the same properties in the same order.
+ *
+ * @throws {RangeError} when the output is longer than a string can be.
+ */
+export function toJson(outcome: Printed): Record<string, unknown> {
+  const { stdout, stderr, usage } = outcome
+  const { fuel } = usage
+  // Spread as a whole: leaving properties out takes 1.2 µs instead of 0.03 (Node 20).
+  const json: Record<string, unknown> = { ...outcome }
+  json['stdout'] = toText('stdout', stdout)
+  json['stderr'] = toText('stderr', stderr)
+  if (fuel !== undefined) json['usage'] = { ...usage, fuel: toInteger(fuel) }
+  return isText(stdout) && isText(stderr) ? json : withBytes(json, outcome)
+}
+
+/** Puts the bytes behind the text that could not hold them. */
+function withBytes(
+  { stdout, stderr, usage, ...rest }: Record<string, unknown>,
+  bytes: Printed,
+): Record<string, unknown> {
+  return {
+    ...rest,
+    stdout,
+    ...(isText(bytes.stdout) ? {} : { stdoutBase64: bytes.stdout.toString('base64') }),
+    stderr,
+    ...(isText(bytes.stderr) ? {} : { stderrBase64: bytes.stderr.toString('base64') }),
+    usage,
+  }
+}
+
+/** `isUtf8` would throw for a buffer that was transferred, which is empty. */
+function isText(bytes: Buffer): boolean {
+  return bytes.length === 0 || isUtf8(bytes)
+}
+
+function toText(name: string, bytes: Buffer): string {
+  // For 2 GiB, `toString` ends the process instead of throwing (Node 20).
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    const expected = `at most ${constants.MAX_STRING_LENGTH} bytes to become a string`
+    throw new RangeError(
+      `\`${name}\` must be ${expected}, got ${bytes.length}; \`limits.outputBytes\` cuts it off`,
+    )
+  }
+  return bytes.toString('utf8')
+}
+
+function toInteger(value: bigint): number | string {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString()
+}

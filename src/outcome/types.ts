@@ -1,0 +1,104 @@
+import type { TrapCode } from '../protocol.ts'
+
+export type { TrapCode }
+
+/**
+ * How a run ended. Discriminated by `kind`; `ok` is true for exit code 0 alone.
+ *
+ * @example
+ * switch (outcome.kind) {
+ *   case 'exit': return outcome.code
+ *   case 'trap': return outcome.trap.code
+ *   case 'limit': return outcome.limit
+ *   case 'abort': return outcome.reason
+ *   default: outcome satisfies never
+ * }
+ */
+export type Outcome = Exit | Trap | Limit | Abort
+
+/** What every outcome has. */
+export interface Ending {
+  /** Whether the program ended with exit code 0. */
+  readonly ok: boolean
+  /** Everything that the program printed to stdout before it ended; empty unless captured. */
+  readonly stdout: Buffer
+  /** Everything that the program printed to stderr before it ended; empty unless captured. */
+  readonly stderr: Buffer
+  /** What the run used. */
+  readonly usage: Usage
+}
+
+/** The program returned (code 0) or called WASI's exit. */
+export interface Exit extends Ending {
+  readonly kind: 'exit'
+  /** The guest's own number, an unsigned 32-bit integer, exactly as the guest gave it. */
+  readonly code: number
+}
+
+/** A Wasm fault. */
+export interface Trap extends Ending {
+  readonly kind: 'trap'
+  readonly ok: false
+  readonly trap: TrapInfo
+}
+
+/** What a trap was and where. */
+export interface TrapInfo {
+  readonly code: TrapCode
+  /** The fault in words. */
+  readonly message: string
+  /** The guest's call stack, innermost first; at most 20 frames. */
+  readonly frames: readonly Frame[]
+}
+
+/** A cap ended the run. */
+export interface Limit extends Ending {
+  readonly kind: 'limit'
+  readonly ok: false
+  readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
+}
+
+/** The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output. */
+export interface Abort extends Ending {
+  readonly kind: 'abort'
+  readonly ok: false
+  /** `signal.reason`, or an error that says what ended the run: mostly a `WasiexecError`. */
+  readonly reason: unknown
+}
+
+/** One frame of a guest's call stack. */
+export interface Frame {
+  /** The function's index in its module. */
+  readonly functionIndex: number
+  /** The function's demangled name, where the program has names. */
+  readonly function?: string
+  /** The module's name, where it has one. */
+  readonly module?: string
+  /** Offset of the instruction in the module's bytes. */
+  readonly offset?: number
+  /** Source file, where the program has DWARF. */
+  readonly file?: string
+  /** Line in that file, from 1. */
+  readonly line?: number
+  /** Column in that line, from 1. */
+  readonly column?: number
+}
+
+/** What a run used. */
+export interface Usage {
+  /** Wall clock from the guest's start to its end, in milliseconds. */
+  readonly wallMs: number
+  /** Time on a core, in milliseconds. */
+  readonly cpuMs: number
+  /** Fuel consumed; only where the run had a fuel limit. */
+  readonly fuel?: bigint
+  /** The most bytes that all linear memories and tables took together. */
+  readonly memoryPeakBytes: number
+  /** Whether a memory or table was refused to grow. */
+  readonly memoryDenied: boolean
+  /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
+  readonly outputTruncated: boolean
+}
+
+/** What comes with every ending. */
+export type Printed = Pick<Ending, 'stdout' | 'stderr' | 'usage'>
