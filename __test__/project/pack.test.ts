@@ -161,9 +161,17 @@ test('an installed release runs the README example from ESM and from CommonJS, a
     file.endsWith('.node'),
   )
   await writeFile(join(platforms, platform!, binary!), 'no binary')
-  await refused(t, folder, /^wasiexec: .*wasiexec\.[\w-]+\.node.*\n$/)
+  await refused(
+    t,
+    folder,
+    /^wasiexec: @wasiexec\/binding-.* is installed but cannot be loaded: .*\n$/,
+  )
   await rm(platforms, { recursive: true })
-  await refused(t, folder, /^wasiexec: Cannot find native binding\..*\n$/)
+  await refused(
+    t,
+    folder,
+    /^wasiexec: @wasiexec\/binding-.* is not installed\. Usual causes: .*\n$/,
+  )
 })
 
 test('the types need nothing newer than the library of ES2020', async (t) => {

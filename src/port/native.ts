@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import * as native from '../native/index.cjs'
+import * as native from './binding.cjs'
 
 export type NativePort = native.BindingPort
 export type PortOptions = native.BindingRuntimeOptions
