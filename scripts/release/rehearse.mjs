@@ -46,18 +46,19 @@ function optionsFor(platform) {
 }
 
 async function checkPackages() {
+  const build = (platform) => (isRelease ? 'release' : platform === here ? 'plain' : 'test')
   const size = async (path) => {
     const { stdout } = await run([...tools.npm, 'pack', '--dry-run', '--json', path], work)
     return JSON.parse(stdout)[0].size
   }
-  await check('size: wasiexec', async () => checkSize('root', await size(staged), { isRelease }))
+  await check('size: wasiexec', async () => checkSize('root', await size(staged), 'release'))
   for (const platform of platforms) {
     const name = `size: ${platform}`
     if (binaryOf(platform) === undefined)
       skip(name, 'a stub: no binary was built for this platform')
     else
       await check(name, async () =>
-        checkSize('platform', await size(join(staged, 'npm', platform)), { isRelease }),
+        checkSize('platform', await size(join(staged, 'npm', platform)), build(platform)),
       )
   }
   await check('publint', async () => {
@@ -100,7 +101,11 @@ async function checkClient({ name, files, install, node, command }, url) {
     const said = `${stdout}${stderr}`
     if (name === 'npm' && !NPM_SAYS.test(said))
       throw new Error(`expected npm to print nothing but its totals, got ${said}`)
-    return `${seconds} s; ${installedPlatforms(path).join(', ') || 'no node_modules'}`
+    const found = installedPlatforms(path)
+    // Yarn 1 does not know `libc`, and installs both.
+    if (!found.includes(here) || (found.length > 1 && name !== 'yarn 1'))
+      throw new Error(`expected the package of ${here}, got ${found.join(', ') || 'none'}`)
+    return `${seconds} s; ${found.join(', ')}`
   })
   if (!isInstalled) return
   const processes = { WITH_PROCESSES: isPosix ? 'yes' : 'no' }

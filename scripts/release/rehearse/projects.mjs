@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { platforms } from '../stage.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -29,13 +30,16 @@ export function makeProject(folder, files) {
     writeFileSync(join(folder, file), content)
 }
 
+/** Where package managers put packages: npm, yarn and Bun; pnpm; yarn without node_modules. */
+const PLACES = ['node_modules/@wasiexec', 'node_modules/.pnpm', '.yarn/unplugged']
+
 /**
- * The platform packages that are installed in one, such as `linux-x64-gnu`.
+ * The platforms whose packages are installed in one, such as `linux-x64-gnu`.
  * @param {string} folder
  * @returns {string[]}
  */
 export function installedPlatforms(folder) {
-  const scope = join(folder, 'node_modules/@wasiexec')
-  const names = existsSync(scope) ? readdirSync(scope) : []
-  return names.map((name) => name.replace('binding-', '')).toSorted()
+  const places = PLACES.map((place) => join(folder, place)).filter((place) => existsSync(place))
+  const names = places.flatMap((place) => readdirSync(place))
+  return platforms.filter((platform) => names.some((name) => name.includes(`binding-${platform}`)))
 }

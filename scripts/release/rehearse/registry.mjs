@@ -32,6 +32,8 @@ export async function startRegistry([program, ...args], folder) {
   const listen = `127.0.0.1:${await freePort()}`
   const child = spawn(program, [...args, '--config', config, '--listen', listen], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    // It warns about the user that it runs as.
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
   })
   const url = `http://${listen}/`
   for (let tries = 0; tries < 600; tries += 1) {

@@ -1,23 +1,22 @@
-// Checks the size of a packed package against scripts/release/budget.json.
+// Compares the size of a packed package with scripts/release/budget.json.
 import { readFileSync } from 'node:fs'
 
 const budget = JSON.parse(readFileSync(new URL('../budget.json', import.meta.url), 'utf8'))
 
-/** Only the release workflow optimizes at link time, which makes a platform package a twentieth smaller. */
-const WITHOUT_LTO = 1.05
+/** A binary that is not optimized at link time may be larger by this factor: that is what a release saves at least. */
+const PLAIN = 1.05
 
 /**
  * Returns what the table says of a size; throws when it is over the budget.
  * @param {'root' | 'platform'} kind
  * @param {number} size packed, in bytes
- * @param {{ isRelease: boolean }} options
+ * @param {'release' | 'plain' | 'test'} build how the binary was built; one for tests on another system may have any size
  */
-export function checkSize(kind, size, { isRelease }) {
-  const slack = kind === 'platform' && !isRelease ? WITHOUT_LTO : 1
-  const allowed = Math.round(budget[kind] * slack)
+export function checkSize(kind, size, build) {
+  const slack = { release: 1, plain: PLAIN, test: Infinity }[build]
   const said = `${inUnits(size)} packed, allowed ${inUnits(budget[kind])}`
-  if (size > allowed) throw new Error(said)
-  return size > budget[kind] ? `${said} in a release, whose binary is 5 % smaller` : said
+  if (size > budget[kind] * slack) throw new Error(said)
+  return size > budget[kind] ? `${said} in a release, whose binaries are smaller` : said
 }
 
 function inUnits(bytes) {
