@@ -7,6 +7,9 @@ import { NOTICES } from './platform-packages.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** What package.json says to those who work on the package, and to nobody else. */
+const OURS = ['scripts', 'devDependencies', 'overrides', 'ava', 'napi']
+
 /** The platforms that have a package, such as `linux-x64-musl`. */
 export const platforms = readdirSync(join(root, 'npm'))
 
@@ -39,6 +42,7 @@ export function binaryOf(platform) {
  */
 export function stage(folder, { stubs }) {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  for (const field of OURS) delete manifest[field]
   for (const file of ['package.json', 'README.md', 'LICENSE', ...manifest.files]) {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     cpSync(join(root, file), join(folder, file), { recursive: true })
