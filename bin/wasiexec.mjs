@@ -24,12 +24,8 @@ process.exitCode = await main(process.argv.slice(2), {
   },
 })
 
-/** The addon is not there, or not for this machine: all that can fail before there is a command. */
-function explain(error) {
-  const reasons = []
-  for (let reason = error; reason; reason = reason.cause) reasons.push(reason)
-  // A system that is not supported, or what its loader says, is more than that files are missing.
-  const { message } = reasons.find(({ message }) => !message.startsWith('Cannot find')) ?? error
+/** The binary is not there, or not for this machine: all that can fail before there is a command. */
+function explain({ message }) {
   console.error(`wasiexec: ${message}`)
   process.exit(125)
 }

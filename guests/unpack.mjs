@@ -51,7 +51,8 @@ async function unpack(name) {
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw error
+    // Windows does not replace a file that another process reads; it is right then.
+    if ((await stat(path).catch(() => undefined))?.size !== bytes) throw error
   }
   return path
 }

@@ -10,11 +10,11 @@ import { bundlePage } from './page.mjs'
 
 const input = './src/index.ts'
 const external = /^node:/
-// The generated loader is not moved: src/ and dist/ share the one binding.
-const binding = '../src/native/index.cjs'
-const loader = {
-  name: 'native-loader',
-  resolveId: (id) => (id.endsWith('/native/index.cjs') ? { id: binding, external: true } : null),
+// The binding stays where it is: src/ and dist/ share it.
+const binding = '../src/port/binding.cjs'
+const shared = {
+  name: 'binding',
+  resolveId: (id) => (id.endsWith('/binding.cjs') ? { id: binding, external: true } : null),
 }
 
 /** One CommonJS file: the only copy of the code and of its state. */
@@ -22,7 +22,7 @@ async function bundle() {
   const build = await rolldown({
     input,
     external,
-    plugins: [loader],
+    plugins: [shared],
     platform: 'node',
     tsconfig: true,
     transform: { target: 'node20.19' },
@@ -34,7 +34,7 @@ async function bundle() {
   })
   await build.close()
   if (!output[0].imports.includes(binding))
-    throw new Error('src/port/native.ts must import ../native/index.cjs statically')
+    throw new Error('src/port/native.ts must import ./binding.cjs statically')
   return output[0].exports.toSorted()
 }
 
@@ -74,12 +74,12 @@ async function rollUpTypes() {
   const build = await rolldown({
     input,
     external,
-    plugins: [loader, dts({ emitDtsOnly: true, oxc: { stripInternal: true }, tsconfig: false })],
+    plugins: [shared, dts({ emitDtsOnly: true, oxc: { stripInternal: true }, tsconfig: false })],
   })
   const { output } = await build.generate()
   await build.close()
   const [{ code }] = output
-  if (code.includes(binding))
+  if (code.includes('/binding.cjs'))
     throw new Error('index.d.ts: a public type names a type of the binding; give it one of src/')
   const types = `// The public contract of wasiexec, rolled up from src/ by \`npm run build:ts\`. Do not edit.
 /// <reference types="node" />

@@ -1,7 +1,7 @@
-// Finds a Chromium for the tests of pages. As a script: installs Debian's, where possible, and prints its path.
-import { spawnSync } from 'node:child_process'
+// Finds a Chromium for the tests of pages. As a script: installs Debian's where that is possible, and prints its path.
 import { accessSync, constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { installPackage } from './apt.mjs'
 
 const { env, platform } = process
 const PLACES = {
@@ -28,7 +28,7 @@ export function chromium() {
  * @returns {string | undefined}
  */
 export function provideChromium() {
-  return chromium() ?? (install() ? find() : undefined)
+  return chromium() ?? (installPackage('chromium') ? find() : undefined)
 }
 
 function find() {
@@ -40,18 +40,6 @@ function find() {
       return false
     }
   })
-}
-
-/** Installs only as root on Debian, which suggests a machine that is there for tests. */
-function install() {
-  if (platform !== 'linux' || process.getuid?.() !== 0) return false
-  const apt = (...args) =>
-    spawnSync('apt-get', ['-q', ...args], {
-      stdio: ['ignore', 2, 2],
-      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
-    }).status === 0
-  const add = () => apt('install', '-y', '--no-install-recommends', 'chromium')
-  return add() || (apt('update') && add())
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,4 +1,5 @@
 // Runs of every kind, each with something of its own to be known by.
+import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Job, Program, RunOptions, RunSyncOptions } from './package.ts'
 import { numbers, observed, wat } from './guest.ts'
@@ -134,7 +135,7 @@ export async function errorCases(): Promise<readonly ((number: number) => ErrorC
       program: programs['exit-argv'],
       options: { preopens: { '/': `/missing/${n}` } },
       code: 'ERR_PREOPEN',
-      message: `/missing/${n}`,
+      message: resolve(`/missing/${n}`),
     }),
     () => ({
       program: programs['no-start'],

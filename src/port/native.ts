@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import * as native from '../native/index.cjs'
+import * as native from './binding.cjs'
 import { WORKER } from './worker.ts'
 
 export type NativePort = native.BindingPort

@@ -1,0 +1,27 @@
+// Publishes what `stage.mjs` put into a folder: publish.mjs FOLDER [options of `npm publish`]. The platform packages go
+// first, so that nobody can install the package without them. What the registry has already is left out, so that a
+// release that broke off can be started again.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { platforms } from './stage.mjs'
+
+const [folder, ...options] = process.argv.slice(2)
+if (folder === undefined) throw new Error('expected: publish.mjs FOLDER [options of `npm publish`]')
+
+function npm(...args) {
+  const shell = process.platform === 'win32'
+  return spawnSync('npm', args, { shell, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+for (const path of [...platforms.map((platform) => join('npm', platform)), '.']) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, path, 'package.json'), 'utf8'))
+  const known = npm('view', `${name}@${version}`, 'version')
+  if (known.status === 0 && known.stdout.trim() === version) {
+    console.log(`${name}@${version}: published before`)
+    continue
+  }
+  const { status, stderr } = npm('publish', resolve(folder, path), ...options)
+  if (status !== 0) throw new Error(`npm publish failed for ${name}@${version}: ${stderr}`)
+  console.log(`${name}@${version}: published`)
+}
