@@ -25,6 +25,8 @@ const LEAST_COUNT: u64 = 20;
 const LEAST_COUNT_PER_THREAD: u64 = 3;
 /// The gain that another number has to bring to win a pair: less may be chance.
 const GAIN: f64 = 1.03;
+/// A pair that is lost by this much counts for all that may be lost: to go on would cost too much.
+const CLEAR_LOSS: f64 = 0.6;
 /// From the first runs, or a change, to the next trial.
 const SOON: Duration = Duration::from_millis(20);
 /// The time from a trial that changed nothing to the next; three times that when none of [`OTHERS`] did.
@@ -125,8 +127,10 @@ impl Pace {
             return true;
         };
         if !waiting {
-            // Without runs that wait, the number of threads decides nothing.
-            self.end(now, None);
+            // Without runs that wait, the number of threads decides nothing, and the trial said nothing.
+            self.width = self.settled_width();
+            self.trial = None;
+            self.next = now + SOON;
             return true;
         }
         if trial.settles {
@@ -162,8 +166,11 @@ impl Pace {
     }
 
     fn begin(&mut self, now: Instant) {
-        let other = OTHERS[self.other](self.width, self.threads);
-        if other == self.width {
+        let width = |index: usize| OTHERS[index](self.width, self.threads);
+        let other = width(self.other);
+        // With few threads several of the others are the same number.
+        let is_repeated = self.other > 0 && width(self.other - 1) == other;
+        if other == self.width || is_repeated {
             self.pass_over();
             self.next = now;
             return;
@@ -218,7 +225,11 @@ impl Trial {
 
     fn add_pair(&mut self, before: f64, other: f64) {
         self.pairs += 1;
-        self.lead += if other > before * GAIN { 1 } else { -1 };
+        self.lead += match other / before {
+            ratio if ratio > GAIN => 1,
+            ratio if ratio > CLEAR_LOSS => -1,
+            _ => LOST,
+        };
     }
 
     fn is_over(&self) -> bool {
