@@ -465,7 +465,8 @@ interface RuntimeOptions {
   /**
    * What spreads runs over cores: threads of this process, or as many processes of one thread each.
    * Processes take longer to start and have memory of their own. But they do not stand in each other's way
-   * when guests grow their memory, and what kills one ends only its own runs. Not on Windows.
+   * when guests grow their memory, and what kills one ends only its own runs.
+   * Not under Deno, and not in a single executable.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined

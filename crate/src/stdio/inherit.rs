@@ -3,6 +3,8 @@
 //! Each has one thread of its own, started at first use. A read from a terminal or a write to a full pipe
 //! blocks, and a guest that waits for it must still end at its deadline.
 
+#[cfg(any(windows, test))]
+mod console_text;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

@@ -1,7 +1,7 @@
 //! A worker: a port onto a runtime of one thread, served over a socket.
 
 use super::frame::{Frame, Kind};
-use super::link::{from_descriptor, when_hung_up};
+use super::link::{from_number, when_hung_up};
 use super::program;
 use crate::error::{Error, ErrorCode, Result};
 use crate::lock::lock;
@@ -29,10 +29,10 @@ pub(super) struct Setup {
 ///
 /// # Errors
 ///
-/// When the descriptor is not a socket, or the other end sends something unexpected.
-pub fn serve(descriptor: i32) -> Result<()> {
+/// When the number is not that of a socket, or the other end sends something unexpected.
+pub fn serve(socket: i32) -> Result<()> {
     let failed = |error| Error::new(ErrorCode::Internal, format!("a worker's socket: {error}"));
-    let mut input = from_descriptor(descriptor).map_err(failed)?;
+    let mut input = from_number(socket).map_err(failed)?;
     let output = input.try_clone().map_err(failed)?;
     when_hung_up(&input, platform::end_process).map_err(failed)?;
     let frame = Frame::read(&mut input).map_err(failed)?;

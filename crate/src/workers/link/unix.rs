@@ -1,14 +1,14 @@
-//! Workers on Unix: a pair of sockets.
+//! Workers on Unix: a pair of sockets. The number of a socket is its descriptor.
 
 use super::super::launch::Launch;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use crate::platform::wait_for_hang_up;
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::stdio;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Child;
 
 /// The variables that a worker inherits, which a program needs to start. The others may hold secrets.
 const ENVIRONMENT: [&str; 5] = [
@@ -24,22 +24,12 @@ pub(crate) type Stream = tokio::net::UnixStream;
 /// The worker's end.
 type Socket = UnixStream;
 
-/// Starts a worker. Call this on a thread of a tokio runtime.
+/// Starts a worker. Call this on a blocking thread of a tokio runtime.
 pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let ours = Stream::from_std(ours)?;
-    let kept = ENVIRONMENT
-        .iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.arguments)
-        .arg(theirs.as_raw_fd().to_string())
-        .env_clear()
-        .envs(kept)
-        // Makes Electron behave as Node, where the executable is Electron.
-        .env("ELECTRON_RUN_AS_NODE", "1");
+    let mut command = launch.command(theirs.as_raw_fd(), &ENVIRONMENT);
     // SAFETY: between fork and exec this makes system calls alone, on a descriptor that the closure
     // owns and on the three standard ones, and allocates nothing.
     unsafe {
@@ -55,7 +45,7 @@ pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
 }
 
 /// The socket that a worker was started with.
-pub(crate) fn from_descriptor(descriptor: i32) -> io::Result<Socket> {
+pub(crate) fn from_number(descriptor: i32) -> io::Result<Socket> {
     let descriptor: RawFd = descriptor;
     // SAFETY: the process that started this one opened the descriptor for this call alone.
     let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
@@ -73,9 +63,10 @@ pub(crate) fn when_hung_up(
     let socket = socket.try_clone()?;
     let watching = std::thread::Builder::new().name("wasiexec-watch".into());
     watching.spawn(move || {
-        let mut hang_up = [PollFd::new(&socket, PollFlags::empty())];
-        while poll(&mut hang_up, None) == Err(Errno::INTR) {}
-        then();
+        // Without the watch, the worker sees the end when it reads.
+        if wait_for_hang_up(&socket).is_ok() {
+            then();
+        }
     })?;
     Ok(())
 }
