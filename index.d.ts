@@ -458,13 +458,16 @@ interface Producer {
 interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
-  /** Runs that can go on at a time, waiting ones included; others wait in a queue. At most 4096. Default: 1024. */
+  /**
+   * Runs that can be in progress at a time, including those that wait. Others wait in a queue. At most 4096.
+   * Default: 1024.
+   */
   maxConcurrentRuns?: number | undefined
   /** The folder for compiled code, or `false` for none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
   /**
    * What spreads runs over cores: threads of this process, or as many processes of one thread each.
-   * Processes take longer to start and have memory of their own. But they do not stand in each other's way
+   * Processes take longer to start and have memory of their own. But they do not slow each other down
    * when guests grow their memory, and what kills one ends only its own runs.
    * Not under Deno, and not in a single executable.
    * Default: `'threads'`.
@@ -564,8 +567,8 @@ declare class Program {
    * The run takes a slot of the runtime and none of its threads, unless the program was loaded with
    * `interruptible: false` or the runtime has worker processes.
    * Nothing else happens on this thread meanwhile, so set a time limit. When all slots of the runtime are
-   * taken by runs that need this thread for their streams, it waits for ever. So it does for a program that
-   * was loaded with `interruptible: false` and never ends.
+   * taken by runs that need this thread for their streams, it waits for ever. The same is true of a program
+   * that was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
@@ -644,22 +647,22 @@ interface BatchOptions<Id = unknown> {
    */
   defaults?: Omit<RunOptions, 'signal'> | undefined
   /**
-   * Runs that go on at a time. More than the runtime has threads helps guests that wait (sleep, stdin), and
+   * Runs in progress at a time. More than the runtime has threads helps guests that wait (sleep, stdin), and
    * does not help guests that compute. Default: the threads of the runtime.
    */
   concurrency?: number | undefined
   /** Results in the order of their jobs, or as they end. Default: `true`. */
   ordered?: boolean | undefined
-  /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
+  /** Ends the batch: takes no more jobs and aborts the runs in progress, with its reason. */
   signal?: AbortSignal | undefined
   /**
    * Called once for each result, in the order of the results and before they are read. When it returns
-   * true, the batch ends and the runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
+   * true, the batch ends and the runs in progress are aborted (reason: `ERR_BATCH_STOPPED`).
    */
   stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
   /**
-   * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that go on
-   * then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
+   * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
+   * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
    */
   deadline?: Date | number | undefined
 }
@@ -765,7 +768,7 @@ interface BatchSummary extends BatchCounts {
  * The results of many runs, to be read once with `for await`. Made by {@link Program.batch}.
  *
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
- * number ahead. Leaving the loop aborts the runs that go on and closes the source of the jobs.
+ * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
 interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   /**
@@ -782,7 +785,7 @@ interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
   /**
    * The same results in arrays. An array has all results that are ready when the loop asks, and is never
-   * empty. Use it in place of the batch itself where hundreds of thousands of results come per second: the
+   * empty. Use it in place of the batch itself where more than 100,000 results come per second: the
    * loop waits once per array instead of once per result. It ends, fails and is left as a loop over the
    * batch is.
    *

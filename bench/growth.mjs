@@ -97,7 +97,7 @@ function jobsTable(figures) {
     }),
   )
   const left = `Left out (–): batches that would take longer than ${MOST_MS / 1000} s.`
-  return `${table(['µs a job', 'on', '10³ jobs', '10⁴', '10⁵', '10⁶'], rows)}\n\n${left}`
+  return `${table(['µs per job', 'on', '10³ jobs', '10⁴', '10⁵', '10⁶'], rows)}\n\n${left}`
 }
 
 function outputTable(figures) {
@@ -109,7 +109,7 @@ function outputTable(figures) {
       return figure && number(figure.microseconds)
     }),
   ])
-  return table(['µs a job that prints', ...workers], rows)
+  return table(['µs per job that prints', ...workers], rows)
 }
 
 function bytesName(bytes) {

@@ -54,7 +54,7 @@ async function measure(guest, rounds, seconds) {
 }
 
 function latencyTable(results) {
-  const head = ['µs a run', '`run()`', '`runSync()`', CORE, 'ratio', TUNED, 'ratio']
+  const head = ['µs per run', '`run()`', '`runSync()`', CORE, 'ratio', TUNED, 'ratio']
   const rows = results.map(({ guest, micros, ratios: [core, tuned] }) => [
     guest,
     number(median(micros['run()'])),

@@ -75,7 +75,7 @@ function picture(figures, x, { height, channels, ...scales }) {
     color: { domain: Object.keys(COLORS), range: Object.values(COLORS) },
     y: {
       type: 'log',
-      label: 'µs a job',
+      label: 'µs per job',
       labelAnchor: 'center',
       labelArrow: 'none',
       grid: true,

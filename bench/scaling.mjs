@@ -43,7 +43,6 @@ async function byCount(guest, workers, rounds, seconds) {
   )
   await Promise.all(opened.map((each) => each.close()))
   const turns = COUNTS.map((count) => measured[count].map(({ perSecond }) => perSecond))
-  const mostToBest = Math.min(...turns.map((each) => ratio(turns.at(-1), each)))
   for (const [at, count] of COUNTS.entries()) {
     const vs = {
       rival: on(1, workers),
@@ -52,7 +51,7 @@ async function byCount(guest, workers, rounds, seconds) {
     }
     print(`${guest.name}: batch(), ${on(count, workers)}`, median(turns[at]), 'runs/s', vs)
   }
-  return { guest: guest.name, workers, rates: turns.map(median), mostToBest }
+  return { guest: guest.name, workers, rates: turns.map(median) }
 }
 
 /** `1 thread`, `16 processes`. */
@@ -82,13 +81,8 @@ async function byReading(guest, options, rounds, seconds) {
 }
 
 function ratesTable(results) {
-  const head = ['runs/s', 'on', ...COUNTS, `${COUNTS.at(-1)} to the best`]
-  const rows = results.map(({ guest, workers, rates, mostToBest }) => [
-    guest,
-    workers,
-    ...rates.map(number),
-    times(mostToBest),
-  ])
+  const head = ['runs/s', 'on', ...COUNTS]
+  const rows = results.map(({ guest, workers, rates }) => [guest, workers, ...rates.map(number)])
   return table(head, rows)
 }
 

@@ -1,6 +1,9 @@
 // Which part of the code may import which, for both languages. `findFaults` returns what breaks these rules. A wing is
 // a file at the top of a source folder, or a folder there together with the file of the same name. The row of a wing
 // lists the wings that it may import. Files of one wing may import each other, but never in a circle.
+// It reads the text of imports and paths. So it does not see a type that is used without its name (what a method
+// returns), a path that a macro makes, what is behind a root's re-export (an import of the root), `require`, and files
+// that end in `.mjs` or `.cjs`. It leaves out `lib.rs`, and a Rust file from its module of tests on.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 

@@ -31,13 +31,9 @@ async function runAva(files, env) {
 provideChromium()
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
-if (process.platform === 'win32') {
-  console.log('worker processes: there are none on Windows, so no test is run twice')
-} else {
-  const processes = await runAva(twice, { WASIEXEC_TEST_WORKERS: 'processes' })
-  if (processes.failed > 0) console.log('`WASIEXEC_TEST_WORKERS=processes npx ava` shows more')
-  suites.push(['ava, in worker processes', processes])
-}
+const processes = await runAva(twice, { WASIEXEC_TEST_WORKERS: 'processes' })
+if (processes.failed > 0) console.log('`WASIEXEC_TEST_WORKERS=processes npx ava` shows more')
+suites.push(['ava, in worker processes', processes])
 if (!process.argv.includes('--no-cargo')) {
   const args = ['scripts/cargo.mjs', 'test', '--release', '--no-fail-fast']
   suites.push(['cargo test', countCargo(...(await run(args)))])

@@ -96,8 +96,8 @@ export class Program {
    * The run takes a slot of the runtime and none of its threads, unless the program was loaded with
    * `interruptible: false` or the runtime has worker processes.
    * Nothing else happens on this thread meanwhile, so set a time limit. When all slots of the runtime are
-   * taken by runs that need this thread for their streams, it waits for ever. So it does for a program that
-   * was loaded with `interruptible: false` and never ends.
+   * taken by runs that need this thread for their streams, it waits for ever. The same is true of a program
+   * that was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */

@@ -18,13 +18,16 @@ import type { RuntimeStats } from './stats.ts'
 export interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
-  /** Runs that can go on at a time, waiting ones included; others wait in a queue. At most 4096. Default: 1024. */
+  /**
+   * Runs that can be in progress at a time, including those that wait. Others wait in a queue. At most 4096.
+   * Default: 1024.
+   */
   maxConcurrentRuns?: number | undefined
   /** The folder for compiled code, or `false` for none. Default: `wasiexec` in the user's cache folder. */
   cacheDir?: string | false | undefined
   /**
    * What spreads runs over cores: threads of this process, or as many processes of one thread each.
-   * Processes take longer to start and have memory of their own. But they do not stand in each other's way
+   * Processes take longer to start and have memory of their own. But they do not slow each other down
    * when guests grow their memory, and what kills one ends only its own runs.
    * Not under Deno, and not in a single executable.
    * Default: `'threads'`.

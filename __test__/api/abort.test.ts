@@ -202,7 +202,7 @@ test('closing a runtime aborts running and waiting runs, with a reason that says
   await closed
 })
 
-test('the first cause of an abort is the one that is told', async (t) => {
+test('the first cause of an abort is the one reported', async (t) => {
   const program = await ownWat('signal-then-sleep')
   const stderr = new Sink()
   const controller = new AbortController()

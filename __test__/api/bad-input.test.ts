@@ -80,7 +80,7 @@ test('a real program that is cut off is ERR_INVALID_WASM', async (t) => {
   }
 })
 
-test('a file that is missing, empty or a folder is told with its path', async (t) => {
+test('a file that is missing, empty or a folder is reported with its path', async (t) => {
   const root = await folder(t)
   const paths = {
     missing: join(root, 'missing.wasm'),

@@ -163,7 +163,7 @@ test('an abort before the start starts nothing', async (t) => {
   t.is(ending(await program.run({ signal: AbortSignal.abort() })), 'abort')
 })
 
-test('an abort while it computes is told at the end, with all that was printed', async (t) => {
+test('an abort while it computes is reported at the end, with all that was printed', async (t) => {
   const controller = new AbortController()
   const stderr = new Sink()
   const program = await uninterruptible('signal-then-loop-argv')

@@ -198,7 +198,7 @@ test('timeoutMs is not over before its time', async (t) => {
   }
 })
 
-test('the limit that is reached first is the one that is told', async (t) => {
+test('the limit that is reached first is the one reported', async (t) => {
   const program = await wat('loop')
   const ends: [Limits, string][] = [
     [{ timeoutMs: 20, cpuMs: 10_000, fuel: 1n << 50n }, 'limit timeout'],

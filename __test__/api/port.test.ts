@@ -90,7 +90,7 @@ test('refused runs between others shift nothing', async (t) => {
   }
 })
 
-test('host faults between outcomes are each told to their own run', async (t) => {
+test('host faults between outcomes are each reported to their own run', async (t) => {
   const [args, none, preopen] = [await wat('args'), await wat('no-start'), await wat('hello')]
   const running = Array.from({ length: 300 }, (_, index) => {
     if (index % 3 === 1) return none.run()

@@ -101,7 +101,7 @@ test('run takes the options of load and of a run, and no others', async (t) => {
   t.regex((await refusal(bad)).message, /unknown option `timeoutMs`/)
 })
 
-test('a bad option is told before anything is read', async (t) => {
+test('a bad option is reported before anything is read', async (t) => {
   const error = await refusal(run('/does/not/exist', { args: [1] as unknown as string[] }))
   t.is(error.code, 'ERR_INVALID_OPTION')
 })

@@ -547,8 +547,8 @@ const REASONS = {
   utf8: 'The paths of WASI are UTF-8.',
   empty: 'POSIX says so of an empty path. `path_symlink` takes the old one as it is.',
   rights:
-    'The rights of descriptors are gone from WASI: the errno tells what is wrong with the descriptor, where node:wasi ' +
-    'tells that it has not the right.',
+    'The rights of descriptors are gone from WASI: the errno says what is wrong with the descriptor, where node:wasi ' +
+    'says that it has not the right.',
   unsupported:
     'Not every host can do it, so wasmtime does not. Programs find it with an older file system, too.',
   socket: 'No descriptor is a socket.',

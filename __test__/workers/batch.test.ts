@@ -259,5 +259,5 @@ if (process.platform !== 'win32') {
     t.is(runtime.stats().finished, 6000)
   })
 } else {
-  test.skip('worker processes: there are none on Windows', () => {})
+  test.skip('workers are listed by ps and killed by signals, which Windows does not have', () => {})
 }

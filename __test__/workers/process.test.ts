@@ -144,5 +144,5 @@ if (process.platform !== 'win32') {
     await until(async () => (await zombies()) === 0)
   })
 } else {
-  test.skip('worker processes: there are none on Windows', () => {})
+  test.skip('workers are listed by ps and killed by signals, which Windows does not have', () => {})
 }

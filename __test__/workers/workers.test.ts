@@ -66,7 +66,7 @@ test('runSync runs in a process, too, while others run', async (t) => {
   t.is(ending(await sleeping), 'exit 0')
 })
 
-test('host faults are told to their run', async (t) => {
+test('host faults are reported to their run', async (t) => {
   await using runtime = new Runtime({ threads: 1, workers: 'processes' })
   const code = async (guest: string, options: RunOptions = {}) =>
     (await refusal((await ownWat(guest, { runtime })).run(options))).code

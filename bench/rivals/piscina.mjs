@@ -29,14 +29,14 @@ const expected = await pool.run()
 /** Measures the runs per second. */
 async function measure(time) {
   const start = performance.now()
-  let [runs, told] = [0, 0]
+  let [runs, reportedAt] = [0, 0]
   const caller = async () => {
     for (let now = start; now - start < time; now = performance.now()) {
       const { code, stdout } = await pool.run()
       if (code !== 0 || stdout !== expected.stdout) throw new Error(`exit ${code}: ${stdout}`)
       runs += 1
-      if (now - told < PROGRESS) continue
-      told = now
+      if (now - reportedAt < PROGRESS) continue
+      reportedAt = now
       console.log(JSON.stringify({ runs, ms: now - start }))
     }
   }

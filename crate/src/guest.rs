@@ -3,6 +3,7 @@
 mod classify;
 mod cpu;
 mod frames;
+mod instance_control;
 mod level;
 mod limits;
 mod outcome;
@@ -11,6 +12,7 @@ mod trap_code;
 
 pub(crate) use classify::{classify, own_cause};
 pub(crate) use cpu::CpuMeter;
+pub(crate) use instance_control::InstanceControl;
 pub(crate) use level::{FIRST, LAST, LEVELS, level};
 pub(crate) use limits::MemoryLimiter;
 pub use limits::{Limits, OnMemory, OnOutput};

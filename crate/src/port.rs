@@ -1,4 +1,4 @@
-//! The road between a submitter in another world (JavaScript) and the backend that runs its programs.
+//! The connection between a submitter outside of Rust (JavaScript) and the backend that runs its programs.
 //!
 //! There is one submission queue: all requests of one turn of the submitter's event loop cross in one call, as
 //! fixed-size operations and the bytes they refer to. There is one completion queue: everything that ended
@@ -27,7 +27,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use threads::Threads;
 
-/// One submitter's end of the road.
+/// One submitter's end of the connection.
 pub struct Port {
     runtime: Arc<Runtime>,
     backend: Arc<dyn Backend>,
@@ -35,7 +35,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// A road to `runtime`; `wake` is called, on any thread, when there is something to
+    /// A connection to `runtime`; `wake` is called, on any thread, when there is something to
     /// [`receive`](Self::receive), once until that is done.
     pub fn new(runtime: Arc<Runtime>, wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         let mailbox = Arc::new(Mailbox::new(Box::new(wake)));
@@ -47,7 +47,7 @@ impl Port {
         })
     }
 
-    /// A road to another backend, which `runtime` loads programs for.
+    /// A connection to another backend, which `runtime` loads programs for.
     pub(crate) fn with_backend<B: Backend + 'static>(
         runtime: Arc<Runtime>,
         wake: impl Fn() + Send + Sync + 'static,

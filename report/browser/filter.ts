@@ -27,7 +27,7 @@ export class Filter {
       first?.focus()
     })
     if (this.#status) this.#status.parentElement!.hidden = false
-    this.#tell()
+    this.#notify()
   }
 
   get isOff(): boolean {
@@ -50,11 +50,11 @@ export class Filter {
   }
 
   #changed(): void {
-    this.#tell()
+    this.#notify()
     this.onChange()
   }
 
-  #tell(): void {
+  #notify(): void {
     const passing = this.passing().reduce((sum, { count }) => sum + count, 0)
     const all = `${number.format(this.#data.jobs)} job${this.#data.jobs === 1 ? '' : 's'}`
     if (this.#status) {

@@ -6,16 +6,16 @@ export function theme(changed: () => void): void {
   const button = document.getElementById('theme')!
   const isDark = (): boolean =>
     root.dataset['theme'] === undefined ? dark.matches : root.dataset['theme'] === 'dark'
-  const told = (): void => {
+  const update = (): void => {
     button.ariaChecked = String(isDark())
     changed()
   }
   button.hidden = false
   button.addEventListener('click', () => {
     root.dataset['theme'] = isDark() ? 'light' : 'dark'
-    told()
+    update()
   })
-  dark.addEventListener('change', told)
+  dark.addEventListener('change', update)
   let before: string | undefined
   addEventListener('beforeprint', () => {
     before = root.dataset['theme']

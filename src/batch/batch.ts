@@ -19,7 +19,7 @@ import { Window } from './window.ts'
  * The results of many runs, to be read once with `for await`. Made by {@link Program.batch}.
  *
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
- * number ahead. Leaving the loop aborts the runs that go on and closes the source of the jobs.
+ * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
 export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   /**
@@ -36,7 +36,7 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
   /**
    * The same results in arrays. An array has all results that are ready when the loop asks, and is never
-   * empty. Use it in place of the batch itself where hundreds of thousands of results come per second: the
+   * empty. Use it in place of the batch itself where more than 100,000 results come per second: the
    * loop waits once per array instead of once per result. It ends, fails and is left as a loop over the
    * batch is.
    *

@@ -27,22 +27,22 @@ export interface BatchOptions<Id = unknown> {
    */
   defaults?: Omit<RunOptions, 'signal'> | undefined
   /**
-   * Runs that go on at a time. More than the runtime has threads helps guests that wait (sleep, stdin), and
+   * Runs in progress at a time. More than the runtime has threads helps guests that wait (sleep, stdin), and
    * does not help guests that compute. Default: the threads of the runtime.
    */
   concurrency?: number | undefined
   /** Results in the order of their jobs, or as they end. Default: `true`. */
   ordered?: boolean | undefined
-  /** Ends the batch: takes no more jobs and aborts the runs that go on, with its reason. */
+  /** Ends the batch: takes no more jobs and aborts the runs in progress, with its reason. */
   signal?: AbortSignal | undefined
   /**
    * Called once for each result, in the order of the results and before they are read. When it returns
-   * true, the batch ends and the runs that go on are aborted (reason: `ERR_BATCH_STOPPED`).
+   * true, the batch ends and the runs in progress are aborted (reason: `ERR_BATCH_STOPPED`).
    */
   stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
   /**
-   * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that go on
-   * then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
+   * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
+   * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
    */
   deadline?: Date | number | undefined
 }

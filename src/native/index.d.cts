@@ -9,10 +9,10 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** One environment's end of the road to a runtime. */
+/** One environment's end of the connection to a runtime. */
 export declare class BindingPort {
   /**
-   * Opens a road to a runtime of one's own, or without options to the process's shared one.
+   * Connects to a new runtime, or, without options, to the one that the process shares.
    * `receive` is called with the records of whatever ended since its last call; `record` and `output`
    * are for those of `runSync`.
    */
@@ -27,7 +27,7 @@ export declare class BindingPort {
   runSync(handle: number, options: Uint8Array, length: number, milliseconds: number): number
   /** Goes on with the run that `runSync` began. */
   waitSync(milliseconds: number): number
-  /** The bytes that were too many. */
+  /** Takes the output that did not fit. */
   takeSync(): Uint8Array
   /** Starts to load a program; the result arrives as a record for `id`. */
   load(id: number, request: BindingLoadRequest): void

@@ -106,7 +106,7 @@ const BATCH_IDS = 2 ** 32
 const busy = new Set<Port>()
 
 /**
- * One road to the core. What is asked for in one turn of the event loop crosses in one call, and what has
+ * One connection to the core. What is asked for in one turn of the event loop crosses in one call, and what has
  * ended since the last delivery comes back in one.
  */
 export class Port implements PipeEvents {
@@ -133,7 +133,7 @@ export class Port implements PipeEvents {
   /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
-  /** Without options: the road to the process's shared runtime. */
+  /** Without options: the connection to the process's shared runtime. */
   constructor(options: PortOptions | undefined) {
     // Weakly: the core holds the function for as long as the port lives.
     const self = new WeakRef(this)

@@ -29,7 +29,7 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
     Ok(shared.insert(runtime).clone())
 }
 
-/// One environment's end of the road to a runtime.
+/// One environment's end of the connection to a runtime.
 #[napi]
 pub struct BindingPort {
     port: Arc<Port>,
@@ -37,16 +37,16 @@ pub struct BindingPort {
     /// The run that this environment's thread waits for. Any other call means that nobody does any more:
     /// what terminates a script for its time leaves it behind.
     pending: Option<PendingRun>,
-    /// Its record and its output, when it has ended.
+    /// The record and the output of the run that has ended.
     record: Float64Array,
     output: Uint8Array,
-    /// More output than goes there.
+    /// Output that did not fit into the shared buffer.
     left: Vec<u8>,
 }
 
 #[napi]
 impl BindingPort {
-    /// Opens a road to a runtime of one's own, or without options to the process's shared one.
+    /// Connects to a new runtime, or, without options, to the one that the process shares.
     /// `receive` is called with the records of whatever ended since its last call; `record` and `output`
     /// are for those of `runSync`.
     #[napi(constructor, catch_unwind)]
@@ -149,7 +149,7 @@ impl BindingPort {
         Ok(length as f64)
     }
 
-    /// The bytes that were too many.
+    /// Takes the output that did not fit.
     #[napi(catch_unwind)]
     pub fn take_sync(&mut self) -> Uint8Array {
         Uint8Array::new(std::mem::take(&mut self.left))

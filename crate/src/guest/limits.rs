@@ -1,6 +1,7 @@
 //! The caps of a run, and the limiter that holds a guest to its memory.
 
-use super::stop::{CallControl, Cause, LimitKind, Stopped};
+use super::instance_control::InstanceControl;
+use super::stop::{Cause, LimitKind, Stopped};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
@@ -76,7 +77,7 @@ pub enum OnOutput {
 /// A growth that wasmtime refuses after it was granted here stays counted: refusals that can be
 /// foreseen are foreseen (`maximum`), and for the rest counting too much is the safe side.
 pub(crate) struct MemoryLimiter {
-    control: Arc<CallControl>,
+    control: Arc<InstanceControl>,
     cap: u64,
     on_memory: OnMemory,
     /// Bytes that were granted. Memories and tables do not shrink, so this is the peak, too.
@@ -88,7 +89,7 @@ pub(crate) struct MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    pub(crate) fn new(control: Arc<CallControl>, limits: &Limits) -> Self {
+    pub(crate) fn new(control: Arc<InstanceControl>, limits: &Limits) -> Self {
         Self {
             control,
             cap: limits.memory_bytes,

@@ -36,8 +36,7 @@ pub enum Cause {
     BrokenPipe,
 }
 
-/// What one call of a guest shares with the threads that may stop it or look at it. It ends with the call;
-/// what outlives a call belongs to the instance, which one thread has at a time.
+/// What one call of a guest shares with the threads that may stop it or look at it. It ends with the call.
 #[derive(Default)]
 pub struct CallControl {
     cause: OnceLock<Cause>,

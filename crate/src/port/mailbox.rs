@@ -35,7 +35,7 @@ impl Mailbox {
         }
     }
 
-    /// Wakes the submitter if there is something that it was not woken for.
+    /// Wakes the submitter if it has not been woken for what waits.
     pub(super) fn notify(&self) {
         if self.outbox().needs_wake() {
             (self.wake)();
@@ -46,7 +46,7 @@ impl Mailbox {
         self.outbox().take()
     }
 
-    /// Drops what waits and whatever comes.
+    /// Drops the records that wait, and all later ones.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         *self.outbox() = Outbox::default();

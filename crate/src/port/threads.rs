@@ -118,7 +118,7 @@ impl Threads {
                 concurrency,
                 options,
             } => {
-                // Its number may be that of one before.
+                // The number may have belonged to an earlier batch.
                 deferred.key = None;
                 let options = run_options(&self.defaults, &options, &mut NoPipes)?;
                 let batch = PortBatch {

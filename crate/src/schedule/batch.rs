@@ -38,7 +38,7 @@ impl Batch {
         self.waiting.push(submission);
     }
 
-    /// Whether another of its runs may have a turn, which it then has.
+    /// Takes a turn for another of its runs, if one is free.
     pub(crate) fn admit(&mut self) -> bool {
         let admits = self.turns < self.waiting.len()
             && self.turns + self.running < self.concurrency

@@ -85,8 +85,7 @@ impl CallerRun {
         });
     }
 
-    /// Polls the run for as long as it goes on, but not much longer than `patience`; `None` when it does
-    /// still.
+    /// Polls the run for about `patience` at most. `None` if it has not ended.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 use super::context::RunContext;
 use super::supervised::at_epoch;
 use crate::error::{Error, Result};
-use crate::guest::{CallControl, Exit, Outcome, Usage, classify, own_cause};
+use crate::guest::{CallControl, Exit, InstanceControl, Outcome, Usage, classify, own_cause};
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
 use crate::stdio::Capture;
@@ -36,13 +36,13 @@ impl Instance {
         context: &Arc<RunContext>,
         own: Option<Box<RunOptions>>,
         compiled: &Compiled,
-        control: &Arc<CallControl>,
     ) -> Result<Self> {
         let options = own.as_deref().unwrap_or(&context.group.options);
         let limits = options.limits;
+        let control = Arc::<InstanceControl>::default();
         let capture = Capture::new(control.clone(), &limits, options.on_broken_pipe);
         let wasi = Wasi::new(context.clone(), own, capture.clone())?;
-        let mut state = RunState::new(wasi, limits, control.clone());
+        let mut state = RunState::new(wasi, limits, control);
         state.started = context.group.program.starts_early();
         let mut store = Store::new(compiled.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -56,9 +56,14 @@ impl Instance {
     }
 
     /// Instantiates the program and runs it from its entry point.
-    pub(super) async fn start(&mut self, entry: &Entry) -> wasmtime::Result<()> {
+    pub(super) async fn start(
+        &mut self,
+        entry: &Entry,
+        call: &Arc<CallControl>,
+    ) -> wasmtime::Result<()> {
         let store = &mut self.store;
-        store.data().control.start(Instant::now);
+        store.data().control.begin(call.clone());
+        call.start(Instant::now);
         match entry {
             Entry::Module { pre, start } => {
                 let instance = pre.instantiate_async(&mut *store).await?;
@@ -85,27 +90,26 @@ impl Instance {
         }
     }
 
-    /// Ends the instance; `returned` is its last call.
+    /// Ends the instance; `call` is its last call, which has returned.
     ///
     /// # Errors
     ///
     /// Those of [`classify`].
-    pub(super) fn end(self, returned: Returned) -> Result<Outcome> {
+    pub(super) fn end(self, call: &CallControl, returned: Returned) -> Result<Outcome> {
         let Self { store, capture } = self;
         let Returned { result, at } = returned;
         let RunState {
-            control,
             limits,
             limiter,
             started,
             ..
         } = store.data();
-        let (control, started) = (control.clone(), *started);
+        let started = *started;
         let fuel = limits.fuel;
         let fuel_left = fuel.map(|_| store.get_fuel().unwrap_or(0));
         let mut usage = Usage {
-            wall: control.wall(at),
-            cpu: control.meter.total(),
+            wall: call.wall(at),
+            cpu: call.meter.total(),
             fuel: fuel
                 .zip(fuel_left)
                 .map(|(limit, left)| (with_spare(limit) - left).min(limit)),
@@ -117,7 +121,7 @@ impl Instance {
         // Before the output is taken: only the store's end is the end of all that might print.
         drop(store);
 
-        let cause = control.settle(own_cause(&result, fuel_left));
+        let cause = call.settle(own_cause(&result, fuel_left));
         let ending = classify(result, cause, started)?;
         let printed = capture.take();
         usage.output_truncated = printed.truncated;

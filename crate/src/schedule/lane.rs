@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub(crate) const SLICE: Duration = Duration::from_millis(10);
 /// The same while a run waits that has used less time than the guest.
 pub(crate) const SHORT_SLICE: Duration = Duration::from_millis(1);
-/// The same of a guest that has just started: of most it is all they need.
+/// The same for a guest that has just started; most need no more.
 pub(crate) const FIRST_SLICE: Duration = Duration::from_micros(250);
 
 /// Nanoseconds since the start of a clock.
@@ -64,7 +64,7 @@ impl Clock {
         self.moment(Instant::now())
     }
 
-    /// The thread that is woken when something is due earlier than it thinks.
+    /// Woken when something is due before the ticker expects it.
     pub(crate) fn set_thread(&self, thread: Thread) {
         let _ = self.thread.set(thread);
     }
@@ -91,7 +91,7 @@ impl Clock {
         self.crowded.load(Ordering::Relaxed)
     }
 
-    /// Shortens the slices of guests that compute, or no longer.
+    /// Sets whether the slices of computing guests are short.
     pub(crate) fn set_crowded(&self, crowded: bool) {
         if self.crowded.swap(crowded, Ordering::SeqCst) != crowded && crowded {
             // It knows only when the long slices end.
@@ -154,7 +154,7 @@ impl Lane {
     }
 }
 
-/// While it lives, a guest may compute on this thread. Within another it changes nothing.
+/// While this lives, a guest may compute on this thread. Inside another one, it changes nothing.
 pub(crate) struct Computing {
     lane: Option<Arc<Lane>>,
 }

@@ -25,7 +25,7 @@ const LEAST_COUNT: u64 = 20;
 const LEAST_COUNT_PER_THREAD: u64 = 3;
 /// The gain that another number has to bring to win a pair: less may be chance.
 const GAIN: f64 = 1.03;
-/// A pair that is lost by this much counts for all that may be lost: to go on would cost too much.
+/// A pair lost by this much ends the trial.
 const CLEAR_LOSS: f64 = 0.6;
 /// From the first runs, or a change, to the next trial.
 const SOON: Duration = Duration::from_millis(20);
@@ -288,7 +288,8 @@ mod tests {
                     .wrapping_add(1_013_904_223);
                 // Runs take half of their time to one and a half.
                 let chance = 0.5 + f64::from(self.noise >> 8) / f64::from(1 << 24);
-                let eighth = (self.now - self.origin).as_millis() as u64 * 0x9E37_79B9 >> 16 & 7;
+                let millisecond = (self.now - self.origin).as_millis() as u64;
+                let eighth = ((millisecond * 0x9E37_79B9) >> 16) & 7;
                 let speed = if eighth < self.disturbed { 0.5 } else { 1.0 };
                 let rate = (self.rate)(self.pace.width()) * speed;
                 self.now += Duration::from_secs_f64(chance / rate);

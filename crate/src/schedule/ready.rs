@@ -51,9 +51,9 @@ impl Ready {
         !self.ending.is_empty() || self.levels[..LAST].iter().any(|level| !level.is_empty())
     }
 
-    /// Puts a run in line that was woken, or that gave up its thread. One that could have gone on comes first
-    /// on its level: to end what was begun takes less memory and less time for each than to take turns. On
-    /// the last level, where runs may never end, they take turns.
+    /// Puts a run in line that was woken or gave up its thread. A run that was preempted goes first on its level,
+    /// because finishing what was begun takes less memory and time than taking turns. On the last level, where
+    /// runs may never end, they take turns.
     pub(crate) fn add(&mut self, task: Arc<Task>, could_go_on: bool) {
         let level = task.level();
         self.join(level);
@@ -97,7 +97,7 @@ impl Ready {
             let level = (0..LEVELS)
                 .filter(has_runs)
                 .min_by_key(|level| self.paid[*level])?;
-            // What was begun comes before what was not.
+            // Runs that have begun go before runs that have not.
             let Some(task) = self.levels[level].pop_front() else {
                 self.last = self.paid[level];
                 return Some(Choice::Fresh);
@@ -114,7 +114,7 @@ impl Ready {
         }
     }
 
-    /// A level that had no runs has not saved up for them.
+    /// A level gains no credit while it has no runs.
     fn join(&mut self, level: usize) {
         if self.levels[level].is_empty() {
             self.paid[level] = self.paid[level].max(self.last);

@@ -67,9 +67,9 @@ async fn execute(
     program.check_limits(&limits)?;
     let compiled = program.compiled(limits.fuel.is_some()).await?;
     let entry = compiled.entry()?;
-    let mut instance = Instance::new(context, own, compiled, control)?;
-    let returned = supervise(instance.start(entry), context, &limits, control).await;
-    instance.end(returned)
+    let mut instance = Instance::new(context, own, compiled)?;
+    let returned = supervise(instance.start(entry, control), context, &limits, control).await;
+    instance.end(control, returned)
 }
 
 /// Waits for a call of a guest, and holds it to its time and to the causes that end it.

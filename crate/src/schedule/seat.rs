@@ -21,7 +21,7 @@ pub(super) struct Seat {
 struct SeatState {
     /// The run can go on.
     woken: bool,
-    /// It has waited for this in the queue.
+    /// The slot for which the run waited in the queue.
     slot: Option<Slot>,
     /// It has ended elsewhere than on this thread, or never started.
     ended: Option<Result<Outcome>>,

@@ -2,6 +2,7 @@
 
 use super::lane::Lane;
 use super::ticker::{Alarm, Ticker};
+use crate::error::Error;
 use crate::guest::{CallControl, Cause, CpuMeter, LimitKind, Limits, Stopped};
 use crate::wasi::RunState;
 use std::pin::Pin;
@@ -10,12 +11,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use wasmtime::{StoreContextMut, UpdateDeadline};
 
-/// Runs in the guest's loops and functions when the guest may be due: ends it, or lets others have the
-/// thread, or has the ticker come back when the guest is due indeed.
+/// Called in the guest's loops and functions when its thread may be due: ends the guest, yields the thread, or
+/// tells the ticker when to return.
 pub(super) fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result<UpdateDeadline> {
     let RunState {
         control, limits, ..
     } = store.data();
+    let Some(control) = &control.call() else {
+        return Err(Error::internal("a guest computes without a call").into());
+    };
     let now = Instant::now();
     enforce_time(limits, control, || now, CpuMeter::now);
     if control.cause().is_some() {

@@ -42,7 +42,8 @@ pub(crate) struct Task {
 
 /// Which run it is.
 struct Run {
-    /// Weak, because the control holds the task's waker. The scheduler has it until the run has ended.
+    /// Weak, because the control holds the task's waker. The scheduler keeps the control alive until the run has
+    /// ended.
     control: Weak<CallControl>,
     program: Arc<Program>,
 }
@@ -126,8 +127,8 @@ impl Task {
         }
     }
 
-    /// Whether it was found meanwhile that runs like this one take longer than those of its level; it is on
-    /// a later level then.
+    /// Moves the run to a later level if its program's history says that such runs take longer. Returns whether
+    /// it moved.
     pub(crate) fn is_behind(&self) -> bool {
         let expected = self.expected_level();
         self.level.fetch_max(expected, Ordering::Relaxed) < expected
@@ -211,7 +212,7 @@ impl Spare {
         Self { task, waker }
     }
 
-    /// Itself, unless something that the run has left could still wake it.
+    /// Returns this task for reuse, unless an old waker could still wake it.
     pub(crate) fn reuse(self) -> Option<Self> {
         // This one and the waker's.
         let is_forgotten = Arc::strong_count(&self.task) == 2;

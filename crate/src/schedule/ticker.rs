@@ -55,12 +55,12 @@ impl Ticker {
         Ok(Self { shared })
     }
 
-    /// While the returned value lives, which has to be on this thread, a guest may compute for a slice that begins
-    /// now. Within another the other's slice goes on.
+    /// While the returned guard lives, on this thread, a guest may compute; its slice begins now. A guard inside
+    /// another one continues the outer slice.
     pub(crate) fn computing(&self, now: Instant) -> Computing {
         Computing::new(&self.shared.clock, now, |lane| {
             let mut lanes = lock(&self.shared.lanes);
-            // Those of threads that have ended.
+            // Lanes of threads that have ended.
             lanes.retain(|lane| Arc::strong_count(lane) > 1);
             lanes.push(lane);
         })
@@ -86,7 +86,7 @@ impl Ticker {
         self.shared.clock.is_crowded()
     }
 
-    /// Shortens the slices of guests that compute, or no longer.
+    /// Sets whether the slices of computing guests are short.
     pub(crate) fn set_crowded(&self, crowded: bool) {
         self.shared.clock.set_crowded(crowded);
     }
@@ -126,7 +126,7 @@ impl Shared {
                 next = next.min(now + nanos(SLICE));
             }
             self.clock.will_wake(next);
-            // What was published before that; no lane would wake this thread for it.
+            // Lanes that published before this store do not wake this thread.
             if self.next(now).0 < next {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Output kept in memory, and the cap that stdout and stderr share.
 
 use super::config::{OnBrokenPipe, OutputStreamKind};
-use crate::guest::{CallControl, Cause, LimitKind, Limits, OnOutput, Stopped};
+use crate::guest::{Cause, InstanceControl, LimitKind, Limits, OnOutput, Stopped};
 use crate::lock::lock;
 use bytes::Bytes;
 use std::io;
@@ -18,7 +18,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// The output of a run so far. It outlives the guest, however the guest ends.
 pub(crate) struct Capture {
-    control: Arc<CallControl>,
+    control: Arc<InstanceControl>,
     cap: u64,
     /// Whether output that is passed on counts towards the cap, too.
     counts_passed: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Printed {
 
 impl Capture {
     pub(crate) fn new(
-        control: Arc<CallControl>,
+        control: Arc<InstanceControl>,
         limits: &Limits,
         on_broken_pipe: OnBrokenPipe,
     ) -> Arc<Self> {

@@ -1,7 +1,7 @@
 //! The data of a store.
 
 use super::context::Wasi;
-use crate::guest::{CallControl, Limits, MemoryLimiter};
+use crate::guest::{InstanceControl, Limits, MemoryLimiter};
 use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -10,14 +10,14 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 pub(crate) struct RunState {
     wasi: Wasi,
     pub(crate) limiter: MemoryLimiter,
-    pub(crate) control: Arc<CallControl>,
+    pub(crate) control: Arc<InstanceControl>,
     pub(crate) limits: Limits,
     /// Set before code of the guest can run.
     pub(crate) started: bool,
 }
 
 impl RunState {
-    pub(crate) fn new(wasi: Wasi, limits: Limits, control: Arc<CallControl>) -> Self {
+    pub(crate) fn new(wasi: Wasi, limits: Limits, control: Arc<InstanceControl>) -> Self {
         Self {
             wasi,
             limiter: MemoryLimiter::new(control.clone(), &limits),

@@ -28,7 +28,7 @@ fn timeout(milliseconds: u64) -> Limits {
 }
 
 /// Everything about a run that is the same in equal runs.
-fn told(result: Result<Outcome>) -> String {
+fn observed(result: Result<Outcome>) -> String {
     match result {
         Ok(outcome) => {
             let Outcome {
@@ -85,7 +85,7 @@ fn every_guest_ends_as_on_the_threads_of_the_runtime() {
         };
         let here = runtime().run_sync(&program, options());
         let there = block_on(runtime().run(&program, options()));
-        assert_eq!(told(here), told(there), "{name}");
+        assert_eq!(observed(here), observed(there), "{name}");
         compared += 1;
     }
     assert!(compared > 75, "{compared}");

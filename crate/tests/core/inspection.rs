@@ -6,7 +6,7 @@ fn inspect(name: &str) -> Inspection {
 }
 
 /// Name, kind and type of each extern, and whether it is provided.
-fn told(externs: &[DetailedExtern]) -> Vec<String> {
+fn lines(externs: &[DetailedExtern]) -> Vec<String> {
     let line = |e: &DetailedExtern| {
         let provided = match e.provided {
             Some(true) => "",
@@ -32,7 +32,7 @@ fn a_module_tells_its_types_and_what_is_missing() {
     let inspection = inspect("unresolved-import");
     assert_eq!(inspection.entry, EntryKind::Command);
     assert_eq!(
-        told(&inspection.imports),
+        lines(&inspection.imports),
         [
             "foo function (i32) -> i32 (missing)",
             "bar memory 1 page or more (missing)",
@@ -40,7 +40,7 @@ fn a_module_tells_its_types_and_what_is_missing() {
         ]
     );
     assert_eq!(
-        told(&inspection.exports),
+        lines(&inspection.exports),
         [
             "memory memory 1 page or more (ours)",
             "_start function () (ours)"
@@ -61,11 +61,11 @@ fn a_component_tells_what_its_interfaces_have() {
     let inspection = inspect("component-imports-http");
     assert_eq!(inspection.entry, EntryKind::Command);
     assert_eq!(
-        told(&inspection.imports),
+        lines(&inspection.imports),
         ["wasi:http/types@0.2.0 instance 1 function, 1 resource (missing)"]
     );
     assert_eq!(
-        told(&inspection.exports),
+        lines(&inspection.exports),
         ["wasi:cli/run@0.2.0 instance 1 function (ours)"]
     );
     assert!(inspection.problem.is_some());

@@ -62,7 +62,7 @@ impl Submitter {
     fn receive(&self, count: usize) -> Vec<[u32; 3]> {
         let mut records = Vec::new();
         while records.len() < count {
-            self.woken.recv_timeout(PATIENCE).expect("news");
+            self.woken.recv_timeout(PATIENCE).expect("a wake-up");
             let delivery = self.port.receive();
             let fields = delivery.records.chunks(12);
             records.extend(fields.map(|f| [f[0] as u32, f[1] as u32, f[2] as u32]));

@@ -43,7 +43,7 @@ fn start_long(runtime: &Runtime) -> Started {
 }
 
 /// An ending without offsets, which depend by a byte or so on the surrounding code.
-fn told(ending: &Ending) -> (Ending, Vec<Option<String>>) {
+fn observed(ending: &Ending) -> (Ending, Vec<Option<String>>) {
     match ending.clone() {
         Ending::Trap(mut trap) => {
             let frames = std::mem::take(&mut trap.frames);
@@ -89,7 +89,11 @@ fn endings_are_those_of_an_interruptible_program() {
     for name in names {
         let interruptible = run(name, caps());
         let outcome = run_uninterruptible(name, caps());
-        assert_eq!(told(&outcome.ending), told(&interruptible.ending), "{name}");
+        assert_eq!(
+            observed(&outcome.ending),
+            observed(&interruptible.ending),
+            "{name}"
+        );
         assert_eq!(outcome.stdout, interruptible.stdout, "{name}");
         assert_eq!(outcome.stderr, interruptible.stderr, "{name}");
         let (usage, expected) = (outcome.usage, interruptible.usage);

@@ -1,4 +1,4 @@
-//! What waits for the submitter: records of [`RECORD`] numbers, as [`super::protocol`] has them, and the bytes
+//! Records that wait for the submitter: [`RECORD`] numbers each, as [`super::protocol`] has them, and the bytes
 //! they speak of.
 
 use super::protocol::{
