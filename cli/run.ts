@@ -21,7 +21,7 @@ export const verb: Verb = {
   describe(command, io) {
     command
       .description(
-        'Runs a program. What stands after it on the command line is for the program, options too.',
+        'Runs a program. Everything after it on the command line is passed to it, including options.',
       )
       .usage('[options] <prog.wasm> [args...]')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)

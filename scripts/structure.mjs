@@ -12,7 +12,7 @@ export const CORE = {
   error: [],
   lock: [],
   platform: [],
-  guest: ['error', 'platform'],
+  guest: ['error', 'lock', 'platform'],
   stdio: ['guest', 'lock'],
   options: ['guest', 'stdio'],
   wasi: ['error', 'guest', 'options', 'stdio'],

@@ -115,7 +115,7 @@ const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [
   [
     'unresolved-import',
     'ERR_UNRESOLVED_IMPORT',
-    /unresolved imports: env\.foo \(function\), env\.bar \(memory\); available: /,
+    /unresolved imports: env\.foo \(function\), env\.bar \(memory\); available modules: /,
   ],
   ['wrong-import-type', 'ERR_UNRESOLVED_IMPORT', /fd_write/],
   ['no-start', 'ERR_NO_ENTRY_POINT', /no `_start` function and no start section; it exports/],

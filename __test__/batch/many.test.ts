@@ -66,7 +66,7 @@ for (const [ordered, concurrency] of [
     t.deepEqual({ next, wrong, left: waiting.size }, { next: JOBS, wrong: 0, left: 0 })
     const { jobs: counted, runsPerSecond } = await batch.summary
     t.is(counted, JOBS)
-    t.log(`${Math.round(runsPerSecond)} runs a second`)
+    t.log(`${Math.round(runsPerSecond)} runs per second`)
   })
 }
 

@@ -252,7 +252,7 @@ test('the summary of a batch is the library’s', async (t) => {
 test('the summary as text says how the runs ended', async (t) => {
   const stdin = lines({ args: ['0'] }, { args: ['2'] }, { args: ['2'] }, { args: 0 })
   const { stderr } = await batch([watPath('exit-argv'), '-'], { stdin })
-  t.regex(stderr, /^4 results in .* runs a second\)$/m)
+  t.regex(stderr, /^4 results in .* runs per second\)$/m)
   t.regex(stderr, /^ {2}1 ok, 2 nonzero exit, 1 error$/m)
   t.regex(stderr, /^ {4}2 exit 2$/m)
   t.regex(stderr, /^ {4}1 error ERR_INVALID_OPTION$/m)

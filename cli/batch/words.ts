@@ -38,7 +38,7 @@ const MAX_DETAILS = 10
 export function summaryText(summary: Summary, totals: Totals): string {
   const { jobs, resumed, wallMs, runMs, runsPerSecond, advice } = summary
   const before = resumed > 0 ? `, ${numeral(resumed)} of them from before,` : ''
-  const speed = `${precisely(wallMs)} (${numeral(runsPerSecond)} runs a second)`
+  const speed = `${precisely(wallMs)} (${numeral(runsPerSecond)} runs per second)`
   const isOld = jobs > 0 && resumed === jobs
   const lines = [
     isOld
@@ -62,7 +62,7 @@ export function summaryText(summary: Summary, totals: Totals): string {
     )
   }
   if (advice === 'processes') {
-    lines.push('  threads stood in each other’s way; --workers processes would be faster')
+    lines.push('  threads slowed each other down; --workers processes would be faster')
   }
   return lines.join('\n')
 }

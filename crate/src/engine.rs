@@ -46,7 +46,7 @@ pub enum ProgramKind {
 /// How instances of an engine get their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allocation {
-    /// Slots of a pool, made once and reused.
+    /// PoolSize of a pool, made once and reused.
     Pooling,
     /// Mapped for each run: for programs larger than a slot.
     OnDemand,
@@ -79,10 +79,10 @@ pub(crate) enum Linker {
 
 /// The slots of a runtime's pools.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slots {
+pub(crate) struct PoolSize {
     /// Runs that can be going on at a time.
     pub(crate) total: u32,
-    /// Slots that stay bound to programs which do not run now, with the memory that they keep.
+    /// PoolSize that stay bound to programs which do not run now, with the memory that they keep.
     pub(crate) warm: u32,
 }
 
@@ -126,7 +126,7 @@ impl Checks {
 
 /// The engines of a runtime, each made at first use.
 pub(crate) struct Engines {
-    slots: Slots,
+    slots: PoolSize,
     hosts: Mutex<HashMap<(Compilation, Placement), Arc<HostCell>>>,
     /// Every engine made so far, for the ticker.
     made: Mutex<Vec<Engine>>,
@@ -145,7 +145,7 @@ enum Placement {
 }
 
 impl Engines {
-    pub(crate) fn new(slots: Slots) -> Self {
+    pub(crate) fn new(slots: PoolSize) -> Self {
         Self {
             slots,
             hosts: Mutex::default(),
@@ -241,7 +241,7 @@ impl Engines {
     }
 }
 
-fn config(compilation: Compilation, allocation: Allocation, slots: Slots) -> Config {
+fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(compilation.checks != Checks::Nothing)
@@ -287,8 +287,8 @@ fn config(compilation: Compilation, allocation: Allocation, slots: Slots) -> Con
     config
 }
 
-fn pool(kind: ProgramKind, slots: Slots) -> PoolingAllocationConfig {
-    let Slots { total, warm } = slots;
+fn pool(kind: ProgramKind, slots: PoolSize) -> PoolingAllocationConfig {
+    let PoolSize { total, warm } = slots;
     // Unused room costs time when the engine is made.
     let (instances, tables) = match kind {
         ProgramKind::Module => (1, TABLES_PER_MODULE),

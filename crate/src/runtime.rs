@@ -1,6 +1,6 @@
 //! A runtime: engines, threads, slots and a cache.
 
-use crate::engine::{Allocation, Compilation, Engines, Slots};
+use crate::engine::{Allocation, Compilation, Engines, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
@@ -55,7 +55,7 @@ pub struct RuntimeStats {
     pub threads: usize,
     /// Threads on which runs start: fewer than `threads` while more threads make runs slower.
     pub useful_threads: usize,
-    /// Slots for runs.
+    /// PoolSize for runs.
     pub max_concurrent_runs: usize,
     /// How instances get their memory.
     pub allocation: Allocation,
@@ -110,7 +110,7 @@ impl Runtime {
             )
         };
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let engines = Arc::new(Engines::new(Slots {
+        let engines = Arc::new(Engines::new(PoolSize {
             total: number(options.max_concurrent_runs),
             warm: number(options.threads.saturating_mul(WARM_SLOTS_PER_THREAD)),
         }));

@@ -7,7 +7,7 @@ export type BatchAdvice = 'processes'
 /** A batch that ended sooner would gain less than workers take to start. */
 const WORTHWHILE_MS = 1000
 
-/** The advice for a batch that has ended, by whether its threads stood in each other's way. */
+/** The advice for a batch that has ended, by whether its threads slowed each other down. */
 export function advice(
   { workers, threads, usefulThreads }: RuntimeStats,
   wallMs: number,

@@ -25,7 +25,7 @@ export interface BatchSummary extends BatchCounts {
   readonly endedBy: BatchEnd
   /**
    * `'processes'`: a runtime with `workers: 'processes'` would have used more cores, because the threads of
-   * this one stood in each other's way (see {@link RuntimeStats.usefulThreads}). Otherwise absent.
+   * this one slowed each other down (see {@link RuntimeStats.usefulThreads}). Otherwise absent.
    */
   readonly advice?: BatchAdvice
   /** What was thrown, where `endedBy` is `'error'`. */

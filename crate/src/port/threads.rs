@@ -212,7 +212,7 @@ impl Threads {
         }
     }
 
-    fn carry_out(&self, deferred: Deferred) {
+    fn run_deferred(&self, deferred: Deferred) {
         let Deferred {
             submissions,
             key: _,
@@ -261,7 +261,7 @@ impl Backend for Threads {
         let applied = Operation::all(operations, bytes)
             .try_for_each(|operation| self.apply(operation?, &mut tables, &mut deferred));
         drop(tables);
-        self.carry_out(deferred);
+        self.run_deferred(deferred);
         applied
     }
 

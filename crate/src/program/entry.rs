@@ -118,25 +118,31 @@ fn unresolved_module(
     error: &wasmtime::Error,
 ) -> Error {
     let provided = provided(linker, engine);
-    let missing = module
+    let missing: Vec<_> = module
         .imports()
         .filter(|import| !has(&provided, import.module(), import.name()))
-        .map(|import| {
-            let kind = kind_of(&import.ty());
-            format!("{}.{} ({kind})", import.module(), import.name())
-        });
-    let missing: Vec<_> = missing.collect();
+        .collect();
     if missing.is_empty() {
         // Every name is there, so one of them has another type.
-        let message = format!("an import does not fit: {error:#}");
+        let message = format!("an import has the wrong type: {error:#}");
         return Error::new(ErrorCode::UnresolvedImport, message);
     }
-    let mut message = format!("unresolved imports: {}; available:", list(missing));
+    let is_asked = |module: &str| missing.iter().any(|import| import.module() == module);
+    let mut available = Vec::new();
     for (module, mut names) in provided {
         names.sort_unstable();
-        let _ = write!(message, " {module}: {};", names.join(", "));
+        // The names of a module help only where the program asks for that module.
+        available.push(match is_asked(&module) {
+            true => format!("{module} ({})", names.join(", ")),
+            false => module,
+        });
     }
-    message.pop();
+    let missing = missing.iter().map(|import| {
+        let kind = kind_of(&import.ty());
+        format!("{}.{} ({kind})", import.module(), import.name())
+    });
+    let (missing, available) = (list(missing.collect()), available.join(", "));
+    let message = format!("unresolved imports: {missing}; available modules: {available}");
     Error::new(ErrorCode::UnresolvedImport, message)
 }
 
@@ -175,7 +181,7 @@ fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error
         .map(str::to_owned)
         .collect();
     if missing.is_empty() {
-        let message = format!("an import does not fit: {error:#}");
+        let message = format!("an import has the wrong type: {error:#}");
         return Error::new(ErrorCode::UnresolvedImport, message);
     }
     let provided: Vec<_> = PROVIDED_PACKAGES

@@ -16,7 +16,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the file says of itself.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct FileHeader {
     /// Of wasiexec.
     version: String,
     target: String,
@@ -24,11 +24,11 @@ struct Head {
     /// Digest of what the Wasm came from, as hexadecimal digits.
     source: String,
     /// In the order of their bytes.
-    sections: Vec<Section>,
+    sections: Vec<FileSection>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Section {
+struct FileSection {
     holds: Holds,
     bytes: usize,
 }
@@ -81,14 +81,14 @@ pub(crate) fn encode(
     let sections: Vec<_> = std::iter::once((Holds::Wasm, &wasm.bytes[..]))
         .chain(sections)
         .collect();
-    let head = Head {
+    let head = FileHeader {
         version: VERSION.into(),
         target: target(),
         interruptible,
         source: wasm.digest.to_hex().to_string(),
         sections: sections
             .iter()
-            .map(|&(holds, bytes)| Section {
+            .map(|&(holds, bytes)| FileSection {
                 holds,
                 bytes: bytes.len(),
             })
@@ -139,7 +139,7 @@ impl<'a> Precompiled<'a> {
                 "it was compiled for {theirs}, this is {ours}"
             )));
         }
-        let head: Head = serde_json::from_slice(head).map_err(|_| damaged())?;
+        let head: FileHeader = serde_json::from_slice(head).map_err(|_| damaged())?;
         let (mut wasm, mut code, mut rest) = (None, Vec::new(), rest);
         for section in &head.sections {
             let (bytes, others) = rest.split_at_checked(section.bytes).ok_or_else(damaged)?;
@@ -178,7 +178,8 @@ struct Made {
 pub(crate) fn damaged() -> Error {
     Error::new(
         ErrorCode::PrecompiledDamaged,
-        "the precompiled program is damaged: its digest is wrong; was it copied whole? compile it again",
+        "the precompiled program is damaged: its content is not what was written; check that the file was \
+         copied completely, or compile it again",
     )
 }
 
@@ -186,7 +187,9 @@ pub(crate) fn damaged() -> Error {
 pub(crate) fn incompatible(why: impl std::fmt::Display) -> Error {
     Error::new(
         ErrorCode::PrecompiledIncompatible,
-        format!("the precompiled program does not fit: {why}; compile it again here"),
+        format!(
+            "the precompiled program cannot be used here: {why}; compile it again on this machine"
+        ),
     )
 }
 

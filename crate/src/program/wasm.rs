@@ -90,7 +90,8 @@ pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
         return Ok(());
     }
     let needs = |what: &str| {
-        let message = format!("the program needs threads ({what}), which wasiexec does not run");
+        let message =
+            format!("the program needs threads ({what}), which wasiexec does not support");
         Err(Error::new(ErrorCode::UnsupportedWasm, message))
     };
     for payload in Parser::new(0).parse_all(&wasm.bytes) {

@@ -21,7 +21,7 @@ pub(crate) const NEVER: Moment = u64::MAX;
 ///
 /// The ticker writes when it will wake and then reads the lanes; a lane writes when it is due and then
 /// reads when the ticker will wake. With sequential consistency one of them sees the other.
-pub(crate) struct Clock {
+pub(crate) struct TickClock {
     start: Instant,
     /// When the ticker wakes at the latest.
     wakes: AtomicU64,
@@ -32,7 +32,7 @@ pub(crate) struct Clock {
 
 /// One thread on which guests compute.
 pub(crate) struct Lane {
-    clock: Arc<Clock>,
+    clock: Arc<TickClock>,
     /// When the guest has to look at its limits; [`NEVER`] while none computes.
     due: AtomicU64,
     /// The end of the guest's slice.
@@ -45,7 +45,7 @@ thread_local! {
     static LANE: RefCell<Option<Arc<Lane>>> = const { RefCell::new(None) };
 }
 
-impl Clock {
+impl TickClock {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -161,7 +161,11 @@ pub(crate) struct Computing {
 
 impl Computing {
     /// Begins a slice; `register` adds the lane of a thread that has none with this clock.
-    pub(crate) fn new(clock: &Arc<Clock>, now: Instant, register: impl FnOnce(Arc<Lane>)) -> Self {
+    pub(crate) fn new(
+        clock: &Arc<TickClock>,
+        now: Instant,
+        register: impl FnOnce(Arc<Lane>),
+    ) -> Self {
         LANE.with(|known| {
             let mut known = known.borrow_mut();
             let lane = match &*known {

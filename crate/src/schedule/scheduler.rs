@@ -13,10 +13,10 @@ use super::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
 use super::queue::Taken;
 use super::ready::{Choice, Ready};
 use super::run::drive;
-use super::slot::{Slot, Slots};
+use super::slot::{Slot, SlotOwner};
 use super::state::State;
 use super::submission::{BatchId, Ended, Origin, RunGroup, Submission};
-use super::task::{Body, Line, Spare, Task};
+use super::task::{Body, ReadyLine, Spare, Task};
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
 use crate::error::{Result, closed};
@@ -291,7 +291,7 @@ impl Scheduler {
     async fn runner(self: Arc<Self>) {
         let scheduler = &self;
         let mut done = None;
-        let line: Arc<dyn Line> = self.clone();
+        let line: Arc<dyn ReadyLine> = self.clone();
         let mut context: Option<Arc<RunContext>> = None;
         // What a run that has ended leaves its successor: a place for its future, and a task.
         let (mut place, mut spare) = (None, None);
@@ -511,7 +511,7 @@ impl Scheduler {
     }
 }
 
-impl Line for Scheduler {
+impl ReadyLine for Scheduler {
     fn ready(self: Arc<Self>, task: &Arc<Task>) {
         let mut state = self.lock();
         state.ready.add(task.clone(), false);
@@ -526,7 +526,7 @@ impl Line for Scheduler {
     }
 }
 
-impl Slots for Scheduler {
+impl SlotOwner for Scheduler {
     fn free(self: Arc<Self>, key: usize, output: u64) {
         let mut state = self.lock();
         state.vacate(key, output);

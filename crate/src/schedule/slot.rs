@@ -1,23 +1,23 @@
-//! Slots that a run has without a runner.
+//! SlotOwner that a run has without a runner.
 
 use crate::guest::CallControl;
 use std::sync::Arc;
 
 /// What gives slots.
-pub(super) trait Slots: Send + Sync {
+pub(super) trait SlotOwner: Send + Sync {
     /// A slot is free again: its run has ended with `output` bytes of captured output.
     fn free(self: Arc<Self>, key: usize, output: u64);
 }
 
 /// A place among the live runs, which is free again when this is dropped.
 pub(crate) struct Slot {
-    slots: Arc<dyn Slots>,
+    slots: Arc<dyn SlotOwner>,
     key: usize,
     pub(super) control: Arc<CallControl>,
 }
 
 impl Slot {
-    pub(super) fn new(slots: Arc<dyn Slots>, key: usize, control: Arc<CallControl>) -> Self {
+    pub(super) fn new(slots: Arc<dyn SlotOwner>, key: usize, control: Arc<CallControl>) -> Self {
         Self {
             slots,
             key,

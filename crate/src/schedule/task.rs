@@ -20,7 +20,7 @@ const POLLED: u8 = 2;
 const WOKEN: u8 = 3;
 
 /// The line of runs that could go on.
-pub(crate) trait Line: Send + Sync {
+pub(crate) trait ReadyLine: Send + Sync {
     /// A run that waited can go on.
     fn ready(self: Arc<Self>, task: &Arc<Task>);
     /// A run that is in line is to end.
@@ -29,7 +29,7 @@ pub(crate) trait Line: Send + Sync {
 
 /// A run as the scheduler has it between two polls.
 pub(crate) struct Task {
-    line: Weak<dyn Line>,
+    line: Weak<dyn ReadyLine>,
     state: AtomicU8,
     level: AtomicUsize,
     previous_level: AtomicUsize,
@@ -58,7 +58,7 @@ pub(crate) struct Body {
 
 impl Task {
     /// One that is being polled.
-    pub(crate) fn new(line: &Arc<dyn Line>) -> Arc<Self> {
+    pub(crate) fn new(line: &Arc<dyn ReadyLine>) -> Arc<Self> {
         Arc::new(Self {
             line: Arc::downgrade(line),
             state: AtomicU8::new(POLLED),
@@ -206,7 +206,7 @@ pub(crate) struct Spare {
 }
 
 impl Spare {
-    pub(crate) fn new(line: &Arc<dyn Line>) -> Self {
+    pub(crate) fn new(line: &Arc<dyn ReadyLine>) -> Self {
         let task = Task::new(line);
         let waker = Waker::from(task.clone());
         Self { task, waker }
@@ -223,11 +223,11 @@ impl Spare {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Line, Task};
+    use super::{Arc, ReadyLine, Task};
 
     pub(super) struct NoLine;
 
-    impl Line for NoLine {
+    impl ReadyLine for NoLine {
         fn ready(self: Arc<Self>, _: &Arc<Task>) {}
 
         fn hurry(&self, _: &Arc<Task>) {}

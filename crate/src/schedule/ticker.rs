@@ -1,7 +1,7 @@
 //! The clock of preemption: makes computing guests look at their limits when one of these is due, ends
 //! runs whose deadline passes while they wait, and sleeps otherwise.
 
-use super::lane::{Clock, Computing, Lane, Moment, NEVER, SLICE};
+use super::lane::{Computing, Lane, Moment, NEVER, SLICE, TickClock};
 use crate::engine::Engines;
 use crate::guest::{CallControl, Cause, LimitKind};
 use crate::lock::lock;
@@ -23,7 +23,7 @@ pub(crate) struct Ticker {
 
 struct Shared {
     engines: Arc<Engines>,
-    clock: Arc<Clock>,
+    clock: Arc<TickClock>,
     lanes: Mutex<Vec<Arc<Lane>>>,
     alarms: Mutex<Alarms>,
     stopped: AtomicBool,
@@ -40,7 +40,7 @@ impl Ticker {
     pub(crate) fn start(engines: Arc<Engines>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             engines,
-            clock: Arc::new(Clock::new()),
+            clock: Arc::new(TickClock::new()),
             lanes: Mutex::default(),
             alarms: Mutex::default(),
             stopped: AtomicBool::new(false),

@@ -25,11 +25,11 @@ pub(crate) enum Wasi {
     /// No call has needed the context yet.
     Untouched(Untouched),
     /// The context has been made.
-    Context(Box<Made>),
+    Context(Box<MadeContext>),
 }
 
 /// wasmtime-wasi's context, and state that it has no place for.
-pub(crate) struct Made {
+pub(crate) struct MadeContext {
     context: WasiP1Ctx,
     directories: Directories,
 }
@@ -84,7 +84,7 @@ impl Wasi {
     }
 
     fn made(context: WasiP1Ctx) -> Self {
-        Self::Context(Box::new(Made {
+        Self::Context(Box::new(MadeContext {
             context,
             directories: Directories::default(),
         }))
@@ -99,7 +99,7 @@ impl Wasi {
         &mut self.make().directories
     }
 
-    fn make(&mut self) -> &mut Made {
+    fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
             let mut builder = without_preopens(this.name(), this.options(), &this.capture);
             *self = Self::made(build(&mut builder));

@@ -2,7 +2,7 @@
 
 use super::errnos::errno;
 use super::files::{P2_TYPES, P3_TYPES};
-use super::listing::{Directories, Entry, Failure, Listing, by_inode};
+use super::listing::{DirEntry, Directories, Failure, Listing, by_inode};
 use super::preview1::{P0, P1, slowly};
 use super::resources::{exhausted, is_full};
 use super::state::RunState;
@@ -187,13 +187,13 @@ fn put(
 }
 
 /// The entry with this number, where `.` and `..` are the first two.
-fn numbered(listing: &Listing, number: usize) -> Option<Entry<'_>> {
+fn numbered(listing: &Listing, number: usize) -> Option<DirEntry<'_>> {
     let name: &[u8] = match number {
         0 => b".",
         1 => b"..",
         _ => return listing.get(number - 2),
     };
-    Some(Entry {
+    Some(DirEntry {
         name,
         kind: DescriptorType::Directory,
         // A guest must not learn what is above a granted directory: as in wasmtime-wasi, both have the

@@ -63,18 +63,18 @@ pub(super) struct Listing {
     /// The inode of the directory.
     pub(super) inode: u64,
     names: Vec<u8>,
-    entries: Vec<Record>,
+    entries: Vec<EntryRecord>,
     share: Share,
 }
 
-struct Record {
+struct EntryRecord {
     /// Where its name ends. The name begins where that of the previous record ends.
     end: usize,
     kind: DescriptorType,
     inode: u64,
 }
 
-pub(super) struct Entry<'a> {
+pub(super) struct DirEntry<'a> {
     /// UTF-8, unless the name on the host is not.
     pub(super) name: &'a [u8],
     pub(super) kind: DescriptorType,
@@ -140,9 +140,9 @@ impl Listing {
                 }
                 Ok(Err(_)) | Err(_) => 0,
             };
-            this.share.grow(size_of::<Record>() + name.len())?;
+            this.share.grow(size_of::<EntryRecord>() + name.len())?;
             this.names.extend(name);
-            this.entries.push(Record {
+            this.entries.push(EntryRecord {
                 end: this.names.len(),
                 kind,
                 inode,
@@ -152,12 +152,12 @@ impl Listing {
     }
 
     /// The entry with this number, from 0 on.
-    pub(super) fn get(&self, index: usize) -> Option<Entry<'_>> {
+    pub(super) fn get(&self, index: usize) -> Option<DirEntry<'_>> {
         let record = self.entries.get(index)?;
         let start = index
             .checked_sub(1)
             .map_or(0, |before| self.entries[before].end);
-        Some(Entry {
+        Some(DirEntry {
             name: &self.names[start..record.end],
             kind: record.kind,
             inode: record.inode,

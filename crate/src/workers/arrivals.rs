@@ -3,7 +3,7 @@
 use super::frame::{Frame, Kind};
 use super::member::{Member, Phase};
 use super::run::PoolRun;
-use super::state::{Deferred, PoolState};
+use super::state::{PoolDeferred, PoolState};
 use crate::port::{Delivery, Record, RecordKind};
 use std::sync::mpsc::SyncSender;
 
@@ -20,7 +20,7 @@ enum Accepted {
 pub(super) struct Received {
     pub(super) delivery: Delivery,
     pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
-    pub(super) deferred: Deferred,
+    pub(super) deferred: PoolDeferred,
     /// The worker can no longer be trusted.
     pub(super) is_damaged: bool,
 }

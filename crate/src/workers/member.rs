@@ -160,7 +160,7 @@ impl Member {
     }
 
     /// Whether there is something to send to the worker.
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn has_something_to_send(&self) -> bool {
         !(self.is_sending || self.frames.is_empty() && self.numbers.is_empty())
     }
 

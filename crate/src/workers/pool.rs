@@ -6,7 +6,7 @@ use super::link::{Stream, start};
 use super::member::{Member, Outgoing, STALL};
 use super::program;
 use super::serve::Setup;
-use super::state::{Deferred, PoolState};
+use super::state::{PoolDeferred, PoolState};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
 use crate::lock::lock;
@@ -129,9 +129,9 @@ impl Pool {
         self.wakers.len()
     }
 
-    fn carry_out(&self, operations: impl Iterator<Item = Result<Operation>>) -> Result<()> {
-        let mut deferred = Deferred::default();
-        let carried = self.lock().carry_out(operations, &mut deferred);
+    fn submit_operations(&self, operations: impl Iterator<Item = Result<Operation>>) -> Result<()> {
+        let mut deferred = PoolDeferred::default();
+        let carried = self.lock().apply_all(operations, &mut deferred);
         self.record(deferred);
         // Another thread hands the runs out, because the submitter has other things to do.
         self.submitted.notify_one();
@@ -326,11 +326,11 @@ impl Pool {
         }
     }
 
-    fn record(&self, deferred: Deferred) {
+    fn record(&self, deferred: PoolDeferred) {
         if deferred.is_empty() {
             return;
         }
-        let Deferred { aborted, faults } = deferred;
+        let PoolDeferred { aborted, faults } = deferred;
         let mut state = self.lock();
         state.finished += (aborted.len() + faults.len()) as u64;
         let mut outbox = Outbox::default();
@@ -388,13 +388,13 @@ impl Backend for Pool {
                 self.programs().remove(handle);
             }
         });
-        self.carry_out(operations)
+        self.submit_operations(operations)
     }
 
     fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let id = self.lock().await_answer(sender);
-        self.carry_out(std::iter::once(Ok(Operation::Run(RunOperation {
+        self.submit_operations(std::iter::once(Ok(Operation::Run(RunOperation {
             id,
             handle,
             options,
@@ -442,7 +442,7 @@ impl Backend for Pool {
 
     /// Refuses new runs, aborts all others and waits for the workers to end.
     fn close_and_wait(&self) {
-        let mut deferred = Deferred::default();
+        let mut deferred = PoolDeferred::default();
         let mut state = self.lock();
         state.close(&mut deferred);
         self.notify_all();
@@ -471,7 +471,7 @@ impl Backend for Pool {
     /// Ends the workers at once.
     fn abandon(&self) {
         let mut state = self.lock();
-        state.close(&mut Deferred::default());
+        state.close(&mut PoolDeferred::default());
         state.kill_all();
         let children: Vec<_> = state.children.iter_mut().filter_map(Option::take).collect();
         drop(state);
@@ -480,8 +480,8 @@ impl Backend for Pool {
             return;
         }
         // The tasks that supervise the workers may be gone, too.
-        let reaping = std::thread::Builder::new().name("wasiexec-reap".into());
-        let _ = reaping.spawn(move || {
+        let waiting = std::thread::Builder::new().name("wasiexec-wait".into());
+        let _ = waiting.spawn(move || {
             for mut child in children {
                 let _ = child.wait();
             }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// The options of a program. The length of the head comes before it, and the program's bytes follow.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct ProgramHeader {
     name: String,
     fuel: bool,
     interruptible: bool,
@@ -17,7 +17,7 @@ struct Head {
 }
 
 pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Result<Vec<u8>> {
-    let head = Head {
+    let head = ProgramHeader {
         name: options.name.clone(),
         fuel: options.fuel,
         interruptible: options.interruptible,
@@ -37,7 +37,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
     let (length, rest) = encoded.split_first_chunk().ok_or_else(malformed)?;
     let length = u32::from_le_bytes(*length) as usize;
     let (head, bytes) = rest.split_at_checked(length).ok_or_else(malformed)?;
-    let head: Head = serde_json::from_slice(head).map_err(Error::internal)?;
+    let head: ProgramHeader = serde_json::from_slice(head).map_err(Error::internal)?;
     Ok(LoadRequest {
         source: ProgramSource::Bytes(bytes.to_vec()),
         options: LoadOptions {

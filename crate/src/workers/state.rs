@@ -45,12 +45,12 @@ pub(super) struct PoolState {
 
 /// Ends of runs, to be recorded when the lock is free.
 #[derive(Default)]
-pub(super) struct Deferred {
+pub(super) struct PoolDeferred {
     pub(super) aborted: Vec<u64>,
     pub(super) faults: Vec<(u64, Error)>,
 }
 
-impl Deferred {
+impl PoolDeferred {
     pub(super) fn is_empty(&self) -> bool {
         self.aborted.is_empty() && self.faults.is_empty()
     }
@@ -108,10 +108,10 @@ impl PoolState {
     }
 
     /// Carries out operations in their order, up to the first that is malformed.
-    pub(super) fn carry_out(
+    pub(super) fn apply_all(
         &mut self,
         mut operations: impl Iterator<Item = Result<Operation>>,
-        deferred: &mut Deferred,
+        deferred: &mut PoolDeferred,
     ) -> Result<()> {
         // The queue is searched once for all of them.
         let mut aborts = IdSet::default();
@@ -122,7 +122,7 @@ impl PoolState {
                 }
                 Ok(())
             }
-            operation => self.carry_out_one(operation, deferred),
+            operation => self.apply_one(operation, deferred),
         });
         if !aborts.is_empty() {
             deferred.abort(self.queue.remove(|run| aborts.contains(&run.id)));
@@ -130,7 +130,7 @@ impl PoolState {
         result
     }
 
-    fn carry_out_one(&mut self, operation: Operation, deferred: &mut Deferred) -> Result<()> {
+    fn apply_one(&mut self, operation: Operation, deferred: &mut PoolDeferred) -> Result<()> {
         match operation {
             Operation::Run(run) => self.queue_run(run, deferred)?,
             Operation::Pipe { id, .. } => {
@@ -182,7 +182,7 @@ impl PoolState {
         Ok(())
     }
 
-    fn queue_run(&mut self, operation: RunOperation, deferred: &mut Deferred) -> Result<()> {
+    fn queue_run(&mut self, operation: RunOperation, deferred: &mut PoolDeferred) -> Result<()> {
         let closed = || self.closed.then(crate::error::closed);
         if let Some(error) = self.broken.clone().or_else(closed) {
             deferred.faults.push((operation.id, error));
@@ -210,7 +210,7 @@ impl PoolState {
     pub(super) fn to_wake(&self) -> Vec<usize> {
         let has_runs = !self.queue.is_empty();
         let is_wanted = |member: &Member| match member.phase {
-            Phase::Up => member.has_news(),
+            Phase::Up => member.has_something_to_send(),
             Phase::Starting | Phase::Failed => has_runs,
             Phase::Gone => false,
         };
@@ -228,7 +228,7 @@ impl PoolState {
     }
 
     /// Refuses new runs and aborts those that wait.
-    pub(super) fn close(&mut self, deferred: &mut Deferred) {
+    pub(super) fn close(&mut self, deferred: &mut PoolDeferred) {
         self.closed = true;
         deferred.abort(self.queue.remove(|_| true));
         self.members.iter_mut().for_each(Member::close);
@@ -264,8 +264,8 @@ impl PoolState {
         fresh: Member,
         retry: bool,
         status: &str,
-    ) -> Deferred {
-        let mut deferred = Deferred::default();
+    ) -> PoolDeferred {
+        let mut deferred = PoolDeferred::default();
         let dead = std::mem::replace(&mut self.members[index], fresh);
         for (mut run, was_delivered) in dead.into_runs() {
             let id = run.operation.id;
@@ -290,9 +290,9 @@ impl PoolState {
 
     /// Records that no process can be started for a place. When that is so for all places, all waiting runs
     /// fail, and so do new ones.
-    pub(super) fn fail(&mut self, index: usize, error: &Error) -> Deferred {
+    pub(super) fn fail(&mut self, index: usize, error: &Error) -> PoolDeferred {
         self.members[index].phase = Phase::Failed;
-        let mut deferred = Deferred::default();
+        let mut deferred = PoolDeferred::default();
         if self.members.iter().all(|m| m.phase == Phase::Failed) {
             self.broken = Some(error.clone());
             let runs = self.queue.remove(|_| true).into_iter();

@@ -157,7 +157,7 @@ fn whole(number: f64, most: f64) -> bool {
     (0.0..=most).contains(&number) && number.fract() == 0.0
 }
 
-fn is_right_section(&(kind, content): &records::Section<'_>) -> bool {
+fn is_right_section(&(kind, content): &records::RecordSection<'_>) -> bool {
     match kind {
         section::TRAP => serde_json::from_slice::<Trap>(content).is_ok(),
         section::ERROR => serde_json::from_slice::<Fault>(content).is_ok(),

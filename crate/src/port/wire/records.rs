@@ -46,9 +46,9 @@ impl Outbox {
     /// Whether the submitter has to be woken because there is something.
     pub(crate) fn needs_wake(&mut self) -> bool {
         let empty = self.full.is_empty() && self.delivery.records.is_empty();
-        let news = !self.woken && !empty;
-        self.woken |= news;
-        news
+        let must_wake = !self.woken && !empty;
+        self.woken |= must_wake;
+        must_wake
     }
 
     /// The oldest delivery; there may be more.
@@ -95,7 +95,7 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
-        let sections: &[Section<'_>] = match kind {
+        let sections: &[RecordSection<'_>] = match kind {
             record::TRAP => &[(section::TRAP, &trap_json)],
             _ => &[],
         };
@@ -178,7 +178,7 @@ impl Outbox {
         self.event(record::CLOSED, id, 0, &[]);
     }
 
-    fn event(&mut self, kind: u32, id: u64, code: u32, sections: &[Section<'_>]) {
+    fn event(&mut self, kind: u32, id: u64, code: u32, sections: &[RecordSection<'_>]) {
         let section_bytes = length(sections);
         let mut record = [0.0; RECORD];
         record[record_field::KIND as usize] = f64::from(kind);
@@ -192,17 +192,17 @@ impl Outbox {
 }
 
 /// What a section holds, and its content.
-pub(super) type Section<'a> = (u32, &'a [u8]);
+pub(super) type RecordSection<'a> = (u32, &'a [u8]);
 
 const HEADER: usize = section_layout::CONTENT as usize;
 
 /// Bytes that these sections take.
-fn length(sections: &[Section<'_>]) -> usize {
+fn length(sections: &[RecordSection<'_>]) -> usize {
     let lengths = sections.iter().map(|(_, content)| HEADER + content.len());
     lengths.sum()
 }
 
-fn write(sections: &[Section<'_>], bytes: &mut Vec<u8>) {
+fn write(sections: &[RecordSection<'_>], bytes: &mut Vec<u8>) {
     for (kind, content) in sections {
         bytes.extend(kind.to_le_bytes());
         bytes.extend((content.len() as u64).to_le_bytes());
@@ -211,7 +211,7 @@ fn write(sections: &[Section<'_>], bytes: &mut Vec<u8>) {
 }
 
 /// The sections that these bytes are; none when they are anything else.
-pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<Section<'_>>> {
+pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<RecordSection<'_>>> {
     let mut sections = Vec::new();
     while !bytes.is_empty() {
         let (kind, rest) = bytes.split_first_chunk()?;

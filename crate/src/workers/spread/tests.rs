@@ -1,7 +1,7 @@
 use super::super::frame::{Frame, Kind};
 use super::super::member::{Member, Phase};
 use super::super::run::{PoolProgram, PoolRun, WORTH};
-use super::super::state::{Deferred, PoolState};
+use super::super::state::{PoolDeferred, PoolState};
 use crate::guest::Outcome;
 use crate::port::{Delivery, Operation, Outbox, RunOperation};
 use bytes::Bytes;
@@ -34,7 +34,7 @@ fn pool(cores: usize) -> PoolState {
             concurrency,
             options: Bytes::new(),
         };
-        let carried = state.carry_out(std::iter::once(Ok(batch)), &mut Deferred::default());
+        let carried = state.apply_all(std::iter::once(Ok(batch)), &mut PoolDeferred::default());
         carried.expect("a batch");
     }
     state
