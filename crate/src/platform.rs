@@ -3,8 +3,12 @@
 mod allocator;
 mod cpu_clock;
 mod end_process;
+#[cfg(unix)]
+mod hang_up;
 mod private_file;
 
 pub(crate) use cpu_clock::thread_nanos;
 pub(crate) use end_process::end_process;
+#[cfg(unix)]
+pub(crate) use hang_up::wait_for_hang_up;
 pub(crate) use private_file::{is_private, make_folder, new_file, user_cache_folder};

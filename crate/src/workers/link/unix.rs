@@ -1,8 +1,8 @@
 //! Over a pair of sockets.
 
 use super::super::launch::Launch;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use crate::platform::wait_for_hang_up;
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::stdio;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -74,9 +74,10 @@ pub(crate) fn when_hung_up(
     let socket = socket.try_clone()?;
     let watching = std::thread::Builder::new().name("wasiexec-watch".into());
     watching.spawn(move || {
-        let mut hang_up = [PollFd::new(&socket, PollFlags::empty())];
-        while poll(&mut hang_up, None) == Err(Errno::INTR) {}
-        then();
+        // Without the watch, the worker sees the end when it reads.
+        if wait_for_hang_up(&socket).is_ok() {
+            then();
+        }
     })?;
     Ok(())
 }
