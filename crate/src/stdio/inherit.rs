@@ -3,6 +3,8 @@
 //! Each has one thread of its own, started at first use, because a read from a terminal or a write
 //! to a full pipe blocks, and a guest that waits for it must still meet its deadline.
 
+#[cfg(any(windows, test))]
+mod console_text;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
