@@ -11,6 +11,7 @@ import {
 import { WasiexecError } from './errors.ts'
 import { workerLaunch, type PortOptions } from './port/native.ts'
 import { Port } from './port/port.ts'
+import { whyThreadsAlone } from './port/worker-host.ts'
 import type { RuntimeStats } from './stats.ts'
 
 /** How a runtime is set up. */
@@ -24,7 +25,8 @@ export interface RuntimeOptions {
   /**
    * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
    * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
-   * when guests grow their memory, and what kills one kills its runs alone. Not on Windows.
+   * when guests grow their memory, and what kills one kills its runs alone. Not
+   * on Windows, under Deno or in a single executable.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined
@@ -110,6 +112,8 @@ function checkOptions(options: RuntimeOptions): PortOptions {
         checkOneOf(name, value, ['threads', 'processes'])
         if (value === 'processes') {
           if (process.platform === 'win32') throw invalid(name, "'threads' on Windows", value)
+          const reason = whyThreadsAlone()
+          if (reason !== undefined) throw invalid(name, `'threads' ${reason}`, value)
           checked.workers = { ...workerLaunch(), retry: false }
         }
         break

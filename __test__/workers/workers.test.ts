@@ -179,7 +179,8 @@ if (process.platform === 'win32') {
       const names = (await readFile(`/proc/${worker}/environ`, 'utf8')).match(
         /^[^=]+|(?<=\0)[^=]+/g,
       )
-      const allowed = /^(PATH|HOME|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|ELECTRON_RUN_AS_NODE)$/
+      const allowed =
+        /^(PATH|HOME|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|ELECTRON_RUN_AS_NODE|WASIEXEC_WORKER)$/
       t.deepEqual(
         names?.filter((name) => !allowed.test(name)),
         [],

@@ -1,3 +1,4 @@
+import { whyThreadsAlone } from '../port/worker-host.ts'
 import type { RuntimeStats } from '../stats.ts'
 
 /** What would make a batch faster: a runtime with `workers: 'processes'`. */
@@ -11,6 +12,6 @@ export function advice(
   { workers, threads, usefulThreads }: RuntimeStats,
   wallMs: number,
 ): BatchAdvice | undefined {
-  const canBe = workers === 'threads' && process.platform !== 'win32'
+  const canBe = workers === 'threads' && process.platform !== 'win32' && whyThreadsAlone() === undefined
   return canBe && usefulThreads < threads && wallMs >= WORTHWHILE_MS ? 'processes' : undefined
 }

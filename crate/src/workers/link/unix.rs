@@ -1,4 +1,4 @@
-//! Over a pair of sockets.
+//! Over a pair of sockets; the number is that of a descriptor.
 
 use super::super::launch::Launch;
 use crate::platform::wait_for_hang_up;
@@ -8,9 +8,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Child;
 
-/// What a worker gets of the environment: what it takes to start a program. The rest may hold secrets.
+/// What it takes to start a program.
 const ENVIRONMENT: [&str; 5] = [
     "PATH",
     "HOME",
@@ -24,22 +24,12 @@ pub(crate) type Stream = tokio::net::UnixStream;
 /// The worker's end.
 type Socket = UnixStream;
 
-/// Starts a worker; to be called on a thread of a tokio runtime.
+/// Starts a worker; to be called on a blocking thread of a tokio runtime.
 pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let ours = Stream::from_std(ours)?;
-    let kept = ENVIRONMENT
-        .iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.arguments)
-        .arg(theirs.as_raw_fd().to_string())
-        .env_clear()
-        .envs(kept)
-        // Where the executable is Electron.
-        .env("ELECTRON_RUN_AS_NODE", "1");
+    let mut command = launch.command(theirs.as_raw_fd(), &ENVIRONMENT);
     // SAFETY: between fork and exec this makes system calls alone, on a descriptor that the closure
     // owns and on the three standard ones, and allocates nothing.
     unsafe {
@@ -56,7 +46,7 @@ pub(crate) fn start(launch: &Launch) -> io::Result<(Child, Stream)> {
 }
 
 /// The socket that a worker was started with.
-pub(crate) fn from_descriptor(descriptor: i32) -> io::Result<Socket> {
+pub(crate) fn from_number(descriptor: i32) -> io::Result<Socket> {
     let descriptor: RawFd = descriptor;
     // SAFETY: the one who started this process opened the descriptor for this call alone.
     let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
