@@ -412,7 +412,7 @@ export interface RuntimeOptions {
    * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
    * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
    * when guests grow their memory, and what kills one kills its runs alone. Not
-   * on Windows, under Deno or in a single executable.
+   * under Deno and not in a single executable.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined

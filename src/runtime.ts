@@ -26,7 +26,7 @@ export interface RuntimeOptions {
    * What spreads runs over cores: threads of this process, or processes of one thread each, as many as
    * `threads`. Processes start later and take memory of their own, but do not stand in each other's way
    * when guests grow their memory, and what kills one kills its runs alone. Not
-   * on Windows, under Deno or in a single executable.
+   * under Deno and not in a single executable.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined
@@ -111,7 +111,6 @@ function checkOptions(options: RuntimeOptions): PortOptions {
       case 'workers':
         checkOneOf(name, value, ['threads', 'processes'])
         if (value === 'processes') {
-          if (process.platform === 'win32') throw invalid(name, "'threads' on Windows", value)
           const reason = whyThreadsAlone()
           if (reason !== undefined) throw invalid(name, `'threads' ${reason}`, value)
           checked.workers = { ...workerLaunch(), retry: false }

@@ -23,9 +23,8 @@ test('processes are advised when a long batch did without some of its threads', 
       for (let usefulThreads = 1; usefulThreads <= threads; usefulThreads += 1) {
         for (const wallMs of [0, 999, 1000, 1e6]) {
           const isHelp = workers === 'threads' && usefulThreads < threads && wallMs >= 1000
-          const there = process.platform === 'win32' ? undefined : 'processes'
           const given = advice({ ...none, workers, threads, usefulThreads }, wallMs)
-          t.is(given, isHelp ? there : undefined)
+          t.is(given, isHelp ? 'processes' : undefined)
         }
       }
     }

@@ -265,7 +265,6 @@ test('worker processes and threads of its own', async (t) => {
     ['--concurrency', '2000'],
     ['--workers', 'processes'],
   ]) {
-    if (more.includes('processes') && process.platform === 'win32') continue
     const all = await results([watPath('exit-argv'), '-', ...more], stdin)
     t.deepEqual(
       all.map(({ outcome }) => outcome!.code),

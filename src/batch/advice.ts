@@ -12,6 +12,6 @@ export function advice(
   { workers, threads, usefulThreads }: RuntimeStats,
   wallMs: number,
 ): BatchAdvice | undefined {
-  const canBe = workers === 'threads' && process.platform !== 'win32' && whyThreadsAlone() === undefined
+  const canBe = workers === 'threads' && whyThreadsAlone() === undefined
   return canBe && usefulThreads < threads && wallMs >= WORTHWHILE_MS ? 'processes' : undefined
 }

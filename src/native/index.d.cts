@@ -90,7 +90,7 @@ export interface BindingWorkers {
 }
 
 /**
- * Serves the socket of this descriptor until its other end closes; never call it elsewhere than in a
+ * Serves the socket of this number until its other end closes; never call it elsewhere than in a
  * process that was started for it.
  */
-export declare function serveWorker(descriptor: number): void
+export declare function serveWorker(socket: number): void

@@ -10,9 +10,9 @@ pub fn addon_url(env: Env) -> napi::Result<String> {
     env.get_module_file_name()
 }
 
-/// Serves the socket of this descriptor until its other end closes; never call it elsewhere than in a
+/// Serves the socket of this number until its other end closes; never call it elsewhere than in a
 /// process that was started for it.
 #[napi(catch_unwind)]
-pub fn serve_worker(descriptor: i32) -> napi::Result<()> {
-    serve(descriptor).map_err(|error| napi::Error::from_reason(error.to_string()))
+pub fn serve_worker(socket: i32) -> napi::Result<()> {
+    serve(socket).map_err(|error| napi::Error::from_reason(error.to_string()))
 }

@@ -2,10 +2,10 @@
 
 #[cfg(unix)]
 mod unix;
-#[cfg(not(unix))]
+#[cfg(windows)]
 mod windows;
 
 #[cfg(unix)]
-pub(super) use unix::{Stream, from_descriptor, start, when_hung_up};
-#[cfg(not(unix))]
-pub(super) use windows::{Stream, from_descriptor, start, when_hung_up};
+pub(super) use unix::{Stream, from_number, start, when_hung_up};
+#[cfg(windows)]
+pub(super) use windows::{Stream, from_number, start, when_hung_up};

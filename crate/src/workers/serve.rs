@@ -1,7 +1,7 @@
 //! A worker: a port onto a runtime of one thread, with a socket at its other end.
 
 use super::frame::{Frame, Kind};
-use super::link::{from_descriptor, when_hung_up};
+use super::link::{from_number, when_hung_up};
 use super::program;
 use crate::error::{Error, ErrorCode, Result};
 use crate::lock::lock;
@@ -23,16 +23,16 @@ pub(super) struct Setup {
     pub(super) cache: Option<PathBuf>,
 }
 
-/// Serves the one at the other end of a socket for as long as there is one; to be called in a process
-/// of its own, which should end when this returns. It is killed when the other end is closed, whatever
+/// Serves the one at the other end of the socket of this number for as long as there is one; to be called
+/// in a process of its own, which should end when this returns. It is killed when the other end is closed, whatever
 /// it does then.
 ///
 /// # Errors
 ///
-/// When the descriptor is not a socket, or the other end does not speak as it should.
-pub fn serve(descriptor: i32) -> Result<()> {
+/// When the number is not that of a socket, or the other end does not speak as it should.
+pub fn serve(socket: i32) -> Result<()> {
     let failed = |error| Error::new(ErrorCode::Internal, format!("a worker's socket: {error}"));
-    let mut input = from_descriptor(descriptor).map_err(failed)?;
+    let mut input = from_number(socket).map_err(failed)?;
     let output = input.try_clone().map_err(failed)?;
     when_hung_up(&input, platform::end_process).map_err(failed)?;
     let frame = Frame::read(&mut input).map_err(failed)?;
