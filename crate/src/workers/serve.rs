@@ -24,8 +24,8 @@ pub(super) struct Setup {
 }
 
 /// Serves the one at the other end of the socket of this number for as long as there is one; to be called
-/// in a process of its own, which should end when this returns. It is killed when the other end is closed, whatever
-/// it does then.
+/// in a process of its own, which should end when this returns. It is killed when the other end is closed,
+/// whatever it does then.
 ///
 /// # Errors
 ///
