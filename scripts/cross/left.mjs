@@ -1,0 +1,42 @@
+// Tests that cannot run on a machine for a foreign addon, with the reason.
+
+/** @typedef {{ file?: string, title?: string, reason: string }} Left By the beginning of a file's name, or by title. */
+
+/** @type {Left[]} */
+const EVERYWHERE = [
+  { file: '__test__/page/', reason: 'pages in a browser do not depend on the platform' },
+  {
+    file: '__test__/project/',
+    reason: 'the package and its sources do not depend on the platform',
+  },
+]
+
+const SLOW = 'wine makes less than a hundredth of the runs a second that it counts on'
+const RESERVED = 'wine keeps a byte for each page of reserved address space'
+
+/** @type {Left[]} */
+const WINE = [
+  { file: '__test__/batch/many.test.ts', reason: SLOW },
+  { file: '__test__/batch/memory.test.ts', reason: SLOW },
+  { file: '__test__/cli/batch-kill.test.ts', reason: SLOW },
+  { file: '__test__/cli/batch-output.test.ts', reason: SLOW },
+  { title: 'fuel is the same number in first, cached and precompiled starts', reason: SLOW },
+  { title: 'a timeout counts from the start of the guest, not from the queue', reason: SLOW },
+  { title: 'the runs of a worker that was terminated are aborted*', reason: SLOW },
+  { title: 'many jobs are few arrays with each result once*', reason: SLOW },
+  { title: 'memory stays where it is over many runs', reason: RESERVED },
+  { title: 'closed runtimes give back their address space*', reason: RESERVED },
+  {
+    title: 'an entry is written once and read from then on',
+    reason: 'wine refuses to map code as wasmtime does, so that each load compiles',
+  },
+  {
+    title: 'a results file has one writer',
+    reason: 'wine lets two processes listen on one pipe',
+  },
+]
+
+/** What is left out on the machine for a target. */
+export function leftOut(name) {
+  return name === 'windows-x64' ? [...EVERYWHERE, ...WINE] : EVERYWHERE
+}
