@@ -1,6 +1,5 @@
 //! What differs between operating systems, apart from standard streams and the sockets of workers.
 
-mod allocator;
 mod cpu_clock;
 mod end_process;
 #[cfg(unix)]
