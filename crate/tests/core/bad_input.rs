@@ -187,18 +187,35 @@ fn imports_that_nobody_provides_are_named_with_what_is_provided() {
     let words = [
         "env.foo (function)",
         "env.bar (memory)",
-        "wasi_snapshot_preview1: ",
-        "wasi_unstable: ",
-        "fd_write",
-        "proc_exit",
+        "available modules: wasi_snapshot_preview1, wasi_unstable",
     ];
     assert_fault("unresolved-import", ErrorCode::UnresolvedImport, &words);
     let message = fault("unresolved-import").message().to_owned();
-    let missing = message.split(';').next().expect("a first part");
     assert!(
-        !missing.contains("fd_write"),
+        !message.contains("fd_write"),
         "fd_write is not missing: {message}"
     );
+}
+
+#[test]
+fn an_unknown_name_of_a_known_module_is_named_with_those_that_the_module_has() {
+    let source = br#"(module
+        (import "wasi_snapshot_preview1" "fd_look" (func))
+        (func (export "_start")))"#;
+    let program = runtime()
+        .load(source, LoadOptions::named("look"))
+        .expect("a program");
+    let problem = program.inspect().expect("an inspection").problem;
+    let message = problem.expect("an unresolved import").message;
+    for words in [
+        "unresolved imports: wasi_snapshot_preview1.fd_look (function); available modules: ",
+        "wasi_snapshot_preview1 (args_get, ",
+        "fd_write",
+        "proc_exit",
+        "), wasi_unstable",
+    ] {
+        assert!(message.contains(words), "no {words:?} in: {message}");
+    }
 }
 
 #[test]
