@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
 import { call, run } from '../support/cli.ts'
-import { folder, real, watPath } from '../support/guest.ts'
+import { folder, real, realPath, watPath } from '../support/guest.ts'
 
 /** Words, the status, and what is said on stderr in all. */
 const ENDINGS: readonly [words: string[], status: number, said: string][] = [
@@ -49,7 +49,7 @@ for (const [words, status, said] of ENDINGS) {
 test('a trap has its frames, with files and lines where they are known', async (t) => {
   const { name } = await real('crash')
   t.is(name, 'crash.wasm')
-  const crash = join(import.meta.dirname, '../../guests/.unpacked/crash.wasm')
+  const crash = await realPath('crash')
   const { status, stdout, stderr } = await run([crash])
   t.is(status, 134)
   t.is(stdout, 'before crash\n')
@@ -255,7 +255,7 @@ for (const [words, said] of BAD) {
 
 test('a broken program is refused by name', async (t) => {
   const path = await folder(t)
-  const whole = await readFile(join(import.meta.dirname, '../../guests/.unpacked/crash.wasm'))
+  const whole = await readFile(await realPath('crash'))
   for (const [name, bytes, said] of [
     ['empty.wasm', Buffer.alloc(0), 'is empty (0 bytes)'],
     ['text.wasm', Buffer.from('hello'), 'neither a Wasm binary nor WAT text'],

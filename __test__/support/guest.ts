@@ -42,6 +42,11 @@ const unpack = (await import(new URL('../../guests/unpack.mjs', import.meta.url)
   guest(name: string): Promise<string>
 }
 
+/** The path of a real guest, unpacked if it is not yet. */
+export function realPath(name: string): Promise<string> {
+  return unpack.guest(name)
+}
+
 /** Compiled code of the real guests, of which some take seconds; beside them, so that nothing else is touched. */
 export const compiled: string = fileURLToPath(
   new URL('../../guests/.unpacked/compiled', import.meta.url),
@@ -50,7 +55,7 @@ export const compiled: string = fileURLToPath(
 /** A real guest, by its name in guests/README.md; loaded once for each test file and way. */
 export function real(name: string, options: LoadOptions = {}): Promise<Program> {
   return once(`real ${name} ${JSON.stringify(options)}`, async () =>
-    load(await unpack.guest(name), { cache: compiled, ...options }),
+    load(await realPath(name), { cache: compiled, ...options }),
   )
 }
 
