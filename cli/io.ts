@@ -54,3 +54,8 @@ export async function readAll(stream: Readable): Promise<Buffer> {
   }
   return Buffer.concat(chunks)
 }
+
+/** Whether an error is one of the operating system: a full disk behind stdout, for example. */
+export function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error
+}

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { WasiexecError } from '../src/index.ts'
-import { hasLostReader, print, printable, say, type Io } from './io.ts'
+import { hasLostReader, isSystemError, print, printable, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
 import type { Verb } from './verb.ts'
 import { withOptionNames } from './wording.ts'
@@ -117,8 +117,7 @@ async function explain(error: unknown, io: Io): Promise<number> {
     await say(io, `wasiexec: ${printable(withOptionNames(error.message))}`)
     return STATUS.error
   }
-  if (error instanceof Error && 'syscall' in error) {
-    // An error of the operating system: a full disk behind stdout, for example.
+  if (isSystemError(error)) {
     await say(io, `wasiexec: ${printable(error.message)}`)
     return STATUS.error
   }

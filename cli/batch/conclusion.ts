@@ -1,6 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' }
 import { WasiexecError, type BatchAdvice, type BatchEnd, type Program } from '../../src/index.ts'
-import { hasLostReader, print, say, type Io } from '../io.ts'
+import { hasLostReader, isSystemError, print, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
 import { bytes, time } from '../wording.ts'
@@ -142,10 +142,6 @@ function withProgress(ended: Ended, error: unknown): unknown {
   // Nothing is said about --resume where it is what failed.
   if (!isOurs || error instanceof NotResumable || results(ended) === 0) return error
   return new CliError(`${error.message}${progress(ended)}`, { cause: error })
-}
-
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && 'syscall' in error
 }
 
 function results({ queue, tally }: Ended): number {

@@ -1,7 +1,7 @@
 /** A longer line is skipped, and its job fails. */
 export const MAX_LINE_BYTES: number = 256 * 1024 * 1024
 
-const LF = 0x0a
+export const LF = 0x0a
 const CR = 0x0d
 const BOM = Buffer.from('\uFEFF')
 

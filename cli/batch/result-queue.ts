@@ -1,3 +1,5 @@
+import { LF } from './lines.ts'
+
 /** What results are written to. */
 export interface Target {
   /** May reject with {@link PartlyWritten}. */
@@ -15,8 +17,6 @@ export class PartlyWritten extends Error {
     this.written = written
   }
 }
-
-const LF = 0x0a
 
 /** The queue is full when more than this waits. */
 const MAX_CHARACTERS = 4 * 1024 * 1024

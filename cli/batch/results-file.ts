@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs'
 import { open, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { CliError } from '../status.ts'
 import { chunks } from './chunks.ts'
-import { LineSplitter } from './lines.ts'
+import { LF, LineSplitter } from './lines.ts'
 import { lock } from './lock.ts'
 import { PartlyWritten } from './result-queue.ts'
 import { isTornResult, parseResult, type StoredResult } from './result-line.ts'
@@ -12,7 +12,6 @@ export type OpenMode = 'new' | 'force' | 'resume'
 
 /** No line that is written is longer: strings have at most half a gigabyte. */
 const MAX_RESULT_BYTES = 2 ** 31 - 1
-const LF = 0x0a
 
 /** The file that results are written to. Nothing in it is changed before {@link begin}. */
 export class ResultsFile {

@@ -1,4 +1,5 @@
 import type { Outcome } from '../../src/index.ts'
+import { LF } from './lines.ts'
 
 /** What a judge says about a run. */
 export const VERDICTS = [
@@ -63,7 +64,6 @@ export function isSame(actual: Buffer, expected: Buffer, comparison: Comparison)
   }
 }
 
-const LF = 0x0a
 const SPACE = 0x20
 
 /** Space, tab, line feed, vertical tab, form feed, carriage return: only ASCII, because outputs are bytes. */
