@@ -99,6 +99,16 @@ impl Compilation {
         kind: ProgramKind::Module,
         checks: Checks::Epoch,
     };
+
+    /// That of a run with or without fuel, of a program that was loaded as interruptible or not.
+    pub(crate) const fn of_run(kind: ProgramKind, interruptible: bool, fuel: bool) -> Self {
+        let checks = match (interruptible, fuel) {
+            (_, true) => Checks::EpochAndFuel,
+            (true, false) => Checks::Epoch,
+            (false, false) => Checks::Nothing,
+        };
+        Self { kind, checks }
+    }
 }
 
 /// What a guest looks at in its loops and functions.
@@ -111,17 +121,6 @@ pub(crate) enum Checks {
     EpochAndFuel,
     /// Nothing: the guest cannot be interrupted.
     Nothing,
-}
-
-impl Checks {
-    /// The checks of a run with or without fuel, of a program that was loaded as interruptible or not.
-    pub(crate) const fn of_run(interruptible: bool, fuel: bool) -> Self {
-        match (interruptible, fuel) {
-            (_, true) => Self::EpochAndFuel,
-            (true, false) => Self::Epoch,
-            (false, false) => Self::Nothing,
-        }
-    }
 }
 
 /// The engines of a runtime, each made at first use.

@@ -78,10 +78,7 @@ impl Program {
             Given::Precompiled(file, digest) => restore(&file, &digest, &options, &compiler)?,
         };
         let compile = |fuel| {
-            let compilation = Compilation {
-                kind: wasm.kind,
-                checks: Checks::of_run(interruptible, fuel),
-            };
+            let compilation = Compilation::of_run(wasm.kind, interruptible, fuel);
             compilations.get_or_make(compilation, || compiler.compile(&wasm, compilation))
         };
         let info = compile(false)?.describe(options.name);
@@ -210,10 +207,7 @@ impl Program {
     }
 
     fn compilation(&self, fuel: bool) -> Compilation {
-        Compilation {
-            kind: self.wasm.kind,
-            checks: Checks::of_run(self.interruptible, fuel),
-        }
+        Compilation::of_run(self.wasm.kind, self.interruptible, fuel)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The code of a program, one piece per way of compiling it.
 
 use super::compiled::Compiled;
-use crate::engine::{Checks, Compilation, ProgramKind};
+use crate::engine::{Compilation, ProgramKind};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use std::sync::{Mutex, OnceLock};
@@ -19,10 +19,7 @@ impl Compilations {
     /// Nothing is compiled yet.
     pub(crate) fn new(kind: ProgramKind, interruptible: bool) -> Self {
         let way = |fuel| Way {
-            compilation: Compilation {
-                kind,
-                checks: Checks::of_run(interruptible, fuel),
-            },
+            compilation: Compilation::of_run(kind, interruptible, fuel),
             compiled: OnceLock::new(),
             compiling: Mutex::default(),
         };
