@@ -376,6 +376,8 @@ interface RuntimeStats {
   readonly allocation: 'pooling' | 'compact'
   /** Programs loaded. */
   readonly programs: number
+  /** Programs, loaded with `compiler: 'tiered'`, whose optimized code is still to be made. */
+  readonly optimizing: number
   /** Runs that wait for a slot or a thread. */
   readonly queued: number
   /** Runs that have started and not ended. */
@@ -418,6 +420,11 @@ interface Inspection {
   readonly entry: 'command' | 'reactor' | 'none'
   /** Whether it can be stopped while it computes. */
   readonly interruptible: boolean
+  /** Which compiler made the code that a run without a `fuel` limit gets now, and why it is this one. */
+  readonly compiler: {
+    readonly tier: 'baseline' | 'optimizing'
+    readonly reason: string
+  }
   /** What it needs. */
   readonly imports: readonly InspectedImport[]
   /** What it offers. */
@@ -495,6 +502,9 @@ declare class Runtime {
   /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
+/** Which compiler makes a program's code. */
+type CompilerChoice = (typeof COMPILERS)[number]
+declare const COMPILERS: readonly ['optimizing', 'baseline', 'tiered']
 /** How a program is loaded. */
 interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
@@ -504,6 +514,14 @@ interface LoadOptions {
    * (`false`). Default: `true`.
    */
   cache?: boolean | string | undefined
+  /**
+   * Which compiler makes the code of runs without a `fuel` limit: `'optimizing'` (wasmtime's Cranelift),
+   * `'baseline'` (Winch, which compiles several times as fast; its code is slower), or `'tiered'`: the baseline
+   * compiler's code at once, and the optimizing compiler's code for the runs that start after it was made in the
+   * background. A program that uses what the baseline compiler lacks gets optimized code in any case;
+   * {@link Program.inspect} says why. Default: `'optimizing'`.
+   */
+  compiler?: CompilerChoice | undefined
   /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
   fuel?: boolean | undefined
   /**
@@ -817,6 +835,7 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
+  type CompilerChoice,
   type CountableResult,
   type Ending,
   type Exit,

@@ -22,7 +22,7 @@ export const wat = (name) =>
 export const scratch = (name) => join(folder, name)
 
 /** The same guest as a binary, because some rivals cannot read text. */
-function assembled(name) {
+export function assembled(name) {
   const path = scratch(`${name}.wasm`)
   execFileSync(python, ['-c', ASSEMBLE, wat(name), path])
   return path

@@ -1,5 +1,6 @@
 // npm run bench -- --help
 import { parseArgs } from 'node:util'
+import { cold } from './cold.mjs'
 import { fairness } from './fairness.mjs'
 import { guests } from './guests.mjs'
 import { install } from './install.mjs'
@@ -23,6 +24,7 @@ const SECTIONS = {
   limits,
   fairness,
   loading,
+  cold,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]

@@ -1,6 +1,8 @@
 import { basename, extname } from 'node:path'
 import { printable, say, type Io } from './io.ts'
+import type { CompilerChoice } from '../src/index.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
+import { compilerOption } from './run-options.ts'
 import { CliError, interruptStatus, STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 import { objection, writeWholeFile } from './whole-file.ts'
@@ -10,6 +12,7 @@ interface Flags {
   output?: string
   force?: boolean
   fuel?: boolean
+  compiler: CompilerChoice
   interruptible: boolean
   quiet?: boolean
 }
@@ -28,6 +31,7 @@ export const verb: Verb = {
       )
       .option('--force', 'replace an existing file')
       .option('--fuel', 'also compile the code for runs with --fuel')
+      .addOption(compilerOption(['optimizing', 'baseline']))
       .option('--no-interruptible', 'faster code that nothing can stop while it computes')
       .option('-q, --quiet', 'say nothing')
     command.addHelpText(
@@ -40,11 +44,18 @@ export const verb: Verb = {
   },
 
   async execute(io, [path = ''], given) {
-    const { output = defaultOutput(path), force, fuel, interruptible, quiet } = given as Flags
+    const {
+      output = defaultOutput(path),
+      force,
+      fuel,
+      compiler,
+      interruptible,
+      quiet,
+    } = given as Flags
     if (output === '-') throw new CliError('--output needs a file, and - is not a file')
     const problem = await objection(output, force === true)
     if (problem !== undefined) throw new CliError(problem)
-    const program = await openProgram(io, path, { fuel, interruptible, cache: false })
+    const program = await openProgram(io, path, { fuel, compiler, interruptible, cache: false })
     const file = await program.serialize()
     await place(io, file, output, force === true)
     if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(file.length)})`)

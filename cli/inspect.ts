@@ -60,6 +60,8 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
       ]),
     ),
   ]
+  const { tier, reason } = inspection.compiler
+  head.push(['compiler', `${tier}: ${reason}`])
   if (!inspection.interruptible)
     head.push(['note', 'compiled so that nothing can stop it while it computes'])
   return [

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import type { LoadOptions, Limits, RunOptions } from '../src/index.ts'
+import type { CompilerChoice, LoadOptions, Limits, RunOptions } from '../src/index.ts'
 import type { Io } from './io.ts'
 import {
   directory,
@@ -31,6 +31,7 @@ export interface RunFlags {
 export interface LoadFlags {
   cache: boolean
   cacheDir?: string
+  compiler: CompilerChoice
   interruptible: boolean
   trustPrecompiled?: boolean
 }
@@ -82,7 +83,18 @@ export function addLoadOptions(command: Command): void {
       '--trust-precompiled',
       'accept what wasiexec compile made: code that runs without a sandbox',
     )
+    .addOption(compilerOption(['tiered', 'optimizing', 'baseline']))
     .option('--no-interruptible', 'faster code that nothing can stop while it computes')
+}
+
+/** Which compiler makes the code; the first choice is the default. */
+export function compilerOption(choices: readonly [CompilerChoice, ...CompilerChoice[]]): Option {
+  return new Option(
+    '--compiler <which>',
+    'the one whose code is fast, the one that compiles fast, or first that one and then the other',
+  )
+    .choices(choices)
+    .default(choices[0])
 }
 
 /** The options of a run, without those of its streams. */
@@ -109,6 +121,7 @@ export function runOptions(flags: RunFlags): RunOptions {
 export function loadOptions(flags: LoadFlags): LoadOptions {
   return {
     cache: flags.cache && (flags.cacheDir ?? true),
+    compiler: flags.compiler,
     interruptible: flags.interruptible,
     trustPrecompiled: flags.trustPrecompiled,
   }

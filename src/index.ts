@@ -39,7 +39,7 @@ export type {
   MemoryInfo,
   Producer,
 } from './inspection.ts'
-export type { LoadOptions } from './load-options.ts'
+export type { CompilerChoice, LoadOptions } from './load-options.ts'
 export { Program, load, loadSync } from './program.ts'
 export { run } from './run.ts'
 export { Runtime, type RuntimeOptions } from './runtime.ts'

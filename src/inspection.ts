@@ -38,6 +38,8 @@ export interface Inspection {
   readonly entry: 'command' | 'reactor' | 'none'
   /** Whether it can be stopped while it computes. */
   readonly interruptible: boolean
+  /** Which compiler made the code that a run without a `fuel` limit gets now, and why it is this one. */
+  readonly compiler: { readonly tier: 'baseline' | 'optimizing'; readonly reason: string }
   /** What it needs. */
   readonly imports: readonly InspectedImport[]
   /** What it offers. */

@@ -1,10 +1,15 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { checkBoolean, checkObject, checkString, invalid, unknown } from './check.ts'
+import { checkBoolean, checkObject, checkOneOf, checkString, invalid, unknown } from './check.ts'
 import type { RunOptions } from './options.ts'
 import type { LoadRequest } from './port/native.ts'
 import type { Port } from './port/port.ts'
 import { checkFolder, portOf, type Runtime } from './runtime.ts'
+
+/** Which compiler makes a program's code. */
+export type CompilerChoice = (typeof COMPILERS)[number]
+
+const COMPILERS = ['optimizing', 'baseline', 'tiered'] as const
 
 /** How a program is loaded. */
 export interface LoadOptions {
@@ -15,6 +20,14 @@ export interface LoadOptions {
    * (`false`). Default: `true`.
    */
   cache?: boolean | string | undefined
+  /**
+   * Which compiler makes the code of runs without a `fuel` limit: `'optimizing'` (wasmtime's Cranelift),
+   * `'baseline'` (Winch, which compiles several times as fast; its code is slower), or `'tiered'`: the baseline
+   * compiler's code at once, and the optimizing compiler's code for the runs that start after it was made in the
+   * background. A program that uses what the baseline compiler lacks gets optimized code in any case;
+   * {@link Program.inspect} says why. Default: `'optimizing'`.
+   */
+  compiler?: CompilerChoice | undefined
   /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
   fuel?: boolean | undefined
   /**
@@ -38,6 +51,7 @@ export interface LoadOptions {
 const LOAD_OPTIONS = [
   'name',
   'cache',
+  'compiler',
   'fuel',
   'interruptible',
   'trustPrecompiled',
@@ -62,8 +76,9 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
     if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
   }
   const { name, cache, fuel = false, runtime } = options
-  const { interruptible = true, trustPrecompiled = false } = options
+  const { compiler = 'optimizing', interruptible = true, trustPrecompiled = false } = options
   if (name !== undefined) checkString('name', name)
+  checkOneOf('compiler', compiler, COMPILERS)
   checkBoolean('fuel', fuel)
   checkBoolean('interruptible', interruptible)
   checkBoolean('trustPrecompiled', trustPrecompiled)
@@ -75,6 +90,7 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
     source: from,
     name: name ?? fileName,
     fuel,
+    compiler,
     interruptible,
     trustPrecompiled,
   }

@@ -17,6 +17,8 @@ export interface RuntimeStats {
   readonly allocation: 'pooling' | 'compact'
   /** Programs loaded. */
   readonly programs: number
+  /** Programs, loaded with `compiler: 'tiered'`, whose optimized code is still to be made. */
+  readonly optimizing: number
   /** Runs that wait for a slot or a thread. */
   readonly queued: number
   /** Runs that have started and not ended. */

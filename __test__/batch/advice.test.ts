@@ -13,6 +13,7 @@ const none: RuntimeStats = {
   maxConcurrentRuns: 1,
   allocation: 'pooling',
   programs: 0,
+  optimizing: 0,
   queued: 0,
   running: 0,
   finished: 0,

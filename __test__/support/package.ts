@@ -1,11 +1,20 @@
 // The package as the tests see it: with WASIEXEC_TEST_WORKERS=processes every runtime, the shared one
-// too, has worker processes.
+// too, has worker processes, and WASIEXEC_TEST_COMPILER names the compiler of all programs.
 import * as api from '../../src/index.ts'
-import type { LoadOptions, Outcome, Program, RunOptions, RuntimeOptions } from '../../src/index.ts'
+import type {
+  CompilerChoice,
+  LoadOptions,
+  Outcome,
+  Program,
+  RunOptions,
+  RuntimeOptions,
+} from '../../src/index.ts'
 
 export * from '../../src/index.ts'
 
 export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'processes'
+
+const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
 
 class ProcessRuntime extends api.Runtime {
   constructor(options: RuntimeOptions = {}) {
@@ -15,10 +24,12 @@ class ProcessRuntime extends api.Runtime {
 
 let shared: api.Runtime | undefined
 
-function withRuntime<T extends LoadOptions>(options: T): T {
-  if (!inProcesses || !isObject(options) || options.runtime !== undefined) return options
-  shared ??= new ProcessRuntime({ threads: 2 })
-  return { ...options, runtime: shared }
+function withDefaults<T extends LoadOptions>(options: T): T {
+  if (!isObject(options)) return options
+  const defaults: LoadOptions = {}
+  if (inProcesses) defaults.runtime = shared ??= new ProcessRuntime({ threads: 2 })
+  if (compiler !== undefined) defaults.compiler = compiler
+  return { ...defaults, ...options }
 }
 
 /** Tests give others, too. */
@@ -32,13 +43,13 @@ export type Runtime = api.Runtime
 export const Runtime: typeof api.Runtime = inProcesses ? ProcessRuntime : api.Runtime
 
 export function load(source: Source, options: LoadOptions = {}): Promise<Program> {
-  return api.load(source, withRuntime(options))
+  return api.load(source, withDefaults(options))
 }
 
 export function loadSync(source: Source, options: LoadOptions = {}): Program {
-  return api.loadSync(source, withRuntime(options))
+  return api.loadSync(source, withDefaults(options))
 }
 
 export function run(source: Source, options: LoadOptions & RunOptions = {}): Promise<Outcome> {
-  return api.run(source, withRuntime(options))
+  return api.run(source, withDefaults(options))
 }

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    WasmBacktraceDetails, WasmFeatures, component,
+    Strategy, WasmBacktraceDetails, WasmFeatures, component,
 };
 
 /// Stack of a guest's own frames. wasmtime's default of 512 KiB is short for recursive judge
-/// submissions; half of the fiber's 2 MiB stays for host calls.
+/// submissions.
 const WASM_STACK: usize = 1 << 20;
-const FIBER_STACK: usize = 2 << 20;
+/// Of each fiber, beside the guest's frames.
+const HOST_STACK: usize = 1 << 20;
 /// A slot holds what a 32-bit memory can address.
 const SLOT_BYTES: usize = 4 << 30;
 /// 8 MiB of address space per table.
@@ -91,6 +92,7 @@ pub(crate) struct PoolSize {
 pub(crate) struct Compilation {
     pub(crate) kind: ProgramKind,
     pub(crate) checks: Checks,
+    pub(crate) tier: Tier,
 }
 
 impl Compilation {
@@ -98,17 +100,36 @@ impl Compilation {
     pub(crate) const COMMON: Self = Self {
         kind: ProgramKind::Module,
         checks: Checks::Epoch,
+        tier: Tier::Optimizing,
     };
 
-    /// That of a run with or without fuel, of a program that was loaded as interruptible or not.
-    pub(crate) const fn of_run(kind: ProgramKind, interruptible: bool, fuel: bool) -> Self {
-        let checks = match (interruptible, fuel) {
-            (_, true) => Checks::EpochAndFuel,
-            (true, false) => Checks::Epoch,
-            (false, false) => Checks::Nothing,
+    /// That of a run without fuel, of a program that was loaded as interruptible or not.
+    pub(crate) const fn without_fuel(kind: ProgramKind, interruptible: bool, tier: Tier) -> Self {
+        let checks = match interruptible {
+            true => Checks::Epoch,
+            false => Checks::Nothing,
         };
-        Self { kind, checks }
+        Self { kind, checks, tier }
     }
+
+    /// That of a run with fuel. Each tier would count in its own way, so there is one.
+    pub(crate) const fn with_fuel(kind: ProgramKind) -> Self {
+        Self {
+            kind,
+            checks: Checks::EpochAndFuel,
+            tier: Tier::Optimizing,
+        }
+    }
+}
+
+/// Which of wasmtime's compilers makes the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// Winch: compiles fast.
+    Baseline,
+    /// Cranelift: makes fast code.
+    Optimizing,
 }
 
 /// What a guest looks at in its loops and functions.
@@ -242,23 +263,29 @@ impl Engines {
 
 fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> Config {
     let mut config = Config::new();
+    let wasm_stack = wasm_stack(compilation.tier);
     config
         .epoch_interruption(compilation.checks != Checks::Nothing)
         .consume_fuel(compilation.checks == Checks::EpochAndFuel)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(FIBER_STACK)
+        .max_wasm_stack(wasm_stack)
+        .async_stack_size(wasm_stack + HOST_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
-        .collector(Collector::DeferredReferenceCounting)
-        // Atomics are fine on a memory of one's own; shared memories are refused at load.
-        .wasm_features(WasmFeatures::THREADS, true)
-        .wasm_function_references(true)
-        .wasm_gc(true)
-        .wasm_exceptions(true)
         // Data segments cost fuel where they are copied, and none where they are mapped, which depends on the system,
         // the allocator and the cache. Copied, they cost the same everywhere.
         .memory_init_cow(compilation.checks != Checks::EpochAndFuel)
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
+    match compilation.tier {
+        Tier::Baseline => config.strategy(Strategy::Winch),
+        Tier::Optimizing => config
+            .strategy(Strategy::Cranelift)
+            .collector(Collector::DeferredReferenceCounting)
+            // Atomics are fine on a memory of one's own; shared memories are refused at load.
+            .wasm_features(WasmFeatures::THREADS, true)
+            .wasm_function_references(true)
+            .wasm_gc(true)
+            .wasm_exceptions(true),
+    };
     match compilation.kind {
         ProgramKind::Module => config.concurrency_support(false),
         ProgramKind::Component => config.wasm_component_model_async(true),
@@ -266,7 +293,7 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
     match allocation {
         Allocation::Pooling => {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
-                compilation.kind,
+                compilation,
                 slots,
             )));
         }
@@ -286,10 +313,19 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
     config
 }
 
-fn pool(kind: ProgramKind, slots: PoolSize) -> PoolingAllocationConfig {
+/// Frames of the baseline compiler are larger: it keeps all that it does not use right now in memory. A guest gets as
+/// deep with them as with those of the optimizing compiler, or deeper.
+const fn wasm_stack(tier: Tier) -> usize {
+    match tier {
+        Tier::Optimizing => WASM_STACK,
+        Tier::Baseline => 4 * WASM_STACK,
+    }
+}
+
+fn pool(compilation: Compilation, slots: PoolSize) -> PoolingAllocationConfig {
     let PoolSize { total, warm } = slots;
     // Unused room costs time when the engine is made.
-    let (instances, tables) = match kind {
+    let (instances, tables) = match compilation.kind {
         ProgramKind::Module => (1, TABLES_PER_MODULE),
         ProgramKind::Component => (CORE_INSTANCES_PER_COMPONENT, TABLES_PER_COMPONENT),
     };
@@ -310,7 +346,7 @@ fn pool(kind: ProgramKind, slots: PoolSize) -> PoolingAllocationConfig {
         .max_unused_warm_slots(warm)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT_TABLE)
-        .async_stack_keep_resident(FIBER_STACK)
+        .async_stack_keep_resident(wasm_stack(compilation.tier) + HOST_STACK)
         .decommit_batch_size(1)
         .pagemap_scan(Enabled::Auto);
     pool

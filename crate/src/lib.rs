@@ -29,7 +29,7 @@ mod stdio;
 mod wasi;
 mod workers;
 
-pub use engine::{Allocation, ProgramKind};
+pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
 pub use guest::{
     CallControl, Cause, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
@@ -38,8 +38,8 @@ pub use guest::{
 pub use options::{Clock, Preopen, RunOptions};
 pub use port::{Delivery, LoadRequest, PendingRun, Port, ProgramSource};
 pub use program::{
-    Cache, DetailedExtern, EntryKind, ExternInfo, Inspection, LoadOptions, MemoryInfo, Problem,
-    Producer, Program, ProgramInfo, WasiVersion,
+    Cache, CompilerChoice, CompilerInfo, DetailedExtern, EntryKind, ExternInfo, Inspection,
+    LoadOptions, MemoryInfo, Problem, Producer, Program, ProgramInfo, WasiVersion,
 };
 pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
 pub use schedule::{

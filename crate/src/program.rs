@@ -2,6 +2,7 @@
 
 mod artifact;
 mod cache;
+mod code;
 mod compilations;
 mod compile;
 mod compiled;
@@ -13,6 +14,7 @@ mod info;
 mod inspection;
 mod load_options;
 mod precompiled;
+mod tiering;
 mod type_text;
 mod wasm;
 
@@ -21,28 +23,24 @@ pub(crate) use compiled::Compiled;
 pub(crate) use entry::Entry;
 pub(crate) use given::Given;
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
-pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};
-pub use load_options::LoadOptions;
+pub use inspection::{
+    CompilerInfo, DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer,
+};
+pub use load_options::{CompilerChoice, LoadOptions};
 
-use crate::engine::{Checks, Compilation, Engines};
+use crate::engine::{Checks, Engines};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
-use compilations::Compilations;
-use compile::Compiler;
+use code::ProgramCode;
 use compiled::Code;
 use history::History;
 use inspection::Sections;
-use precompiled::Precompiled;
 use std::sync::Arc;
-use wasm::{Wasm, refuse_threads};
 
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
     info: ProgramInfo,
-    interruptible: bool,
-    wasm: Wasm,
-    compiler: Compiler,
-    compilations: Compilations,
+    code: Arc<ProgramCode>,
     history: History,
 }
 
@@ -64,49 +62,24 @@ impl Program {
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
-        let compiler = Compiler {
-            engines: engines.clone(),
-            cache,
-        };
-        let (wasm, interruptible, compilations) = match given {
-            Given::Source(bytes, digest) => {
-                let wasm = Wasm::parse(bytes, digest)?;
-                refuse_threads(&wasm)?;
-                let compilations = Compilations::new(wasm.kind, options.interruptible);
-                (wasm, options.interruptible, compilations)
-            }
-            Given::Precompiled(file, digest) => restore(&file, &digest, &options, &compiler)?,
-        };
-        let compile = |fuel| {
-            let compilation = Compilation::of_run(wasm.kind, interruptible, fuel);
-            compilations.get_or_make(compilation, || compiler.compile(&wasm, compilation))
-        };
-        let info = compile(false)?.describe(options.name);
-        if options.fuel {
-            compile(true)?;
-        }
+        let code = ProgramCode::new(given, &options, engines, cache)?;
+        let info = code.present()?.0.describe(options.name);
         Ok(Arc::new(Self {
             info,
-            interruptible,
-            wasm,
-            compiler,
-            compilations,
+            code,
             history: History::default(),
         }))
     }
 
-    /// The program with all code that was compiled so far, as a file that can be loaded again by the same
-    /// version on a machine like this one.
+    /// The program with all code that its runs may get from now on, as a file that can be loaded again by the same
+    /// version on a machine like this one. For a program that is [tiered](CompilerChoice::Tiered), this waits for the
+    /// optimized code.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::Internal`].
     pub fn serialize(&self) -> Result<Vec<u8>> {
-        let code = self.compilations.made();
-        let code: Result<Vec<_>> = code
-            .map(|(compilation, compiled)| Ok((compilation.checks, compiled.serialize()?)))
-            .collect();
-        precompiled::encode(&self.wasm, self.interruptible, &code?)
+        self.code.serialize()
     }
 
     /// What its binary says, without running it; the binary is read each time.
@@ -115,24 +88,22 @@ impl Program {
     ///
     /// [`ErrorCode::RuntimeClosed`] and [`ErrorCode::OutOfResources`].
     pub fn inspect(&self) -> Result<Inspection> {
-        let compilation = self.compilation(false);
-        let compiled = self.compilations.get(compilation);
-        let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
+        let (compiled, host) = self.code.present()?;
         let (imports, exports) = match &compiled.code {
-            Code::Module(module) => {
-                let host = self.compiler.engines.host(compilation)?;
-                inspection::module_externs(&self.info, module, &host)?
-            }
+            Code::Module(module) => inspection::module_externs(&self.info, module, &host)?,
             Code::Component(component) => inspection::component_externs(&self.info, component),
         };
+        let wasm = &self.code.wasm;
         let Sections {
             memories,
             producers,
-        } = Sections::read(&self.wasm.bytes);
+        } = Sections::read(&wasm.bytes);
+        let (tier, reason) = self.code.tier_and_reason();
         Ok(Inspection {
-            wasm_bytes: self.wasm.bytes.len(),
-            entry: inspection::entry_kind(&self.info, self.starts_early()),
-            interruptible: self.interruptible,
+            wasm_bytes: wasm.bytes.len(),
+            entry: inspection::entry_kind(&self.info, wasm.starts_early),
+            interruptible: self.code.interruptible,
+            compiler: CompilerInfo { tier, reason },
             imports,
             exports,
             memories,
@@ -158,7 +129,7 @@ impl Program {
     /// [`ErrorCode::InvalidOption`].
     pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
         let option = match limits {
-            _ if self.interruptible => return Ok(()),
+            _ if self.code.interruptible => return Ok(()),
             Limits {
                 timeout: Some(_), ..
             } => "timeoutMs",
@@ -177,64 +148,21 @@ impl Program {
 
     /// Whether its code may run while it is instantiated.
     pub(crate) fn starts_early(&self) -> bool {
-        self.wasm.starts_early
+        self.code.wasm.starts_early
     }
 
     /// Whether runs with or without fuel look at the epoch.
     pub(crate) fn is_interruptible(&self, fuel: bool) -> bool {
-        self.compilation(fuel).checks != Checks::Nothing
+        self.code.compilation(fuel).checks != Checks::Nothing
+    }
+
+    /// Whether its optimized code is still to be made.
+    pub(crate) fn waits_for_optimized(&self) -> bool {
+        self.code.waits_for_optimized()
     }
 
     /// The code for runs with or without fuel, compiled now if it was not yet.
-    pub(crate) async fn compiled(self: &Arc<Self>, fuel: bool) -> Result<&Compiled> {
-        let compilation = self.compilation(fuel);
-        if let Some(compiled) = self.compilations.get(compilation) {
-            return Ok(compiled);
-        }
-        let this = self.clone();
-        // Compilation would hold a scheduler thread for seconds.
-        let made = tokio::task::spawn_blocking(move || this.compile(compilation).map(drop)).await;
-        made.map_err(|error| match error.try_into_panic() {
-            Ok(panic) => Error::from_panic(&*panic),
-            Err(error) => Error::internal(error),
-        })??;
-        self.compile(compilation)
+    pub(crate) async fn compiled(&self, fuel: bool) -> Result<&Compiled> {
+        self.code.compiled(fuel).await
     }
-
-    fn compile(&self, compilation: Compilation) -> Result<&Compiled> {
-        let make = || self.compiler.compile(&self.wasm, compilation);
-        self.compilations.get_or_make(compilation, make)
-    }
-
-    fn compilation(&self, fuel: bool) -> Compilation {
-        Compilation::of_run(self.wasm.kind, self.interruptible, fuel)
-    }
-}
-
-/// The parts of a program from what [`Program::serialize`] returned, which `options` say is trusted.
-fn restore(
-    file: &[u8],
-    digest: &blake3::Hash,
-    options: &LoadOptions,
-    compiler: &Compiler,
-) -> Result<(Wasm, bool, Compilations)> {
-    // SAFETY: the caller trusts the maker of the file to have made it with `serialize`.
-    let precompiled = unsafe { Precompiled::parse(file, digest) }?;
-    let interruptible = precompiled.interruptible;
-    if interruptible && !options.interruptible {
-        return Err(precompiled::incompatible(
-            "it was compiled to be interruptible, and `interruptible: false` was asked for",
-        ));
-    }
-    let wasm = precompiled.wasm()?;
-    let compilations = Compilations::new(wasm.kind, interruptible);
-    for (checks, code) in precompiled.code {
-        let kind = wasm.kind;
-        let compilation = Compilation { kind, checks };
-        if !compilations.has(compilation) {
-            return Err(precompiled::damaged());
-        }
-        compilations.get_or_make(compilation, || compiler.restore(&wasm, code, compilation))?;
-    }
-    Ok((wasm, interruptible, compilations))
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
 use crate::options::RunOptions;
-use crate::program::{Cache, Given, LoadOptions, Program};
+use crate::program::{Cache, CompilerChoice, Given, LoadOptions, Program};
 use crate::schedule::{
     BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
     Ticker,
@@ -63,6 +63,8 @@ pub struct RuntimeStats {
     pub counts: Counts,
     /// Programs that are loaded.
     pub programs: usize,
+    /// Programs whose optimized code is still to be made.
+    pub optimizing: usize,
 }
 
 /// Two loads with equal keys return the same program.
@@ -72,15 +74,15 @@ struct ProgramKey {
     name: String,
     fuel: bool,
     interruptible: bool,
+    compiler: CompilerChoice,
 }
 
 /// The place of a program, which is there from its load until its last holder drops it.
 type ProgramCell = Arc<Mutex<Weak<Program>>>;
 
-/// Whether a cell has a program; false while one is being loaded into it.
-fn is_loaded(cell: &ProgramCell) -> bool {
-    cell.try_lock()
-        .is_ok_and(|program| program.strong_count() > 0)
+/// The program of a cell; none while one is being loaded into it.
+fn loaded(cell: &ProgramCell) -> Option<Arc<Program>> {
+    cell.try_lock().ok()?.upgrade()
 }
 
 /// Runs programs on threads of its own.
@@ -173,6 +175,7 @@ impl Runtime {
             name: options.name.clone(),
             fuel: options.fuel,
             interruptible: options.interruptible,
+            compiler: options.compiler,
         });
         // Held while the program compiles: other loads of the same program wait for it.
         let mut cell = lock(&cell);
@@ -192,7 +195,7 @@ impl Runtime {
     /// The cell of a program, loaded or not. Also drops the cells of programs that are gone.
     fn cell(&self, key: ProgramKey) -> ProgramCell {
         let mut programs = lock(&self.programs);
-        programs.retain(|_, cell| Arc::strong_count(cell) > 1 || is_loaded(cell));
+        programs.retain(|_, cell| Arc::strong_count(cell) > 1 || loaded(cell).is_some());
         programs.entry(key).or_default().clone()
     }
 
@@ -318,14 +321,18 @@ impl Runtime {
 
     /// The size and the state of this runtime.
     pub fn stats(&self) -> RuntimeStats {
-        let programs = lock(&self.programs);
+        let programs: Vec<_> = lock(&self.programs).values().filter_map(loaded).collect();
         RuntimeStats {
             threads: self.options.threads,
             useful_threads: self.scheduler.useful_threads(),
             max_concurrent_runs: self.options.max_concurrent_runs,
             allocation: self.engines.allocation(),
             counts: self.scheduler.counts(),
-            programs: programs.values().filter(|cell| is_loaded(cell)).count(),
+            programs: programs.len(),
+            optimizing: programs
+                .iter()
+                .filter(|program| program.waits_for_optimized())
+                .count(),
         }
     }
 

@@ -837,4 +837,5 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.BindingPort = nativeBinding.BindingPort
 module.exports.addonUrl = nativeBinding.addonUrl
+module.exports.BindingCompiler = nativeBinding.BindingCompiler
 module.exports.serveWorker = nativeBinding.serveWorker

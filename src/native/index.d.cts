@@ -48,12 +48,16 @@ export declare class BindingPort {
 /** The URL of this addon's file. */
 export declare function addonUrl(): string
 
+/** Which compiler makes a program's code. */
+export type BindingCompiler = 'optimizing' | 'baseline' | 'tiered'
+
 /** What to load, and how. */
 export interface BindingLoadRequest {
   /** A path or the bytes themselves. */
   source: string | Uint8Array
   name: string
   fuel: boolean
+  compiler: BindingCompiler
   interruptible: boolean
   trustPrecompiled: boolean
   cache?: string | boolean
@@ -77,6 +81,7 @@ export interface BindingStats {
   maxConcurrentRuns: number
   allocation: string
   programs: number
+  optimizing: number
   queued: number
   running: number
   finished: number

@@ -1,7 +1,7 @@
 //! Option objects as they cross; the facade has validated them.
 
 use crate::port::{LoadRequest, ProgramSource};
-use crate::program::{Cache, LoadOptions};
+use crate::program::{Cache, CompilerChoice, LoadOptions};
 use crate::runtime::{RuntimeOptions, RuntimeStats};
 use crate::workers::{Launch, PoolOptions};
 use napi::bindgen_prelude::{Either, Uint8Array};
@@ -68,9 +68,28 @@ pub struct BindingLoadRequest {
     pub source: Either<String, Uint8Array>,
     pub name: String,
     pub fuel: bool,
+    pub compiler: BindingCompiler,
     pub interruptible: bool,
     pub trust_precompiled: bool,
     pub cache: Option<Either<String, bool>>,
+}
+
+/// Which compiler makes a program's code.
+#[napi(string_enum = "kebab-case")]
+pub enum BindingCompiler {
+    Optimizing,
+    Baseline,
+    Tiered,
+}
+
+impl From<BindingCompiler> for CompilerChoice {
+    fn from(compiler: BindingCompiler) -> Self {
+        match compiler {
+            BindingCompiler::Optimizing => Self::Optimizing,
+            BindingCompiler::Baseline => Self::Baseline,
+            BindingCompiler::Tiered => Self::Tiered,
+        }
+    }
 }
 
 impl From<BindingLoadRequest> for LoadRequest {
@@ -84,6 +103,7 @@ impl From<BindingLoadRequest> for LoadRequest {
             options: LoadOptions {
                 name: request.name,
                 fuel: request.fuel,
+                compiler: request.compiler.into(),
                 interruptible: request.interruptible,
                 trust_precompiled: request.trust_precompiled,
                 cache: request.cache.and_then(cache),
@@ -110,6 +130,7 @@ pub struct BindingStats {
     pub max_concurrent_runs: u32,
     pub allocation: String,
     pub programs: u32,
+    pub optimizing: u32,
     pub queued: u32,
     pub running: u32,
     pub finished: f64,
@@ -128,6 +149,7 @@ impl BindingStats {
             max_concurrent_runs: count(stats.max_concurrent_runs),
             allocation: stats.allocation.as_str().to_owned(),
             programs: count(stats.programs),
+            optimizing: count(stats.optimizing),
             queued: count(stats.counts.queued),
             running: count(stats.counts.running),
             finished: stats.counts.finished as f64,

@@ -1,6 +1,6 @@
 //! Files that nobody else can write, and where a user's caches are.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,11 @@ pub(crate) fn new_file() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Opens a file that is there to be locked, and makes it if it is not there.
+pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
+    new_file().create_new(false).create(true).open(path)
 }
 
 /// Whether no other user could have written the file.

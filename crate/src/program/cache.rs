@@ -15,6 +15,8 @@ use wasmtime::Engine;
 
 const DIGEST: usize = blake3::OUT_LEN;
 const CHUNK: usize = 1 << 20;
+/// Held by the process that compiles in the background.
+const LOCK: &str = "tiering.lock";
 
 /// Where compiled code is kept, if anywhere.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,16 @@ impl Cache {
     /// The folder, if there is one.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
+    }
+
+    /// Waits until no other process holds the folder's lock, and holds it until the file is dropped; nothing where there
+    /// is no folder, or none that can be locked.
+    pub(crate) fn lock(&self) -> Option<File> {
+        let folder = self.folder.as_ref()?;
+        platform::make_folder(folder).ok()?;
+        let file = platform::lock_file(&folder.join(LOCK)).ok()?;
+        file.lock().ok()?;
+        Some(file)
     }
 
     pub(crate) fn entry(&self, program: &blake3::Hash, engine: &Engine) -> Option<CacheEntry> {

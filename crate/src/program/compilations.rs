@@ -1,7 +1,7 @@
 //! The code of a program, one piece per way of compiling it.
 
 use super::compiled::Compiled;
-use crate::engine::{Compilation, ProgramKind};
+use crate::engine::{Compilation, ProgramKind, Tier};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use std::sync::{Mutex, OnceLock};
@@ -18,12 +18,18 @@ struct Way {
 impl Compilations {
     /// Nothing is compiled yet.
     pub(crate) fn new(kind: ProgramKind, interruptible: bool) -> Self {
-        let way = |fuel| Way {
-            compilation: Compilation::of_run(kind, interruptible, fuel),
+        let without_fuel = |tier| Compilation::without_fuel(kind, interruptible, tier);
+        let way = |compilation| Way {
+            compilation,
             compiled: OnceLock::new(),
             compiling: Mutex::default(),
         };
-        Self([false, true].map(way).into())
+        let ways = [
+            without_fuel(Tier::Optimizing),
+            without_fuel(Tier::Baseline),
+            Compilation::with_fuel(kind),
+        ];
+        Self(ways.map(way).into())
     }
 
     /// Whether a run may need this compilation.

@@ -1,4 +1,4 @@
-//! From a program's Wasm to its code: through the compiler, the cache, and into the engine that has room.
+//! From a program's Wasm to its code: through a compiler, the cache, and into the engine that has room.
 
 use super::artifact::Artifact;
 use super::cache::{Cache, CacheEntry};
@@ -8,13 +8,44 @@ use super::precompiled::{self, PrecompiledCode};
 use super::wasm::Wasm;
 use crate::engine::{Allocation, Compilation, Engines, Host, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use wasmtime::Engine;
+use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 /// Makes code for the engines of a runtime.
 pub(crate) struct Compiler {
     pub(super) engines: Arc<Engines>,
     pub(super) cache: Cache,
+}
+
+/// Code that is in use and not yet in the cache.
+pub(crate) struct Unstored {
+    entry: CacheEntry,
+    code: Vec<u8>,
+}
+
+impl Unstored {
+    pub(super) fn store(&self) {
+        self.entry.store(&self.code);
+    }
+}
+
+/// What the baseline compiler made of a program.
+pub(crate) enum Baseline {
+    Made(Compiled, Option<Unstored>),
+    /// The program uses what this compiler lacks, or is not valid; with its reason.
+    Refused(String),
+}
+
+/// Calls a generic method with the type of a kind's code.
+macro_rules! by_kind {
+    ($compilation:expr, $this:ident.$method:ident($($argument:expr),*)) => {
+        match $compilation.kind {
+            ProgramKind::Module => $this.$method::<Module>($($argument),*),
+            ProgramKind::Component => $this.$method::<Component>($($argument),*),
+        }
+    };
 }
 
 impl Compiler {
@@ -24,13 +55,26 @@ impl Compiler {
     ///
     /// [`ErrorCode::InvalidWasm`].
     pub(super) fn compile(&self, wasm: &Wasm, compilation: Compilation) -> Result<Compiled> {
-        match compilation.kind {
-            ProgramKind::Module => {
-                let made = self.obtain(wasm, compilation)?;
-                Ok(Compiled::of_module(made, wasm.starts_early))
-            }
-            ProgramKind::Component => self.obtain(wasm, compilation).map(Compiled::of_component),
-        }
+        by_kind!(compilation, self.compile_as(wasm, compilation))
+    }
+
+    /// The code of `wasm`, if it is in the cache.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::RuntimeClosed`] and [`ErrorCode::OutOfResources`].
+    pub(super) fn cached(&self, wasm: &Wasm, compilation: Compilation) -> Result<Option<Compiled>> {
+        by_kind!(compilation, self.cached_as(wasm, compilation))
+    }
+
+    /// The code of `wasm` by the baseline compiler, from the cache if it is there. Storing it is left to the caller,
+    /// who has not much time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::RuntimeClosed`] and [`ErrorCode::OutOfResources`].
+    pub(super) fn baseline(&self, wasm: &Wasm, compilation: Compilation) -> Result<Baseline> {
+        by_kind!(compilation, self.baseline_as(wasm, compilation))
     }
 
     /// Code of `wasm` that was compiled ahead.
@@ -44,77 +88,126 @@ impl Compiler {
         code: PrecompiledCode<'_>,
         compilation: Compilation,
     ) -> Result<Compiled> {
-        match compilation.kind {
-            ProgramKind::Module => {
-                let made = self.deserialize(code, compilation)?;
-                Ok(Compiled::of_module(made, wasm.starts_early))
-            }
-            ProgramKind::Component => self
-                .deserialize(code, compilation)
-                .map(Compiled::of_component),
-        }
+        by_kind!(compilation, self.restore_as(wasm, code, compilation))
     }
 
-    fn obtain<A: Artifact>(&self, wasm: &Wasm, compilation: Compilation) -> Result<(A, Arc<Host>)> {
-        let host = self.engines.host(compilation)?;
-        let entry = self.cache.entry(&wasm.digest, &host.engine);
-        let load_entry = || {
-            let intact = entry.as_ref().and_then(CacheEntry::intact)?;
-            let load = |engine: &Engine| intact.load(engine);
-            self.place(&host, compilation, load).ok()
-        };
-        if let Some(found) = load_entry() {
+    fn compile_as<A: Artifact>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Compiled> {
+        let place = self.place(wasm, compilation)?;
+        if let Some(found) = place.load_entry::<A>() {
             return Ok(found);
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
-        let code = A::compile(&host.engine, &bytes).map_err(|error| invalid(&error))?;
-        if let Some(entry) = &entry {
+        let code = A::compile(&place.host.engine, &bytes).map_err(|error| invalid(&error))?;
+        if let Some(entry) = &place.entry {
             entry.store(&code);
             // Mapped from the file, the code shares its memory with other processes, and data segments need not be
             // copied where the system has no other images (macOS).
-            if let Some(found) = load_entry() {
+            if let Some(found) = place.load_entry::<A>() {
                 return Ok(found);
             }
         }
         // SAFETY: `code` comes from `compile` above.
-        self.place(&host, compilation, |engine| unsafe {
-            A::deserialize(engine, &code)
-        })
-        .map_err(|error| error.downcast::<Error>().unwrap_or_else(Error::internal))
+        unsafe { place.load_code::<A>(&code) }
+            .map_err(|error| error.downcast::<Error>().unwrap_or_else(Error::internal))
     }
 
-    fn deserialize<A: Artifact>(
+    fn cached_as<A: Artifact>(
         &self,
+        wasm: &Wasm,
+        compilation: Compilation,
+    ) -> Result<Option<Compiled>> {
+        Ok(self.place(wasm, compilation)?.load_entry::<A>())
+    }
+
+    fn baseline_as<A: Artifact>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Baseline> {
+        let place = self.place(wasm, compilation)?;
+        if let Some(found) = place.load_entry::<A>() {
+            return Ok(Baseline::Made(found, None));
+        }
+        let bytes = debug_info::disarmed(&wasm.bytes);
+        let engine = &place.host.engine;
+        // A part of the compiler that is not written yet panics.
+        let code = match catch_unwind(AssertUnwindSafe(|| A::compile(engine, &bytes))) {
+            Ok(Ok(code)) => code,
+            Ok(Err(error)) => return Ok(Baseline::Refused(format!("{error:#}"))),
+            Err(panic) => {
+                let reason = Error::from_panic(&*panic).message().to_owned();
+                return Ok(Baseline::Refused(reason));
+            }
+        };
+        // SAFETY: `code` comes from `compile` above.
+        match unsafe { place.load_code::<A>(&code) } {
+            Ok(made) => {
+                let unstored = place.entry.map(|entry| Unstored { entry, code });
+                Ok(Baseline::Made(made, unstored))
+            }
+            Err(error) => Ok(Baseline::Refused(format!("{error:#}"))),
+        }
+    }
+
+    fn restore_as<A: Artifact>(
+        &self,
+        wasm: &Wasm,
         code: PrecompiledCode<'_>,
         compilation: Compilation,
-    ) -> Result<(A, Arc<Host>)> {
-        let host = self.engines.host(compilation)?;
+    ) -> Result<Compiled> {
+        let place = self.place(wasm, compilation)?;
         // SAFETY: a `PrecompiledCode` is from a file whose digest is right and whose maker the caller trusts to
         // have written what `compile` returned; of which version and settings that was, wasmtime checks itself.
-        self.place(&host, compilation, |engine| unsafe {
-            A::deserialize(engine, code.bytes())
-        })
-        .map_err(|error| {
+        unsafe { place.load_code::<A>(code.bytes()) }.map_err(|error| {
             let ours = error.downcast::<Error>();
             ours.unwrap_or_else(|error| precompiled::incompatible(format_args!("{error:#}")))
         })
     }
 
+    fn place(&self, wasm: &Wasm, compilation: Compilation) -> Result<Place<'_>> {
+        let host = self.engines.host(compilation)?;
+        Ok(Place {
+            engines: &self.engines,
+            compilation,
+            starts_early: wasm.starts_early,
+            entry: self.cache.entry(&wasm.digest, &host.engine),
+            host,
+        })
+    }
+}
+
+/// Where the code of one program goes.
+struct Place<'a> {
+    engines: &'a Engines,
+    compilation: Compilation,
+    starts_early: bool,
+    host: Arc<Host>,
+    entry: Option<CacheEntry>,
+}
+
+impl Place<'_> {
+    fn load_entry<A: Artifact>(&self) -> Option<Compiled> {
+        let intact = self.entry.as_ref().and_then(CacheEntry::intact)?;
+        self.load::<A>(|engine| intact.load(engine)).ok()
+    }
+
+    /// # Safety
+    ///
+    /// `code` is what `A::compile` returned, unchanged.
+    unsafe fn load_code<A: Artifact>(&self, code: &[u8]) -> wasmtime::Result<Compiled> {
+        // SAFETY: passed on to the caller.
+        self.load::<A>(|engine| unsafe { A::deserialize(engine, code) })
+    }
+
     /// Loads code into the engine with slots, or, when its slots are too small, into the one without; both
     /// compile in the same way.
-    fn place<A: Artifact>(
+    fn load<A: Artifact>(
         &self,
-        host: &Arc<Host>,
-        compilation: Compilation,
         load: impl Fn(&Engine) -> wasmtime::Result<A>,
-    ) -> wasmtime::Result<(A, Arc<Host>)> {
-        match load(&host.engine) {
-            Err(_) if host.allocation == Allocation::Pooling => {
-                let on_demand = self.engines.on_demand(compilation);
+    ) -> wasmtime::Result<Compiled> {
+        match load(&self.host.engine) {
+            Err(_) if self.host.allocation == Allocation::Pooling => {
+                let on_demand = self.engines.on_demand(self.compilation);
                 let host = on_demand.map_err(wasmtime::Error::new)?;
-                Ok((load(&host.engine)?, host))
+                Ok(load(&host.engine)?.link(&host, self.starts_early))
             }
-            loaded => Ok((loaded?, host.clone())),
+            loaded => Ok(loaded?.link(&self.host, self.starts_early)),
         }
     }
 }

@@ -5,7 +5,6 @@ use super::entry::{self, Entry};
 use super::info::{ProgramInfo, describe_component, describe_module};
 use crate::engine::Host;
 use crate::error::{Error, Result};
-use std::sync::Arc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
@@ -21,17 +20,17 @@ pub(super) enum Code {
 }
 
 impl Compiled {
-    /// `starts_early` is whether the module has a start section.
-    pub(super) fn of_module((module, host): (Module, Arc<Host>), starts_early: bool) -> Self {
+    pub(super) fn of_module(module: Module, host: &Host, starts_early: bool) -> Self {
         Self {
-            entry: entry::module_entry(&module, &host, starts_early),
+            entry: entry::module_entry(&module, host, starts_early),
             code: Code::Module(module),
         }
     }
 
-    pub(super) fn of_component((component, host): (Component, Arc<Host>)) -> Self {
+    /// A component's modules start before it in any case.
+    pub(super) fn of_component(component: Component, host: &Host, _starts_early: bool) -> Self {
         Self {
-            entry: entry::component_entry(&component, &host),
+            entry: entry::component_entry(&component, host),
             code: Code::Component(component),
         }
     }

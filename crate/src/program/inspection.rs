@@ -2,7 +2,7 @@
 
 use super::info::{ExternInfo, ProgramInfo, entry_version};
 use super::{entry, type_text};
-use crate::engine::{Host, ProgramKind};
+use crate::engine::{Host, ProgramKind, Tier};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
@@ -22,6 +22,8 @@ pub struct Inspection {
     pub entry: EntryKind,
     /// Whether it can be stopped while it computes.
     pub interruptible: bool,
+    /// Which compiler made the code that a run without a fuel limit gets now.
+    pub compiler: CompilerInfo,
     /// What it needs.
     pub imports: Vec<DetailedExtern>,
     /// What it offers.
@@ -32,6 +34,15 @@ pub struct Inspection {
     pub producers: BTreeMap<String, Vec<Producer>>,
     /// Why it cannot be run, if it cannot.
     pub problem: Option<Problem>,
+}
+
+/// Which compiler made a program's code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CompilerInfo {
+    /// The compiler.
+    pub tier: Tier,
+    /// Why it is this one.
+    pub reason: String,
 }
 
 /// How a program is used.

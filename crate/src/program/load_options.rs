@@ -1,6 +1,22 @@
 //! How a program is loaded.
 
 use super::cache::Cache;
+use serde::{Deserialize, Serialize};
+
+/// Which compiler makes a program's code. Runs with a fuel limit have the optimizing compiler's in any case, so that
+/// fuel is always counted in the same way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompilerChoice {
+    /// The one that makes fast code.
+    #[default]
+    Optimizing,
+    /// The one that compiles fast, or the optimizing compiler if the program uses what the other one lacks.
+    Baseline,
+    /// The baseline compiler first. The optimizing compiler follows in the background, for the runs that start
+    /// after it is done.
+    Tiered,
+}
 
 /// How a program is loaded.
 #[derive(Clone, Debug)]
@@ -9,6 +25,8 @@ pub struct LoadOptions {
     pub name: String,
     /// Also compile with fuel counting now, instead of at the first run with a fuel limit.
     pub fuel: bool,
+    /// Which compiler makes the code for runs without a fuel limit.
+    pub compiler: CompilerChoice,
     /// Whether the guest can be stopped while it computes. If not, the guest is faster, and its runs cannot
     /// have limits on their time. Runs with a fuel limit can be stopped all the same.
     pub interruptible: bool,
@@ -26,6 +44,7 @@ impl LoadOptions {
         Self {
             name: name.into(),
             fuel: false,
+            compiler: CompilerChoice::default(),
             interruptible: true,
             trust_precompiled: false,
             cache: None,

@@ -5,7 +5,7 @@
 //! load one is to run machine code from it, outside of any sandbox.
 
 use super::wasm::Wasm;
-use crate::engine::Checks;
+use crate::engine::{Checks, Compilation, Tier};
 use crate::error::{Error, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +39,8 @@ struct FileSection {
 enum Holds {
     /// The Wasm that the code was made from.
     Wasm,
-    /// Code of the program's kind with these checks.
-    Code(Checks),
+    /// Code of the program's kind.
+    Code { checks: Checks, tier: Tier },
 }
 
 /// The parts of a file.
@@ -49,7 +49,7 @@ pub(crate) struct Precompiled<'a> {
     /// Digest of what the Wasm came from, by which code that the file does not have is found in the cache.
     source: blake3::Hash,
     wasm: &'a [u8],
-    pub(crate) code: Vec<(Checks, PrecompiledCode<'a>)>,
+    pub(crate) code: Vec<(Checks, Tier, PrecompiledCode<'a>)>,
 }
 
 /// Compiled code from a file that was accepted.
@@ -74,10 +74,13 @@ pub(crate) fn content(bytes: &[u8]) -> Option<&[u8]> {
 pub(crate) fn encode(
     wasm: &Wasm,
     interruptible: bool,
-    code: &[(Checks, Vec<u8>)],
+    code: &[(Compilation, Vec<u8>)],
 ) -> Result<Vec<u8>> {
     let code = code.iter();
-    let sections = code.map(|(checks, bytes)| (Holds::Code(*checks), &bytes[..]));
+    let sections = code.map(|(compilation, bytes)| {
+        let &Compilation { checks, tier, .. } = compilation;
+        (Holds::Code { checks, tier }, &bytes[..])
+    });
     let sections: Vec<_> = std::iter::once((Holds::Wasm, &wasm.bytes[..]))
         .chain(sections)
         .collect();
@@ -146,7 +149,7 @@ impl<'a> Precompiled<'a> {
             rest = others;
             match section.holds {
                 Holds::Wasm => wasm = Some(bytes),
-                Holds::Code(checks) => code.push((checks, PrecompiledCode(bytes))),
+                Holds::Code { checks, tier } => code.push((checks, tier, PrecompiledCode(bytes))),
             }
         }
         if !rest.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::port::{LoadRequest, ProgramSource};
-use crate::program::{Cache, LoadOptions};
+use crate::program::{Cache, CompilerChoice, LoadOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 struct ProgramHeader {
     name: String,
     fuel: bool,
+    compiler: CompilerChoice,
     interruptible: bool,
     trust_precompiled: bool,
     cache: Option<PathBuf>,
@@ -20,6 +21,7 @@ pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Resu
     let head = ProgramHeader {
         name: options.name.clone(),
         fuel: options.fuel,
+        compiler: options.compiler,
         interruptible: options.interruptible,
         trust_precompiled: options.trust_precompiled,
         cache: cache.folder().map(Into::into),
@@ -43,6 +45,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
         options: LoadOptions {
             name: head.name,
             fuel: head.fuel,
+            compiler: head.compiler,
             interruptible: head.interruptible,
             trust_precompiled: head.trust_precompiled,
             cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasiexec::{
-    Cache, CallControl, Ending, Error, Limits, LoadOptions, Outcome, Output, OutputPipe, Program,
-    Result, RunOptions, Runtime, RuntimeOptions,
+    Cache, CallControl, CompilerChoice, Ending, Error, Limits, LoadOptions, Outcome, Output,
+    OutputPipe, Program, Result, RunOptions, Runtime, RuntimeOptions,
 };
 
 /// A test that waits longer hangs. Even a loaded machine needs only a fraction of this.
@@ -57,8 +57,22 @@ pub fn load(name: &str) -> Arc<Program> {
     load_in(runtime(), name)
 }
 
+/// The options of a program with this name; `WASIEXEC_TEST_COMPILER` names its compiler.
+pub fn named(name: &str) -> LoadOptions {
+    let compiler = match std::env::var("WASIEXEC_TEST_COMPILER").as_deref() {
+        Err(_) | Ok("optimizing") => CompilerChoice::Optimizing,
+        Ok("baseline") => CompilerChoice::Baseline,
+        Ok("tiered") => CompilerChoice::Tiered,
+        Ok(other) => panic!("no compiler is called {other:?}"),
+    };
+    LoadOptions {
+        compiler,
+        ..LoadOptions::named(name)
+    }
+}
+
 pub fn load_in(runtime: &Runtime, name: &str) -> Arc<Program> {
-    let program = runtime.load(source(name), LoadOptions::named(name));
+    let program = runtime.load(source(name), named(name));
     program.expect("a program")
 }
 
@@ -77,7 +91,7 @@ pub fn real_source(name: &str) -> Vec<u8> {
 pub fn load_real(name: &'static str) -> Arc<Program> {
     static LOADED: OnceLock<Mutex<HashMap<&str, Arc<Program>>>> = OnceLock::new();
     let mut loaded = LOADED.get_or_init(Mutex::default).lock().expect("a lock");
-    let load = || runtime().load(real_source(name), LoadOptions::named(name));
+    let load = || runtime().load(real_source(name), named(name));
     loaded
         .entry(name)
         .or_insert_with(|| load().expect("a program"))

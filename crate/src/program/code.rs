@@ -1,0 +1,256 @@
+//! All code of a program, and which of it a run gets.
+
+use super::cache::Cache;
+use super::compilations::Compilations;
+use super::compile::{Baseline, Compiler, Unstored};
+use super::compiled::Compiled;
+use super::given::Given;
+use super::load_options::{CompilerChoice, LoadOptions};
+use super::precompiled::{self, Precompiled};
+use super::tiering;
+use super::wasm::{Wasm, refuse_threads};
+use crate::engine::{Checks, Compilation, Engines, Host, Tier};
+use crate::error::{Error, Result};
+use std::sync::{Arc, OnceLock};
+
+/// A program's Wasm, with the code that was made from it so far.
+pub(crate) struct ProgramCode {
+    pub(super) wasm: Wasm,
+    pub(super) interruptible: bool,
+    compiler: Compiler,
+    compilations: Compilations,
+    choice: CompilerChoice,
+    /// Why there is no code of the tier that was asked for.
+    refused: OnceLock<(Tier, String)>,
+}
+
+impl ProgramCode {
+    /// Compiles or restores what was given; takes seconds for large programs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Program::new`](super::Program::new).
+    pub(super) fn new(
+        given: Given<'_>,
+        options: &LoadOptions,
+        engines: &Arc<Engines>,
+        cache: Cache,
+    ) -> Result<Arc<Self>> {
+        let compiler = Compiler {
+            engines: engines.clone(),
+            cache,
+        };
+        let (wasm, interruptible, compilations) = match given {
+            Given::Source(bytes, digest) => {
+                let wasm = Wasm::parse(bytes, digest)?;
+                refuse_threads(&wasm)?;
+                let compilations = Compilations::new(wasm.kind, options.interruptible);
+                (wasm, options.interruptible, compilations)
+            }
+            Given::Precompiled(file, digest) => restore(&file, &digest, options, &compiler)?,
+        };
+        let this = Self {
+            wasm,
+            interruptible,
+            compiler,
+            compilations,
+            choice: options.compiler,
+            refused: OnceLock::new(),
+        };
+        let unstored = this.make_first()?;
+        if options.fuel {
+            this.compile(this.compilation(true))?;
+        }
+        let this = Arc::new(this);
+        tiering::follow_up(&this, unstored);
+        Ok(this)
+    }
+
+    /// Makes the code that the first run without fuel gets. Returns what the cache lacks of it.
+    fn make_first(&self) -> Result<Option<Unstored>> {
+        let is_there = match self.choice {
+            CompilerChoice::Optimizing => false,
+            CompilerChoice::Baseline => self.has(Tier::Baseline),
+            CompilerChoice::Tiered => self.load_optimized()? || self.has(Tier::Baseline),
+        };
+        if is_there {
+            return Ok(None);
+        }
+        if self.choice != CompilerChoice::Optimizing {
+            let baseline = self.without_fuel(Tier::Baseline);
+            match self.compiler.baseline(&self.wasm, baseline)? {
+                Baseline::Made(made, unstored) => {
+                    self.compilations.get_or_make(baseline, || Ok(made))?;
+                    return Ok(unstored);
+                }
+                Baseline::Refused(reason) => {
+                    let _ = self.refused.set((Tier::Baseline, reason));
+                }
+            }
+        }
+        self.compile(self.without_fuel(Tier::Optimizing))?;
+        Ok(None)
+    }
+
+    /// Whether the optimized code was there, or in the cache.
+    fn load_optimized(&self) -> Result<bool> {
+        if self.has(Tier::Optimizing) {
+            return Ok(true);
+        }
+        let optimizing = self.without_fuel(Tier::Optimizing);
+        let Some(cached) = self.compiler.cached(&self.wasm, optimizing)? else {
+            return Ok(false);
+        };
+        self.compilations.get_or_make(optimizing, || Ok(cached))?;
+        Ok(true)
+    }
+
+    fn has(&self, tier: Tier) -> bool {
+        self.compilations.get(self.without_fuel(tier)).is_some()
+    }
+
+    /// Makes the optimized code, for runs that start from then on.
+    pub(super) fn optimize(&self) {
+        // Of the processes that share a cache, one compiles and the others find the entry.
+        let _lock = self.compiler.cache.lock();
+        if let Err(error) = self.compile(self.without_fuel(Tier::Optimizing)) {
+            let reason = error.message().to_owned();
+            let _ = self.refused.set((Tier::Optimizing, reason));
+        }
+    }
+
+    /// Whether its runs have baseline code until the optimized code is there.
+    pub(super) fn waits_for_optimized(&self) -> bool {
+        let is_refused = self.refused.get().is_some();
+        self.choice == CompilerChoice::Tiered && !is_refused && self.tier() == Tier::Baseline
+    }
+
+    /// The code that a run without fuel gets now, and why.
+    pub(super) fn tier_and_reason(&self) -> (Tier, String) {
+        let tier = self.tier();
+        let reason = match (self.refused.get(), self.choice, tier) {
+            (Some((Tier::Baseline, reason)), ..) => {
+                format!("the baseline compiler does not compile this program: {reason}")
+            }
+            (Some((Tier::Optimizing, reason)), ..) => {
+                format!("the optimizing compiler does not compile this program: {reason}")
+            }
+            (None, CompilerChoice::Tiered, Tier::Optimizing) => {
+                "the optimized code is there".into()
+            }
+            (None, CompilerChoice::Tiered, Tier::Baseline) => {
+                "the optimized code is not there yet".into()
+            }
+            (None, CompilerChoice::Optimizing | CompilerChoice::Baseline, _) => {
+                "it was loaded so".into()
+            }
+        };
+        (tier, reason)
+    }
+
+    fn tier(&self) -> Tier {
+        let is_baseline = match self.choice {
+            CompilerChoice::Optimizing => false,
+            CompilerChoice::Baseline => self.refused.get().is_none(),
+            CompilerChoice::Tiered => !self.has(Tier::Optimizing),
+        };
+        match is_baseline {
+            true => Tier::Baseline,
+            false => Tier::Optimizing,
+        }
+    }
+
+    /// What a run that starts now has to be compiled for.
+    pub(super) fn compilation(&self, fuel: bool) -> Compilation {
+        match fuel {
+            true => Compilation::with_fuel(self.wasm.kind),
+            false => self.without_fuel(self.tier()),
+        }
+    }
+
+    fn without_fuel(&self, tier: Tier) -> Compilation {
+        Compilation::without_fuel(self.wasm.kind, self.interruptible, tier)
+    }
+
+    /// The code for runs with or without fuel, compiled now if it was not yet.
+    pub(super) async fn compiled(self: &Arc<Self>, fuel: bool) -> Result<&Compiled> {
+        let compilation = self.compilation(fuel);
+        if let Some(compiled) = self.compilations.get(compilation) {
+            return Ok(compiled);
+        }
+        let this = self.clone();
+        // Compilation would hold a scheduler thread for seconds.
+        let made = tokio::task::spawn_blocking(move || this.compile(compilation).map(drop)).await;
+        made.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => Error::from_panic(&*panic),
+            Err(error) => Error::internal(error),
+        })??;
+        self.compile(compilation)
+    }
+
+    /// Code that is there without compiling, and what it was linked with.
+    pub(super) fn present(&self) -> Result<(&Compiled, Arc<Host>)> {
+        let compilation = self.compilation(false);
+        let compiled = self.compilations.get(compilation);
+        let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
+        Ok((compiled, self.compiler.engines.host(compilation)?))
+    }
+
+    fn compile(&self, compilation: Compilation) -> Result<&Compiled> {
+        let make = || self.compiler.compile(&self.wasm, compilation);
+        self.compilations.get_or_make(compilation, make)
+    }
+
+    /// The Wasm and all code that a run may get from now on. Optimized code that is not there yet is made.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
+    pub(super) fn serialize(&self) -> Result<Vec<u8>> {
+        if self.waits_for_optimized() {
+            self.optimize();
+        }
+        let tier = self.tier();
+        let code = self.compilations.made();
+        let is_used = |compilation: &Compilation| match compilation.checks {
+            Checks::EpochAndFuel => true,
+            Checks::Epoch | Checks::Nothing => compilation.tier == tier,
+        };
+        let code: Result<Vec<_>> = code
+            .filter(|(compilation, _)| is_used(compilation))
+            .map(|(compilation, compiled)| Ok((compilation, compiled.serialize()?)))
+            .collect();
+        precompiled::encode(&self.wasm, self.interruptible, &code?)
+    }
+}
+
+/// The parts of a program from what [`ProgramCode::serialize`] returned, which `options` say is trusted.
+fn restore(
+    file: &[u8],
+    digest: &blake3::Hash,
+    options: &LoadOptions,
+    compiler: &Compiler,
+) -> Result<(Wasm, bool, Compilations)> {
+    // SAFETY: the caller trusts the maker of the file to have made it with `serialize`.
+    let precompiled = unsafe { Precompiled::parse(file, digest) }?;
+    let interruptible = precompiled.interruptible;
+    if interruptible && !options.interruptible {
+        return Err(precompiled::incompatible(
+            "it was compiled to be interruptible, and `interruptible: false` was asked for",
+        ));
+    }
+    let wasm = precompiled.wasm()?;
+    let compilations = Compilations::new(wasm.kind, interruptible);
+    for (checks, tier, code) in precompiled.code {
+        let compilation = Compilation {
+            kind: wasm.kind,
+            checks,
+            tier,
+        };
+        if !compilations.has(compilation) {
+            return Err(precompiled::damaged());
+        }
+        compilations.get_or_make(compilation, || compiler.restore(&wasm, code, compilation))?;
+    }
+    Ok((wasm, interruptible, compilations))
+}
