@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
-    Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    Strategy, WasmBacktraceDetails, WasmFeatures, component,
+    Collector, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig, RegallocAlgorithm, Strategy, WasmBacktraceDetails, WasmFeatures,
+    component,
 };
 
 /// Stack of a guest's own frames. wasmtime's default of 512 KiB is short for recursive judge
@@ -276,7 +277,11 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
     match compilation.tier {
-        Tier::Baseline => config.strategy(Strategy::Winch),
+        // Cranelift makes the entries of functions that tables hold, which can take as long as all the rest.
+        Tier::Baseline => config
+            .strategy(Strategy::Winch)
+            .cranelift_opt_level(OptLevel::None)
+            .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass),
         Tier::Optimizing => config
             .strategy(Strategy::Cranelift)
             .collector(Collector::DeferredReferenceCounting)
