@@ -323,7 +323,7 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
 const fn wasm_stack(tier: Tier) -> usize {
     match tier {
         Tier::Optimizing => WASM_STACK,
-        Tier::Baseline => 4 * WASM_STACK,
+        Tier::Baseline => 8 * WASM_STACK,
     }
 }
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod batch;
 mod cache;
 mod caller_run;
+mod compilers;
 mod components;
 mod directories;
 mod endings;
