@@ -6,11 +6,20 @@ import { text } from 'node:stream/consumers'
 import { chromium, provideChromium } from './chromium.mjs'
 import { countAva, countCargo } from './count-tests.mjs'
 
-/** A test file about how runs proceed and end begins with this line. It runs once more with worker processes. */
-const TWICE = '// Run once more with worker processes.\n'
-const twice = readdirSync('__test__', { recursive: true })
-  .map((file) => join('__test__', file))
-  .filter((file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').startsWith(TWICE))
+/** A test file about how runs proceed and end begins with one of these lines, and is run more than once. */
+const WITH_WORKERS = '// Run once more with worker processes'
+const WITH_COMPILERS = [
+  `${WITH_WORKERS}, and with each compiler.\n`,
+  '// Run once more with each compiler.\n',
+]
+const beginWith = (lines) =>
+  readdirSync('__test__', { recursive: true })
+    .map((file) => join('__test__', file))
+    .filter((file) => file.endsWith('.test.ts'))
+    .filter((file) => lines.some((line) => readFileSync(file, 'utf8').startsWith(line)))
+
+/** The tests of the core that are run once more with the baseline compiler: those about how runs proceed and end. */
+const CORE = ['endings', 'entries', 'limits', 'memory', 'output', 'stops', 'traps', 'programs']
 
 /** Runs a Node script; shows and keeps its stdout. */
 async function run(args, env = {}) {
@@ -31,12 +40,21 @@ async function runAva(files, env) {
 provideChromium()
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
-const processes = await runAva(twice, { WASIEXEC_TEST_WORKERS: 'processes' })
-if (processes.failed > 0) console.log('`WASIEXEC_TEST_WORKERS=processes npx ava` shows more')
-suites.push(['ava, in worker processes', processes])
+for (const [name, lines, variable, value] of [
+  ['in worker processes', [WITH_WORKERS], 'WASIEXEC_TEST_WORKERS', 'processes'],
+  ['baseline compiler', WITH_COMPILERS, 'WASIEXEC_TEST_COMPILER', 'baseline'],
+  ['tiered', WITH_COMPILERS, 'WASIEXEC_TEST_COMPILER', 'tiered'],
+]) {
+  const totals = await runAva(beginWith(lines), { [variable]: value })
+  if (totals.failed > 0) console.log(`\`${variable}=${value} npx ava\` shows more`)
+  suites.push([`ava, ${name}`, totals])
+}
 if (!process.argv.includes('--no-cargo')) {
   const args = ['scripts/cargo.mjs', 'test', '--release', '--no-fail-fast']
   suites.push(['cargo test', countCargo(...(await run(args)))])
+  const again = [...args, '--test', 'core', '--', ...CORE.map((module) => `${module}::`)]
+  const baseline = await run(again, { WASIEXEC_TEST_COMPILER: 'baseline' })
+  suites.push(['cargo test, baseline compiler', countCargo(...baseline)])
 }
 
 const all = { passed: 0, failed: 0, skipped: 0 }

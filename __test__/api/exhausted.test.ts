@@ -1,3 +1,4 @@
+// Run once more with each compiler.
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
 import { node } from '../support/child.ts'

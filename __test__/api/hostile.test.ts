@@ -1,3 +1,4 @@
+// Run once more with each compiler.
 import { Writable } from 'node:stream'
 import test from 'ava'
 import { load, type Trap } from '../support/package.ts'

@@ -1,3 +1,4 @@
+// Run once more with each compiler.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'

@@ -1,4 +1,4 @@
-// Run once more with worker processes.
+// Run once more with worker processes, and with each compiler.
 import { inspect } from 'node:util'
 import test from 'ava'
 import fc from 'fast-check'

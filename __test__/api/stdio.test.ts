@@ -1,4 +1,4 @@
-// Run once more with worker processes.
+// Run once more with worker processes, and with each compiler.
 import { once } from 'node:events'
 import test from 'ava'
 import { ended, node, start } from '../support/child.ts'

@@ -1,3 +1,4 @@
+// Run once more with each compiler.
 import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import test from 'ava'

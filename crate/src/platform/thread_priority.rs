@@ -1,8 +1,8 @@
 //! Threads that give way to others.
 
-/// What a thread gets beside one of normal priority, on Linux: a tenth.
+/// On Linux such a thread gets a third of what one of normal priority gets.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+const NICE: i32 = 5;
 
 /// Makes the calling thread give way to threads of normal priority. Best effort.
 #[cfg(target_os = "linux")]
