@@ -1,5 +1,13 @@
 import test from 'ava'
-import { load, loadSync, run, Runtime, type CompilerChoice, type Program } from '../../src/index.ts'
+import {
+  load,
+  loadSync,
+  run,
+  Runtime,
+  type CompilerChoice,
+  type Job,
+  type Program,
+} from '../../src/index.ts'
 import { node } from '../support/child.ts'
 import { realPath, refusal, watPath } from '../support/guest.ts'
 
@@ -64,17 +72,17 @@ test('a batch goes on while its program is optimized', async (t) => {
   const program = await load(await realPath('go'), { compiler: 'tiered', runtime })
   t.is((await program.inspect()).compiler.tier, 'baseline')
   t.is(runtime.stats().optimizing, 1)
-  let isOptimized = false
-  const jobs = function* () {
-    while (!isOptimized) yield { args: ['exit', '7'] }
+  const done = new AbortController()
+  function* jobs(): Generator<Job> {
+    while (!done.signal.aborted) yield { args: ['exit', '7'] }
     for (let left = 0; left < 20; left += 1) yield { args: ['exit', '7'] }
   }
-  const done = optimized(program).then(() => (isOptimized = true))
+  const waited = optimized(program).then(() => done.abort())
   const codes = new Set()
   for await (const { outcome } of program.batch(jobs(), { concurrency: 2 })) {
     codes.add(outcome?.kind === 'exit' && outcome.code)
   }
-  await done
+  await waited
   t.deepEqual([...codes], [7])
   t.is(runtime.stats().optimizing, 0)
 })

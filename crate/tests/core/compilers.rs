@@ -215,14 +215,21 @@ fn a_serialized_tiered_program_has_optimized_code() {
     let other = optimized.serialize().expect("a file");
     assert_eq!(file.len(), other.len());
     for compiler in [CompilerChoice::Tiered, CompilerChoice::Optimizing] {
-        let options = LoadOptions {
-            trust_precompiled: true,
-            ..by(compiler, "hello")
-        };
-        let runtime = idle();
-        let restored = runtime.load(file.clone(), options).expect("a program");
-        assert_eq!(tier(&restored).0, Tier::Optimizing);
+        assert_eq!(restored_tier(&file, compiler), Tier::Optimizing);
     }
+}
+
+/// The code that a run gets of a precompiled `hello`.
+fn restored_tier(file: &[u8], compiler: CompilerChoice) -> Tier {
+    let options = LoadOptions {
+        trust_precompiled: true,
+        ..by(compiler, "hello")
+    };
+    let runtime = idle();
+    let restored = runtime.load(file, options).expect("a program");
+    let outcome = run(&runtime, &restored, RunOptions::default());
+    assert_eq!(outcome.stdout(), "hello\n");
+    tier(&restored).0
 }
 
 #[test]
@@ -233,15 +240,7 @@ fn a_file_with_code_of_one_compiler_can_be_loaded_for_another() {
         (CompilerChoice::Baseline, Tier::Baseline),
         (CompilerChoice::Optimizing, Tier::Optimizing),
     ] {
-        let options = LoadOptions {
-            trust_precompiled: true,
-            ..by(compiler, "hello")
-        };
-        let runtime = idle();
-        let restored = runtime.load(file.clone(), options).expect("a program");
-        assert_eq!(tier(&restored).0, expected);
-        let outcome = run(&runtime, &restored, RunOptions::default());
-        assert_eq!(outcome.stdout(), "hello\n");
+        assert_eq!(restored_tier(&file, compiler), expected);
     }
 }
 
