@@ -13,6 +13,7 @@ mod info;
 mod inspection;
 mod load_options;
 mod precompiled;
+mod snapshot;
 mod type_text;
 mod wasm;
 
@@ -23,10 +24,14 @@ pub(crate) use given::Given;
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
 pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};
 pub use load_options::LoadOptions;
+pub(crate) use snapshot::{
+    GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
+};
 
-use crate::engine::{Checks, Compilation, Engines};
+use crate::engine::{Checks, Compilation, Engines, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
+use crate::options::{Preopen, RunOptions};
 use compilations::Compilations;
 use compile::Compiler;
 use compiled::Code;
@@ -35,6 +40,7 @@ use inspection::Sections;
 use precompiled::Precompiled;
 use std::sync::Arc;
 use wasm::{Wasm, refuse_threads};
+use wasmtime::Module;
 
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
@@ -44,6 +50,7 @@ pub struct Program {
     compiler: Compiler,
     compilations: Compilations,
     history: History,
+    snapshot: Option<LoadedSnapshot>,
 }
 
 impl Program {
@@ -77,6 +84,7 @@ impl Program {
             }
             Given::Precompiled(file, digest) => restore(&file, &digest, &options, &compiler)?,
         };
+        let snapshot = loaded_snapshot(&wasm, options.preopens)?;
         let compile = |fuel| {
             let compilation = Compilation::of_run(wasm.kind, interruptible, fuel);
             compilations.get_or_make(compilation, || compiler.compile(&wasm, compilation))
@@ -92,6 +100,44 @@ impl Program {
             compiler,
             compilations,
             history: History::default(),
+            snapshot,
+        }))
+    }
+
+    /// A program for one run, whose code is there already: `bytes`, compiled as `module` and linked by `host`, for
+    /// a run with or without fuel. `original` is the program that it stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`], and those of a program that cannot be run.
+    pub(crate) fn instrumented(
+        original: &Self,
+        bytes: Vec<u8>,
+        module: Module,
+        host: Arc<Host>,
+        fuel: bool,
+    ) -> Result<Arc<Self>> {
+        let wasm = Wasm::from_binary(bytes, original.wasm.digest)?;
+        let compilations = Compilations::new(wasm.kind, true);
+        let compiled = Compiled::of_module((module, host), wasm.starts_early);
+        compiled.entry()?;
+        let compilation = Compilation::of_run(wasm.kind, true, fuel);
+        compilations.get_or_make(compilation, || Ok(compiled))?;
+        let snapshot = match original.snapshot() {
+            Some(snapshot) => loaded_snapshot(&wasm, snapshot.resumption().preopens.clone())?,
+            None => None,
+        };
+        Ok(Arc::new(Self {
+            info: original.info.clone(),
+            interruptible: true,
+            wasm,
+            compiler: Compiler {
+                engines: original.compiler.engines.clone(),
+                cache: Cache::none(),
+            },
+            compilations,
+            history: History::default(),
+            snapshot,
         }))
     }
 
@@ -156,7 +202,7 @@ impl Program {
     /// # Errors
     ///
     /// [`ErrorCode::InvalidOption`].
-    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
+    fn check_limits(&self, limits: &Limits) -> Result<()> {
         let option = match limits {
             _ if self.interruptible => return Ok(()),
             Limits {
@@ -173,6 +219,29 @@ impl Program {
                  with `interruptible: false`; load it without that option to limit its time"
             ),
         ))
+    }
+
+    /// Refuses options that its runs cannot have.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    pub(crate) fn check_options(&self, options: &RunOptions) -> Result<()> {
+        self.check_limits(&options.limits)?;
+        match &self.snapshot {
+            Some(snapshot) => snapshot.check_options(options),
+            None => Ok(()),
+        }
+    }
+
+    /// Set if it is a snapshot.
+    pub(crate) fn snapshot(&self) -> Option<&LoadedSnapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// Its binary.
+    pub(crate) fn wasm(&self) -> &[u8] {
+        &self.wasm.bytes
     }
 
     /// Whether its code may run while it is instantiated.
@@ -208,6 +277,20 @@ impl Program {
 
     fn compilation(&self, fuel: bool) -> Compilation {
         Compilation::of_run(self.wasm.kind, self.interruptible, fuel)
+    }
+}
+
+/// # Errors
+///
+/// [`ErrorCode::InvalidOption`] for directories that the program does not know.
+fn loaded_snapshot(wasm: &Wasm, preopens: Arc<[Preopen]>) -> Result<Option<LoadedSnapshot>> {
+    match &wasm.snapshot {
+        Some(section) => LoadedSnapshot::new(section.clone(), preopens).map(Some),
+        None if preopens.is_empty() => Ok(None),
+        None => Err(Error::new(
+            ErrorCode::InvalidOption,
+            "`preopens` belong to a run; only a snapshot is loaded with them",
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::engine::{Allocation, Compilation, Engines, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
-use crate::options::RunOptions;
+use crate::options::{Preopen, RunOptions};
 use crate::program::{Cache, Given, LoadOptions, Program};
 use crate::schedule::{
     BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
@@ -72,6 +72,7 @@ struct ProgramKey {
     name: String,
     fuel: bool,
     interruptible: bool,
+    preopens: Arc<[Preopen]>,
 }
 
 /// The place of a program, which is there from its load until its last holder drops it.
@@ -173,6 +174,7 @@ impl Runtime {
             name: options.name.clone(),
             fuel: options.fuel,
             interruptible: options.interruptible,
+            preopens: options.preopens.clone(),
         });
         // Held while the program compiles: other loads of the same program wait for it.
         let mut cell = lock(&cell);

@@ -67,7 +67,11 @@ impl Compiler {
             return Ok(found);
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
-        let code = A::compile(&host.engine, &bytes).map_err(|error| invalid(&error))?;
+        let code = match wasm.snapshot {
+            Some(_) => self.engines.compile_snapshot(&bytes, compilation),
+            None => A::compile(&host.engine, &bytes),
+        };
+        let code = code.map_err(|error| invalid(&error))?;
         if let Some(entry) = &entry {
             entry.store(&code);
             // Mapped from the file, the code shares its memory with other processes, and data segments need not be

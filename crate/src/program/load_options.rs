@@ -1,6 +1,8 @@
 //! How a program is loaded.
 
 use super::cache::Cache;
+use crate::options::Preopen;
+use std::sync::Arc;
 
 /// How a program is loaded.
 #[derive(Clone, Debug)]
@@ -18,6 +20,9 @@ pub struct LoadOptions {
     pub trust_precompiled: bool,
     /// The cache to use instead of the runtime's.
     pub cache: Option<Cache>,
+    /// Directories that a snapshot grants to those of its runs that grant none themselves. Only a snapshot has
+    /// them; their guest paths must be those with which the snapshot was taken.
+    pub preopens: Arc<[Preopen]>,
 }
 
 impl LoadOptions {
@@ -29,6 +34,7 @@ impl LoadOptions {
             interruptible: true,
             trust_precompiled: false,
             cache: None,
+            preopens: Arc::default(),
         }
     }
 }

@@ -1,0 +1,240 @@
+//! Takes the state of a guest at its first call that would read stdin or wait for it.
+
+use super::image::{self, Room};
+use super::refusal::refusal;
+use super::source::Counts;
+use super::state::{CapturedFrame, CapturedMemory, State, Value};
+use crate::error::{Error, Result};
+use crate::guest::{Cause, Stopped};
+use crate::lock::lock;
+use crate::options::Preopen;
+use crate::wasi::{Resumption, RunState, StdinCall, StdinHook};
+use futures_util::future::BoxFuture;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use wasmtime::{Caller, FrameHandle, Instance, Ref, Val};
+
+/// What is known of a module before it runs.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) counts: Counts,
+    pub(super) preopens: Arc<[Preopen]>,
+}
+
+/// Waits for the call, and ends the guest there.
+pub(super) struct Trap {
+    layout: Layout,
+    taken: Mutex<Option<Result<Captured>>>,
+}
+
+/// The state of a guest, on both sides.
+#[derive(Debug)]
+pub(super) struct Captured {
+    pub(super) state: State,
+    pub(super) resumption: Resumption,
+}
+
+impl Trap {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            taken: Mutex::default(),
+        }
+    }
+
+    /// What was captured, or why that could not be. `None` if the guest did not come so far.
+    pub(super) fn take(&self) -> Option<Result<Captured>> {
+        lock(&self.taken).take()
+    }
+
+    async fn capture(
+        &self,
+        caller: &mut Caller<'_, RunState>,
+        call: StdinCall,
+    ) -> Result<Captured> {
+        let preopens = &self.layout.preopens;
+        let resumption = caller.data_mut().wasi().resumption(preopens).await;
+        let resumption = resumption.map_err(Error::internal)?.map_err(refusal)?;
+        let state = Reader::new(caller, self.layout.counts)?.read(call)?;
+        Ok(Captured { state, resumption })
+    }
+}
+
+impl StdinHook for Trap {
+    fn called<'a>(
+        self: Arc<Self>,
+        mut caller: Caller<'a, RunState>,
+        call: StdinCall,
+    ) -> BoxFuture<'a, wasmtime::Error> {
+        Box::pin(async move {
+            let captured = self.capture(&mut caller, call).await;
+            // Nobody needs this run any more. If something else has stopped it already, that is how it ended.
+            let control = caller.data().control.call();
+            if control.is_some_and(|control| control.record(Cause::Abort)) {
+                *lock(&self.taken) = Some(captured);
+            }
+            Stopped.into()
+        })
+    }
+}
+
+/// Reads what a guest is, while it waits in a call of the host.
+struct Reader<'r, 'c> {
+    caller: &'r mut Caller<'c, RunState>,
+    counts: Counts,
+    innermost: FrameHandle,
+    instance: Instance,
+    /// The index of each function by its address.
+    functions: HashMap<usize, u32>,
+}
+
+impl<'r, 'c> Reader<'r, 'c> {
+    fn new(caller: &'r mut Caller<'c, RunState>, counts: Counts) -> Result<Self> {
+        let innermost = caller.debug_exit_frames().next();
+        let innermost = innermost.ok_or_else(|| Error::internal("a call without a caller"))?;
+        let instance = innermost.instance(&mut *caller).map_err(unreadable)?;
+        let mut functions = HashMap::new();
+        for index in 0..counts.functions {
+            let function = instance.debug_function(&mut *caller, index);
+            let function = function.ok_or_else(|| absent("function", index))?;
+            functions.insert(function.to_raw(&mut *caller) as usize, index);
+        }
+        Ok(Self {
+            caller,
+            counts,
+            innermost,
+            instance,
+            functions,
+        })
+    }
+
+    fn read(mut self, call: StdinCall) -> Result<State> {
+        let frames = self.frames()?;
+        let globals = (0..self.counts.globals).map(|index| {
+            let global = self.instance.debug_global(&mut *self.caller, index);
+            let value = global
+                .ok_or_else(|| absent("global", index))?
+                .get(&mut *self.caller);
+            self.value(value, || format!("global {index}"))
+        });
+        let globals = globals.collect::<Result<_>>()?;
+        let mut room = Room::default();
+        let memories = (0..self.counts.memories).map(|index| {
+            let memory = self.instance.debug_memory(&mut *self.caller, index);
+            let memory = memory.ok_or_else(|| absent("memory", index))?;
+            Ok(CapturedMemory {
+                pages: memory.size(&*self.caller),
+                runs: image::runs(memory.data(&*self.caller), &mut room)?,
+            })
+        });
+        let memories = memories.collect::<Result<_>>()?;
+        let tables = (0..self.counts.tables).map(|index| self.table(index));
+        let tables = tables.collect::<Result<_>>()?;
+        Ok(State {
+            frames,
+            call,
+            starting: !self.caller.data().limiter.instantiated,
+            memories,
+            globals,
+            tables,
+        })
+    }
+
+    /// Outermost first.
+    fn frames(&mut self) -> Result<Vec<CapturedFrame>> {
+        let mut frames = Vec::new();
+        let mut next = Some(self.innermost.clone());
+        while let Some(handle) = next {
+            let place = handle.wasm_function_index_and_pc(&mut *self.caller);
+            if let Some((function, pc)) = place.map_err(unreadable)? {
+                let function = self.counts.imported_functions + function.as_u32();
+                frames.push(self.frame(&handle, function, pc.raw() as usize)?);
+            }
+            next = handle.parent(&mut *self.caller).map_err(unreadable)?;
+        }
+        frames.reverse();
+        Ok(frames)
+    }
+
+    fn frame(&mut self, handle: &FrameHandle, function: u32, pc: usize) -> Result<CapturedFrame> {
+        let number = handle.num_locals(&mut *self.caller).map_err(unreadable)?;
+        let mut locals = Vec::with_capacity(number as usize);
+        for index in 0..number {
+            let value = handle.local(&mut *self.caller, index).map_err(unreadable)?;
+            let what = || format!("local {index} of function {function}");
+            locals.push(self.value(value, what)?);
+        }
+        let number = handle.num_stacks(&mut *self.caller).map_err(unreadable)?;
+        let mut operands = Vec::with_capacity(number as usize);
+        for index in 0..number {
+            let value = handle.stack(&mut *self.caller, index).map_err(unreadable)?;
+            let what = || format!("an operand of function {function}");
+            operands.push(self.value(value, what)?);
+        }
+        Ok(CapturedFrame {
+            function,
+            pc,
+            locals,
+            operands,
+        })
+    }
+
+    fn table(&mut self, index: u32) -> Result<Vec<Option<u32>>> {
+        let table = self.instance.debug_table(&mut *self.caller, index);
+        let table = table.ok_or_else(|| absent("table", index))?;
+        let mut functions = Vec::new();
+        for place in 0..table.size(&*self.caller) {
+            let element = table.get(&mut *self.caller, place);
+            let element = element.ok_or_else(|| absent("element", index))?;
+            let value = self.value(element.into(), || format!("table {index}"))?;
+            functions.push(match value {
+                Value::Function(function) => Some(function),
+                Value::Null => None,
+                Value::I32(_)
+                | Value::I64(_)
+                | Value::F32(_)
+                | Value::F64(_)
+                | Value::V128(_) => return Err(absent("reference", index)),
+            });
+        }
+        Ok(functions)
+    }
+
+    /// A value that `what` holds.
+    fn value(&mut self, value: Val, what: impl Fn() -> String) -> Result<Value> {
+        let reference = |to: &str| {
+            let holder = what();
+            refusal(format_args!("{holder} holds a reference to {to}"))
+        };
+        Ok(match value {
+            Val::I32(value) => Value::I32(value),
+            Val::I64(value) => Value::I64(value),
+            Val::F32(bits) => Value::F32(bits),
+            Val::F64(bits) => Value::F64(bits),
+            Val::V128(value) => Value::V128(value.as_u128()),
+            Val::FuncRef(None)
+            | Val::ExternRef(None)
+            | Val::AnyRef(None)
+            | Val::ExnRef(None)
+            | Val::ContRef(None) => Value::Null,
+            Val::FuncRef(Some(function)) => {
+                let address = function.to_raw(&mut *self.caller) as usize;
+                let index = self.functions.get(&address);
+                let index = index.ok_or_else(|| reference("a function of the host"))?;
+                Value::Function(*index)
+            }
+            Val::ExternRef(Some(_)) => return Err(reference("an object of the host")),
+            Val::AnyRef(Some(_)) => return Err(reference("a garbage-collected object")),
+            Val::ExnRef(Some(_)) => return Err(reference("an exception")),
+            Val::ContRef(Some(_)) => return Err(reference("a continuation")),
+        })
+    }
+}
+
+fn unreadable(error: wasmtime::Error) -> Error {
+    Error::internal(format_args!("a frame cannot be read: {error:#}"))
+}
+
+fn absent(what: &str, index: u32) -> Error {
+    Error::internal(format_args!("the instance lacks {what} {index}"))
+}
