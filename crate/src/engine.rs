@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig,    WasmBacktraceDetails, WasmFeatures, component,
+    PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures, component,
 };
 
 /// Stack of a guest's own frames. wasmtime's default of 512 KiB is short for recursive judge

@@ -104,35 +104,31 @@ impl Program {
         }))
     }
 
-    /// A program for one run, whose code is there already: `bytes`, compiled as `module` and linked by `host`, for
-    /// a run with or without fuel. `original` is the program that it stands for.
+    /// A program for one run with or without fuel: `wasm` compiled and linked for `host`, no matter for what this
+    /// program is compiled. It stands for this program.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::InvalidWasm`], and those of a program that cannot be run.
-    pub(crate) fn instrumented(
-        original: &Self,
-        bytes: Vec<u8>,
-        module: Module,
-        host: Arc<Host>,
-        fuel: bool,
-    ) -> Result<Arc<Self>> {
-        let wasm = Wasm::from_binary(bytes, original.wasm.digest)?;
-        let compilations = Compilations::new(wasm.kind, true);
-        let compiled = Compiled::of_module((module, host), wasm.starts_early);
+    pub(crate) fn instrumented(&self, wasm: Vec<u8>, host: Host, fuel: bool) -> Result<Arc<Self>> {
+        let wasm = Wasm::from_binary(wasm, self.wasm.digest)?;
+        let module = Module::new(&host.engine, debug_info::disarmed(&wasm.bytes));
+        let module = module.map_err(|error| compile::invalid(&error))?;
+        let compiled = Compiled::of_module((module, Arc::new(host)), wasm.starts_early);
         compiled.entry()?;
+        let compilations = Compilations::new(wasm.kind, true);
         let compilation = Compilation::of_run(wasm.kind, true, fuel);
         compilations.get_or_make(compilation, || Ok(compiled))?;
-        let snapshot = match original.snapshot() {
-            Some(snapshot) => loaded_snapshot(&wasm, snapshot.resumption().preopens.clone())?,
-            None => None,
-        };
+        let preopens = self
+            .snapshot()
+            .map(|snapshot| &snapshot.resumption().preopens);
+        let snapshot = loaded_snapshot(&wasm, preopens.cloned().unwrap_or_default())?;
         Ok(Arc::new(Self {
-            info: original.info.clone(),
+            info: self.info.clone(),
             interruptible: true,
             wasm,
             compiler: Compiler {
-                engines: original.compiler.engines.clone(),
+                engines: self.compiler.engines.clone(),
                 cache: Cache::none(),
             },
             compilations,

@@ -10,10 +10,14 @@ use crate::schedule::{
     BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
     Ticker,
 };
+use crate::snapshot::{self, Snapshot, SnapshotError, SnapshotOptions};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -295,6 +299,57 @@ impl Runtime {
         let run = QueuedRun::alone(Some(control));
         self.submit([Submission::single(Arc::new(group), run)]);
         receiver
+    }
+
+    /// Runs `program` up to the point that the options name, and returns a program that goes on from there.
+    ///
+    /// `control` can stop it at any time. Compiling for it, which takes several times as long as for a run, goes on in
+    /// the background then.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Snapshot`] if the program ends before, or is then in a state that another run cannot begin with;
+    /// and those of a run.
+    pub async fn snapshot(
+        &self,
+        program: &Arc<Program>,
+        options: SnapshotOptions,
+        control: Arc<CallControl>,
+    ) -> std::result::Result<Snapshot, SnapshotError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed().into());
+        }
+        let (program, engines) = (program.clone(), self.engines.clone());
+        let prepare = move || snapshot::prepare(&program, &engines, &options);
+        let prepared = self.unless_stopped(&control, prepare).await?;
+        let run = self.start(&prepared.program, prepared.options(), control.clone());
+        let outcome = run.await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("a run vanished")))?;
+        let captured = prepared.captured(outcome)?;
+        // What has stopped the guest is no longer of interest: from here on, only the runtime's end can.
+        let finish = move || captured.write();
+        let work = self.handle.spawn_blocking(finish);
+        work.await.map_err(Error::internal)?.map_err(Into::into)
+    }
+
+    /// Does work that may block, unless `control` is stopped before its end.
+    async fn unless_stopped<T: Send + 'static>(
+        &self,
+        control: &CallControl,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, SnapshotError> {
+        let mut work = self.handle.spawn_blocking(work);
+        let done = poll_fn(|context| {
+            control.register(context.waker());
+            match control.cause() {
+                Some(_) => Poll::Ready(None),
+                None => Pin::new(&mut work).poll(context).map(Some),
+            }
+        });
+        match done.await {
+            Some(done) => done.map_err(Error::internal)?.map_err(Into::into),
+            None => Err(SnapshotError::ended(Outcome::never_started())),
+        }
     }
 
     /// Makes runs notice at once that they were stopped. Call this after stopping runs through their controls.

@@ -123,7 +123,7 @@ impl Compiler {
     }
 }
 
-fn invalid(error: &wasmtime::Error) -> Error {
+pub(super) fn invalid(error: &wasmtime::Error) -> Error {
     Error::new(
         ErrorCode::InvalidWasm,
         format!("the program is not valid: {error:#}"),

@@ -137,7 +137,9 @@ fn number(stream: OutputStreamKind) -> u8 {
 
 fn stream_of(number: u8) -> Option<OutputStreamKind> {
     let streams = [OutputStreamKind::Stdout, OutputStreamKind::Stderr];
-    streams.into_iter().find(|&stream| self::number(stream) == number)
+    streams
+        .into_iter()
+        .find(|&stream| self::number(stream) == number)
 }
 
 fn damaged() -> Error {
@@ -209,12 +211,15 @@ impl LoadedSnapshot {
 
     /// Makes a frame of a function that was added for the snapshot look like the function of the program.
     pub(crate) fn restore(&self, frame: &mut Frame) {
+        frame.function_index = self.original(frame.function_index);
+    }
+
+    /// The function of the program that this one is, or is a copy of.
+    pub(crate) fn original(&self, function: u32) -> u32 {
         let head = &self.section.head;
-        let number = frame.function_index.checked_sub(head.first_clone);
-        let original = number.and_then(|number| head.frames.get(number as usize));
-        if let Some(original) = original {
-            frame.function_index = *original;
-        }
+        let copy = function.checked_sub(head.first_clone);
+        let original = copy.and_then(|copy| head.frames.get(copy as usize));
+        original.copied().unwrap_or(function)
     }
 }
 
@@ -239,7 +244,10 @@ fn check_preopens(expected: &[GrantedPath], given: &[Preopen]) -> Result<()> {
                 format!("{path:?} ({access})")
             });
             let list: Vec<_> = list.collect();
-            format!("`preopens` with the guest paths {} in this order", list.join(", "))
+            format!(
+                "`preopens` with the guest paths {} in this order",
+                list.join(", ")
+            )
         }
     };
     let given: Vec<_> = given.iter().map(|preopen| &preopen.guest_path).collect();

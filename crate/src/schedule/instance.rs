@@ -86,7 +86,11 @@ impl Instance {
             replay.print().await?;
         }
         if let Some(snapshot) = self.context.group.program.snapshot() {
-            store.data_mut().wasi().resume(snapshot.resumption()).await?;
+            store
+                .data_mut()
+                .wasi()
+                .resume(snapshot.resumption())
+                .await?;
         }
         match entry {
             Entry::Module { pre, start } => {
@@ -155,7 +159,9 @@ impl Instance {
         if let Ending::Trap(trap) = &mut ending
             && let Some(snapshot) = context.group.program.snapshot()
         {
-            trap.frames.iter_mut().for_each(|frame| snapshot.restore(frame));
+            trap.frames
+                .iter_mut()
+                .for_each(|frame| snapshot.restore(frame));
         }
         let printed = capture.take();
         usage.output_truncated = printed.truncated;

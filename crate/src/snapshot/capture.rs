@@ -10,14 +10,16 @@ use crate::lock::lock;
 use crate::options::Preopen;
 use crate::wasi::{Resumption, RunState, StdinCall, StdinHook};
 use futures_util::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use wasmtime::{Caller, FrameHandle, Instance, Ref, Val};
+use wasmtime::{Caller, FrameHandle, Instance, Val};
 
 /// What is known of a module before it runs.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) counts: Counts,
+    /// The functions that have locals without an initial value, whose frames are not looked at.
+    pub(super) uninitialized: HashSet<u32>,
     pub(super) preopens: Arc<[Preopen]>,
 }
 
@@ -55,7 +57,7 @@ impl Trap {
         let preopens = &self.layout.preopens;
         let resumption = caller.data_mut().wasi().resumption(preopens).await;
         let resumption = resumption.map_err(Error::internal)?.map_err(refusal)?;
-        let state = Reader::new(caller, self.layout.counts)?.read(call)?;
+        let state = Reader::new(caller, &self.layout)?.read(call)?;
         Ok(Captured { state, resumption })
     }
 }
@@ -82,6 +84,7 @@ impl StdinHook for Trap {
 struct Reader<'r, 'c> {
     caller: &'r mut Caller<'c, RunState>,
     counts: Counts,
+    uninitialized: &'r HashSet<u32>,
     innermost: FrameHandle,
     instance: Instance,
     /// The index of each function by its address.
@@ -89,7 +92,8 @@ struct Reader<'r, 'c> {
 }
 
 impl<'r, 'c> Reader<'r, 'c> {
-    fn new(caller: &'r mut Caller<'c, RunState>, counts: Counts) -> Result<Self> {
+    fn new(caller: &'r mut Caller<'c, RunState>, layout: &'r Layout) -> Result<Self> {
+        let counts = layout.counts;
         let innermost = caller.debug_exit_frames().next();
         let innermost = innermost.ok_or_else(|| Error::internal("a call without a caller"))?;
         let instance = innermost.instance(&mut *caller).map_err(unreadable)?;
@@ -102,6 +106,7 @@ impl<'r, 'c> Reader<'r, 'c> {
         Ok(Self {
             caller,
             counts,
+            uninitialized: &layout.uninitialized,
             innermost,
             instance,
             functions,
@@ -157,6 +162,11 @@ impl<'r, 'c> Reader<'r, 'c> {
     }
 
     fn frame(&mut self, handle: &FrameHandle, function: u32, pc: usize) -> Result<CapturedFrame> {
+        if self.uninitialized.contains(&function) {
+            return Err(refusal(format_args!(
+                "function {function}, which has not returned, has a local that cannot be null"
+            )));
+        }
         let number = handle.num_locals(&mut *self.caller).map_err(unreadable)?;
         let mut locals = Vec::with_capacity(number as usize);
         for index in 0..number {
@@ -190,11 +200,9 @@ impl<'r, 'c> Reader<'r, 'c> {
             functions.push(match value {
                 Value::Function(function) => Some(function),
                 Value::Null => None,
-                Value::I32(_)
-                | Value::I64(_)
-                | Value::F32(_)
-                | Value::F64(_)
-                | Value::V128(_) => return Err(absent("reference", index)),
+                Value::I32(_) | Value::I64(_) | Value::F32(_) | Value::F64(_) | Value::V128(_) => {
+                    return Err(absent("reference", index));
+                }
             });
         }
         Ok(functions)

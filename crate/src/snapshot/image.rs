@@ -34,7 +34,9 @@ pub(super) fn runs(memory: &[u8], room: &mut Room) -> Result<Vec<(u64, Vec<u8>)>
     }
     let bytes = runs.iter().map(Range::len).sum();
     room.take(bytes)?;
-    let copies = runs.into_iter().map(|run| (run.start as u64, memory[run].to_vec()));
+    let copies = runs
+        .into_iter()
+        .map(|run| (run.start as u64, memory[run].to_vec()));
     Ok(copies.collect())
 }
 

@@ -28,9 +28,13 @@ pub(super) fn nesting(operator: &Operator<'_>) -> Result<Nesting> {
         | Operator::CatchAll
         | Operator::Delegate { .. }
         | Operator::Rethrow { .. } => {
-            return Err(refusal("a function that has not returned uses legacy exceptions"));
+            return Err(refusal(
+                "a function that has not returned uses legacy exceptions",
+            ));
         }
-        Operator::Resume { .. } | Operator::ResumeThrow { .. } | Operator::ResumeThrowRef { .. } => {
+        Operator::Resume { .. }
+        | Operator::ResumeThrow { .. }
+        | Operator::ResumeThrowRef { .. } => {
             return Err(refusal("a function that has not returned switches stacks"));
         }
         _ => Nesting::Stays,
@@ -55,10 +59,7 @@ fn has_labels(operator: &Operator<'_>) -> bool {
 }
 
 /// An operator whose labels from `depth` on lead one construct further out; `None` if it has no labels.
-pub(super) fn shifted<'a>(
-    operator: &Operator<'a>,
-    depth: u32,
-) -> Result<Option<Instruction<'a>>> {
+pub(super) fn shifted<'a>(operator: &Operator<'a>, depth: u32) -> Result<Option<Instruction<'a>>> {
     if !has_labels(operator) {
         return Ok(None);
     }

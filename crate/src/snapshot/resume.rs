@@ -19,8 +19,9 @@
 //! the copy for the next frame is called, or, in the innermost frame, the function that reads stdin. When a loop goes
 //! round again, the flag is not set and everything runs as it was written.
 
+use super::duplicates::Duplicates;
 use super::labels::{Nesting, nesting, shifted};
-use super::refusal::{refusal, unreadable};
+use super::refusal::unreadable;
 use super::source::Source;
 use super::state::{CapturedFrame, Value};
 use super::types::{Types, params};
@@ -59,8 +60,8 @@ pub(super) fn copy(
     referenced: &mut BTreeSet<u32>,
 ) -> Result<Added> {
     let body = source.body(frame.function)?;
-    let path = path(&body, frame.pc)?;
-    let way = way(source, frame, &body, &path)?;
+    let (path, call) = path(&body, frame.pc)?;
+    let way = way(source, frame, &body, &path, call)?;
     let results = source.type_of(frame.function)?.results();
     let type_index = types.function(&[], results)?;
     let locals = Locals::new(source, frame, &body)?;
@@ -104,13 +105,13 @@ struct Open {
     is_else: bool,
 }
 
-/// The constructs that are open at the call, outermost first.
-fn path(body: &FunctionBody<'_>, pc: usize) -> Result<Vec<Open>> {
+/// The constructs that are open at the call which ends at `pc`, outermost first, and where the call begins.
+fn path(body: &FunctionBody<'_>, pc: usize) -> Result<(Vec<Open>, usize)> {
     let mut open = Vec::new();
     for next in operators(body)? {
         let (operator, range) = next?;
-        if range.start == pc {
-            return Ok(open);
+        if range.end == pc {
+            return Ok((open, range.start));
         }
         if matches!(operator, Operator::Else) {
             let open: &mut Open = open.last_mut().ok_or_else(|| elsewhere(pc))?;
@@ -133,78 +134,68 @@ fn path(body: &FunctionBody<'_>, pc: usize) -> Result<Vec<Open>> {
 }
 
 fn elsewhere(pc: usize) -> Error {
-    Error::internal(format_args!("a frame is at {pc:#x}, where its function has no call"))
+    Error::internal(format_args!(
+        "a frame is at {pc:#x}, where its function has no call"
+    ))
 }
 
 /// A piece of the code before the call.
-struct Piece {
+struct Piece<'p> {
     code: Range<usize>,
     /// What the construct around it has pushed.
     params: Vec<ValType>,
     /// The operands at its end, without those of outer constructs.
     results: Vec<ValType>,
+    /// The number of those that the next construct, or the call, does not take.
+    kept: usize,
+    /// The next construct, if that takes a condition.
+    condition: Option<&'p Open>,
     /// Their values, as far as the frame has them.
     values: Vec<Option<Value>>,
 }
 
 /// The way to the call.
-struct Way {
+struct Way<'p> {
     /// Outermost first; the last one ends at the call.
-    pieces: Vec<Piece>,
+    pieces: Vec<Piece<'p>>,
     /// What the call takes, with the index or reference of its function, and what it returns.
     taken: Vec<ValType>,
     returned: Vec<ValType>,
 }
 
-fn way(
+fn way<'p>(
     source: &Source<'_>,
     frame: &CapturedFrame,
     body: &FunctionBody<'_>,
-    path: &[Open],
-) -> Result<Way> {
+    path: &'p [Open],
+    call: usize,
+) -> Result<Way<'p>> {
     let function = source.validator(frame.function)?;
     let mut validator = function.into_validator(FuncValidatorAllocations::default());
     let mut locals = body.get_binary_reader();
     validator.read_locals(&mut locals).map_err(unreadable)?;
-    let mut captured = frame.operands.iter().copied();
     let mut from = locals.original_position();
     let mut at_start = Vec::new();
-    let mut pieces = Vec::new();
+    let mut duplicates = Duplicates::default();
+    let mut pieces: Vec<Piece<'p>> = Vec::new();
     for next in operators(body)? {
         let (operator, range) = next?;
         let open = path.get(pieces.len());
-        let end = open.map_or(frame.pc, |open| open.start);
-        if range.start == end {
+        if range.start == open.map_or(call, |open| open.start) {
             let results = operands(&validator)?;
             let taken = taken(source, &operator)?;
             let kept = results.len().checked_sub(taken.count);
             let kept = kept.ok_or_else(|| elsewhere(frame.pc))?;
-            let mut values: Vec<_> = captured.by_ref().take(kept).map(Some).collect();
-            if values.len() < kept {
-                return Err(lacking(frame));
-            }
-            if open.is_none() {
-                values.extend(captured.by_ref().map(Some));
-                // The index or reference of an indirect call is no longer there.
-                let least = results.len() - usize::from(taken.selects);
-                if values.len() != least && values.len() != results.len() {
-                    return Err(lacking(frame));
-                }
-            }
-            values.resize(results.len(), None);
-            if let (Some(open), Operator::If { .. }, Some(condition)) =
-                (open, &operator, values.last_mut())
-            {
-                *condition = Some(Value::I32(i32::from(!open.is_else)));
-            }
-            let code = from..end;
             pieces.push(Piece {
-                code,
+                code: from..range.start,
                 params: std::mem::take(&mut at_start),
+                condition: open.filter(|_| matches!(operator, Operator::If { .. })),
+                kept,
                 results,
-                values,
+                values: Vec::new(),
             });
             let Some(open) = open else {
+                set_values(frame, &mut pieces, &duplicates.shown(), taken.selects)?;
                 let results = pieces.last().map(|piece| &piece.results[kept..]);
                 return Ok(Way {
                     taken: results.unwrap_or_default().to_vec(),
@@ -214,12 +205,52 @@ fn way(
             };
             from = open.arm;
         }
+        duplicates.pass(source, &validator, &operator)?;
         validator.op(range.start, &operator).map_err(unreadable)?;
         if range.end == from {
             at_start = operands(&validator)?;
         }
     }
     Err(elsewhere(frame.pc))
+}
+
+/// Finds the values of each piece among the operands of a frame. `shown` says how many others come before those of each
+/// construct.
+fn set_values(
+    frame: &CapturedFrame,
+    pieces: &mut [Piece<'_>],
+    shown: &[usize],
+    selects: bool,
+) -> Result<()> {
+    let mut captured = frame.operands.iter().copied();
+    let last = pieces.len() - 1;
+    for (number, piece) in pieces.iter_mut().enumerate() {
+        // The first piece is outside of all constructs.
+        let others = number
+            .checked_sub(1)
+            .map_or(0, |construct| shown[construct]);
+        captured.by_ref().take(others).for_each(drop);
+        piece
+            .values
+            .extend(captured.by_ref().take(piece.kept).map(Some));
+        if piece.values.len() < piece.kept {
+            return Err(lacking(frame));
+        }
+        let number_of_results = piece.results.len();
+        if number == last {
+            piece.values.extend(captured.by_ref().map(Some));
+            // The index or reference of an indirect call is no longer there.
+            let least = number_of_results - usize::from(selects);
+            if piece.values.len() != least && piece.values.len() != number_of_results {
+                return Err(lacking(frame));
+            }
+        }
+        piece.values.resize(number_of_results, None);
+        if let (Some(open), Some(condition)) = (piece.condition, piece.values.last_mut()) {
+            *condition = Some(Value::I32(i32::from(!open.is_else)));
+        }
+    }
+    Ok(())
 }
 
 fn lacking(frame: &CapturedFrame) -> Error {
@@ -368,7 +399,8 @@ impl Writer<'_, '_, '_> {
             };
             if !is_default {
                 self.push(value, ty)?;
-                self.function.instruction(&Instruction::LocalSet(index as u32));
+                self.function
+                    .instruction(&Instruction::LocalSet(index as u32));
             }
         }
         self.function.instruction(&Instruction::I32Const(1));
@@ -391,7 +423,7 @@ impl Writer<'_, '_, '_> {
         source: &Source<'_>,
         body: &FunctionBody<'_>,
         path: &[Open],
-        way: &Way,
+        way: &Way<'_>,
         callee: Callee,
     ) -> Result<()> {
         let mut pieces = way.pieces.iter().peekable();
@@ -439,7 +471,7 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
-    fn begin(&mut self, piece: &Piece) -> Result<()> {
+    fn begin(&mut self, piece: &Piece<'_>) -> Result<()> {
         if piece.is_trivial() {
             return Ok(());
         }
@@ -455,14 +487,14 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
-    fn end(&mut self, piece: &Piece) {
+    fn end(&mut self, piece: &Piece<'_>) {
         if !piece.is_trivial() {
             self.function.instruction(&Instruction::End);
         }
     }
 
     /// The call itself, whose operator is in `bytes`.
-    fn call(&mut self, way: &Way, callee: Callee, bytes: &[u8]) -> Result<()> {
+    fn call(&mut self, way: &Way<'_>, callee: Callee, bytes: &[u8]) -> Result<()> {
         self.if_on_the_way(&way.taken, &way.returned)?;
         self.function.instruction(&Instruction::I32Const(0));
         let flag = self.locals.flag;
@@ -470,7 +502,8 @@ impl Writer<'_, '_, '_> {
         for argument in callee.arguments.into_iter().flatten() {
             self.function.instruction(&Instruction::I32Const(argument));
         }
-        self.function.instruction(&Instruction::Call(callee.function));
+        self.function
+            .instruction(&Instruction::Call(callee.function));
         self.function.instruction(&Instruction::Else);
         self.function.raw(bytes.iter().copied());
         self.function.instruction(&Instruction::End);
@@ -500,7 +533,7 @@ impl Writer<'_, '_, '_> {
     }
 }
 
-impl Piece {
+impl Piece<'_> {
     /// Whether there is nothing to skip and nothing to push.
     fn is_trivial(&self) -> bool {
         self.code.is_empty() && self.results.is_empty()

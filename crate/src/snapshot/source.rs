@@ -2,7 +2,7 @@
 
 use super::refusal::{refusal, unreadable};
 use crate::error::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use wasmparser::types::CoreTypeId;
 use wasmparser::{
@@ -34,10 +34,11 @@ pub(super) struct Source<'a> {
     pub(super) counts: Counts,
     /// The functions that are imported, by module and name.
     pub(super) imports: Vec<(&'a str, &'a str)>,
-    pub(super) start: Option<u32>,
     /// The function that is exported as `_start`.
     pub(super) entry: Option<u32>,
     pub(super) has_data_count: bool,
+    /// The functions that have locals without an initial value.
+    pub(super) uninitialized: HashSet<u32>,
     resources: ValidatorResources,
     bodies: Vec<Range<usize>>,
     type_indices: HashMap<CoreTypeId, u32>,
@@ -56,9 +57,10 @@ impl<'a> Source<'a> {
         let mut sections = Vec::new();
         let mut counts = Counts::default();
         let mut imports = Vec::new();
-        let (mut start, mut entry, mut has_data_count) = (None, None, false);
+        let (mut entry, mut has_data_count) = (None, false);
         let mut resources = None;
         let mut bodies = Vec::new();
+        let mut uninitialized = HashSet::new();
         let mut type_indices = HashMap::new();
         let mut canonical = Vec::new();
         for payload in Parser::new(0).parse_all(bytes) {
@@ -103,9 +105,16 @@ impl<'a> Source<'a> {
                         }
                     }
                 }
-                Payload::StartSection { func, .. } => start = Some(*func),
                 Payload::DataCountSection { .. } => has_data_count = true,
-                Payload::CodeSectionEntry(body) => bodies.push(body.range()),
+                Payload::CodeSectionEntry(body) => {
+                    let function = counts.imported_functions + bodies.len() as u32;
+                    bodies.push(body.range());
+                    for local in body.get_locals_reader().map_err(unreadable)? {
+                        if !local.map_err(unreadable)?.1.is_defaultable() {
+                            uninitialized.insert(function);
+                        }
+                    }
+                }
                 _ => {}
             }
             match validator.payload(&payload).map_err(unreadable)? {
@@ -139,9 +148,9 @@ impl<'a> Source<'a> {
             sections,
             counts,
             imports,
-            start,
             entry,
             has_data_count,
+            uninitialized,
             resources,
             bodies,
             type_indices,
@@ -192,7 +201,9 @@ impl<'a> Source<'a> {
                 | CompositeInnerType::Struct(_)
                 | CompositeInnerType::Cont(_),
             )
-            | None => Err(unreadable(format_args!("type {index} is not a function type"))),
+            | None => Err(unreadable(format_args!(
+                "type {index} is not a function type"
+            ))),
         }
     }
 
@@ -213,5 +224,7 @@ impl<'a> Source<'a> {
 }
 
 fn no_function(index: u32) -> Error {
-    Error::internal(format_args!("a frame of function {index}, which has no code"))
+    Error::internal(format_args!(
+        "a frame of function {index}, which has no code"
+    ))
 }

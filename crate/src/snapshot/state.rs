@@ -21,7 +21,7 @@ pub(super) enum Value {
 #[derive(Debug)]
 pub(super) struct CapturedFrame {
     pub(super) function: u32,
-    /// Where in the module the instruction is that it is at, which is a call.
+    /// Where in the module the instruction ends that it waits for, which is a call.
     pub(super) pc: usize,
     /// Parameters first.
     pub(super) locals: Vec<Value>,

@@ -83,7 +83,10 @@ impl<'s, 'a> Types<'s, 'a> {
                 "a block of a function that has not returned has more than {MAX_ARITY} operands"
             )));
         }
-        let encode = |types: &[ValType]| types.iter().map(|ty| self.value_type(*ty)).collect();
+        let encode = |types: &[ValType]| {
+            let types = types.iter().map(|ty| self.value_type(*ty));
+            types.collect::<Result<Vec<_>>>()
+        };
         let signature: Signature = (encode(params)?, encode(results)?);
         let next = self.source.counts.types + self.added.len() as u32;
         let index = *self.indices.entry(signature.clone()).or_insert(next);
@@ -138,7 +141,11 @@ impl<'s, 'a> Types<'s, 'a> {
                 | Value::Function(_)
                 | Value::Null,
                 _,
-            ) => return Err(Error::internal(format_args!("{value:?} is not of type {ty}"))),
+            ) => {
+                return Err(Error::internal(format_args!(
+                    "{value:?} is not of type {ty}"
+                )));
+            }
         })
     }
 

@@ -127,7 +127,7 @@ impl Wasi {
     pub(crate) async fn resumption(
         &mut self,
         preopens: &Arc<[Preopen]>,
-    ) -> wasmtime::Result<Result<Resumption, String>> {
+    ) -> wasmtime::Result<std::result::Result<Resumption, String>> {
         let made = self.make();
         if made.directories.renumbered {
             return Ok(Err("it has renumbered a file descriptor".into()));
