@@ -230,6 +230,14 @@ impl Program {
         }
     }
 
+    /// # Errors
+    ///
+    /// Why it cannot be run, if it cannot.
+    pub(crate) fn check_entry(&self) -> Result<()> {
+        let compiled = self.compilations.get(self.compilation(false));
+        compiled.map_or(Ok(()), |compiled| compiled.entry().map(drop))
+    }
+
     /// Set if it is a snapshot.
     pub(crate) fn snapshot(&self) -> Option<&LoadedSnapshot> {
         self.snapshot.as_ref()

@@ -16,9 +16,9 @@
 //!   functions that had not returned have neither file nor line.
 
 mod capture;
-mod drops;
 mod duplicates;
 mod image;
+mod instrument;
 mod labels;
 mod module;
 mod names;
@@ -38,7 +38,7 @@ use crate::program::{GrantedPath, Program, SnapshotHead, SnapshotSection};
 use crate::stdio::{Input, OutputStreamKind};
 use crate::wasi::{self, StdinHook};
 use capture::{Captured, Layout, Trap};
-use drops::{Drops, noting_drops};
+use instrument::{Drops, instrument};
 use recording::Recording;
 use refusal::refusal;
 use source::Source;
@@ -151,12 +151,14 @@ pub(crate) fn prepare(
             format!("`until: {{ call: {name:?} }}` is not supported yet; use `until: 'stdin'`");
         return Err(Error::new(ErrorCode::InvalidOption, message));
     }
+    program.check_entry()?;
     let source = Source::parse(program.wasm())?;
-    let (noting, drops) = noting_drops(&source)?;
-    let noting = noting.as_deref().map(Source::parse).transpose()?;
-    let source = noting.as_ref().unwrap_or(&source);
+    let (changed, drops) = instrument(&source)?;
+    let changed = changed.as_deref().map(Source::parse).transpose()?;
+    let source = changed.as_ref().unwrap_or(&source);
     let trap = Arc::new(Trap::new(Layout {
         counts: source.counts,
+        start: source.start,
         uninitialized: source.uninitialized.clone(),
         preopens: preopens(program, options).clone(),
     }));

@@ -18,6 +18,8 @@ use wasmtime::{Caller, FrameHandle, Instance, Val};
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) counts: Counts,
+    /// The function of the start section.
+    pub(super) start: Option<u32>,
     /// The functions that have locals without an initial value, whose frames are not looked at.
     pub(super) uninitialized: HashSet<u32>,
     pub(super) preopens: Arc<[Preopen]>,
@@ -84,6 +86,7 @@ impl StdinHook for Trap {
 struct Reader<'r, 'c> {
     caller: &'r mut Caller<'c, RunState>,
     counts: Counts,
+    start: Option<u32>,
     uninitialized: &'r HashSet<u32>,
     innermost: FrameHandle,
     instance: Instance,
@@ -106,6 +109,7 @@ impl<'r, 'c> Reader<'r, 'c> {
         Ok(Self {
             caller,
             counts,
+            start: layout.start,
             uninitialized: &layout.uninitialized,
             innermost,
             instance,
@@ -114,7 +118,8 @@ impl<'r, 'c> Reader<'r, 'c> {
     }
 
     fn read(mut self, call: StdinCall) -> Result<State> {
-        let frames = self.frames()?;
+        let starting = !self.caller.data().limiter.instantiated;
+        let frames = self.frames(starting)?;
         let globals = (0..self.counts.globals).map(|index| {
             let global = self.instance.debug_global(&mut *self.caller, index);
             let value = global
@@ -138,7 +143,7 @@ impl<'r, 'c> Reader<'r, 'c> {
         Ok(State {
             frames,
             call,
-            starting: !self.caller.data().limiter.instantiated,
+            starting,
             memories,
             globals,
             tables,
@@ -146,18 +151,29 @@ impl<'r, 'c> Reader<'r, 'c> {
     }
 
     /// Outermost first.
-    fn frames(&mut self) -> Result<Vec<CapturedFrame>> {
-        let mut frames = Vec::new();
+    fn frames(&mut self, starting: bool) -> Result<Vec<CapturedFrame>> {
+        let mut handles = Vec::new();
         let mut next = Some(self.innermost.clone());
         while let Some(handle) = next {
+            next = handle.parent(&mut *self.caller).map_err(unreadable)?;
+            handles.push(handle);
+        }
+        if starting {
+            // wasmtime's own function that calls the start function; it is taken for another one.
+            handles.pop();
+        }
+        let mut frames = Vec::with_capacity(handles.len());
+        for handle in handles.iter().rev() {
             let place = handle.wasm_function_index_and_pc(&mut *self.caller);
             if let Some((function, pc)) = place.map_err(unreadable)? {
                 let function = self.counts.imported_functions + function.as_u32();
-                frames.push(self.frame(&handle, function, pc.raw() as usize)?);
+                frames.push(self.frame(handle, function, pc.raw() as usize)?);
             }
-            next = handle.parent(&mut *self.caller).map_err(unreadable)?;
         }
-        frames.reverse();
+        let outermost = frames.first().map(|frame| frame.function);
+        if starting && outermost != self.start {
+            return Err(Error::internal("the start section called another function"));
+        }
         Ok(frames)
     }
 

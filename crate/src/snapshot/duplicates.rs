@@ -5,7 +5,6 @@
 //! has pushed. This follows the operands as wasmtime does, to know in which arms that is so.
 
 use super::labels::{Nesting, nesting};
-use super::refusal::unreadable;
 use super::source::Source;
 use super::types::params;
 use crate::error::Result;

@@ -20,6 +20,7 @@
 //! round again, the flag is not set and everything runs as it was written.
 
 use super::duplicates::Duplicates;
+use super::instrument::is_call;
 use super::labels::{Nesting, nesting, shifted};
 use super::refusal::unreadable;
 use super::source::Source;
@@ -105,12 +106,13 @@ struct Open {
     is_else: bool,
 }
 
-/// The constructs that are open at the call which ends at `pc`, outermost first, and where the call begins.
+/// The constructs that are open at the call of a frame, outermost first, and where the call begins. It is the one that
+/// ends at `pc`, or else the one that begins there; see [`super::instrument`].
 fn path(body: &FunctionBody<'_>, pc: usize) -> Result<(Vec<Open>, usize)> {
     let mut open = Vec::new();
     for next in operators(body)? {
         let (operator, range) = next?;
-        if range.end == pc {
+        if (range.end == pc || range.start == pc) && is_call(&operator) {
             return Ok((open, range.start));
         }
         if matches!(operator, Operator::Else) {

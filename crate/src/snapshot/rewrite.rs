@@ -4,12 +4,12 @@
 //! while it runs is replaced: memories, globals and tables begin with what was captured, and its segments, which would
 //! be copied at the start, no longer are. `_start` becomes the copy of the outermost frame.
 
-use super::drops::{Drops, Segment};
+use super::instrument::{Drops, Segment};
 use super::module::{CODE, Changes, DATA, FUNCTION, START, TYPE};
 use super::names;
 use super::refusal::{refusal, unreadable};
 use super::resume::{self, Added, Callee};
-use super::source::Source;
+use super::source::{FEATURES, Source};
 use super::state::State;
 use super::types::Types;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ pub(super) fn rewrite(
     }
     changes.custom(SNAPSHOT_SECTION, section(first)?);
     let module = changes.write(source);
-    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
+    wasmparser::Validator::new_with_features(FEATURES)
         .validate_all(&module)
         .map_err(|error| {
             refusal(format_args!(

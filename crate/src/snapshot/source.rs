@@ -6,9 +6,15 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use wasmparser::types::CoreTypeId;
 use wasmparser::{
-    CompositeInnerType, ExternalKind, FuncToValidate, FuncType, FunctionBody, Parser, Payload,
-    TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures, WasmModuleResources,
+    CompositeInnerType, ExternalKind, FuncToValidate, FuncType, FunctionBody, HeapType, Parser,
+    Payload, RefType, TypeRef, UnpackedIndex, ValidPayload, Validator, ValidatorResources,
+    WasmFeatures, WasmModuleResources,
 };
+
+/// Those of wasmtime and more. With custom descriptors, references to functions would have types that other validators
+/// do not know.
+pub(super) const FEATURES: WasmFeatures =
+    WasmFeatures::all().difference(WasmFeatures::CUSTOM_DESCRIPTORS);
 
 /// A part of a module: its id and where its content is.
 pub(super) struct Section {
@@ -34,6 +40,8 @@ pub(super) struct Source<'a> {
     pub(super) counts: Counts,
     /// The functions that are imported, by module and name.
     pub(super) imports: Vec<(&'a str, &'a str)>,
+    /// The function of the start section.
+    pub(super) start: Option<u32>,
     /// The function that is exported as `_start`.
     pub(super) entry: Option<u32>,
     pub(super) has_data_count: bool,
@@ -42,8 +50,6 @@ pub(super) struct Source<'a> {
     resources: ValidatorResources,
     bodies: Vec<Range<usize>>,
     type_indices: HashMap<CoreTypeId, u32>,
-    /// The first of all types that equal a type.
-    canonical: Vec<u32>,
     /// A function of each type.
     examples: HashMap<u32, u32>,
 }
@@ -53,16 +59,15 @@ impl<'a> Source<'a> {
     ///
     /// [`ErrorCode::Snapshot`](crate::ErrorCode::Snapshot) for a module that no snapshot can be taken of.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let mut validator = Validator::new_with_features(WasmFeatures::all());
+        let mut validator = Validator::new_with_features(FEATURES);
         let mut sections = Vec::new();
         let mut counts = Counts::default();
         let mut imports = Vec::new();
-        let (mut entry, mut has_data_count) = (None, false);
+        let (mut start, mut entry, mut has_data_count) = (None, None, false);
         let mut resources = None;
         let mut bodies = Vec::new();
         let mut uninitialized = HashSet::new();
         let mut type_indices = HashMap::new();
-        let mut canonical = Vec::new();
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload.map_err(unreadable)?;
             if let Some((id, content)) = payload.as_section() {
@@ -105,6 +110,7 @@ impl<'a> Source<'a> {
                         }
                     }
                 }
+                Payload::StartSection { func, .. } => start = Some(*func),
                 Payload::DataCountSection { .. } => has_data_count = true,
                 Payload::CodeSectionEntry(body) => {
                     let function = counts.imported_functions + bodies.len() as u32;
@@ -128,8 +134,6 @@ impl<'a> Source<'a> {
                     for index in (0..counts.types).rev() {
                         type_indices.insert(types.core_type_at_in_module(index), index);
                     }
-                    let first = |index| type_indices[&types.core_type_at_in_module(index)];
-                    canonical.extend((0..counts.types).map(first));
                 }
                 ValidPayload::Ok | ValidPayload::Func(..) | ValidPayload::Parser(_) => {}
             }
@@ -148,13 +152,13 @@ impl<'a> Source<'a> {
             sections,
             counts,
             imports,
+            start,
             entry,
             has_data_count,
             uninitialized,
             resources,
             bodies,
             type_indices,
-            canonical,
             examples,
         })
     }
@@ -181,7 +185,7 @@ impl<'a> Source<'a> {
             resources: &self.resources,
             index: function,
             ty: ty.ok_or_else(|| no_function(function))?,
-            features: WasmFeatures::all(),
+            features: FEATURES,
         })
     }
 
@@ -212,14 +216,22 @@ impl<'a> Source<'a> {
         self.type_indices.get(&id).copied()
     }
 
-    /// The first of all types that equal the type with this index.
-    pub(super) fn canonical(&self, index: u32) -> Option<u32> {
-        self.canonical.get(index as usize).copied()
-    }
-
-    /// A function of exactly this type, which is a canonical one.
-    pub(super) fn function_of_type(&self, index: u32) -> Option<u32> {
-        self.examples.get(&index).copied()
+    /// A function whose references are of this type.
+    pub(super) fn function_of(&self, ty: RefType) -> Option<u32> {
+        let index = match ty.heap_type() {
+            HeapType::Concrete(UnpackedIndex::Id(id)) => self.type_index(id),
+            _ => None,
+        };
+        let exact = index.and_then(|index| self.examples.get(&index));
+        let matches = |function: &&u32| {
+            let id = self.resources.type_id_of_function(**function);
+            let own =
+                id.and_then(|id| RefType::new(false, HeapType::Concrete(UnpackedIndex::Id(id))));
+            own.is_some_and(|own| self.resources.is_subtype(own.into(), ty.into()))
+        };
+        exact
+            .or_else(|| self.examples.values().find(matches))
+            .copied()
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) enum Value {
 #[derive(Debug)]
 pub(super) struct CapturedFrame {
     pub(super) function: u32,
-    /// Where in the module the instruction ends that it waits for, which is a call.
+    /// Where in the module the call is that it waits for: its end, or where exceptions are handled perhaps its start.
     pub(super) pc: usize,
     /// Parameters first.
     pub(super) locals: Vec<Value>,

@@ -61,12 +61,6 @@ impl<'s, 'a> Types<'s, 'a> {
         })
     }
 
-    /// The first of all types that equal this one.
-    fn canonical(&self, index: UnpackedIndex) -> Result<u32> {
-        let index = self.type_index(index)?;
-        Ok(self.source.canonical(index).unwrap_or(index))
-    }
-
     fn type_index(&self, index: UnpackedIndex) -> Result<u32> {
         let index = match index {
             UnpackedIndex::Module(index) => Some(index),
@@ -159,14 +153,7 @@ impl<'s, 'a> Types<'s, 'a> {
             ValType::V128 => Value::V128(0),
             ValType::Ref(ty) if ty.is_nullable() => Value::Null,
             ValType::Ref(ty) => {
-                let function = match ty.heap_type() {
-                    HeapType::Concrete(index) | HeapType::Exact(index) => {
-                        self.source.function_of_type(self.canonical(index)?)
-                    }
-                    // Whatever has a type of functions has a function.
-                    heap if heap == HeapType::FUNC => Some(0),
-                    HeapType::Abstract { .. } => None,
-                };
+                let function = self.source.function_of(ty);
                 let none = || {
                     refusal(format_args!(
                         "a block of a function that has not returned takes a {ty}"

@@ -3,6 +3,7 @@
 mod generated;
 mod nasty;
 mod refusals;
+mod runs;
 
 use crate::host::{self, block_on, load_real, runtime};
 use bytes::Bytes;

@@ -62,7 +62,7 @@ fn operands_of_all_constructs_come_back() {
         "i64.const 1 f64.const nan:0x123456789 i32.const 3
          block (param i32) (result i32)
            i64.const 5 loop (param i32 i64) (result i32)
-             i64.extend_i32_u i64.add i32.wrap_i64 i32.const 7 call $read i32.add i32.mul
+             i32.wrap_i64 i32.add i32.const 7 call $read i32.add i32.mul
            end
          end
          call $print32 i64.reinterpret_f64 call $print call $print",
@@ -141,7 +141,9 @@ fn arms_within_arms_keep_their_operands_apart() {
     for outer in ["", "i32.const 3 i32.mul", "drop i32.const 40"] {
         for inner in ["", "i32.const 7 i32.add", "drop i32.const 50"] {
             for kind in ["if", "block", "loop"] {
-                let condition = if kind == "if" { "i32.const 1" } else { "" };
+                let is_if = kind == "if";
+                let condition = if is_if { "i32.const 1" } else { "" };
+                let other = if is_if { "else i32.mul" } else { "" };
                 check_start(&format!(
                     "i64.const 5 i32.const 6 i32.const 1
                      if (param i32) (result i32)
@@ -151,7 +153,7 @@ fn arms_within_arms_keep_their_operands_apart() {
                          if (param i32) (result i32)
                            {inner} i32.const 9 call $read i32.add i32.add
                          end
-                         i32.sub
+                         i32.sub {other}
                        end
                        i32.add
                      end
@@ -371,7 +373,7 @@ fn memories_and_tables_of_all_kinds_come_back() {
           (call $print32 (memory.grow $none (i32.const 1)))
           (call $print (memory.grow $big (i64.const 70000)))
           (call $print (table.grow $wide (ref.null func) (i64.const 96))))
-        (func $two (result i32) (i32.const 42))"#,
+        (func $two (result i32) (i32.const 42)) (elem declare func $two)"#,
     );
 }
 
