@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures, component,
+    PoolingAllocationConfig, RegallocAlgorithm, WasmBacktraceDetails, WasmFeatures, component,
 };
 
 /// Stack of a guest's own frames. wasmtime's default of 512 KiB is short for recursive judge
@@ -70,6 +70,14 @@ impl Allocation {
             Self::Pooling => "pooling",
             Self::OnDemand => "on-demand",
             Self::Compact => "compact",
+        }
+    }
+
+    /// The one that compiles in the same way and has no slots.
+    const fn without_slots(self) -> Self {
+        match self {
+            Self::Pooling | Self::OnDemand => Self::OnDemand,
+            Self::Compact => Self::Compact,
         }
     }
 }
@@ -184,24 +192,30 @@ impl Engines {
     pub(crate) fn debug(&self, fuel: bool) -> Result<Engine> {
         let compilation = Compilation::of_run(ProgramKind::Module, true, fuel);
         let host = self.get_or_make((compilation, Placement::Debug), || {
-            let mut config = config(compilation, Allocation::OnDemand, self.slots);
+            // Where there is no room for slots, there is none for reservations either.
+            let allocation = self.allocation().without_slots();
+            let mut config = config(compilation, allocation, self.slots);
             config
                 .guest_debug(true)
+                // Compiling takes less than a third of the time, and the code runs once.
                 .cranelift_opt_level(OptLevel::None)
+                .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)
                 .max_wasm_stack(DEBUG_WASM_STACK)
                 .async_stack_size(DEBUG_FIBER_STACK);
-            host(&config, compilation, Allocation::OnDemand)
+            host(&config, compilation, allocation)
         });
         Ok(host?.engine.clone())
     }
 
-    /// Compiles a snapshot for the engines of this compilation, such that its memory is mapped when it starts.
+    /// Compiles a snapshot for engines that are like `host`, such that its memory is mapped when it starts.
     pub(crate) fn compile_snapshot(
         &self,
         wasm: &[u8],
         compilation: Compilation,
+        host: &Host,
     ) -> wasmtime::Result<Vec<u8>> {
-        let mut config = config(compilation, Allocation::OnDemand, self.slots);
+        let allocation = host.allocation.without_slots();
+        let mut config = config(compilation, allocation, self.slots);
         config.memory_guaranteed_dense_image_size(SNAPSHOT_IMAGE);
         Engine::new(&config)?.precompile_module(wasm)
     }

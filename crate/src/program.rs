@@ -13,6 +13,7 @@ mod info;
 mod inspection;
 mod load_options;
 mod precompiled;
+mod rehearsal;
 mod snapshot;
 mod type_text;
 mod wasm;
@@ -24,6 +25,7 @@ pub(crate) use given::Given;
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
 pub use inspection::{DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer};
 pub use load_options::LoadOptions;
+pub(crate) use rehearsal::Rehearsal;
 pub(crate) use snapshot::{
     GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
 };
@@ -51,6 +53,7 @@ pub struct Program {
     compilations: Compilations,
     history: History,
     snapshot: Option<LoadedSnapshot>,
+    rehearsal: Option<Arc<dyn Rehearsal>>,
 }
 
 impl Program {
@@ -101,16 +104,23 @@ impl Program {
             compilations,
             history: History::default(),
             snapshot,
+            rehearsal: None,
         }))
     }
 
     /// A program for one run with or without fuel: `wasm` compiled and linked for `host`, no matter for what this
-    /// program is compiled. It stands for this program.
+    /// program is compiled. It stands for this program, and its runs are what `rehearsal` says.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::InvalidWasm`], and those of a program that cannot be run.
-    pub(crate) fn instrumented(&self, wasm: Vec<u8>, host: Host, fuel: bool) -> Result<Arc<Self>> {
+    pub(crate) fn instrumented(
+        &self,
+        wasm: Vec<u8>,
+        host: Host,
+        fuel: bool,
+        rehearsal: Arc<dyn Rehearsal>,
+    ) -> Result<Arc<Self>> {
         let wasm = Wasm::from_binary(wasm, self.wasm.digest)?;
         let module = Module::new(&host.engine, debug_info::disarmed(&wasm.bytes));
         let module = module.map_err(|error| compile::invalid(&error))?;
@@ -134,6 +144,7 @@ impl Program {
             compilations,
             history: History::default(),
             snapshot,
+            rehearsal: Some(rehearsal),
         }))
     }
 
@@ -241,6 +252,11 @@ impl Program {
     /// Set if it is a snapshot.
     pub(crate) fn snapshot(&self) -> Option<&LoadedSnapshot> {
         self.snapshot.as_ref()
+    }
+
+    /// What its runs do, if that is not what the program says.
+    pub(crate) fn rehearsal(&self) -> Option<&dyn Rehearsal> {
+        self.rehearsal.as_deref()
     }
 
     /// Its binary.

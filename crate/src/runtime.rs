@@ -21,6 +21,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::JoinError;
 use wasmtime::PoolingAllocationConfig;
 
 /// Enough for programs that take turns to find their slots as they left them.
@@ -329,7 +330,7 @@ impl Runtime {
         // What has stopped the guest is no longer of interest: from here on, only the runtime's end can.
         let finish = move || captured.write();
         let work = self.handle.spawn_blocking(finish);
-        work.await.map_err(Error::internal)?.map_err(Into::into)
+        joined(work.await).map_err(Into::into)
     }
 
     /// Does work that may block, unless `control` is stopped before its end.
@@ -347,7 +348,7 @@ impl Runtime {
             }
         });
         match done.await {
-            Some(done) => done.map_err(Error::internal)?.map_err(Into::into),
+            Some(done) => joined(done).map_err(Into::into),
             None => Err(SnapshotError::ended(Outcome::never_started())),
         }
     }
@@ -406,6 +407,14 @@ impl Runtime {
         self.ticker.stop();
         self.engines.close();
     }
+}
+
+/// What work on a thread of the runtime has returned; it is dropped undone when the runtime's threads stop.
+fn joined<T>(work: std::result::Result<Result<T>, JoinError>) -> Result<T> {
+    work.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => Err(Error::from_panic(&*panic)),
+        Err(_) => Err(closed()),
+    })
 }
 
 impl Drop for Runtime {

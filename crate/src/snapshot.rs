@@ -31,7 +31,7 @@ mod state;
 mod types;
 
 use crate::engine::{Allocation, Engines, Host, Linker, ProgramKind};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::guest::{Limits, OnOutput, Outcome};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::program::{GrantedPath, Program, SnapshotHead, SnapshotSection};
@@ -70,7 +70,8 @@ pub enum SnapshotUntil {
     /// At the first call that would read stdin or wait for it.
     #[default]
     Stdin,
-    /// When this export has returned, which is called before `_start`.
+    /// When this export, which has no parameters, has returned. It is called before `_start`, and after `_initialize`
+    /// if the program has that, too.
     Call {
         /// Its name.
         name: String,
@@ -100,7 +101,7 @@ impl SnapshotError {
     /// The error for a program that ended too early.
     pub(crate) fn ended(outcome: Outcome) -> Self {
         Self {
-            error: refusal("the program ended before it read stdin"),
+            error: refusal("the program ended before"),
             outcome: Some(Box::new(outcome)),
         }
     }
@@ -137,7 +138,7 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 ///
-/// [`ErrorCode::Snapshot`] for a program of which no snapshot can be taken, and those of loading it.
+/// [`ErrorCode::Snapshot`](crate::ErrorCode::Snapshot) for a program of which no snapshot can be taken, and those of loading it.
 pub(crate) fn prepare(
     program: &Arc<Program>,
     engines: &Engines,
@@ -145,11 +146,6 @@ pub(crate) fn prepare(
 ) -> Result<Prepared> {
     if program.info().kind == ProgramKind::Component {
         return Err(refusal("the program is a component"));
-    }
-    if let SnapshotUntil::Call { name } = &options.until {
-        let message =
-            format!("`until: {{ call: {name:?} }}` is not supported yet; use `until: 'stdin'`");
-        return Err(Error::new(ErrorCode::InvalidOption, message));
     }
     program.check_entry()?;
     let source = Source::parse(program.wasm())?;
@@ -161,6 +157,10 @@ pub(crate) fn prepare(
         start: source.start,
         uninitialized: source.uninitialized.clone(),
         preopens: preopens(program, options).clone(),
+        until: match &options.until {
+            SnapshotUntil::Stdin => None,
+            SnapshotUntil::Call { name } => Some(name.clone()),
+        },
     }));
     let fuel = options.limits.fuel.is_some();
     let engine = engines.debug(fuel)?;
@@ -173,7 +173,7 @@ pub(crate) fn prepare(
         allocation: Allocation::OnDemand,
     };
     Ok(Prepared {
-        program: program.instrumented(source.bytes.to_vec(), host, fuel)?,
+        program: program.instrumented(source.bytes.to_vec(), host, fuel, trap.clone())?,
         original: program.clone(),
         drops,
         trap,
@@ -225,7 +225,7 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Snapshot`] when that is nothing.
+    /// [`ErrorCode::Snapshot`](crate::ErrorCode::Snapshot) when that is nothing.
     pub(crate) fn captured(
         self,
         mut outcome: Outcome,
@@ -267,7 +267,7 @@ impl Unwritten {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::Snapshot`] when the state does not fit into one.
+    /// [`ErrorCode::Snapshot`](crate::ErrorCode::Snapshot) when the state does not fit into one.
     pub(crate) fn write(self) -> Result<Snapshot> {
         let Captured { state, resumption } = &self.captured;
         let earlier = self.original.snapshot();

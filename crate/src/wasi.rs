@@ -11,6 +11,7 @@ mod listing;
 mod preview1;
 mod quick;
 mod resources;
+mod resume;
 mod resumption;
 mod sockets;
 mod state;

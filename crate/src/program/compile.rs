@@ -68,7 +68,7 @@ impl Compiler {
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
         let code = match wasm.snapshot {
-            Some(_) => self.engines.compile_snapshot(&bytes, compilation),
+            Some(_) => self.engines.compile_snapshot(&bytes, compilation, &host),
             None => A::compile(&host.engine, &bytes),
         };
         let code = code.map_err(|error| invalid(&error))?;

@@ -96,6 +96,11 @@ impl Instance {
             Entry::Module { pre, start } => {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 mark_instantiated(store);
+                if let Some(rehearsal) = self.context.group.program.rehearsal()
+                    && let Some(run) = rehearsal.run(store, instance)
+                {
+                    return run.await;
+                }
                 let Some(start) = start else { return Ok(()) };
                 let start = instance
                     .get_module_export(&mut *store, start)

@@ -60,11 +60,13 @@ pub(super) fn rewrite(
     rewriter.memories_and_globals(&mut changes)?;
     rewriter.tables(&mut changes, &referenced)?;
     rewriter.data(&mut changes)?;
-    let entry = match state.starting {
-        true => state.frames.len(),
-        false => 0,
-    };
-    rewriter.exports(&mut changes, first + entry as u32)?;
+    if !state.frames.is_empty() {
+        let entry = match state.starting {
+            true => state.frames.len(),
+            false => 0,
+        };
+        rewriter.exports(&mut changes, first + entry as u32)?;
+    }
     changes.leave_out(START);
 
     let (mut indices, mut code) = (Vec::new(), Vec::new());
@@ -95,7 +97,7 @@ pub(super) fn rewrite(
     Ok(module)
 }
 
-/// The copies of the functions that have not returned, outermost first, and behind them, if the guest was in its start
+/// The copies of the functions that have not returned, outermost first (none between two calls), and behind them, if the guest was in its start
 /// section, a function that calls the first copy and then `_start`.
 fn added(
     source: &Source<'_>,
@@ -125,9 +127,6 @@ fn added(
         }
         added.push(copy);
     }
-    if added.is_empty() {
-        return Err(Error::internal("a call without a caller"));
-    }
     if state.starting {
         let mut function = Function::new([]);
         function.instruction(&Instruction::Call(first));
@@ -145,12 +144,15 @@ fn added(
 
 /// The call that the guest was stopped at.
 fn stdin_call(source: &Source<'_>, state: &State) -> Result<Callee> {
-    let called = (state.call.module, state.call.name);
+    let call = state
+        .call
+        .ok_or_else(|| Error::internal("a frame that calls nothing"))?;
+    let called = (call.module, call.name);
     let function = source.imports.iter().position(|import| *import == called);
     let function = function.ok_or_else(|| Error::internal("a call of what is not imported"))?;
     Ok(Callee {
         function: function as u32,
-        arguments: Some(state.call.arguments),
+        arguments: Some(call.arguments),
     })
 }
 

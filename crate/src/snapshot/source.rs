@@ -2,6 +2,7 @@
 
 use super::refusal::{refusal, unreadable};
 use crate::error::{Error, Result};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use wasmparser::types::CoreTypeId;
@@ -50,7 +51,7 @@ pub(super) struct Source<'a> {
     resources: ValidatorResources,
     bodies: Vec<Range<usize>>,
     type_indices: HashMap<CoreTypeId, u32>,
-    /// A function of each type.
+    /// A function for each type that is that of a function or above one.
     examples: HashMap<u32, u32>,
 }
 
@@ -142,10 +143,19 @@ impl<'a> Source<'a> {
         let resources: ValidatorResources =
             resources.ok_or_else(|| refusal("the program has no code"))?;
         let mut examples = HashMap::new();
-        for function in (0..counts.functions).rev() {
-            let id = resources.type_id_of_function(function);
-            let index = id.and_then(|id| type_indices.get(&id));
-            examples.extend(index.map(|index| (*index, function)));
+        for function in 0..counts.functions {
+            let mut next = resources.type_id_of_function(function);
+            while let Some(id) = next {
+                let index = type_indices.get(&id);
+                let index = index.ok_or_else(|| Error::internal("a type without an index"))?;
+                let Entry::Vacant(example) = examples.entry(*index) else {
+                    // Nor do the types above it lack one.
+                    break;
+                };
+                example.insert(function);
+                let above = resources.sub_type_at_id(id).supertype_idx;
+                next = above.and_then(|index| index.as_core_type_id());
+            }
         }
         Ok(Self {
             bytes,
@@ -218,20 +228,14 @@ impl<'a> Source<'a> {
 
     /// A function whose references are of this type.
     pub(super) fn function_of(&self, ty: RefType) -> Option<u32> {
-        let index = match ty.heap_type() {
-            HeapType::Concrete(UnpackedIndex::Id(id)) => self.type_index(id),
-            _ => None,
-        };
-        let exact = index.and_then(|index| self.examples.get(&index));
-        let matches = |function: &&u32| {
-            let id = self.resources.type_id_of_function(**function);
-            let own =
-                id.and_then(|id| RefType::new(false, HeapType::Concrete(UnpackedIndex::Id(id))));
-            own.is_some_and(|own| self.resources.is_subtype(own.into(), ty.into()))
-        };
-        exact
-            .or_else(|| self.examples.values().find(matches))
-            .copied()
+        match ty.heap_type() {
+            HeapType::Concrete(UnpackedIndex::Id(id)) => {
+                let index = self.type_index(id)?;
+                self.examples.get(&index).copied()
+            }
+            // Whatever has a type of functions has a function.
+            ty => (ty == HeapType::FUNC).then_some(0),
+        }
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) struct CapturedMemory {
 pub(super) struct State {
     /// Outermost first.
     pub(super) frames: Vec<CapturedFrame>,
-    /// The call that would read stdin or wait for it.
-    pub(super) call: StdinCall,
+    /// The call that would read stdin or wait for it, if it is in one.
+    pub(super) call: Option<StdinCall>,
     /// Whether the guest is in its start section: `_start` is then still to be called.
     pub(super) starting: bool,
     pub(super) memories: Vec<CapturedMemory>,

@@ -1,6 +1,5 @@
 //! The WASI of one run, with what the run's options grant.
 
-use super::descriptors;
 use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
 use super::listing::Directories;
 use super::resources::MAX_RESOURCES;
@@ -10,12 +9,8 @@ use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{self, Capture, OutputStreamKind};
 use std::sync::Arc;
 use std::time::Instant;
-use wasmtime_wasi::p1::{WasiP1Ctx, wasi_snapshot_preview1};
+use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
-use wiggle::GuestMemory;
-
-/// The number of the monotonic clock in WASI 0.1.
-const CLOCK_MONOTONIC: i32 = 1;
 
 /// What runs that were started together have in common.
 pub(crate) trait Invocation: Send + Sync {
@@ -38,10 +33,10 @@ pub(crate) enum Wasi {
 
 /// wasmtime-wasi's context, and state that it has no place for.
 pub(crate) struct MadeContext {
-    context: WasiP1Ctx,
-    directories: Directories,
+    pub(super) context: WasiP1Ctx,
+    pub(super) directories: Directories,
     /// Set if the random numbers are seeded.
-    random: Option<SharedRandom>,
+    pub(super) random: Option<SharedRandom>,
 }
 
 /// What the context will be made from. It does not grant directories.
@@ -119,37 +114,6 @@ impl Wasi {
         }))
     }
 
-    /// What a run needs to go on where this one, which grants `preopens`, is now.
-    ///
-    /// # Errors
-    ///
-    /// What the guest has done that another run cannot have from its start.
-    pub(crate) async fn resumption(
-        &mut self,
-        preopens: &Arc<[Preopen]>,
-    ) -> wasmtime::Result<std::result::Result<Resumption, String>> {
-        let made = self.make();
-        if made.directories.renumbered {
-            return Ok(Err("it has renumbered a file descriptor".into()));
-        }
-        let used = descriptors::used(&mut made.context, preopens.len()).await?;
-        let monotonic = monotonic(&mut made.context)?;
-        Ok(used.map(|descriptors| Resumption {
-            preopens: preopens.clone(),
-            monotonic,
-            random: made.random.as_ref().map(SharedRandom::state),
-            descriptors,
-        }))
-    }
-
-    /// Makes the descriptors as they were where this run goes on.
-    pub(crate) async fn resume(&mut self, from: &Resumption) -> wasmtime::Result<()> {
-        match from.descriptors {
-            0 => Ok(()),
-            used => descriptors::use_up(self.context(), used).await,
-        }
-    }
-
     /// The context, made now if there is none yet.
     pub(crate) fn context(&mut self) -> &mut WasiP1Ctx {
         &mut self.make().context
@@ -159,7 +123,7 @@ impl Wasi {
         &mut self.make().directories
     }
 
-    fn make(&mut self) -> &mut MadeContext {
+    pub(super) fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
             let (mut builder, random) = this.builder();
             *self = Self::made(build(&mut builder), random);
@@ -211,14 +175,6 @@ fn without_preopens(
     }
     builder.allow_tcp(true).allow_udp(true);
     (builder, random)
-}
-
-/// What the guest's monotonic clock says.
-fn monotonic(context: &mut WasiP1Ctx) -> wasmtime::Result<u64> {
-    let mut time = [0; 8];
-    let mut memory = GuestMemory::Unshared(&mut time);
-    wasi_snapshot_preview1::clock_time_get(context, &mut memory, CLOCK_MONOTONIC, 0, 0)?;
-    Ok(u64::from_le_bytes(time))
 }
 
 fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {

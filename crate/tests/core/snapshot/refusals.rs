@@ -1,7 +1,7 @@
 //! Snapshots that cannot be had.
 
 use super::runs::{PRELUDE, folder, granted, guest};
-use super::{load_wasm, take};
+use super::{load_snapshot, load_wasm, run_with, take};
 use crate::host::{Text, block_on, idle, load, load_in, load_real, runtime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,12 +140,48 @@ fn components_and_programs_that_do_not_run_are_refused() {
     assert_eq!(error("unresolved-import"), ErrorCode::UnresolvedImport);
     assert_eq!(error("no-start"), ErrorCode::NoEntryPoint);
     assert_eq!(error("reactor"), ErrorCode::NoEntryPoint);
-    let until = SnapshotOptions {
-        until: SnapshotUntil::Call { name: "f".into() },
+}
+
+fn until(name: &str) -> SnapshotOptions {
+    SnapshotOptions {
+        until: SnapshotUntil::Call { name: name.into() },
         ..SnapshotOptions::default()
-    };
-    let error = take(&load("cat"), &until).expect_err("no snapshot").error;
-    assert_eq!(error.code(), ErrorCode::InvalidOption);
+    }
+}
+
+#[test]
+fn a_snapshot_can_be_taken_after_a_call() {
+    let wat = format!(
+        r#"(module {PRELUDE} (global $g (mut i32) (i32.const 1)) (table 2 funcref)
+        (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 1))))
+        (func (export "prepare") (result i32 i64)
+          (global.set $g (i32.mul (global.get $g) (i32.const 20)))
+          (table.set (i32.const 1) (ref.func $say)) (call $say (i32.const 2) (i32.const 112))
+          (i32.const 1) (i64.const 2))
+        (func (export "takes") (param i32)) (func (export "traps") unreachable) (func (export "reads") call $read)
+        (func (export "leaves") (global.set $g (i32.const 7)))
+        (elem declare func $say)
+        (func (export "_start")
+          (call $number (global.get $g))
+          (call $number (ref.is_null (table.get (i32.const 1))))
+          (call $read) (call $say (i32.const 1) (i32.load8_u (i32.const 100)))))"#
+    );
+    let program = load_wasm(wat.as_bytes());
+    let taken = take(&program, &until("prepare")).expect("a snapshot");
+    let outcome = run_with(&load_snapshot(&taken), b"x");
+    assert_eq!((outcome.stdout(), outcome.stderr()), ("4000x", "p"));
+    let taken = take(&program, &until("leaves")).expect("a snapshot");
+    assert_eq!(run_with(&load_snapshot(&taken), b"x").stdout(), "0701x");
+    for name in ["takes", "absent", "memory"] {
+        assert_eq!(
+            error(&program, &until(name)).code(),
+            ErrorCode::InvalidOption
+        );
+    }
+    refused(&program, &until("reads"), "before \"reads\" has returned");
+    let error = take(&program, &until("traps")).expect_err("no snapshot");
+    let ending = error.outcome.expect("an outcome").ending;
+    assert!(matches!(ending, Ending::Trap(_)), "{ending:?}");
 }
 
 #[test]

@@ -134,7 +134,7 @@ pub fn generate(seed: u64) -> String {
     }
     let globals = [&TYPES[..], &types(5)].concat();
     let mut program = Program {
-        reads: [5, 20, 60][random.below(3)],
+        reads: [20, 60, 200][random.below(3)],
         has_memories: random.one_in(4),
         has_segments: random.one_in(3),
         random,
@@ -215,7 +215,7 @@ const PRELUDE: &str = r#"
     (call $mix_tables) (call $print (i32.const 1) (global.get $sum))
     (call $print (i32.const 1) (i64.extend_i32_u (global.get $reads)))
     (call $proc_exit (i32.and (i32.wrap_i64 (global.get $sum)) (i32.const 127))))
-  (func (export "_start") (call $f0) (call $finish))
+  (func (export "_start") (call $f0) (call $f0) (call $mix_i32 (call $read)) (call $finish))
 "#;
 
 const MEMORIES: &str = r#"
@@ -562,24 +562,25 @@ impl Program {
                 self.provide(code, &[Type::I32]);
                 self.put(&format!(
                     "i32.const {} call_indirect $table (type $same)",
-                    2 + at % 3
+                    if at == 7 { 1 } else { 2 + at % 3 }
                 ));
             }
             _ => {
                 self.provide(code, &[Type::I32]);
                 self.put(&format!(
                     "i32.const {} table.get $typed call_ref $same",
-                    1 + at % 3
+                    if at == 7 { 2 } else { 1 + at % 2 * 2 }
                 ));
             }
         }
     }
 
     fn use_segments(&mut self, _: &mut Code) {
-        let text = match self.random.below(8) {
+        let text = match self.random.below(30) {
             0 => "data.drop $passive",
             1 => "data.drop $other",
             2 => "elem.drop $functions",
+            6..=20 => "(memory.init $passive (i32.const 3000) (i32.const 0) (i32.const 0))",
             3 => "(table.init $table $functions (i32.const 5) (i32.const 0) (i32.const 2))",
             4 => "(memory.init $other (i32.const 2000) (i32.const 0) (i32.const 5))",
             5 => "(memory.init $other (i32.const 2000) (i32.const 0) (i32.const 0))",
@@ -719,7 +720,7 @@ impl Program {
 
     /// Leaves the function, or the program.
     fn leave(&mut self, code: &mut Code) {
-        let text = match self.random.below(8) {
+        let text = match self.random.below(16) {
             0 => "unreachable",
             1 | 2 => "(throw $tag (i32.const 1) (i64.const 2))",
             _ => {
