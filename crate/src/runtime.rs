@@ -321,8 +321,13 @@ impl Runtime {
             return Err(closed().into());
         }
         let (program, engines) = (program.clone(), self.engines.clone());
+        let until = options.until.clone();
         let prepare = move || snapshot::prepare(&program, &engines, &options);
-        let prepared = self.unless_stopped(&control, prepare).await?;
+        let prepared = self.unless_stopped(&control, prepare).await;
+        let prepared = prepared.unwrap_or_else(|| {
+            let outcome = Outcome::never_started();
+            Err(SnapshotError::ended(outcome, &until))
+        })?;
         let run = self.start(&prepared.program, prepared.options(), control.clone());
         let outcome = run.await;
         let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("a run vanished")))?;
@@ -333,12 +338,12 @@ impl Runtime {
         joined(work.await).map_err(Into::into)
     }
 
-    /// Does work that may block, unless `control` is stopped before its end.
+    /// Does work that may block; `None` if `control` is stopped before its end.
     async fn unless_stopped<T: Send + 'static>(
         &self,
         control: &CallControl,
         work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> std::result::Result<T, SnapshotError> {
+    ) -> Option<std::result::Result<T, SnapshotError>> {
         let mut work = self.handle.spawn_blocking(work);
         let done = poll_fn(|context| {
             control.register(context.waker());
@@ -347,10 +352,7 @@ impl Runtime {
                 None => Pin::new(&mut work).poll(context).map(Some),
             }
         });
-        match done.await {
-            Some(done) => joined(done).map_err(Into::into),
-            None => Err(SnapshotError::ended(Outcome::never_started())),
-        }
+        done.await.map(|done| joined(done).map_err(Into::into))
     }
 
     /// Makes runs notice at once that they were stopped. Call this after stopping runs through their controls.

@@ -16,12 +16,16 @@
 //!   functions that had not returned have neither file nor line.
 
 mod capture;
+mod contents;
 mod duplicates;
 mod image;
 mod instrument;
 mod labels;
+mod locals;
 mod module;
 mod names;
+mod path;
+mod probe;
 mod recording;
 mod refusal;
 mod resume;
@@ -29,6 +33,7 @@ mod rewrite;
 mod source;
 mod state;
 mod types;
+mod way;
 
 use crate::engine::{Allocation, Engines, Host, Linker, ProgramKind};
 use crate::error::{Error, Result};
@@ -37,8 +42,9 @@ use crate::options::{Clock, Preopen, RunOptions};
 use crate::program::{GrantedPath, Program, SnapshotHead, SnapshotSection};
 use crate::stdio::{Input, OutputStreamKind};
 use crate::wasi::{self, StdinHook};
-use capture::{Captured, Layout, Trap};
+use capture::Layout;
 use instrument::{Drops, instrument};
+use probe::{Captured, Probe};
 use recording::Recording;
 use refusal::refusal;
 use source::Source;
@@ -99,9 +105,15 @@ pub struct SnapshotError {
 
 impl SnapshotError {
     /// The error for a program that ended too early.
-    pub(crate) fn ended(outcome: Outcome) -> Self {
+    pub(crate) fn ended(outcome: Outcome, until: &SnapshotUntil) -> Self {
+        let error = match until {
+            SnapshotUntil::Stdin => refusal("the program ended before it read stdin"),
+            SnapshotUntil::Call { name } => refusal(format_args!(
+                "the program ended before {name:?} had returned"
+            )),
+        };
         Self {
-            error: refusal("the program ended before"),
+            error,
             outcome: Some(Box::new(outcome)),
         }
     }
@@ -129,7 +141,7 @@ pub(crate) struct Prepared {
     pub(crate) program: Arc<Program>,
     original: Arc<Program>,
     drops: Drops,
-    trap: Arc<Trap>,
+    probe: Arc<Probe>,
     recording: Recording,
     options: SnapshotOptions,
 }
@@ -152,7 +164,7 @@ pub(crate) fn prepare(
     let (changed, drops) = instrument(&source)?;
     let changed = changed.as_deref().map(Source::parse).transpose()?;
     let source = changed.as_ref().unwrap_or(&source);
-    let trap = Arc::new(Trap::new(Layout {
+    let probe = Arc::new(Probe::new(Layout {
         counts: source.counts,
         start: source.start,
         uninitialized: source.uninitialized.clone(),
@@ -165,7 +177,7 @@ pub(crate) fn prepare(
     let fuel = options.limits.fuel.is_some();
     let engine = engines.debug(fuel)?;
     let mut linker = wasi::module_linker(&engine).map_err(Error::internal)?;
-    let hook: Arc<dyn StdinHook> = trap.clone();
+    let hook: Arc<dyn StdinHook> = probe.clone();
     wasi::hook_stdin(&mut linker, &hook).map_err(Error::internal)?;
     let host = Host {
         engine,
@@ -173,10 +185,10 @@ pub(crate) fn prepare(
         allocation: Allocation::OnDemand,
     };
     Ok(Prepared {
-        program: program.instrumented(source.bytes.to_vec(), host, fuel, trap.clone())?,
+        program: program.instrumented(source.bytes.to_vec(), host, fuel, probe.clone())?,
         original: program.clone(),
         drops,
-        trap,
+        probe,
         recording: Recording::default(),
         options: options.clone(),
     })
@@ -230,7 +242,7 @@ impl Prepared {
         self,
         mut outcome: Outcome,
     ) -> std::result::Result<Unwritten, SnapshotError> {
-        match self.trap.take() {
+        match self.probe.take() {
             Some(captured) => Ok(Unwritten {
                 captured: captured?,
                 program: self.program,
@@ -246,7 +258,7 @@ impl Prepared {
                         OutputStreamKind::Stderr => outcome.stderr.extend(printed.bytes),
                     }
                 }
-                Err(SnapshotError::ended(outcome))
+                Err(SnapshotError::ended(outcome, &self.options.until))
             }
         }
     }

@@ -12,7 +12,7 @@ use super::state::Value;
 use crate::error::Result;
 use std::collections::BTreeMap;
 use wasm_encoder::{ConstExpr, Encode, GlobalType, Instruction, ValType};
-use wasmparser::{DataKind, ElementKind, FunctionBody, Operator, Parser, Payload};
+use wasmparser::{DataKind, ElementKind, FunctionBody, Operator, Payload};
 
 /// A passive segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +45,8 @@ pub(super) fn instrument(source: &Source<'_>) -> Result<(Option<Vec<u8>>, Drops)
     };
     let mut bodies = Vec::new();
     let mut changed = false;
-    for payload in Parser::new(0).parse_all(source.bytes) {
-        if let Payload::CodeSectionEntry(body) = payload.map_err(unreadable)? {
+    for payload in source.payloads() {
+        if let Payload::CodeSectionEntry(body) = payload? {
             let insertions = insertions(&body, &mut note)?;
             changed |= !insertions.is_empty();
             bodies.push((body, insertions));
@@ -80,8 +80,8 @@ pub(super) fn instrument(source: &Source<'_>) -> Result<(Option<Vec<u8>>, Drops)
 
 fn passive(source: &Source<'_>) -> Result<Vec<Segment>> {
     let mut passive = Vec::new();
-    for payload in Parser::new(0).parse_all(source.bytes) {
-        match payload.map_err(unreadable)? {
+    for payload in source.payloads() {
+        match payload? {
             Payload::DataSection(section) => {
                 for (index, data) in (0..).zip(section) {
                     if let DataKind::Passive = data.map_err(unreadable)?.kind {

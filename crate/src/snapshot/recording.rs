@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 
 /// What a guest has printed so far.
 #[derive(Clone, Default)]
-pub(super) struct Recording(Arc<Mutex<Vec<(OutputStreamKind, Vec<u8>)>>>);
+pub(super) struct Recording(Arc<Mutex<Vec<Written>>>);
+
+/// What was written to one stream before something was written to the other one.
+type Written = (OutputStreamKind, Vec<u8>);
 
 impl Recording {
     /// Where that stream goes.

@@ -173,6 +173,12 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// Everything in its order, function by function.
+    pub(super) fn payloads(&self) -> impl Iterator<Item = Result<Payload<'a>>> + use<'a> {
+        let payloads = Parser::new(0).parse_all(self.bytes);
+        payloads.map(|payload| payload.map_err(unreadable))
+    }
+
     /// The content of a section, if the module has it. Not for custom sections.
     pub(super) fn section(&self, id: u8) -> Option<Range<usize>> {
         let section = self.sections.iter().find(|section| section.id == id);
