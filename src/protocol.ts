@@ -213,4 +213,5 @@ export type CoreErrorCode =
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
+  | 'ERR_SNAPSHOT'
   | 'ERR_INTERNAL'

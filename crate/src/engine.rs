@@ -35,6 +35,15 @@ const KEEP_RESIDENT_TABLE: usize = 1 << 20;
 /// by page does not copy it each time.
 const COMPACT_GROWTH: u64 = 16 << 20;
 
+/// Stack of a guest whose frames can be looked at: these are several times larger than other frames.
+const DEBUG_WASM_STACK: usize = 8 << 20;
+const DEBUG_FIBER_STACK: usize = 16 << 20;
+/// A snapshot whose memory spans no more than this is mapped when it starts, and not copied. Other programs stay at
+/// wasmtime's default: their data, few bytes far apart, could make large files of compiled code.
+const SNAPSHOT_IMAGE: u64 = 256 << 20;
+/// A program with many functions needs more than wasmtime's default of 1 MiB.
+const MAX_INSTANCE_BYTES: usize = 8 << 20;
+
 /// What the bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,6 +72,14 @@ impl Allocation {
             Self::Pooling => "pooling",
             Self::OnDemand => "on-demand",
             Self::Compact => "compact",
+        }
+    }
+
+    /// The one that compiles in the same way and has no slots.
+    const fn without_slots(self) -> Self {
+        match self {
+            Self::Pooling | Self::OnDemand => Self::OnDemand,
+            Self::Compact => Self::Compact,
         }
     }
 }
@@ -163,6 +180,8 @@ enum Placement {
     Slot,
     /// Those that do not.
     OnDemand,
+    /// Those whose frames are looked at.
+    Debug,
 }
 
 impl Engines {
@@ -189,6 +208,41 @@ impl Engines {
         self.get_or_make((compilation, Placement::OnDemand), || {
             self.make(compilation, Allocation::OnDemand)
         })
+    }
+
+    /// An engine for modules whose frames can be looked at, with or without fuel.
+    pub(crate) fn debug(&self, fuel: bool) -> Result<Engine> {
+        let compilation = match fuel {
+            true => Compilation::with_fuel(ProgramKind::Module),
+            false => Compilation::COMMON,
+        };
+        let host = self.get_or_make((compilation, Placement::Debug), || {
+            // Where there is no room for slots, there is none for reservations either.
+            let allocation = self.allocation().without_slots();
+            let mut config = config(compilation, allocation, self.slots);
+            config
+                .guest_debug(true)
+                // Compiling takes less than a third of the time, and the code runs once.
+                .cranelift_opt_level(OptLevel::None)
+                .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)
+                .max_wasm_stack(DEBUG_WASM_STACK)
+                .async_stack_size(DEBUG_FIBER_STACK);
+            host(&config, compilation, allocation)
+        });
+        Ok(host?.engine.clone())
+    }
+
+    /// Compiles a snapshot for engines that are like `host`, such that its memory is mapped when it starts.
+    pub(crate) fn compile_snapshot(
+        &self,
+        wasm: &[u8],
+        compilation: Compilation,
+        host: &Host,
+    ) -> wasmtime::Result<Vec<u8>> {
+        let allocation = host.allocation.without_slots();
+        let mut config = config(compilation, allocation, self.slots);
+        config.memory_guaranteed_dense_image_size(SNAPSHOT_IMAGE);
+        Engine::new(&config)?.precompile_module(wasm)
     }
 
     /// How instances get their memory, by the engines made so far.
@@ -240,26 +294,28 @@ impl Engines {
     }
 
     fn make(&self, compilation: Compilation, allocation: Allocation) -> Result<Host> {
-        let engine =
-            Engine::new(&config(compilation, allocation, self.slots)).map_err(|error| {
-                Error::new(
-                    ErrorCode::OutOfResources,
-                    format!(
-                        "cannot set up the {} engine: {error:#}",
-                        allocation.as_str()
-                    ),
-                )
-            })?;
-        let linker = match compilation.kind {
-            ProgramKind::Module => wasi::module_linker(&engine).map(Linker::Module),
-            ProgramKind::Component => wasi::component_linker(&engine).map(Linker::Component),
-        };
-        Ok(Host {
-            linker: linker.map_err(Error::internal)?,
-            engine,
-            allocation,
-        })
+        let config = config(compilation, allocation, self.slots);
+        host(&config, compilation, allocation)
     }
+}
+
+fn host(config: &Config, compilation: Compilation, allocation: Allocation) -> Result<Host> {
+    let engine = Engine::new(config).map_err(|error| {
+        let message = format!(
+            "cannot set up the {} engine: {error:#}",
+            allocation.as_str()
+        );
+        Error::new(ErrorCode::OutOfResources, message)
+    })?;
+    let linker = match compilation.kind {
+        ProgramKind::Module => wasi::module_linker(&engine).map(Linker::Module),
+        ProgramKind::Component => wasi::component_linker(&engine).map(Linker::Component),
+    };
+    Ok(Host {
+        linker: linker.map_err(Error::internal)?,
+        engine,
+        allocation,
+    })
 }
 
 fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> Config {
@@ -346,6 +402,7 @@ fn pool(compilation: Compilation, slots: PoolSize) -> PoolingAllocationConfig {
         .max_tables_per_module(tables)
         .max_tables_per_component(tables)
         .max_core_instances_per_component(instances)
+        .max_core_instance_size(MAX_INSTANCE_BYTES)
         .max_memory_size(SLOT_BYTES)
         .table_elements(SLOT_TABLE_ELEMENTS)
         .max_unused_warm_slots(warm)

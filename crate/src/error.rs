@@ -54,6 +54,8 @@ error_codes! {
     WorkerDied = "ERR_WORKER_DIED",
     /// The operating system refused memory, threads, processes or address space.
     OutOfResources = "ERR_OUT_OF_RESOURCES",
+    /// A snapshot that cannot be taken.
+    Snapshot = "ERR_SNAPSHOT",
     /// A bug in wasiexec.
     Internal = "ERR_INTERNAL",
 }

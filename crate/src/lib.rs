@@ -25,6 +25,7 @@ mod port;
 mod program;
 mod runtime;
 mod schedule;
+mod snapshot;
 mod stdio;
 mod wasi;
 mod workers;
@@ -45,5 +46,6 @@ pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
 pub use schedule::{
     BatchId, CallerRun, Client, Counts, Ended, Origin, Owner, QueuedRun, RunGroup, Submission,
 };
+pub use snapshot::{Snapshot, SnapshotError, SnapshotOptions, SnapshotUntil};
 pub use stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
 pub use workers::{Launch, PoolOptions, port_to_workers, serve};

@@ -32,7 +32,7 @@ pub struct RunOptions {
 }
 
 /// A host directory granted at a guest path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Preopen {
     /// The name under which the guest sees it.
     pub guest_path: String,

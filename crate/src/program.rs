@@ -14,6 +14,8 @@ mod info;
 mod inspection;
 mod load_options;
 mod precompiled;
+mod rehearsal;
+mod snapshot;
 mod tiering;
 mod type_text;
 mod wasm;
@@ -27,21 +29,29 @@ pub use inspection::{
     CompilerInfo, DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer,
 };
 pub use load_options::{CompilerChoice, LoadOptions};
+pub(crate) use rehearsal::Rehearsal;
+pub(crate) use snapshot::{
+    GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
+};
 
-use crate::engine::{Checks, Engines};
+use crate::engine::{Checks, Engines, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
+use crate::options::{Preopen, RunOptions};
 use code::ProgramCode;
 use compiled::Code;
 use history::History;
 use inspection::Sections;
 use std::sync::Arc;
+use wasm::Wasm;
 
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
     info: ProgramInfo,
     code: Arc<ProgramCode>,
     history: History,
+    snapshot: Option<LoadedSnapshot>,
+    rehearsal: Option<Arc<dyn Rehearsal>>,
 }
 
 impl Program {
@@ -63,11 +73,41 @@ impl Program {
         cache: Cache,
     ) -> Result<Arc<Self>> {
         let code = ProgramCode::new(given, &options, engines, cache)?;
+        let snapshot = loaded_snapshot(&code.wasm, options.preopens)?;
         let info = code.present()?.0.describe(options.name);
         Ok(Arc::new(Self {
             info,
             code,
             history: History::default(),
+            snapshot,
+            rehearsal: None,
+        }))
+    }
+
+    /// A program for one run with or without fuel: `wasm` compiled and linked for `host`, no matter for what this
+    /// program is compiled. It stands for this program, and its runs are what `rehearsal` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`], and those of a program that cannot be run.
+    pub(crate) fn instrumented(
+        &self,
+        wasm: Vec<u8>,
+        host: Host,
+        fuel: bool,
+        rehearsal: Arc<dyn Rehearsal>,
+    ) -> Result<Arc<Self>> {
+        let code = self.code.instrumented(wasm, host, fuel)?;
+        let preopens = self
+            .snapshot()
+            .map(|snapshot| &snapshot.resumption().preopens);
+        let snapshot = loaded_snapshot(&code.wasm, preopens.cloned().unwrap_or_default())?;
+        Ok(Arc::new(Self {
+            info: self.info.clone(),
+            code,
+            history: History::default(),
+            snapshot,
+            rehearsal: Some(rehearsal),
         }))
     }
 
@@ -127,7 +167,7 @@ impl Program {
     /// # Errors
     ///
     /// [`ErrorCode::InvalidOption`].
-    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
+    fn check_limits(&self, limits: &Limits) -> Result<()> {
         let option = match limits {
             _ if self.code.interruptible => return Ok(()),
             Limits {
@@ -144,6 +184,41 @@ impl Program {
                  with `interruptible: false`; load it without that option to limit its time"
             ),
         ))
+    }
+
+    /// Refuses options that its runs cannot have.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    pub(crate) fn check_options(&self, options: &RunOptions) -> Result<()> {
+        self.check_limits(&options.limits)?;
+        match &self.snapshot {
+            Some(snapshot) => snapshot.check_options(options),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Why it cannot be run, if it cannot.
+    pub(crate) fn check_entry(&self) -> Result<()> {
+        self.code.present()?.0.entry().map(drop)
+    }
+
+    /// Set if it is a snapshot.
+    pub(crate) fn snapshot(&self) -> Option<&LoadedSnapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// What its runs do, if that is not what the program says.
+    pub(crate) fn rehearsal(&self) -> Option<&dyn Rehearsal> {
+        self.rehearsal.as_deref()
+    }
+
+    /// Its binary.
+    pub(crate) fn wasm(&self) -> &[u8] {
+        &self.code.wasm.bytes
     }
 
     /// Whether its code may run while it is instantiated.
@@ -164,5 +239,19 @@ impl Program {
     /// The code for runs with or without fuel, compiled now if it was not yet.
     pub(crate) async fn compiled(&self, fuel: bool) -> Result<&Compiled> {
         self.code.compiled(fuel).await
+    }
+}
+
+/// # Errors
+///
+/// [`ErrorCode::InvalidOption`] for directories that the program does not know.
+fn loaded_snapshot(wasm: &Wasm, preopens: Arc<[Preopen]>) -> Result<Option<LoadedSnapshot>> {
+    match &wasm.snapshot {
+        Some(section) => LoadedSnapshot::new(section.clone(), preopens).map(Some),
+        None if preopens.is_empty() => Ok(None),
+        None => Err(Error::new(
+            ErrorCode::InvalidOption,
+            "`preopens` belong to a run; only a snapshot is loaded with them",
+        )),
     }
 }

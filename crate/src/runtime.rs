@@ -4,19 +4,24 @@ use crate::engine::{Allocation, Compilation, Engines, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
-use crate::options::RunOptions;
+use crate::options::{Preopen, RunOptions};
 use crate::program::{Cache, CompilerChoice, Given, LoadOptions, Program};
 use crate::schedule::{
     BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
     Ticker,
 };
+use crate::snapshot::{self, Snapshot, SnapshotError, SnapshotOptions};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::JoinError;
 use wasmtime::PoolingAllocationConfig;
 
 /// Enough for programs that take turns to find their slots as they left them.
@@ -75,6 +80,7 @@ struct ProgramKey {
     fuel: bool,
     interruptible: bool,
     compiler: CompilerChoice,
+    preopens: Arc<[Preopen]>,
 }
 
 /// The place of a program, which is there from its load until its last holder drops it.
@@ -176,6 +182,7 @@ impl Runtime {
             fuel: options.fuel,
             interruptible: options.interruptible,
             compiler: options.compiler,
+            preopens: options.preopens.clone(),
         });
         // Held while the program compiles: other loads of the same program wait for it.
         let mut cell = lock(&cell);
@@ -298,6 +305,59 @@ impl Runtime {
         receiver
     }
 
+    /// Runs `program` up to the point that the options name, and returns a program that goes on from there.
+    ///
+    /// `control` can stop it at any time. Compiling for it, which takes several times as long as for a run, goes on in
+    /// the background then.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Snapshot`] if the program ends before, or is then in a state that another run cannot begin with;
+    /// and those of a run.
+    pub async fn snapshot(
+        &self,
+        program: &Arc<Program>,
+        options: SnapshotOptions,
+        control: Arc<CallControl>,
+    ) -> std::result::Result<Snapshot, SnapshotError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed().into());
+        }
+        let (program, engines) = (program.clone(), self.engines.clone());
+        let until = options.until.clone();
+        let prepare = move || snapshot::prepare(&program, &engines, &options);
+        let prepared = self.unless_stopped(&control, prepare).await;
+        let prepared = prepared.unwrap_or_else(|| {
+            let outcome = Outcome::never_started();
+            Err(SnapshotError::ended(outcome, &until))
+        })?;
+        let run = self.start(&prepared.program, prepared.options(), control.clone());
+        let outcome = run.await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("a run vanished")))?;
+        let captured = prepared.captured(outcome)?;
+        // What has stopped the guest is no longer of interest: from here on, only the runtime's end can.
+        let finish = move || captured.write();
+        let work = self.handle.spawn_blocking(finish);
+        joined(work.await).map_err(Into::into)
+    }
+
+    /// Does work that may block; `None` if `control` is stopped before its end.
+    async fn unless_stopped<T: Send + 'static>(
+        &self,
+        control: &CallControl,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Option<std::result::Result<T, SnapshotError>> {
+        let mut work = self.handle.spawn_blocking(work);
+        let done = poll_fn(|context| {
+            control.register(context.waker());
+            match control.cause() {
+                Some(_) => Poll::Ready(None),
+                None => Pin::new(&mut work).poll(context).map(Some),
+            }
+        });
+        done.await.map(|done| joined(done).map_err(Into::into))
+    }
+
     /// Makes runs notice at once that they were stopped. Call this after stopping runs through their controls.
     pub fn sweep(&self) {
         self.scheduler.sweep();
@@ -356,6 +416,14 @@ impl Runtime {
         self.ticker.stop();
         self.engines.close();
     }
+}
+
+/// What work on a thread of the runtime has returned; it is dropped undone when the runtime's threads stop.
+fn joined<T>(work: std::result::Result<Result<T>, JoinError>) -> Result<T> {
+    work.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => Err(Error::from_panic(&*panic)),
+        Err(_) => Err(closed()),
+    })
 }
 
 impl Drop for Runtime {

@@ -6,8 +6,10 @@ mod config;
 mod guest_end;
 mod inherit;
 mod pipe;
+mod replay;
 
 pub(crate) use attach::{set_output, set_stdin};
 pub(crate) use capture::Capture;
 pub use config::{Input, OnBrokenPipe, Output, OutputStreamKind};
 pub use pipe::{InputPipe, OutputPipe};
+pub(crate) use replay::{Printed, Replay};

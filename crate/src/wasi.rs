@@ -1,6 +1,7 @@
 //! What guests can import, and which of that one run grants.
 
 mod context;
+mod descriptors;
 mod deterministic;
 mod directories;
 mod errnos;
@@ -10,10 +11,16 @@ mod listing;
 mod preview1;
 mod quick;
 mod resources;
+mod resume;
+mod resumption;
 mod sockets;
 mod state;
+mod stdin_call;
 
 pub(crate) use context::{Invocation, Wasi};
+pub(crate) use descriptors::MAX_DESCRIPTORS;
 pub(crate) use linker::{component_linker, module_linker};
 pub(crate) use preview1::{P0, P1};
+pub(crate) use resumption::Resumption;
 pub(crate) use state::RunState;
+pub(crate) use stdin_call::{StdinCall, StdinHook, hook_stdin};

@@ -6,6 +6,7 @@ use crate::runtime::{RuntimeOptions, RuntimeStats};
 use crate::workers::{Launch, PoolOptions};
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
+use std::sync::Arc;
 
 /// How a runtime is set up; what is absent is the default.
 #[napi(object, object_to_js = false)]
@@ -107,6 +108,7 @@ impl From<BindingLoadRequest> for LoadRequest {
                 interruptible: request.interruptible,
                 trust_precompiled: request.trust_precompiled,
                 cache: request.cache.and_then(cache),
+                preopens: Arc::default(),
             },
         }
     }

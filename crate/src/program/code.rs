@@ -1,9 +1,11 @@
 //! All code of a program, and which of it a run gets.
 
+use super::artifact::Artifact;
 use super::cache::Cache;
 use super::compilations::Compilations;
-use super::compile::{Baseline, Compiler, Unstored};
+use super::compile::{self, Baseline, Compiler, Unstored};
 use super::compiled::Compiled;
+use super::debug_info;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
@@ -12,6 +14,7 @@ use super::wasm::{Wasm, refuse_threads};
 use crate::engine::{Checks, Compilation, Engines, Host, Tier};
 use crate::error::{Error, Result};
 use std::sync::{Arc, OnceLock};
+use wasmtime::Module;
 
 /// A program's Wasm, with the code that was made from it so far.
 pub(crate) struct ProgramCode {
@@ -64,6 +67,33 @@ impl ProgramCode {
         let this = Arc::new(this);
         tiering::follow_up(&this, unstored);
         Ok(this)
+    }
+
+    /// Code for one run with or without fuel: `wasm`, which stands for this program, compiled and linked for `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidWasm`](crate::ErrorCode::InvalidWasm), and those of a program that cannot be run.
+    pub(super) fn instrumented(&self, wasm: Vec<u8>, host: Host, fuel: bool) -> Result<Arc<Self>> {
+        let wasm = Wasm::from_binary(wasm, self.wasm.digest)?;
+        let module = Module::new(&host.engine, debug_info::disarmed(&wasm.bytes));
+        let module = module.map_err(|error| compile::invalid(&error))?;
+        let compiled = module.link(&Arc::new(host), wasm.starts_early);
+        compiled.entry()?;
+        let this = Self {
+            interruptible: true,
+            compiler: Compiler {
+                engines: self.compiler.engines.clone(),
+                cache: Cache::none(),
+            },
+            compilations: Compilations::new(wasm.kind, true),
+            choice: CompilerChoice::Optimizing,
+            refused: OnceLock::new(),
+            wasm,
+        };
+        this.compilations
+            .get_or_make(this.compilation(fuel), || Ok(compiled))?;
+        Ok(Arc::new(this))
     }
 
     /// Makes the code that the first run without fuel gets. Returns what the cache lacks of it.

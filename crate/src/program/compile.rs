@@ -97,7 +97,9 @@ impl Compiler {
             return Ok(found);
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
-        let code = A::compile(&place.host.engine, &bytes).map_err(|error| invalid(&error))?;
+        let code = self
+            .code::<A>(wasm, &bytes, &place)
+            .map_err(|error| invalid(&error))?;
         if let Some(entry) = &place.entry {
             entry.store(&code);
             // Mapped from the file, the code shares its memory with other processes, and data segments need not be
@@ -125,9 +127,9 @@ impl Compiler {
             return Ok(Baseline::Made(found, None));
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
-        let engine = &place.host.engine;
         // A part of the compiler that is not written yet panics.
-        let code = match catch_unwind(AssertUnwindSafe(|| A::compile(engine, &bytes))) {
+        let compile = AssertUnwindSafe(|| self.code::<A>(wasm, &bytes, &place));
+        let code = match catch_unwind(compile) {
             Ok(Ok(code)) => code,
             Ok(Err(error)) => return Ok(Baseline::Refused(format!("{error:#}"))),
             Err(panic) => {
@@ -142,6 +144,22 @@ impl Compiler {
                 Ok(Baseline::Made(made, unstored))
             }
             Err(error) => Ok(Baseline::Refused(format!("{error:#}"))),
+        }
+    }
+
+    /// Compiles `bytes`, which are those of `wasm` but for debug information.
+    fn code<A: Artifact>(
+        &self,
+        wasm: &Wasm,
+        bytes: &[u8],
+        place: &Place<'_>,
+    ) -> wasmtime::Result<Vec<u8>> {
+        let Place {
+            host, compilation, ..
+        } = place;
+        match wasm.snapshot {
+            Some(_) => self.engines.compile_snapshot(bytes, *compilation, host),
+            None => A::compile(&host.engine, bytes),
         }
     }
 
@@ -212,7 +230,7 @@ impl Place<'_> {
     }
 }
 
-fn invalid(error: &wasmtime::Error) -> Error {
+pub(super) fn invalid(error: &wasmtime::Error) -> Error {
     Error::new(
         ErrorCode::InvalidWasm,
         format!("the program is not valid: {error:#}"),

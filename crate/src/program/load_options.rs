@@ -1,7 +1,9 @@
 //! How a program is loaded.
 
 use super::cache::Cache;
+use crate::options::Preopen;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Which compiler makes a program's code. Runs with a fuel limit have the optimizing compiler's in any case, so that
 /// fuel is always counted in the same way.
@@ -36,6 +38,9 @@ pub struct LoadOptions {
     pub trust_precompiled: bool,
     /// The cache to use instead of the runtime's.
     pub cache: Option<Cache>,
+    /// Directories that a snapshot grants to those of its runs that grant none themselves. Only a snapshot has
+    /// them; their guest paths must be those with which the snapshot was taken.
+    pub preopens: Arc<[Preopen]>,
 }
 
 impl LoadOptions {
@@ -48,6 +53,7 @@ impl LoadOptions {
             interruptible: true,
             trust_precompiled: false,
             cache: None,
+            preopens: Arc::default(),
         }
     }
 }

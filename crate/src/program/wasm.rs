@@ -1,8 +1,10 @@
 //! The bytes of programs.
 
+use super::snapshot::{SNAPSHOT_SECTION, SnapshotSection};
 use crate::engine::ProgramKind;
 use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
+use std::sync::Arc;
 use wasmparser::{Parser, Payload, TypeRef};
 
 /// A Wasm binary, and the digest of the source that it came from.
@@ -12,6 +14,8 @@ pub(crate) struct Wasm {
     pub(crate) kind: ProgramKind,
     /// Whether its code may run while it is instantiated.
     pub(crate) starts_early: bool,
+    /// Set if it is a snapshot.
+    pub(crate) snapshot: Option<Arc<SnapshotSection>>,
 }
 
 impl Wasm {
@@ -37,9 +41,26 @@ impl Wasm {
     ///
     /// [`ErrorCode::InvalidWasm`].
     pub(crate) fn from_binary(bytes: Vec<u8>, digest: blake3::Hash) -> Result<Self> {
+        let kind = binary_kind(&bytes)?;
+        let mut starts_early = false;
+        let mut snapshot = None;
+        for payload in Parser::new(0).parse_all(&bytes) {
+            match payload {
+                Ok(Payload::StartSection { .. }) => starts_early = true,
+                Ok(Payload::CustomSection(section))
+                    if kind == ProgramKind::Module && section.name() == SNAPSHOT_SECTION =>
+                {
+                    snapshot = Some(Arc::new(SnapshotSection::parse(section.data())?));
+                }
+                Ok(_) => {}
+                // The compiler reports malformed programs.
+                Err(_) => break,
+            }
+        }
         Ok(Self {
-            kind: binary_kind(&bytes)?,
-            starts_early: has_start_section(&bytes),
+            kind,
+            starts_early,
+            snapshot,
             bytes,
             digest,
         })
@@ -70,12 +91,6 @@ fn binary_kind(wasm: &[u8]) -> Result<ProgramKind> {
             "the program is truncated within its first 8 bytes",
         )),
     }
-}
-
-fn has_start_section(wasm: &[u8]) -> bool {
-    Parser::new(0)
-        .parse_all(wasm)
-        .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
 }
 
 /// Refuses programs that need threads. wasmtime would refuse them only at instantiation, and would not say

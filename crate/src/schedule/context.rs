@@ -4,7 +4,8 @@ use super::submission::RunGroup;
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
 use crate::options::RunOptions;
-use crate::wasi::Invocation;
+use crate::program::LoadedSnapshot;
+use crate::wasi::{Invocation, Resumption};
 use std::sync::Arc;
 
 /// What the runs of one group share that one runner executes. Each runner has its own copy, so that threads
@@ -22,5 +23,10 @@ impl Invocation for RunContext {
 
     fn options(&self) -> &RunOptions {
         &self.group.options
+    }
+
+    fn resumption(&self) -> Option<&Resumption> {
+        let snapshot = self.group.program.snapshot();
+        snapshot.map(LoadedSnapshot::resumption)
     }
 }

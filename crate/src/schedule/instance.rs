@@ -3,10 +3,12 @@
 use super::context::RunContext;
 use super::supervised::at_epoch;
 use crate::error::{Error, Result};
-use crate::guest::{CallControl, Exit, InstanceControl, Outcome, Usage, classify, own_cause};
+use crate::guest::{
+    CallControl, Ending, Exit, InstanceControl, Outcome, Usage, classify, own_cause,
+};
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
-use crate::stdio::Capture;
+use crate::stdio::{Capture, Replay};
 use crate::wasi::{RunState, Wasi};
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +20,10 @@ const HOSTCALL_FUEL: usize = 128 << 20;
 pub(super) struct Instance {
     store: Store<RunState>,
     capture: Arc<Capture>,
+    /// Whose program may be a snapshot.
+    context: Arc<RunContext>,
+    /// What a snapshot prints before its guest goes on.
+    replay: Option<Replay>,
 }
 
 /// A call that came back, and when.
@@ -41,6 +47,13 @@ impl Instance {
         let limits = options.limits;
         let control = Arc::<InstanceControl>::default();
         let capture = Capture::new(control.clone(), &limits, options.on_broken_pipe);
+        let snapshot = context.group.program.snapshot();
+        let replay = snapshot.map(|snapshot| Replay {
+            printed: snapshot.section().printed.clone(),
+            stdout: options.stdout.clone(),
+            stderr: options.stderr.clone(),
+            capture: capture.clone(),
+        });
         let wasi = Wasi::new(context.clone(), own, capture.clone())?;
         let mut state = RunState::new(wasi, limits, control);
         state.started = context.group.program.starts_early();
@@ -52,7 +65,12 @@ impl Instance {
         if let Some(fuel) = limits.fuel {
             store.set_fuel(with_spare(fuel)).map_err(Error::internal)?;
         }
-        Ok(Self { store, capture })
+        Ok(Self {
+            store,
+            capture,
+            context: context.clone(),
+            replay,
+        })
     }
 
     /// Instantiates the program and runs it from its entry point.
@@ -64,10 +82,25 @@ impl Instance {
         let store = &mut self.store;
         store.data().control.begin(call.clone());
         call.start(Instant::now);
+        if let Some(replay) = self.replay.take() {
+            replay.print().await?;
+        }
+        if let Some(snapshot) = self.context.group.program.snapshot() {
+            store
+                .data_mut()
+                .wasi()
+                .resume(snapshot.resumption())
+                .await?;
+        }
         match entry {
             Entry::Module { pre, start } => {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 mark_instantiated(store);
+                if let Some(rehearsal) = self.context.group.program.rehearsal()
+                    && let Some(run) = rehearsal.run(store, instance)
+                {
+                    return run.await;
+                }
                 let Some(start) = start else { return Ok(()) };
                 let start = instance
                     .get_module_export(&mut *store, start)
@@ -96,7 +129,12 @@ impl Instance {
     ///
     /// Those of [`classify`].
     pub(super) fn end(self, call: &CallControl, returned: Returned) -> Result<Outcome> {
-        let Self { store, capture } = self;
+        let Self {
+            store,
+            capture,
+            context,
+            ..
+        } = self;
         let Returned { result, at } = returned;
         let RunState {
             limits,
@@ -122,7 +160,14 @@ impl Instance {
         drop(store);
 
         let cause = call.settle(own_cause(&result, fuel_left));
-        let ending = classify(result, cause, started)?;
+        let mut ending = classify(result, cause, started)?;
+        if let Ending::Trap(trap) = &mut ending
+            && let Some(snapshot) = context.group.program.snapshot()
+        {
+            trap.frames
+                .iter_mut()
+                .for_each(|frame| snapshot.restore(frame));
+        }
         let printed = capture.take();
         usage.output_truncated = printed.truncated;
         Ok(Outcome {

@@ -63,8 +63,9 @@ async fn execute(
     control: &Arc<CallControl>,
 ) -> Result<Outcome> {
     let program = &context.group.program;
-    let limits = own.as_deref().unwrap_or(&context.group.options).limits;
-    program.check_limits(&limits)?;
+    let options = own.as_deref().unwrap_or(&context.group.options);
+    program.check_options(options)?;
+    let limits = options.limits;
     let compiled = program.compiled(limits.fuel.is_some()).await?;
     let entry = compiled.entry()?;
     let mut instance = Instance::new(context, own, compiled)?;

@@ -111,6 +111,8 @@ pub struct OutputPipe {
 
 #[derive(Default)]
 struct OutputState {
+    /// How many bytes may be on their way.
+    window: u64,
     sent: u64,
     taken: u64,
     lost: Option<Lost>,
@@ -126,8 +128,25 @@ impl OutputPipe {
         flush_waits: bool,
         send: impl Fn(Bytes) + Send + Sync + 'static,
     ) -> Arc<Self> {
+        Self::with_window(WINDOW, terminal, flush_waits, send)
+    }
+
+    /// A pipe on which no guest ever waits, because `send` keeps everything.
+    pub(crate) fn without_window(send: impl Fn(Bytes) + Send + Sync + 'static) -> Arc<Self> {
+        Self::with_window(u64::MAX, false, false, send)
+    }
+
+    fn with_window(
+        window: u64,
+        terminal: bool,
+        flush_waits: bool,
+        send: impl Fn(Bytes) + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(OutputState {
+                window,
+                ..OutputState::default()
+            }),
             send: Box::new(send),
             terminal,
             flush_waits,
@@ -207,7 +226,7 @@ impl OutputState {
             return Ok(0);
         }
         let on_the_way = self.sent - self.taken;
-        Ok(WINDOW.saturating_sub(on_the_way) as usize)
+        Ok(usize::try_from(self.window.saturating_sub(on_the_way)).unwrap_or(usize::MAX))
     }
 }
 

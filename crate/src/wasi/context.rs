@@ -1,8 +1,9 @@
 //! The WASI of one run, with what the run's options grant.
 
-use super::deterministic::{FixedWallClock, RunClock, SplitMix64};
+use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
 use super::listing::Directories;
 use super::resources::MAX_RESOURCES;
+use super::resumption::Resumption;
 use crate::error::{Error, ErrorCode, Result};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{self, Capture, OutputStreamKind};
@@ -17,6 +18,8 @@ pub(crate) trait Invocation: Send + Sync {
     fn program_name(&self) -> &str;
     /// The options of the runs that have no options of their own.
     fn options(&self) -> &RunOptions;
+    /// Where the runs go on, if they do not begin at the beginning.
+    fn resumption(&self) -> Option<&Resumption>;
 }
 
 /// The WASI of one run. Making wasmtime-wasi's context costs a short run a tenth of its time, so the
@@ -30,8 +33,10 @@ pub(crate) enum Wasi {
 
 /// wasmtime-wasi's context, and state that it has no place for.
 pub(crate) struct MadeContext {
-    context: WasiP1Ctx,
-    directories: Directories,
+    pub(super) context: WasiP1Ctx,
+    pub(super) directories: Directories,
+    /// Set if the random numbers are seeded.
+    pub(super) random: Option<SharedRandom>,
 }
 
 /// What the context will be made from. It does not grant directories.
@@ -50,6 +55,20 @@ impl Untouched {
         self.own
             .as_deref()
             .unwrap_or_else(|| self.invocation.options())
+    }
+
+    fn preopens(&self) -> &[Preopen] {
+        let resumption = self.invocation.resumption();
+        match (&self.options().preopens[..], resumption) {
+            ([], Some(resumption)) => &resumption.preopens,
+            (own, _) => own,
+        }
+    }
+
+    /// The context, with exactly what the options grant, but for directories.
+    fn builder(&self) -> (WasiCtxBuilder, Option<SharedRandom>) {
+        let resumption = self.invocation.resumption();
+        without_preopens(self.name(), self.options(), &self.capture, resumption)
     }
 }
 
@@ -71,22 +90,27 @@ impl Wasi {
         };
         let options = this.options();
         // A directory that does not open is an error before the start, and a fixed clock counts from there.
-        let now = !options.preopens.is_empty() || options.clock != Clock::Real;
-        Ok(match now {
-            true => Self::made(context(this.name(), options, &this.capture)?),
-            false => Self::Untouched(this),
-        })
+        let preopens = this.preopens();
+        if preopens.is_empty() && options.clock == Clock::Real {
+            return Ok(Self::Untouched(this));
+        }
+        let (mut builder, random) = this.builder();
+        for preopen in preopens {
+            grant(&mut builder, preopen)?;
+        }
+        Ok(Self::made(build(&mut builder), random))
     }
 
     /// The WASI of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
-        Self::made(build(&mut WasiCtxBuilder::new()))
+        Self::made(build(&mut WasiCtxBuilder::new()), None)
     }
 
-    fn made(context: WasiP1Ctx) -> Self {
+    fn made(context: WasiP1Ctx, random: Option<SharedRandom>) -> Self {
         Self::Context(Box::new(MadeContext {
             context,
             directories: Directories::default(),
+            random,
         }))
     }
 
@@ -99,10 +123,10 @@ impl Wasi {
         &mut self.make().directories
     }
 
-    fn make(&mut self) -> &mut MadeContext {
+    pub(super) fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
-            let mut builder = without_preopens(this.name(), this.options(), &this.capture);
-            *self = Self::made(build(&mut builder));
+            let (mut builder, random) = this.builder();
+            *self = Self::made(build(&mut builder), random);
         }
         match self {
             Self::Context(made) => made,
@@ -111,20 +135,12 @@ impl Wasi {
     }
 }
 
-/// The context of one run, with exactly what `options` grants.
-///
-/// # Errors
-///
-/// [`ErrorCode::Preopen`] when a granted directory cannot be opened.
-fn context(name: &str, options: &RunOptions, capture: &Arc<Capture>) -> Result<WasiP1Ctx> {
-    let mut builder = without_preopens(name, options, capture);
-    for preopen in options.preopens.iter() {
-        grant(&mut builder, preopen)?;
-    }
-    Ok(build(&mut builder))
-}
-
-fn without_preopens(name: &str, options: &RunOptions, capture: &Arc<Capture>) -> WasiCtxBuilder {
+fn without_preopens(
+    name: &str,
+    options: &RunOptions,
+    capture: &Arc<Capture>,
+    resumption: Option<&Resumption>,
+) -> (WasiCtxBuilder, Option<SharedRandom>) {
     let mut builder = WasiCtxBuilder::new();
     builder.arg(name).args(&options.args).envs(&options.env);
     stdio::set_stdin(&mut builder, &options.stdin);
@@ -136,17 +152,29 @@ fn without_preopens(name: &str, options: &RunOptions, capture: &Arc<Capture>) ->
     }
     if let Clock::Fixed(now) = options.clock {
         builder.wall_clock(FixedWallClock(now));
-        builder.monotonic_clock(RunClock(Instant::now()));
     }
+    let first = resumption.map_or(0, |resumption| resumption.monotonic);
+    if options.clock != Clock::Real || first > 0 {
+        builder.monotonic_clock(RunClock {
+            start: Instant::now(),
+            first,
+        });
+    }
+    let mut random = None;
     if let Some(seed) = options.random_seed {
         let mut seeds = SplitMix64(seed);
         builder.insecure_random(SplitMix64(seeds.next()));
         let seed_for_hashes = u128::from(seeds.next()) << 64 | u128::from(seeds.next());
         builder.insecure_random_seed(seed_for_hashes);
-        builder.secure_random(seeds);
+        random = Some(SharedRandom::new(seeds.0));
+    } else if let Some(state) = resumption.and_then(|resumption| resumption.random) {
+        random = Some(SharedRandom::new(state));
+    }
+    if let Some(random) = &random {
+        builder.secure_random(random.clone());
     }
     builder.allow_tcp(true).allow_udp(true);
-    builder
+    (builder, random)
 }
 
 fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {

@@ -2,6 +2,8 @@
 
 use rand_core::TryRng;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
@@ -18,8 +20,12 @@ impl HostWallClock for FixedWallClock {
     }
 }
 
-/// A monotonic clock that counts from 0 at the run's start.
-pub(crate) struct RunClock(pub(crate) Instant);
+/// A monotonic clock that counts from the run's start.
+pub(crate) struct RunClock {
+    pub(crate) start: Instant,
+    /// What it says at the start: not 0 in a run that goes on where another one stopped.
+    pub(crate) first: u64,
+}
 
 impl HostMonotonicClock for RunClock {
     fn resolution(&self) -> u64 {
@@ -27,7 +33,8 @@ impl HostMonotonicClock for RunClock {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.first.saturating_add(elapsed)
     }
 }
 
@@ -61,6 +68,45 @@ impl TryRng for SplitMix64 {
             chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
         }
         Ok(())
+    }
+}
+
+/// A [`SplitMix64`] whose state can be looked at while it is in use.
+#[derive(Clone)]
+pub(crate) struct SharedRandom(Arc<AtomicU64>);
+
+impl SharedRandom {
+    pub(crate) fn new(state: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(state)))
+    }
+
+    /// From this state on, the numbers are those that come next.
+    pub(crate) fn state(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One guest draws from it, so nobody comes between.
+    fn with<T>(&self, draw: impl FnOnce(&mut SplitMix64) -> T) -> T {
+        let mut random = SplitMix64(self.state());
+        let drawn = draw(&mut random);
+        self.0.store(random.0, Ordering::Relaxed);
+        drawn
+    }
+}
+
+impl TryRng for SharedRandom {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.with(SplitMix64::try_next_u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.with(SplitMix64::try_next_u64)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.with(|random| random.try_fill_bytes(bytes))
     }
 }
 

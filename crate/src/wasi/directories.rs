@@ -82,7 +82,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
                         let (wasi, mut memory) = slowly(&mut caller)?;
                         let error = errno($module::fd_renumber(wasi, &mut memory, fd, to).await)?;
                         if error == SUCCESS && fd != to {
-                            let listings = &mut directories(&mut caller).listings;
+                            let this = directories(&mut caller);
+                            this.renumbered = true;
+                            let listings = &mut this.listings;
                             match listings.remove(&fd) {
                                 Some(listing) => listings.insert(to, listing),
                                 None => listings.remove(&to),

@@ -4,7 +4,8 @@ use super::preview1::{P0, P1};
 use super::state::RunState;
 use super::{directories, errnos, files, quick, sockets};
 use crate::guest::Exit;
-use wasmtime::{Engine, component};
+use std::sync::Arc;
+use wasmtime::{Engine, Store, WasmBacktrace, component};
 use wasmtime_wasi::{p0, p1, p2, p3};
 
 /// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
@@ -15,10 +16,19 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
     p1::add_to_linker_async(&mut linker, RunState::p1)?;
     p0::add_to_linker_async(&mut linker, RunState::p1)?;
     linker.allow_shadowing(true);
+    // An error that has a backtrace gets no other one. Making one costs milliseconds where there is debug information,
+    // and nobody looks at that of an exit. In a store without frames it is empty.
+    let frameless = Arc::new(Store::new(engine, ()));
     for module in [P1, P0] {
-        linker.func_wrap(module, "proc_exit", |code: i32| -> wasmtime::Result<()> {
-            Err(Exit(code as u32).into())
-        })?;
+        let frameless = frameless.clone();
+        linker.func_wrap(
+            module,
+            "proc_exit",
+            move |code: i32| -> wasmtime::Result<()> {
+                let exit = wasmtime::Error::from(Exit(code as u32));
+                Err(exit.context(WasmBacktrace::capture(&*frameless)))
+            },
+        )?;
     }
     errnos::add_to_linker(&mut linker)?;
     directories::add_to_linker(&mut linker)?;

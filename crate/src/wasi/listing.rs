@@ -30,6 +30,8 @@ const ROOM: usize = 64 << 20;
 pub(super) struct Directories {
     pub(super) listings: HashMap<i32, Arc<Listing>>,
     pub(super) room: Room,
+    /// Set once the guest has moved a descriptor to another number.
+    pub(super) renumbered: bool,
 }
 
 /// Counts the bytes of all listings of one run.

@@ -1,6 +1,7 @@
 //! How programs are encoded for workers.
 
 use crate::error::{Error, Result};
+use crate::options::Preopen;
 use crate::port::{LoadRequest, ProgramSource};
 use crate::program::{Cache, CompilerChoice, LoadOptions};
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,13 @@ struct ProgramHeader {
     interruptible: bool,
     trust_precompiled: bool,
     cache: Option<PathBuf>,
+    /// Guest path, host path, and whether the guest may write.
+    preopens: Vec<(String, PathBuf, bool)>,
 }
 
 pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Result<Vec<u8>> {
+    let preopens = options.preopens.iter().cloned();
+    let preopens = preopens.map(|preopen| (preopen.guest_path, preopen.host_path, preopen.write));
     let head = ProgramHeader {
         name: options.name.clone(),
         fuel: options.fuel,
@@ -25,6 +30,7 @@ pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Resu
         interruptible: options.interruptible,
         trust_precompiled: options.trust_precompiled,
         cache: cache.folder().map(Into::into),
+        preopens: preopens.collect(),
     };
     let head = serde_json::to_vec(&head).map_err(Error::internal)?;
     let mut encoded = Vec::with_capacity(size_of::<u32>() + head.len() + bytes.len());
@@ -40,6 +46,12 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
     let length = u32::from_le_bytes(*length) as usize;
     let (head, bytes) = rest.split_at_checked(length).ok_or_else(malformed)?;
     let head: ProgramHeader = serde_json::from_slice(head).map_err(Error::internal)?;
+    let preopens = head.preopens.into_iter();
+    let preopens = preopens.map(|(guest_path, host_path, write)| Preopen {
+        guest_path,
+        host_path,
+        write,
+    });
     Ok(LoadRequest {
         source: ProgramSource::Bytes(bytes.to_vec()),
         options: LoadOptions {
@@ -49,6 +61,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
             interruptible: head.interruptible,
             trust_precompiled: head.trust_precompiled,
             cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),
+            preopens: preopens.collect(),
         },
     })
 }

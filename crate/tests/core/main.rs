@@ -23,6 +23,7 @@ mod port;
 mod precompiled;
 mod programs;
 mod scheduler;
+mod snapshot;
 mod sockets;
 mod stdio;
 mod stops;
