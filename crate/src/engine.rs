@@ -191,9 +191,10 @@ impl Engines {
     /// An engine for modules whose frames can be looked at, with or without fuel.
     pub(crate) fn debug(&self, fuel: bool) -> Result<Engine> {
         let compilation = Compilation::of_run(ProgramKind::Module, true, fuel);
+        // Where there is no room for slots, there is none for reservations either. Asked before, because it looks at
+        // all engines.
+        let allocation = self.allocation().without_slots();
         let host = self.get_or_make((compilation, Placement::Debug), || {
-            // Where there is no room for slots, there is none for reservations either.
-            let allocation = self.allocation().without_slots();
             let mut config = config(compilation, allocation, self.slots);
             config
                 .guest_debug(true)
