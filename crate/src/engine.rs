@@ -216,9 +216,10 @@ impl Engines {
             true => Compilation::with_fuel(ProgramKind::Module),
             false => Compilation::COMMON,
         };
+        // Where there is no room for slots, there is none for reservations either. Asked before, because it looks at
+        // all engines.
+        let allocation = self.allocation().without_slots();
         let host = self.get_or_make((compilation, Placement::Debug), || {
-            // Where there is no room for slots, there is none for reservations either.
-            let allocation = self.allocation().without_slots();
             let mut config = config(compilation, allocation, self.slots);
             config
                 .guest_debug(true)

@@ -500,3 +500,28 @@ fn a_snapshot_of_a_snapshot_is_a_snapshot() {
     let cat = snapshot_of(&load("cat"), &SnapshotOptions::default());
     assert_same(&cat, &SnapshotOptions::default(), &INPUTS);
 }
+
+#[test]
+fn deep_stacks_and_deep_nesting_come_back() {
+    check(
+        r#"(func $down (param i32) (result i32)
+          (if (result i32) (local.get 0)
+            (then (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+            (else (call $read))))
+        (func (export "_start") (call $print32 (call $down (i32.const 3000))))"#,
+    );
+    let (open, close) = (
+        "block (param i32) (result i32) ".repeat(5000),
+        "end ".repeat(5000),
+    );
+    check_start(&format!(
+        "i32.const 1 {open} call $read i32.add {close} call $print32"
+    ));
+    let (open, close) = (
+        "i32.const 1 if (param i32) (result i32) i32.const 2 i32.add ".repeat(1000),
+        "else i32.const 3 i32.mul end ".repeat(1000),
+    );
+    check_start(&format!(
+        "i32.const 1 {open} call $read i32.add {close} call $print32"
+    ));
+}

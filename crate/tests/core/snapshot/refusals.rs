@@ -276,3 +276,27 @@ fn null_references_are_fine() {
         &[b""],
     );
 }
+
+#[test]
+fn more_operands_than_a_type_can_have_are_refused() {
+    let operands = |number| {
+        let (push, drop) = ("i32.const 7 ".repeat(number), "drop ".repeat(number));
+        format!(r#"(func (export "_start") {push} call $read {drop})"#)
+    };
+    refused_guest(&operands(1001), "more than 1000 operands");
+    let wat = format!("(module {PRELUDE} {})", operands(1000));
+    super::assert_same(
+        &load_wasm(wat.as_bytes()),
+        &SnapshotOptions::default(),
+        &[b""],
+    );
+}
+
+#[test]
+fn passive_segments_with_objects_are_refused() {
+    refused_guest(
+        r#"(type $s (struct (field (mut i32)))) (elem anyref (struct.new $s (i32.const 1)))
+        (func (export "_start") call $read)"#,
+        "an element segment holds garbage-collected objects",
+    );
+}
