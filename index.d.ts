@@ -217,6 +217,7 @@ declare function describeOutcome(outcome: Outcome | JsonOutcome): string
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
+ * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
@@ -241,17 +242,21 @@ type WasiexecErrorCode =
   | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
+  | 'ERR_SNAPSHOT'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 /** A host fault: misuse or a failing machine, never an ending of a guest. */
 declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
+  /** How the program ended, where it ended before its snapshot was taken. */
+  readonly outcome?: Outcome
   constructor(
     code: WasiexecErrorCode,
     message: string,
     options?: {
       cause?: unknown
+      outcome?: Outcome
     },
   )
 }
@@ -541,6 +546,26 @@ interface LoadOptions {
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
+/** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
+type SnapshotUntil =
+  | 'stdin'
+  | {
+      readonly call: string
+    }
+/** How a snapshot is taken. Apart from `until`, the options mean what they mean for a run. */
+interface SnapshotOptions extends Pick<
+  RunOptions,
+  'args' | 'env' | 'preopens' | 'clock' | 'randomSeed' | 'signal'
+> {
+  /** The caps of the run up to the snapshot; runs of the snapshot have their own. */
+  limits?: Omit<Limits, 'onOutput'> | undefined
+  /**
+   * `'stdin'`: at the first call that would read stdin or wait for it. `{ call }`: when this exported function, which
+   * takes and returns nothing, has returned; it is called before `_start`, and after `_initialize` if there is that,
+   * too. Default: `'stdin'`.
+   */
+  until?: SnapshotUntil | undefined
+}
 /**
  * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
  *
@@ -606,6 +631,33 @@ declare class Program {
     jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
     options?: BatchOptions<Id>,
   ): Batch<Id>
+  /**
+   * Runs the program up to its first read of stdin, and returns a program whose runs go on from there. They give what
+   * runs of this program give: what it printed before is printed first, and counts for `outputBytes`.
+   *
+   * The arguments, the environment, and what else the program has read by then (files, clocks, random numbers) are
+   * inside; runs cannot have `args` or `env`. `preopens` are opened anew for each run, at the same guest paths. A
+   * binary from {@link wasm} names only the guest paths, so its runs have to be given `preopens`.
+   * [More](https://github.com/wasiexec/wasiexec/blob/main/docs/snapshots.md).
+   *
+   * It takes as long as a few loads: the program is compiled once to look at its state, and the snapshot is compiled
+   * like any other program. Snapshots without `preopens` are kept in the cache.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_SNAPSHOT`, also when the program ends before, with its `outcome`;
+   * `ERR_INVALID_OPTION`, and as {@link run}; the `signal`'s reason.
+   * @example
+   * const warm = await python.snapshot({ args: ['-c', 'import json, sys; exec(sys.stdin.read())'] })
+   * const { stdout } = await warm.run({ stdin: 'print(json.dumps([1]))' })
+   */
+  snapshot(options?: SnapshotOptions): Promise<Program>
+  /**
+   * Returns the program's Wasm binary; of a snapshot, an ordinary module.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await writeFile('warm.wasm', await warm.wasm())
+   */
+  wasm(): Promise<Buffer$1>
   /**
    * Returns the types of imports and exports, the memories, the tools that made the program, and why it
    * cannot be run, if it cannot. None of this is computed by `load`.
@@ -868,6 +920,8 @@ export {
   Runtime,
   type RuntimeOptions,
   type RuntimeStats,
+  type SnapshotOptions,
+  type SnapshotUntil,
   type Trap,
   type TrapCode,
   type TrapInfo,

@@ -1,11 +1,12 @@
 import { basename, extname } from 'node:path'
-import { printable, say, type Io } from './io.ts'
+import { printable, say } from './io.ts'
 import type { CompilerChoice } from '../src/index.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { compilerOption } from './run-options.ts'
-import { CliError, interruptStatus, STATUS } from './status.ts'
+import { placeFile } from './place-file.ts'
+import { CliError, STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
-import { objection, writeWholeFile } from './whole-file.ts'
+import { objection } from './whole-file.ts'
 import { bytes } from './wording.ts'
 
 interface Flags {
@@ -57,7 +58,7 @@ export const verb: Verb = {
     if (problem !== undefined) throw new CliError(problem)
     const program = await openProgram(io, path, { fuel, compiler, interruptible, cache: false })
     const file = await program.serialize()
-    await place(io, file, output, force === true)
+    await placeFile(io, file, output, force === true)
     if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(file.length)})`)
     return STATUS.ok
   },
@@ -66,23 +67,4 @@ export const verb: Verb = {
 function defaultOutput(path: string): string {
   if (path === '-') throw new CliError('a program from stdin needs --output')
   return `${basename(path, extname(path))}.cwasm`
-}
-
-async function place(io: Io, file: Uint8Array, output: string, force: boolean): Promise<void> {
-  const controller = new AbortController()
-  const stop = io.onInterrupt((signal) => controller.abort(signal))
-  const { signal } = controller
-  try {
-    await writeWholeFile(output, file, { replace: force, signal })
-  } catch (error) {
-    if (signal.aborted) {
-      const status = interruptStatus(signal.reason)
-      throw new CliError(`aborted by ${String(signal.reason)}`, { status, cause: error })
-    }
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw new CliError(`${output} exists; --force replaces it`)
-    throw new CliError(`cannot write ${output}: ${message}`, { cause: error })
-  } finally {
-    stop()
-  }
 }

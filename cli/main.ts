@@ -21,6 +21,10 @@ const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
     summary: 'compile a program ahead of its runs',
     load: () => import('./compile.ts'),
   },
+  snapshot: {
+    summary: 'run a program up to its first read of stdin, and keep it there',
+    load: () => import('./snapshot.ts'),
+  },
 }
 
 /**

@@ -23,6 +23,7 @@ import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
+ * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
@@ -47,6 +48,7 @@ export type WasiexecErrorCode =
   | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
+  | 'ERR_SNAPSHOT'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 
@@ -54,11 +56,18 @@ export type WasiexecErrorCode =
 export class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
+  /** How the program ended, where it ended before its snapshot was taken. */
+  readonly outcome?: Outcome
 
-  constructor(code: WasiexecErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: WasiexecErrorCode,
+    message: string,
+    options?: { cause?: unknown; outcome?: Outcome },
+  ) {
     super(message, options)
     this.name = 'WasiexecError'
     this.code = code
+    if (options?.outcome !== undefined) this.outcome = options.outcome
   }
 }
 

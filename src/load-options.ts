@@ -86,17 +86,16 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
   if (port.closeReason) throw port.closeReason
   const from = toSource(source)
   const fileName = typeof from === 'string' ? basename(from) : 'program'
-  const request: LoadRequest = {
-    source: from,
+  const how: LoadRequest['options'] = {
     name: name ?? fileName,
     fuel,
     compiler,
     interruptible,
     trustPrecompiled,
   }
-  if (typeof cache === 'boolean') request.cache = cache
-  else if (cache !== undefined) request.cache = checkFolder('cache', cache)
-  return { port, request }
+  if (typeof cache === 'boolean') how.cache = cache
+  else if (cache !== undefined) how.cache = checkFolder('cache', cache)
+  return { port, request: { source: from, options: how } }
 }
 
 /** Tells the options of loading from those of the run, which `run` takes together. */

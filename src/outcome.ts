@@ -1,5 +1,14 @@
 import { toJson } from './outcome/json.ts'
-import type { Abort, Exit, Limit, Printed, Trap, TrapInfo, Usage } from './outcome/types.ts'
+import type {
+  Abort,
+  Exit,
+  Limit,
+  Outcome,
+  Printed,
+  Trap,
+  TrapInfo,
+  Usage,
+} from './outcome/types.ts'
 
 export { describeOutcome } from './outcome/describe.ts'
 export type {
@@ -33,6 +42,11 @@ abstract class Base {
     self.stderr = stderr
     self.usage = usage
   }
+}
+
+/** Whether it is an outcome that came from the core. */
+export function isOutcome(value: unknown): value is Outcome {
+  return value instanceof Base
 }
 
 class ExitOutcome extends Base implements Exit {

@@ -8,7 +8,8 @@ import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { checkRun, type Port, type Prepared, type RunOwner } from './port/port.ts'
+import { checkRun, prepareRun, type Port, type Prepared, type RunOwner } from './port/port.ts'
+import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
 
 /** What the core says about a program. */
 interface ProgramInfo {
@@ -20,13 +21,16 @@ interface ProgramInfo {
 }
 
 /** Calls the constructor, which is private. */
-let create: (port: Port, handle: number, info: ProgramInfo) => Program
+let create: (port: Port, how: How, handle: number, info: ProgramInfo) => Program
 
 /** What other modules need of a program, and users do not see. */
 interface ProgramParts {
   readonly port: Port
   readonly owner: RunOwner
 }
+
+/** How a program was loaded. */
+type How = CheckedLoad['request']['options']
 
 const parts = new WeakMap<object, ProgramParts>()
 
@@ -49,15 +53,17 @@ export class Program {
   /** What it offers. */
   readonly exports: readonly ExternInfo[]
   readonly #port: Port
+  readonly #how: How
   readonly #owner: { handle: number; closeReason: WasiexecError | undefined }
 
-  private constructor(port: Port, handle: number, info: ProgramInfo) {
+  private constructor(port: Port, how: How, handle: number, info: ProgramInfo) {
     this.name = info.name
     this.kind = info.kind
     this.wasi = info.wasi
     this.imports = Object.freeze(info.imports.map((extern) => Object.freeze(extern)))
     this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
     this.#port = port
+    this.#how = how
     this.#owner = { handle, closeReason: undefined }
     parts.set(this, { port, owner: this.#owner })
     collected.register(this.#owner, { port, handle }, this.#owner)
@@ -142,6 +148,55 @@ export class Program {
   }
 
   /**
+   * Runs the program up to its first read of stdin, and returns a program whose runs go on from there. They give what
+   * runs of this program give: what it printed before is printed first, and counts for `outputBytes`.
+   *
+   * The arguments, the environment, and what else the program has read by then (files, clocks, random numbers) are
+   * inside; runs cannot have `args` or `env`. `preopens` are opened anew for each run, at the same guest paths. A
+   * binary from {@link wasm} names only the guest paths, so its runs have to be given `preopens`.
+   * [More](https://github.com/wasiexec/wasiexec/blob/main/docs/snapshots.md).
+   *
+   * It takes as long as a few loads: the program is compiled once to look at its state, and the snapshot is compiled
+   * like any other program. Snapshots without `preopens` are kept in the cache.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_SNAPSHOT`, also when the program ends before, with its `outcome`;
+   * `ERR_INVALID_OPTION`, and as {@link run}; the `signal`'s reason.
+   * @example
+   * const warm = await python.snapshot({ args: ['-c', 'import json, sys; exec(sys.stdin.read())'] })
+   * const { stdout } = await warm.run({ stdin: 'print(json.dumps([1]))' })
+   */
+  async snapshot(options: SnapshotOptions = {}): Promise<Program> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    const { run, call } = checkSnapshot(options)
+    const prepared = prepareRun(run)
+    const { signal } = prepared.local
+    signal?.throwIfAborted()
+    const port = this.#port
+    const how = { ...this.#how, trustPrecompiled: false }
+    const taken = await port.snapshot(this.#owner, prepared, call, how)
+    if (Array.isArray(taken)) return new Program(port, how, taken[0], taken[1] as ProgramInfo)
+    if (taken.kind === 'abort') {
+      signal?.throwIfAborted()
+      throw this.#closed() ?? endedEarly(taken, call)
+    }
+    throw endedEarly(taken, call)
+  }
+
+  /**
+   * Returns the program's Wasm binary; of a snapshot, an ordinary module.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await writeFile('warm.wasm', await warm.wasm())
+   */
+  async wasm(): Promise<Buffer> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return this.#port.wasm(this.#owner.handle)
+  }
+
+  /**
    * Returns the types of imports and exports, the memories, the tools that made the program, and why it
    * cannot be run, if it cannot. None of this is computed by `load`.
    *
@@ -186,7 +241,7 @@ export class Program {
   }
 
   static {
-    create = (port, handle, info) => new Program(port, handle, info)
+    create = (port, how, handle, info) => new Program(port, how, handle, info)
   }
 }
 
@@ -216,7 +271,7 @@ export async function load(
 /** Reads bytes that are to be loaded before it returns. */
 export async function loadChecked({ port, request }: CheckedLoad): Promise<Program> {
   const [handle, info] = await port.load(request)
-  return create(port, handle, info as ProgramInfo)
+  return create(port, request.options, handle, info as ProgramInfo)
 }
 
 /** Starts a run that was prepared before its program was loaded. */
@@ -235,5 +290,5 @@ export async function startPrepared(program: Program, prepared: Prepared): Promi
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
   const { port, request } = loadRequest(source, options)
   const [handle, info] = port.loadSync(request)
-  return create(port, handle, info as ProgramInfo)
+  return create(port, request.options, handle, info as ProgramInfo)
 }

@@ -37,7 +37,7 @@ pub use guest::{
     TrapInfo, Usage,
 };
 pub use options::{Clock, Preopen, RunOptions};
-pub use port::{Delivery, LoadRequest, PendingRun, Port, ProgramSource};
+pub use port::{Delivery, LoadRequest, PendingRun, Port, ProgramSource, SnapshotRequest};
 pub use program::{
     Cache, CompilerChoice, CompilerInfo, DetailedExtern, EntryKind, ExternInfo, Inspection,
     LoadOptions, MemoryInfo, Problem, Producer, Program, ProgramInfo, WasiVersion,

@@ -10,6 +10,7 @@ mod mailbox;
 mod pipes;
 mod programs;
 mod read_program;
+mod snapshots;
 mod sync;
 mod threads;
 mod wire;
@@ -17,14 +18,18 @@ mod wire;
 pub(crate) use backend::Backend;
 pub use load_request::{LoadRequest, ProgramSource};
 pub(crate) use mailbox::Mailbox;
+pub use snapshots::SnapshotRequest;
 pub use sync::PendingRun;
 pub use wire::Delivery;
 pub(crate) use wire::{Operation, Outbox, Record, RecordKind, RunOperation};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::guest::{CallControl, Cause};
+use crate::lock::lock;
 use crate::runtime::{Runtime, RuntimeStats};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use threads::Threads;
 
 /// One submitter's end of the connection.
@@ -32,6 +37,8 @@ pub struct Port {
     runtime: Arc<Runtime>,
     backend: Arc<dyn Backend>,
     mailbox: Arc<Mailbox>,
+    /// Those that are being taken.
+    snapshots: Mutex<HashMap<u64, Arc<CallControl>>>,
 }
 
 impl Port {
@@ -44,6 +51,7 @@ impl Port {
             runtime,
             backend,
             mailbox,
+            snapshots: Mutex::default(),
         })
     }
 
@@ -59,6 +67,7 @@ impl Port {
             runtime,
             backend,
             mailbox,
+            snapshots: Mutex::default(),
         }))
     }
 
@@ -117,6 +126,9 @@ impl Port {
     /// The submitter is gone: aborts its runs and forgets what it had.
     pub fn close(&self) {
         self.mailbox.close();
+        for control in lock(&self.snapshots).values() {
+            control.stop(Cause::Abort);
+        }
         self.backend.abandon();
     }
 

@@ -21,6 +21,7 @@ mod type_text;
 mod wasm;
 
 pub use cache::Cache;
+pub(crate) use cache::CacheEntry;
 pub(crate) use compiled::Compiled;
 pub(crate) use entry::Entry;
 pub(crate) use given::Given;
@@ -38,6 +39,7 @@ use crate::engine::{Checks, Engines, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
 use crate::options::{Preopen, RunOptions};
+use crate::snapshot::SnapshotOptions;
 use code::ProgramCode;
 use compiled::Code;
 use history::History;
@@ -214,6 +216,16 @@ impl Program {
     /// What its runs do, if that is not what the program says.
     pub(crate) fn rehearsal(&self) -> Option<&dyn Rehearsal> {
         self.rehearsal.as_deref()
+    }
+
+    /// Where a snapshot of it is kept, unless that depends on files.
+    pub(crate) fn snapshot_entry(&self, options: &SnapshotOptions) -> Option<CacheEntry> {
+        let earlier = self.snapshot.as_ref();
+        let has_files = earlier.is_some_and(|earlier| !earlier.resumption().preopens.is_empty());
+        match has_files {
+            true => None,
+            false => self.code.snapshot_entry(&options.cache_key()?),
+        }
     }
 
     /// Its binary.

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
 use crate::options::{Preopen, RunOptions};
-use crate::program::{Cache, CompilerChoice, Given, LoadOptions, Program};
+use crate::program::{Cache, CacheEntry, CompilerChoice, Given, LoadOptions, Program};
 use crate::schedule::{
     BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
     Ticker,
@@ -323,6 +323,13 @@ impl Runtime {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed().into());
         }
+        let entry = program.snapshot_entry(&options);
+        if let Some(wasm) = entry.as_ref().and_then(CacheEntry::read) {
+            return Ok(Snapshot {
+                wasm,
+                preopens: options.preopens,
+            });
+        }
         let (program, engines) = (program.clone(), self.engines.clone());
         let until = options.until.clone();
         let prepare = move || snapshot::prepare(&program, &engines, &options);
@@ -336,7 +343,13 @@ impl Runtime {
         let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("a run vanished")))?;
         let captured = prepared.captured(outcome)?;
         // What has stopped the guest is no longer of interest: from here on, only the runtime's end can.
-        let finish = move || captured.write();
+        let finish = move || {
+            let snapshot = captured.write()?;
+            if let Some(entry) = entry {
+                entry.store(&snapshot.wasm);
+            }
+            Ok(snapshot)
+        };
         let work = self.handle.spawn_blocking(finish);
         joined(work.await).map_err(Into::into)
     }

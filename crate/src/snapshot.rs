@@ -70,6 +70,23 @@ pub struct SnapshotOptions {
     pub until: SnapshotUntil,
 }
 
+impl SnapshotOptions {
+    /// All that the snapshot depends on besides its program; none if that includes files.
+    pub(crate) fn cache_key(&self) -> Option<String> {
+        let Self {
+            args,
+            env,
+            preopens,
+            clock,
+            random_seed,
+            limits,
+            until,
+        } = self;
+        let key = || format!("{:?}", (args, env, clock, random_seed, limits, until));
+        preopens.is_empty().then(key)
+    }
+}
+
 /// When a snapshot is taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SnapshotUntil {

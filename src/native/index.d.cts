@@ -37,6 +37,15 @@ export declare class BindingPort {
   inspect(id: number, handle: number): void
   /** Starts to pack a program with its code; the file is a record for `id`. */
   serialize(id: number, handle: number): void
+  /**
+   * Starts to take a snapshot of a program: with the options of a run, until the first read of stdin or until the
+   * function `until` has returned. The result is a record for `id`: of a program, or of how the program ended before.
+   */
+  snapshot(id: number, handle: number, options: Uint8Array, until: string | undefined | null, load: BindingLoadOptions): void
+  /** Gives up a snapshot that is being taken. */
+  abortSnapshot(id: number): void
+  /** Starts to copy a program's binary, which is a record for `id`. */
+  wasm(id: number, handle: number): void
   /** What the runtime has and does. */
   stats(): BindingStats
   /** Closes the runtime; a record for `id` says when all its runs have ended. */
@@ -51,16 +60,21 @@ export declare function addonUrl(): string
 /** Which compiler makes a program's code. */
 export type BindingCompiler = 'optimizing' | 'baseline' | 'tiered'
 
-/** What to load, and how. */
-export interface BindingLoadRequest {
-  /** A path or the bytes themselves. */
-  source: string | Uint8Array
+/** How to load it. */
+export interface BindingLoadOptions {
   name: string
   fuel: boolean
   compiler: BindingCompiler
   interruptible: boolean
   trustPrecompiled: boolean
   cache?: string | boolean
+}
+
+/** What to load, and how. */
+export interface BindingLoadRequest {
+  /** A path or the bytes themselves. */
+  source: string | Uint8Array
+  options: BindingLoadOptions
 }
 
 /** How a runtime is set up; what is absent is the default. */

@@ -5,7 +5,7 @@ import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { RunOptions } from '../options.ts'
-import { neverStarted, type Outcome } from '../outcome.ts'
+import { isOutcome, neverStarted, type Outcome } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
@@ -126,6 +126,8 @@ export class Port implements PipeEvents {
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  /** The snapshots that are being taken, and of which programs. */
+  readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for. */
   #awaited = 0
   #lastId = 0
@@ -265,6 +267,45 @@ export class Port implements PipeEvents {
     }
   }
 
+  /**
+   * Takes a snapshot. Returns the handle of the program that it is and its description, or how the program ended
+   * before.
+   */
+  async snapshot(
+    owner: RunOwner,
+    { encoded, local }: Prepared,
+    call: string | undefined,
+    load: LoadRequest['options'],
+  ): Promise<[number, unknown] | Outcome> {
+    const id = this.#nextId()
+    const { signal } = local
+    const options = encoded.buffer.subarray(0, encoded.length)
+    const abort = (): void => this.#native.abortSnapshot(id)
+    const taken = new Promise<unknown>((resolve, reject) => {
+      this.#wait(id, { resolve, reject, target: owner, signal: undefined, streams: undefined })
+    })
+    this.#native.snapshot(id, owner.handle, options, call ?? null, load)
+    giveBack(encoded)
+    this.#snapshots.set(id, owner)
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted === true) abort()
+    try {
+      const result = await taken
+      return isOutcome(result) ? result : [id, result]
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      this.#snapshots.delete(id)
+    }
+  }
+
+  /** Returns a program's binary. */
+  async wasm(handle: number): Promise<Buffer> {
+    const id = this.#nextId()
+    const copied = this.#answer(id)
+    this.#native.wasm(id, handle)
+    return (await copied) as Buffer
+  }
+
   /** Returns what the core can tell of a program. */
   async inspect(handle: number): Promise<unknown> {
     const id = this.#nextId()
@@ -290,6 +331,7 @@ export class Port implements PipeEvents {
   dispose(handle: number): void {
     this.#add(OPERATION.dispose, handle)
     this.#flush()
+    this.#abortSnapshots((owner) => owner.handle === handle)
     for (const batch of this.#batches) batch?.closed()
   }
 
@@ -320,11 +362,16 @@ export class Port implements PipeEvents {
   async close(reason: WasiexecError): Promise<void> {
     this.closeReason = reason
     this.#flush()
+    this.#abortSnapshots(() => true)
     const id = this.#nextId()
     const closed = this.#answer(id)
     this.#native.close(id)
     for (const batch of this.#batches) batch?.closed()
     await closed
+  }
+
+  #abortSnapshots(which: (owner: RunOwner) => boolean): void {
+    for (const [id, owner] of this.#snapshots) if (which(owner)) this.#native.abortSnapshot(id)
   }
 
   #nextId(): number {

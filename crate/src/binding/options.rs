@@ -67,6 +67,12 @@ impl From<BindingRuntimeOptions> for RuntimeOptions {
 pub struct BindingLoadRequest {
     /// A path or the bytes themselves.
     pub source: Either<String, Uint8Array>,
+    pub options: BindingLoadOptions,
+}
+
+/// How to load it.
+#[napi(object, object_to_js = false)]
+pub struct BindingLoadOptions {
     pub name: String,
     pub fuel: bool,
     pub compiler: BindingCompiler,
@@ -101,15 +107,21 @@ impl From<BindingLoadRequest> for LoadRequest {
                 // A copy: JavaScript may change its bytes while a thread of ours reads.
                 Either::B(bytes) => ProgramSource::Bytes(bytes.to_vec()),
             },
-            options: LoadOptions {
-                name: request.name,
-                fuel: request.fuel,
-                compiler: request.compiler.into(),
-                interruptible: request.interruptible,
-                trust_precompiled: request.trust_precompiled,
-                cache: request.cache.and_then(cache),
-                preopens: Arc::default(),
-            },
+            options: request.options.into(),
+        }
+    }
+}
+
+impl From<BindingLoadOptions> for LoadOptions {
+    fn from(options: BindingLoadOptions) -> Self {
+        Self {
+            name: options.name,
+            fuel: options.fuel,
+            compiler: options.compiler.into(),
+            interruptible: options.interruptible,
+            trust_precompiled: options.trust_precompiled,
+            cache: options.cache.and_then(cache),
+            preopens: Arc::default(),
         }
     }
 }

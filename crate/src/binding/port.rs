@@ -1,10 +1,11 @@
 //! The port that each JavaScript environment (main thread or worker) has to a runtime.
 
-use super::options::{BindingLoadRequest, BindingRuntimeOptions, BindingStats};
+use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
 use crate::error::{Error, ErrorCode};
 use crate::lock::lock;
-use crate::port::{Delivery, PendingRun, Port};
+use crate::port::{Delivery, PendingRun, Port, SnapshotRequest};
 use crate::runtime::{Runtime, RuntimeOptions};
+use crate::snapshot::SnapshotUntil;
 use crate::workers::port_to_workers;
 use bytes::Bytes;
 use napi::bindgen_prelude::{Float64Array, FnArgs, Function, Uint8Array};
@@ -179,6 +180,37 @@ impl BindingPort {
     #[napi(catch_unwind)]
     pub fn serialize(&self, id: f64, handle: f64) {
         self.port.serialize(id as u64, handle as u64);
+    }
+
+    /// Starts to take a snapshot of a program: with the options of a run, until the first read of stdin or until the
+    /// function `until` has returned. The result is a record for `id`: of a program, or of how the program ended before.
+    #[napi(catch_unwind)]
+    pub fn snapshot(
+        &self,
+        id: f64,
+        handle: f64,
+        options: &[u8],
+        until: Option<String>,
+        load: BindingLoadOptions,
+    ) {
+        let request = SnapshotRequest {
+            options: Bytes::copy_from_slice(options),
+            until: until.map_or(SnapshotUntil::Stdin, |name| SnapshotUntil::Call { name }),
+            load: load.into(),
+        };
+        self.port.snapshot(id as u64, handle as u64, request);
+    }
+
+    /// Gives up a snapshot that is being taken.
+    #[napi(catch_unwind)]
+    pub fn abort_snapshot(&self, id: f64) {
+        self.port.abort_snapshot(id as u64);
+    }
+
+    /// Starts to copy a program's binary, which is a record for `id`.
+    #[napi(catch_unwind)]
+    pub fn wasm(&self, id: f64, handle: f64) {
+        self.port.wasm(id as u64, handle as u64);
     }
 
     /// What the runtime has and does.

@@ -71,6 +71,16 @@ impl Port {
         );
     }
 
+    /// The binary of a program arrives in a delivery for `id`.
+    pub fn wasm(self: &Arc<Self>, id: u64, handle: u64) {
+        let program = self.backend.program(handle);
+        self.ask(
+            id,
+            |_| program,
+            |outbox, id, program| outbox.bytes(id, program.wasm()),
+        );
+    }
+
     /// Does `work` off the calling thread; its result becomes a record for `id`.
     fn ask<T>(
         self: &Arc<Self>,
@@ -78,11 +88,7 @@ impl Port {
         work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
         record: impl FnOnce(&mut Outbox, u64, &T) + Send + 'static,
     ) {
-        let mut question = Question {
-            port: self.clone(),
-            id,
-            open: true,
-        };
+        let mut question = Question::new(self, id);
         self.runtime.spawn_blocking(move || {
             let work = AssertUnwindSafe(|| work(&question.port));
             let answer = catch_unwind(work).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)));
@@ -96,10 +102,26 @@ impl Port {
 }
 
 /// Gets a record in any case: a runtime that closes drops what its threads have not begun.
-struct Question {
-    port: Arc<Port>,
+pub(super) struct Question {
+    pub(super) port: Arc<Port>,
     id: u64,
+    /// Whether there is no record yet.
     open: bool,
+}
+
+impl Question {
+    pub(super) fn new(port: &Arc<Port>, id: u64) -> Self {
+        Self {
+            port: port.clone(),
+            id,
+            open: true,
+        }
+    }
+
+    /// There is a record, or another question in its place.
+    pub(super) fn answered(mut self) {
+        self.open = false;
+    }
 }
 
 impl Drop for Question {

@@ -70,6 +70,18 @@ impl Cache {
             path: folder.join(name),
         })
     }
+
+    /// The place of a snapshot of `program`; `how` says all that it depends on.
+    pub(crate) fn snapshot(&self, program: &blake3::Hash, how: &str) -> Option<CacheEntry> {
+        let folder = self.folder.as_ref()?;
+        let mut key = blake3::Hasher::new();
+        key.update(env!("CARGO_PKG_VERSION").as_bytes());
+        key.update(program.as_bytes());
+        key.update(how.as_bytes());
+        Some(CacheEntry {
+            path: folder.join(format!("{}.snapshot", key.finalize().to_hex())),
+        })
+    }
 }
 
 /// The place of one program's code.
@@ -81,6 +93,14 @@ impl CacheEntry {
     /// The entry, if there is one and it is what was written.
     pub(crate) fn intact(&self) -> Option<Intact<'_>> {
         self.is_intact().ok()?.then_some(Intact(&self.path))
+    }
+
+    /// What was stored, if it is there and is what was written.
+    pub(crate) fn read(&self) -> Option<Vec<u8>> {
+        self.intact()?;
+        let mut content = fs::read(&self.path).ok()?;
+        content.truncate(content.len().checked_sub(DIGEST)?);
+        Some(content)
     }
 
     /// Best effort: a folder that cannot be written costs the next process a compilation.

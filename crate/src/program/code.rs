@@ -1,7 +1,7 @@
 //! All code of a program, and which of it a run gets.
 
 use super::artifact::Artifact;
-use super::cache::Cache;
+use super::cache::{Cache, CacheEntry};
 use super::compilations::Compilations;
 use super::compile::{self, Baseline, Compiler, Unstored};
 use super::compiled::Compiled;
@@ -224,6 +224,10 @@ impl ProgramCode {
         let compiled = self.compilations.get(compilation);
         let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
         Ok((compiled, self.compiler.engines.host(compilation)?))
+    }
+
+    pub(super) fn snapshot_entry(&self, how: &str) -> Option<CacheEntry> {
+        self.compiler.cache.snapshot(&self.wasm.digest, how)
     }
 
     fn compile(&self, compilation: Compilation) -> Result<&Compiled> {

@@ -1,0 +1,112 @@
+import { basename, extname } from 'node:path'
+import { WasiexecError, type Outcome } from '../src/index.ts'
+import { printable, say, type Io } from './io.ts'
+import { placeFile } from './place-file.ts'
+import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
+import {
+  addLoadOptions,
+  addRunOptions,
+  loadOptions,
+  runOptions,
+  type LoadFlags,
+  type RunFlags,
+} from './run-options.ts'
+import { CliError, interruptStatus, STATUS } from './status.ts'
+import { examples, type Verb } from './verb.ts'
+import { objection } from './whole-file.ts'
+import { bytes } from './wording.ts'
+
+interface Flags extends RunFlags, LoadFlags {
+  output?: string
+  force?: boolean
+  call?: string
+  quiet?: boolean
+}
+
+export const verb: Verb = {
+  describe(command, io) {
+    command
+      .description(
+        'Runs a program up to its first read of stdin, and writes a program that goes on from there.',
+      )
+      .usage('[options] <prog.wasm> [args...]')
+      .argument('<prog.wasm>', PROGRAM_ARGUMENT)
+      .argument('[args...]', "the program's arguments, which are inside the snapshot")
+      .passThroughOptions()
+      .option(
+        '-o, --output <file>',
+        'the file to write; default: the name of the program with .warm.wasm, in this folder',
+      )
+      .option('--force', 'replace an existing file')
+      .option('--call <function>', 'take it when this export has returned, before _start')
+      .option('-q, --quiet', 'say nothing')
+    addRunOptions(command, io)
+    addLoadOptions(command)
+    command.addHelpText(
+      'after',
+      `${examples(
+        [
+          "wasiexec snapshot -o json.wasm python.wasm -c 'import json, sys; exec(sys.stdin.read())'",
+          '',
+        ],
+        ["echo 'print(json.dumps([1]))' | wasiexec run json.wasm", 'without the start of Python'],
+      )}\n\nA snapshot is an ordinary module. Directories have to be granted to its runs again.`,
+    )
+  },
+
+  async execute(io, [path = '', ...args], given) {
+    const flags = given as Flags
+    const { output = defaultOutput(path), force = false, call, quiet } = flags
+    if (output === '-') throw new CliError('--output needs a file, and - is not a file')
+    const problem = await objection(output, force)
+    if (problem !== undefined) throw new CliError(problem)
+    if (!quiet && io.stderr.isTTY === true)
+      await say(io, 'wasiexec: compiling, which may take a minute')
+    const binary = await take(io, path, args, flags, call)
+    await placeFile(io, binary, output, force)
+    if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(binary.length)})`)
+    return STATUS.ok
+  },
+}
+
+function defaultOutput(path: string): string {
+  if (path === '-') throw new CliError('a program from stdin needs --output')
+  return `${basename(path, extname(path))}.warm.wasm`
+}
+
+async function take(
+  io: Io,
+  path: string,
+  args: readonly string[],
+  flags: Flags,
+  call: string | undefined,
+): Promise<Uint8Array> {
+  const program = await openProgram(io, path, loadOptions(flags))
+  const controller = new AbortController()
+  const stop = io.onInterrupt((signal) => controller.abort(signal))
+  const { signal } = controller
+  try {
+    const until = call === undefined ? 'stdin' : { call }
+    const { limits, ...rest } = runOptions(flags)
+    const { onOutput: _dropped, ...caps } = limits ?? {}
+    const warm = await program.snapshot({ ...rest, limits: caps, args, until, signal })
+    return await warm.wasm()
+  } catch (error) {
+    if (signal.aborted) {
+      const status = interruptStatus(signal.reason)
+      throw new CliError(`aborted by ${String(signal.reason)}`, { status, cause: error })
+    }
+    if (error instanceof WasiexecError && error.outcome !== undefined) {
+      await passOn(io, error.outcome)
+    }
+    throw error
+  } finally {
+    stop()
+  }
+}
+
+/** Shows what a program printed that ended too early. */
+async function passOn(io: Io, { stdout, stderr }: Outcome): Promise<void> {
+  const text = Buffer.concat([stdout, stderr]).toString()
+  if (text !== '') await say(io, printable(text.trimEnd()))
+}

@@ -1,0 +1,97 @@
+//! Snapshots, which become programs of the submitter.
+
+use super::pipes::NoPipes;
+use super::programs::Question;
+use super::wire::run_options;
+use super::{LoadRequest, Port, ProgramSource};
+use crate::error::Result;
+use crate::guest::{CallControl, Cause};
+use crate::lock::lock;
+use crate::options::RunOptions;
+use crate::program::LoadOptions;
+use crate::snapshot::{SnapshotError, SnapshotOptions, SnapshotUntil};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What a submitter asks for.
+pub struct SnapshotRequest {
+    /// The options of the run up to the snapshot, as those of a run cross.
+    pub options: Bytes,
+    /// When it is taken.
+    pub until: SnapshotUntil,
+    /// How the snapshot is loaded.
+    pub load: LoadOptions,
+}
+
+impl Port {
+    /// Takes a snapshot of a program and loads it, off the calling thread. What arrives for `id` is the description
+    /// of the new program, whose handle `id` is from then on, or the outcome of a run that ended too early.
+    pub fn snapshot(self: &Arc<Self>, id: u64, handle: u64, request: SnapshotRequest) {
+        let question = Question::new(self, id);
+        let control = Arc::<CallControl>::default();
+        lock(&self.snapshots).insert(id, control.clone());
+        let program = self.backend.program(handle);
+        self.runtime.handle().spawn(async move {
+            let this = question.port.clone();
+            let taken = async {
+                let (program, options) = (program?, options(&request)?);
+                this.runtime.snapshot(&program, options, control).await
+            };
+            let taken = taken.await;
+            lock(&this.snapshots).remove(&id);
+            question.answered();
+            match taken {
+                Ok(snapshot) => this.load(
+                    id,
+                    LoadRequest {
+                        source: ProgramSource::Bytes(snapshot.wasm),
+                        options: LoadOptions {
+                            preopens: snapshot.preopens,
+                            trust_precompiled: false,
+                            ..request.load
+                        },
+                    },
+                ),
+                Err(SnapshotError {
+                    outcome: Some(outcome),
+                    ..
+                }) => this
+                    .mailbox
+                    .deliver(|outbox| outbox.result(id, &Ok(*outcome))),
+                Err(SnapshotError { error, .. }) => {
+                    this.mailbox.deliver(|outbox| outbox.fault(id, &error));
+                }
+            }
+        });
+    }
+
+    /// Gives up the snapshot that was asked for with `id`; it ends as an abort, unless it is about to be loaded.
+    pub fn abort_snapshot(&self, id: u64) {
+        let control = lock(&self.snapshots).get(&id).cloned();
+        if let Some(control) = control {
+            control.stop(Cause::Abort);
+            self.runtime.sweep();
+        }
+    }
+}
+
+fn options(request: &SnapshotRequest) -> Result<SnapshotOptions> {
+    let RunOptions {
+        args,
+        env,
+        preopens,
+        clock,
+        random_seed,
+        limits,
+        ..
+    } = run_options(&RunOptions::default(), &request.options, &mut NoPipes)?;
+    Ok(SnapshotOptions {
+        args,
+        env,
+        preopens,
+        clock,
+        random_seed,
+        limits,
+        until: request.until.clone(),
+    })
+}

@@ -1,0 +1,72 @@
+import { checkObject, checkString, invalid, unknown } from './check.ts'
+import { WasiexecError } from './errors.ts'
+import type { Limits, RunOptions } from './options.ts'
+import { describeOutcome, type Outcome } from './outcome.ts'
+
+/** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
+export type SnapshotUntil = 'stdin' | { readonly call: string }
+
+/** How a snapshot is taken. Apart from `until`, the options mean what they mean for a run. */
+export interface SnapshotOptions extends Pick<
+  RunOptions,
+  'args' | 'env' | 'preopens' | 'clock' | 'randomSeed' | 'signal'
+> {
+  /** The caps of the run up to the snapshot; runs of the snapshot have their own. */
+  limits?: Omit<Limits, 'onOutput'> | undefined
+  /**
+   * `'stdin'`: at the first call that would read stdin or wait for it. `{ call }`: when this exported function, which
+   * takes and returns nothing, has returned; it is called before `_start`, and after `_initialize` if there is that,
+   * too. Default: `'stdin'`.
+   */
+  until?: SnapshotUntil | undefined
+}
+
+const SNAPSHOT_OPTIONS = [
+  'args',
+  'env',
+  'preopens',
+  'clock',
+  'randomSeed',
+  'signal',
+  'limits',
+  'until',
+] as const
+
+/** Options that were checked for what a run would not check. */
+export interface CheckedSnapshot {
+  readonly run: RunOptions
+  /** The function to call; undefined for stdin. */
+  readonly call: string | undefined
+}
+
+/**
+ * Checks what is not an option of a run.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function checkSnapshot(options: SnapshotOptions): CheckedSnapshot {
+  checkObject('options', options)
+  for (const key in options) {
+    const name = key as (typeof SNAPSHOT_OPTIONS)[number]
+    if (!SNAPSHOT_OPTIONS.includes(name)) throw unknown(key, key, SNAPSHOT_OPTIONS)
+  }
+  const { until = 'stdin', ...run } = options
+  return { run, call: until === 'stdin' ? undefined : checkCall(until) }
+}
+
+function checkCall(until: unknown): string {
+  if (typeof until !== 'object' || until === null || !('call' in until)) {
+    throw invalid('until', `'stdin' or { call: name }`, until)
+  }
+  for (const key in until) if (key !== 'call') throw unknown(`until.${key}`, key, ['call'])
+  const { call } = until
+  checkString('until.call', call)
+  return call
+}
+
+/** The error for a program that ended before the snapshot. */
+export function endedEarly(outcome: Outcome, call: string | undefined): WasiexecError {
+  const moment = call === undefined ? 'it read stdin' : `${JSON.stringify(call)} had returned`
+  const message = `no snapshot was taken, because the program ended before ${moment}: ${describeOutcome(outcome)}`
+  return new WasiexecError('ERR_SNAPSHOT', message, { outcome })
+}
