@@ -16,7 +16,8 @@ def run(source):
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, '<snippet>', 'exec'), scope)
     if last is not None:
-        return repr(eval(compile(ast.Expression(last.value), '<snippet>', 'eval'), scope))
+        value = eval(compile(ast.Expression(last.value), '<snippet>', 'eval'), scope)
+        return None if value is None else repr(value)
 
 def answer(source):
     try:

@@ -214,14 +214,14 @@ fn damage_is_found_wherever_it_is() {
     assert_eq!(refused(&longer), ErrorCode::PrecompiledDamaged);
     // With a right digest, but a head that contradicts itself or what follows it.
     let wasm = "\"wasm\",\"bytes\":";
-    let code = "\"epoch\"},\"bytes\":";
+    let code = "\"optimizing\"}},\"bytes\":";
     for (from, to) in [
         (wasm, format!("{wasm}9")),
         (code, format!("{code}9")),
-        (code, code.replace("epoch", "nothing")),
+        ("\"epoch\"", "\"nothing\"".into()),
         (
             "{\"holds\":\"wasm\"",
-            "{\"holds\":{\"code\":\"epoch\"}".into(),
+            "{\"holds\":{\"code\":{\"checks\":\"epoch\",\"tier\":\"optimizing\"}}".into(),
         ),
         ("\"wasm\"", "\"else\"".into()),
         (":true", ":false".into()),
