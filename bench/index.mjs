@@ -12,6 +12,7 @@ import { loading } from './loading.mjs'
 import { memory } from './memory.mjs'
 import { writePage, writePicture } from './report.mjs'
 import { scaling } from './scaling.mjs'
+import { snapshots } from './snapshots.mjs'
 import { throughput } from './throughput.mjs'
 
 const SECTIONS = {
@@ -25,6 +26,7 @@ const SECTIONS = {
   fairness,
   loading,
   cold,
+  snapshots,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
