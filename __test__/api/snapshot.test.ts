@@ -11,6 +11,7 @@ import {
   type Program,
   type SnapshotOptions,
 } from '../support/package.ts'
+import { bare } from '../support/child.ts'
 import { ending, observed, ownWat, real, refusal, Sink, wat, watPath } from '../support/guest.ts'
 
 /** Prints its first argument, reads stdin, prints what it has read, and exits with 7. */
@@ -86,6 +87,22 @@ for (const [name, args, stdins] of [
     }
   })
 }
+
+test('other runtimes go on from the same place', async (t) => {
+  const path = await folder(t)
+  const warm = await (await real('rust')).snapshot({ args: ['cat'] })
+  await writeFile(join(path, 'warm.wasm'), await warm.wasm())
+  await writeFile(join(path, 'stdin'), 'text')
+  const { code, stdout } = await bare(`
+    import { open, readFile } from 'node:fs/promises'
+    import { WASI } from 'node:wasi'
+    const [module, stdin] = ['warm.wasm', 'stdin'].map((name) => ${JSON.stringify(path)} + '/' + name)
+    const { fd } = await open(stdin)
+    const wasi = new WASI({ version: 'preview1', stdin: fd, returnOnExit: true })
+    const { instance } = await WebAssembly.instantiate(await readFile(module), wasi.getImportObject())
+    process.exitCode = wasi.start(instance)`)
+  t.deepEqual([code, stdout], [0, 'text'])
+})
 
 test('arguments and environment are inside', async (t) => {
   const program = await real('rust')
