@@ -21,7 +21,17 @@ export const CORE = {
   schedule: ['engine', 'error', 'guest', 'lock', 'options', 'program', 'stdio', 'wasi'],
   snapshot: ['engine', 'error', 'guest', 'lock', 'options', 'program', 'stdio', 'wasi'],
   runtime: ['engine', 'error', 'guest', 'lock', 'options', 'program', 'schedule', 'snapshot'],
-  port: ['error', 'guest', 'lock', 'options', 'program', 'runtime', 'schedule', 'stdio'],
+  port: [
+    'error',
+    'guest',
+    'lock',
+    'options',
+    'program',
+    'runtime',
+    'schedule',
+    'snapshot',
+    'stdio',
+  ],
   workers: [
     'error',
     'guest',
@@ -33,7 +43,7 @@ export const CORE = {
     'runtime',
     'schedule',
   ],
-  binding: ['error', 'lock', 'port', 'program', 'runtime', 'workers'],
+  binding: ['error', 'lock', 'port', 'program', 'runtime', 'snapshot', 'workers'],
 }
 
 /** The library, from the bottom up. */
@@ -49,7 +59,18 @@ export const LIBRARY = {
   runtime: ['check', 'errors', 'port', 'stats'],
   batch: ['check', 'errors', 'options', 'outcome', 'port', 'stats'],
   'load-options': ['check', 'options', 'port', 'runtime'],
-  program: ['batch', 'check', 'errors', 'inspection', 'load-options', 'options', 'outcome', 'port'],
+  snapshot: ['check', 'errors', 'options', 'outcome'],
+  program: [
+    'batch',
+    'check',
+    'errors',
+    'inspection',
+    'load-options',
+    'options',
+    'outcome',
+    'port',
+    'snapshot',
+  ],
   run: ['check', 'load-options', 'options', 'outcome', 'port', 'program'],
   index: [
     'batch',
@@ -61,6 +82,7 @@ export const LIBRARY = {
     'program',
     'run',
     'runtime',
+    'snapshot',
     'stats',
   ],
 }

@@ -13,6 +13,7 @@ test('a runtime says what it has', async (t) => {
     maxConcurrentRuns: 7,
     allocation: 'pooling',
     programs: 0,
+    optimizing: 0,
     queued: 0,
     running: 0,
     finished: 0,

@@ -16,9 +16,8 @@ mod threads;
 mod wire;
 
 pub(crate) use backend::Backend;
-pub use load_request::{LoadRequest, ProgramSource};
+pub use load_request::{LoadRequest, ProgramSource, SnapshotRequest};
 pub(crate) use mailbox::Mailbox;
-pub use snapshots::SnapshotRequest;
 pub use sync::PendingRun;
 pub use wire::Delivery;
 pub(crate) use wire::{Operation, Outbox, Record, RecordKind, RunOperation};

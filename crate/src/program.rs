@@ -39,7 +39,6 @@ use crate::engine::{Checks, Engines, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
 use crate::options::{Preopen, RunOptions};
-use crate::snapshot::SnapshotOptions;
 use code::ProgramCode;
 use compiled::Code;
 use history::History;
@@ -218,13 +217,13 @@ impl Program {
         self.rehearsal.as_deref()
     }
 
-    /// Where a snapshot of it is kept, unless that depends on files.
-    pub(crate) fn snapshot_entry(&self, options: &SnapshotOptions) -> Option<CacheEntry> {
+    /// Where a snapshot of it is kept, unless that depends on files; `how` says all else that it depends on.
+    pub(crate) fn snapshot_entry(&self, how: &str) -> Option<CacheEntry> {
         let earlier = self.snapshot.as_ref();
         let has_files = earlier.is_some_and(|earlier| !earlier.resumption().preopens.is_empty());
         match has_files {
             true => None,
-            false => self.code.snapshot_entry(&options.cache_key()?),
+            false => self.code.snapshot_entry(how),
         }
     }
 

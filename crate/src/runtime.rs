@@ -323,7 +323,8 @@ impl Runtime {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed().into());
         }
-        let entry = program.snapshot_entry(&options);
+        let key = options.cache_key();
+        let entry = key.and_then(|key| program.snapshot_entry(&key));
         if let Some(wasm) = entry.as_ref().and_then(CacheEntry::read) {
             return Ok(Snapshot {
                 wasm,

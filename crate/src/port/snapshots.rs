@@ -1,27 +1,17 @@
 //! Snapshots, which become programs of the submitter.
 
+use super::Port;
+use super::load_request::{LoadRequest, ProgramSource, SnapshotRequest};
 use super::pipes::NoPipes;
 use super::programs::Question;
 use super::wire::run_options;
-use super::{LoadRequest, Port, ProgramSource};
 use crate::error::Result;
 use crate::guest::{CallControl, Cause};
 use crate::lock::lock;
 use crate::options::RunOptions;
 use crate::program::LoadOptions;
-use crate::snapshot::{SnapshotError, SnapshotOptions, SnapshotUntil};
-use bytes::Bytes;
+use crate::snapshot::{SnapshotError, SnapshotOptions};
 use std::sync::Arc;
-
-/// What a submitter asks for.
-pub struct SnapshotRequest {
-    /// The options of the run up to the snapshot, as those of a run cross.
-    pub options: Bytes,
-    /// When it is taken.
-    pub until: SnapshotUntil,
-    /// How the snapshot is loaded.
-    pub load: LoadOptions,
-}
 
 impl Port {
     /// Takes a snapshot of a program and loads it, off the calling thread. What arrives for `id` is the description

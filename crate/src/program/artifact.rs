@@ -1,9 +1,6 @@
 //! Compiled code, of a module or of a component.
 
-use super::compiled::Compiled;
-use crate::engine::Host;
 use std::path::Path;
-use std::sync::Arc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
@@ -21,12 +18,10 @@ pub(crate) trait Artifact: Sized {
     ///
     /// The file holds what `compile` returned, unchanged, and is not written to from now on.
     unsafe fn deserialize_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self>;
-    /// Links it with what it imports. `starts_early` is whether it has a start section.
-    fn link(self, host: &Arc<Host>, starts_early: bool) -> Compiled;
 }
 
 macro_rules! artifact {
-    ($type:ty, $precompile:ident, $link:ident) => {
+    ($type:ty, $precompile:ident) => {
         impl Artifact for $type {
             fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
                 engine.$precompile(wasm)
@@ -45,13 +40,9 @@ macro_rules! artifact {
                 // SAFETY: passed on to the caller.
                 unsafe { Self::deserialize_file(engine, path) }
             }
-
-            fn link(self, host: &Arc<Host>, starts_early: bool) -> Compiled {
-                Compiled::$link(self, host, starts_early)
-            }
         }
     };
 }
 
-artifact!(Module, precompile_module, of_module);
-artifact!(Component, precompile_component, of_component);
+artifact!(Module, precompile_module);
+artifact!(Component, precompile_component);

@@ -1,10 +1,9 @@
 //! All code of a program, and which of it a run gets.
 
-use super::artifact::Artifact;
 use super::cache::{Cache, CacheEntry};
 use super::compilations::Compilations;
 use super::compile::{self, Baseline, Compiler, Unstored};
-use super::compiled::Compiled;
+use super::compiled::{Compiled, Link};
 use super::debug_info;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
@@ -65,8 +64,26 @@ impl ProgramCode {
             this.compile(this.compilation(true))?;
         }
         let this = Arc::new(this);
-        tiering::follow_up(&this, unstored);
+        this.follow_up(unstored);
         Ok(this)
+    }
+
+    /// Stores what is not in the cache yet, and optimizes the program if its runs wait for that. A program that is gone
+    /// by then is passed over.
+    fn follow_up(self: &Arc<Self>, unstored: Option<Unstored>) {
+        if unstored.is_none() && !self.waits_for_optimized() {
+            return;
+        }
+        let this = Arc::downgrade(self);
+        tiering::later(move || {
+            let Some(this) = this.upgrade() else { return };
+            if let Some(unstored) = unstored {
+                unstored.store();
+            }
+            if this.waits_for_optimized() {
+                this.optimize();
+            }
+        });
     }
 
     /// Code for one run with or without fuel: `wasm`, which stands for this program, compiled and linked for `host`.
@@ -78,7 +95,7 @@ impl ProgramCode {
         let wasm = Wasm::from_binary(wasm, self.wasm.digest)?;
         let module = Module::new(&host.engine, debug_info::disarmed(&wasm.bytes));
         let module = module.map_err(|error| compile::invalid(&error))?;
-        let compiled = module.link(&Arc::new(host), wasm.starts_early);
+        let compiled = module.link(&host, wasm.starts_early);
         compiled.entry()?;
         let this = Self {
             interruptible: true,

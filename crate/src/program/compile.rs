@@ -1,8 +1,7 @@
 //! From a program's Wasm to its code: through a compiler, the cache, and into the engine that has room.
 
-use super::artifact::Artifact;
 use super::cache::{Cache, CacheEntry};
-use super::compiled::Compiled;
+use super::compiled::{Compiled, Link};
 use super::debug_info;
 use super::precompiled::{self, PrecompiledCode};
 use super::wasm::Wasm;
@@ -91,7 +90,7 @@ impl Compiler {
         by_kind!(compilation, self.restore_as(wasm, code, compilation))
     }
 
-    fn compile_as<A: Artifact>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Compiled> {
+    fn compile_as<A: Link>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Compiled> {
         let place = self.place(wasm, compilation)?;
         if let Some(found) = place.load_entry::<A>() {
             return Ok(found);
@@ -113,7 +112,7 @@ impl Compiler {
             .map_err(|error| error.downcast::<Error>().unwrap_or_else(Error::internal))
     }
 
-    fn cached_as<A: Artifact>(
+    fn cached_as<A: Link>(
         &self,
         wasm: &Wasm,
         compilation: Compilation,
@@ -121,7 +120,7 @@ impl Compiler {
         Ok(self.place(wasm, compilation)?.load_entry::<A>())
     }
 
-    fn baseline_as<A: Artifact>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Baseline> {
+    fn baseline_as<A: Link>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Baseline> {
         let place = self.place(wasm, compilation)?;
         if let Some(found) = place.load_entry::<A>() {
             return Ok(Baseline::Made(found, None));
@@ -148,7 +147,7 @@ impl Compiler {
     }
 
     /// Compiles `bytes`, which are those of `wasm` but for debug information.
-    fn code<A: Artifact>(
+    fn code<A: Link>(
         &self,
         wasm: &Wasm,
         bytes: &[u8],
@@ -163,7 +162,7 @@ impl Compiler {
         }
     }
 
-    fn restore_as<A: Artifact>(
+    fn restore_as<A: Link>(
         &self,
         wasm: &Wasm,
         code: PrecompiledCode<'_>,
@@ -200,7 +199,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn load_entry<A: Artifact>(&self) -> Option<Compiled> {
+    fn load_entry<A: Link>(&self) -> Option<Compiled> {
         let intact = self.entry.as_ref().and_then(CacheEntry::intact)?;
         self.load::<A>(|engine| intact.load(engine)).ok()
     }
@@ -208,14 +207,14 @@ impl Place<'_> {
     /// # Safety
     ///
     /// `code` is what `A::compile` returned, unchanged.
-    unsafe fn load_code<A: Artifact>(&self, code: &[u8]) -> wasmtime::Result<Compiled> {
+    unsafe fn load_code<A: Link>(&self, code: &[u8]) -> wasmtime::Result<Compiled> {
         // SAFETY: passed on to the caller.
         self.load::<A>(|engine| unsafe { A::deserialize(engine, code) })
     }
 
     /// Loads code into the engine with slots, or, when its slots are too small, into the one without; both
     /// compile in the same way.
-    fn load<A: Artifact>(
+    fn load<A: Link>(
         &self,
         load: impl Fn(&Engine) -> wasmtime::Result<A>,
     ) -> wasmtime::Result<Compiled> {

@@ -19,22 +19,31 @@ pub(super) enum Code {
     Component(Component),
 }
 
+/// An artifact that can be linked with what it imports.
+pub(super) trait Link: Artifact {
+    /// `starts_early` is whether a module has a start section.
+    fn link(self, host: &Host, starts_early: bool) -> Compiled;
+}
+
+impl Link for Module {
+    fn link(self, host: &Host, starts_early: bool) -> Compiled {
+        Compiled {
+            entry: entry::module_entry(&self, host, starts_early),
+            code: Code::Module(self),
+        }
+    }
+}
+
+impl Link for Component {
+    fn link(self, host: &Host, _starts_early: bool) -> Compiled {
+        Compiled {
+            entry: entry::component_entry(&self, host),
+            code: Code::Component(self),
+        }
+    }
+}
+
 impl Compiled {
-    pub(super) fn of_module(module: Module, host: &Host, starts_early: bool) -> Self {
-        Self {
-            entry: entry::module_entry(&module, host, starts_early),
-            code: Code::Module(module),
-        }
-    }
-
-    /// A component's modules start before it in any case.
-    pub(super) fn of_component(component: Component, host: &Host, _starts_early: bool) -> Self {
-        Self {
-            entry: entry::component_entry(&component, host),
-            code: Code::Component(component),
-        }
-    }
-
     /// The engine that the code was made for.
     pub(crate) fn engine(&self) -> &Engine {
         match &self.code {

@@ -1,38 +1,28 @@
-//! Optimized code that is made in the background, for the runs that start after it is there.
+//! Work on programs that nobody waits for.
 //!
-//! One thread of the process does it for all runtimes, one program at a time, with threads of low priority: on a busy
-//! machine guests come first. Nothing waits for it, and a program that is gone by its turn is passed over.
+//! One thread of the process does it for all runtimes, one task at a time, with threads of low priority for the
+//! functions of a program: on a busy machine guests come first.
 
-use super::code::ProgramCode;
-use super::compile::Unstored;
 use crate::platform;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 
-struct Task {
-    code: Weak<ProgramCode>,
-    unstored: Option<Unstored>,
-}
+type Task = Box<dyn FnOnce() + Send>;
 
-/// Stores what is not in the cache yet, and optimizes the program if its runs wait for that. Best effort: without
-/// threads the program stays as it is.
-pub(super) fn follow_up(code: &Arc<ProgramCode>, unstored: Option<Unstored>) {
+/// Does `task` some time from now. Best effort: without threads it is not done.
+pub(super) fn later(task: impl FnOnce() + Send + 'static) {
     static TASKS: OnceLock<Option<Sender<Task>>> = OnceLock::new();
-    if unstored.is_none() && !code.waits_for_optimized() {
-        return;
-    }
     let tasks = TASKS.get_or_init(|| {
         let (sender, receiver) = channel();
         let thread = thread::Builder::new().name("wasiexec-tier".into());
         thread.spawn(move || work(receiver)).ok().map(|_| sender)
     });
     if let Some(tasks) = tasks {
-        let code = Arc::downgrade(code);
         // The thread never ends.
-        let _ = tasks.send(Task { code, unstored });
+        let _ = tasks.send(Box::new(task));
     }
 }
 
@@ -42,24 +32,16 @@ fn work(tasks: Receiver<Task>) {
         .thread_name(|n| format!("wasiexec-tier-{n}"))
         .start_handler(|_| platform::lower_thread_priority())
         .build();
-    for Task { code, unstored } in tasks {
-        let Some(code) = code.upgrade() else { continue };
+    for task in tasks {
         // A panic of a compiler is a program that stays as it is.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            do_task(&code, unstored, threads.as_ref().ok())
-        }));
+        let _ = catch_unwind(AssertUnwindSafe(|| install(threads.as_ref().ok(), task)));
     }
 }
 
-fn do_task(code: &ProgramCode, unstored: Option<Unstored>, threads: Option<&ThreadPool>) {
-    if let Some(unstored) = unstored {
-        unstored.store();
-    }
-    if !code.waits_for_optimized() {
-        return;
-    }
+/// In a pool, wasmtime compiles with the threads of that pool.
+fn install(threads: Option<&ThreadPool>, task: Task) {
     match threads {
-        Some(threads) => threads.install(|| code.optimize()),
-        None => code.optimize(),
+        Some(threads) => threads.install(task),
+        None => task(),
     }
 }
