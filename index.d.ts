@@ -508,8 +508,7 @@ declare class Runtime {
   [Symbol.asyncDispose](): Promise<void>
 }
 /** Which compiler makes a program's code. */
-type CompilerChoice = (typeof COMPILERS)[number]
-declare const COMPILERS: readonly ['optimizing', 'baseline', 'tiered']
+type CompilerChoice = 'optimizing' | 'baseline' | 'tiered'
 /** How a program is loaded. */
 interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
@@ -524,7 +523,7 @@ interface LoadOptions {
    * `'baseline'` (Winch, which compiles several times as fast; its code is slower), or `'tiered'`: the baseline
    * compiler's code at once, and the optimizing compiler's code for the runs that start after it was made in the
    * background. A program that uses what the baseline compiler lacks gets optimized code in any case;
-   * {@link Program.inspect} says why. Default: `'optimizing'`.
+   * {@link Program.inspect} says why. The code for runs with a `fuel` limit is always optimized. Default: `'optimizing'`.
    */
   compiler?: CompilerChoice | undefined
   /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
@@ -565,6 +564,8 @@ interface SnapshotOptions extends Pick<
    * too. Default: `'stdin'`.
    */
   until?: SnapshotUntil | undefined
+  /** Which compiler makes the code of the snapshot's runs. Default: as for this program. */
+  compiler?: CompilerChoice | undefined
 }
 /**
  * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
@@ -598,7 +599,7 @@ declare class Program {
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * nothing provides, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
@@ -666,7 +667,7 @@ declare class Program {
    */
   inspect(): Promise<Inspection>
   /**
-   * Returns the program with its compiled code, as the bytes of a file. It can be loaded with
+   * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered program. It can be loaded with
    * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
    * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
    *

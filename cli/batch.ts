@@ -67,7 +67,7 @@ export const verb: Verb = {
       .option('--deadline <duration>', 'end the batch after this time', duration)
       .option('--stop-on-failure', 'end the batch at the first result that is a failure')
     addRunOptions(command, io)
-    addLoadOptions(command)
+    addLoadOptions(command, ['optimizing', 'tiered', 'baseline'])
     command.addHelpText(
       'after',
       `${examples(

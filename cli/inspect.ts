@@ -16,7 +16,7 @@ export const verb: Verb = {
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .option('--json', 'print it as one JSON object')
-    addLoadOptions(command)
+    addLoadOptions(command, [])
     command.addHelpText(
       'after',
       `${examples(
@@ -31,7 +31,10 @@ export const verb: Verb = {
 
   async execute(io, [path = ''], given) {
     const flags = given as Flags
-    const program = await openProgram(io, path, loadOptions(flags))
+    const program = await openProgram(io, path, {
+      ...loadOptions(flags),
+      compiler: 'baseline',
+    })
     const inspection = await program.inspect()
     const { name, kind, wasi } = program
     const text = flags.json
@@ -61,7 +64,7 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
     ),
   ]
   const { tier, reason } = inspection.compiler
-  head.push(['compiler', `${tier}: ${reason}`])
+  if (tier === 'optimizing') head.push(['note', reason])
   if (!inspection.interruptible)
     head.push(['note', 'compiled so that nothing can stop it while it computes'])
   return [

@@ -31,7 +31,7 @@ export interface RunFlags {
 export interface LoadFlags {
   cache: boolean
   cacheDir?: string
-  compiler: CompilerChoice
+  compiler?: CompilerChoice
   interruptible: boolean
   trustPrecompiled?: boolean
 }
@@ -73,8 +73,8 @@ export function addRunOptions(command: Command, io: Io): void {
     )
 }
 
-/** How `run`, `batch` and `inspect` load programs. */
-export function addLoadOptions(command: Command): void {
+/** How verbs load programs. The first of `compilers` is the default; without any there is no choice. */
+export function addLoadOptions(command: Command, compilers: readonly CompilerChoice[]): void {
   command
     .optionsGroup('Loading:')
     .option('--cache-dir <folder>', 'where compiled code is kept')
@@ -83,18 +83,19 @@ export function addLoadOptions(command: Command): void {
       '--trust-precompiled',
       'accept what wasiexec compile made: code that runs without a sandbox',
     )
-    .addOption(compilerOption(['tiered', 'optimizing', 'baseline']))
     .option('--no-interruptible', 'faster code that nothing can stop while it computes')
+  if (compilers.length > 0) command.addOption(compilerOption(compilers))
 }
 
-/** Which compiler makes the code; the first choice is the default. */
-export function compilerOption(choices: readonly [CompilerChoice, ...CompilerChoice[]]): Option {
-  return new Option(
-    '--compiler <which>',
-    'the one whose code is fast, the one that compiles fast, or first that one and then the other',
-  )
-    .choices(choices)
-    .default(choices[0])
+const COMPILERS: Readonly<Record<CompilerChoice, string>> = {
+  optimizing: 'optimizing: fast code',
+  baseline: 'baseline: code that is made fast',
+  tiered: 'tiered: baseline first, then optimizing',
+}
+
+export function compilerOption(choices: readonly CompilerChoice[]): Option {
+  const words = choices.map((choice) => COMPILERS[choice]).join('; ')
+  return new Option('--compiler <which>', words).choices(choices).default(choices[0])
 }
 
 /** The options of a run, without those of its streams. */

@@ -29,7 +29,7 @@ export const verb: Verb = {
       .passThroughOptions()
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addRunOptions(command, io)
-    addLoadOptions(command)
+    addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
       `${examples(

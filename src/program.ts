@@ -85,7 +85,7 @@ export class Program {
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides, a missing entry point, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * nothing provides, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
@@ -168,19 +168,20 @@ export class Program {
   async snapshot(options: SnapshotOptions = {}): Promise<Program> {
     const closed = this.#closed()
     if (closed) throw closed
-    const { run, call } = checkSnapshot(options)
+    const { run, call, compiler = this.#how.compiler } = checkSnapshot(options)
     const prepared = prepareRun(run)
     const { signal } = prepared.local
     signal?.throwIfAborted()
     const port = this.#port
-    const how = { ...this.#how, trustPrecompiled: false }
+    const how = { ...this.#how, compiler, trustPrecompiled: false }
     const taken = await port.snapshot(this.#owner, prepared, call, how)
-    if (Array.isArray(taken)) return new Program(port, how, taken[0], taken[1] as ProgramInfo)
-    if (taken.kind === 'abort') {
-      signal?.throwIfAborted()
-      throw this.#closed() ?? endedEarly(taken, call)
-    }
-    throw endedEarly(taken, call)
+    const warm = Array.isArray(taken)
+      ? new Program(port, how, taken[0], taken[1] as ProgramInfo)
+      : undefined
+    const reason: unknown = signal?.aborted === true ? signal.reason : this.#closed()
+    if (warm !== undefined && reason === undefined) return warm
+    warm?.[Symbol.dispose]()
+    throw reason ?? endedEarly(taken as Outcome, call)
   }
 
   /**
@@ -209,7 +210,7 @@ export class Program {
   }
 
   /**
-   * Returns the program with its compiled code, as the bytes of a file. It can be loaded with
+   * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered program. It can be loaded with
    * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
    * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
    *

@@ -1,5 +1,6 @@
 import { checkObject, checkString, invalid, unknown } from './check.ts'
 import { WasiexecError } from './errors.ts'
+import { checkCompiler, type CompilerChoice } from './load-options.ts'
 import type { Limits, RunOptions } from './options.ts'
 import { describeOutcome, type Outcome } from './outcome.ts'
 
@@ -19,6 +20,8 @@ export interface SnapshotOptions extends Pick<
    * too. Default: `'stdin'`.
    */
   until?: SnapshotUntil | undefined
+  /** Which compiler makes the code of the snapshot's runs. Default: as for this program. */
+  compiler?: CompilerChoice | undefined
 }
 
 const SNAPSHOT_OPTIONS = [
@@ -30,6 +33,7 @@ const SNAPSHOT_OPTIONS = [
   'signal',
   'limits',
   'until',
+  'compiler',
 ] as const
 
 /** Options that were checked for what a run would not check. */
@@ -37,6 +41,7 @@ export interface CheckedSnapshot {
   readonly run: RunOptions
   /** The function to call; undefined for stdin. */
   readonly call: string | undefined
+  readonly compiler: CompilerChoice | undefined
 }
 
 /**
@@ -50,8 +55,12 @@ export function checkSnapshot(options: SnapshotOptions): CheckedSnapshot {
     const name = key as (typeof SNAPSHOT_OPTIONS)[number]
     if (!SNAPSHOT_OPTIONS.includes(name)) throw unknown(key, key, SNAPSHOT_OPTIONS)
   }
-  const { until = 'stdin', ...run } = options
-  return { run, call: until === 'stdin' ? undefined : checkCall(until) }
+  const { until = 'stdin', compiler, ...run } = options
+  if (compiler !== undefined) checkCompiler(compiler)
+  const { onOutput } = (run.limits ?? {}) as Limits
+  if (onOutput !== undefined)
+    throw invalid('limits.onOutput', 'absent: output over its cap ends the run', onOutput)
+  return { run, call: until === 'stdin' ? undefined : checkCall(until), compiler }
 }
 
 function checkCall(until: unknown): string {

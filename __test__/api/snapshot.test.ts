@@ -1,5 +1,5 @@
 // Run once more with worker processes, and with each compiler.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -179,6 +179,19 @@ test('a snapshot can be given up', async (t) => {
   t.is((await refusal(closed)).code, 'ERR_PROGRAM_CLOSED')
 })
 
+test('a snapshot that is given up while it is loaded rejects, too', async (t) => {
+  const program = await reader({ name: 'given-up' })
+  const reason = new Error('enough')
+  for (let delay = 0; delay < 60; delay += 3) {
+    const controller = new AbortController()
+    const taken = program.snapshot({ signal: controller.signal, randomSeed: delay })
+    await setTimeout(delay)
+    const isOver = await Promise.race([taken.then(() => true), setTimeout(0, false)])
+    controller.abort(reason)
+    if (!isOver) t.is(await taken.catch((error: unknown) => error), reason)
+  }
+})
+
 test('a runtime that closes gives up its snapshots', async (t) => {
   const runtime = new Runtime({ threads: 1 })
   const program = await load(watPath('loop'), { runtime, cache: false })
@@ -199,6 +212,11 @@ test('a snapshot is kept in the cache, unless it depends on files', async (t) =>
   const other = await program.snapshot({ ...options, args: ['b'] })
   t.is((await other.run({ stdin: 'x' })).stdout.toString(), 'before\nx')
   t.notDeepEqual(await other.wasm(), first)
+  const kept = async (): Promise<number> =>
+    (await readdir(cache)).filter((name) => name.endsWith('.snapshot')).length
+  t.is(await kept(), 2)
+  await program.snapshot({ ...options, preopens: { '/': cache } })
+  t.is(await kept(), 2)
 })
 
 test('bad options are refused by name', async (t) => {
@@ -210,6 +228,8 @@ test('bad options are refused by name', async (t) => {
     [{ until: { call: 'f', at: 1 } }, /unknown option `until.at`/],
     [{ args: 'a' }, /`args` must be an array/],
     [{ limits: { timeoutMs: -1 } }, /`limits.timeoutMs`/],
+    [{ limits: { onOutput: 'truncate' } }, /`limits.onOutput` must be absent/],
+    [{ compiler: 'fast' }, /`compiler` must be 'optimizing'/],
     [null, /`options` must be an object, got null/],
   ] as [SnapshotOptions, RegExp][]) {
     const { code, message } = await refusal(program.snapshot(options))

@@ -325,11 +325,10 @@ impl Runtime {
         }
         let key = options.cache_key();
         let entry = key.and_then(|key| program.snapshot_entry(&key));
-        if let Some(wasm) = entry.as_ref().and_then(CacheEntry::read) {
-            return Ok(Snapshot {
-                wasm,
-                preopens: options.preopens,
-            });
+        let (place, preopens) = (entry.clone(), options.preopens.clone());
+        let read = move || Ok(place.as_ref().and_then(CacheEntry::read));
+        if let Some(wasm) = joined(self.handle.spawn_blocking(read).await)? {
+            return Ok(Snapshot { wasm, preopens });
         }
         let (program, engines) = (program.clone(), self.engines.clone());
         let until = options.until.clone();

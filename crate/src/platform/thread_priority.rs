@@ -1,14 +1,14 @@
 //! Threads that give way to others.
 
-/// On Linux such a thread gets a third of what one of normal priority gets.
+/// With this, a thread gets a third of what it would get beside others of its process.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
 /// Makes the calling thread give way to threads of normal priority. Best effort.
 #[cfg(target_os = "linux")]
 pub(crate) fn lower_thread_priority() {
-    // On Linux each thread has a priority of its own, and `None` is the calling thread.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // Each thread has a priority of its own on Linux, which this lowers.
+    let _ = rustix::process::nice(NICE);
 }
 
 /// Makes the calling thread give way to threads of normal priority. Best effort.

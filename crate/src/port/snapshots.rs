@@ -25,18 +25,21 @@ impl Port {
             let this = question.port.clone();
             let taken = async {
                 let (program, options) = (program?, options(&request)?);
-                this.runtime.snapshot(&program, options, control).await
+                let snapshot = this.runtime.snapshot(&program, options, control).await?;
+                // What is said of a precompiled program when it is loaded may not be so.
+                Ok((snapshot, program.is_interruptible(false)))
             };
             let taken = taken.await;
             lock(&this.snapshots).remove(&id);
             question.answered();
             match taken {
-                Ok(snapshot) => this.load(
+                Ok((snapshot, interruptible)) => this.load(
                     id,
                     LoadRequest {
                         source: ProgramSource::Bytes(snapshot.wasm),
                         options: LoadOptions {
                             preopens: snapshot.preopens,
+                            interruptible,
                             trust_precompiled: false,
                             ..request.load
                         },

@@ -6,15 +6,18 @@
 
 use super::artifact::Artifact;
 use crate::platform;
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use wasmtime::Engine;
 
 const DIGEST: usize = blake3::OUT_LEN;
 const CHUNK: usize = 1 << 20;
+/// Nobody writes an entry for so long.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 /// Held by the process that compiles in the background.
 const LOCK: &str = "tiering.lock";
 
@@ -56,6 +59,7 @@ impl Cache {
         platform::make_folder(folder).ok()?;
         let file = platform::lock_file(&folder.join(LOCK)).ok()?;
         file.lock().ok()?;
+        remove_leftovers(folder);
         Some(file)
     }
 
@@ -84,7 +88,8 @@ impl Cache {
     }
 }
 
-/// The place of one program's code.
+/// The place of one program's code, or of a snapshot.
+#[derive(Clone)]
 pub(crate) struct CacheEntry {
     path: PathBuf,
 }
@@ -167,6 +172,20 @@ impl Intact<'_> {
         // SAFETY: the file's digest is right, so it is what a wasiexec of this user wrote from
         // `compile`; entries are replaced by rename and never written in place.
         unsafe { A::deserialize_file(engine, self.0) }
+    }
+}
+
+/// Removes what processes left that ended while they wrote.
+fn remove_leftovers(folder: &Path) {
+    let is_old = |file: &DirEntry| {
+        let age = file.metadata()?.modified()?.elapsed();
+        Ok::<_, io::Error>(age.is_ok_and(|age| age > LEFTOVER_AGE))
+    };
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = file.path();
+        if path.extension() == Some("tmp".as_ref()) && is_old(&file).unwrap_or(false) {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

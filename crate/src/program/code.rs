@@ -8,10 +8,11 @@ use super::debug_info;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
-use super::tiering;
+use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
 use crate::engine::{Checks, Compilation, Engines, Host, Tier};
 use crate::error::{Error, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use wasmtime::Module;
 
@@ -68,22 +69,24 @@ impl ProgramCode {
         Ok(this)
     }
 
-    /// Stores what is not in the cache yet, and optimizes the program if its runs wait for that. A program that is gone
-    /// by then is passed over.
+    /// Stores what is not in the cache yet, and has the program optimized if its runs wait for that. A program that is
+    /// gone by then is passed over.
     fn follow_up(self: &Arc<Self>, unstored: Option<Unstored>) {
-        if unstored.is_none() && !self.waits_for_optimized() {
+        if let Some(unstored) = unstored {
+            tiering::later(Work::Store, move || unstored.store());
+        }
+        if !self.waits_for_optimized() {
             return;
         }
         let this = Arc::downgrade(self);
-        tiering::later(move || {
-            let Some(this) = this.upgrade() else { return };
-            if let Some(unstored) = unstored {
-                unstored.store();
+        let optimize = move || {
+            if let Some(this) = this.upgrade() {
+                this.optimize_in_turn();
             }
-            if this.waits_for_optimized() {
-                this.optimize();
-            }
-        });
+        };
+        if !tiering::later(Work::Compile, optimize) {
+            self.stays_baseline("there is no thread for it");
+        }
     }
 
     /// Code for one run with or without fuel: `wasm`, which stands for this program, compiled and linked for `host`.
@@ -156,14 +159,27 @@ impl ProgramCode {
         self.compilations.get(self.without_fuel(tier)).is_some()
     }
 
-    /// Makes the optimized code, for runs that start from then on.
-    pub(super) fn optimize(&self) {
+    /// Makes the optimized code in its turn, for runs that start from then on.
+    fn optimize_in_turn(&self) {
+        if self.load_optimized().unwrap_or(false) {
+            return;
+        }
         // Of the processes that share a cache, one compiles and the others find the entry.
         let _lock = self.compiler.cache.lock();
-        if let Err(error) = self.compile(self.without_fuel(Tier::Optimizing)) {
-            let reason = error.message().to_owned();
-            let _ = self.refused.set((Tier::Optimizing, reason));
+        self.optimize();
+    }
+
+    /// Makes the optimized code, for runs that start from then on.
+    fn optimize(&self) {
+        let compile = || self.compile(self.without_fuel(Tier::Optimizing)).map(drop);
+        let made = catch_unwind(AssertUnwindSafe(compile));
+        if let Err(error) = made.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
+            self.stays_baseline(error.message());
         }
+    }
+
+    fn stays_baseline(&self, reason: &str) {
+        let _ = self.refused.set((Tier::Optimizing, reason.to_owned()));
     }
 
     /// Whether its runs have baseline code until the optimized code is there.
@@ -182,14 +198,12 @@ impl ProgramCode {
             (Some((Tier::Optimizing, reason)), ..) => {
                 format!("the optimizing compiler does not compile this program: {reason}")
             }
-            (None, CompilerChoice::Tiered, Tier::Optimizing) => {
-                "the optimized code is there".into()
-            }
+            (None, CompilerChoice::Tiered, Tier::Optimizing) => "the optimized code is made".into(),
             (None, CompilerChoice::Tiered, Tier::Baseline) => {
-                "the optimized code is not there yet".into()
+                "the optimized code is not made yet".into()
             }
             (None, CompilerChoice::Optimizing | CompilerChoice::Baseline, _) => {
-                "it was loaded so".into()
+                "`compiler` asks for it".into()
             }
         };
         (tier, reason)
@@ -259,6 +273,7 @@ impl ProgramCode {
     /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
     pub(super) fn serialize(&self) -> Result<Vec<u8>> {
         if self.waits_for_optimized() {
+            // Somebody waits for this, so it takes no turns with other programs.
             self.optimize();
         }
         let tier = self.tier();

@@ -1,47 +1,69 @@
 //! Work on programs that nobody waits for.
 //!
-//! One thread of the process does it for all runtimes, one task at a time, with threads of low priority for the
-//! functions of a program: on a busy machine guests come first.
+//! A thread of the process for each kind of work does it for all runtimes, one task at a time, and with low priority:
+//! on a busy machine guests come first.
 
 use crate::platform;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPoolBuilder;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-type Task = Box<dyn FnOnce() + Send>;
-
-/// Does `task` some time from now. Best effort: without threads it is not done.
-pub(super) fn later(task: impl FnOnce() + Send + 'static) {
-    static TASKS: OnceLock<Option<Sender<Task>>> = OnceLock::new();
-    let tasks = TASKS.get_or_init(|| {
-        let (sender, receiver) = channel();
-        let thread = thread::Builder::new().name("wasiexec-tier".into());
-        thread.spawn(move || work(receiver)).ok().map(|_| sender)
-    });
-    if let Some(tasks) = tasks {
-        // The thread never ends.
-        let _ = tasks.send(Box::new(task));
-    }
+/// The kinds of work.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    /// Putting code into the cache.
+    Store,
+    /// Compiling, with threads for the functions of a program.
+    Compile,
 }
 
-fn work(tasks: Receiver<Task>) {
-    platform::lower_thread_priority();
+type Task = Box<dyn FnOnce() + Send>;
+type Tasks = OnceLock<Option<Sender<Task>>>;
+
+/// Does `task` some time from now; false where there is no thread for it.
+pub(super) fn later(work: Work, task: impl FnOnce() + Send + 'static) -> bool {
+    static STORE: Tasks = OnceLock::new();
+    static COMPILE: Tasks = OnceLock::new();
+    let tasks = match work {
+        Work::Store => STORE.get_or_init(|| start("wasiexec-store", store)),
+        Work::Compile => COMPILE.get_or_init(|| start("wasiexec-tier", compile)),
+    };
+    // The thread never ends.
+    let send = |tasks: &Sender<Task>| tasks.send(Box::new(task)).is_ok();
+    tasks.as_ref().is_some_and(send)
+}
+
+fn start(name: &str, work: fn(Receiver<Task>)) -> Option<Sender<Task>> {
+    let (sender, receiver) = channel();
+    let thread = thread::Builder::new().name(name.into());
+    let started = thread.spawn(move || {
+        platform::lower_thread_priority();
+        work(receiver);
+    });
+    started.ok().map(|_| sender)
+}
+
+fn store(tasks: Receiver<Task>) {
+    tasks.into_iter().for_each(attempt);
+}
+
+fn compile(tasks: Receiver<Task>) {
     let threads = ThreadPoolBuilder::new()
         .thread_name(|n| format!("wasiexec-tier-{n}"))
         .start_handler(|_| platform::lower_thread_priority())
-        .build();
-    for task in tasks {
-        // A panic of a compiler is a program that stays as it is.
-        let _ = catch_unwind(AssertUnwindSafe(|| install(threads.as_ref().ok(), task)));
-    }
+        .build()
+        .ok();
+    // In a pool, wasmtime compiles with the threads of that pool.
+    let with_threads = |task: Task| match &threads {
+        Some(threads) => threads.install(|| attempt(task)),
+        None => attempt(task),
+    };
+    tasks.into_iter().for_each(with_threads);
 }
 
-/// In a pool, wasmtime compiles with the threads of that pool.
-fn install(threads: Option<&ThreadPool>, task: Task) {
-    match threads {
-        Some(threads) => threads.install(task),
-        None => task(),
-    }
+/// A panic must not end the thread.
+fn attempt(task: Task) {
+    let _ = catch_unwind(AssertUnwindSafe(task));
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 use wasiexec::{
-    Cache, CompilerChoice, Ending, ErrorCode, Frame, Limits, LoadOptions, Outcome, Program,
-    RunOptions, Runtime, RuntimeOptions, Tier,
+    Cache, CompilerChoice, Ending, ErrorCode, Frame, LimitKind, Limits, LoadOptions, Outcome,
+    Program, RunOptions, Runtime, RuntimeOptions, Tier,
 };
 
 const CHOICES: [CompilerChoice; 3] = [
@@ -51,7 +51,7 @@ fn wait_for_optimized(program: &Program) {
 fn a_program_has_the_code_that_was_asked_for() {
     let runtime = idle();
     let of = |compiler| tier(&load(&runtime, source("hello"), compiler));
-    let asked = "it was loaded so";
+    let asked = "`compiler` asks for it";
     assert_eq!(
         of(CompilerChoice::Optimizing),
         (Tier::Optimizing, asked.into())
@@ -137,7 +137,7 @@ fn a_tiered_program_runs_at_once_and_is_optimized_meanwhile() {
     wait_for_optimized(&program);
     assert_eq!(
         tier(&program),
-        (Tier::Optimizing, "the optimized code is there".into())
+        (Tier::Optimizing, "the optimized code is made".into())
     );
     assert_eq!(runtime.stats().optimizing, 0);
     let later = run(&runtime, &program, options());
@@ -249,7 +249,7 @@ fn read(i: usize) -> String {
     format!("(i64.load offset={} (local.get 0))", 8 * i)
 }
 
-/// A function that calls itself `depth` times, with so many locals and operands that are alive over the call.
+/// A function that calls itself `depth` times, with `locals` locals and `operands` operands that are alive over the call.
 fn recursion(locals: usize, operands: usize, depth: u32) -> String {
     let declared = "(local i64)".repeat(locals);
     let set: String = (1..=locals)
@@ -301,23 +301,27 @@ fn limits_hold_with_each() {
     for compiler in CHOICES {
         let runtime = idle();
         let program = load(&runtime, source("loop"), compiler);
-        for options in [
-            Limits {
-                timeout: Some(Duration::from_millis(20)),
-                ..Limits::default()
-            },
-            Limits {
-                cpu: Some(Duration::from_millis(20)),
-                ..Limits::default()
-            },
-            Limits {
-                fuel: Some(100_000),
-                ..Limits::default()
-            },
+        let none = Limits::default();
+        let short = Some(Duration::from_millis(20));
+        for (kind, options) in [
+            (
+                LimitKind::Timeout,
+                Limits {
+                    timeout: short,
+                    ..none
+                },
+            ),
+            (LimitKind::Cpu, Limits { cpu: short, ..none }),
+            (
+                LimitKind::Fuel,
+                Limits {
+                    fuel: Some(100_000),
+                    ..none
+                },
+            ),
         ] {
             let outcome = run(&runtime, &program, limits(options));
-            let is_limit = matches!(outcome.ending, Ending::Limit(_));
-            assert!(is_limit, "{compiler:?}: {:?}", outcome.ending);
+            assert_eq!(outcome.ending, Ending::Limit(kind), "{compiler:?}");
         }
     }
 }
