@@ -51,7 +51,7 @@ export const snapshots = {
 
   async run({ guests, rounds, seconds }) {
     // One core.
-    await using runtime = new Runtime({ threads: 1, cacheDir: false })
+    const runtime = new Runtime({ threads: 1, cacheDir: false })
     const figures = []
     for (const [name, path, args, stdin] of cases(guests)) {
       const program = await load(path, { runtime })
@@ -76,6 +76,7 @@ export const snapshots = {
       print(`${name}: runs from a snapshot`, figure.snapshot, '1/s', vs)
       figures.push(figure)
     }
+    await runtime.close()
     return { figures, spawned: spawned(rounds) }
   },
 
