@@ -29,10 +29,9 @@ export const verb: Verb = {
       .description(
         'Runs a program up to its first read of stdin, and writes a program that goes on from there.',
       )
-      .usage('[options] <prog.wasm> [args...]')
+      .usage('[options] <prog.wasm> [-- args...]')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .argument('[args...]', "the program's arguments, which are inside the snapshot")
-      .passThroughOptions()
       .option(
         '-o, --output <file>',
         'the file to write; default: the name of the program with .warm.wasm, in this folder',
@@ -46,7 +45,7 @@ export const verb: Verb = {
       'after',
       `${examples(
         [
-          "wasiexec snapshot -o json.wasm python.wasm -c 'import json, sys; exec(sys.stdin.read())'",
+          "wasiexec snapshot python.wasm -o json.wasm -- -c 'import json, sys; exec(sys.stdin.read())'",
           '',
         ],
         ["echo 'print(json.dumps([1]))' | wasiexec run json.wasm", 'without the start of Python'],

@@ -175,13 +175,12 @@ export class Program {
     const port = this.#port
     const how = { ...this.#how, compiler, trustPrecompiled: false }
     const taken = await port.snapshot(this.#owner, prepared, call, how)
-    const warm = Array.isArray(taken)
-      ? new Program(port, how, taken[0], taken[1] as ProgramInfo)
-      : undefined
-    const reason: unknown = signal?.aborted === true ? signal.reason : this.#closed()
-    if (warm !== undefined && reason === undefined) return warm
-    warm?.[Symbol.dispose]()
-    throw reason ?? endedEarly(taken as Outcome, call)
+    const reason = this.#closed()
+    if (!Array.isArray(taken)) throw reason ?? endedEarly(taken, call)
+    const warm = new Program(port, how, taken[0], taken[1] as ProgramInfo)
+    if (reason === undefined) return warm
+    warm[Symbol.dispose]()
+    throw reason
   }
 
   /**

@@ -114,6 +114,42 @@ test('arguments and environment are inside', async (t) => {
   }
 })
 
+/** Reads stdin, and after that prints its arguments and its environment. */
+const LATE = `
+  (module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "environ_get" (func $env (param i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\\00\\02\\00\\00\\10\\00\\00\\00\\00\\04\\00\\00\\00\\08\\00\\00")
+    (func (export "_start")
+      (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 32)))
+      (drop (call $args (i32.const 256) (i32.const 1040)))
+      (drop (call $env (i32.const 256) (i32.const 2040)))
+      (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 32)))))`
+
+test('a program may ask for its arguments and environment after it has read stdin', async (t) => {
+  const program = await load(Buffer.from(LATE), { cache: false, name: 'late' })
+  const given = { args: ['x', 'yy'], env: { NAME: 'value' } }
+  const warm = await program.snapshot(given)
+  const loaded = await load(await warm.wasm(), { cache: false, name: 'other' })
+  const normal = await program.run({ ...given, stdin: 'z' })
+  t.true(normal.stdout.includes('late\0x\0yy\0') && normal.stdout.includes('NAME=value\0'))
+  for (const from of [warm, loaded]) {
+    t.deepEqual(observed(await from.run({ stdin: 'z' })), observed(normal))
+  }
+})
+
+test('programs with different names have different snapshots', async (t) => {
+  const cache = await folder(t)
+  for (const name of ['one', 'two']) {
+    const program = await load(Buffer.from(LATE), { cache, name })
+    const warm = await program.snapshot()
+    t.true((await warm.run({ stdin: 'z' })).stdout.includes(`${name}\0`))
+  }
+})
+
 test('directories are opened anew, and a binary grants none', async (t) => {
   const path = await folder(t)
   await writeFile(join(path, 'file'), 'first')

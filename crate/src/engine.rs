@@ -41,6 +41,11 @@ const DEBUG_FIBER_STACK: usize = 16 << 20;
 /// A snapshot whose memory spans no more than this is mapped when it starts, and not copied. Other programs stay at
 /// wasmtime's default: their data, few bytes far apart, could make large files of compiled code.
 const SNAPSHOT_IMAGE: u64 = 256 << 20;
+/// wasmtime's default.
+const IMAGE: u64 = 16 << 20;
+/// Most of a snapshot's memory is in its file. A program that only says that it is a snapshot gets no larger image than
+/// this number of times its file.
+const IMAGE_TO_FILE: u64 = 8;
 /// A program with many functions needs more than wasmtime's default of 1 MiB.
 const MAX_INSTANCE_BYTES: usize = 8 << 20;
 
@@ -237,12 +242,14 @@ impl Engines {
     pub(crate) fn compile_snapshot(
         &self,
         wasm: &[u8],
+        memories: u64,
         compilation: Compilation,
         host: &Host,
     ) -> wasmtime::Result<Vec<u8>> {
         let allocation = host.allocation.without_slots();
         let mut config = config(compilation, allocation, self.slots);
-        config.memory_guaranteed_dense_image_size(SNAPSHOT_IMAGE);
+        let image = wasm.len() as u64 * IMAGE_TO_FILE / memories.max(1);
+        config.memory_guaranteed_dense_image_size(image.clamp(IMAGE, SNAPSHOT_IMAGE));
         Engine::new(&config)?.precompile_module(wasm)
     }
 

@@ -223,7 +223,10 @@ impl Program {
         let has_files = earlier.is_some_and(|earlier| !earlier.resumption().preopens.is_empty());
         match has_files {
             true => None,
-            false => self.code.snapshot_entry(how),
+            // The guest sees its name.
+            false => self
+                .code
+                .snapshot_entry(&format!("{:?} {how}", self.name())),
         }
     }
 

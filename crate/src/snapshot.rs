@@ -183,7 +183,6 @@ pub(crate) fn prepare(
     let source = changed.as_ref().unwrap_or(&source);
     let probe = Arc::new(Probe::new(Layout {
         counts: source.counts,
-        start: source.start,
         uninitialized: source.uninitialized.clone(),
         preopens: preopens(program, options).clone(),
         until: match &options.until {
@@ -300,12 +299,14 @@ impl Unwritten {
     pub(crate) fn write(self) -> Result<Snapshot> {
         let Captured { state, resumption } = &self.captured;
         let earlier = self.original.snapshot();
-        let (args, env) = match earlier {
-            Some(earlier) => {
-                let head = &earlier.section().head;
-                (head.args.clone(), head.env.clone())
-            }
-            None => (self.options.args.to_vec(), self.options.env.to_vec()),
+        let begun = match earlier {
+            Some(earlier) => earlier.section().head.clone(),
+            None => SnapshotHead {
+                name: self.original.name().to_owned(),
+                args: self.options.args.to_vec(),
+                env: self.options.env.to_vec(),
+                ..SnapshotHead::default()
+            },
         };
         let granted = resumption.preopens.iter().map(|preopen| GrantedPath {
             path: preopen.guest_path.clone(),
@@ -317,15 +318,13 @@ impl Unwritten {
         });
         let section = SnapshotSection {
             head: SnapshotHead {
-                args,
-                env,
                 preopens: granted.collect(),
-                clock_fixed: self.options.clock != Clock::Real,
                 monotonic: resumption.monotonic,
                 random: resumption.random,
                 descriptors: resumption.descriptors,
                 frames: frames.collect(),
                 first_clone: 0,
+                ..begun
             },
             printed: self.recording.take().into(),
         };

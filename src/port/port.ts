@@ -280,9 +280,20 @@ export class Port implements PipeEvents {
     const id = this.#nextId()
     const { signal } = local
     const options = encoded.buffer.subarray(0, encoded.length)
-    const abort = (): void => this.#native.abortSnapshot(id)
     const taken = new Promise<unknown>((resolve, reject) => {
       this.#wait(id, { resolve, reject, target: owner, signal: undefined, streams: undefined })
+    })
+    let abort = (): void => {}
+    const givenUp = new Promise<never>((_, reject) => {
+      abort = () => {
+        this.#native.abortSnapshot(id)
+        reject(signal?.reason)
+        // What comes too late is not wanted.
+        taken.then(
+          (result) => isOutcome(result) || this.dispose(id),
+          () => {},
+        )
+      }
     })
     this.#native.snapshot(id, owner.handle, options, call ?? null, load)
     giveBack(encoded)
@@ -290,7 +301,7 @@ export class Port implements PipeEvents {
     signal?.addEventListener('abort', abort)
     if (signal?.aborted === true) abort()
     try {
-      const result = await taken
+      const result = await Promise.race([taken, givenUp])
       return isOutcome(result) ? result : [id, result]
     } finally {
       signal?.removeEventListener('abort', abort)

@@ -3,6 +3,7 @@
 use super::cache::{Cache, CacheEntry};
 use super::compiled::{Compiled, Link};
 use super::debug_info;
+use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
 use super::wasm::Wasm;
 use crate::engine::{Allocation, Compilation, Engines, Host, ProgramKind};
@@ -157,7 +158,11 @@ impl Compiler {
             host, compilation, ..
         } = place;
         match wasm.snapshot {
-            Some(_) => self.engines.compile_snapshot(bytes, *compilation, host),
+            Some(_) => {
+                let memories = Sections::read(bytes).memories.len() as u64;
+                self.engines
+                    .compile_snapshot(bytes, memories, *compilation, host)
+            }
             None => A::compile(&host.engine, bytes),
         }
     }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// The name of the section.
 pub(crate) const SNAPSHOT_SECTION: &str = "wasiexec.snapshot";
+/// The most arguments and variables that a message lists.
+const MAX_LISTED: usize = 20;
 /// Another number is another format.
 const FORMAT: u32 = 1;
 
@@ -27,14 +29,14 @@ pub(crate) struct SnapshotSection {
 /// The part of the section that is not output.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SnapshotHead {
+    /// argv\[0\].
+    pub(crate) name: String,
     /// The arguments that the guest has had from its start.
     pub(crate) args: Vec<String>,
     /// Its environment.
     pub(crate) env: Vec<(String, String)>,
     /// The directories that it was granted, in the order of their descriptors.
     pub(crate) preopens: Vec<GrantedPath>,
-    /// Whether its wall clock stood still.
-    pub(crate) clock_fixed: bool,
     /// What its monotonic clock said.
     pub(crate) monotonic: u64,
     /// The state of its random numbers, if these were seeded.
@@ -111,6 +113,10 @@ impl SnapshotSection {
         let file: File<SnapshotHead> = serde_json::from_slice(head).map_err(|_| damaged())?;
         let mut printed = Vec::new();
         for (stream, length) in file.printed {
+            // The writer leaves these out; any number of them would cost each run time.
+            if length == 0 {
+                return Err(damaged());
+            }
             let (bytes, others) = rest.split_at_checked(length).ok_or_else(damaged)?;
             rest = others;
             printed.push(Printed {
@@ -166,6 +172,9 @@ impl LoadedSnapshot {
         let head = &section.head;
         Ok(Self {
             resumption: Resumption {
+                name: head.name.clone(),
+                args: head.args.clone().into(),
+                env: head.env.clone().into(),
                 preopens,
                 monotonic: head.monotonic,
                 random: head.random,
@@ -190,17 +199,20 @@ impl LoadedSnapshot {
     /// [`ErrorCode::InvalidOption`].
     pub(crate) fn check_options(&self, options: &RunOptions) -> Result<()> {
         let head = &self.section.head;
-        for (option, is_given, inside) in [
-            ("args", !options.args.is_empty(), format!("{:?}", head.args)),
-            ("env", !options.env.is_empty(), names(&head.env)),
-        ] {
-            if is_given {
-                let message = format!(
-                    "`{option}` cannot be given to a run of a snapshot: the guest has read it before the \
-                     snapshot was taken, and it is {inside}"
-                );
-                return Err(Error::new(ErrorCode::InvalidOption, message));
+        let inside = match (&options.args[..], &options.env[..]) {
+            ([], []) => None,
+            ([_, ..], _) => Some(("args", format!("{:?}", first(&head.args)))),
+            ([], [_, ..]) => {
+                let names = first(&head.env).iter().map(|(name, _)| name);
+                Some(("env", format!("{:?}", names.collect::<Vec<_>>())))
             }
+        };
+        if let Some((option, inside)) = inside {
+            let message = format!(
+                "`{option}` cannot be given to a run of a snapshot: it was given when the snapshot was taken, and \
+                 it is {inside}"
+            );
+            return Err(Error::new(ErrorCode::InvalidOption, message));
         }
         let granted = match options.preopens.is_empty() {
             true => &self.resumption.preopens,
@@ -223,9 +235,9 @@ impl LoadedSnapshot {
     }
 }
 
-fn names(env: &[(String, String)]) -> String {
-    let names: Vec<_> = env.iter().map(|(name, _)| name).collect();
-    format!("{names:?}")
+/// As many as a message shows.
+fn first<T>(all: &[T]) -> &[T] {
+    &all[..all.len().min(MAX_LISTED)]
 }
 
 /// # Errors
@@ -266,13 +278,13 @@ mod tests {
         };
         SnapshotSection {
             head: SnapshotHead {
+                name: "name".into(),
                 args: vec!["a".into(), "\0\u{ffff}".into()],
                 env: vec![("B".into(), "c".into())],
                 preopens: vec![GrantedPath {
                     path: "/data".into(),
                     write: true,
                 }],
-                clock_fixed: true,
                 monotonic: u64::MAX,
                 random: Some(u64::MAX),
                 descriptors: 3,
@@ -282,7 +294,7 @@ mod tests {
             printed: [
                 printed(OutputStreamKind::Stderr, b"one"),
                 printed(OutputStreamKind::Stdout, b"\xff\0"),
-                printed(OutputStreamKind::Stdout, b""),
+                printed(OutputStreamKind::Stdout, b"two"),
             ]
             .into(),
         }

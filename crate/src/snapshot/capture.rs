@@ -11,12 +11,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wasmtime::{FrameHandle, Instance, StoreContextMut, Val};
 
+/// As many as one segment may have.
+const MAX_ELEMENTS: u64 = 10_000_000;
+
 /// What is known of a module before it runs.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) counts: Counts,
-    /// The function of the start section.
-    pub(super) start: Option<u32>,
     /// The functions that have locals without an initial value, whose frames are not looked at.
     pub(super) uninitialized: HashSet<u32>,
     pub(super) preopens: Arc<[Preopen]>,
@@ -32,6 +33,8 @@ pub(super) struct Reader<'r> {
     instance: Instance,
     /// The index of each function by its address.
     functions: HashMap<usize, u32>,
+    /// What is left for the elements of all tables.
+    elements: u64,
 }
 
 impl<'r> Reader<'r> {
@@ -58,6 +61,7 @@ impl<'r> Reader<'r> {
             innermost,
             instance,
             functions,
+            elements: MAX_ELEMENTS,
         })
     }
 
@@ -114,9 +118,8 @@ impl<'r> Reader<'r> {
                 frames.push(self.frame(handle, function, pc.raw() as usize)?);
             }
         }
-        let outermost = frames.first().map(|frame| frame.function);
-        if starting && outermost != self.layout.start {
-            return Err(Error::internal("the start section called another function"));
+        if starting && frames.is_empty() {
+            return Err(Error::internal("a start section without a frame"));
         }
         Ok(frames)
     }
@@ -152,6 +155,12 @@ impl<'r> Reader<'r> {
     fn table(&mut self, index: u32) -> Result<Vec<Option<u32>>> {
         let table = self.instance.debug_table(&mut self.store, index);
         let table = table.ok_or_else(|| absent("table", index))?;
+        let left = self.elements.checked_sub(table.size(&self.store));
+        self.elements = left.ok_or_else(|| {
+            refusal(format_args!(
+                "the program's tables have more than {MAX_ELEMENTS} elements"
+            ))
+        })?;
         let mut functions = Vec::new();
         for place in 0..table.size(&self.store) {
             let element = table.get(&mut self.store, place);

@@ -5,10 +5,11 @@ use crate::error::Result;
 use std::ops::Range;
 
 const PAGE: usize = 4096;
+const ZEROS: [u8; PAGE] = [0; PAGE];
 /// More runs than this are joined, with the zeros between them.
 const MAX_RUNS: usize = 10_000;
 /// What all memories of a snapshot may have together.
-const MAX_BYTES: usize = 1 << 30;
+const MAX_BYTES: usize = 512 << 20;
 
 /// Copies everything but pages of zeros. `room` is what is left for the image.
 ///
@@ -18,7 +19,7 @@ const MAX_BYTES: usize = 1 << 30;
 pub(super) fn runs(memory: &[u8], room: &mut Room) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut runs = Vec::new();
     for (page, bytes) in memory.chunks(PAGE).enumerate() {
-        if bytes.iter().any(|byte| *byte != 0) {
+        if *bytes != ZEROS[..bytes.len()] {
             let start = page * PAGE;
             add(&mut runs, start..start + bytes.len(), 0);
         }

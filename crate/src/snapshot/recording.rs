@@ -16,6 +16,9 @@ impl Recording {
     pub(super) fn of(&self, stream: OutputStreamKind) -> Output {
         let printed = self.0.clone();
         Output::Pipe(OutputPipe::without_window(move |bytes| {
+            if bytes.is_empty() {
+                return;
+            }
             let mut printed = lock(&printed);
             match printed.last_mut() {
                 Some((last, before)) if *last == stream => before.extend(bytes),

@@ -21,7 +21,8 @@ use wasm_encoder::{Encode, ExportKind, ExportSection, Function, Instruction};
 use wasmparser::{ExternalKind, Payload};
 
 /// What the copies of functions may take together.
-const MAX_COPIED: usize = 256 << 20;
+const MAX_COPIED: usize = 32 << 20;
+
 /// A module that goes on from `state`, and the number of the first function that was added to it. `section` makes
 /// the content of its custom section from that number.
 ///
@@ -85,8 +86,8 @@ pub(super) fn rewrite(
     Ok(module)
 }
 
-/// The copies of the functions that have not returned, outermost first (none between two calls), and behind them, if the guest was in its start
-/// section, a function that calls the first copy and then `_start`.
+/// The copies of the functions that have not returned, outermost first (none between two calls). Behind them, if the
+/// guest was in its start section, comes a function that calls the first copy and then `_start`.
 fn added(
     source: &Source<'_>,
     types: &mut Types<'_, '_>,

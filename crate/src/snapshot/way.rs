@@ -2,7 +2,7 @@
 
 use super::duplicates::Duplicates;
 use super::path::{Open, elsewhere, operators};
-use super::refusal::unreadable;
+use super::refusal::{refusal, unreadable};
 use super::source::Source;
 use super::state::{CapturedFrame, Value};
 use super::types::params;
@@ -11,6 +11,9 @@ use std::ops::Range;
 use wasmparser::{
     FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, WasmModuleResources,
 };
+
+/// The most operands of all pieces together; each is pushed by an instruction.
+const MAX_OPERANDS: usize = 1 << 18;
 
 /// A piece of the code before the call.
 pub(super) struct Piece<'p> {
@@ -51,11 +54,16 @@ pub(super) fn way<'p>(
     let mut at_start = Vec::new();
     let mut duplicates = Duplicates::default();
     let mut pieces: Vec<Piece<'p>> = Vec::new();
+    let mut total = 0;
     for next in operators(body)? {
         let (operator, range) = next?;
         let open = path.get(pieces.len());
         if range.start == open.map_or(call, |open| open.start) {
             let results = operands(&validator)?;
+            total += results.len() + at_start.len();
+            if total > MAX_OPERANDS {
+                return Err(refusal("its open blocks have too many operands"));
+            }
             let taken = taken(source, &operator)?;
             let kept = results.len().checked_sub(taken.count);
             let kept = kept.ok_or_else(|| elsewhere(frame.pc))?;

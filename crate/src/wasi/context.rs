@@ -47,8 +47,27 @@ pub(crate) struct Untouched {
 }
 
 impl Untouched {
+    /// argv\[0\].
     pub(super) fn name(&self) -> &str {
-        self.invocation.program_name()
+        match self.invocation.resumption() {
+            Some(resumption) => &resumption.name,
+            None => self.invocation.program_name(),
+        }
+    }
+
+    /// argv from index 1 on.
+    pub(super) fn args(&self) -> &[String] {
+        match self.invocation.resumption() {
+            Some(resumption) => &resumption.args,
+            None => &self.options().args,
+        }
+    }
+
+    pub(super) fn env(&self) -> &[(String, String)] {
+        match self.invocation.resumption() {
+            Some(resumption) => &resumption.env,
+            None => &self.options().env,
+        }
     }
 
     pub(super) fn options(&self) -> &RunOptions {
@@ -67,8 +86,15 @@ impl Untouched {
 
     /// The context, with exactly what the options grant, but for directories.
     fn builder(&self) -> (WasiCtxBuilder, Option<SharedRandom>) {
-        let resumption = self.invocation.resumption();
-        without_preopens(self.name(), self.options(), &self.capture, resumption)
+        let mut builder = WasiCtxBuilder::new();
+        builder.arg(self.name()).args(self.args()).envs(self.env());
+        let random = set_up(
+            &mut builder,
+            self.options(),
+            &self.capture,
+            self.invocation.resumption(),
+        );
+        (builder, random)
     }
 }
 
@@ -135,20 +161,19 @@ impl Wasi {
     }
 }
 
-fn without_preopens(
-    name: &str,
+/// Sets streams, clocks and random numbers.
+fn set_up(
+    builder: &mut WasiCtxBuilder,
     options: &RunOptions,
     capture: &Arc<Capture>,
     resumption: Option<&Resumption>,
-) -> (WasiCtxBuilder, Option<SharedRandom>) {
-    let mut builder = WasiCtxBuilder::new();
-    builder.arg(name).args(&options.args).envs(&options.env);
-    stdio::set_stdin(&mut builder, &options.stdin);
+) -> Option<SharedRandom> {
+    stdio::set_stdin(builder, &options.stdin);
     for (kind, output) in [
         (OutputStreamKind::Stdout, &options.stdout),
         (OutputStreamKind::Stderr, &options.stderr),
     ] {
-        stdio::set_output(&mut builder, kind, output, capture);
+        stdio::set_output(builder, kind, output, capture);
     }
     if let Clock::Fixed(now) = options.clock {
         builder.wall_clock(FixedWallClock(now));
@@ -174,7 +199,7 @@ fn without_preopens(
         builder.secure_random(random.clone());
     }
     builder.allow_tcp(true).allow_udp(true);
-    (builder, random)
+    random
 }
 
 fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {

@@ -197,12 +197,12 @@ fn fd_fdstat_get(wasi: &Untouched, memory: &mut [u8], fd: i32, stat: i32) -> Qui
 /// The arguments, each in pieces. A NUL follows the last piece of each in memory.
 fn args(wasi: &Untouched) -> impl Iterator<Item = [&str; 3]> + Clone {
     once(wasi.name())
-        .chain(wasi.options().args.iter().map(String::as_str))
+        .chain(wasi.args().iter().map(String::as_str))
         .map(|arg| [arg, "", ""])
 }
 
 fn env(wasi: &Untouched) -> impl Iterator<Item = [&str; 3]> + Clone {
-    let pairs = wasi.options().env.iter();
+    let pairs = wasi.env().iter();
     pairs.map(|(name, value)| [name.as_str(), "=", value.as_str()])
 }
 

@@ -13,7 +13,7 @@ use wiggle::GuestMemory;
 const CLOCK_MONOTONIC: i32 = 1;
 
 impl Wasi {
-    /// What a run needs to go on where this one, which grants `preopens`, is now.
+    /// What a run needs to go on where this one, which grants `preopens`, is now, besides its arguments and environment.
     ///
     /// # Errors
     ///
@@ -33,6 +33,7 @@ impl Wasi {
             monotonic,
             random: made.random.as_ref().map(SharedRandom::state),
             descriptors,
+            ..Resumption::default()
         }))
     }
 
