@@ -1,4 +1,3 @@
-// Run once more with each compiler.
 import test from 'ava'
 import { node } from '../support/child.ts'
 import { growth, HELD_ARGUMENTS, type Held } from '../support/held.ts'

@@ -1,5 +1,18 @@
 //! A snapshot's runs give what the program's runs give.
 
+/// Reads a byte, or -1 at the end of stdin: the body of a function of text, with its end.
+macro_rules! read_byte {
+    () => {
+        r#"
+    (i64.store (i32.const 0) (i64.const 0x1_0000_0064))
+    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (if (result i32) (i32.load (i32.const 8))
+      (then (i32.load8_u (i32.const 100)))
+      (else (i32.const -1))))
+"#
+    };
+}
+
 mod generated;
 mod nasty;
 mod refusals;

@@ -5,23 +5,22 @@ use crate::host::{load, load_real};
 use wasiexec::{Ending, SnapshotOptions};
 
 /// Reads single bytes (-1 at the end of stdin) and prints numbers, as the 8 bytes that they are.
-const PRELUDE: &str = r#"
+const PRELUDE: &str = concat!(
+    r#"
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (memory $memory (export "memory") 2)
   (func $read (result i32)
-    (i64.store (i32.const 0) (i64.const 0x1_0000_0064))
-    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
-    (if (result i32) (i32.load (i32.const 8))
-      (then (i32.load8_u (i32.const 100)))
-      (else (i32.const -1))))
-  (func $print (param i64)
+"#,
+    read_byte!(),
+    r#"  (func $print (param i64)
     (i64.store (i32.const 104) (local.get 0))
     (i64.store (i32.const 0) (i64.const 0x8_0000_0068))
     (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
   (func $print32 (param i32) (call $print (i64.extend_i32_s (local.get 0))))
-"#;
+"#
+);
 
 /// Inputs of none, some and more bytes than any guest here reads.
 const BYTES: [&[u8]; 6] = [
