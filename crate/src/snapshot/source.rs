@@ -41,8 +41,6 @@ pub(super) struct Source<'a> {
     pub(super) counts: Counts,
     /// The functions that are imported, by module and name.
     pub(super) imports: Vec<(&'a str, &'a str)>,
-    /// The function of the start section.
-    pub(super) start: Option<u32>,
     /// The function that is exported as `_start`.
     pub(super) entry: Option<u32>,
     pub(super) has_data_count: bool,
@@ -64,7 +62,7 @@ impl<'a> Source<'a> {
         let mut sections = Vec::new();
         let mut counts = Counts::default();
         let mut imports = Vec::new();
-        let (mut start, mut entry, mut has_data_count) = (None, None, false);
+        let (mut entry, mut has_data_count) = (None, false);
         let mut resources = None;
         let mut bodies = Vec::new();
         let mut uninitialized = HashSet::new();
@@ -111,7 +109,6 @@ impl<'a> Source<'a> {
                         }
                     }
                 }
-                Payload::StartSection { func, .. } => start = Some(*func),
                 Payload::DataCountSection { .. } => has_data_count = true,
                 Payload::CodeSectionEntry(body) => {
                     let function = counts.imported_functions + bodies.len() as u32;
@@ -162,7 +159,6 @@ impl<'a> Source<'a> {
             sections,
             counts,
             imports,
-            start,
             entry,
             has_data_count,
             uninitialized,
