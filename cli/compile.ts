@@ -1,12 +1,10 @@
-import { basename, extname } from 'node:path'
 import { printable, say } from './io.ts'
 import type { CompilerChoice } from '../src/index.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { compilerOption } from './run-options.ts'
-import { placeFile } from './place-file.ts'
-import { CliError, STATUS } from './status.ts'
+import { outputFile, placeFile } from './output-file.ts'
+import { STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
-import { objection } from './whole-file.ts'
 import { bytes } from './wording.ts'
 
 interface Flags {
@@ -45,26 +43,12 @@ export const verb: Verb = {
   },
 
   async execute(io, [path = ''], given) {
-    const {
-      output = defaultOutput(path),
-      force,
-      fuel,
-      compiler,
-      interruptible,
-      quiet,
-    } = given as Flags
-    if (output === '-') throw new CliError('--output needs a file, and - is not a file')
-    const problem = await objection(output, force === true)
-    if (problem !== undefined) throw new CliError(problem)
+    const { output, force = false, fuel, compiler, interruptible, quiet } = given as Flags
+    const file = await outputFile(path, { output, extension: '.cwasm', force })
     const program = await openProgram(io, path, { fuel, compiler, interruptible, cache: false })
-    const file = await program.serialize()
-    await placeFile(io, file, output, force === true)
-    if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(file.length)})`)
+    const content = await program.serialize()
+    await placeFile(io, content, file, force)
+    if (!quiet) await say(io, `wasiexec: wrote ${printable(file)} (${bytes(content.length)})`)
     return STATUS.ok
   },
-}
-
-function defaultOutput(path: string): string {
-  if (path === '-') throw new CliError('a program from stdin needs --output')
-  return `${basename(path, extname(path))}.cwasm`
 }

@@ -1,7 +1,7 @@
-import { basename, extname } from 'node:path'
 import { WasiexecError, type Outcome } from '../src/index.ts'
+import { interruptible } from './interruptible.ts'
 import { printable, say, type Io } from './io.ts'
-import { placeFile } from './place-file.ts'
+import { outputFile, placeFile } from './output-file.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import {
   addLoadOptions,
@@ -11,9 +11,8 @@ import {
   type LoadFlags,
   type RunFlags,
 } from './run-options.ts'
-import { CliError, interruptStatus, STATUS } from './status.ts'
+import { STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
-import { objection } from './whole-file.ts'
 import { bytes } from './wording.ts'
 
 interface Flags extends RunFlags, LoadFlags {
@@ -55,22 +54,15 @@ export const verb: Verb = {
 
   async execute(io, [path = '', ...args], given) {
     const flags = given as Flags
-    const { output = defaultOutput(path), force = false, call, quiet } = flags
-    if (output === '-') throw new CliError('--output needs a file, and - is not a file')
-    const problem = await objection(output, force)
-    if (problem !== undefined) throw new CliError(problem)
+    const { output, force = false, call, quiet } = flags
+    const file = await outputFile(path, { output, extension: '.warm.wasm', force })
     if (!quiet && io.stderr.isTTY === true)
       await say(io, 'wasiexec: compiling, which may take a minute')
     const binary = await take(io, path, args, flags, call)
-    await placeFile(io, binary, output, force)
-    if (!quiet) await say(io, `wasiexec: wrote ${printable(output)} (${bytes(binary.length)})`)
+    await placeFile(io, binary, file, force)
+    if (!quiet) await say(io, `wasiexec: wrote ${printable(file)} (${bytes(binary.length)})`)
     return STATUS.ok
   },
-}
-
-function defaultOutput(path: string): string {
-  if (path === '-') throw new CliError('a program from stdin needs --output')
-  return `${basename(path, extname(path))}.warm.wasm`
 }
 
 async function take(
@@ -82,28 +74,21 @@ async function take(
 ): Promise<Uint8Array> {
   // Neither program is run, but for the snapshot.
   const program = await openProgram(io, path, { ...loadOptions(flags), compiler: 'baseline' })
-  const controller = new AbortController()
-  const stop = io.onInterrupt((signal) => controller.abort(signal))
-  const { signal } = controller
-  try {
-    const until = call === undefined ? 'stdin' : { call }
-    const { limits, ...rest } = runOptions(flags)
-    // Output over its cap always ends the run.
-    const { onOutput: _, ...caps } = limits ?? {}
-    const warm = await program.snapshot({ ...rest, limits: caps, args, until, signal })
-    return await warm.wasm()
-  } catch (error) {
-    if (signal.aborted) {
-      const status = interruptStatus(signal.reason)
-      throw new CliError(`aborted by ${String(signal.reason)}`, { status, cause: error })
+  const until = call === undefined ? 'stdin' : { call }
+  const { limits, ...rest } = runOptions(flags)
+  // Output over its cap always ends the run.
+  const { onOutput: _, ...caps } = limits ?? {}
+  return interruptible(io, async (signal) => {
+    try {
+      const warm = await program.snapshot({ ...rest, limits: caps, args, until, signal })
+      return await warm.wasm()
+    } catch (error) {
+      if (error instanceof WasiexecError && error.outcome !== undefined) {
+        await passOn(io, error.outcome)
+      }
+      throw error
     }
-    if (error instanceof WasiexecError && error.outcome !== undefined) {
-      await passOn(io, error.outcome)
-    }
-    throw error
-  } finally {
-    stop()
-  }
+  })
 }
 
 /** Shows what a program printed that ended too early. */

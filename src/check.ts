@@ -21,6 +21,15 @@ export function checkObject(option: string, value: unknown): asserts value is ob
   }
 }
 
+/** Throws unless `options` is an object, all of whose keys are among these. */
+export function checkOptions(
+  options: unknown,
+  known: readonly string[],
+): asserts options is object {
+  checkObject('options', options)
+  for (const key in options) if (!known.includes(key)) throw unknown(key, key, known)
+}
+
 /** Throws unless `value` maps names to values; a Map would seem empty. */
 export function checkRecord(option: string, value: unknown): asserts value is object {
   checkObject(option, value)

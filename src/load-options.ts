@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { checkBoolean, checkObject, checkOneOf, checkString, invalid, unknown } from './check.ts'
+import { checkBoolean, checkOneOf, checkOptions, checkString, invalid } from './check.ts'
 import type { RunOptions } from './options.ts'
 import type { LoadRequest } from './port/native.ts'
 import type { Port } from './port/port.ts'
@@ -70,11 +70,7 @@ export interface CheckedLoad {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_RUNTIME_CLOSED`.
  */
 export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad {
-  checkObject('options', options)
-  for (const key in options) {
-    const name = key as (typeof LOAD_OPTIONS)[number]
-    if (!LOAD_OPTIONS.includes(name)) throw unknown(key, key, LOAD_OPTIONS)
-  }
+  checkOptions(options, LOAD_OPTIONS)
   const { name, cache, fuel = false, runtime } = options
   const { compiler = 'optimizing', interruptible = true, trustPrecompiled = false } = options
   if (name !== undefined) checkString('name', name)

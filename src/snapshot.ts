@@ -1,4 +1,4 @@
-import { checkObject, checkString, invalid, unknown } from './check.ts'
+import { checkOptions, checkString, invalid, unknown } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import { checkCompiler, type CompilerChoice } from './load-options.ts'
 import type { Limits, RunOptions } from './options.ts'
@@ -50,11 +50,7 @@ export interface CheckedSnapshot {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function checkSnapshot(options: SnapshotOptions): CheckedSnapshot {
-  checkObject('options', options)
-  for (const key in options) {
-    const name = key as (typeof SNAPSHOT_OPTIONS)[number]
-    if (!SNAPSHOT_OPTIONS.includes(name)) throw unknown(key, key, SNAPSHOT_OPTIONS)
-  }
+  checkOptions(options, SNAPSHOT_OPTIONS)
   const { until = 'stdin', compiler, ...run } = options
   if (compiler !== undefined) checkCompiler(compiler)
   const { onOutput } = (run.limits ?? {}) as Limits

@@ -1,9 +1,8 @@
 // Run once more with worker processes, and with each compiler.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import {
   load,
   Runtime,
@@ -12,7 +11,17 @@ import {
   type SnapshotOptions,
 } from '../support/package.ts'
 import { bare } from '../support/child.ts'
-import { ending, observed, ownWat, real, refusal, Sink, wat, watPath } from '../support/guest.ts'
+import {
+  ending,
+  folder,
+  observed,
+  ownWat,
+  real,
+  refusal,
+  Sink,
+  wat,
+  watPath,
+} from '../support/guest.ts'
 
 /** Prints its first argument, reads stdin, prints what it has read, and exits with 7. */
 const READER = `
@@ -33,12 +42,6 @@ const READER = `
 
 function reader(options = {}): Promise<Program> {
   return load(Buffer.from(READER), { cache: false, ...options })
-}
-
-async function folder(t: ExecutionContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'wasiexec-test-'))
-  t.teardown(() => rm(path, { recursive: true }))
-  return path
 }
 
 test('runs go on where the program read stdin, and print what it had printed', async (t) => {

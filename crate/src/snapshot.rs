@@ -52,7 +52,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// How a snapshot is taken. The options mean what they mean for a run.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SnapshotOptions {
     /// argv from index 1 on.
     pub args: Arc<[String]>,
@@ -73,17 +73,7 @@ pub struct SnapshotOptions {
 impl SnapshotOptions {
     /// All that the snapshot depends on besides its program; none if that includes files.
     pub(crate) fn cache_key(&self) -> Option<String> {
-        let Self {
-            args,
-            env,
-            preopens,
-            clock,
-            random_seed,
-            limits,
-            until,
-        } = self;
-        let key = || format!("{:?}", (args, env, clock, random_seed, limits, until));
-        preopens.is_empty().then(key)
+        self.preopens.is_empty().then(|| format!("{self:?}"))
     }
 }
 

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkObject, invalid, unknown } from '../check.ts'
+import { checkBoolean, checkInteger, checkObject, checkOptions, invalid } from '../check.ts'
 import type { RunOptions } from '../options.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Program } from '../program.ts'
@@ -88,11 +88,7 @@ const MAX_CONCURRENCY = 1_000_000
 
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
 export function checkBatchOptions(options: unknown): CheckedBatchOptions {
-  checkObject('options', options)
-  for (const key in options) {
-    const name = key as (typeof OPTIONS)[number]
-    if (!OPTIONS.includes(name)) throw unknown(key, key, OPTIONS)
-  }
+  checkOptions(options, OPTIONS)
   const {
     defaults = {},
     concurrency,

@@ -299,7 +299,6 @@ export class Port implements PipeEvents {
     giveBack(encoded)
     this.#snapshots.set(id, owner)
     signal?.addEventListener('abort', abort)
-    if (signal?.aborted === true) abort()
     try {
       const result = await Promise.race([taken, givenUp])
       return isOutcome(result) ? result : [id, result]

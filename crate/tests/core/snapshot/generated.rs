@@ -60,7 +60,7 @@ fn check(seed: u64) -> bool {
             );
             let outcome = error
                 .outcome
-                .unwrap_or_else(|| panic!("seed {seed}: {}", error.error));
+                .unwrap_or_else(|| panic!("seed {seed}: {}:\n{wat}", error.error));
             assert_eq!(seen(*outcome), seen(run_with(&program, b"")), "seed {seed}");
             return false;
         }
