@@ -142,7 +142,7 @@ impl<'r> Reader<'r> {
         for index in 0..number {
             let value = handle.stack(&mut self.store, index).map_err(unreadable)?;
             let what = || format!("an operand of function {function}");
-            operands.push(self.value(value, what)?);
+            operands.push(self.value(value, what));
         }
         Ok(CapturedFrame {
             function,

@@ -1,5 +1,6 @@
 //! Everything that a guest is while it waits for stdin.
 
+use crate::error::Result;
 use crate::wasi::StdinCall;
 
 /// A value. References to anything but functions are always null.
@@ -25,8 +26,9 @@ pub(super) struct CapturedFrame {
     pub(super) pc: usize,
     /// Parameters first.
     pub(super) locals: Vec<Value>,
-    /// From the bottom to the top, with the arguments of the call.
-    pub(super) operands: Vec<Value>,
+    /// From the bottom to the top, with the arguments of the call. A frame also shows some that it no longer has: these
+    /// may be anything, and so may why they cannot be taken.
+    pub(super) operands: Vec<Result<Value>>,
 }
 
 /// A memory, without its pages that are zero.

@@ -103,7 +103,7 @@ fn set_values(
     shown: &[usize],
     selects: bool,
 ) -> Result<()> {
-    let mut captured = frame.operands.iter().copied();
+    let mut captured = frame.operands.iter().cloned();
     let last = pieces.len() - 1;
     for (number, piece) in pieces.iter_mut().enumerate() {
         // The first piece is outside of all constructs.
@@ -111,15 +111,17 @@ fn set_values(
             .checked_sub(1)
             .map_or(0, |construct| shown[construct]);
         captured.by_ref().take(others).for_each(drop);
-        piece
-            .values
-            .extend(captured.by_ref().take(piece.kept).map(Some));
+        for value in captured.by_ref().take(piece.kept) {
+            piece.values.push(Some(value?));
+        }
         if piece.values.len() < piece.kept {
             return Err(lacking(frame));
         }
         let number_of_results = piece.results.len();
         if number == last {
-            piece.values.extend(captured.by_ref().map(Some));
+            for value in captured.by_ref() {
+                piece.values.push(Some(value?));
+            }
             // The index or reference of an indirect call is no longer there.
             let least = number_of_results - usize::from(selects);
             if piece.values.len() != least && piece.values.len() != number_of_results {

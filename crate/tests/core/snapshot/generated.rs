@@ -46,6 +46,16 @@ fn generated_programs_go_on_where_they_read() {
     );
 }
 
+/// Programs that once had no snapshot or another ending.
+const FOUND: [u64; 1] = [805_789];
+
+#[test]
+fn programs_that_were_once_wrong_go_on_where_they_read() {
+    for seed in FOUND {
+        assert!(check(seed), "seed {seed}");
+    }
+}
+
 /// Returns whether there was a snapshot.
 fn check(seed: u64) -> bool {
     let wat = generate(seed);
