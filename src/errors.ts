@@ -57,7 +57,7 @@ export class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
   /** How the program ended, where it ended before its snapshot was taken. */
-  readonly outcome?: Outcome
+  declare readonly outcome?: Outcome
 
   constructor(
     code: WasiexecErrorCode,
