@@ -164,9 +164,7 @@ impl Instance {
         if let Ending::Trap(trap) = &mut ending
             && let Some(snapshot) = context.group.program.snapshot()
         {
-            trap.frames
-                .iter_mut()
-                .for_each(|frame| snapshot.restore(frame));
+            snapshot.restore(&mut trap.frames);
         }
         let printed = capture.take();
         usage.output_truncated = printed.truncated;
