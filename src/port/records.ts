@@ -93,7 +93,13 @@ export class Delivery {
     throw new WasiexecError('ERR_INTERNAL', `the core sent ${what} (this is a bug in wasiexec)`)
   }
 
-  /** The same, parsed. */
+  /** What its section of this kind contains, to be kept. */
+  kept(kind: number): Buffer {
+    const content = this.section(kind)
+    return this.#isMuch(content.length) ? content : Buffer.from(content)
+  }
+
+  /** The content of a section, parsed. */
   json(kind: number): unknown {
     return JSON.parse(this.section(kind).toString('utf8'))
   }
@@ -180,14 +186,16 @@ export class Delivery {
     // One for all: making a Buffer costs as much as all the rest of an outcome.
     if (start === end) return (this.#empty ??= outcomes.noBytes())
     const length = end - start
-    // A view, where it is much of what came anyway.
-    if (length > COPY_BYTES && length * 4 > this.#bytes.length) {
-      return this.#bytes.subarray(start, end)
-    }
+    if (this.#isMuch(length)) return this.#bytes.subarray(start, end)
     const copy = Buffer.allocUnsafe(length)
     if (length > LOOP_BYTES) this.#bytes.copy(copy, 0, start, end)
     else for (let at = 0; at < length; at += 1) copy[at] = this.#bytes[start + at] as number
     return copy
+  }
+
+  /** Whether so many bytes are so much of what came that a view of them holds little else. */
+  #isMuch(length: number): boolean {
+    return length > COPY_BYTES && length * 4 > this.#bytes.length
   }
 
   /** Within bounds by construction: the core writes whole records. */

@@ -187,6 +187,22 @@ impl OutputStream for Writer {
         let room = room.map_err(|lost| self.stream_error(lost))?;
         self.enforce(room).map_err(stopped)
     }
+
+    /// As the trait does it, but waits for room only before it writes.
+    async fn blocking_write_and_flush(&mut self, mut bytes: Bytes) -> StreamResult<()> {
+        loop {
+            let room = self.write_ready().await?;
+            self.send(bytes.split_to(bytes.len().min(room)));
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if self.pipe.flush_waits() || self.is_exceeded() {
+            self.start_flush();
+            self.write_ready().await?;
+        }
+        Ok(())
+    }
 }
 
 fn stopped(stopped: Stopped) -> StreamError {
