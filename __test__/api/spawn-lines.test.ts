@@ -92,12 +92,14 @@ test('leaving the loop destroys the stream, unless that is not wanted', async (t
   t.true(left.stdout.destroyed)
   t.deepEqual((await drain(left.lines())).all, [])
 
-  const kept = program.spawn({ stdin: 'one\ntwo\nthree\n' })
+  const kept = program.spawn()
+  kept.stdin.write('one\ntwo\nthree\n')
   for await (const line of kept.lines({ destroyOnReturn: false })) {
     t.is(line, 'one')
     break
   }
   t.false(kept.stdout.destroyed)
+  kept.stdin.end()
   t.deepEqual((await drain(kept.lines())).all, ['two', 'three'])
 })
 
