@@ -100,7 +100,27 @@ test('transform-lines.mjs', async (t) => {
   t.is((await script(example, [], '')).stdout, '')
 })
 
-/** The programs that docs/batch.md speaks of. */
+test('pipeline.mjs', async (t) => {
+  const text = numbers(20_000)
+    .map((index) => `line ${index} ${'ä'.repeat(index % 50)}\n`)
+    .join('')
+  const path = join(await folder(t), 'lines.txt')
+  await writeFile(path, text)
+  const printed = numbers(20_000)
+    .map((index) => `${index + 1}: LINE ${index} ${'Ä'.repeat(index % 50)}\n`)
+    .join('')
+  const example = at('examples/pipeline.mjs')
+  for (const { code, stdout, stderr } of [
+    await script(example, [], text),
+    await script(example, [path]),
+  ]) {
+    t.is(code, 0, stderr)
+    t.true(stdout === printed)
+    t.is(stderr, 'the program exited with code 0\n'.repeat(3))
+  }
+})
+
+/** The programs that the pages of docs/ speak of. */
 const PROGRAMS: Record<string, string> = {
   'exit.wasm': watPath('exit-argv'),
   'copy.wasm': watPath('cat'),
@@ -122,16 +142,18 @@ async function documented(t: ExecutionContext): Promise<string> {
   return path
 }
 
-test('the examples of docs/batch.md print what stands below them', async (t) => {
-  const text = await readFile(at('docs/batch.md'), 'utf8')
-  const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
-  t.true(blocks.length > 5)
-  const path = await documented(t)
-  for (const [index, [, code, printed]] of blocks.entries()) {
-    const file = join(path, `example-${index}.mjs`)
-    await writeFile(file, code!)
-    const { stdout, stderr } = await script(file, [], '', path)
-    t.is(stdout, printed ?? '', `${code}\n${stderr}`)
-    t.is(stderr, '')
-  }
-})
+for (const page of ['batch.md', 'streams.md']) {
+  test(`the examples of docs/${page} print what stands below them`, async (t) => {
+    const text = await readFile(at(`docs/${page}`), 'utf8')
+    const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
+    t.true(blocks.length > 5)
+    const path = await documented(t)
+    for (const [index, [, code, printed]] of blocks.entries()) {
+      const file = join(path, `example-${index}.mjs`)
+      await writeFile(file, code!)
+      const { stdout, stderr } = await script(file, [], '', path)
+      t.is(stdout, printed ?? '', `${code}\n${stderr}`)
+      t.is(stderr, '')
+    }
+  })
+}

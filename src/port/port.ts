@@ -22,6 +22,8 @@ const TURN_MS = 50
 
 /** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
+/** A delivery of up to so many records, and as many bytes as above, is small. */
+const SMALL_RECORDS = 16
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What a run belongs to while it goes on: a program, or a program in a batch. */
@@ -134,6 +136,9 @@ export class Port implements PipeEvents {
   })
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
+  /** Where the core writes small deliveries; the last number says whether they are in use. */
+  readonly #smallRecords = new Float64Array(RECORD_FIELDS * SMALL_RECORDS + 1)
+  readonly #smallBytes = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
@@ -152,12 +157,25 @@ export class Port implements PipeEvents {
   constructor(options: PortOptions | undefined) {
     // Weakly: the core holds the function for as long as the port lives.
     const self = new WeakRef(this)
-    const receive = (records: Float64Array, bytes: Uint8Array): void => {
+    const receive = (
+      records: Float64Array | null,
+      bytes: Uint8Array | null,
+      numbers: number,
+    ): void => {
       const port = self.deref()
-      if (port !== undefined) port.#receive(records, bytes)
+      if (port === undefined) return
+      if (records !== null && bytes !== null) port.#receive(new Delivery(records, bytes))
+      else port.#receiveSmall(numbers)
     }
     try {
-      this.#native = new native.BindingPort(options, receive, this.#record, this.#output)
+      this.#native = new native.BindingPort(
+        options,
+        receive,
+        this.#smallRecords,
+        this.#smallBytes,
+        this.#record,
+        this.#output,
+      )
     } catch (error) {
       throw fromNative(error)
     }
@@ -496,8 +514,15 @@ export class Port implements PipeEvents {
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
   }
 
-  #receive(records: Float64Array, bytes: Uint8Array): void {
-    const delivery = new Delivery(records, bytes)
+  #receiveSmall(numbers: number): void {
+    const records = this.#smallRecords
+    const inUse = records.length - 1
+    records[inUse] = 1
+    this.#receive(new Delivery(records, this.#smallBytes, numbers))
+    records[inUse] = 0
+  }
+
+  #receive(delivery: Delivery): void {
     while (delivery.next()) {
       try {
         this.#accept(delivery)
@@ -521,7 +546,7 @@ export class Port implements PipeEvents {
         this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
       case RECORD.bytes:
-        this.#settle(id)?.resolve(delivery.section(SECTION.bytes))
+        this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -536,6 +561,8 @@ export class Port implements PipeEvents {
     const { id } = delivery
     if (id >= BATCH_IDS) {
       this.#arrived()
+      // Results read it when they are read.
+      delivery.keep()
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
       return
     }

@@ -28,16 +28,20 @@ const LENGTH_BYTES = 6
 
 /** What arrived from the core, one record after the other. */
 export class Delivery {
-  readonly #records: Float64Array
-  readonly #bytes: Buffer
+  #records: Float64Array
+  #bytes: Buffer
+  /** Numbers in all records. */
+  readonly #length: number
   #empty: Buffer | undefined
   #place = -RECORD_FIELDS
   /** Where the bytes of the record begin and end. */
   #start = 0
   #end = 0
 
-  constructor(records: Float64Array, bytes: Uint8Array) {
+  /** @param length How many numbers belong to it, if the arrays are used again after it was read. */
+  constructor(records: Float64Array, bytes: Uint8Array, length: number = records.length) {
     this.#records = records
+    this.#length = length
     this.#bytes =
       bytes instanceof Buffer
         ? bytes
@@ -47,10 +51,17 @@ export class Delivery {
   /** Goes to the next record; false when there is none. */
   next(): boolean {
     this.#place += RECORD_FIELDS
-    if (this.#place >= this.#records.length) return false
+    if (this.#place >= this.#length) return false
     this.#start = this.#end
     this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.sections)
     return true
+  }
+
+  /** Keeps it for those who read it later. */
+  keep(): void {
+    if (this.#records.length === this.#length) return
+    this.#records = this.#records.slice(0, this.#length)
+    this.#bytes = Buffer.from(this.#bytes)
   }
 
   /** Where the record stands, for those who read it later. */

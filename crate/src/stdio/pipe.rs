@@ -31,6 +31,8 @@ enum Demand {
 struct InputState {
     chunks: VecDeque<Bytes>,
     ended: bool,
+    /// Whether the next read finds an end, after which more may come.
+    paused: bool,
     /// Whether a chunk was asked for that has not come, or whether the first room was given.
     asked: bool,
     /// Bytes that were read since room was given the last time.
@@ -67,6 +69,11 @@ impl InputPipe {
         });
     }
 
+    /// Says that one read finds the end, as after Ctrl-D on a terminal.
+    pub(super) fn pause(&self) {
+        self.update(|state| state.paused = true);
+    }
+
     /// Says that nothing more comes.
     pub fn end(&self) {
         self.update(|state| state.ended = true);
@@ -93,7 +100,7 @@ impl InputPipe {
 
     pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if !state.chunks.is_empty() || state.ended {
+        if !state.chunks.is_empty() || state.paused || state.ended {
             return Poll::Ready(());
         }
         wait(&mut state.wakers, context);
@@ -105,7 +112,8 @@ impl InputPipe {
     pub(super) fn read(&self, size: usize) -> Option<Bytes> {
         let mut state = self.lock();
         let Some(bytes) = state.take(size) else {
-            return match (state.ended, &self.demand) {
+            let is_end = std::mem::take(&mut state.paused) || state.ended;
+            return match (is_end, &self.demand) {
                 (true, _) => None,
                 (false, Demand::Chunks(_)) => Some(Bytes::new()),
                 (false, Demand::Room(_)) => {

@@ -1,6 +1,7 @@
 //! Records that wait for the submitter: [`RECORD`] numbers each, as [`super::protocol`] has them, and the bytes
 //! they speak of.
 
+use super::protocol::pipe::WINDOW as PIPE_WINDOW;
 use super::protocol::{
     abort, limit, outcome_flag, record, record_field, section, section_layout, stream,
 };
@@ -190,6 +191,10 @@ impl Outbox {
         let content = (section - HEADER + more.len()) as u64;
         bytes[length..HEADER - section_layout::LENGTH as usize + length]
             .copy_from_slice(&content.to_le_bytes());
+        if bytes.capacity() - bytes.len() < more.len() {
+            // Guests print in pieces: a window at once, and not one size after the other.
+            bytes.reserve(more.len().max(PIPE_WINDOW as usize));
+        }
         bytes.extend_from_slice(more);
         last[record_field::SECTIONS as usize] = (section + more.len()) as f64;
         true
