@@ -9,7 +9,7 @@ const [path] = process.argv.slice(2)
 const input = path === undefined ? process.stdin : createReadStream(path)
 
 /** What each may use. A program whose output nobody reads any more ends, like a process. */
-const options = { onBrokenPipe: 'stop', stderr: process.stderr, limits: { memoryBytes: 64 << 20 } }
+const options = { onBrokenPipe: 'stop', stderr: 'capture', limits: { memoryBytes: 64 << 20 } }
 
 const programs = await Promise.all(
   [
@@ -29,4 +29,8 @@ const pipes = [input, ...guests.map(({ stdout }) => stdout)]
 const piping = guests.map(({ stdin }, index) => pipeline(pipes[index], stdin))
 // A pipe that breaks is told by the outcomes.
 await Promise.all([print(guests.at(-1).lines()), Promise.allSettled(piping)])
-for (const { outcome } of guests) console.error(describeOutcome(await outcome))
+for (const ended of guests) {
+  const outcome = await ended.outcome
+  console.error(describeOutcome(outcome))
+  if (!outcome.ok) console.error(outcome.stderr.toString())
+}

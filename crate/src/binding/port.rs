@@ -52,7 +52,6 @@ impl BindingPort {
     /// if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
     /// `output` are for those of `runSync`.
     #[napi(constructor, catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
     pub fn new(
         env: Env,
         options: Option<BindingRuntimeOptions>,
