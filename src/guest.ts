@@ -84,9 +84,6 @@ export function spawnGuest<Options extends SpawnOptions>(
   options: Options,
 ): GuestOf<Options> {
   const prepared = prepareSpawn(options)
-  // Checked again: getters of the options may have closed something.
-  const closed = owner.closeReason ?? port.closeReason
-  if (closed !== undefined) throw closed
   const { stdin, stdout, stderr } = prepared.local.pipes ?? {}
   const streams = {
     stdin: stdin ? new GuestInput() : undefined,

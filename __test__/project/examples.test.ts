@@ -82,40 +82,33 @@ for (const [name, printed] of Object.entries(PRINTED)) {
   })
 }
 
-test('transform-lines.mjs', async (t) => {
+/** What an example makes of many lines, from stdin and from a file. */
+async function overLines(t: ExecutionContext, name: string): Promise<[text: string, Ended[]]> {
   const text = numbers(20_000)
     .map((index) => `line ${index} ${'ä'.repeat(index % 50)}\n`)
     .join('')
   const path = join(await folder(t), 'lines.txt')
   await writeFile(path, text)
-  const example = at('examples/transform-lines.mjs')
-  for (const { code, stdout, stderr } of [
-    await script(example, [], text),
-    await script(example, [path]),
-  ]) {
+  const example = at(`examples/${name}`)
+  return [text, [await script(example, [], text), await script(example, [path])]]
+}
+
+test('transform-lines.mjs', async (t) => {
+  const [text, all] = await overLines(t, 'transform-lines.mjs')
+  for (const { code, stdout, stderr } of all) {
     t.is(code, 0, stderr)
     t.true(stdout === text.toUpperCase())
     t.regex(stderr, /^40 runs, \d+ a second\n$/)
   }
-  t.is((await script(example, [], '')).stdout, '')
+  t.is((await script(at('examples/transform-lines.mjs'), [], '')).stdout, '')
 })
 
 test('pipeline.mjs', async (t) => {
-  const text = numbers(20_000)
-    .map((index) => `line ${index} ${'ä'.repeat(index % 50)}\n`)
-    .join('')
-  const path = join(await folder(t), 'lines.txt')
-  await writeFile(path, text)
-  const printed = numbers(20_000)
-    .map((index) => `${index + 1}: LINE ${index} ${'Ä'.repeat(index % 50)}\n`)
-    .join('')
-  const example = at('examples/pipeline.mjs')
-  for (const { code, stdout, stderr } of [
-    await script(example, [], text),
-    await script(example, [path]),
-  ]) {
+  const [text, all] = await overLines(t, 'pipeline.mjs')
+  const lines = text.toUpperCase().trimEnd().split('\n')
+  for (const { code, stdout, stderr } of all) {
     t.is(code, 0, stderr)
-    t.true(stdout === printed)
+    t.true(stdout === lines.map((line, index) => `${index + 1}: ${line}\n`).join(''))
     t.is(stderr, 'the program exited with code 0\n'.repeat(3))
   }
 })

@@ -183,14 +183,22 @@ export class Port implements PipeEvents {
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
     try {
-      return this.start(owner, options === undefined ? undefined : prepareRun(options))
+      if (options === undefined) return this.start(owner, undefined)
+      const prepared = prepareRun(options)
+      this.#checkOpen(owner, prepared.source)
+      return this.start(owner, prepared)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  /** Starts a run that can be aborted, and whose process need not wait for it. */
+  /**
+   * Starts a run that can be aborted, and whose process need not wait for it.
+   *
+   * @throws {WasiexecError} `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
   spawn(owner: RunOwner, prepared: Prepared, live: LiveStreams): [number, Promise<Outcome>] {
+    this.#checkOpen(owner, prepared.source)
     const id = this.#nextId()
     return [id, this.start(owner, prepared, 0, id, live)]
   }
@@ -293,6 +301,7 @@ export class Port implements PipeEvents {
 
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
     const encoded = options === undefined ? undefined : encodeSync(options)
+    if (encoded !== undefined) this.#checkOpen(owner)
     this.#flush()
     try {
       const port = this.#native
@@ -580,6 +589,14 @@ export class Port implements PipeEvents {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)
     }
+  }
+
+  /** Called once options have been read: their getters may have closed something. */
+  #checkOpen(owner: RunOwner, source?: StdinReader): void {
+    const closed = owner.closeReason ?? this.closeReason
+    if (closed === undefined) return
+    void source?.close()
+    throw closed
   }
 
   #closeReason(target: RunTarget | undefined): unknown {
