@@ -8,7 +8,12 @@ import { avaFailures, cargoFailures, countAva, countCargo } from './count-tests.
 
 /** A test file about how runs proceed and end begins with one of these lines, and is run more than once. */
 const WITH_WORKERS = '// Run once more with worker processes'
+const THROUGH_SPAWN = [
+  `${WITH_WORKERS}, with each compiler, and through spawn.\n`,
+  '// Run once more with each compiler, and through spawn.\n',
+]
 const WITH_COMPILERS = [
+  ...THROUGH_SPAWN,
   `${WITH_WORKERS}, and with each compiler.\n`,
   '// Run once more with each compiler.\n',
 ]
@@ -55,6 +60,7 @@ for (const [name, lines, variable, value] of [
   ['in worker processes', [WITH_WORKERS], 'WASIEXEC_TEST_WORKERS', 'processes'],
   ['baseline compiler', WITH_COMPILERS, 'WASIEXEC_TEST_COMPILER', 'baseline'],
   ['tiered', WITH_COMPILERS, 'WASIEXEC_TEST_COMPILER', 'tiered'],
+  ['through spawn', THROUGH_SPAWN, 'WASIEXEC_TEST_THROUGH', 'spawn'],
 ]) {
   const totals = await runAva(beginWith(lines), { [variable]: value })
   if (totals.failed > 0) console.log(`\`${variable}=${value} npx ava\` shows more`)
