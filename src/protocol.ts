@@ -125,7 +125,7 @@ export const STDIN = {
 } as const
 
 export const PIPE = {
-  window: 65536,
+  window: 262144,
 } as const
 
 export const OUTPUT = {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { Writable } from 'node:stream'
 import type { InputEvents, LiveInput } from '../port/pipes.ts'
 import { PIPE } from '../protocol.ts'
-import { brokenPipe, needsNoListener } from './errors.ts'
+import { brokenPipe, HIGH_WATER_BYTES, needsNoListener } from './streams.ts'
 
 type Done = (error?: Error | null) => void
 
@@ -31,7 +31,7 @@ export class GuestInput implements LiveInput {
   get stream(): Writable {
     if (this.#writable !== undefined) return this.#writable
     const writable = new Writable({
-      highWaterMark: PIPE.window,
+      highWaterMark: HIGH_WATER_BYTES,
       write: (chunk: Buffer, _, done) => this.#write(chunk, done),
       final: (done) => {
         this.#end()

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { LiveOutput, OutputEvents } from '../port/pipes.ts'
 import { PIPE } from '../protocol.ts'
-import { needsNoListener } from './errors.ts'
+import { HIGH_WATER_BYTES, needsNoListener } from './streams.ts'
 
 /** The guest is told what was taken each time it is this much: while the window is not full, it does not wait for it. */
 const TELL_BYTES = PIPE.window / 2
@@ -27,7 +27,7 @@ export class GuestOutput implements LiveOutput {
   get stream(): Readable {
     if (this.#readable !== undefined) return this.#readable
     const readable = new Readable({
-      highWaterMark: PIPE.window,
+      highWaterMark: HIGH_WATER_BYTES,
       read: () => this.#take(),
       destroy: (error, done) => {
         if (!this.#isClosed) this.#run?.closed(undefined)

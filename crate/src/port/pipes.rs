@@ -3,11 +3,11 @@
 use super::mailbox::Mailbox;
 use super::wire::{PIPE_WINDOW, PipeEvent, PipeMaker};
 use crate::error::{Error, Result};
-use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind, WINDOW};
+use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind};
 use std::sync::Arc;
 
-// The submitter reckons with the window.
-const _: () = assert!(WINDOW == PIPE_WINDOW as u64);
+/// How many bytes may be on their way at a time, in each direction.
+const WINDOW: u64 = PIPE_WINDOW as u64;
 
 /// The piped streams of one run.
 #[derive(Default)]
@@ -74,12 +74,12 @@ impl PipeMaker for PortPipes {
     fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
         let (mailbox, run) = (self.mailbox.clone(), self.run);
         let give = move |bytes| mailbox.deliver(|outbox| outbox.ask(run, bytes));
-        Ok(self.input(InputPipe::with_room(give)))
+        Ok(self.input(InputPipe::with_room(WINDOW, give)))
     }
 
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>> {
         let (mailbox, run) = (self.mailbox.clone(), self.run);
-        let pipe = OutputPipe::new(false, false, move |bytes| {
+        let pipe = OutputPipe::with_window(WINDOW, false, false, move |bytes| {
             mailbox.deliver(|outbox| outbox.output(run, kind, &bytes));
         });
         let made = self.made.get_or_insert_default();

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-/// How many bytes may be on their way at a time, in either direction.
-pub(crate) const WINDOW: u64 = 64 * 1024;
+/// How many bytes may be on their way to the host at a time.
+const WINDOW: u64 = 64 * 1024;
 
 /// Chunks up to this size are read together, so that a guest that is written to in pieces does not read in pieces.
 const SMALL: usize = 4096;
@@ -23,8 +23,11 @@ pub struct InputPipe {
 enum Demand {
     /// It is asked for each chunk that a guest waits for.
     Chunks(Box<dyn Fn() + Send + Sync>),
-    /// It is told how many more bytes it may push, ahead of the guest.
-    Room(Box<dyn Fn(u64) + Send + Sync>),
+    /// It is told how many more bytes it may push, ahead of the guest, up to a window.
+    Room {
+        window: u64,
+        give: Box<dyn Fn(u64) + Send + Sync>,
+    },
 }
 
 #[derive(Default)]
@@ -46,10 +49,11 @@ impl InputPipe {
         Self::with_demand(terminal, Demand::Chunks(Box::new(ask)))
     }
 
-    /// A pipe that calls `give` with the number of bytes that may be pushed beside those that were given before: for
-    /// the first time when a guest wants to read.
-    pub fn with_room(give: impl Fn(u64) + Send + Sync + 'static) -> Arc<Self> {
-        Self::with_demand(false, Demand::Room(Box::new(give)))
+    /// A pipe that calls `give` with the number of bytes that may be pushed beside those that were given before: with
+    /// `window` when a guest first wants to read, and later with what was read.
+    pub fn with_room(window: u64, give: impl Fn(u64) + Send + Sync + 'static) -> Arc<Self> {
+        let give = Box::new(give);
+        Self::with_demand(false, Demand::Room { window, give })
     }
 
     fn with_demand(terminal: bool, demand: Demand) -> Arc<Self> {
@@ -116,17 +120,17 @@ impl InputPipe {
             return match (is_end, &self.demand) {
                 (true, _) => None,
                 (false, Demand::Chunks(_)) => Some(Bytes::new()),
-                (false, Demand::Room(_)) => {
+                (false, Demand::Room { .. }) => {
                     // A guest that never waits has to get something, too.
                     self.ask(state);
                     Some(Bytes::new())
                 }
             };
         };
-        if let Demand::Room(give) = &self.demand {
+        if let Demand::Room { window, give } = &self.demand {
             state.read += bytes.len() as u64;
             // Not for every read: the host is woken each time.
-            if state.read >= WINDOW / 2 {
+            if state.read >= window / 2 {
                 let read = std::mem::take(&mut state.read);
                 drop(state);
                 give(read);
@@ -142,7 +146,7 @@ impl InputPipe {
         drop(state);
         match &self.demand {
             Demand::Chunks(ask) => ask(),
-            Demand::Room(give) => give(WINDOW),
+            Demand::Room { window, give } => give(*window),
         }
     }
 }
@@ -215,7 +219,7 @@ impl OutputPipe {
         Self::with_window(u64::MAX, false, false, send)
     }
 
-    fn with_window(
+    pub(crate) fn with_window(
         window: u64,
         terminal: bool,
         flush_waits: bool,

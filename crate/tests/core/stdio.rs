@@ -109,7 +109,9 @@ fn chunks_that_come_early_are_kept() {
 fn a_pipe_with_room_gives_a_window_when_the_guest_wants_to_read_and_what_was_read_after() {
     const CHUNK: usize = 8 * 1024;
     let (give, given) = mpsc::channel();
-    let pipe = InputPipe::with_room(move |bytes| give.send(bytes as usize).expect("a listener"));
+    let pipe = InputPipe::with_room(WINDOW as u64, move |bytes| {
+        give.send(bytes as usize).expect("a listener");
+    });
     let (run, window, echoed) = cat(&pipe);
     let (mut room, mut sent, mut received) = (0, Vec::new(), Vec::new());
     let bytes = random_bytes("room", 1 << 20);
@@ -137,7 +139,7 @@ fn a_pipe_with_room_gives_a_window_when_the_guest_wants_to_read_and_what_was_rea
 #[test]
 fn a_pipe_of_which_nothing_is_read_gives_no_room() {
     let (give, given) = mpsc::channel();
-    let pipe = InputPipe::with_room(move |bytes| give.send(bytes).expect("a listener"));
+    let pipe = InputPipe::with_room(1, move |bytes| give.send(bytes).expect("a listener"));
     let outcome = run("hello", stdin(Input::Pipe(pipe)));
     assert_eq!(outcome.exit_code(), Some(0));
     assert_eq!(given.try_recv(), Err(TryRecvError::Disconnected));

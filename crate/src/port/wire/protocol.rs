@@ -239,7 +239,7 @@ numbers! {
     /// The streams between a run and its submitter.
     pipe as "PIPE" {
         /// How many bytes may be on their way at a time, in either direction.
-        WINDOW = 65536 as "window",
+        WINDOW = 262144 as "window",
     }
 }
 

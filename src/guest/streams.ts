@@ -1,6 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import { WasiexecError } from '../errors.ts'
 
+/** What a stream buffers, beside the window: the same on every version of Node. */
+export const HIGH_WATER_BYTES: number = 64 * 1024
+
 /** The error of a write that nobody will read, as the operating system has it for pipes. */
 export function brokenPipe(): Error {
   const error = new Error('write EPIPE: the guest has ended')
