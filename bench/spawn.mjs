@@ -21,7 +21,7 @@ export const spawn = {
     const [cat, hello] = [assembled('cat'), assembled('hello')]
     const [copy, greet] = [await load(cat), await load(hello)]
     const lines = quick ? 1000 : 10_000
-    const bytes = quick ? 2 ** 26 : 2 ** 30
+    const bytes = quick ? 2 ** 26 : 2 ** 28
     const starts = quick ? 50 : 300
     const native = () => spawnProcess('cat', { stdio: ['pipe', 'pipe', 'ignore'] })
     const nodeWasi = () =>
