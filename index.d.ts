@@ -74,6 +74,11 @@ interface Ending {
   readonly stdout: Buffer
   /** Everything that the program printed to stderr before it ended; empty unless captured. */
   readonly stderr: Buffer
+  /**
+   * The files that `collect` asked for, by path, as they were at the end of the run. Paths are sorted. Names of one
+   * file (hard links) share a Buffer. Only where `collect` was given.
+   */
+  readonly files?: ReadonlyMap<string, Buffer>
   /** What the run used. */
   readonly usage: Usage
 }
@@ -155,6 +160,10 @@ interface JsonEnding {
   readonly stderr: string
   /** The bytes of stderr in base64, where they are not UTF-8. */
   readonly stderrBase64?: string
+  /** The collected files that are UTF-8, as text by path. Only where files were asked for. */
+  readonly files?: Readonly<Record<string, string>>
+  /** The bytes of the other collected files in base64, by path; absent where there are none. */
+  readonly filesBase64?: Readonly<Record<string, string>>
   readonly usage: JsonUsage
 }
 /** An {@link Exit} as JSON. */
@@ -313,6 +322,21 @@ interface RunOptions {
   onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
+  /**
+   * Files in memory, which the guest may read and change: text, bytes, and directories as objects of these. A name may
+   * be a path (`'src/main.c'`), and a `/` at its end says that it is a directory. The guest sees them at
+   * {@link filesAt}, and its changes are its own: they do not reach the next run. In `defaults` of a batch, the files
+   * cross to the core once and the jobs share them. At most 512 MiB. Default: none.
+   */
+  files?: Files | undefined
+  /** The guest path of {@link files}. Default: `'/'`. */
+  filesAt?: string | undefined
+  /**
+   * Patterns of the files that are in the outcome as `files`, however the run ends. Paths are those of {@link files}:
+   * relative, also where `filesAt` is given. In a pattern `*` stands for any characters of a name, `?` for one, and
+   * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
+   */
+  collect?: readonly string[] | undefined
   /** Guests have no network: every address is refused. */
   network?: false | undefined
   /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
@@ -328,6 +352,10 @@ interface RunOptions {
   limits?: Limits | undefined
   /** Aborts the run. */
   signal?: AbortSignal | undefined
+}
+/** Files in memory, by name or path: text, bytes, or a directory of files. */
+interface Files {
+  readonly [path: string]: string | Uint8Array | Files
 }
 /** A granted directory. */
 interface Preopen {
@@ -361,6 +389,13 @@ interface Limits {
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
+  /**
+   * Bytes that {@link RunOptions.files} may take beyond those that were given: the files that the guest makes or
+   * changes, as a whole. A guest that needs more is told that there is no space left. At most 1 GiB. Default: 256 MiB.
+   */
+  filesBytes?: number | undefined
+  /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
+  filesCount?: number | undefined
 }
 /** What a runtime has and does. */
 interface RuntimeStats {
@@ -893,6 +928,7 @@ export {
   type Ending,
   type Exit,
   type ExternInfo,
+  type Files,
   type Frame,
   type InspectedExport,
   type InspectedImport,

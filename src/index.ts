@@ -10,7 +10,7 @@ export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
-export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
+export type { Files, Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
 export {
   describeOutcome,
   type Abort,

@@ -56,11 +56,11 @@ export function prepareRun(options: RunOptions): Prepared {
 }
 
 /** The same for `runSync`. */
-function encodeSync(options: RunOptions): Encoder {
+function encodeSync(options: RunOptions): { encoded: Encoder; collects: boolean } {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const { input } = encodeRunOptions(options, encoded, 'sync')
+  const { input, collects } = encodeRunOptions(options, encoded, 'sync')
   if (input !== undefined) encodeInput(input, encoded)
-  return encoded
+  return { encoded, collects }
 }
 
 /**
@@ -89,6 +89,8 @@ interface Waiting {
   signal: AbortSignal | undefined
   /** Whether the signal was the first to abort it. */
   isSignals?: boolean
+  /** Whether its outcome has files. */
+  collects?: boolean
   streams: Pipes | undefined
 }
 
@@ -168,7 +170,7 @@ export class Port implements PipeEvents {
     const streams = local && piped ? new Pipes(this, id, local, prepared?.source) : undefined
     if (signal?.aborted === true) {
       streams?.end()
-      return Promise.resolve(neverStarted(signal.reason))
+      return Promise.resolve(neverStarted(signal.reason, local?.collects))
     }
     const { bytes } = this.#submission
     const start = bytes.length
@@ -181,7 +183,15 @@ export class Port implements PipeEvents {
     this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
-      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
+      const collects = local?.collects === true
+      this.#wait(id, {
+        resolve: resolve as Waiting['resolve'],
+        reject,
+        target,
+        signal,
+        streams,
+        collects,
+      })
     })
   }
 
@@ -230,7 +240,8 @@ export class Port implements PipeEvents {
   }
 
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
-    const encoded = options === undefined ? undefined : encodeSync(options)
+    const { encoded, collects } =
+      options === undefined ? { encoded: undefined, collects: false } : encodeSync(options)
     this.#flush()
     try {
       const port = this.#native
@@ -242,7 +253,7 @@ export class Port implements PipeEvents {
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(this.#closeReason(owner))
+      return delivery.outcome(this.#closeReason(owner), collects)
     } catch (error) {
       throw fromNative(error)
     } finally {
@@ -480,7 +491,7 @@ export class Port implements PipeEvents {
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
       const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
-      waiting.resolve(delivery.outcome(reason))
+      waiting.resolve(delivery.outcome(reason, waiting.collects))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)
