@@ -283,17 +283,17 @@ test('files in memory are read from the host, and collected files are written', 
     ['in.txt', 'from the host'],
     ['lib/deep/a', 'deep'],
   ] as const) {
-    const read = await run(...given, watPath('read-file'), file)
+    const read = await run([...given, watPath('read-file'), file])
     t.deepEqual([read.status, read.stdout], [0, text])
   }
   const to = join(path, 'results')
   const collect = ['--collect', 'lib/**', '--collect', '*.txt', '--collect-to', to]
-  const wrote = await run(...given, ...collect, watPath('write-file'), 'lib/deep/made', 'text')
+  const wrote = await run([...given, ...collect, watPath('write-file'), 'lib/deep/made', 'text'])
   t.deepEqual([wrote.status, wrote.stderr], [0, ''])
   t.is(await readFile(join(to, 'lib/deep/made'), 'utf8'), 'text')
   t.is(await readFile(join(to, 'lib/deep/a'), 'utf8'), 'deep')
   t.is(await readFile(join(to, 'in.txt'), 'utf8'), 'from the host')
-  const json = await run(...given, '--collect', 'lib/**', '--json', watPath('return'))
+  const json = await run([...given, '--collect', 'lib/**', '--json', watPath('return')])
   t.deepEqual((JSON.parse(json.stdout) as { files: unknown }).files, { 'lib/deep/a': 'deep' })
 })
 
@@ -308,7 +308,7 @@ test('flags of files that make no sense are refused', async (t) => {
     [['--collect-to', 'out'], /--collect-to needs --collect/],
     [['--collect', '/a', '--json'], /must be relative/],
   ] as const) {
-    const { status, stderr } = await run(...flags, watPath('return'))
+    const { status, stderr } = await run([...flags, watPath('return')])
     t.is(status, 125, stderr)
     t.regex(stderr, said)
   }

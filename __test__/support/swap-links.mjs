@@ -1,8 +1,8 @@
 // A thread that swaps what the name `link` of a folder stands for: a link to a directory inside, and one that leads
-// outside. It says how often it has.
+// outside. It ends when it has done so a number of times.
 import { renameSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 
 const { folder, outside, times } = workerData
 const link = join(folder, 'link')
@@ -12,4 +12,3 @@ for (let swap = 0; swap < times; swap += 1) {
   renameSync(next, link)
 }
 unlinkSync(link)
-parentPort.postMessage(times)

@@ -3,11 +3,15 @@
 
 mod budget;
 mod change;
+mod code;
 mod collect;
 mod contents;
 mod directory;
 mod given;
+mod id;
+mod name;
 mod node;
+mod open;
 mod pattern;
 mod resolve;
 #[cfg(test)]
@@ -16,16 +20,12 @@ mod time;
 mod tree;
 
 pub use budget::FileLimits;
+pub(crate) use code::Code;
 pub use collect::CollectedFiles;
 pub use given::{GivenFile, GivenTree};
-pub(crate) use node::{Kind, NodeId, ROOT, Stat};
+pub(crate) use id::{Kind, NodeId, ROOT};
+pub(crate) use node::Stat;
+pub(crate) use open::Open;
 pub use pattern::Patterns;
 pub(crate) use time::{NewTime, NewTimes, Now};
-pub(crate) use tree::{Open, Tree};
-
-/// What goes wrong with a file, in the words of WASI.
-pub(crate) use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode as Code;
-
-/// The longest name, and the longest path that is looked up at a time.
-const MAX_NAME: usize = 255;
-const MAX_PATH: usize = 4095;
+pub(crate) use tree::Tree;

@@ -1,6 +1,6 @@
 //! How much the files of one run may take.
 
-use super::Code;
+use super::code::Code;
 
 /// The caps of the files of one run, beyond those that it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! What changes directories.
 
+use super::code::Code;
 use super::directory::Directory;
-use super::node::{Kind, NodeContent, NodeId};
-use super::resolve::Last;
+use super::id::{Kind, NodeId};
+use super::name::MAX_PATH;
+use super::node::NodeContent;
+use super::resolve::{Last, Place};
 use super::tree::Tree;
-use super::{Code, MAX_PATH};
 use std::sync::Arc;
 
 impl Tree {
@@ -27,11 +29,7 @@ impl Tree {
             _ => {}
         }
         let place = self.resolve(at, path, Last::Keep)?;
-        if place.slash && place.node.is_none() {
-            return Err(Code::NoEntry);
-        }
-        let (parent, name) = place.free_name()?;
-        self.can_add(parent)?;
+        let (parent, name) = self.new_name(place)?;
         self.budget.take_bytes(target.len() as u64)?;
         let symlink = self.add(NodeContent::Symlink(target.into()));
         self.enter(parent, name, symlink);
@@ -57,11 +55,7 @@ impl Tree {
             return Err(Code::NotDirectory);
         }
         let place = self.resolve(to.0, to.1, Last::Keep)?;
-        if place.slash && place.node.is_none() {
-            return Err(Code::NoEntry);
-        }
-        let (parent, name) = place.free_name()?;
-        self.can_add(parent)?;
+        let (parent, name) = self.new_name(place)?;
         self.enter(parent, name, node);
         Ok(())
     }
@@ -128,6 +122,16 @@ impl Tree {
         self.enter(parent, name, node);
         self.leave(old_parent, &old_name, node);
         Ok(())
+    }
+
+    /// Where a file that is not a directory can get a name.
+    fn new_name(&self, place: Place) -> Result<(NodeId, Arc<str>), Code> {
+        if place.slash && place.node.is_none() {
+            return Err(Code::NoEntry);
+        }
+        let (parent, name) = place.free_name()?;
+        self.can_add(parent)?;
+        Ok((parent, name))
     }
 
     /// Whether a directory can have one more entry.

@@ -1,7 +1,7 @@
 //! The files that a run leaves behind.
 
-use super::MAX_PATH;
-use super::node::{NodeId, ROOT};
+use super::id::{NodeId, ROOT};
+use super::name::MAX_PATH;
 use super::pattern::Patterns;
 use super::tree::{NodeView, Tree};
 use crate::error::{Error, ErrorCode, Result};

@@ -1,7 +1,7 @@
 //! The bytes of a file.
 
-use super::Code;
 use super::budget::Budget;
+use super::code::Code;
 use bytes::Bytes;
 
 /// As in other file systems, an offset is a signed number.
@@ -65,7 +65,7 @@ impl Contents {
 
     pub(super) fn set_size(&mut self, size: u64, budget: &mut Budget) -> Result<(), Code> {
         if size > MAX_SIZE {
-            return Err(Code::FileTooLarge);
+            return Err(Code::Invalid);
         }
         if size >= self.size() {
             return match size == self.size() {

@@ -1,7 +1,7 @@
 //! The entries of a directory, by name and in their order.
 
 use super::given::GivenDirectory;
-use super::node::NodeId;
+use super::id::NodeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The tree that is given to runs. Nothing changes it.
 
-use super::node::NodeId;
-use super::{MAX_NAME, MAX_PATH};
+use super::id::NodeId;
+use super::name::{MAX_PATH, check_name};
 use crate::error::{Error, ErrorCode, Result};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -125,17 +125,6 @@ fn add(nodes: &mut Vec<Growing>, GivenFile { path, contents }: GivenFile) -> Res
         at = node;
     }
     Ok(())
-}
-
-/// Why it cannot be the name of a file, if it cannot.
-pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
-    match name {
-        "" => Err("has an empty name".into()),
-        "." | ".." => Err(format!("has the name {name:?}")),
-        _ if name.contains('\0') => Err("has a NUL character".into()),
-        _ if name.len() > MAX_NAME => Err(format!("has a name of more than {MAX_NAME} bytes")),
-        _ => Ok(()),
-    }
 }
 
 fn refused(path: &str, why: &str) -> Error {

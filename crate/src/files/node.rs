@@ -2,21 +2,9 @@
 
 use super::contents::Contents;
 use super::directory::Directory;
+use super::id::{Kind, NodeId};
 use super::time::Times;
 use std::sync::Arc;
-
-/// The number of a node. A number is not used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct NodeId(pub(super) u64);
-
-pub(crate) const ROOT: NodeId = NodeId(0);
-
-impl NodeId {
-    /// As a guest sees it.
-    pub(crate) fn inode(self) -> u64 {
-        self.0 + 1
-    }
-}
 
 /// A node that the run has made or changed.
 pub(super) struct Node {
@@ -30,13 +18,6 @@ pub(super) enum NodeContent {
     Directory(Directory),
     File(Contents),
     Symlink(Arc<str>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Directory,
-    File,
-    Symlink,
 }
 
 /// What is known of a node.

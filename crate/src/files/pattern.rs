@@ -1,7 +1,6 @@
 //! Patterns of paths.
 
-use super::MAX_PATH;
-use super::given::check_name;
+use super::name::{MAX_PATH, check_name};
 use crate::error::{Error, ErrorCode, Result};
 
 /// More than anybody needs.

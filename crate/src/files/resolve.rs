@@ -1,8 +1,9 @@
 //! From paths to nodes.
 
-use super::node::NodeId;
+use super::code::Code;
+use super::id::NodeId;
+use super::name::{MAX_NAME, MAX_PATH};
 use super::tree::{NodeView, Tree};
-use super::{Code, MAX_NAME, MAX_PATH};
 use std::sync::Arc;
 
 /// The most symbolic links on one path, as on Linux.

@@ -1,12 +1,12 @@
 //! The files of one run.
 
-use super::Code;
 use super::budget::{Budget, FileLimits};
+use super::code::Code;
 use super::contents::Contents;
 use super::directory::{Directory, DirectoryView};
 use super::given::{GivenNode, GivenTree};
-use super::node::{Kind, Node, NodeContent, NodeId, Stat};
-use super::resolve::Last;
+use super::id::{Kind, NodeId};
+use super::node::{Node, NodeContent, Stat};
 use super::time::{NewTimes, Now, Times};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,17 +24,6 @@ pub(crate) struct Tree {
     now: Now,
     /// The times of what was given.
     start: u64,
-}
-
-/// How a file is opened.
-#[derive(Clone, Copy)]
-pub(crate) struct Open {
-    pub(crate) follow: bool,
-    pub(crate) create: bool,
-    pub(crate) exclusive: bool,
-    pub(crate) truncate: bool,
-    pub(crate) directory: bool,
-    pub(crate) write: bool,
 }
 
 /// An entry of a directory.
@@ -158,46 +147,6 @@ impl Tree {
         }
     }
 
-    /// Opens a file or directory; it is open until [`close`](Self::close).
-    pub(crate) fn open(&mut self, at: NodeId, path: &str, how: Open) -> Result<Stat, Code> {
-        if how.directory && (how.create || how.exclusive || how.truncate) {
-            return Err(Code::Invalid);
-        }
-        let is_new = how.create && how.exclusive;
-        let last = match how.follow && !is_new {
-            true => Last::Follow,
-            false => Last::FollowSlash,
-        };
-        let place = self.resolve(at, path, last)?;
-        let node = match place.node {
-            None if !how.create => return Err(Code::NoEntry),
-            None if place.slash => return Err(Code::IsDirectory),
-            None => {
-                let (directory, name) = place.free_name()?;
-                self.can_add(directory)?;
-                let file = self.add(NodeContent::File(Contents::Own(Vec::new())));
-                self.enter(directory, name, file);
-                file
-            }
-            Some(_) if is_new => return Err(Code::Exist),
-            Some(node) => {
-                match self.kind(node) {
-                    Kind::Symlink if how.directory => return Err(Code::NotDirectory),
-                    Kind::Symlink => return Err(Code::Loop),
-                    Kind::Directory if how.create || how.truncate || how.write => {
-                        return Err(Code::IsDirectory);
-                    }
-                    Kind::File if how.directory || place.slash => return Err(Code::NotDirectory),
-                    Kind::File if how.truncate => self.set_size(node, 0)?,
-                    Kind::Directory | Kind::File => {}
-                }
-                node
-            }
-        };
-        self.retain(node);
-        Ok(self.stat(node))
-    }
-
     /// The node is open once more.
     pub(crate) fn retain(&mut self, node: NodeId) {
         *self.open.entry(node).or_default() += 1;
@@ -229,20 +178,6 @@ impl Tree {
             accessed: times.accessed,
             modified: times.modified,
             changed: times.changed,
-        }
-    }
-
-    /// Looks up a node that has to be there.
-    pub(crate) fn find(&self, at: NodeId, path: &str, follow: bool) -> Result<NodeId, Code> {
-        let last = match follow {
-            true => Last::Follow,
-            false => Last::FollowSlash,
-        };
-        let place = self.resolve(at, path, last)?;
-        let node = place.node.ok_or(Code::NoEntry)?;
-        match place.slash && self.kind(node) != Kind::Directory {
-            true => Err(Code::NotDirectory),
-            false => Ok(node),
         }
     }
 
@@ -288,7 +223,9 @@ impl Tree {
         if length == 0 {
             return Err(Code::Invalid);
         }
-        let end = offset.checked_add(length).ok_or(Code::FileTooLarge)?;
+        let end = offset.checked_add(length);
+        let end = end.filter(|end| i64::try_from(*end).is_ok());
+        let end = end.ok_or(Code::FileTooLarge)?;
         match self.stat(node).size < end {
             true => self.set_size(node, end),
             false => Ok(()),
@@ -312,14 +249,6 @@ impl Tree {
         let done = change(contents, &mut self.budget)?;
         own.times.modify(now);
         Ok(done)
-    }
-
-    pub(crate) fn read_link(&self, at: NodeId, path: &str) -> Result<Arc<str>, Code> {
-        let node = self.find(at, path, false)?;
-        match self.own.get(&node).map(|own| &own.content) {
-            Some(NodeContent::Symlink(target)) => Ok(target.clone()),
-            _ => Err(Code::Invalid),
-        }
     }
 
     /// The first entry of a directory from this place on, unless it was made after the place `end` was the end.

@@ -9,6 +9,8 @@ mod path_calls;
 mod poll;
 mod preview1;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub(super) use component::{ComponentFiles, GuestFiles};
 pub(super) use component_descriptor::MemoryDescriptor;

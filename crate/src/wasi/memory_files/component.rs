@@ -44,6 +44,19 @@ impl GuestFiles<'_> {
         Ok(Resource::new_own(self.host.table.push(descriptor)?.rep()))
     }
 
+    /// The same for two directories.
+    fn both(
+        &self,
+        from: &Resource<Descriptor>,
+        to: &Resource<Descriptor>,
+    ) -> FsResult<Option<(MemoryDescriptor, MemoryDescriptor)>> {
+        match (self.memory(from), self.memory(to)) {
+            (None, None) => Ok(None),
+            (Some(from), Some(to)) => Ok(Some((from, to))),
+            _ => Err(Code::CrossDevice.into()),
+        }
+    }
+
     fn check_streams(&mut self) -> FsResult<()> {
         match has_no_stream_left(self.host.table) {
             true => Err(Code::InsufficientMemory.into()),
@@ -134,24 +147,22 @@ impl HostDescriptor for GuestFiles<'_> {
         to: Resource<Descriptor>,
         to_path: String,
     ) -> FsResult<()> {
-        match (self.memory(&fd), self.memory(&to)) {
-            (None, None) => self.host.link_at(fd, flags, path, to, to_path).await,
-            (Some(from), Some(to)) => Ok(from.link_at(flags, &path, &to, &to_path)?),
-            _ => Err(Code::CrossDevice.into()),
+        match self.both(&fd, &to)? {
+            Some((from, to)) => Ok(from.link_at(flags, &path, &to, &to_path)?),
+            None => self.host.link_at(fd, flags, path, to, to_path).await,
         }
     }
 
     async fn rename_at(
         &mut self,
-        fd: Resource<Descriptor>,
-        path: String,
-        to: Resource<Descriptor>,
-        to_path: String,
+        old: Resource<Descriptor>,
+        old_path: String,
+        new: Resource<Descriptor>,
+        new_path: String,
     ) -> FsResult<()> {
-        match (self.memory(&fd), self.memory(&to)) {
-            (None, None) => self.host.rename_at(fd, path, to, to_path).await,
-            (Some(from), Some(to)) => Ok(from.rename_at(&path, &to, &to_path)?),
-            _ => Err(Code::CrossDevice.into()),
+        match self.both(&old, &new)? {
+            Some((from, to)) => Ok(from.rename_at(&old_path, &to, &new_path)?),
+            None => self.host.rename_at(old, old_path, new, new_path).await,
         }
     }
 

@@ -50,15 +50,11 @@ impl std::fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-fn follows(flags: PathFlags) -> bool {
-    flags.contains(PathFlags::SYMLINK_FOLLOW)
-}
-
 impl From<Kind> for DescriptorType {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::Directory => Self::Directory,
             Kind::File => Self::RegularFile,
+            Kind::Directory => Self::Directory,
             Kind::Symlink => Self::SymbolicLink,
         }
     }
@@ -239,8 +235,7 @@ impl MemoryDescriptor {
 
     pub(super) fn readlink_at(&self, path: String) -> Result<String, Code> {
         let at = self.directory()?;
-        let target = self.tree().lock().read_link(at, &path)?;
-        Ok((*target).to_owned())
+        self.tree().lock().read_link(at, &path)
     }
 
     pub(super) fn remove_directory_at(&self, path: String) -> Result<(), Code> {
@@ -294,6 +289,10 @@ impl MemoryDescriptor {
             failed: false,
         }))
     }
+}
+
+fn follows(flags: PathFlags) -> bool {
+    flags.contains(PathFlags::SYMLINK_FOLLOW)
 }
 
 fn read(tree: &FileTree, node: NodeId, length: u64, offset: u64) -> Vec<u8> {

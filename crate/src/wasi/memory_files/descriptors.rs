@@ -4,7 +4,7 @@ use crate::files::{Kind, NodeId, Open, ROOT, Tree};
 use crate::lock::lock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use wasmtime_wasi::p1::types::{Errno, Fd};
+use wasmtime_wasi::p1::types::{Errno, Fd, Fdflags};
 
 /// The first number after those of stdin, stdout and stderr.
 const FIRST: u32 = 3;
@@ -36,8 +36,14 @@ pub(super) struct OpenFile {
     pub(super) position: u64,
     pub(super) read: bool,
     pub(super) write: bool,
-    pub(super) append: bool,
-    pub(super) nonblock: bool,
+    /// Nothing is lost or waited for in memory: most flags are only remembered.
+    pub(super) flags: Fdflags,
+}
+
+impl OpenFile {
+    pub(super) fn appends(&self) -> bool {
+        self.flags.contains(Fdflags::APPEND)
+    }
 }
 
 pub(super) struct OpenDirectory {
@@ -133,7 +139,7 @@ impl Descriptors {
         path: &str,
         how: Open,
         read: bool,
-        (append, nonblock): (bool, bool),
+        flags: Fdflags,
     ) -> Result<Fd, Errno> {
         let opened = self.tree.lock().open(at, path, how)?;
         let node = opened.node;
@@ -148,8 +154,7 @@ impl Descriptors {
                 position: 0,
                 read,
                 write: how.write,
-                append,
-                nonblock,
+                flags,
             }),
         };
         Ok(self.add(descriptor))

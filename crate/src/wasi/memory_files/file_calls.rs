@@ -43,8 +43,8 @@ impl Descriptors {
     pub(super) fn directory(&mut self, fd: Fd) -> std::result::Result<&mut OpenDirectory, Errno> {
         match self.get(fd)? {
             Descriptor::Directory(directory) => Ok(directory),
-            Descriptor::File(_) => Err(Errno::Notdir),
-            Descriptor::Host(_) => Err(Errno::Badf),
+            // Not ENOTDIR: as wasmtime-wasi.
+            Descriptor::File(_) | Descriptor::Host(_) => Err(Errno::Badf),
         }
     }
 
@@ -106,8 +106,7 @@ impl Descriptors {
         if flags.intersects(Fdflags::DSYNC | Fdflags::SYNC | Fdflags::RSYNC) {
             return Err(Errno::Inval.into());
         }
-        file.append = flags.contains(Fdflags::APPEND);
-        file.nonblock = flags.contains(Fdflags::NONBLOCK);
+        file.flags = flags;
         Ok(())
     }
 
@@ -174,6 +173,7 @@ impl Descriptors {
         offset: Filesize,
     ) -> Result<Size> {
         let (file, tree) = self.readable(fd)?;
+        check_offset(offset)?;
         read(memory, &tree, file.node, iovs, offset)
     }
 
@@ -184,7 +184,7 @@ impl Descriptors {
         iovs: CiovecArray,
     ) -> Result<Size> {
         let (file, tree) = self.writable(fd)?;
-        let offset = (!file.append).then_some(file.position);
+        let offset = (!file.appends()).then_some(file.position);
         let (length, end) = write(memory, &tree, file.node, iovs, offset)?;
         file.position = end.unwrap_or(file.position);
         Ok(length)
@@ -198,8 +198,9 @@ impl Descriptors {
         offset: Filesize,
     ) -> Result<Size> {
         let (file, tree) = self.writable(fd)?;
+        check_offset(offset)?;
         // On Linux, what is written to a file that is open for appending is appended.
-        let offset = (!file.append).then_some(offset);
+        let offset = (!file.appends()).then_some(offset);
         Ok(write(memory, &tree, file.node, iovs, offset)?.0)
     }
 
@@ -249,8 +250,11 @@ impl Descriptors {
     }
 
     fn preopen(&mut self, fd: Fd) -> std::result::Result<&str, Errno> {
-        let preopen = self.directory(fd)?.preopen.as_deref();
-        preopen.ok_or(Errno::Notdir)
+        match self.get(fd)? {
+            Descriptor::Directory(directory) => directory.preopen.as_deref(),
+            Descriptor::File(_) | Descriptor::Host(_) => None,
+        }
+        .ok_or(Errno::Notdir)
     }
 
     /// Fills the buffer with entries. The end of the buffer may cut off the last one.
@@ -331,6 +335,14 @@ impl Descriptors {
         _: Sdflags,
     ) -> Result<()> {
         Err(Errno::Notsock.into())
+    }
+}
+
+/// Offsets are signed numbers.
+fn check_offset(offset: Filesize) -> std::result::Result<(), Errno> {
+    match offset < i64::MAX as u64 {
+        true => Ok(()),
+        false => Err(Errno::Inval),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The files of one run.
 pub(crate) struct GrantedFiles {
-    pub(in crate::wasi) descriptors: Descriptors,
+    pub(crate) descriptors: Descriptors,
     path: Arc<str>,
     collector: Option<Collector>,
 }

@@ -1,8 +1,8 @@
 //! Functions of WASI 0.1 that take a path in a directory in memory.
 
-use super::descriptors::Descriptors;
+use super::descriptors::{Descriptor, Descriptors};
 use super::status::{file_status, new_times};
-use crate::files::{NodeId, Open};
+use crate::files::{Code, NodeId, Open, Tree};
 use std::borrow::Cow;
 use wasmtime_wasi::p1::types::{
     Errno, Error, Fd, Fdflags, Filestat, Fstflags, Lookupflags, Oflags, Rights, Size, Timestamp,
@@ -13,6 +13,8 @@ type Result<T> = std::result::Result<T, Error>;
 
 /// Longer paths are refused before they are read.
 const MAX_PATH: u32 = 4096;
+/// wasmtime-wasi's numbers of stdin, stdout and stderr are below this one.
+const STDIO: u32 = 3;
 
 /// The path, read from memory.
 fn read<'a>(memory: &'a GuestMemory<'_>, path: GuestPtr<str>) -> Result<Cow<'a, str>> {
@@ -41,6 +43,8 @@ impl Descriptors {
         match (host(from)?, host(to)?) {
             (None, None) => Ok(None),
             (Some(from), Some(to)) => Ok(Some((from, to))),
+            // No directory.
+            (Some(host), None) | (None, Some(host)) if u32::from(host) < STDIO => Err(Errno::Badf),
             _ => Err(Errno::Xdev),
         }
     }
@@ -49,15 +53,39 @@ impl Descriptors {
         Ok(self.directory(fd)?.node)
     }
 
+    /// Does something with a path.
+    fn at(
+        &mut self,
+        memory: &GuestMemory<'_>,
+        fd: Fd,
+        path: GuestPtr<str>,
+        act: impl FnOnce(&mut Tree, NodeId, &str) -> std::result::Result<(), Code>,
+    ) -> Result<()> {
+        let at = self.directory_node(fd)?;
+        let path = read(memory, path)?;
+        Ok(act(&mut self.tree.lock(), at, &path)?)
+    }
+
+    /// Does something with two paths.
+    fn between(
+        &mut self,
+        memory: &GuestMemory<'_>,
+        (from, path): (Fd, GuestPtr<str>),
+        (to, to_path): (Fd, GuestPtr<str>),
+        act: impl FnOnce(&mut Tree, (NodeId, &str), (NodeId, &str)) -> std::result::Result<(), Code>,
+    ) -> Result<()> {
+        let (from, to) = (self.directory_node(from)?, self.directory_node(to)?);
+        let (path, to_path) = (read(memory, path)?, read(memory, to_path)?);
+        Ok(act(&mut self.tree.lock(), (from, &path), (to, &to_path))?)
+    }
+
     pub(super) fn path_create_directory(
         &mut self,
         memory: &mut GuestMemory<'_>,
         fd: Fd,
         path: GuestPtr<str>,
     ) -> Result<()> {
-        let at = self.directory_node(fd)?;
-        let path = read(memory, path)?;
-        Ok(self.tree.lock().create_directory(at, &path)?)
+        self.at(memory, fd, path, Tree::create_directory)
     }
 
     pub(super) fn path_filestat_get(
@@ -103,10 +131,9 @@ impl Descriptors {
         to: Fd,
         to_path: GuestPtr<str>,
     ) -> Result<()> {
-        let (from, to) = (self.directory_node(from)?, self.directory_node(to)?);
-        let (path, to_path) = (read(memory, path)?, read(memory, to_path)?);
-        let mut tree = self.tree.lock();
-        Ok(tree.link((from, &path), follows(lookup), (to, &to_path))?)
+        self.between(memory, (from, path), (to, to_path), |tree, from, to| {
+            tree.link(from, follows(lookup), to)
+        })
     }
 
     #[expect(clippy::too_many_arguments, reason = "as WASI has them")]
@@ -120,6 +147,9 @@ impl Descriptors {
         rights: Rights,
         flags: Fdflags,
     ) -> Result<Fd> {
+        if matches!(self.get(fd)?, Descriptor::File(_)) {
+            return Err(Errno::Notdir.into());
+        }
         let at = self.directory_node(fd)?;
         let path = read(memory, path)?;
         let create = how.contains(Oflags::CREAT);
@@ -134,10 +164,6 @@ impl Descriptors {
             write: write || create || truncate,
         };
         let read = rights.contains(Rights::FD_READ) || !write;
-        let flags = (
-            flags.contains(Fdflags::APPEND),
-            flags.contains(Fdflags::NONBLOCK),
-        );
         Ok(self.open(at, &path, open, read, flags)?)
     }
 
@@ -164,9 +190,7 @@ impl Descriptors {
         fd: Fd,
         path: GuestPtr<str>,
     ) -> Result<()> {
-        let at = self.directory_node(fd)?;
-        let path = read(memory, path)?;
-        Ok(self.tree.lock().remove_directory(at, &path)?)
+        self.at(memory, fd, path, Tree::remove_directory)
     }
 
     pub(super) fn path_rename(
@@ -177,9 +201,7 @@ impl Descriptors {
         to: Fd,
         to_path: GuestPtr<str>,
     ) -> Result<()> {
-        let (from, to) = (self.directory_node(from)?, self.directory_node(to)?);
-        let (path, to_path) = (read(memory, path)?, read(memory, to_path)?);
-        Ok(self.tree.lock().rename((from, &path), (to, &to_path))?)
+        self.between(memory, (from, path), (to, to_path), Tree::rename)
     }
 
     pub(super) fn path_symlink(
@@ -200,8 +222,6 @@ impl Descriptors {
         fd: Fd,
         path: GuestPtr<str>,
     ) -> Result<()> {
-        let at = self.directory_node(fd)?;
-        let path = read(memory, path)?;
-        Ok(self.tree.lock().unlink(at, &path)?)
+        self.at(memory, fd, path, Tree::unlink)
     }
 }

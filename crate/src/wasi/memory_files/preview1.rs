@@ -62,6 +62,26 @@ fn at<'a>(files: &'a mut Option<&mut Descriptors>, fd: Fd) -> std::result::Resul
     }
 }
 
+/// Whose two directories are.
+enum Pair<'a> {
+    Hosts(Fd, Fd),
+    Memory(&'a mut Descriptors),
+}
+
+fn between<'a>(
+    files: &'a mut Option<&mut Descriptors>,
+    from: Fd,
+    to: Fd,
+) -> std::result::Result<Pair<'a>, Errno> {
+    let Some(files) = files else {
+        return Ok(Pair::Hosts(from, to));
+    };
+    Ok(match files.hosts(from, to)? {
+        Some((from, to)) => Pair::Hosts(from, to),
+        None => Pair::Memory(files),
+    })
+}
+
 /// Functions that take no descriptor.
 macro_rules! pass_on {
     ($(fn $name:ident($($argument:ident: $ty:ty),*) -> $ok:ty;)*) => {
@@ -80,34 +100,23 @@ macro_rules! pass_on {
 /// Functions whose first argument is a descriptor.
 macro_rules! route {
     ($(async fn $name:ident($($argument:ident: $ty:ty),*) -> $ok:ty;)*) => {
-        $(
-            async fn $name(
-                &mut self,
-                memory: &mut GuestMemory<'_>,
-                fd: Fd,
-                $($argument: $ty),*
-            ) -> Result<$ok> {
-                match at(&mut self.files, fd)? {
-                    At::Host(fd) => self.wasi.$name(memory, fd, $($argument),*).await,
-                    At::Memory(files) => files.$name(memory, fd, $($argument),*),
-                }
-            }
-        )*
+        $(route!(@function [async] $name [.await] ($($argument: $ty),*) $ok);)*
     };
     ($(fn $name:ident($($argument:ident: $ty:ty),*) -> $ok:ty;)*) => {
-        $(
-            fn $name(
-                &mut self,
-                memory: &mut GuestMemory<'_>,
-                fd: Fd,
-                $($argument: $ty),*
-            ) -> Result<$ok> {
-                match at(&mut self.files, fd)? {
-                    At::Host(fd) => self.wasi.$name(memory, fd, $($argument),*),
-                    At::Memory(files) => files.$name(memory, fd, $($argument),*),
-                }
+        $(route!(@function [] $name [] ($($argument: $ty),*) $ok);)*
+    };
+    (@function [$($async:tt)?] $name:ident [$($await:tt)*] ($($argument:ident: $ty:ty),*) $ok:ty) => {
+        $($async)? fn $name(
+            &mut self,
+            memory: &mut GuestMemory<'_>,
+            fd: Fd,
+            $($argument: $ty),*
+        ) -> Result<$ok> {
+            match at(&mut self.files, fd)? {
+                At::Host(fd) => self.wasi.$name(memory, fd, $($argument),*)$($await)*,
+                At::Memory(files) => files.$name(memory, fd, $($argument),*),
             }
-        )*
+        }
     };
 }
 
@@ -231,38 +240,29 @@ impl WasiSnapshotPreview1 for Preview1<'_> {
         to: Fd,
         to_path: GuestPtr<str>,
     ) -> Result<()> {
-        let hosts = match &self.files {
-            None => Some((from, to)),
-            Some(files) => files.hosts(from, to)?,
-        };
-        match (hosts, &mut self.files) {
-            (None, Some(files)) => files.path_link(memory, from, flags, path, to, to_path),
-            (hosts, _) => {
-                let (from, to) = hosts.unwrap_or((from, to));
-                let wasi = &mut self.wasi;
-                wasi.path_link(memory, from, flags, path, to, to_path).await
+        match between(&mut self.files, from, to)? {
+            Pair::Hosts(from, to) => {
+                self.wasi
+                    .path_link(memory, from, flags, path, to, to_path)
+                    .await
             }
+            Pair::Memory(files) => files.path_link(memory, from, flags, path, to, to_path),
         }
     }
 
     async fn path_rename(
         &mut self,
         memory: &mut GuestMemory<'_>,
-        from: Fd,
-        path: GuestPtr<str>,
-        to: Fd,
-        to_path: GuestPtr<str>,
+        old: Fd,
+        old_path: GuestPtr<str>,
+        new: Fd,
+        new_path: GuestPtr<str>,
     ) -> Result<()> {
-        let hosts = match &self.files {
-            None => Some((from, to)),
-            Some(files) => files.hosts(from, to)?,
-        };
-        match (hosts, &mut self.files) {
-            (None, Some(files)) => files.path_rename(memory, from, path, to, to_path),
-            (hosts, _) => {
-                let (from, to) = hosts.unwrap_or((from, to));
+        match between(&mut self.files, old, new)? {
+            Pair::Memory(files) => files.path_rename(memory, old, old_path, new, new_path),
+            Pair::Hosts(old, new) => {
                 let wasi = &mut self.wasi;
-                wasi.path_rename(memory, from, path, to, to_path).await
+                wasi.path_rename(memory, old, old_path, new, new_path).await
             }
         }
     }

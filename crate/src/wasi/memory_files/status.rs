@@ -72,9 +72,6 @@ pub(super) fn fd_status(descriptor: &Descriptor) -> Result<Fdstat, Errno> {
             fs_rights_inheriting: directory | file,
         }),
         Descriptor::File(open) => {
-            let mut flags = Fdflags::empty();
-            flags.set(Fdflags::APPEND, open.append);
-            flags.set(Fdflags::NONBLOCK, open.nonblock);
             let mut rights = file;
             rights.set(Rights::FD_READ, open.read);
             for right in [
@@ -86,7 +83,7 @@ pub(super) fn fd_status(descriptor: &Descriptor) -> Result<Fdstat, Errno> {
             }
             Ok(Fdstat {
                 fs_filetype: Filetype::RegularFile,
-                fs_flags: flags,
+                fs_flags: open.flags,
                 fs_rights_base: rights,
                 fs_rights_inheriting: rights,
             })
