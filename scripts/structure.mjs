@@ -59,6 +59,7 @@ export const LIBRARY = {
   check: ['errors'],
   port: ['check', 'errors', 'options', 'outcome', 'protocol', 'stats'],
   runtime: ['check', 'errors', 'port', 'stats'],
+  guest: ['check', 'errors', 'options', 'outcome', 'port', 'protocol'],
   batch: ['check', 'errors', 'options', 'outcome', 'port', 'stats'],
   'load-options': ['check', 'options', 'port', 'runtime'],
   snapshot: ['check', 'errors', 'load-options', 'options', 'outcome'],
@@ -66,6 +67,7 @@ export const LIBRARY = {
     'batch',
     'check',
     'errors',
+    'guest',
     'inspection',
     'load-options',
     'options',
@@ -77,6 +79,7 @@ export const LIBRARY = {
   index: [
     'batch',
     'errors',
+    'guest',
     'inspection',
     'load-options',
     'options',

@@ -10,7 +10,9 @@ export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
-export type { Files, Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
+export type { Guest, GuestOf } from './guest.ts'
+export type { LinesOptions } from './guest/lines.ts'
+export type { Files, Limits, Preopen, RunOptions, RunSyncOptions, SpawnOptions } from './options.ts'
 export {
   describeOutcome,
   type Abort,

@@ -67,6 +67,18 @@ export interface Files {
   readonly [path: string]: string | Uint8Array | Files
 }
 
+/** The options of a live run. */
+export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
+  /**
+   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
+   */
+  stdin?: 'pipe' | RunOptions['stdin']
+  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
+  stdout?: 'pipe' | RunOptions['stdout']
+  /** The same for stderr. Default: `'pipe'`. */
+  stderr?: 'pipe' | RunOptions['stderr']
+}
+
 /** A granted directory. */
 export interface Preopen {
   /** The directory on the host. */

@@ -126,7 +126,12 @@ export const STDIN = {
   empty: 0,
   bytes: 1,
   inherit: 2,
-  pipe: 3,
+  pull: 3,
+  push: 4,
+} as const
+
+export const PIPE = {
+  window: 65536,
 } as const
 
 export const OUTPUT = {

@@ -1,5 +1,6 @@
 // The package as the tests see it: with WASIEXEC_TEST_WORKERS=processes every runtime, the shared one
-// too, has worker processes, and WASIEXEC_TEST_COMPILER names the compiler of all programs.
+// too, has worker processes, WASIEXEC_TEST_COMPILER names the compiler of all programs, and with
+// WASIEXEC_TEST_THROUGH=spawn runs are live ones.
 import * as api from '../../src/index.ts'
 import type {
   CompilerChoice,
@@ -9,12 +10,19 @@ import type {
   RunOptions,
   RuntimeOptions,
 } from '../../src/index.ts'
+import { runThroughSpawn } from './through-spawn.ts'
 
 export * from '../../src/index.ts'
 
 export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'processes'
 
 const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
+
+if (process.env['WASIEXEC_TEST_THROUGH'] === 'spawn') {
+  api.Program.prototype.run = function run(options) {
+    return runThroughSpawn(this, options)
+  }
+}
 
 class ProcessRuntime extends api.Runtime {
   constructor(options: RuntimeOptions = {}) {

@@ -13,11 +13,11 @@ import {
 } from '../check.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from './encoder.ts'
-import type { Preopen, RunOptions } from '../options.ts'
+import type { Preopen, RunOptions, SpawnOptions } from '../options.ts'
 import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
 
-/** What options are for: a run, a run that is waited for, a job of a batch, or what all jobs share. */
-export type Purpose = 'run' | 'sync' | 'job' | 'defaults'
+/** What options are for: a run, a live run, a run that is waited for, a job of a batch, or what all jobs share. */
+export type Purpose = 'run' | 'spawn' | 'sync' | 'job' | 'defaults'
 
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
@@ -31,6 +31,8 @@ export interface LocalOptions {
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
+  /** The streams that are pipes of a live run. */
+  pipes: { stdin: boolean; stdout: boolean; stderr: boolean } | undefined
 }
 
 /** The streams to which the jobs of a batch print unless a job says otherwise. */
@@ -84,7 +86,7 @@ const MAX_FILES_COUNT = 1_000_000
  * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
  */
 export function encodeRunOptions(
-  options: RunOptions,
+  options: RunOptions | SpawnOptions,
   to: Encoder,
   purpose: Purpose,
   shared?: SharedOutputs,
@@ -98,6 +100,7 @@ export function encodeRunOptions(
     stdin: undefined,
     stdout: shared?.stdout,
     stderr: shared?.stderr,
+    pipes: purpose === 'spawn' ? { stdin: true, stdout: true, stderr: true } : undefined,
   }
   for (const key in options) {
     const name = key as (typeof RUN_OPTIONS)[number]
@@ -111,10 +114,12 @@ export function encodeRunOptions(
         encodeEnv(value, to)
         break
       case 'stdin':
+        if (isPipe(name, value, local)) break
         encodeStdin(value, to, purpose, local)
         break
       case 'stdout':
       case 'stderr':
+        if (isPipe(name, value, local)) break
         local[name] = encodeOutput(name, value, to, purpose)
         break
       case 'onBrokenPipe':
@@ -160,7 +165,36 @@ export function encodeRunOptions(
         throw unknown(key, key, RUN_OPTIONS)
     }
   }
+  if (local.pipes !== undefined) encodePipes(local.pipes, to)
   return local
+}
+
+/** Whether a stream is a pipe of a live run. */
+function isPipe(
+  name: 'stdin' | 'stdout' | 'stderr',
+  value: unknown,
+  { pipes }: LocalOptions,
+): boolean {
+  if (pipes === undefined) return false
+  return (pipes[name] = value === 'pipe')
+}
+
+function encodePipes(
+  { stdin, stdout, stderr }: NonNullable<LocalOptions['pipes']>,
+  to: Encoder,
+): void {
+  if (stdin) {
+    to.byte(OPTION.stdin)
+    to.byte(STDIN.push)
+  }
+  if (stdout) {
+    to.byte(OPTION.stdout)
+    to.byte(OUTPUT.pipe)
+  }
+  if (stderr) {
+    to.byte(OPTION.stderr)
+    to.byte(OUTPUT.pipe)
+  }
 }
 
 function encodeArgs(value: unknown, to: Encoder): void {
@@ -194,15 +228,10 @@ function encodeEnv(value: unknown, to: Encoder): void {
 }
 
 /** Writes pipes to streams; options that follow may replace them. */
-export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
-  if (shared.stdout !== undefined) {
-    to.byte(OPTION.stdout)
-    to.byte(OUTPUT.pipe)
-  }
-  if (shared.stderr !== undefined) {
-    to.byte(OPTION.stderr)
-    to.byte(OUTPUT.pipe)
-  }
+export function encodeSharedOutputs({ stdout, stderr }: SharedOutputs, to: Encoder): void {
+  // Most batches have none, and this is done for each job.
+  if (stdout === undefined && stderr === undefined) return
+  encodePipes({ stdin: false, stdout: stdout !== undefined, stderr: stderr !== undefined }, to)
 }
 
 /** Writes stdin that is given whole: the last of a run's options. */
@@ -223,11 +252,11 @@ function encodeStdin(value: unknown, to: Encoder, purpose: Purpose, local: Local
     local.input = value
   } else if (canStream(purpose) && isAsyncIterable(value)) {
     to.byte(OPTION.stdin)
-    to.byte(STDIN.pipe)
+    to.byte(STDIN.pull)
     local.stdin = value
   } else {
     const streams = canStream(purpose) ? ', a Readable, an async iterable' : ''
-    throw invalid('stdin', `a string, bytes${streams}, 'inherit' or 'empty'`, value)
+    throw invalid('stdin', `${pipe(purpose)}a string, bytes${streams}, 'inherit' or 'empty'`, value)
   }
 }
 
@@ -249,7 +278,7 @@ function encodeOutput(
     const streams = canStream(purpose)
       ? "'inherit', 'ignore' or a Writable"
       : "'inherit' or 'ignore'"
-    throw invalid(name, `'capture', ${streams}`, value)
+    throw invalid(name, `${pipe(purpose)}'capture', ${streams}`, value)
   }
   return undefined
 }
@@ -375,7 +404,11 @@ function isJobsOwn(key: string): boolean {
 
 /** Whether there may be streams: they belong to one run, and need a thread that does not wait for it. */
 function canStream(purpose: Purpose): boolean {
-  return purpose === 'run' || purpose === 'job'
+  return purpose === 'run' || purpose === 'spawn' || purpose === 'job'
+}
+
+function pipe(purpose: Purpose): string {
+  return purpose === 'spawn' ? "'pipe', " : ''
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

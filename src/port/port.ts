@@ -1,16 +1,16 @@
 import { Buffer } from 'node:buffer'
 import { Delivery, RECORD_FIELDS } from './records.ts'
-import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
+import { encodeInput, encodeRunOptions, type LocalOptions, type Purpose } from './encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
-import type { RunOptions } from '../options.ts'
+import type { RunOptions, SpawnOptions } from '../options.ts'
 import { isOutcome, neverStarted, type Outcome } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
 import { StdinReader } from './stdin.ts'
-import { Pipes, type PipeEvents } from './pipes.ts'
+import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
 
 /** Buffers of the first size that wait for the next runs, so that not each run makes one. */
@@ -22,6 +22,8 @@ const TURN_MS = 50
 
 /** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
+/** A delivery of up to so many records, and as many bytes as above, is small. */
+const SMALL_RECORDS = 16
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What a run belongs to while it goes on: a program, or a program in a batch. */
@@ -50,9 +52,22 @@ export interface Prepared {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function prepareRun(options: RunOptions): Prepared {
+  return prepare(options, 'run')
+}
+
+function prepare(options: RunOptions | SpawnOptions, purpose: Purpose): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, 'run')
+  const local = encodeRunOptions(options, encoded, purpose)
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
+}
+
+/**
+ * The same for a live run.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function prepareSpawn(options: SpawnOptions): Prepared {
+  return prepare(options, 'spawn')
 }
 
 /** The same for `runSync`. */
@@ -87,11 +102,13 @@ interface Waiting {
   /** Keeps the program's code while it runs. */
   target: RunTarget | undefined
   signal: AbortSignal | undefined
-  /** Whether the signal was the first to abort it. */
-  isSignals?: boolean
   /** Whether its outcome has files. */
   collects?: boolean
   streams: Pipes | undefined
+  /** What aborted it first, if that was its signal or its caller. */
+  aborted?: { readonly reason: unknown }
+  /** Whether the process may end before it. */
+  isLoose?: boolean
 }
 
 /** Who hears of the jobs of a batch. */
@@ -116,22 +133,23 @@ export class Port implements PipeEvents {
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
-    for (const id of runs) {
-      this.#add(OPERATION.abort, id)
-      const waiting = this.#waiting.get(id)
-      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.target) === undefined
-    }
+    for (const id of runs) this.#abort(id, this.#waiting.get(id)?.signal?.reason)
     this.#flush()
   })
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
+  /** Where the core writes small deliveries; the last number says whether they are in use. */
+  readonly #smallRecords = new Float64Array(RECORD_FIELDS * SMALL_RECORDS + 1)
+  readonly #smallBytes = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
-  /** Records that are waited for. */
+  /** Records that are waited for, and how many of these the process may end without. */
   #awaited = 0
+  #loose = 0
+  #isHeld = false
   #lastId = 0
   #flushing = false
   /** Why runs are aborted, once the runtime is closed. */
@@ -141,12 +159,25 @@ export class Port implements PipeEvents {
   constructor(options: PortOptions | undefined) {
     // Weakly: the core holds the function for as long as the port lives.
     const self = new WeakRef(this)
-    const receive = (records: Float64Array, bytes: Uint8Array): void => {
+    const receive = (
+      records: Float64Array | null,
+      bytes: Uint8Array | null,
+      numbers: number,
+    ): void => {
       const port = self.deref()
-      if (port !== undefined) port.#receive(records, bytes)
+      if (port === undefined) return
+      if (records !== null && bytes !== null) port.#receive(new Delivery(records, bytes))
+      else port.#receiveSmall(numbers)
     }
     try {
-      this.#native = new native.BindingPort(options, receive, this.#record, this.#output)
+      this.#native = new native.BindingPort(
+        options,
+        receive,
+        this.#smallRecords,
+        this.#smallBytes,
+        this.#record,
+        this.#output,
+      )
     } catch (error) {
       throw fromNative(error)
     }
@@ -154,22 +185,61 @@ export class Port implements PipeEvents {
 
   run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
     try {
-      return this.start(owner, options === undefined ? undefined : prepareRun(options))
+      if (options === undefined) return this.start(owner, undefined)
+      const prepared = prepareRun(options)
+      this.#checkOpen(owner, prepared.source)
+      return this.start(owner, prepared)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  /**
+   * Starts a run that can be aborted, and whose process need not wait for it.
+   *
+   * @throws {WasiexecError} `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  spawn(owner: RunOwner, prepared: Prepared, live: LiveStreams): [number, Promise<Outcome>] {
+    this.#checkOpen(owner, prepared.source)
+    const id = this.#nextId()
+    return [id, this.start(owner, prepared, 0, id, live)]
+  }
+
+  /**
+   * Aborts a run. False if it has ended, as far as this side knows, or was aborted before.
+   *
+   * @param id Of a run by {@link spawn}.
+   */
+  abort(id: number, reason: unknown): boolean {
+    const isFirst = this.#abort(id, reason)
+    if (isFirst) this.#flush()
+    return isFirst
+  }
+
+  /** Says whether the process stays alive for a run. */
+  hold(id: number, alive: boolean): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined || (waiting.isLoose === true) === !alive) return
+    waiting.isLoose = !alive
+    this.#loose += alive ? -1 : 1
+    this.#hold()
+  }
+
   /** @param batch The number of the batch that it belongs to. */
-  start(target: RunTarget, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
+  start(
+    target: RunTarget,
+    prepared: Prepared | undefined,
+    batch = 0,
+    id: number = this.#nextId(),
+    live?: LiveStreams,
+  ): Promise<Outcome> {
     const local = prepared?.local
     const signal = local?.signal
-    const id = this.#nextId()
-    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
+    const piped = local?.stdin ?? local?.stdout ?? local?.stderr ?? live
     // Before the run is queued: it may throw.
-    const streams = local && piped ? new Pipes(this, id, local, prepared?.source) : undefined
+    const streams = local && piped ? new Pipes(this, id, local, prepared?.source, live) : undefined
     if (signal?.aborted === true) {
-      streams?.end()
+      streams?.end(undefined)
       return Promise.resolve(neverStarted(signal.reason, local?.collects))
     }
     const { bytes } = this.#submission
@@ -179,7 +249,7 @@ export class Port implements PipeEvents {
       giveBack(prepared.encoded)
     }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
-    const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
+    const flags = ((signal ?? live) ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
     this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
@@ -242,6 +312,7 @@ export class Port implements PipeEvents {
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
     const { encoded, collects } =
       options === undefined ? { encoded: undefined, collects: false } : encodeSync(options)
+    if (encoded !== undefined) this.#checkOpen(owner)
     this.#flush()
     try {
       const port = this.#native
@@ -413,22 +484,38 @@ export class Port implements PipeEvents {
   /** Keeps the process alive until the record has come. */
   #await(): void {
     this.#awaited += 1
-    if (this.#awaited > 1) return
-    busy.add(this)
-    this.#native.hold(true)
+    if (this.#awaited === 1) busy.add(this)
+    this.#hold()
   }
 
   #arrived(): void {
     this.#awaited -= 1
-    if (this.#awaited > 0) return
-    this.#native.hold(false)
-    busy.delete(this)
+    if (this.#awaited === 0) busy.delete(this)
+    this.#hold()
+  }
+
+  #hold(): void {
+    const isHeld = this.#awaited > this.#loose
+    if (isHeld === this.#isHeld) return
+    this.#isHeld = isHeld
+    this.#native.hold(isHeld)
+  }
+
+  /** Aborts a run, unless something else did so before. */
+  #abort(id: number, reason: unknown): boolean {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined || waiting.aborted !== undefined) return false
+    if (this.#closeReason(waiting.target) !== undefined) return false
+    waiting.aborted = { reason }
+    this.#add(OPERATION.abort, id)
+    return true
   }
 
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
+    if (waiting.isLoose === true) this.#loose -= 1
     this.#arrived()
     if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
     return waiting
@@ -447,25 +534,39 @@ export class Port implements PipeEvents {
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
   }
 
-  #receive(records: Float64Array, bytes: Uint8Array): void {
-    const delivery = new Delivery(records, bytes)
-    while (delivery.next()) this.#accept(delivery)
+  #receiveSmall(numbers: number): void {
+    const records = this.#smallRecords
+    const inUse = records.length - 1
+    records[inUse] = 1
+    this.#receive(new Delivery(records, this.#smallBytes, numbers))
+    records[inUse] = 0
+  }
+
+  #receive(delivery: Delivery): void {
+    while (delivery.next()) {
+      try {
+        this.#accept(delivery)
+      } catch (error) {
+        // Listeners of streams are code of the caller's; the other records must arrive all the same.
+        process.nextTick(rethrow, error)
+      }
+    }
   }
 
   #accept(delivery: Delivery): void {
     const { id } = delivery
     switch (delivery.kind) {
       case RECORD.ask:
-        this.#waiting.get(id)?.streams?.ask()
+        this.#waiting.get(id)?.streams?.ask(delivery.code)
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.section(SECTION.bytes))
+        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.kept(SECTION.bytes))
         return
       case RECORD.loaded:
         this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
       case RECORD.bytes:
-        this.#settle(id)?.resolve(delivery.section(SECTION.bytes))
+        this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -480,17 +581,20 @@ export class Port implements PipeEvents {
     const { id } = delivery
     if (id >= BATCH_IDS) {
       this.#arrived()
+      // Results read it when they are read.
+      delivery.keep()
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
       return
     }
     const waiting = this.#settle(id)
     if (waiting === undefined) return
-    const { target, signal, streams } = waiting
+    const { target, streams, aborted } = waiting
     try {
-      const failure = streams?.end()
-      if (delivery.kind === RECORD.fault) throw delivery.fault
+      const fault = delivery.isFault ? delivery.fault : undefined
+      const failure = streams?.end(fault)
+      if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure
-      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
+      const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
       waiting.resolve(delivery.outcome(reason, waiting.collects))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
@@ -498,8 +602,20 @@ export class Port implements PipeEvents {
     }
   }
 
+  /** Called once options have been read: their getters may have closed something. */
+  #checkOpen(owner: RunOwner, source?: StdinReader): void {
+    const closed = owner.closeReason ?? this.closeReason
+    if (closed === undefined) return
+    void source?.close()
+    throw closed
+  }
+
   #closeReason(target: RunTarget | undefined): unknown {
     const reason = target?.closeReason
     return reason === undefined ? this.closeReason : reason
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }

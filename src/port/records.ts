@@ -28,16 +28,20 @@ const LENGTH_BYTES = 6
 
 /** What arrived from the core, one record after the other. */
 export class Delivery {
-  readonly #records: Float64Array
-  readonly #bytes: Buffer
+  #records: Float64Array
+  #bytes: Buffer
+  /** Numbers in all records. */
+  readonly #length: number
   #empty: Buffer | undefined
   #place = -RECORD_FIELDS
   /** Where the bytes of the record begin and end. */
   #start = 0
   #end = 0
 
-  constructor(records: Float64Array, bytes: Uint8Array) {
+  /** @param length How many numbers belong to it, if the arrays are used again after it was read. */
+  constructor(records: Float64Array, bytes: Uint8Array, length: number = records.length) {
     this.#records = records
+    this.#length = length
     this.#bytes =
       bytes instanceof Buffer
         ? bytes
@@ -47,10 +51,17 @@ export class Delivery {
   /** Goes to the next record; false when there is none. */
   next(): boolean {
     this.#place += RECORD_FIELDS
-    if (this.#place >= this.#records.length) return false
+    if (this.#place >= this.#length) return false
     this.#start = this.#end
     this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.sections)
     return true
+  }
+
+  /** Keeps it for those who read it later. */
+  keep(): void {
+    if (this.#records.length === this.#length) return
+    this.#records = this.#records.slice(0, this.#length)
+    this.#bytes = Buffer.from(this.#bytes)
   }
 
   /** Where the record stands, for those who read it later. */
@@ -99,7 +110,13 @@ export class Delivery {
     return undefined
   }
 
-  /** The same, parsed. */
+  /** What its section of this kind contains, to be kept. */
+  kept(kind: number): Buffer {
+    const content = this.section(kind)
+    return this.#isMuch(content.length) ? content : Buffer.from(content)
+  }
+
+  /** The content of a section, parsed. */
   json(kind: number): unknown {
     return JSON.parse(this.section(kind).toString('utf8'))
   }
@@ -219,14 +236,16 @@ export class Delivery {
     // One for all: making a Buffer costs as much as all the rest of an outcome.
     if (start === end) return (this.#empty ??= outcomes.noBytes())
     const length = end - start
-    // A view, where it is much of what came anyway.
-    if (length > COPY_BYTES && length * 4 > this.#bytes.length) {
-      return this.#bytes.subarray(start, end)
-    }
+    if (this.#isMuch(length)) return this.#bytes.subarray(start, end)
     const copy = Buffer.allocUnsafe(length)
     if (length > LOOP_BYTES) this.#bytes.copy(copy, 0, start, end)
     else for (let at = 0; at < length; at += 1) copy[at] = this.#bytes[start + at] as number
     return copy
+  }
+
+  /** Whether so many bytes are so much of what came that a view of them holds little else. */
+  #isMuch(length: number): boolean {
+    return length > COPY_BYTES && length * 4 > this.#bytes.length
   }
 
   /** Within bounds by construction: the core writes whole records. */

@@ -1,10 +1,13 @@
 //! The streams of runs whose other end is with the submitter.
 
 use super::mailbox::Mailbox;
-use super::wire::{PipeEvent, PipeMaker};
+use super::wire::{PIPE_WINDOW, PipeEvent, PipeMaker};
 use crate::error::{Error, Result};
-use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind};
+use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind, WINDOW};
 use std::sync::Arc;
+
+// The submitter reckons with the window.
+const _: () = assert!(WINDOW == PIPE_WINDOW as u64);
 
 /// The piped streams of one run.
 #[derive(Default)]
@@ -50,6 +53,11 @@ impl PortPipes {
         }
     }
 
+    fn input(&mut self, pipe: Arc<InputPipe>) -> Arc<InputPipe> {
+        self.made.get_or_insert_default().stdin = Some(pipe.clone());
+        pipe
+    }
+
     /// The pipes, if the run has any.
     pub(super) fn made(self) -> Option<Pipes> {
         self.made
@@ -57,12 +65,16 @@ impl PortPipes {
 }
 
 impl PipeMaker for PortPipes {
-    fn input(&mut self) -> Result<Arc<InputPipe>> {
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
         let (mailbox, run) = (self.mailbox.clone(), self.run);
-        let ask = move || mailbox.deliver(|outbox| outbox.ask(run));
-        let pipe = InputPipe::new(false, ask);
-        self.made.get_or_insert_default().stdin = Some(pipe.clone());
-        Ok(pipe)
+        let ask = move || mailbox.deliver(|outbox| outbox.ask(run, 0));
+        Ok(self.input(InputPipe::new(false, ask)))
+    }
+
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
+        let (mailbox, run) = (self.mailbox.clone(), self.run);
+        let give = move |bytes| mailbox.deliver(|outbox| outbox.ask(run, bytes));
+        Ok(self.input(InputPipe::with_room(give)))
     }
 
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>> {
@@ -83,8 +95,12 @@ impl PipeMaker for PortPipes {
 pub(super) struct NoPipes;
 
 impl PipeMaker for NoPipes {
-    fn input(&mut self) -> Result<Arc<InputPipe>> {
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
         Err(Error::internal("a waiting submitter cannot feed stdin"))
+    }
+
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
+        self.pulled_input()
     }
 
     fn output(&mut self, _: OutputStreamKind) -> Result<Arc<OutputPipe>> {

@@ -9,6 +9,7 @@ mod records;
 
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};
 pub(super) use options::{PipeMaker, run_options};
+pub(super) use protocol::pipe::WINDOW as PIPE_WINDOW;
 pub(crate) use received::{Record, RecordKind};
 pub use records::Delivery;
 pub(crate) use records::Outbox;

@@ -165,9 +165,7 @@ impl Instance {
         if let Ending::Trap(trap) = &mut ending
             && let Some(snapshot) = context.group.program.snapshot()
         {
-            trap.frames
-                .iter_mut()
-                .for_each(|frame| snapshot.restore(frame));
+            snapshot.restore(&mut trap.frames);
         }
         let files = collector.map(|collector| collector.collect());
         let printed = capture.take();

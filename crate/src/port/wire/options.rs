@@ -12,7 +12,10 @@ use std::time::Duration;
 
 /// Makes the pipes that a run's options ask for.
 pub(crate) trait PipeMaker {
-    fn input(&mut self) -> Result<Arc<InputPipe>>;
+    /// Stdin that the submitter is asked for, chunk by chunk.
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>>;
+    /// Stdin that the submitter pushes as far as there is room.
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>>;
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>>;
 }
 
@@ -34,7 +37,8 @@ pub(crate) fn run_options(
                     stdin::EMPTY => Input::Empty,
                     stdin::BYTES => Input::Bytes(fields.bytes()?),
                     stdin::INHERIT => Input::Inherit,
-                    stdin::PIPE => Input::Pipe(pipes.input()?),
+                    stdin::PULL => Input::Pipe(pipes.pulled_input()?),
+                    stdin::PUSH => Input::Pipe(pipes.pushed_input()?),
                     _ => return Err(malformed()),
                 }
             }

@@ -104,7 +104,7 @@ numbers! {
         FAULT = 4 as "fault",
         /// A program was loaded or inspected: with a program section.
         LOADED = 5 as "loaded",
-        /// A run waits for more stdin.
+        /// A run waits for more stdin: the code is 0. Or there is room for more: the code is a number of bytes.
         ASK = 6 as "ask",
         /// A run has printed: the code is the stream. With a bytes section.
         OUTPUT = 7 as "output",
@@ -238,7 +238,18 @@ numbers! {
         EMPTY = 0 as "empty",
         BYTES = 1 as "bytes",
         INHERIT = 2 as "inherit",
-        PIPE = 3 as "pipe",
+        /// The submitter is asked for each chunk.
+        PULL = 3 as "pull",
+        /// The submitter pushes as much as there is room for.
+        PUSH = 4 as "push",
+    }
+}
+
+numbers! {
+    /// The streams between a run and its submitter.
+    pipe as "PIPE" {
+        /// How many bytes may be on their way at a time, in either direction.
+        WINDOW = 65536 as "window",
     }
 }
 
@@ -305,6 +316,7 @@ mod tests {
         super::limit::TABLE,
         super::option::TABLE,
         super::stdin::TABLE,
+        super::pipe::TABLE,
         super::output::TABLE,
         super::on_broken_pipe::TABLE,
         super::on_memory::TABLE,

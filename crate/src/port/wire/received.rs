@@ -2,7 +2,7 @@
 
 use super::files_section::are_files;
 use super::protocol::{
-    abort, limit, outcome_flag, record, record_field, section, sections_of, stream,
+    abort, limit, outcome_flag, pipe, record, record_field, section, sections_of, stream,
 };
 use super::records::{self, Delivery, RECORD};
 use crate::error::{Error, Result};
@@ -72,7 +72,8 @@ impl<'a> Record<'a> {
             record::LIMIT => limit::COUNT as u32 - 1,
             record::OUTPUT => stream::STDERR,
             record::ABORT => abort::BROKEN_PIPE,
-            record::TRAP | record::FAULT | record::ASK | record::RETURNED => 0,
+            record::ASK => pipe::WINDOW,
+            record::TRAP | record::FAULT | record::RETURNED => 0,
             _ => return None,
         };
         let all_flags = outcome_flag::MEMORY_DENIED | outcome_flag::OUTPUT_TRUNCATED;
@@ -193,7 +194,7 @@ struct Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::{record, record_field, section};
+    use super::super::protocol::{pipe, record, record_field, section};
     use super::super::records::{Delivery, Outbox, RECORD};
     use super::{MAX_SAFE, Record, RecordKind};
     use crate::error::{Error, ErrorCode};
@@ -219,7 +220,8 @@ mod tests {
         outbox.outcome(1, &outcome);
         outbox.outcome(2, &Outcome::never_started());
         outbox.fault(3, &Error::new(ErrorCode::Preopen, "no \"folder\""));
-        outbox.ask(4);
+        outbox.ask(4, 0);
+        outbox.ask(4, u64::from(pipe::WINDOW));
         outbox.output(4, OutputStreamKind::Stderr, b"piped");
         outbox.returned(5);
         outbox.take()
@@ -235,6 +237,7 @@ mod tests {
             (1, End, 8),
             (2, End, 0),
             (3, End, 0),
+            (4, Piped, 0),
             (4, Piped, 0),
             (4, Piped, 0),
             (5, Returned, 0),
