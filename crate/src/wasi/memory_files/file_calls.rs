@@ -266,6 +266,9 @@ impl Descriptors {
         length: Size,
         mut cookie: Dircookie,
     ) -> Result<Size> {
+        if matches!(self.get(fd)?, Descriptor::File(_)) {
+            return Err(Errno::Notdir.into());
+        }
         let tree = self.tree.clone();
         let tree = tree.lock();
         let directory = self.directory(fd)?;
