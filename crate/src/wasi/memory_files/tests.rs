@@ -141,8 +141,8 @@ fn descriptors_are_for_what_they_were_opened_for() {
         (directory, Code::BadDescriptor),
     ] {
         assert_eq!(now(files.write(fd(file), b"x".to_vec(), 0)), Err(code));
-        assert_eq!(files.write_via_stream(fd(file), 0).is_err(), true);
-        assert_eq!(files.append_via_stream(fd(file)).is_err(), true);
+        assert!(files.write_via_stream(fd(file), 0).is_err());
+        assert!(files.append_via_stream(fd(file)).is_err());
     }
     assert_eq!(now(files.read(fd(writes), 1, 0)), Err(Code::BadDescriptor));
     assert_eq!(now(files.set_size(fd(reads), 0)), Err(Code::Invalid));
