@@ -74,6 +74,11 @@ interface Ending {
   readonly stdout: Buffer
   /** Everything that the program printed to stderr before it ended; empty unless captured. */
   readonly stderr: Buffer
+  /**
+   * The files that `collect` asked for, by path, as they were at the end of the run. Paths are sorted. Names of one
+   * file (hard links) share a Buffer. Only where `collect` was given.
+   */
+  readonly files?: ReadonlyMap<string, Buffer>
   /** What the run used. */
   readonly usage: Usage
 }
@@ -155,6 +160,10 @@ interface JsonEnding {
   readonly stderr: string
   /** The bytes of stderr in base64, where they are not UTF-8. */
   readonly stderrBase64?: string
+  /** The collected files that are UTF-8, as text by path. Only where files were asked for. */
+  readonly files?: Readonly<Record<string, string>>
+  /** The bytes of the other collected files in base64, by path; absent where there are none. */
+  readonly filesBase64?: Readonly<Record<string, string>>
   readonly usage: JsonUsage
 }
 /** An {@link Exit} as JSON. */
@@ -210,7 +219,6 @@ declare function describeOutcome(outcome: Outcome | JsonOutcome): string
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
  * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
- * - `ERR_LINE_TOO_LONG`: a guest printed a line that is longer than `maxLineBytes`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
@@ -235,7 +243,6 @@ type WasiexecErrorCode =
   | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_STREAM'
   | 'ERR_BROKEN_PIPE'
-  | 'ERR_LINE_TOO_LONG'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_BATCH_STOPPED'
@@ -315,6 +322,21 @@ interface RunOptions {
   onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
+  /**
+   * Files in memory, which the guest may read and change: text, bytes, and directories as objects of these. A name may
+   * be a path (`'src/main.c'`), and a `/` at its end says that it is a directory. The guest sees them at
+   * {@link filesAt}, and its changes are its own: they do not reach the next run. In `defaults` of a batch, the files
+   * cross to the core once and the jobs share them. At most 512 MiB. Default: none.
+   */
+  files?: Files | undefined
+  /** The guest path of {@link files}. Default: `'/'`. */
+  filesAt?: string | undefined
+  /**
+   * Patterns of the files that are in the outcome as `files`, however the run ends. Paths are those of {@link files}:
+   * relative, also where `filesAt` is given. In a pattern `*` stands for any characters of a name, `?` for one, and
+   * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
+   */
+  collect?: readonly string[] | undefined
   /** Guests have no network: every address is refused. */
   network?: false | undefined
   /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
@@ -331,16 +353,9 @@ interface RunOptions {
   /** Aborts the run. */
   signal?: AbortSignal | undefined
 }
-/** The options of a live run. */
-interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
-  /**
-   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
-   */
-  stdin?: 'pipe' | RunOptions['stdin']
-  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
-  stdout?: 'pipe' | RunOptions['stdout']
-  /** The same for stderr. Default: `'pipe'`. */
-  stderr?: 'pipe' | RunOptions['stderr']
+/** Files in memory, by name or path: text, bytes, or a directory of files. */
+interface Files {
+  readonly [path: string]: string | Uint8Array | Files
 }
 /** A granted directory. */
 interface Preopen {
@@ -374,6 +389,13 @@ interface Limits {
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
+  /**
+   * Bytes that {@link RunOptions.files} may take beyond those that were given: the files that the guest makes or
+   * changes, as a whole. A guest that needs more is told that there is no space left. At most 1 GiB. Default: 256 MiB.
+   */
+  filesBytes?: number | undefined
+  /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
+  filesCount?: number | undefined
 }
 /** What a runtime has and does. */
 interface RuntimeStats {
@@ -558,85 +580,6 @@ interface LoadOptions {
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
-/** How the lines of a guest are read. */
-interface LinesOptions {
-  /** Which of its streams. Default: `'stdout'`. */
-  from?: 'stdout' | 'stderr' | undefined
-  /** The longest line, in bytes. Default: 1 MiB. */
-  maxLineBytes?: number | undefined
-  /**
-   * Whether leaving the loop destroys the stream, as with `readable.iterator()`: the guest's next write to it fails.
-   * If not, the next loop goes on with the next line. Default: true.
-   */
-  destroyOnReturn?: boolean | undefined
-}
-/**
- * A program that runs, made by {@link Program.spawn}. The process stays alive until it has ended.
- *
- * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and a
- * guest waits when 64 KiB of its output were not read.
- */
-interface Guest<
-  Stdin extends Writable | null = Writable,
-  Stdout extends Readable | null = Readable,
-  Stderr extends Readable | null = Readable,
-> {
-  /**
-   * Its stdin; null unless piped. Destroyed when the guest has ended: a write that the guest has not read fails with
-   * the code `EPIPE`, which needs no listener for `error`.
-   */
-  readonly stdin: Stdin
-  /** Its stdout, of bytes; null unless piped. Destroying it is to the guest as a pipe that nobody reads. */
-  readonly stdout: Stdout
-  /** Its stderr, of bytes; null unless piped. */
-  readonly stderr: Stderr
-  /**
-   * How it ended. `stdout` and `stderr` are empty unless captured. Rejects only for what `run` rejects for, and then
-   * the streams fail with the same error.
-   */
-  readonly outcome: Promise<Outcome>
-  /**
-   * Aborts the guest with this reason. Returns false if it had no effect: the guest has ended, or was aborted before.
-   * The guest may still end in another way, if that happened first.
-   *
-   * @param reason Default: a `DOMException` named `AbortError`.
-   */
-  kill(reason?: unknown): boolean
-  /**
-   * The lines of stdout or stderr, without line breaks (LF or CRLF), decoded as UTF-8. The last may have none.
-   * Reading throws what `outcome` rejects with, after the last line.
-   *
-   * @throws {WasiexecError} `ERR_INVALID_OPTION`; when a line is read, `ERR_LINE_TOO_LONG`.
-   * @example
-   * for await (const line of guest.lines()) console.log(line)
-   */
-  lines(options?: LinesOptions): AsyncIterableIterator<string>
-  /** Lets the process end before the guest does, which aborts it. */
-  unref(): this
-  /** Undoes {@link unref}. */
-  ref(): this
-  /** Kills the guest and waits until it has ended, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void>
-}
-/** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
-type GuestOf<Options extends SpawnOptions> = Guest<
-  GuestStream<Options, 'stdin', Writable>,
-  GuestStream<Options, 'stdout', Readable>,
-  GuestStream<Options, 'stderr', Readable>
->
-type GuestStream<Options, Name extends string, Stream> = Name extends keyof Options
-  ? PipedStream<Options[Name], Stream>
-  : Stream
-type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
-  ? Stream
-  : 'pipe' extends Option
-    ? Stream | null
-    : null
-/**
- * Starts a program.
- *
- * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
- */
 /** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
 type SnapshotUntil =
   | 'stdin'
@@ -709,20 +652,6 @@ declare class Program {
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
   runSync(options?: RunSyncOptions): Outcome
-  /**
-   * Starts the program and returns at once, to talk with it while it runs.
-   *
-   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`. What else {@link run}
-   * rejects with is a rejection of the guest's `outcome`.
-   * @example
-   * await using guest = program.spawn()
-   * const lines = guest.lines()
-   * guest.stdin.write('1 + 1\n')
-   * console.log((await lines.next()).value)
-   */
-  spawn<const Options extends SpawnOptions = Record<never, never>>(
-    options?: Options,
-  ): GuestOf<Options>
   /**
    * Runs the program once per job, as fast as the machine allows and the results are read.
    *
@@ -999,9 +928,8 @@ export {
   type Ending,
   type Exit,
   type ExternInfo,
+  type Files,
   type Frame,
-  type Guest,
-  type GuestOf,
   type InspectedExport,
   type InspectedImport,
   type Inspection,
@@ -1017,7 +945,6 @@ export {
   type JsonUsage,
   type Limit,
   type Limits,
-  type LinesOptions,
   type LoadOptions,
   type MemoryInfo,
   type Outcome,
@@ -1032,7 +959,6 @@ export {
   type RuntimeStats,
   type SnapshotOptions,
   type SnapshotUntil,
-  type SpawnOptions,
   type Trap,
   type TrapCode,
   type TrapInfo,

@@ -12,7 +12,7 @@ export { BatchTotals, type BatchCounts, type CountableResult } from './batch/tot
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Guest, GuestOf } from './guest.ts'
 export type { LinesOptions } from './guest/lines.ts'
-export type { Limits, Preopen, RunOptions, RunSyncOptions, SpawnOptions } from './options.ts'
+export type { Files, Limits, Preopen, RunOptions, RunSyncOptions, SpawnOptions } from './options.ts'
 export {
   describeOutcome,
   type Abort,

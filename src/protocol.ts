@@ -70,6 +70,7 @@ export const SECTION = {
   error: 2,
   program: 3,
   bytes: 4,
+  files: 5,
 } as const
 
 export const SECTION_LAYOUT = {
@@ -114,6 +115,11 @@ export const OPTION = {
   onOutput: 15,
   clockReal: 16,
   onBrokenPipe: 17,
+  files: 18,
+  filesAt: 19,
+  collect: 20,
+  filesBytes: 21,
+  filesCount: 22,
 } as const
 
 export const STDIN = {

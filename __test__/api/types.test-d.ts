@@ -10,6 +10,7 @@ import type {
   BatchResult,
   BatchSummary,
   Exit,
+  Files,
   Guest,
   GuestOf,
   Inspection,
@@ -159,6 +160,14 @@ expectTypeOf<Program['inspect']>().returns.resolves.toEqualTypeOf<Inspection>()
 expectTypeOf<Inspection['imports'][number]['provided']>().toEqualTypeOf<boolean>()
 expectTypeOf<RunOptions['onBrokenPipe']>().toEqualTypeOf<'fail' | 'stop' | undefined>()
 expectTypeOf<LoadOptions['trustPrecompiled']>().toEqualTypeOf<boolean | undefined>()
+
+// Files are text, bytes and directories of these, and come back by path.
+expectTypeOf<{ a: string; b: Uint8Array; 'c/': { d: string } }>().toExtend<Files>()
+expectTypeOf<RunOptions['files']>().toEqualTypeOf<Files | undefined>()
+expectTypeOf<Outcome['files']>().toEqualTypeOf<ReadonlyMap<string, Buffer> | undefined>()
+expectTypeOf<JsonOutcome['files']>().toEqualTypeOf<Readonly<Record<string, string>> | undefined>()
+// @ts-expect-error: a number is not a file
+load('a.wasm').then((program) => program.run({ files: { a: 5 } }))
 
 // A guest has the streams that are piped.
 export async function talk(program: Program, options: SpawnOptions): Promise<void> {

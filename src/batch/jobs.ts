@@ -45,7 +45,7 @@ export class Jobs {
   readonly #slots = new Slots()
   #number = 0
   #special = 0
-  /** Bytes of stdin that these jobs hold. */
+  /** Bytes of stdin and of files that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
@@ -139,7 +139,7 @@ export class Jobs {
     if (closed !== undefined) throw closed
     const aborted = this.#events.aborted()
     if (aborted !== undefined) {
-      this.#events.ended({ index, id, outcome: neverStarted(aborted.reason) })
+      this.#events.ended({ index, id, outcome: neverStarted(aborted.reason, local.collects) })
       return
     }
     if (local.signal ?? local.stdin ?? local.stdout ?? local.stderr) {
@@ -149,7 +149,7 @@ export class Jobs {
     const { input } = local
     port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
     // Only after the submission, which throws for input that is too large.
-    const inputBytes = input?.length ?? 0
+    const inputBytes = (input?.length ?? 0) + local.filesBytes
     this.#slots.take(index, id, owner, inputBytes)
     this.inputBytes += inputBytes
   }
@@ -159,7 +159,7 @@ export class Jobs {
     const encoded = new Encoder(this.#scratch.length)
     encoded.append(this.#scratch)
     const source = local.stdin && new StdinReader(local.stdin)
-    const inputBytes = local.input?.length ?? 0
+    const inputBytes = (local.input?.length ?? 0) + local.filesBytes
     const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
       this.#special -= 1
       this.inputBytes -= inputBytes

@@ -11,6 +11,7 @@ import {
   invalid,
   unknown,
 } from '../check.ts'
+import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from './encoder.ts'
 import type { Preopen, RunOptions, SpawnOptions } from '../options.ts'
 import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
@@ -23,6 +24,10 @@ export interface LocalOptions {
   signal: AbortSignal | undefined
   /** Stdin that is given whole; it crosses after the options, because it may be large. */
   input: string | Uint8Array | undefined
+  /** Bytes of files, which crossed with the options. */
+  filesBytes: number
+  /** Whether files are asked for. */
+  collects: boolean
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
@@ -41,6 +46,9 @@ const RUN_OPTIONS = [
   'stderr',
   'onBrokenPipe',
   'preopens',
+  'files',
+  'filesAt',
+  'collect',
   'network',
   'clock',
   'randomSeed',
@@ -55,6 +63,8 @@ const LIMITS = [
   'onMemory',
   'outputBytes',
   'onOutput',
+  'filesBytes',
+  'filesCount',
 ] as const
 
 const onBrokenPipe = numbering(ON_BROKEN_PIPE)
@@ -65,6 +75,9 @@ const onOutput = numbering(ON_OUTPUT)
 const MAX_INPUT = 2 ** 30
 /** The most that a Buffer can hold on every Node, and that does not crash Node 20 as a string. */
 const MAX_OUTPUT = 2 ** 31 - 1
+/** With what was given, the files of a run fit into one Buffer. */
+const MAX_FILES_BYTES = 2 ** 30
+const MAX_FILES_COUNT = 1_000_000
 
 /**
  * Checks `options` and writes what is given, in one pass.
@@ -82,6 +95,8 @@ export function encodeRunOptions(
   const local: LocalOptions = {
     signal: undefined,
     input: undefined,
+    filesBytes: 0,
+    collects: false,
     stdin: undefined,
     stdout: shared?.stdout,
     stderr: shared?.stderr,
@@ -113,6 +128,16 @@ export function encodeRunOptions(
         break
       case 'preopens':
         encodePreopens(value, to)
+        break
+      case 'files':
+        local.filesBytes = encodeFiles(value, to)
+        break
+      case 'filesAt':
+        encodeFilesAt(value, to)
+        break
+      case 'collect':
+        local.collects = true
+        encodeCollect(value, to)
         break
       case 'network':
         if (value !== false) throw invalid('network', 'false (guests have no network)', value)
@@ -329,6 +354,21 @@ function encodeLimits(value: unknown, to: Encoder): void {
         if (bytes > MAX_OUTPUT) throw invalid(option, `at most ${MAX_OUTPUT} (2 GiB - 1)`, limit)
         to.byte(OPTION.outputBytes)
         to.float64(bytes)
+        break
+      }
+      case 'filesBytes': {
+        const bytes = checkInteger(option, limit, 0)
+        if (bytes > MAX_FILES_BYTES)
+          throw invalid(option, `at most ${MAX_FILES_BYTES} (1 GiB)`, limit)
+        to.byte(OPTION.filesBytes)
+        to.float64(bytes)
+        break
+      }
+      case 'filesCount': {
+        const count = checkInteger(option, limit, 0)
+        if (count > MAX_FILES_COUNT) throw invalid(option, `at most ${MAX_FILES_COUNT}`, limit)
+        to.byte(OPTION.filesCount)
+        to.float64(count)
         break
       }
       case 'onMemory':

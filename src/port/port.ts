@@ -71,11 +71,11 @@ export function prepareSpawn(options: SpawnOptions): Prepared {
 }
 
 /** The same for `runSync`. */
-function encodeSync(options: RunOptions): Encoder {
+function encodeSync(options: RunOptions): { encoded: Encoder; collects: boolean } {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const { input } = encodeRunOptions(options, encoded, 'sync')
+  const { input, collects } = encodeRunOptions(options, encoded, 'sync')
   if (input !== undefined) encodeInput(input, encoded)
-  return encoded
+  return { encoded, collects }
 }
 
 /**
@@ -102,6 +102,8 @@ interface Waiting {
   /** Keeps the program's code while it runs. */
   target: RunTarget | undefined
   signal: AbortSignal | undefined
+  /** Whether its outcome has files. */
+  collects?: boolean
   streams: Pipes | undefined
   /** What aborted it first, if that was its signal or its caller. */
   aborted?: { readonly reason: unknown }
@@ -238,7 +240,7 @@ export class Port implements PipeEvents {
     const streams = local && piped ? new Pipes(this, id, local, prepared?.source, live) : undefined
     if (signal?.aborted === true) {
       streams?.end(undefined)
-      return Promise.resolve(neverStarted(signal.reason))
+      return Promise.resolve(neverStarted(signal.reason, local?.collects))
     }
     const { bytes } = this.#submission
     const start = bytes.length
@@ -251,7 +253,15 @@ export class Port implements PipeEvents {
     this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
-      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
+      const collects = local?.collects === true
+      this.#wait(id, {
+        resolve: resolve as Waiting['resolve'],
+        reject,
+        target,
+        signal,
+        streams,
+        collects,
+      })
     })
   }
 
@@ -300,7 +310,8 @@ export class Port implements PipeEvents {
   }
 
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
-    const encoded = options === undefined ? undefined : encodeSync(options)
+    const { encoded, collects } =
+      options === undefined ? { encoded: undefined, collects: false } : encodeSync(options)
     if (encoded !== undefined) this.#checkOpen(owner)
     this.#flush()
     try {
@@ -313,7 +324,7 @@ export class Port implements PipeEvents {
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(this.#closeReason(owner))
+      return delivery.outcome(this.#closeReason(owner), collects)
     } catch (error) {
       throw fromNative(error)
     } finally {
@@ -584,7 +595,7 @@ export class Port implements PipeEvents {
       if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure
       const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
-      waiting.resolve(delivery.outcome(reason))
+      waiting.resolve(delivery.outcome(reason, waiting.collects))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)

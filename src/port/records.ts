@@ -92,16 +92,22 @@ export class Delivery {
    * @throws {WasiexecError} `ERR_INTERNAL`, when the record has none.
    */
   section(kind: number): Buffer {
-    const bytes = this.#bytes
-    let at = this.#end - this.#get(FIELD.sections)
-    while (at < this.#end) {
-      const content = at + SECTION_LAYOUT.content
-      const end = content + bytes.readUIntLE(at + SECTION_LAYOUT.length, LENGTH_BYTES)
-      if (bytes.readUInt32LE(at + SECTION_LAYOUT.kind) === kind) return bytes.subarray(content, end)
-      at = end
-    }
+    const found = this.#findSection(kind, this.#end - this.#get(FIELD.sections), this.#end)
+    if (found !== undefined) return this.#bytes.subarray(...found)
     const what = `a record of kind ${this.kind} without a section of kind ${kind}`
     throw new WasiexecError('ERR_INTERNAL', `the core sent ${what} (this is a bug in wasiexec)`)
+  }
+
+  /** Where the content of a section among these begins and ends. */
+  #findSection(kind: number, start: number, end: number): [start: number, end: number] | undefined {
+    const bytes = this.#bytes
+    for (let at = start; at < end;) {
+      const content = at + SECTION_LAYOUT.content
+      const next = content + bytes.readUIntLE(at + SECTION_LAYOUT.length, LENGTH_BYTES)
+      if (bytes.readUInt32LE(at + SECTION_LAYOUT.kind) === kind) return [content, next]
+      at = next
+    }
+    return undefined
   }
 
   /** What its section of this kind contains, to be kept. */
@@ -132,10 +138,12 @@ export class Delivery {
     return new WasiexecError(code, message)
   }
 
-  /** The record as an outcome, with this reason if it is an abort. */
-  outcome(abortReason: unknown): Outcome {
+  /** The record as an outcome, with this reason if it is an abort. With files if they were asked for. */
+  outcome(abortReason: unknown, collects = false): Outcome {
     if (this.isExit) return this.exitAt(this.#place, this.#start)
     const printed = this.#printedAt(this.#place, this.#start)
+    // That of a run that never started has none.
+    if (collects) printed.files ??= new Map()
     switch (this.kind) {
       case RECORD.trap:
         return outcomes.trap(this.json(SECTION.trap) as TrapInfo, printed)
@@ -169,14 +177,45 @@ export class Delivery {
     return this.#get(FIELD.stdout, place) + this.#get(FIELD.stderr, place)
   }
 
-  #printedAt(place: number, start: number): Printed {
+  #printedAt(place: number, start: number): { -readonly [K in keyof Printed]: Printed[K] } {
     const stderr = start + this.#get(FIELD.stdout, place)
     const end = stderr + this.#get(FIELD.stderr, place)
-    return {
+    const printed: { -readonly [K in keyof Printed]: Printed[K] } = {
       stdout: this.#slice(start, stderr),
       stderr: this.#slice(stderr, end),
       usage: this.#usageAt(place),
     }
+    const sections = this.#get(FIELD.sections, place)
+    if (sections === 0) return printed
+    const files = this.#findSection(SECTION.files, end, end + sections)
+    return files === undefined ? printed : { ...printed, files: this.#filesAt(...files) }
+  }
+
+  /** The files of a section, by path. */
+  #filesAt(start: number, end: number): Map<string, Buffer> {
+    const bytes = this.#bytes
+    const index: [path: string, start: number, length: number][] = []
+    let at = start + 4
+    for (let left = bytes.readUInt32LE(start); left > 0; left -= 1) {
+      const path = at + 4
+      at = path + bytes.readUInt32LE(at)
+      const name = bytes.toString('utf8', path, at)
+      index.push([name, bytes.readUIntLE(at, LENGTH_BYTES), bytes.readUIntLE(at + 8, LENGTH_BYTES)])
+      at += 16
+    }
+    // Names of one file have one buffer: as many copies as names could be more than there is memory.
+    const known = new Map<string, Buffer>()
+    const files = new Map<string, Buffer>()
+    for (const [path, offset, length] of index) {
+      const key = `${offset} ${length}`
+      let file = length === 0 ? outcomes.noBytes() : known.get(key)
+      if (file === undefined) {
+        file = this.#slice(at + offset, Math.min(at + offset + length, end))
+        known.set(key, file)
+      }
+      files.set(path, file)
+    }
+    return files
   }
 
   #usageAt(place: number): Usage {

@@ -1,5 +1,6 @@
 //! What crosses between a submitter and a port: operations one way, records the other, as numbers and bytes.
 
+mod files_section;
 mod operations;
 mod options;
 mod protocol;

@@ -95,7 +95,8 @@ mod tests {
 
     fn restored(memory: &[u8]) -> (usize, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runs = runs(memory, &mut Room::default());
+        let mut room = Room::default();
+        let runs = runs(memory, &mut room);
         let runs = runtime.expect("a runtime").block_on(runs).expect("room");
         let mut restored = vec![0; memory.len()];
         for (start, bytes) in &runs {

@@ -18,6 +18,7 @@ mod inspection;
 mod limits;
 mod malformed;
 mod memory;
+mod memory_files;
 mod output;
 mod port;
 mod precompiled;

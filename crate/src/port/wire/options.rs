@@ -2,6 +2,7 @@
 
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
 use crate::error::{Error, Result};
+use crate::files::{GivenFile, GivenTree, Patterns};
 use crate::guest::{OnMemory, OnOutput};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
@@ -81,6 +82,26 @@ pub(crate) fn run_options(
                     _ => return Err(malformed()),
                 }
             }
+            option::FILES => {
+                let files = fields.list(|f| {
+                    Ok(GivenFile {
+                        path: f.string()?,
+                        contents: match f.byte()? {
+                            0 => Some(f.bytes()?),
+                            _ => None,
+                        },
+                    })
+                })?;
+                options.files = Some(Arc::new(GivenTree::new(files.iter().cloned())?));
+            }
+            option::FILES_AT => options.files_at = Some(fields.string()?.into()),
+            option::COLLECT => {
+                let patterns = fields.list(Fields::string)?;
+                let patterns = Patterns::new(patterns.iter().map(String::as_str))?;
+                options.collect = Some(Arc::new(patterns));
+            }
+            option::FILES_BYTES => limits.files.bytes = fields.number()? as u64,
+            option::FILES_COUNT => limits.files.count = fields.number()? as u64,
             _ => return Err(malformed()),
         }
     }

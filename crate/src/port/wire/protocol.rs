@@ -147,6 +147,9 @@ numbers! {
         PROGRAM = 3 as "program",
         /// Bytes as they are.
         BYTES = 4 as "bytes",
+        /// Files: how many (32 bits); of each the length of its path (32 bits), the path, and where its bytes start
+        /// and how many they are (64 bits each); the bytes of all.
+        FILES = 5 as "files",
     }
 }
 
@@ -159,7 +162,7 @@ numbers! {
     }
 }
 
-/// The sections of a kind of record, in their order.
+/// The sections of a kind of record, in their order. An outcome may have one of files after these.
 pub(crate) fn sections_of(record: u32) -> &'static [u32] {
     match record {
         record::TRAP => &[section::TRAP],
@@ -219,6 +222,13 @@ numbers! {
         ON_OUTPUT = 15 as "onOutput",
         CLOCK_REAL = 16 as "clockReal",
         ON_BROKEN_PIPE = 17 as "onBrokenPipe",
+        /// A number of files: path, whether it is a directory, and the bytes unless it is.
+        FILES = 18 as "files",
+        FILES_AT = 19 as "filesAt",
+        /// Patterns.
+        COLLECT = 20 as "collect",
+        FILES_BYTES = 21 as "filesBytes",
+        FILES_COUNT = 22 as "filesCount",
     }
 }
 

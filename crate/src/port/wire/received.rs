@@ -1,5 +1,6 @@
 //! Records as they come from another process: nothing that they say is believed unseen.
 
+use super::files_section::are_files;
 use super::protocol::{
     abort, limit, outcome_flag, pipe, record, record_field, section, sections_of, stream,
 };
@@ -113,11 +114,18 @@ impl<'a> Record<'a> {
         let Some(sections) = records::read(&self.bytes[self.output() as usize..]) else {
             return false;
         };
-        let kinds = sections.iter().map(|(kind, _)| kind);
-        kinds.eq(sections_of(kind))
+        let mut kinds: Vec<_> = sections.iter().map(|(kind, _)| *kind).collect();
+        let is_outcome = matches!(
+            kind,
+            record::EXIT | record::TRAP | record::LIMIT | record::ABORT
+        );
+        if is_outcome {
+            kinds.pop_if(|kind| *kind == section::FILES);
+        }
+        kinds == sections_of(kind)
             && sections.iter().all(is_right_section)
             && match kind {
-                record::EXIT | record::TRAP | record::LIMIT | record::ABORT => true,
+                _ if is_outcome => true,
                 record::OUTPUT => {
                     self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0
                 }
@@ -161,6 +169,7 @@ fn whole(number: f64, most: f64) -> bool {
 fn is_right_section(&(kind, content): &records::RecordSection<'_>) -> bool {
     match kind {
         section::TRAP => serde_json::from_slice::<Trap>(content).is_ok(),
+        section::FILES => are_files(content),
         section::ERROR => serde_json::from_slice::<Fault>(content).is_ok(),
         _ => true,
     }
@@ -200,6 +209,7 @@ mod tests {
             ending: Ending::Exit { code: u32::MAX },
             stdout: b"out".to_vec(),
             stderr: b"error".to_vec(),
+            files: None,
             usage: Usage {
                 wall: Duration::from_millis(3),
                 fuel: Some(u64::MAX),

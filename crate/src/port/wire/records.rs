@@ -1,6 +1,7 @@
 //! Records that wait for the submitter: [`RECORD`] numbers each, as [`super::protocol`] has them, and the bytes
 //! they speak of.
 
+use super::files_section::encode_files;
 use super::protocol::pipe::WINDOW as PIPE_WINDOW;
 use super::protocol::{
     abort, limit, outcome_flag, record, record_field, section, section_layout, stream,
@@ -71,6 +72,7 @@ impl Outbox {
             ending,
             stdout,
             stderr,
+            files,
             usage,
         } = outcome;
         let mut trap_json = Vec::new();
@@ -96,11 +98,12 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
-        let sections: &[RecordSection<'_>] = match kind {
-            record::TRAP => &[(section::TRAP, &trap_json)],
-            _ => &[],
-        };
-        let section_bytes = length(sections);
+        let trap = (kind == record::TRAP).then_some((section::TRAP, &trap_json[..]));
+        let files = files.as_ref().map(encode_files);
+        let files = files.as_deref().map(|files| (section::FILES, files));
+        // No allocation for the outcomes that have neither.
+        let sections = [trap, files];
+        let section_bytes = sections.iter().flatten().map(section_length).sum::<usize>();
         self.make_room(stdout.len() + stderr.len() + section_bytes);
         self.delivery.records.extend([
             f64::from(kind),
@@ -119,7 +122,10 @@ impl Outbox {
         let bytes = &mut self.delivery.bytes;
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
-        write(sections, bytes);
+        sections
+            .iter()
+            .flatten()
+            .for_each(|section| write_section(section, bytes));
     }
 
     pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
@@ -229,16 +235,23 @@ const HEADER: usize = section_layout::CONTENT as usize;
 
 /// Bytes that these sections take.
 fn length(sections: &[RecordSection<'_>]) -> usize {
-    let lengths = sections.iter().map(|(_, content)| HEADER + content.len());
-    lengths.sum()
+    sections.iter().map(section_length).sum()
+}
+
+fn section_length((_, content): &RecordSection<'_>) -> usize {
+    HEADER + content.len()
 }
 
 fn write(sections: &[RecordSection<'_>], bytes: &mut Vec<u8>) {
-    for (kind, content) in sections {
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend((content.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(content);
+    for section in sections {
+        write_section(section, bytes);
     }
+}
+
+fn write_section((kind, content): &RecordSection<'_>, bytes: &mut Vec<u8>) {
+    bytes.extend(kind.to_le_bytes());
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(content);
 }
 
 /// The sections that these bytes are; none when they are anything else.
