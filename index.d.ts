@@ -573,8 +573,8 @@ interface LinesOptions {
 /**
  * A program that runs, made by {@link Program.spawn}. The process stays alive until it has ended.
  *
- * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and a
- * guest waits when 64 KiB of its output were not read.
+ * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and the
+ * guest waits when 256 KiB of an output were not read.
  */
 interface Guest<
   Stdin extends Writable | null = Writable,
@@ -582,8 +582,8 @@ interface Guest<
   Stderr extends Readable | null = Readable,
 > {
   /**
-   * Its stdin; null unless piped. Destroyed when the guest has ended: a write that the guest has not read fails with
-   * the code `EPIPE`, which needs no listener for `error`.
+   * Its stdin; null unless piped. Destroyed when the guest has ended. A write that was waiting then fails with the code
+   * `EPIPE`, which needs no listener for `error`.
    */
   readonly stdin: Stdin
   /** Its stdout, of bytes; null unless piped. Destroying it is to the guest as a pipe that nobody reads. */
@@ -596,8 +596,8 @@ interface Guest<
    */
   readonly outcome: Promise<Outcome>
   /**
-   * Aborts the guest with this reason. Returns false if it had no effect: the guest has ended, or was aborted before.
-   * The guest may still end in another way, if that happened first.
+   * Aborts the guest with this reason. Returns false if that has no effect: the guest has ended, as far as this thread
+   * knows, or was aborted before.
    *
    * @param reason Default: a `DOMException` named `AbortError`.
    */
