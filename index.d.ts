@@ -219,6 +219,7 @@ declare function describeOutcome(outcome: Outcome | JsonOutcome): string
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
  * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
+ * - `ERR_LINE_TOO_LONG`: a guest printed a line that is longer than `maxLineBytes`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
@@ -243,6 +244,7 @@ type WasiexecErrorCode =
   | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_STREAM'
   | 'ERR_BROKEN_PIPE'
+  | 'ERR_LINE_TOO_LONG'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_BATCH_STOPPED'
@@ -356,6 +358,17 @@ interface RunOptions {
 /** Files in memory, by name or path: text, bytes, or a directory of files. */
 interface Files {
   readonly [path: string]: string | Uint8Array | Files
+}
+/** The options of a live run. */
+interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
+  /**
+   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
+   */
+  stdin?: 'pipe' | RunOptions['stdin']
+  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
+  stdout?: 'pipe' | RunOptions['stdout']
+  /** The same for stderr. Default: `'pipe'`. */
+  stderr?: 'pipe' | RunOptions['stderr']
 }
 /** A granted directory. */
 interface Preopen {
@@ -580,6 +593,85 @@ interface LoadOptions {
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
+/** How the lines of a guest are read. */
+interface LinesOptions {
+  /** Which of its streams. Default: `'stdout'`. */
+  from?: 'stdout' | 'stderr' | undefined
+  /** The longest line, in bytes. Default: 1 MiB. */
+  maxLineBytes?: number | undefined
+  /**
+   * Whether leaving the loop destroys the stream, as with `readable.iterator()`: the guest's next write to it fails.
+   * If not, the next loop goes on with the next line. Default: true.
+   */
+  destroyOnReturn?: boolean | undefined
+}
+/**
+ * A program that runs, made by {@link Program.spawn}. The process stays alive until it has ended.
+ *
+ * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and a
+ * guest waits when 64 KiB of its output were not read.
+ */
+interface Guest<
+  Stdin extends Writable | null = Writable,
+  Stdout extends Readable | null = Readable,
+  Stderr extends Readable | null = Readable,
+> {
+  /**
+   * Its stdin; null unless piped. Destroyed when the guest has ended: a write that the guest has not read fails with
+   * the code `EPIPE`, which needs no listener for `error`.
+   */
+  readonly stdin: Stdin
+  /** Its stdout, of bytes; null unless piped. Destroying it is to the guest as a pipe that nobody reads. */
+  readonly stdout: Stdout
+  /** Its stderr, of bytes; null unless piped. */
+  readonly stderr: Stderr
+  /**
+   * How it ended. `stdout` and `stderr` are empty unless captured. Rejects only for what `run` rejects for, and then
+   * the streams fail with the same error.
+   */
+  readonly outcome: Promise<Outcome>
+  /**
+   * Aborts the guest with this reason. Returns false if it had no effect: the guest has ended, or was aborted before.
+   * The guest may still end in another way, if that happened first.
+   *
+   * @param reason Default: a `DOMException` named `AbortError`.
+   */
+  kill(reason?: unknown): boolean
+  /**
+   * The lines of stdout or stderr, without line breaks (LF or CRLF), decoded as UTF-8. The last may have none.
+   * Reading throws what `outcome` rejects with, after the last line.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`; when a line is read, `ERR_LINE_TOO_LONG`.
+   * @example
+   * for await (const line of guest.lines()) console.log(line)
+   */
+  lines(options?: LinesOptions): AsyncIterableIterator<string>
+  /** Lets the process end before the guest does, which aborts it. */
+  unref(): this
+  /** Undoes {@link unref}. */
+  ref(): this
+  /** Kills the guest and waits until it has ended, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
+type GuestOf<Options extends SpawnOptions> = Guest<
+  GuestStream<Options, 'stdin', Writable>,
+  GuestStream<Options, 'stdout', Readable>,
+  GuestStream<Options, 'stderr', Readable>
+>
+type GuestStream<Options, Name extends string, Stream> = Name extends keyof Options
+  ? PipedStream<Options[Name], Stream>
+  : Stream
+type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
+  ? Stream
+  : 'pipe' extends Option
+    ? Stream | null
+    : null
+/**
+ * Starts a program.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+ */
 /** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
 type SnapshotUntil =
   | 'stdin'
@@ -652,6 +744,20 @@ declare class Program {
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
   runSync(options?: RunSyncOptions): Outcome
+  /**
+   * Starts the program and returns at once, to talk with it while it runs.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`. What else {@link run}
+   * rejects with is a rejection of the guest's `outcome`.
+   * @example
+   * await using guest = program.spawn()
+   * const lines = guest.lines()
+   * guest.stdin.write('1 + 1\n')
+   * console.log((await lines.next()).value)
+   */
+  spawn<const Options extends SpawnOptions = Record<never, never>>(
+    options?: Options,
+  ): GuestOf<Options>
   /**
    * Runs the program once per job, as fast as the machine allows and the results are read.
    *
@@ -930,6 +1036,8 @@ export {
   type ExternInfo,
   type Files,
   type Frame,
+  type Guest,
+  type GuestOf,
   type InspectedExport,
   type InspectedImport,
   type Inspection,
@@ -945,6 +1053,7 @@ export {
   type JsonUsage,
   type Limit,
   type Limits,
+  type LinesOptions,
   type LoadOptions,
   type MemoryInfo,
   type Outcome,
@@ -959,6 +1068,7 @@ export {
   type RuntimeStats,
   type SnapshotOptions,
   type SnapshotUntil,
+  type SpawnOptions,
   type Trap,
   type TrapCode,
   type TrapInfo,
