@@ -1,8 +1,10 @@
 // Run once more with worker processes, and with each compiler.
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import { load, run, type Files, type RunOptions } from '../support/package.ts'
+import { load, run, Runtime, type Files, type RunOptions } from '../support/package.ts'
 import {
   drain,
   ending,
@@ -121,13 +123,17 @@ test('what it writes is collected, however it ends, and is not in the next run',
 })
 
 test('a run that is aborted has its files, and one that never started has none', async (t) => {
-  const program = await load(Buffer.from('(module (func (export "_start") (loop (br 0))))'), {
-    cache: false,
-  })
+  const program = await wat('print-then-loop')
   const options = { files: { a: 'x' }, collect: ALL }
   const controller = new AbortController()
-  setTimeout(() => controller.abort('enough'), 100)
-  const outcome = await program.run({ ...options, signal: controller.signal })
+  const stdout = new Writable({
+    // It has started.
+    write: (_chunk, _encoding, done) => {
+      controller.abort('enough')
+      done()
+    },
+  })
+  const outcome = await program.run({ ...options, stdout, signal: controller.signal })
   t.deepEqual([ending(outcome), texts(outcome.files)], ['abort', { a: 'x' }])
   const never = await program.run({ ...options, signal: AbortSignal.abort() })
   t.deepEqual([ending(never), texts(never.files)], ['abort', {}])
@@ -561,4 +567,30 @@ test('files that are collected after a batch was given are those of each job', a
     t.is(outcome?.files?.get('out')?.toString(), `${index}`)
     t.is(outcome?.files?.get('big')?.length, big.length)
   }
+})
+
+test('a batch does not run far ahead of who reads the files that it collects', async (t) => {
+  const runtime = new Runtime({ threads: 2 })
+  const program = await ownWat('return', { runtime })
+  const big = Buffer.alloc(8 << 20)
+  const batch = program.batch(
+    numbers(64).map(() => ({})),
+    { defaults: { files: { big }, collect: ALL }, concurrency: 2 },
+  )
+  let read = 0
+  for await (const { outcome } of batch) {
+    t.is(outcome?.files?.get('big')?.length, big.length)
+    read += 1
+    if (read > 1) continue
+    // Until no more runs end.
+    let finished
+    do {
+      finished = runtime.stats().finished
+      await setTimeout(500)
+    } while (runtime.stats().finished > finished)
+    // 64 MiB that nobody has read, and what was going on then.
+    t.true(finished < 20, `${finished}`)
+  }
+  t.is(read, 64)
+  await runtime.close()
 })

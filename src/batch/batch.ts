@@ -344,9 +344,13 @@ export class RunningBatch implements Batch {
   }
 }
 
-/** Bytes of captured output; undefined where there is no outcome. */
+/** Bytes of captured output and of collected files, as the core counts them; undefined where there is no outcome. */
 function outputBytes(result: PendingResult): number | undefined {
   if (result instanceof LazyResult) return result.outputBytes
   const { outcome } = result
-  return outcome && outcome.stdout.length + outcome.stderr.length
+  if (outcome === undefined) return undefined
+  let bytes = outcome.stdout.length + outcome.stderr.length
+  // Names of one file share a buffer.
+  for (const file of new Set(outcome.files?.values())) bytes += file.length
+  return bytes
 }

@@ -103,7 +103,8 @@ export class Jobs {
     const id = this.#slots.id(slot)
     this.inputBytes -= this.#slots.inputBytes(slot)
     this.#slots.release(slot)
-    if (delivery.isExit) {
+    // With files it is read at once: how much it holds is counted by these.
+    if (delivery.isExit && !delivery.hasSections) {
       this.#events.ended(new LazyResult(index, id, delivery))
       return
     }

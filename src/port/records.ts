@@ -125,6 +125,10 @@ export class Delivery {
     return this.kind === RECORD.exit
   }
 
+  get hasSections(): boolean {
+    return this.#get(FIELD.sections) > 0
+  }
+
   get isAbort(): boolean {
     return this.kind === RECORD.abort
   }

@@ -128,10 +128,16 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Bytes of captured output.
+    /// Bytes of captured output and of collected files.
     pub(crate) fn output(&self) -> u64 {
         match &self.result {
-            Ok(outcome) => (outcome.stdout.len() + outcome.stderr.len()) as u64,
+            Ok(outcome) => {
+                let files = outcome
+                    .files
+                    .as_ref()
+                    .map_or(0, |files| files.bytes().len());
+                (outcome.stdout.len() + outcome.stderr.len() + files) as u64
+            }
             Err(_) => 0,
         }
     }

@@ -102,10 +102,11 @@ impl PoolState {
                 Some(Accepted::Returned(run))
             }
             RecordKind::End => {
-                let run = member.take(record.id, record.output())?;
+                let kept = record.kept();
+                let run = member.take(record.id, kept)?;
                 self.finished += 1;
                 run.program.has_taken(record.wall_time());
-                self.count_end(&run, record.output());
+                self.count_end(&run, kept);
                 Some(match self.waiting.remove(&record.id) {
                     Some(sender) => Accepted::ForThread(sender),
                     None => Accepted::ForSubmitter,

@@ -24,7 +24,12 @@ pub(super) fn are_files(section: &[u8]) -> bool {
     check(section).is_some()
 }
 
-fn check(section: &[u8]) -> Option<()> {
+/// The bytes of the files in such a section.
+pub(super) fn contents(section: &[u8]) -> u64 {
+    check(section).unwrap_or(0)
+}
+
+fn check(section: &[u8]) -> Option<u64> {
     let (number, mut rest) = section.split_first_chunk()?;
     let mut end = 0;
     for _ in 0..u32::from_le_bytes(*number) {
@@ -37,12 +42,13 @@ fn check(section: &[u8]) -> Option<()> {
         end = end.max(start.checked_add(length)?);
         rest = after;
     }
-    (end <= rest.len() as u64).then_some(())
+    let length = rest.len() as u64;
+    (end <= length).then_some(length)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::are_files;
+    use super::{are_files, contents};
 
     fn section(files: &[(&str, u64, u64)], bytes: &[u8]) -> Vec<u8> {
         let mut section = (files.len() as u32).to_le_bytes().to_vec();
@@ -60,6 +66,7 @@ mod tests {
     fn only_sections_whose_files_are_in_them_are_read() {
         let right = section(&[("a", 0, 3), ("b/c", 1, 0), ("d", 1, 2)], b"abc");
         assert!(are_files(&right));
+        assert_eq!(contents(&right), 3);
         assert!(are_files(&section(&[], b"")));
         for length in 0..right.len() {
             assert!(!are_files(&right[..length]), "{length}");

@@ -1,6 +1,6 @@
 //! Records as they come from another process: nothing that they say is believed unseen.
 
-use super::files_section::are_files;
+use super::files_section::{are_files, contents};
 use super::protocol::{
     abort, limit, outcome_flag, pipe, record, record_field, section, sections_of, stream,
 };
@@ -137,6 +137,14 @@ impl<'a> Record<'a> {
     pub(crate) fn output(&self) -> u64 {
         self.numbers[record_field::STDOUT as usize] as u64
             + self.numbers[record_field::STDERR as usize] as u64
+    }
+
+    /// Bytes of captured output and of collected files.
+    pub(crate) fn kept(&self) -> u64 {
+        let output = self.output();
+        let sections = records::read(&self.bytes[output as usize..]).unwrap_or_default();
+        let files = sections.iter().find(|(kind, _)| *kind == section::FILES);
+        output + files.map_or(0, |(_, files)| contents(files))
     }
 
     /// Wall clock from the guest's start to its end.
