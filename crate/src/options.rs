@@ -1,6 +1,7 @@
 //! What a caller grants to one run. Nothing is granted by default.
 
 use crate::guest::Limits;
+use crate::host_functions::HostCalls;
 use crate::stdio::{Input, OnBrokenPipe, Output};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub on_broken_pipe: OnBrokenPipe,
     /// The caps.
     pub limits: Limits,
+    /// The calls of imports that the submitter provides. Only for one run.
+    pub host_calls: Option<Arc<HostCalls>>,
 }
 
 /// A host directory granted at a guest path.

@@ -18,12 +18,15 @@ mod wire;
 pub(crate) use backend::Backend;
 pub use load_request::{LoadRequest, ProgramSource, SnapshotRequest};
 pub(crate) use mailbox::Mailbox;
-pub use sync::PendingRun;
+pub use sync::{PendingRun, RemoteRun};
 pub use wire::Delivery;
-pub(crate) use wire::{Operation, Outbox, Record, RecordKind, RunOperation};
+pub(crate) use wire::{
+    GuestAccess, Operation, Outbox, Record, RecordKind, RunOperation, calls_host,
+};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{CallControl, Cause};
+use crate::host_functions::{MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
 use crate::runtime::{Runtime, RuntimeStats};
 use bytes::Bytes;
@@ -102,6 +105,20 @@ impl Port {
     /// [`ErrorCode::RuntimeClosed`].
     pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         self.backend.run_sync(handle, options)
+    }
+
+    /// Reads or writes the memory of a run that waits for this call of a host function.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::WorkerDied`].
+    pub fn access_memory(
+        &self,
+        run: u64,
+        call: u64,
+        access: MemoryAccess<'_>,
+    ) -> Result<MemoryAnswer> {
+        self.backend.access_memory(run, call, access)
     }
 
     /// Closes the runtime; a delivery for `id` says when all its runs have ended.

@@ -12,7 +12,8 @@ import {
   unknown,
 } from '../check.ts'
 import type { Encoder } from './encoder.ts'
-import type { Preopen, RunOptions } from '../options.ts'
+import { readImports, type GivenImports } from '../imports.ts'
+import type { HostedRunOptions, Preopen, RunOptions } from '../options.ts'
 import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
 
 /** What options are for: a run, a run that is waited for, a job of a batch, or what all jobs share. */
@@ -26,10 +27,11 @@ export interface LocalOptions {
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
+  imports: GivenImports | undefined
 }
 
-/** The streams to which the jobs of a batch print unless a job says otherwise. */
-export type SharedOutputs = Pick<LocalOptions, 'stdout' | 'stderr'>
+/** What the jobs of a batch share that each has to ask for: streams to print to, and host functions. */
+export type SharedLocal = Pick<LocalOptions, 'stdout' | 'stderr' | 'imports'>
 
 const RUN_OPTIONS = [
   'args',
@@ -44,6 +46,7 @@ const RUN_OPTIONS = [
   'randomSeed',
   'limits',
   'signal',
+  'imports',
 ] as const
 const LIMITS = [
   'timeoutMs',
@@ -67,14 +70,14 @@ const MAX_OUTPUT = 2 ** 31 - 1
 /**
  * Checks `options` and writes what is given, in one pass.
  *
- * @param shared What {@link encodeSharedOutputs} has written before.
+ * @param shared What {@link encodeShared} has written before.
  * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
  */
 export function encodeRunOptions(
-  options: RunOptions,
+  options: RunOptions | HostedRunOptions,
   to: Encoder,
   purpose: Purpose,
-  shared?: SharedOutputs,
+  shared?: SharedLocal,
 ): LocalOptions {
   checkObject('options', options)
   const local: LocalOptions = {
@@ -83,6 +86,7 @@ export function encodeRunOptions(
     stdin: undefined,
     stdout: shared?.stdout,
     stderr: shared?.stderr,
+    imports: shared?.imports,
   }
   for (const key in options) {
     const name = key as (typeof RUN_OPTIONS)[number]
@@ -130,6 +134,11 @@ export function encodeRunOptions(
         if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
         local.signal = value
         break
+      case 'imports':
+        local.imports = readImports(value)
+        // Each job of a batch makes calls of its own.
+        if (purpose !== 'defaults') to.byte(OPTION.imports)
+        break
       default:
         name satisfies never
         throw unknown(key, key, RUN_OPTIONS)
@@ -168,8 +177,8 @@ function encodeEnv(value: unknown, to: Encoder): void {
   }
 }
 
-/** Writes pipes to streams; options that follow may replace them. */
-export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
+/** Writes pipes to streams, which options that follow may replace, and host functions. */
+export function encodeShared(shared: SharedLocal, to: Encoder): void {
   if (shared.stdout !== undefined) {
     to.byte(OPTION.stdout)
     to.byte(OUTPUT.pipe)
@@ -178,6 +187,7 @@ export function encodeSharedOutputs(shared: SharedOutputs, to: Encoder): void {
     to.byte(OPTION.stderr)
     to.byte(OUTPUT.pipe)
   }
+  if (shared.imports !== undefined) to.byte(OPTION.imports)
 }
 
 /** Writes stdin that is given whole: the last of a run's options. */

@@ -3,15 +3,18 @@ import { Delivery, RECORD_FIELDS } from './records.ts'
 import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
+import { bindImports, type ProgramImports } from '../imports.ts'
+import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
-import type { RunOptions } from '../options.ts'
-import { isOutcome, neverStarted, type Outcome } from '../outcome.ts'
+import type { HostedRunOptions, RunOptions } from '../options.ts'
+import { isOutcome, neverStarted, type HostError, type Outcome } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
 import { StdinReader } from './stdin.ts'
 import { Pipes, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
+import { Words } from './words.ts'
 
 /** Buffers of the first size that wait for the next runs, so that not each run makes one. */
 const spare: Encoder[] = []
@@ -24,11 +27,20 @@ const TURN_MS = 50
 const OUTPUT_BYTES = 4096
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
+/** What the core returns for a `runSync` that goes on; for one that calls a host function it returns less. */
+const GOES_ON = -1
+
+/** Options of a run, with imports or without. */
+export type AnyRunOptions = RunOptions | HostedRunOptions
+/** What these options lead to. */
+export type AnyOutcome = Outcome | HostError
+
 /** What a run belongs to while it goes on: a program, or a program in a batch. */
 export interface RunTarget {
   readonly handle: number
   /** Why its runs are aborted: undefined while they are not, otherwise any value. */
   readonly closeReason: unknown
+  readonly imports: ProgramImports
 }
 
 /** A program, for its runs. */
@@ -49,28 +61,29 @@ export interface Prepared {
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function prepareRun(options: RunOptions): Prepared {
+export function prepareRun(options: AnyRunOptions): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const local = encodeRunOptions(options, encoded, 'run')
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
 }
 
 /** The same for `runSync`. */
-function encodeSync(options: RunOptions): Encoder {
+function prepareSync(options: AnyRunOptions): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const { input } = encodeRunOptions(options, encoded, 'sync')
-  if (input !== undefined) encodeInput(input, encoded)
-  return encoded
+  const local = encodeRunOptions(options, encoded, 'sync')
+  if (local.input !== undefined) encodeInput(local.input, encoded)
+  return { encoded, local, source: undefined }
 }
 
 /**
- * Checks the options of a run. Neither reads from a stream nor listens to it.
+ * Checks the options of a run of a program that has these imports. Neither reads from a stream nor listens to it.
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function checkRun(options: RunOptions): void {
+export function checkRun(options: AnyRunOptions, imports: ProgramImports): void {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  encodeRunOptions(options, encoded, 'run')
+  const local = encodeRunOptions(options, encoded, 'run')
+  if (local.imports !== undefined) bindImports(local.imports, imports)
   giveBack(encoded)
 }
 
@@ -90,10 +103,13 @@ interface Waiting {
   /** Whether the signal was the first to abort it. */
   isSignals?: boolean
   streams: Pipes | undefined
+  hostCalls?: HostCalls | undefined
 }
 
 /** Who hears of the jobs of a batch. */
 interface BatchJobs {
+  /** The calls of host functions that a job makes. */
+  hostCalls(slot: number, id: number): HostCalls | undefined
   ended(slot: number, delivery: Delivery): void
   /** A program or the runtime was closed. */
   closed(): void
@@ -109,7 +125,7 @@ const busy = new Set<Port>()
  * One connection to the core. What is asked for in one turn of the event loop crosses in one call, and what has
  * ended since the last delivery comes back in one.
  */
-export class Port implements PipeEvents {
+export class Port implements PipeEvents, HostCallPort {
   readonly #native: NativePort
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
@@ -126,6 +142,9 @@ export class Port implements PipeEvents {
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  readonly #words = new Words()
+  /** Whether a {@link runSync} that was terminated while a host function ran is about to be given up. */
+  #isGivingUp = false
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for. */
@@ -144,13 +163,14 @@ export class Port implements PipeEvents {
       if (port !== undefined) port.#receive(records, bytes)
     }
     try {
-      this.#native = new native.BindingPort(options, receive, this.#record, this.#output)
+      const { raw } = this.#words
+      this.#native = new native.BindingPort(options, receive, this.#record, this.#output, raw)
     } catch (error) {
       throw fromNative(error)
     }
   }
 
-  run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
+  run(owner: RunOwner, options: AnyRunOptions | undefined): Promise<AnyOutcome> {
     try {
       return this.start(owner, options === undefined ? undefined : prepareRun(options))
     } catch (error) {
@@ -159,10 +179,12 @@ export class Port implements PipeEvents {
   }
 
   /** @param batch The number of the batch that it belongs to. */
-  start(target: RunTarget, prepared: Prepared | undefined, batch = 0): Promise<Outcome> {
+  start(target: RunTarget, prepared: Prepared | undefined, batch = 0): Promise<AnyOutcome> {
     const local = prepared?.local
     const signal = local?.signal
     const id = this.#nextId()
+    const imports = local?.imports
+    const hostCalls = imports && new HostCalls(this, id, bindImports(imports, target.imports))
     const piped = local?.stdin ?? local?.stdout ?? local?.stderr
     // Before the run is queued: it may throw.
     const streams = local && piped ? new Pipes(this, id, local, prepared?.source) : undefined
@@ -177,11 +199,13 @@ export class Port implements PipeEvents {
       giveBack(prepared.encoded)
     }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
-    const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
+    const isPiped = streams !== undefined || hostCalls !== undefined
+    const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
     this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
-    return new Promise<Outcome>((resolve, reject) => {
-      this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
+    return new Promise<AnyOutcome>((resolve, reject) => {
+      const settle = { resolve: resolve as Waiting['resolve'], reject }
+      this.#wait(id, { ...settle, target, signal, streams, hostCalls })
     })
   }
 
@@ -203,13 +227,15 @@ export class Port implements PipeEvents {
     handle: number,
     options: Encoder,
     input: string | Uint8Array | undefined,
+    isHosted: boolean,
   ): void {
     const { bytes } = this.#submission
     const start = bytes.length
     bytes.append(options)
     if (input !== undefined) encodeInput(input, bytes)
     const id = batch * BATCH_IDS + slot
-    this.#add(OPERATION.run, id, handle, start, bytes.length - start, 0, batch)
+    const flags = isHosted ? RUN_FLAG.piped : 0
+    this.#add(OPERATION.run, id, handle, start, bytes.length - start, flags, batch)
     this.#await()
   }
 
@@ -229,25 +255,54 @@ export class Port implements PipeEvents {
     this.#add(OPERATION.closeBatch, batch)
   }
 
-  runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
-    const encoded = options === undefined ? undefined : encodeSync(options)
-    this.#flush()
+  runSync(owner: RunOwner, options: AnyRunOptions | undefined): AnyOutcome {
+    const prepared = options === undefined ? undefined : prepareSync(options)
+    const encoded = prepared?.encoded
+    const imports = prepared?.local.imports
+    const id = this.#nextId()
     try {
+      const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
+      if (hostCalls !== undefined) this.#giveUpLater()
+      this.#flush()
       const port = this.#native
       const { buffer, length: used } = encoded ?? NO_OPTIONS
-      let length = port.runSync(owner.handle, buffer, used, TURN_MS)
+      let length = port.runSync(id, owner.handle, buffer, used, TURN_MS)
       // In turns, because a thread can be terminated only between two calls.
-      while (length < 0) length = port.waitSync(TURN_MS)
+      while (length < 0) {
+        if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
+        else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
+      }
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(this.#closeReason(owner))
+      return delivery.outcome(this.#closeReason(owner), hostCalls?.failure)
     } catch (error) {
       throw fromNative(error)
     } finally {
       if (encoded !== undefined) giveBack(encoded)
     }
+  }
+
+  /** Calls a host function, and goes on with the run. */
+  #callSync(id: number, calls: HostCalls, index: number): number {
+    const results = calls.calledSync(index, this.#words)
+    return results < 0
+      ? this.#native.throwSync(id, TURN_MS)
+      : this.#native.returnSync(id, results, TURN_MS)
+  }
+
+  /**
+   * A script that is terminated while a host function runs leaves its run behind, and nothing of it is called. At the
+   * end of this turn of the event loop no thread waits for a run.
+   */
+  #giveUpLater(): void {
+    if (this.#isGivingUp) return
+    this.#isGivingUp = true
+    process.nextTick(() => {
+      this.#isGivingUp = false
+      this.#native.giveUpSync()
+    })
   }
 
   /** Returns the program's handle and its description. */
@@ -301,7 +356,8 @@ export class Port implements PipeEvents {
     signal?.addEventListener('abort', abort)
     try {
       const result = await Promise.race([taken, givenUp])
-      return isOutcome(result) ? result : [id, result]
+      // Without host functions.
+      return isOutcome(result) ? (result as Outcome) : [id, result]
     } finally {
       signal?.removeEventListener('abort', abort)
       this.#snapshots.delete(id)
@@ -362,6 +418,28 @@ export class Port implements PipeEvents {
 
   outputClosed(id: number, stream: number): void {
     this.#add(OPERATION.outputClosed, id, stream)
+  }
+
+  hostReturned(run: number, call: number, results: number): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    const values = this.#words.bytes(results)
+    bytes.raw(values)
+    this.#add(OPERATION.hostReturn, run, call, start, values.length)
+  }
+
+  hostThrew(run: number, call: number): void {
+    this.#add(OPERATION.hostThrow, run, call)
+  }
+
+  accessMemory(
+    run: number,
+    call: number,
+    pointer: number,
+    bytes: Uint8Array,
+    isWrite: boolean,
+  ): number {
+    return this.#native.accessMemory(run, call, pointer, bytes, isWrite)
   }
 
   stats(): RuntimeStats {
@@ -450,6 +528,10 @@ export class Port implements PipeEvents {
       case RECORD.output:
         this.#waiting.get(id)?.streams?.write(delivery.code, delivery.section(SECTION.bytes))
         return
+      case RECORD.call:
+        this.#words.fill(delivery.section(SECTION.call))
+        this.#hostCalls(id)?.called(delivery.code, this.#words)
+        return
       case RECORD.loaded:
         this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
@@ -464,6 +546,11 @@ export class Port implements PipeEvents {
     }
   }
 
+  #hostCalls(id: number): HostCalls | undefined {
+    if (id < BATCH_IDS) return this.#waiting.get(id)?.hostCalls
+    return this.#batches[Math.floor(id / BATCH_IDS)]?.hostCalls(id % BATCH_IDS, id)
+  }
+
   /** A run has ended, or what else was waited for. */
   #end(delivery: Delivery): void {
     const { id } = delivery
@@ -474,13 +561,14 @@ export class Port implements PipeEvents {
     }
     const waiting = this.#settle(id)
     if (waiting === undefined) return
-    const { target, signal, streams } = waiting
+    const { target, signal, streams, hostCalls } = waiting
+    hostCalls?.end()
     try {
       const failure = streams?.end()
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
       const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
-      waiting.resolve(delivery.outcome(reason))
+      waiting.resolve(delivery.outcome(reason, hostCalls?.failure))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)

@@ -1,7 +1,9 @@
 //! Runs whose end a thread waits for.
 
-use super::wire::Delivery;
+use super::Port;
+use super::wire::{Delivery, Operation, ReceivedCall};
 use crate::error::{Error, Result};
+use crate::host_functions::{HostCall, HostResult, MemoryAccess, MemoryAnswer};
 use crate::schedule::CallerRun;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,11 +13,41 @@ pub enum PendingRun {
     /// On the thread itself.
     Here(CallerRun),
     /// In a worker process.
-    Elsewhere(mpsc::Receiver<Delivery>),
+    Elsewhere(RemoteRun),
+}
+
+/// A run in a worker process whose end a thread waits for.
+pub struct RemoteRun {
+    /// The number by which the backend knows it.
+    id: u64,
+    receiver: mpsc::Receiver<Delivery>,
+    /// A call of a host function that has not been taken.
+    call: Option<ReceivedCall>,
+}
+
+impl RemoteRun {
+    pub(crate) fn new(id: u64, receiver: mpsc::Receiver<Delivery>) -> Self {
+        Self {
+            id,
+            receiver,
+            call: None,
+        }
+    }
+
+    fn wait(&mut self, patience: Duration) -> Result<Option<Delivery>> {
+        match self.receiver.recv_timeout(patience) {
+            Ok(delivery) => {
+                self.call = delivery.call();
+                Ok(self.call.is_none().then_some(delivery))
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
+        }
+    }
 }
 
 impl PendingRun {
-    /// Waits for not much longer than `patience`; `None` when the run goes on.
+    /// Waits for not much longer than `patience`, or until the run calls a host function; `None` when it has not ended.
     ///
     /// # Errors
     ///
@@ -27,11 +59,59 @@ impl PendingRun {
                 Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
                 Err(error) => Err(error),
             },
-            Self::Elsewhere(receiver) => match receiver.recv_timeout(patience) {
-                Ok(delivery) => Ok(Some(delivery)),
-                Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
-                Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
-            },
+            Self::Elsewhere(run) => run.wait(patience),
+        }
+    }
+
+    /// Passes on the call of a host function that the run waits for, if there is one; once.
+    pub fn take_call<T>(&mut self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
+        match self {
+            Self::Here(run) => run.host_calls()?.take(pass_on),
+            Self::Elsewhere(run) => run.call.take().map(|call| pass_on(call.as_call())),
+        }
+    }
+}
+
+impl Port {
+    /// Gives the result of a call of a host function that `run` waits for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
+    pub fn give_sync(&self, run: &PendingRun, call: u64, result: HostResult) -> Result<()> {
+        match run {
+            PendingRun::Here(run) => {
+                if let Some(calls) = run.host_calls() {
+                    calls.give(call, result);
+                }
+                Ok(())
+            }
+            PendingRun::Elsewhere(RemoteRun { id, .. }) => {
+                let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
+                let id = *id;
+                Operation::HostResult { id, call, result }.write(&mut numbers, &mut bytes);
+                self.submit(&numbers, &bytes.into())
+            }
+        }
+    }
+
+    /// The same as [`access_memory`](Self::access_memory), of a run that a thread waits for.
+    ///
+    /// # Errors
+    ///
+    /// As for that.
+    pub fn access_sync(
+        &self,
+        run: &PendingRun,
+        call: u64,
+        access: MemoryAccess<'_>,
+    ) -> Result<MemoryAnswer> {
+        match run {
+            PendingRun::Here(run) => {
+                let calls = run.host_calls();
+                Ok(calls.map_or(MemoryAnswer::Ended, |calls| calls.access(call, access)))
+            }
+            PendingRun::Elsewhere(run) => self.access_memory(run.id, call, access),
         }
     }
 }

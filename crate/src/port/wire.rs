@@ -1,13 +1,16 @@
 //! What crosses between a submitter and a port: operations one way, records the other, as numbers and bytes.
 
+mod calls;
 mod operations;
 mod options;
 mod protocol;
 mod received;
 mod records;
 
+pub(crate) use calls::{GuestAccess, ReceivedCall};
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};
-pub(super) use options::{PipeMaker, run_options};
+pub(crate) use options::calls_host;
+pub(super) use options::{NoPipes, PipeMaker, run_options};
 pub(crate) use received::{Record, RecordKind};
 pub use records::Delivery;
 pub(crate) use records::Outbox;
