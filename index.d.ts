@@ -232,7 +232,8 @@ declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | Js
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
- * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
+ * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
+ *   at once: no slot was free, or it runs elsewhere than on this thread.
  * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync`; the `error`
  *   of a {@link HostError}.
  * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.

@@ -180,6 +180,6 @@ function hint(given: GivenImports, { module, name }: HostImport): string {
   const elsewhere = [...given].find(([, functions]) => functions.has(name))
   if (elsewhere !== undefined) return `, did you mean \`imports.${elsewhere[0]}.${name}\`?`
   const similar = nearest(module, [...given.keys()])
-  if (names.length === 0 && similar !== undefined) return `, did you mean \`imports.${similar}\`?`
+  if (!given.has(module) && similar !== undefined) return `, did you mean \`imports.${similar}\`?`
   return names.length === 0 ? '' : `, given are ${names.slice(0, MAX_LISTED).join(', ')}`
 }

@@ -4,9 +4,12 @@ import vm from 'node:vm'
 import test from 'ava'
 import fc from 'fast-check'
 import {
+  Runtime,
   WasiexecError,
   ProgramError,
   describeOutcome,
+  inProcesses,
+  load,
   orThrow,
   type Caller,
   type HostError,
@@ -737,7 +740,7 @@ test('a signal that aborts while a sync function runs ends the run after it', as
   t.is(outcome.kind === 'abort' ? outcome.reason : ending(outcome), 'inside')
 })
 
-test('a host function may start runs, but not wait for one where a thread waits already', async (t) => {
+test('a host function may start runs and wait for them', async (t) => {
   const program = await module(calling([], ['i32']))
   const hello = await wat('hello')
   const inner: Promise<Outcome>[] = []
@@ -748,26 +751,44 @@ test('a host function may start runs, but not wait for one where a thread waits 
   t.is(ending(program.runSync({ imports: { env: { f } } })), 'exit 0')
   t.is(ending(await program.run({ imports: { env: { f } } })), 'exit 0')
   for (const outcome of await Promise.all(inner)) t.is(ending(outcome), 'exit 0')
-
-  const nested = (): number => hello.runSync().stdout.length
-  const refused = hostError(program.runSync({ imports: { env: { f: nested } } }))
-  t.is((refused.error as WasiexecError).code, 'ERR_NESTED_RUN')
-  const caught = (): number => {
-    try {
-      return nested()
-    } catch {
-      return -1
-    }
-  }
-  t.is(ending(program.runSync({ imports: { env: { f: caught } } })), 'exit 0')
   // On the event loop no thread waits.
+  const nested = (): number => hello.runSync().stdout.length
   t.is(ending(await program.run({ imports: { env: { f: nested } } })), 'exit 0')
-  // One that waits for a run, and that run for a function.
   const deep = async (): Promise<number> => {
     const outcome = await program.run({ imports: { env: { f } } })
     return outcome.ok ? 1 : 0
   }
   t.is(ending(await program.run({ imports: { env: { f: deep } } })), 'exit 0')
+})
+
+test('a thread that waits can wait for a run inside of a run, where there is a slot', async (t) => {
+  await using runtime = new Runtime({ threads: 1, maxConcurrentRuns: 3 })
+  const text = new TextEncoder().encode(
+    `(module ${calling([], ['i32'])} (memory (export "memory") 1))`,
+  )
+  const program = await load(text, { runtime, cache: false })
+  let depth = 0
+  const f = (caller: Caller): number => {
+    depth += 1
+    const inner = program.runSync({ imports: { env: { f } } })
+    t.is(caller.memory.byteLength, 65536)
+    if (inner.kind === 'host-error') throw inner.error
+    return 1
+  }
+  const { error } = hostError(program.runSync({ imports: { env: { f } } }))
+  t.is((error as WasiexecError).code, 'ERR_NESTED_RUN')
+  t.is(depth, inProcesses ? 1 : 3)
+  const leaf = (): number => 1
+  const once = (): number => {
+    t.is(ending(program.runSync({ imports: { env: { f: leaf } } })), 'exit 0')
+    return 1
+  }
+  if (!inProcesses) t.is(ending(program.runSync({ imports: { env: { f: once } } })), 'exit 0')
+  const slow = await load(text, { runtime, cache: false, interruptible: false })
+  const wait = (): number => slow.runSync({ imports: { env: { f: leaf } } }).stdout.length
+  const refused = hostError(program.runSync({ imports: { env: { f: wait } } }))
+  t.is((refused.error as WasiexecError).code, 'ERR_NESTED_RUN')
+  t.is(ending(program.runSync({ imports: { env: { f: leaf } } })), 'exit 0')
 })
 
 test('a script that is terminated in a host function leaves nothing behind', async (t) => {

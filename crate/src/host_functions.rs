@@ -58,6 +58,8 @@ struct State {
     words: Vec<u64>,
     /// The memory of the guest that waits.
     memory: Option<MemoryView>,
+    /// Nobody carries out calls any more.
+    abandoned: bool,
 }
 
 #[derive(Default)]
@@ -113,6 +115,7 @@ impl HostCalls {
         state.words.extend(arguments);
         state.memory = memory;
         match &self.submitter {
+            _ if state.abandoned => state.stage = Stage::Done(Err(Thrown)),
             Submitter::Told(tell) => {
                 state.stage = Stage::Going;
                 tell(state.call());
@@ -145,6 +148,17 @@ impl HostCalls {
         let mut state = lock(&self.state);
         if state.is_going(number) {
             state.stage = Stage::Done(result);
+            drop(state);
+            self.guest.wake();
+        }
+    }
+
+    /// Nobody carries out calls any more: the one in progress and all later ones end their run.
+    pub(crate) fn abandon(&self) {
+        let mut state = lock(&self.state);
+        state.abandoned = true;
+        if matches!(state.stage, Stage::Asked | Stage::Going) {
+            state.stage = Stage::Done(Err(Thrown));
             drop(state);
             self.guest.wake();
         }

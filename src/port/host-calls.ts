@@ -119,10 +119,24 @@ export class HostCalls {
   }
 
   #invoke(bound: BoundFunction, words: Words): unknown {
-    const values = words.arguments(bound.params)
+    const { call, params } = bound
     const caller = new HostCaller(this, this.#current)
-    // Like WebAssembly itself, without `this`.
-    return Reflect.apply(bound.call, undefined, [...values, caller])
+    const value = (index: number): unknown => words.argument(index, params[index])
+    // Like WebAssembly itself, without `this`. Most functions have few parameters, and an array costs more than the call.
+    switch (params.length) {
+      case 0:
+        return call(caller)
+      case 1:
+        return call(value(0), caller)
+      case 2:
+        return call(value(0), value(1), caller)
+      case 3:
+        return call(value(0), value(1), value(2), caller)
+      case 4:
+        return call(value(0), value(1), value(2), value(3), caller)
+      default:
+        return Reflect.apply(call, undefined, [...params.map((_, index) => value(index)), caller])
+    }
   }
 
   #returned(call: number, bound: BoundFunction, words: Words, value: unknown): void {

@@ -24,13 +24,9 @@ export class Words {
     return this.#numbers[0] as number
   }
 
-  /** What follows the number, as values of these types. */
-  arguments(types: readonly NumberType[]): unknown[] {
-    const values: unknown[] = []
-    for (let index = 0; index < types.length; index += 1) {
-      values.push(types[index] === 'i64' ? this.#integers[index + 1] : this.#numbers[index + 1])
-    }
-    return values
+  /** The argument at this place, of this type; they follow the number. */
+  argument(index: number, type: NumberType | undefined): unknown {
+    return type === 'i64' ? this.#integers[index + 1] : this.#numbers[index + 1]
   }
 
   /**

@@ -36,10 +36,10 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
 pub struct BindingPort {
     port: Arc<Port>,
     wake: Arc<OnceLock<Wake>>,
-    /// The run that this environment's thread waits for. Unless that waits for a host function, which may call
-    /// anything, any other call means that nobody waits for it any more: what terminates a script for its time
-    /// leaves it behind.
-    pending: Option<Pending>,
+    /// The runs that this environment's thread waits for. Each but the last waits for a host function in which the
+    /// next one was started. Any call means that nobody waits any more for a last one that does not wait for a
+    /// function: what terminates a script for its time leaves it behind.
+    pending: Vec<Pending>,
     /// The record and the output of the run that has ended.
     record: Float64Array,
     output: Uint8Array,
@@ -113,7 +113,7 @@ impl BindingPort {
         Ok(Self {
             port,
             wake,
-            pending: None,
+            pending: Vec::new(),
             record,
             output,
             words,
@@ -144,14 +144,18 @@ impl BindingPort {
     ) -> napi::Result<f64> {
         // Before another one begins, which may need its slot.
         self.leave();
-        if self.pending.is_some() {
-            return Err(thrown(nested()));
-        }
         let options = options.get(..length as usize).unwrap_or(options);
         let options = Bytes::copy_from_slice(options);
+        let is_nested = !self.pending.is_empty();
+        if is_nested && self.port.has_processes() {
+            return Err(thrown(no_slot()));
+        }
         let run = self.port.run_sync(handle as u64, options);
         let run = run.map_err(thrown)?;
-        self.pending = Some(Pending {
+        if is_nested && !run.is_started() {
+            return Err(thrown(no_slot()));
+        }
+        self.pending.push(Pending {
             id,
             run,
             call: None,
@@ -176,7 +180,8 @@ impl BindingPort {
     }
 
     fn give(&mut self, id: f64, result: HostResult) -> napi::Result<()> {
-        let pending = self.pending.as_mut().filter(|pending| pending.id == id);
+        self.return_to(id);
+        let pending = self.pending.last_mut().filter(|last| last.id == id);
         let pending = pending.ok_or_else(|| thrown(given_up()))?;
         match pending.call.take() {
             Some(call) => self
@@ -187,20 +192,22 @@ impl BindingPort {
         }
     }
 
-    fn pending_run(&mut self, id: f64) -> napi::Result<&mut Pending> {
-        let pending = self.pending.as_mut().filter(|pending| pending.id == id);
-        pending.ok_or_else(|| thrown(given_up()))
+    /// Gives up the runs that were started inside of this one.
+    fn return_to(&mut self, id: f64) {
+        if let Some(at) = self.pending.iter().rposition(|pending| pending.id == id) {
+            self.pending.truncate(at + 1);
+        }
     }
 
     /// Gives up the run that this thread waited for, unless that waits for a host function.
     fn leave(&mut self) {
-        self.pending.take_if(|pending| pending.call.is_none());
+        self.pending.pop_if(|pending| pending.call.is_none());
     }
 
-    /// Gives up the run that this thread waited for: no JavaScript waits for it any more.
+    /// Gives up the runs that this thread waited for: no JavaScript waits for them any more.
     #[napi(catch_unwind)]
     pub fn give_up_sync(&mut self) {
-        self.pending = None;
+        self.pending.clear();
     }
 
     /// Copies bytes out of the memory of a run that waits for a host function, or into it, if they all lie in it.
@@ -221,11 +228,9 @@ impl BindingPort {
             true => MemoryAccess::Write(pointer, bytes),
             false => MemoryAccess::Read(pointer, bytes),
         };
-        let answer = match &self.pending {
-            Some(pending) if pending.id == run => {
-                self.port.access_sync(&pending.run, call as u64, access)
-            }
-            _ => self.port.access_memory(run as u64, call as u64, access),
+        let answer = match self.pending.iter().find(|pending| pending.id == run) {
+            Some(pending) => self.port.access_sync(&pending.run, call as u64, access),
+            None => self.port.access_memory(run as u64, call as u64, access),
         };
         Ok(match answer.map_err(thrown)? {
             MemoryAnswer::Ended => CALL_ENDED,
@@ -238,22 +243,22 @@ impl BindingPort {
     #[napi(catch_unwind)]
     pub fn wait_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
         let patience = Duration::from_millis(milliseconds.into());
-        let waited = self.pending_run(id)?.run.wait(patience);
+        self.return_to(id);
+        let Self { pending, words, .. } = self;
+        let last = pending.last_mut().filter(|last| last.id == id);
+        let last = last.ok_or_else(|| thrown(given_up()))?;
+        let waited = last.run.wait(patience);
         if !matches!(waited, Ok(None)) {
-            self.pending = None;
+            pending.pop();
         }
         if let Some(delivery) = waited.map_err(thrown)? {
             return Ok(self.ended(delivery));
         }
-        let Self {
-            pending: Some(pending),
-            words,
-            ..
-        } = self
-        else {
+        // Still there, because it has not ended.
+        let Some(last) = pending.last_mut() else {
             return Err(thrown(given_up()));
         };
-        let called = pending.run.take_call(|call| {
+        let called = last.run.take_call(|call| {
             // SAFETY: the array belongs to the facade, which shares it with no other code and changes it on this
             // thread alone, where no JavaScript runs before the slice is gone.
             let words = unsafe { words.as_mut() };
@@ -265,7 +270,7 @@ impl BindingPort {
         let Some((number, function)) = called else {
             return Ok(GOES_ON);
         };
-        pending.call = Some(number);
+        last.call = Some(number);
         Ok(CALLED - f64::from(function))
     }
 
@@ -387,9 +392,10 @@ fn given_up() -> Error {
     Error::new(ErrorCode::NestedRun, message)
 }
 
-fn nested() -> Error {
-    let message = "a run whose end this thread waits for cannot be started inside a host function of another such run; \
-                   start it without waiting for it, or on another thread";
+fn no_slot() -> Error {
+    let message = "a run whose end this thread waits for, started inside a host function of another such run, needs a \
+                   slot and this thread at once: no slot is free, or the program is one that runs elsewhere \
+                   (`interruptible: false`, worker processes); start it without waiting for it";
     Error::new(ErrorCode::NestedRun, message)
 }
 

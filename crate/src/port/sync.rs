@@ -47,6 +47,14 @@ impl RemoteRun {
 }
 
 impl PendingRun {
+    /// Whether it has its slot, and runs on this thread.
+    pub fn is_started(&self) -> bool {
+        match self {
+            Self::Here(run) => run.is_started(),
+            Self::Elsewhere(_) => false,
+        }
+    }
+
     /// Waits for not much longer than `patience`, or until the run calls a host function; `None` when it has not ended.
     ///
     /// # Errors

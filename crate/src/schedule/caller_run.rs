@@ -92,6 +92,11 @@ impl CallerRun {
         });
     }
 
+    /// Whether it has its slot, and no other thread polls it.
+    pub fn is_started(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// The calls of host functions, if the run makes any.
     pub fn host_calls(&self) -> Option<&Arc<HostCalls>> {
         self.host_calls.as_ref()
@@ -137,6 +142,9 @@ impl CallerRun {
 
 impl Drop for CallerRun {
     fn drop(&mut self) {
+        if let Some(calls) = &self.host_calls {
+            calls.abandon();
+        }
         if let Some(running) = self.running.take() {
             let _context = self.scheduler.handle().enter();
             drop(running);

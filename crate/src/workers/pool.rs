@@ -20,8 +20,9 @@ use crate::runtime::{Runtime, RuntimeStats};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
+use std::iter::once;
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
@@ -281,7 +282,9 @@ impl Pool {
         for (sender, delivery) in received.answers {
             // The thread waits for as long as the run lasts, unless it has given up. There is room for a call and the
             // end of its run; a worker that sends more is not waited for.
-            let _ = sender.try_send(delivery);
+            if let Err(TrySendError::Disconnected(delivery)) = sender.try_send(delivery) {
+                self.give_up(&delivery);
+            }
         }
         let Delivery { records, bytes } = received.delivery;
         self.deliver(records, bytes);
@@ -354,6 +357,15 @@ impl Pool {
         self.deliver(records, bytes);
     }
 
+    /// Aborts the run of which this is a call that no thread waits for any more.
+    fn give_up(&self, delivery: &Delivery) {
+        if delivery.call().is_some() {
+            let id = delivery.records[1] as u64;
+            // An abort is well-formed.
+            let _ = self.submit_operations(once(Ok(Operation::Abort { id })));
+        }
+    }
+
     fn deliver(&self, records: Vec<f64>, bytes: Vec<u8>) {
         if !records.is_empty() {
             self.mailbox.deliver(|outbox| outbox.append(records, bytes));
@@ -400,7 +412,7 @@ impl Backend for Pool {
         let (sender, receiver) = mpsc::sync_channel(2);
         let piped = calls_host(&options)?;
         let id = self.lock().await_answer(sender);
-        self.submit_operations(std::iter::once(Ok(Operation::Run(RunOperation {
+        self.submit_operations(once(Ok(Operation::Run(RunOperation {
             id,
             handle,
             options,
