@@ -49,7 +49,7 @@ export const host = {
             Array.from({ length: RUNS }, () => short.run({ imports: { env: { f: later } } })),
           ),
         [V8]: () => {
-          new WebAssembly.Instance(v8, { env: { f } }).exports._start()
+          new WebAssembly.Instance(v8, { env: { f } }).exports['_start']()
           return []
         },
       }

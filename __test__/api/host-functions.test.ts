@@ -51,6 +51,18 @@ function hostError(outcome: Outcome | HostError): HostError {
   return outcome
 }
 
+/** What promises are awaited as, and no promise. */
+function thenable(
+  then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void,
+): object {
+  return withThen({ value: then })
+}
+
+function withThen(property: PropertyDescriptor): object {
+  // oxlint-disable-next-line unicorn/no-thenable -- it is what this tests
+  return Object.defineProperty({}, 'then', property)
+}
+
 /** For each type: what a guest is given and what it then gives. */
 const VALUES: Record<string, readonly (readonly [unknown, unknown])[]> = {
   i32: [
@@ -499,26 +511,21 @@ test('a promise or thenable suspends the guest and gives its value', async (t) =
   const results: unknown[] = [
     Promise.resolve(1n),
     new Promise((resolve) => setImmediate(resolve, 2n)),
-    { then: (resolve: (value: bigint) => void) => resolve(3n) },
-    { then: (resolve: (value: bigint) => void) => void setTimeout(resolve, 1, 4n) },
+    thenable((resolve) => resolve(3n)),
+    thenable((resolve) => void setTimeout(resolve, 1, 4n)),
   ]
   for (const result of results) {
     t.is(ending(await program.run({ imports: { env: { f: () => result } } })), 'exit 0')
   }
   const oh = new Error('oh')
+  const fail = (): never => {
+    throw oh
+  }
   const rejections: unknown[] = [
     Promise.reject(oh),
-    {
-      get then() {
-        throw oh
-      },
-    },
-    {
-      then() {
-        throw oh
-      },
-    },
-    { then: (_: unknown, reject: (error: unknown) => void) => reject(oh) },
+    withThen({ get: fail }),
+    thenable(fail),
+    thenable((_, reject) => reject(oh)),
   ]
   for (const result of rejections) {
     t.is(hostError(await program.run({ imports: { env: { f: () => result } } })).error, oh)
@@ -532,7 +539,7 @@ test('a promise in runSync is refused with advice', async (t) => {
   for (const f of [
     async () => 1,
     async () => Promise.reject(new Error('unseen')),
-    () => ({ then() {} }),
+    () => thenable(() => {}),
   ]) {
     const { error } = hostError(program.runSync({ imports: { env: { f } } }))
     t.is((error as WasiexecError).code, 'ERR_HOST_FUNCTION')

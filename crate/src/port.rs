@@ -5,6 +5,7 @@
 //! since the submitter last looked crosses back in one call, in the same form.
 
 mod backend;
+mod host_calls;
 mod load_request;
 mod mailbox;
 mod pipes;
@@ -26,7 +27,6 @@ pub(crate) use wire::{
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{CallControl, Cause};
-use crate::host_functions::{MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
 use crate::runtime::{Runtime, RuntimeStats};
 use bytes::Bytes;
@@ -105,20 +105,6 @@ impl Port {
     /// [`ErrorCode::RuntimeClosed`].
     pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         self.backend.run_sync(handle, options)
-    }
-
-    /// Reads or writes the memory of a run that waits for this call of a host function.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorCode::WorkerDied`].
-    pub fn access_memory(
-        &self,
-        run: u64,
-        call: u64,
-        access: MemoryAccess<'_>,
-    ) -> Result<MemoryAnswer> {
-        self.backend.access_memory(run, call, access)
     }
 
     /// Closes the runtime; a delivery for `id` says when all its runs have ended.

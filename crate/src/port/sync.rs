@@ -1,9 +1,8 @@
 //! Runs whose end a thread waits for.
 
-use super::Port;
-use super::wire::{Delivery, Operation, ReceivedCall};
+use super::wire::{Delivery, ReceivedCall};
 use crate::error::{Error, Result};
-use crate::host_functions::{HostCall, HostResult, MemoryAccess, MemoryAnswer};
+use crate::host_functions::HostCall;
 use crate::schedule::CallerRun;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -19,7 +18,7 @@ pub enum PendingRun {
 /// A run in a worker process whose end a thread waits for.
 pub struct RemoteRun {
     /// The number by which the backend knows it.
-    id: u64,
+    pub(super) id: u64,
     receiver: mpsc::Receiver<Delivery>,
     /// A call of a host function that has not been taken.
     call: Option<ReceivedCall>,
@@ -76,50 +75,6 @@ impl PendingRun {
         match self {
             Self::Here(run) => run.host_calls()?.take(pass_on),
             Self::Elsewhere(run) => run.call.take().map(|call| pass_on(call.as_call())),
-        }
-    }
-}
-
-impl Port {
-    /// Gives the result of a call of a host function that `run` waits for.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
-    pub fn give_sync(&self, run: &PendingRun, call: u64, result: HostResult) -> Result<()> {
-        match run {
-            PendingRun::Here(run) => {
-                if let Some(calls) = run.host_calls() {
-                    calls.give(call, result);
-                }
-                Ok(())
-            }
-            PendingRun::Elsewhere(RemoteRun { id, .. }) => {
-                let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
-                let id = *id;
-                Operation::HostResult { id, call, result }.write(&mut numbers, &mut bytes);
-                self.submit(&numbers, &bytes.into())
-            }
-        }
-    }
-
-    /// The same as [`access_memory`](Self::access_memory), of a run that a thread waits for.
-    ///
-    /// # Errors
-    ///
-    /// As for that.
-    pub fn access_sync(
-        &self,
-        run: &PendingRun,
-        call: u64,
-        access: MemoryAccess<'_>,
-    ) -> Result<MemoryAnswer> {
-        match run {
-            PendingRun::Here(run) => {
-                let calls = run.host_calls();
-                Ok(calls.map_or(MemoryAnswer::Ended, |calls| calls.access(call, access)))
-            }
-            PendingRun::Elsewhere(run) => self.access_memory(run.id, call, access),
         }
     }
 }

@@ -6,6 +6,7 @@ mod options;
 mod protocol;
 mod received;
 mod records;
+mod words;
 
 pub(crate) use calls::{GuestAccess, ReceivedCall};
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};

@@ -105,7 +105,7 @@ fn host_imports(module: &Module, provided: &Provided) -> Vec<HostImport> {
     for import in module.imports() {
         let name = (import.module(), import.name());
         if !has(provided, name.0, name.1) && known.insert(name) {
-            imports.push(HostImport::new(&import));
+            imports.push(HostImport::new(&import, kind_of(&import.ty())));
         }
     }
     imports

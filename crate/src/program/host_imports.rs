@@ -1,6 +1,5 @@
 //! What a module imports and WASI does not have. A run may provide the functions among these.
 
-use super::info::kind_of;
 use super::type_text;
 use crate::wasi::crosses;
 use serde::Serialize;
@@ -33,12 +32,13 @@ pub struct Signature {
 }
 
 impl HostImport {
-    pub(super) fn new(import: &ImportType<'_>) -> Self {
+    /// `kind` is that of its type.
+    pub(super) fn new(import: &ImportType<'_>, kind: &'static str) -> Self {
         let ty = import.ty();
         Self {
             module: import.module().to_owned(),
             name: import.name().to_owned(),
-            kind: kind_of(&ty),
+            kind,
             type_text: type_text::of_extern(&ty),
             signature: function_type(&ty).map(signature),
         }

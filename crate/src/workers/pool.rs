@@ -359,8 +359,8 @@ impl Pool {
 
     /// Aborts the run of which this is a call that no thread waits for any more.
     fn give_up(&self, delivery: &Delivery) {
-        if delivery.call().is_some() {
-            let id = delivery.records[1] as u64;
+        if let Some(call) = delivery.call() {
+            let id = call.run;
             // An abort is well-formed.
             let _ = self.submit_operations(once(Ok(Operation::Abort { id })));
         }

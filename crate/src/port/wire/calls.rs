@@ -2,11 +2,13 @@
 
 use super::protocol::{memory_answer, record, record_field};
 use super::records::{self, Delivery};
+use super::words::words;
 use crate::host_functions::{HostCall, MemoryAccess, MemoryAnswer};
 use bytes::{Buf, Bytes};
 
 /// A call that came from a worker.
 pub(crate) struct ReceivedCall {
+    pub(crate) run: u64,
     function: u32,
     /// Its number, then its arguments.
     words: Vec<u64>,
@@ -33,6 +35,7 @@ impl Delivery {
         let sections = records::read(&self.bytes)?;
         let (_, content) = sections.first()?;
         Some(ReceivedCall {
+            run: number(record_field::ID)? as u64,
             function: number(record_field::CODE)? as u32,
             words: words(content),
         })
@@ -104,16 +107,4 @@ impl GuestAccess {
         }
         encoded
     }
-}
-
-/// Values as they cross: 64 bits each.
-pub(super) fn words(bytes: &[u8]) -> Vec<u64> {
-    let (words, _) = bytes.as_chunks();
-    words.iter().map(|word| u64::from_le_bytes(*word)).collect()
-}
-
-/// The bytes of values.
-pub(super) fn bytes_of<'a>(words: impl IntoIterator<Item = &'a u64>) -> Vec<u8> {
-    let words = words.into_iter();
-    words.flat_map(|word| word.to_le_bytes()).collect()
 }

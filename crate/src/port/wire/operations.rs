@@ -1,7 +1,8 @@
 //! What a submitter can request: records of [`FIELDS`] numbers, as [`super::protocol`] has them.
 
-use super::calls::{GuestAccess, bytes_of, words};
+use super::calls::GuestAccess;
 use super::protocol::{operation, operation_field, run_flag, stream};
+use super::words::{bytes_of, words};
 use crate::error::{Error, Result};
 use crate::host_functions::{HostResult, Thrown};
 use crate::stdio::OutputStreamKind;

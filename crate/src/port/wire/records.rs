@@ -1,11 +1,11 @@
 //! Records that wait for the submitter: [`RECORD`] numbers each, as [`super::protocol`] has them, and the bytes
 //! they speak of.
 
-use super::calls::bytes_of;
 use super::protocol::{
     abort, limit, memory_answer, outcome_flag, record, record_field, section, section_layout,
     stream,
 };
+use super::words::bytes_of;
 use crate::error::{Error, Result};
 use crate::guest::{Ending, LimitKind, Outcome};
 use crate::host_functions::{HostCall, MemoryAnswer};
