@@ -30,7 +30,7 @@ export declare class BindingPort {
   returnSync(id: number, results: number, milliseconds: number): number
   /** The same for a host function that has thrown. */
   throwSync(id: number, milliseconds: number): number
-  /** Gives up the run that this thread waited for: no JavaScript waits for it any more. */
+  /** Gives up the runs that this thread waited for: no JavaScript waits for them any more. */
   giveUpSync(): void
   /**
    * Copies bytes out of the memory of a run that waits for a host function, or into it, if they all lie in it.
