@@ -84,6 +84,11 @@ interface Ending {
   readonly stdout: Buffer
   /** Everything that the program printed to stderr before it ended; empty unless captured. */
   readonly stderr: Buffer
+  /**
+   * The files that `collect` asked for, by path, as they were at the end of the run. Paths are sorted. Names of one
+   * file (hard links) share a Buffer. Only where `collect` was given.
+   */
+  readonly files?: ReadonlyMap<string, Buffer>
   /** What the run used. */
   readonly usage: Usage
 }
@@ -165,6 +170,10 @@ interface JsonEnding {
   readonly stderr: string
   /** The bytes of stderr in base64, where they are not UTF-8. */
   readonly stderrBase64?: string
+  /** The collected files that are UTF-8, as text by path. Only where files were asked for. */
+  readonly files?: Readonly<Record<string, string>>
+  /** The bytes of the other collected files in base64, by path; absent where there are none. */
+  readonly filesBase64?: Readonly<Record<string, string>>
   readonly usage: JsonUsage
 }
 /** An {@link Exit} as JSON. */
@@ -227,6 +236,7 @@ declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | Js
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
  * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
+ * - `ERR_LINE_TOO_LONG`: a guest printed a line that is longer than `maxLineBytes`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
@@ -256,6 +266,7 @@ type WasiexecErrorCode =
   | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_STREAM'
   | 'ERR_BROKEN_PIPE'
+  | 'ERR_LINE_TOO_LONG'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_BATCH_STOPPED'
@@ -381,7 +392,7 @@ interface Producer {
 }
 /**
  * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
- * and after them a {@link Caller}. It returns a value of its type, an array of values if there are several, or a
+ * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
  * promise of these; what a function without results returns is ignored.
  */
 type HostFunction = (...args: any[]) => unknown
@@ -395,7 +406,7 @@ type Imports = Readonly<
   Record<string, Readonly<Record<string, HostFunction | undefined>> | undefined>
 >
 /** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
-interface Caller {
+interface CallingGuest {
   /** The memory that the guest exports under the name `memory`. */
   readonly memory: CallerMemory
 }
@@ -449,6 +460,21 @@ interface RunOptions {
   onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
+  /**
+   * Files in memory, which the guest may read and change: text, bytes, and directories as objects of these. A name may
+   * be a path (`'src/main.c'`), and a `/` at its end says that it is a directory. The guest sees them at
+   * {@link filesAt}, and its changes are its own: they do not reach the next run. In `defaults` of a batch, the files
+   * cross to the core once and the jobs share them. At most 512 MiB. Default: none.
+   */
+  files?: Files | undefined
+  /** The guest path of {@link files}. Default: `'/'`. */
+  filesAt?: string | undefined
+  /**
+   * Patterns of the files that are in the outcome as `files`, however the run ends. Paths are those of {@link files}:
+   * relative, also where `filesAt` is given. In a pattern `*` stands for any characters of a name, `?` for one, and
+   * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
+   */
+  collect?: readonly string[] | undefined
   /** Guests have no network: every address is refused. */
   network?: false | undefined
   /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
@@ -476,6 +502,25 @@ interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
    * Functions for the imports of the program that WASI does not have. Functions that the program does not import are
    * left out. See docs/host-functions.md.
    */
+  imports: Imports
+}
+/** Files in memory, by name or path: text, bytes, or a directory of files. */
+interface Files {
+  readonly [path: string]: string | Uint8Array | Files
+}
+/** The options of a live run. */
+interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
+  /**
+   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
+   */
+  stdin?: 'pipe' | RunOptions['stdin']
+  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
+  stdout?: 'pipe' | RunOptions['stdout']
+  /** The same for stderr. Default: `'pipe'`. */
+  stderr?: 'pipe' | RunOptions['stderr']
+}
+/** The options of a live run that provides functions which the program imports. */
+interface HostedSpawnOptions extends Omit<SpawnOptions, 'imports'> {
   imports: Imports
 }
 /** A granted directory. */
@@ -514,6 +559,13 @@ interface Limits {
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
+  /**
+   * Bytes that {@link RunOptions.files} may take beyond those that were given: the files that the guest makes or
+   * changes, as a whole. A guest that needs more is told that there is no space left. At most 1 GiB. Default: 256 MiB.
+   */
+  filesBytes?: number | undefined
+  /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
+  filesCount?: number | undefined
 }
 /** What a runtime has and does. */
 interface RuntimeStats {
@@ -622,6 +674,87 @@ interface LoadOptions {
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
+/** How the lines of a guest are read. */
+interface LinesOptions {
+  /** Which of its streams. Default: `'stdout'`. */
+  from?: 'stdout' | 'stderr' | undefined
+  /** The longest line, in bytes. Default: 1 MiB. */
+  maxLineBytes?: number | undefined
+  /**
+   * Whether leaving the loop destroys the stream, as with `readable.iterator()`: the guest's next write to it fails.
+   * If not, the next loop goes on with the next line. Default: true.
+   */
+  destroyOnReturn?: boolean | undefined
+}
+/**
+ * A program that runs, made by {@link Program.spawn}. The process stays alive until it has ended.
+ *
+ * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and the
+ * guest waits when 256 KiB of an output were not read.
+ */
+interface Guest<
+  Stdin extends Writable | null = Writable,
+  Stdout extends Readable | null = Readable,
+  Stderr extends Readable | null = Readable,
+  Ending extends Outcome | HostError = Outcome,
+> {
+  /**
+   * Its stdin; null unless piped. Destroyed when the guest has ended. A write that was waiting then fails with the code
+   * `EPIPE`, which needs no listener for `error`.
+   */
+  readonly stdin: Stdin
+  /** Its stdout, of bytes; null unless piped. Destroying it is to the guest as a pipe that nobody reads. */
+  readonly stdout: Stdout
+  /** Its stderr, of bytes; null unless piped. */
+  readonly stderr: Stderr
+  /**
+   * How it ended. `stdout` and `stderr` are empty unless captured. Rejects only for what `run` rejects for, and then
+   * the streams fail with the same error.
+   */
+  readonly outcome: Promise<Ending>
+  /**
+   * Aborts the guest with this reason. Returns false if that has no effect: the guest has ended, as far as this thread
+   * knows, or was aborted before.
+   *
+   * @param reason Default: a `DOMException` named `AbortError`.
+   */
+  kill(reason?: unknown): boolean
+  /**
+   * The lines of stdout or stderr, without line breaks (LF or CRLF), decoded as UTF-8. The last may have none.
+   * Reading throws what `outcome` rejects with, after the last line.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`; when a line is read, `ERR_LINE_TOO_LONG`.
+   * @example
+   * for await (const line of guest.lines()) console.log(line)
+   */
+  lines(options?: LinesOptions): AsyncIterableIterator<string>
+  /** Lets the process end before the guest does, which aborts it. */
+  unref(): this
+  /** Undoes {@link unref}. */
+  ref(): this
+  /** Kills the guest and waits until it has ended, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
+type GuestOf<Options extends SpawnOptions | HostedSpawnOptions> = Guest<
+  GuestStream<Options, 'stdin', Writable>,
+  GuestStream<Options, 'stdout', Readable>,
+  GuestStream<Options, 'stderr', Readable>,
+  Options extends HostedSpawnOptions ? Outcome | HostError : Outcome
+>
+type GuestStream<Options, Name extends string, Stream> = Name extends keyof Options
+  ? PipedStream<Options[Name], Stream>
+  : Stream
+type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
+  ? Stream
+  : 'pipe' extends Option
+    ? Stream | null
+    : null
+/**
+ * Starts a program.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+ */
 /** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
 type SnapshotUntil =
   | 'stdin'
@@ -696,6 +829,20 @@ declare class Program {
    */
   runSync(options: HostedRunSyncOptions): Outcome | HostError
   runSync(options?: RunSyncOptions): Outcome
+  /**
+   * Starts the program and returns at once, to talk with it while it runs.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`. What else {@link run}
+   * rejects with is a rejection of the guest's `outcome`.
+   * @example
+   * await using guest = program.spawn()
+   * const lines = guest.lines()
+   * guest.stdin.write('1 + 1\n')
+   * console.log((await lines.next()).value)
+   */
+  spawn<const Options extends SpawnOptions | HostedSpawnOptions = Record<never, never>>(
+    options?: Options,
+  ): GuestOf<Options>
   /**
    * Runs the program once per job, as fast as the machine allows and the results are read.
    *
@@ -996,20 +1143,24 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
-  type Caller,
   type CallerMemory,
+  type CallingGuest,
   type CompilerChoice,
   type CountableResult,
   type Ending,
   type Exit,
   type ExternInfo,
+  type Files,
   type Frame,
+  type Guest,
+  type GuestOf,
   type HostError,
   type HostFunction,
   type HostedBatchOptions,
   type HostedJob,
   type HostedRunOptions,
   type HostedRunSyncOptions,
+  type HostedSpawnOptions,
   type Imports,
   type InspectedExport,
   type InspectedImport,
@@ -1028,6 +1179,7 @@ export {
   type JsonUsage,
   type Limit,
   type Limits,
+  type LinesOptions,
   type LoadOptions,
   type MemoryInfo,
   type Outcome,
@@ -1042,6 +1194,7 @@ export {
   type RuntimeStats,
   type SnapshotOptions,
   type SnapshotUntil,
+  type SpawnOptions,
   type Trap,
   type TrapCode,
   type TrapInfo,

@@ -14,6 +14,7 @@ import { memory } from './memory.mjs'
 import { writePage, writePicture } from './report.mjs'
 import { scaling } from './scaling.mjs'
 import { snapshots } from './snapshots.mjs'
+import { spawn } from './spawn.mjs'
 import { throughput } from './throughput.mjs'
 
 const SECTIONS = {
@@ -23,6 +24,7 @@ const SECTIONS = {
   growth,
   interruption,
   latency,
+  spawn,
   limits,
   fairness,
   loading,

@@ -4,7 +4,10 @@ import { createRequire } from 'node:module'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { load, Runtime } from '../dist/index.mjs'
+import { Child } from './child.mjs'
+import { install } from './install.mjs'
 import { milliseconds } from './loading.mjs'
 import { median, print, ratio, takeTurns } from './measure.mjs'
 import { number, table, times } from './report.mjs'
@@ -39,10 +42,19 @@ const cases = (guests) => {
   return all.filter(([, program]) => program !== undefined)
 }
 
+/** What runs the same snippet for CPython. */
+const RIVALS = {
+  '`python3 -c`, spawned': () => ({ measure: spawned, close() {} }),
+  'Pyodide, a worker per run': (seconds) => pyodide('cold', seconds),
+  'Pyodide, one interpreter': (seconds) => pyodide('warm', seconds),
+}
+
 export const snapshots = {
-  about: 'runs from snapshots, beside normal runs and python3',
+  about: 'runs from snapshots, beside normal runs, python3 and Pyodide',
 
   async run({ guests, rounds, seconds }) {
+    install()
+    const rivals = Object.entries(RIVALS).map(([name, start]) => ({ name, ...start(seconds) }))
     // One core.
     const runtime = new Runtime({ threads: 1, cacheDir: false })
     const figures = []
@@ -52,10 +64,12 @@ export const snapshots = {
       const warm = await program.snapshot({ args })
       const taking = performance.now() - start
       const size = (await warm.wasm()).length
-      const { normal, snapshot } = await takeTurns(
+      const isPython = path === python
+      const { normal, snapshot, ...others } = await takeTurns(
         [
           { name: 'snapshot', measure: () => rate(warm, { stdin }, seconds) },
           { name: 'normal', measure: () => rate(program, { args, stdin }, seconds) },
+          ...(isPython ? rivals : []),
         ],
         rounds,
       )
@@ -66,16 +80,26 @@ export const snapshots = {
         loading: await loading(warm),
         snapshot: median(snapshot),
         faster: ratio(snapshot, normal),
+        fasterThan: Object.entries(others).map(([rival, rates]) => {
+          const faster = ratio(snapshot, rates)
+          print(`${name}: runs from a snapshot`, median(snapshot), '1/s', {
+            rival,
+            value: median(rates),
+            ratio: faster,
+          })
+          return faster
+        }),
       }
       const vs = { rival: 'a normal run', value: median(normal), ratio: figure.faster }
       print(`${name}: runs from a snapshot`, figure.snapshot, '1/s', vs)
       figures.push(figure)
     }
     await runtime.close()
-    return { figures, spawned: spawned(rounds) }
+    for (const rival of rivals) await rival.close()
+    return figures
   },
 
-  parts: ({ figures, spawned: rate }) => ({
+  parts: (figures) => ({
     snapshots: table(
       [
         'guest',
@@ -84,16 +108,16 @@ export const snapshots = {
         'loading, ms',
         'runs/s',
         'to a normal run',
-        'to `python3 -c`',
+        ...Object.keys(RIVALS).map((rival) => `to ${rival}`),
       ],
-      figures.map(({ name, taking, size, loading: load, snapshot, faster }) => [
+      figures.map(({ name, taking, size, loading: load, snapshot, faster, fasterThan }) => [
         name,
         number(taking / 1000),
         number(size / 1e6),
         number(load),
         number(snapshot),
         times(faster),
-        name.startsWith('CPython') && rate !== undefined ? times(snapshot / rate) : '',
+        ...Object.keys(RIVALS).map((_, index) => fasterThan[index] && times(fasterThan[index])),
       ]),
     ),
   }),
@@ -125,20 +149,18 @@ async function loading(warm) {
   }
 }
 
-/** Runs per second of the system's Python, if there is one. */
-function spawned(rounds) {
-  const rates = []
-  try {
-    for (let round = 0; round < rounds; round += 1) {
-      const start = performance.now()
-      for (let run = 0; run < 10; run += 1) {
-        execFileSync('python3', ['-c', `${IMPORTS}; exec(sys.stdin.read())`], { input: SNIPPET })
-      }
-      rates.push(10_000 / (performance.now() - start))
-    }
-  } catch {
-    return undefined
+/** Runs per second of the system's Python. */
+function spawned() {
+  const runs = 10
+  const start = performance.now()
+  for (let run = 0; run < runs; run += 1) {
+    execFileSync('python3', ['-c', `${IMPORTS}; exec(sys.stdin.read())`], { input: SNIPPET })
   }
-  print('python3 -c, spawned', median(rates), '1/s')
-  return median(rates)
+  return (runs / (performance.now() - start)) * 1000
+}
+
+function pyodide(mode, seconds) {
+  const script = fileURLToPath(new URL('rivals/pyodide.mjs', import.meta.url))
+  const child = new Child(process.execPath, script, mode, seconds, IMPORTS, SNIPPET)
+  return { measure: async () => (await child.measure()).perSecond, close: () => child.close() }
 }

@@ -10,11 +10,22 @@ import {
   type LoadFlags,
   type RunFlags,
 } from './run-options.ts'
+import {
+  append,
+  checkCollect,
+  guestFile,
+  readGuestFiles,
+  writeCollected,
+  type GuestFile,
+} from './guest-files.ts'
 import { CliError, isBrokenPipe, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
 interface Flags extends RunFlags, LoadFlags {
   json?: boolean
+  file?: GuestFile[]
+  collect?: string[]
+  collectTo?: string
 }
 
 export const verb: Verb = {
@@ -28,6 +39,18 @@ export const verb: Verb = {
       .argument('[args...]', "the program's own arguments")
       .passThroughOptions()
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
+      .optionsGroup('Files in memory:')
+      .option(
+        '--file <guest=host>',
+        'a file, or a folder with all below it, as a copy that the program may change; may be repeated',
+        guestFile,
+      )
+      .option(
+        '--collect <pattern>',
+        'files of the program to keep: out.txt, out/*.png, out/**; may be repeated',
+        append,
+      )
+      .option('--collect-to <folder>', 'where these files are written')
     addRunOptions(command, io)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
@@ -41,6 +64,10 @@ export const verb: Verb = {
         ['wasiexec run --timeout 2s --memory 64MiB prog.wasm <in.txt', 'within limits'],
         ['wasiexec run -e LANG -e MODE=fast prog.wasm', "the caller's LANG, and another variable"],
         ['wasiexec run --json prog.wasm | jq .usage', 'what it used'],
+        [
+          "wasiexec run --file in.txt=data.txt --collect 'out/**' --collect-to results tool.wasm",
+          'files in memory, and those that it made',
+        ],
       )}
 
 Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
@@ -50,6 +77,8 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
 
   async execute(io, [path = '', ...args], given) {
     const flags = given as Flags
+    checkCollect(flags)
+    const files = await readGuestFiles(flags.file, flags.collect)
     const program = await openProgram(io, path, loadOptions(flags))
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
@@ -58,12 +87,14 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
       outcome = await program.run({
         ...runOptions(flags),
         ...streams(io, path, flags),
+        ...files,
         args,
         signal: controller.signal,
       })
     } finally {
       stop()
     }
+    if (flags.collectTo !== undefined) await writeCollected(flags.collectTo, outcome.files)
     if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
     else await tell(io, program.name, outcome, flags)
     return statusOf(outcome)

@@ -1,8 +1,11 @@
 // Runs a checkout of WebAssembly/wasi-testsuite and prints a table with one line per folder.
 //
 //   npm run conformance -- PATH
+//   npm run conformance -- --memory PATH
 //
 // PATH is a folder with prebuilt programs. Those of the suite are on its branch prod/testsuite-base.
+// With `--memory` the folder of a case is given as files in memory, and only cases that have a folder are run; those
+// of WASI 0.3 are left out.
 // A case is NAME.wasm with an optional NAME.json, which the suite's doc/specification.md describes.
 import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -95,14 +98,14 @@ class Printed {
 class Guest {
   printed = { stdout: new Printed(), stderr: new Printed() }
 
-  constructor(program, { args, env, preopens, talks }) {
+  constructor(program, { args, env, grants, talks }) {
     // Streams only where they are needed, because most runs have captured output.
     this.stdin = talks ? new PassThrough() : undefined
     const output = (id) => (talks ? this.printed[id].stream() : 'capture')
     const run = program.run({
       args,
       env,
-      preopens,
+      ...grants,
       stdin: this.stdin ?? 'empty',
       stdout: output('stdout'),
       stderr: output('stderr'),
@@ -148,7 +151,7 @@ function quote(text) {
 }
 
 /** Runs the operations of a case; throws if the result is not as specified. */
-async function runCase(wasm, operations) {
+async function runCase(wasm, operations, inMemory) {
   const unknown = operations.find(({ type }) => !LOCAL_OPERATIONS.includes(type))
   if (unknown !== undefined) throw new Mismatch(`the operation "${unknown.type}" is not known`)
   const talks = operations.some(({ type }) => type === 'write')
@@ -163,14 +166,16 @@ async function runCase(wasm, operations) {
         continue
       }
       const { args, env, root } = operation
-      let preopens
+      let grants
       if (root) {
         // Cases write into their folder, so each gets a copy.
         const hostPath = join(scratch, 'root')
         await copy(join(dirname(wasm), root), hostPath)
-        preopens = { '/': { hostPath, access: 'write' } }
+        grants = inMemory
+          ? { files: await filesOf(hostPath) }
+          : { preopens: { '/': { hostPath, access: 'write' } } }
       }
-      guest = new Guest(program, { args, env, preopens, talks })
+      guest = new Guest(program, { args, env, grants, talks })
     }
   } finally {
     guest?.stdin?.end()
@@ -185,8 +190,19 @@ function copy(from, to) {
   return cp(from, to, { recursive: true, verbatimSymlinks: true, filter })
 }
 
+/** The files of a folder, for `files`. */
+async function filesOf(folder) {
+  const files = {}
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) files[`${entry.name}/`] = await filesOf(path)
+    else if (entry.isFile()) files[entry.name] = await readFile(path)
+  }
+  return files
+}
+
 /** How a case ended: it passed, it failed (and why), or it needs a network. */
-async function judge(wasm) {
+async function judge(wasm, inMemory) {
   try {
     const text = await readFile(wasm.replace(/\.wasm$/, '.json'), 'utf8').catch((error) => {
       if (error.code === 'ENOENT') return '{}'
@@ -194,7 +210,9 @@ async function judge(wasm) {
     })
     const { operations, needsNetwork } = parse(text)
     if (needsNetwork) return { verdict: 'network' }
-    await runCase(wasm, operations)
+    const hasRoot = operations.some(({ root }) => root !== undefined)
+    if (inMemory && (!hasRoot || wasm.includes('wasip3'))) return { verdict: 'left' }
+    await runCase(wasm, operations, inMemory)
     return { verdict: 'pass' }
   } catch (error) {
     const what =
@@ -229,7 +247,9 @@ async function refusal(path) {
   return undefined
 }
 
-async function main([path, ...rest]) {
+async function main(words) {
+  const inMemory = words[0] === '--memory'
+  const [path, ...rest] = inMemory ? words.slice(1) : words
   const refused =
     rest.length > 0 ? `one PATH is expected, got ${rest.length + 1}` : await refusal(path)
   if (refused !== undefined) {
@@ -247,8 +267,9 @@ async function main([path, ...rest]) {
   const total = { pass: 0, fail: 0, network: 0 }
   for (const wasm of cases) {
     const folder = relative(resolve(path), dirname(wasm)) || '.'
+    const { verdict, reason } = await judge(wasm, inMemory)
+    if (verdict === 'left') continue
     if (!folders.has(folder)) folders.set(folder, { pass: 0, fail: 0, network: 0 })
-    const { verdict, reason } = await judge(wasm)
     folders.get(folder)[verdict] += 1
     total[verdict] += 1
     if (verdict === 'fail') console.log(`FAIL ${join(folder, basename(wasm, '.wasm'))}: ${reason}`)

@@ -20,6 +20,14 @@ export function countAva(tap, exitCode) {
   return settle(totals, exitCode)
 }
 
+/**
+ * Each failed test of ava with what ava says of it, for the end of a long log.
+ * @param {string} tap
+ */
+export function avaFailures(tap) {
+  return tap.match(/^not ok (?!.* # (?:SKIP|TODO)\b).*(?:\r?\n +.*)*/gm) ?? []
+}
+
 /** A test that is still to be written counts as skipped. */
 function kindOf([, not], line) {
   if (/ # (SKIP|TODO)\b/.test(line)) return 'skipped'
@@ -56,6 +64,14 @@ export function countCargo(stdout, exitCode) {
   }
   if (running !== undefined) totals.failed += 1
   return settle(totals, exitCode)
+}
+
+/**
+ * What each test binary with failures says of them, for the end of a long log.
+ * @param {string} stdout
+ */
+export function cargoFailures(stdout) {
+  return stdout.match(/^failures:\r?\n[^]*?(?=^test result: )/gm) ?? []
 }
 
 /** A failure that no line reported, and a run without a single test, are failures too. */

@@ -4,11 +4,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { chromium, provideChromium } from './chromium.mjs'
-import { countAva, countCargo } from './count-tests.mjs'
+import { avaFailures, cargoFailures, countAva, countCargo } from './count-tests.mjs'
 
 /** A test file about how runs proceed and end begins with one of these lines, and is run more than once. */
 const WITH_WORKERS = '// Run once more with worker processes'
+const THROUGH_SPAWN = [
+  `${WITH_WORKERS}, with each compiler, and through spawn.\n`,
+  '// Run once more with each compiler, and through spawn.\n',
+]
 const WITH_COMPILERS = [
+  ...THROUGH_SPAWN,
   `${WITH_WORKERS}, and with each compiler.\n`,
   '// Run once more with each compiler.\n',
 ]
@@ -32,8 +37,19 @@ async function run(args, env = {}) {
   return [await text(child.stdout), await closed]
 }
 
+/** What failed, to be shown once more at the end: a log is read from there. */
+const failures = []
+
 async function runAva(files, env) {
-  return countAva(...(await run(['node_modules/ava/entrypoints/cli.js', '--tap', ...files], env)))
+  const [tap, status] = await run(['node_modules/ava/entrypoints/cli.js', '--tap', ...files], env)
+  failures.push(...avaFailures(tap))
+  return countAva(tap, status)
+}
+
+async function runCargo(args, env) {
+  const [stdout, status] = await run(args, env)
+  failures.push(...cargoFailures(stdout))
+  return countCargo(stdout, status)
 }
 
 // Installed here and not in the tests, which run side by side, because apt-get runs once at a time.
@@ -44,6 +60,7 @@ for (const [name, lines, variable, value] of [
   ['in worker processes', [WITH_WORKERS], 'WASIEXEC_TEST_WORKERS', 'processes'],
   ['baseline compiler', WITH_COMPILERS, 'WASIEXEC_TEST_COMPILER', 'baseline'],
   ['tiered', WITH_COMPILERS, 'WASIEXEC_TEST_COMPILER', 'tiered'],
+  ['through spawn', THROUGH_SPAWN, 'WASIEXEC_TEST_THROUGH', 'spawn'],
 ]) {
   const totals = await runAva(beginWith(lines), { [variable]: value })
   if (totals.failed > 0) console.log(`\`${variable}=${value} npx ava\` shows more`)
@@ -51,12 +68,13 @@ for (const [name, lines, variable, value] of [
 }
 if (!process.argv.includes('--no-cargo')) {
   const args = ['scripts/cargo.mjs', 'test', '--release', '--no-fail-fast']
-  suites.push(['cargo test', countCargo(...(await run(args)))])
+  suites.push(['cargo test', await runCargo(args)])
   const again = [...args, '--test', 'core', '--', ...CORE.map((module) => `${module}::`)]
-  const baseline = await run(again, { WASIEXEC_TEST_COMPILER: 'baseline' })
-  suites.push(['cargo test, baseline compiler', countCargo(...baseline)])
+  const baseline = await runCargo(again, { WASIEXEC_TEST_COMPILER: 'baseline' })
+  suites.push(['cargo test, baseline compiler', baseline])
 }
 
+for (const failure of failures) console.log(`\n${failure}`)
 const all = { passed: 0, failed: 0, skipped: 0 }
 for (const [name, totals] of suites) {
   const { passed, failed, skipped } = totals

@@ -16,6 +16,7 @@ import { describeOutcome, type Exit, type HostError, type Outcome } from './outc
  * - `ERR_PRECOMPILED_INCOMPATIBLE`: a precompiled program is of another version, machine or setting.
  * - `ERR_STREAM`: a stream given as stdin, stdout or stderr failed; its error is the `cause`.
  * - `ERR_BROKEN_PIPE`: nobody reads the output any more; the `reason` of a run with `onBrokenPipe: 'stop'`.
+ * - `ERR_LINE_TOO_LONG`: a guest printed a line that is longer than `maxLineBytes`.
  * - `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`: the program was disposed of, or the runtime was closed.
  * - `ERR_BATCH_STOPPED`, `ERR_BATCH_DEADLINE`: `stopOn` or the `deadline` of a batch; the `reason` of the
  *   runs that it aborted.
@@ -45,6 +46,7 @@ export type WasiexecErrorCode =
   | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_STREAM'
   | 'ERR_BROKEN_PIPE'
+  | 'ERR_LINE_TOO_LONG'
   | 'ERR_PROGRAM_CLOSED'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_BATCH_STOPPED'
@@ -65,7 +67,7 @@ export class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
   /** How the program ended, where it ended before its snapshot was taken. */
-  readonly outcome?: Outcome
+  declare readonly outcome?: Outcome
 
   constructor(
     code: WasiexecErrorCode,

@@ -19,14 +19,19 @@ export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
-export type { Caller, CallerMemory, HostFunction, Imports } from './imports.ts'
+export type { Guest, GuestOf } from './guest.ts'
+export type { LinesOptions } from './guest/lines.ts'
+export type { CallerMemory, CallingGuest, HostFunction, Imports } from './imports.ts'
 export type {
+  Files,
   HostedRunOptions,
   HostedRunSyncOptions,
+  HostedSpawnOptions,
   Limits,
   Preopen,
   RunOptions,
   RunSyncOptions,
+  SpawnOptions,
 } from './options.ts'
 export {
   describeOutcome,

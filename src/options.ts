@@ -36,6 +36,21 @@ export interface RunOptions {
   onBrokenPipe?: 'fail' | 'stop' | undefined
   /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
   preopens?: Readonly<Record<string, string | Preopen>> | undefined
+  /**
+   * Files in memory, which the guest may read and change: text, bytes, and directories as objects of these. A name may
+   * be a path (`'src/main.c'`), and a `/` at its end says that it is a directory. The guest sees them at
+   * {@link filesAt}, and its changes are its own: they do not reach the next run. In `defaults` of a batch, the files
+   * cross to the core once and the jobs share them. At most 512 MiB. Default: none.
+   */
+  files?: Files | undefined
+  /** The guest path of {@link files}. Default: `'/'`. */
+  filesAt?: string | undefined
+  /**
+   * Patterns of the files that are in the outcome as `files`, however the run ends. Paths are those of {@link files}:
+   * relative, also where `filesAt` is given. In a pattern `*` stands for any characters of a name, `?` for one, and
+   * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
+   */
+  collect?: readonly string[] | undefined
   /** Guests have no network: every address is refused. */
   network?: false | undefined
   /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
@@ -59,6 +74,28 @@ export interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
    * Functions for the imports of the program that WASI does not have. Functions that the program does not import are
    * left out. See docs/host-functions.md.
    */
+  imports: Imports
+}
+
+/** Files in memory, by name or path: text, bytes, or a directory of files. */
+export interface Files {
+  readonly [path: string]: string | Uint8Array | Files
+}
+
+/** The options of a live run. */
+export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
+  /**
+   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
+   */
+  stdin?: 'pipe' | RunOptions['stdin']
+  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
+  stdout?: 'pipe' | RunOptions['stdout']
+  /** The same for stderr. Default: `'pipe'`. */
+  stderr?: 'pipe' | RunOptions['stderr']
+}
+
+/** The options of a live run that provides functions which the program imports. */
+export interface HostedSpawnOptions extends Omit<SpawnOptions, 'imports'> {
   imports: Imports
 }
 
@@ -101,4 +138,11 @@ export interface Limits {
   outputBytes?: number | undefined
   /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
   onOutput?: 'stop' | 'truncate' | undefined
+  /**
+   * Bytes that {@link RunOptions.files} may take beyond those that were given: the files that the guest makes or
+   * changes, as a whole. A guest that needs more is told that there is no space left. At most 1 GiB. Default: 256 MiB.
+   */
+  filesBytes?: number | undefined
+  /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
+  filesCount?: number | undefined
 }

@@ -31,6 +31,7 @@ export type * from './outcome/types.ts'
 abstract class Base {
   declare readonly stdout: Buffer
   declare readonly stderr: Buffer
+  declare readonly files?: ReadonlyMap<string, Buffer>
   declare readonly usage: Usage
 
   /** Output as text, and as base64 where it is not UTF-8; fuel as a number where one can hold it. */
@@ -38,10 +39,11 @@ abstract class Base {
     return toJson(this)
   }
 
-  protected print({ stdout, stderr, usage }: Printed): void {
+  protected print({ stdout, stderr, files, usage }: Printed): void {
     const self = this as { -readonly [K in keyof Printed]: Printed[K] }
     self.stdout = stdout
     self.stderr = stderr
+    if (files !== undefined) self.files = files
     self.usage = usage
   }
 }
@@ -157,7 +159,7 @@ export function hostError(error: unknown, printed: Printed): HostError {
 export const noBytes = (): Buffer => Buffer.allocUnsafe(0)
 
 /** The outcome of a run that was aborted before it was submitted. */
-export function neverStarted(reason: unknown): Abort {
+export function neverStarted(reason: unknown, collects = false): Abort {
   const usage = {
     wallMs: 0,
     cpuMs: 0,
@@ -165,5 +167,6 @@ export function neverStarted(reason: unknown): Abort {
     memoryDenied: false,
     outputTruncated: false,
   }
-  return abort(reason, { stdout: noBytes(), stderr: noBytes(), usage })
+  const printed = { stdout: noBytes(), stderr: noBytes(), usage }
+  return abort(reason, collects ? { ...printed, files: new Map() } : printed)
 }

@@ -7,11 +7,14 @@ import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
+import { spawnGuest, type GuestOf } from './guest.ts'
 import type {
   HostedRunOptions,
   HostedRunSyncOptions,
+  HostedSpawnOptions,
   RunOptions,
   RunSyncOptions,
+  SpawnOptions,
 } from './options.ts'
 import type { HostError, Outcome } from './outcome.ts'
 import {
@@ -135,6 +138,25 @@ export class Program {
     const closed = this.#closed()
     if (closed) throw closed
     return this.#port.runSync(this.#owner, options)
+  }
+
+  /**
+   * Starts the program and returns at once, to talk with it while it runs.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`. What else {@link run}
+   * rejects with is a rejection of the guest's `outcome`.
+   * @example
+   * await using guest = program.spawn()
+   * const lines = guest.lines()
+   * guest.stdin.write('1 + 1\n')
+   * console.log((await lines.next()).value)
+   */
+  spawn<const Options extends SpawnOptions | HostedSpawnOptions = Record<never, never>>(
+    options?: Options,
+  ): GuestOf<Options> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return spawnGuest(this.#port, this.#owner, options ?? ({} as Options))
   }
 
   /**

@@ -78,6 +78,7 @@ export const SECTION = {
   program: 3,
   bytes: 4,
   call: 30,
+  files: 5,
 } as const
 
 export const SECTION_LAYOUT = {
@@ -129,13 +130,23 @@ export const OPTION = {
   clockReal: 16,
   onBrokenPipe: 17,
   imports: 30,
+  files: 18,
+  filesAt: 19,
+  collect: 20,
+  filesBytes: 21,
+  filesCount: 22,
 } as const
 
 export const STDIN = {
   empty: 0,
   bytes: 1,
   inherit: 2,
-  pipe: 3,
+  pull: 3,
+  push: 4,
+} as const
+
+export const PIPE = {
+  window: 262144,
 } as const
 
 export const OUTPUT = {

@@ -1,4 +1,4 @@
-// Run once more with worker processes, and with each compiler.
+// Run once more with worker processes, with each compiler, and through spawn.
 import { existsSync } from 'node:fs'
 import { getEventListeners } from 'node:events'
 import { join } from 'node:path'

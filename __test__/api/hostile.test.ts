@@ -1,4 +1,4 @@
-// Run once more with each compiler.
+// Run once more with each compiler, and through spawn.
 import { Writable } from 'node:stream'
 import test from 'ava'
 import { load, type Trap } from '../support/package.ts'

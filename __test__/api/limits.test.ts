@@ -1,4 +1,4 @@
-// Run once more with worker processes, and with each compiler.
+// Run once more with worker processes, with each compiler, and through spawn.
 import test from 'ava'
 import fc from 'fast-check'
 import type { Limits } from '../support/package.ts'

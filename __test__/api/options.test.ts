@@ -269,6 +269,26 @@ for (const [name, make] of Object.entries(HOSTILE)) {
   })
 }
 
+for (const how of ['run', 'runSync', 'spawn'] as const) {
+  test(`a getter that disposes of the program of its own ${how} is an error by name`, async (t) => {
+    const program = await ownWat('hello')
+    const options = {
+      stdin: how === 'runSync' ? 'text' : Readable.from(['text']),
+      get args() {
+        program[Symbol.dispose]()
+        return []
+      },
+    }
+    const error = await refusal(async () =>
+      (program[how] as (options: object) => unknown).call(program, options),
+    )
+    t.is(error.code, 'ERR_PROGRAM_CLOSED')
+    await setImmediate()
+    if (options.stdin instanceof Readable) t.true(options.stdin.destroyed)
+    t.is(ending(await (await wat('hello')).run()), 'exit 0')
+  })
+}
+
 test('a revoked Proxy rejects', async (t) => {
   const { proxy, revoke } = Proxy.revocable({}, {})
   revoke()

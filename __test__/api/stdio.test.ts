@@ -1,4 +1,4 @@
-// Run once more with worker processes, and with each compiler.
+// Run once more with worker processes, with each compiler, and through spawn.
 import { once } from 'node:events'
 import test from 'ava'
 import { ended, node, start } from '../support/child.ts'

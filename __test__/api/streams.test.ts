@@ -1,4 +1,4 @@
-// Run once more with worker processes, and with each compiler.
+// Run once more with worker processes, with each compiler, and through spawn.
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
 // Type tests: checked by `npm run typecheck` against the built package, never run.
+import type { Readable, Writable } from 'node:stream'
 import { expectTypeOf } from 'expect-type'
 import type * as cjs from 'wasiexec' with { 'resolution-mode': 'require' }
 import * as esm from 'wasiexec'
@@ -8,11 +9,14 @@ import type {
   BatchOptions,
   BatchResult,
   BatchSummary,
-  Caller,
+  CallingGuest,
   Exit,
   HostError,
   HostedRunOptions,
   Imports,
+  Files,
+  Guest,
+  GuestOf,
   Inspection,
   Job,
   JsonOutcome,
@@ -21,6 +25,7 @@ import type {
   Outcome,
   Program,
   RunOptions,
+  SpawnOptions,
   WasiexecError,
 } from 'wasiexec'
 
@@ -70,7 +75,7 @@ export async function hosted(program: Program, options: HostedRunOptions): Promi
   const imports = {
     env: {
       add: (a: number, b: number) => a + b,
-      fetchRow: async (id: bigint, { memory }: Caller) => BigInt(memory.read(0, 8).length) + id,
+      fetchRow: async (id: bigint, { memory }: CallingGuest) => BigInt(memory.read(0, 8).length) + id,
       maybe: undefined,
     },
   }
@@ -208,3 +213,37 @@ expectTypeOf<Program['inspect']>().returns.resolves.toEqualTypeOf<Inspection>()
 expectTypeOf<Inspection['imports'][number]['provided']>().toEqualTypeOf<boolean>()
 expectTypeOf<RunOptions['onBrokenPipe']>().toEqualTypeOf<'fail' | 'stop' | undefined>()
 expectTypeOf<LoadOptions['trustPrecompiled']>().toEqualTypeOf<boolean | undefined>()
+
+// Files are text, bytes and directories of these, and come back by path.
+expectTypeOf<{ a: string; b: Uint8Array; 'c/': { d: string } }>().toExtend<Files>()
+expectTypeOf<RunOptions['files']>().toEqualTypeOf<Files | undefined>()
+expectTypeOf<Outcome['files']>().toEqualTypeOf<ReadonlyMap<string, Buffer> | undefined>()
+expectTypeOf<JsonOutcome['files']>().toEqualTypeOf<Readonly<Record<string, string>> | undefined>()
+// @ts-expect-error: a number is not a file
+load('a.wasm').then((program) => program.run({ files: { a: 5 } }))
+
+// A guest has the streams that are piped.
+export async function talk(program: Program, options: SpawnOptions): Promise<void> {
+  await using guest = program.spawn()
+  expectTypeOf(guest).toEqualTypeOf<Guest>()
+  expectTypeOf(guest.stdin).toEqualTypeOf<Writable>()
+  expectTypeOf(guest.stdout).toEqualTypeOf<Readable>()
+  expectTypeOf(await guest.outcome).toEqualTypeOf<Outcome>()
+  expectTypeOf(guest.kill).returns.toEqualTypeOf<boolean>()
+  expectTypeOf(guest.unref()).toExtend<Guest>()
+  for await (const line of guest.lines({ from: 'stderr' }))
+    expectTypeOf(line).toEqualTypeOf<string>()
+
+  expectTypeOf(program.spawn({ args: ['a'], signal: AbortSignal.abort() })).toEqualTypeOf<Guest>()
+  const captured = program.spawn({ stdin: 'text', stdout: 'capture', stderr: 'pipe' })
+  expectTypeOf(captured).toEqualTypeOf<Guest<null, null, Readable>>()
+  expectTypeOf(program.spawn({ stdin: process.stdin }).stdin).toEqualTypeOf<null>()
+  expectTypeOf(program.spawn({ stdout: undefined }).stdout).toEqualTypeOf<Readable>()
+  // Options that are not known yet may pipe or not.
+  expectTypeOf(program.spawn(options).stdin).toEqualTypeOf<Writable | null>()
+  expectTypeOf<GuestOf<SpawnOptions>['stderr']>().toEqualTypeOf<Readable | null>()
+  // @ts-expect-error: only `spawn` has pipes
+  void program.run({ stdout: 'pipe' })
+  // @ts-expect-error: not one of the streams
+  guest.lines({ from: 'stdin' })
+}

@@ -1,4 +1,4 @@
-// Run once more with each compiler.
+// Run once more with each compiler, and through spawn.
 // docs/wasi-errors.md is written by this test where WRITE_DOCS is set in the environment.
 import { readFile, writeFile } from 'node:fs/promises'
 import test from 'ava'

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import test from 'ava'
 import { endBySync } from '../support/cases.ts'
 import { bare, node } from '../support/child.ts'
-import { ending, wat } from '../support/guest.ts'
+import { ending, numbers, wat } from '../support/guest.ts'
 import { startTask, type Task } from '../support/tasks.ts'
 
 /** Imports of the scripts that start workers. */
@@ -45,6 +45,14 @@ test('workers are terminated in the middle of runs, and others go on', async (t)
     t.true(await mainWorks())
   }
   t.is(ending(await sleeping), 'exit 0')
+})
+
+test('workers talk with guests, and are terminated in the middle of it', async (t) => {
+  const workers = numbers(3).map(() => startTask('talk'))
+  const messages = await Promise.all(workers.map((worker) => once(worker, 'message')))
+  t.deepEqual(messages, [['exit 0'], ['exit 0'], ['exit 0']])
+  await Promise.all(workers.map((worker) => worker.terminate()))
+  t.true(await mainWorks())
 })
 
 test('a worker is terminated while it loads the package', async (t) => {

@@ -140,6 +140,48 @@ posix('what is typed reaches the program line by line, and Ctrl-D is its end', a
   t.is(screen, 'one\r\none\r\ntwo\r\ntwo\r\n')
 })
 
+posix('a prompt is shown at once, and Ctrl-D ends one read, as in a native program', async (t) => {
+  const { screen, status } = await terminal(
+    ['run', watPath('prompt')],
+    [
+      { until: '> ' },
+      { type: 'one\n' },
+      { until: '[one\r\n]\r\n> ' },
+      // In the middle of a line it ends the read, and at its beginning the input.
+      { type: 'two\u{4}' },
+      { until: '[two]\r\n> ' },
+      { type: '\u{4}' },
+      { until: '[end]\r\n> ' },
+      { type: 'three\n' },
+      { until: '[three\r\n]\r\n> ' },
+      { type: '\u{4}' },
+      { until: '[end]\r\n' },
+    ],
+  )
+  t.is(status, 0, screen)
+  t.is(
+    screen,
+    '> one\r\n[one\r\n]\r\n> two[two]\r\n> [end]\r\n> three\r\n[three\r\n]\r\n> [end]\r\n',
+  )
+})
+
+posix('what is typed is edited by the terminal: backspace and Ctrl-U', async (t) => {
+  const { screen, status } = await terminal(
+    ['run', watPath('prompt')],
+    [
+      { until: '> ' },
+      { type: 'ab\u{7f}c\n' },
+      { until: '[ac\r\n]\r\n> ' },
+      { type: 'nothing\u{15}d\n' },
+      { until: '[d\r\n]\r\n> ' },
+      { type: '\u{4}' },
+      { until: '[end]\r\n> ' },
+      { type: '\u{4}' },
+    ],
+  )
+  t.is(status, 0, screen)
+})
+
 posix('help is as wide as the terminal', async (t) => {
   const { screen } = await terminal(['run', '--help'], [])
   const widths = screen.split('\r\n').map((line) => line.length)

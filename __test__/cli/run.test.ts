@@ -272,3 +272,44 @@ test('a broken program is refused by name', async (t) => {
     t.is(stderr.trimEnd().split('\n').length, 1, stderr)
   }
 })
+
+test('files in memory are read from the host, and collected files are written', async (t) => {
+  const path = await folder(t)
+  await mkdir(join(path, 'src/deep'), { recursive: true })
+  await writeFile(join(path, 'in.txt'), 'from the host')
+  await writeFile(join(path, 'src/deep/a'), 'deep')
+  const given = ['--file', `in.txt=${join(path, 'in.txt')}`, '--file', `lib=${join(path, 'src')}`]
+  for (const [file, text] of [
+    ['in.txt', 'from the host'],
+    ['lib/deep/a', 'deep'],
+  ] as const) {
+    const read = await run([...given, watPath('read-file'), file])
+    t.deepEqual([read.status, read.stdout], [0, text])
+  }
+  const to = join(path, 'results')
+  const collect = ['--collect', 'lib/**', '--collect', '*.txt', '--collect-to', to]
+  const wrote = await run([...given, ...collect, watPath('write-file'), 'lib/deep/made', 'text'])
+  t.deepEqual([wrote.status, wrote.stderr], [0, ''])
+  t.is(await readFile(join(to, 'lib/deep/made'), 'utf8'), 'text')
+  t.is(await readFile(join(to, 'lib/deep/a'), 'utf8'), 'deep')
+  t.is(await readFile(join(to, 'in.txt'), 'utf8'), 'from the host')
+  const json = await run([...given, '--collect', 'lib/**', '--json', watPath('return')])
+  t.deepEqual((JSON.parse(json.stdout) as { files: unknown }).files, { 'lib/deep/a': 'deep' })
+})
+
+test('flags of files that make no sense are refused', async (t) => {
+  for (const [flags, said] of [
+    [['--file', 'in.txt'], /must be GUEST=HOST/],
+    [['--file', '=x'], /must be GUEST=HOST/],
+    [['--file', 'a=x', '--file', 'a=y'], /guest path a is given twice/],
+    [['--file', 'a=/missing/file'], /--file a=\/missing\/file: ENOENT/],
+    [['--file', `../a=${watPath('return')}`], /must be without ".."/],
+    [['--collect', '**'], /--collect needs --collect-to/],
+    [['--collect-to', 'out'], /--collect-to needs --collect/],
+    [['--collect', '/a', '--json'], /must be relative/],
+  ] as const) {
+    const { status, stderr } = await run([...flags, watPath('return')])
+    t.is(status, 125, stderr)
+    t.regex(stderr, said)
+  }
+})

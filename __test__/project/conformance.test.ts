@@ -137,3 +137,25 @@ test('what is no suite is refused', async (t) => {
     t.regex(stderr.trimEnd(), message)
   }
 })
+
+test('with --memory the cases that have a folder run with files in memory', async (t) => {
+  const root = await suite(t, [
+    ['a/reads', 'read-file', { root: 'files', args: ['deep/here'], stdout: 'text' }],
+    ['a/writes', 'write-file', { root: 'files', args: ['deep/made', 'text'] }],
+    ['a/without', 'return'],
+    ['wasip3/left', 'return', { root: 'files' }],
+  ])
+  await mkdir(join(root, 'a/files/deep'), { recursive: true })
+  await writeFile(join(root, 'a/files/deep/here'), 'text')
+  t.deepEqual(await conformance('--memory', root), {
+    status: 0,
+    stdout: [
+      'folder  pass  fail  needs network',
+      'a          2     0              0',
+      'total      2     0              0',
+      '',
+    ].join('\n'),
+    stderr: '',
+  })
+  t.deepEqual(await readdir(join(root, 'a/files/deep')), ['here'])
+})

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { countAva, countCargo } from '../../scripts/count-tests.mjs'
+import { avaFailures, cargoFailures, countAva, countCargo } from '../../scripts/count-tests.mjs'
 
 const result = (passed, failed, ignored = 0) =>
   `\ntest result: ${failed ? 'FAILED' : 'ok'}. ${passed} passed; ${failed} failed; ${ignored} ignored; 0 measured; 0 filtered out; finished in 0.01s\n`
@@ -8,6 +8,13 @@ test('ava: passed and failed are summed, skipped and todo are skipped', (t) => {
   const tap =
     'TAP version 13\nok 1 - a\nnot ok 2 - b\n  ---\n  ...\nok 3 - c # SKIP\nnot ok 4 - d # TODO\n\n1..4\n'
   t.deepEqual(countAva(tap, 1), { passed: 1, failed: 1, skipped: 2 })
+})
+
+test('ava: each failure is shown with what ava says of it', (t) => {
+  const tap =
+    'ok 1 - a\nnot ok 2 - b\n  ---\n    message: c\n  ...\nnot ok 3 - d # TODO\n# not ok 4 - e\nnot ok 5 - f\n\n1..5\n'
+  t.deepEqual(avaFailures(tap), ['not ok 2 - b\n  ---\n    message: c\n  ...', 'not ok 5 - f'])
+  t.deepEqual(avaFailures('ok 1 - a\n\n1..1\n'), [])
 })
 
 test('ava: a stream that ends without its plan is a failure', (t) => {
@@ -67,4 +74,14 @@ test('cargo: lines may end as on Windows', (t) => {
     failed: 0,
     skipped: 0,
   })
+})
+
+test('cargo: the failures of each binary are shown', (t) => {
+  const failed = (name) => `failures:\n\n---- ${name} stdout ----\nwhy\n\nfailures:\n    ${name}\n`
+  const stdout = `running 1 test\n\n${failed('a')}${result(0, 1)}\nrunning 1 test\n${result(1, 0)}\nrunning 1 test\n\n${failed('b')}${result(0, 1)}`
+  t.deepEqual(
+    cargoFailures(stdout).map((failure) => failure.trim()),
+    [failed('a').trim(), failed('b').trim()],
+  )
+  t.deepEqual(cargoFailures(result(1, 0)), [])
 })

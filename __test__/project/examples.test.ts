@@ -95,26 +95,41 @@ for (const [name, printed] of Object.entries(PRINTED)) {
   })
 }
 
-test('transform-lines.mjs', async (t) => {
+/** What an example makes of many lines, from stdin and from a file. */
+async function overLines(t: ExecutionContext, name: string): Promise<[text: string, Ended[]]> {
   const text = numbers(20_000)
     .map((index) => `line ${index} ${'ä'.repeat(index % 50)}\n`)
     .join('')
   const path = join(await folder(t), 'lines.txt')
   await writeFile(path, text)
-  const example = at('examples/transform-lines.mjs')
-  for (const { code, stdout, stderr } of [
-    await script(example, [], text),
-    await script(example, [path]),
-  ]) {
+  const example = at(`examples/${name}`)
+  return [text, [await script(example, [], text), await script(example, [path])]]
+}
+
+test('transform-lines.mjs', async (t) => {
+  const [text, all] = await overLines(t, 'transform-lines.mjs')
+  for (const { code, stdout, stderr } of all) {
     t.is(code, 0, stderr)
     t.true(stdout === text.toUpperCase())
     t.regex(stderr, /^40 runs, \d+ a second\n$/)
   }
-  t.is((await script(example, [], '')).stdout, '')
+  t.is((await script(at('examples/transform-lines.mjs'), [], '')).stdout, '')
 })
 
-/** The programs that the pages speak of. */
+test('pipeline.mjs', async (t) => {
+  const [text, all] = await overLines(t, 'pipeline.mjs')
+  const lines = text.toUpperCase().trimEnd().split('\n')
+  for (const { code, stdout, stderr } of all) {
+    t.is(code, 0, stderr)
+    t.true(stdout === lines.map((line, index) => `${index + 1}: ${line}\n`).join(''))
+    t.is(stderr, 'the program exited with code 0\n'.repeat(3))
+  }
+})
+
+/** The programs that the pages of docs/ speak of. */
 const PROGRAMS: Record<string, string> = {
+  'read.wasm': watPath('read-file'),
+  'write.wasm': watPath('write-file'),
   'exit.wasm': watPath('exit-argv'),
   'copy.wasm': watPath('cat'),
   'loop.wasm': watPath('loop'),
@@ -136,14 +151,11 @@ async function documented(t: ExecutionContext): Promise<string> {
   return path
 }
 
-for (const [page, least] of [
-  ['batch', 6],
-  ['host-functions', 3],
-] as const) {
-  test(`the examples of docs/${page}.md print what stands below them`, async (t) => {
-    const text = await readFile(at(`docs/${page}.md`), 'utf8')
+for (const page of ['batch.md', 'files.md', 'host-functions.md', 'streams.md']) {
+  test(`the examples of docs/${page} print what stands below them`, async (t) => {
+    const text = await readFile(at(`docs/${page}`), 'utf8')
     const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
-    t.true(blocks.length >= least)
+    t.true(blocks.length >= 3)
     const path = await documented(t)
     for (const [index, [, code, printed]] of blocks.entries()) {
       const file = join(path, `example-${index}.mjs`)

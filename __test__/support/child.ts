@@ -19,6 +19,8 @@ export interface ChildOptions {
   addressSpace?: number
   /** A command that runs it. */
   under?: string[]
+  /** Milliseconds after which it is killed; default: a minute. */
+  timeout?: number
 }
 
 const at = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href)
@@ -36,7 +38,7 @@ export function start(script: string, options?: ChildOptions): ChildProcess {
 }
 
 function startBare(script: string, options: ChildOptions = {}): ChildProcess {
-  const { env = {}, nodeArguments = [], addressSpace, under = [] } = options
+  const { env = {}, nodeArguments = [], addressSpace, under = [], timeout = TIMEOUT } = options
   const words = [
     ...under,
     process.execPath,
@@ -51,7 +53,7 @@ function startBare(script: string, options: ChildOptions = {}): ChildProcess {
   const [command, ...rest] = addressSpace === undefined ? words : limited
   return spawn(command!, rest, {
     env: { ...process.env, ...env },
-    timeout: TIMEOUT,
+    timeout,
     killSignal: 'SIGKILL',
   })
 }

@@ -152,10 +152,10 @@ export function deferred<T>(): {
   return { promise, resolve, reject }
 }
 
-/** A folder that goes with the test. */
+/** A folder that goes with the test. It is emptied more than once: code may be stored in a cache at that moment. */
 export async function folder(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'wasiexec-test-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
+  t.teardown(() => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
   return path
 }
 

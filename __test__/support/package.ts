@@ -1,20 +1,29 @@
 // The package as the tests see it: with WASIEXEC_TEST_WORKERS=processes every runtime, the shared one
-// too, has worker processes, and WASIEXEC_TEST_COMPILER names the compiler of all programs.
+// too, has worker processes, WASIEXEC_TEST_COMPILER names the compiler of all programs, and with
+// WASIEXEC_TEST_THROUGH=spawn runs are live ones.
 import * as api from '../../src/index.ts'
 import type {
   CompilerChoice,
+  HostedRunOptions,
   LoadOptions,
   Outcome,
   Program,
   RunOptions,
   RuntimeOptions,
 } from '../../src/index.ts'
+import { runThroughSpawn } from './through-spawn.ts'
 
 export * from '../../src/index.ts'
 
 export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'processes'
 
 const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
+
+if (process.env['WASIEXEC_TEST_THROUGH'] === 'spawn') {
+  api.Program.prototype.run = function run(options?: RunOptions | HostedRunOptions) {
+    return runThroughSpawn(this, options as RunOptions)
+  }
+}
 
 class ProcessRuntime extends api.Runtime {
   constructor(options: RuntimeOptions = {}) {

@@ -3,7 +3,17 @@ import { Worker } from 'node:worker_threads'
 
 /** What a worker can do: see worker-tasks.ts. */
 export type Task =
-  'busy' | 'work' | 'fault' | 'exit' | 'idle' | 'sync' | 'wait' | 'processes' | 'endless' | 'batch'
+  | 'busy'
+  | 'work'
+  | 'fault'
+  | 'exit'
+  | 'idle'
+  | 'sync'
+  | 'wait'
+  | 'processes'
+  | 'endless'
+  | 'batch'
+  | 'talk'
 
 export function startTask(task: Task): Worker {
   return new Worker(new URL('worker-tasks.ts', import.meta.url), {

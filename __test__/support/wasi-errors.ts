@@ -4,7 +4,7 @@ import { mkdtemp, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
-import { load } from './package.ts'
+import { load, type RunOptions } from './package.ts'
 import { ending } from './guest.ts'
 
 /** One call: the function, what is wrong with which argument, and all arguments. */
@@ -419,28 +419,42 @@ export const ERRNOS: readonly string[] = (
 ).split(' ')
 
 /** What becomes of a call here: the name of an errno, or `trap`. */
-export async function here(call: Call): Promise<string> {
+export function here(call: Call): Promise<string> {
+  return inFolder((folder) =>
+    outcomeOf(call, '', { preopens: { '/': { hostPath: folder, access: 'write' } } }),
+  )
+}
+
+/** The same where the file, the directory and the links are in memory; the guest makes the links. */
+export function inMemory(call: Call): Promise<string> {
+  const link = (target: Path, name: Path): string =>
+    `(call $check (call $symlink ${typed(
+      ['i32', 'i32', 'i32', 'i32', 'i32'],
+      [...path(target), GRANTED, ...path(name)],
+    )}))`
+  return outcomeOf(call, link('loop', 'loop') + link('file', 'link'), {
+    files: { file: 'hello', 'directory/': {} },
+  })
+}
+
+async function outcomeOf(call: Call, setUp: string, options: RunOptions): Promise<string> {
   const escaped = (bytes: Buffer): string =>
     [...bytes].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')
   const source = `(module
     (import "${MODULE}" "path_open" (func $open (param ${OPEN.join(' ')}) (result i32)))
+    (import "${MODULE}" "path_symlink" (func $symlink (param i32 i32 i32 i32 i32) (result i32)))
     (import "${MODULE}" "${call.function}" (func $call (param ${call.types.join(' ')}) (result i32)))
     (import "${MODULE}" "proc_exit" (func $exit (param i32)))
     (memory (export "memory") ${PAGES})
     ${DATA.map(([at, bytes]) => `(data (i32.const ${at}) "${escaped(bytes)}")`).join('\n')}
     (func $check (param i32) (if (local.get 0) (then (call $exit (i32.const 1000)))))
     (func (export "_start")
+      ${setUp}
       (call $check (call $open ${typed(OPEN, opening('file'))}))
       (call $check (call $open ${typed(OPEN, opening('directory'))}))
       (call $exit (call $call ${typed(call.types, call.values)}))))`
   const program = await load(Buffer.from(source), { cache: false })
-  const outcome = await inFolder((folder) =>
-    program.run({
-      preopens: { '/': { hostPath: folder, access: 'write' } },
-      env: ENV,
-      limits: { timeoutMs: 60_000 },
-    }),
-  )
+  const outcome = await program.run({ ...options, env: ENV, limits: { timeoutMs: 60_000 } })
   if (outcome.kind === 'trap' && outcome.trap.code === 'host-call') return 'trap'
   if (outcome.kind !== 'exit') return ending(outcome)
   return ERRNOS[outcome.code] ?? `exit ${outcome.code}`

@@ -108,6 +108,26 @@ async function processes(): Promise<void> {
   port.postMessage(stdout.toString())
 }
 
+/** Talks with guests, and leaves others in the middle of a conversation. */
+async function talk(): Promise<void> {
+  const program = await wat('cat')
+  const guests = numbers(20).map(() => program.spawn())
+  const lines = guests.map((guest) => guest.lines())
+  for (const round of numbers(50)) {
+    for (const { stdin } of guests) stdin.write(`${round}\n`)
+    for (const each of lines) {
+      const { value } = await each.next()
+      if (value !== `${round}`) throw new Error(`${value} instead of ${round}`)
+    }
+  }
+  for (const { stdin } of guests) stdin.end()
+  const endings = await Promise.all(guests.map(async ({ outcome }) => ending(await outcome)))
+  port.postMessage(new Set(endings).size === 1 && endings[0])
+  const left = numbers(10).map(() => program.spawn())
+  for (const { stdin } of left) stdin.write(Buffer.alloc(200_000))
+  await Promise.all(left.map((guest) => guest.lines().next()))
+}
+
 const tasks: Record<string, () => Promise<void>> = {
   processes,
   busy,
@@ -119,5 +139,6 @@ const tasks: Record<string, () => Promise<void>> = {
   wait,
   endless: uninterruptible,
   batch,
+  talk,
 }
 await tasks[workerData as string]!()

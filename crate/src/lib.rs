@@ -17,6 +17,7 @@
 mod binding;
 mod engine;
 mod error;
+mod files;
 mod guest;
 mod host_functions;
 mod lock;
@@ -33,6 +34,7 @@ mod workers;
 
 pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
+pub use files::{CollectedFiles, FileLimits, GivenFile, GivenTree, Patterns};
 pub use guest::{
     CallControl, Cause, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
     TrapInfo, Usage,

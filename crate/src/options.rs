@@ -1,5 +1,6 @@
 //! What a caller grants to one run. Nothing is granted by default.
 
+use crate::files::{GivenTree, Patterns};
 use crate::guest::Limits;
 use crate::host_functions::HostCalls;
 use crate::stdio::{Input, OnBrokenPipe, Output};
@@ -22,6 +23,12 @@ pub struct RunOptions {
     pub stderr: Output,
     /// Granted directories.
     pub preopens: Arc<[Preopen]>,
+    /// Files in memory, which the guest may also change. Its changes are its own.
+    pub files: Option<Arc<GivenTree>>,
+    /// The guest path of these files; `/` otherwise.
+    pub files_at: Option<Arc<str>>,
+    /// Which of its files are in the outcome.
+    pub collect: Option<Arc<Patterns>>,
     /// What the clocks say.
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.

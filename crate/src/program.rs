@@ -41,6 +41,7 @@ use crate::engine::{Checks, Engines, Host};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
 use crate::options::{Preopen, RunOptions};
+use crate::wasi::P0;
 use code::ProgramCode;
 use compiled::Code;
 use history::History;
@@ -189,6 +190,26 @@ impl Program {
         ))
     }
 
+    /// Refuses files in memory for programs that cannot have them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    fn check_files(&self) -> Result<()> {
+        let mut modules = self.info.imports.iter().flat_map(|import| &import.module);
+        let why = if modules.any(|module| module == P0) {
+            "which is from before WASI 0.1 (`wasi_unstable`); compile it again for WASI 0.1 or later"
+        } else if self.info.wasi == WasiVersion::P3 {
+            "which is a component of WASI 0.3: only those of 0.2 and modules can have them; grant a directory with `preopens`"
+        } else if self.snapshot.is_some() {
+            "which is a snapshot: it has found its directories already; grant one with `preopens` when the snapshot is taken"
+        } else {
+            return Ok(());
+        };
+        let message = format!("`files` cannot be given to {:?}, {why}", self.name());
+        Err(Error::new(ErrorCode::InvalidOption, message))
+    }
+
     /// Refuses options that its runs cannot have.
     ///
     /// # Errors
@@ -196,6 +217,9 @@ impl Program {
     /// [`ErrorCode::InvalidOption`].
     pub(crate) fn check_options(&self, options: &RunOptions) -> Result<()> {
         self.check_limits(&options.limits)?;
+        if options.files.is_some() {
+            self.check_files()?;
+        }
         match &self.snapshot {
             Some(snapshot) => snapshot.check_options(options),
             None => Ok(()),

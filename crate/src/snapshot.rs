@@ -302,26 +302,33 @@ impl Unwritten {
             path: preopen.guest_path.clone(),
             write: preopen.write,
         });
-        let frames = state.frames.iter().map(|frame| match earlier {
+        let copied = state.frames.iter().map(|frame| match earlier {
             Some(earlier) => earlier.original(frame.function),
-            None => frame.function,
+            None => Some(frame.function),
         });
+        // Those of an earlier snapshot are still there, in front of these.
+        let mut copies = begun.copies.clone();
+        copies.extend(copied);
+        if state.starting {
+            copies.push(None);
+        }
         let section = SnapshotSection {
             head: SnapshotHead {
                 preopens: granted.collect(),
                 monotonic: resumption.monotonic,
                 random: resumption.random,
                 descriptors: resumption.descriptors,
-                frames: frames.collect(),
-                first_clone: 0,
+                copies,
                 ..begun
             },
             printed: self.recording.take().into(),
         };
         let source = Source::parse(self.program.wasm())?;
-        let wasm = rewrite::rewrite(&source, &self.drops, state, |first_clone| {
+        let wasm = rewrite::rewrite(&source, &self.drops, state, |first_copy| {
             let mut section = section;
-            section.head.first_clone = first_clone;
+            if earlier.is_none() {
+                section.head.first_copy = first_copy;
+            }
             section.encode()
         })?;
         Ok(Snapshot {

@@ -50,7 +50,7 @@ export class Jobs {
   readonly #hostCalls = new Map<number, HostCalls>()
   #number = 0
   #special = 0
-  /** Bytes of stdin that these jobs hold. */
+  /** Bytes of stdin and of files that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
@@ -119,7 +119,11 @@ export class Jobs {
         : {
             index,
             id,
-            outcome: delivery.outcome(delivery.isAbort ? this.#reason(owner) : undefined, failure),
+            outcome: delivery.outcome(
+              delivery.isAbort ? this.#reason(owner) : undefined,
+              false,
+              failure,
+            ),
           },
     )
   }
@@ -166,7 +170,7 @@ export class Jobs {
     if (closed !== undefined) throw closed
     const aborted = this.#events.aborted()
     if (aborted !== undefined) {
-      this.#events.ended({ index, id, outcome: neverStarted(aborted.reason) })
+      this.#events.ended({ index, id, outcome: neverStarted(aborted.reason, local.collects) })
       return
     }
     const { input, imports } = local
@@ -181,7 +185,7 @@ export class Jobs {
     }
     port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input, isHosted)
     // Only after the submission, which throws for input that is too large.
-    const inputBytes = input?.length ?? 0
+    const inputBytes = (input?.length ?? 0) + local.filesBytes
     this.#slots.take(index, id, owner, inputBytes)
     this.inputBytes += inputBytes
   }
@@ -191,7 +195,7 @@ export class Jobs {
     const encoded = new Encoder(this.#scratch.length)
     encoded.append(this.#scratch)
     const source = local.stdin && new StdinReader(local.stdin)
-    const inputBytes = local.input?.length ?? 0
+    const inputBytes = (local.input?.length ?? 0) + local.filesBytes
     const ended = (end: { outcome: AnyOutcome } | { error: WasiexecError }): void => {
       this.#special -= 1
       this.inputBytes -= inputBytes

@@ -13,12 +13,16 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class BindingPort {
   /**
    * Connects to a new runtime, or, without options, to the one that the process shares.
-   * `receive` is called with the records of whatever ended since its last call; `record` and `output`
-   * are for those of `runSync`, and `words` for its calls of host functions.
+   * `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
+   * if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
+   * `output` are for those of `runSync`, and `words` for its calls of host functions.
    */
-  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void, record: Float64Array, output: Uint8Array, words: BigUint64Array)
-  /** Carries out operations; the native side documents their form. */
-  submit(operations: Float64Array, bytes: Uint8Array): void
+  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array | null, bytes: Uint8Array | null, numbers: number, length: number) => void, records: Float64Array, bytes: Uint8Array, record: Float64Array, output: Uint8Array, words: BigUint64Array)
+  /**
+   * Carries out the operations in the first `numbers` of `operations`, which refer to the first `length` of `bytes`;
+   * the native side documents their form.
+   */
+  submit(operations: Float64Array, numbers: number, bytes: Uint8Array, length: number): void
   /**
    * Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
    * `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run

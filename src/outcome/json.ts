@@ -15,6 +15,10 @@ export interface JsonEnding {
   readonly stderr: string
   /** The bytes of stderr in base64, where they are not UTF-8. */
   readonly stderrBase64?: string
+  /** The collected files that are UTF-8, as text by path. Only where files were asked for. */
+  readonly files?: Readonly<Record<string, string>>
+  /** The bytes of the other collected files in base64, by path; absent where there are none. */
+  readonly filesBase64?: Readonly<Record<string, string>>
   readonly usage: JsonUsage
 }
 
@@ -66,14 +70,40 @@ export interface JsonUsage extends Omit<Usage, 'fuel'> {
  * @throws {RangeError} when the output is longer than a string can be.
  */
 export function toJson(outcome: Printed): Record<string, unknown> {
-  const { stdout, stderr, usage } = outcome
+  const { stdout, stderr, files, usage } = outcome
   const { fuel } = usage
   // Spread as a whole: leaving properties out takes 1.2 µs instead of 0.03 (Node 20).
   const json: Record<string, unknown> = { ...outcome }
   json['stdout'] = toText('stdout', stdout)
   json['stderr'] = toText('stderr', stderr)
   if (fuel !== undefined) json['usage'] = { ...usage, fuel: toInteger(fuel) }
+  if (files !== undefined) return withFiles(json, outcome, files)
   return isText(stdout) && isText(stderr) ? json : withBytes(json, outcome)
+}
+
+/** Puts files where the map was, which JSON does not know. */
+function withFiles(
+  json: Record<string, unknown>,
+  outcome: Printed,
+  files: ReadonlyMap<string, Buffer>,
+): Record<string, unknown> {
+  const { files: _, usage, ...rest } = withBytes(json, outcome)
+  const all = [...files]
+  const texts = all.filter(([, bytes]) => isText(bytes))
+  const others = all.filter(([, bytes]) => !isText(bytes))
+  return {
+    ...rest,
+    // Not by assignment: a file may be named `__proto__`.
+    files: Object.fromEntries(texts.map(([path, bytes]) => [path, toText('files', bytes)])),
+    ...(others.length === 0
+      ? {}
+      : {
+          filesBase64: Object.fromEntries(
+            others.map(([path, bytes]) => [path, bytes.toString('base64')]),
+          ),
+        }),
+    usage,
+  }
 }
 
 /** Puts the bytes behind the text that could not hold them. */

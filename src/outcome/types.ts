@@ -35,6 +35,11 @@ export interface Ending {
   readonly stdout: Buffer
   /** Everything that the program printed to stderr before it ended; empty unless captured. */
   readonly stderr: Buffer
+  /**
+   * The files that `collect` asked for, by path, as they were at the end of the run. Paths are sorted. Names of one
+   * file (hard links) share a Buffer. Only where `collect` was given.
+   */
+  readonly files?: ReadonlyMap<string, Buffer>
   /** What the run used. */
   readonly usage: Usage
 }
@@ -112,4 +117,4 @@ export interface Usage {
 }
 
 /** What comes with every ending. */
-export type Printed = Pick<Ending, 'stdout' | 'stderr' | 'usage'>
+export type Printed = Pick<Ending, 'stdout' | 'stderr' | 'files' | 'usage'>

@@ -11,23 +11,36 @@ import {
   invalid,
   unknown,
 } from '../check.ts'
+import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from './encoder.ts'
 import { readImports, type GivenImports } from '../imports.ts'
-import type { HostedRunOptions, Preopen, RunOptions } from '../options.ts'
+import type {
+  HostedRunOptions,
+  HostedSpawnOptions,
+  Preopen,
+  RunOptions,
+  SpawnOptions,
+} from '../options.ts'
 import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
 
-/** What options are for: a run, a run that is waited for, a job of a batch, or what all jobs share. */
-export type Purpose = 'run' | 'sync' | 'job' | 'defaults'
+/** What options are for: a run, a live run, a run that is waited for, a job of a batch, or what all jobs share. */
+export type Purpose = 'run' | 'spawn' | 'sync' | 'job' | 'defaults'
 
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
   signal: AbortSignal | undefined
   /** Stdin that is given whole; it crosses after the options, because it may be large. */
   input: string | Uint8Array | undefined
+  /** Bytes of files, which crossed with the options. */
+  filesBytes: number
+  /** Whether files are asked for. */
+  collects: boolean
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
   imports: GivenImports | undefined
+  /** The streams that are pipes of a live run. */
+  pipes: { stdin: boolean; stdout: boolean; stderr: boolean } | undefined
 }
 
 /** What the jobs of a batch share that each has to ask for: streams to print to, and host functions. */
@@ -41,6 +54,9 @@ const RUN_OPTIONS = [
   'stderr',
   'onBrokenPipe',
   'preopens',
+  'files',
+  'filesAt',
+  'collect',
   'network',
   'clock',
   'randomSeed',
@@ -56,6 +72,8 @@ const LIMITS = [
   'onMemory',
   'outputBytes',
   'onOutput',
+  'filesBytes',
+  'filesCount',
 ] as const
 
 const onBrokenPipe = numbering(ON_BROKEN_PIPE)
@@ -66,6 +84,9 @@ const onOutput = numbering(ON_OUTPUT)
 const MAX_INPUT = 2 ** 30
 /** The most that a Buffer can hold on every Node, and that does not crash Node 20 as a string. */
 const MAX_OUTPUT = 2 ** 31 - 1
+/** With what was given, the files of a run fit into one Buffer. */
+const MAX_FILES_BYTES = 2 ** 30
+const MAX_FILES_COUNT = 1_000_000
 
 /**
  * Checks `options` and writes what is given, in one pass.
@@ -74,7 +95,7 @@ const MAX_OUTPUT = 2 ** 31 - 1
  * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
  */
 export function encodeRunOptions(
-  options: RunOptions | HostedRunOptions,
+  options: RunOptions | HostedRunOptions | SpawnOptions | HostedSpawnOptions,
   to: Encoder,
   purpose: Purpose,
   shared?: SharedLocal,
@@ -83,10 +104,13 @@ export function encodeRunOptions(
   const local: LocalOptions = {
     signal: undefined,
     input: undefined,
+    filesBytes: 0,
+    collects: false,
     stdin: undefined,
     stdout: shared?.stdout,
     stderr: shared?.stderr,
     imports: shared?.imports,
+    pipes: purpose === 'spawn' ? { stdin: true, stdout: true, stderr: true } : undefined,
   }
   for (const key in options) {
     const name = key as (typeof RUN_OPTIONS)[number]
@@ -100,10 +124,12 @@ export function encodeRunOptions(
         encodeEnv(value, to)
         break
       case 'stdin':
+        if (isPipe(name, value, local)) break
         encodeStdin(value, to, purpose, local)
         break
       case 'stdout':
       case 'stderr':
+        if (isPipe(name, value, local)) break
         local[name] = encodeOutput(name, value, to, purpose)
         break
       case 'onBrokenPipe':
@@ -112,6 +138,16 @@ export function encodeRunOptions(
         break
       case 'preopens':
         encodePreopens(value, to)
+        break
+      case 'files':
+        local.filesBytes = encodeFiles(value, to)
+        break
+      case 'filesAt':
+        encodeFilesAt(value, to)
+        break
+      case 'collect':
+        local.collects = true
+        encodeCollect(value, to)
         break
       case 'network':
         if (value !== false) throw invalid('network', 'false (guests have no network)', value)
@@ -144,7 +180,36 @@ export function encodeRunOptions(
         throw unknown(key, key, RUN_OPTIONS)
     }
   }
+  if (local.pipes !== undefined) encodePipes(local.pipes, to)
   return local
+}
+
+/** Whether a stream is a pipe of a live run. */
+function isPipe(
+  name: 'stdin' | 'stdout' | 'stderr',
+  value: unknown,
+  { pipes }: LocalOptions,
+): boolean {
+  if (pipes === undefined) return false
+  return (pipes[name] = value === 'pipe')
+}
+
+function encodePipes(
+  { stdin, stdout, stderr }: NonNullable<LocalOptions['pipes']>,
+  to: Encoder,
+): void {
+  if (stdin) {
+    to.byte(OPTION.stdin)
+    to.byte(STDIN.push)
+  }
+  if (stdout) {
+    to.byte(OPTION.stdout)
+    to.byte(OUTPUT.pipe)
+  }
+  if (stderr) {
+    to.byte(OPTION.stderr)
+    to.byte(OUTPUT.pipe)
+  }
 }
 
 function encodeArgs(value: unknown, to: Encoder): void {
@@ -178,16 +243,11 @@ function encodeEnv(value: unknown, to: Encoder): void {
 }
 
 /** Writes pipes to streams, which options that follow may replace, and host functions. */
-export function encodeShared(shared: SharedLocal, to: Encoder): void {
-  if (shared.stdout !== undefined) {
-    to.byte(OPTION.stdout)
-    to.byte(OUTPUT.pipe)
-  }
-  if (shared.stderr !== undefined) {
-    to.byte(OPTION.stderr)
-    to.byte(OUTPUT.pipe)
-  }
-  if (shared.imports !== undefined) to.byte(OPTION.imports)
+export function encodeShared({ stdout, stderr, imports }: SharedLocal, to: Encoder): void {
+  if (imports !== undefined) to.byte(OPTION.imports)
+  // Most batches have none, and this is done for each job.
+  if (stdout === undefined && stderr === undefined) return
+  encodePipes({ stdin: false, stdout: stdout !== undefined, stderr: stderr !== undefined }, to)
 }
 
 /** Writes stdin that is given whole: the last of a run's options. */
@@ -208,11 +268,11 @@ function encodeStdin(value: unknown, to: Encoder, purpose: Purpose, local: Local
     local.input = value
   } else if (canStream(purpose) && isAsyncIterable(value)) {
     to.byte(OPTION.stdin)
-    to.byte(STDIN.pipe)
+    to.byte(STDIN.pull)
     local.stdin = value
   } else {
     const streams = canStream(purpose) ? ', a Readable, an async iterable' : ''
-    throw invalid('stdin', `a string, bytes${streams}, 'inherit' or 'empty'`, value)
+    throw invalid('stdin', `${pipe(purpose)}a string, bytes${streams}, 'inherit' or 'empty'`, value)
   }
 }
 
@@ -234,7 +294,7 @@ function encodeOutput(
     const streams = canStream(purpose)
       ? "'inherit', 'ignore' or a Writable"
       : "'inherit' or 'ignore'"
-    throw invalid(name, `'capture', ${streams}`, value)
+    throw invalid(name, `${pipe(purpose)}'capture', ${streams}`, value)
   }
   return undefined
 }
@@ -312,6 +372,21 @@ function encodeLimits(value: unknown, to: Encoder): void {
         to.float64(bytes)
         break
       }
+      case 'filesBytes': {
+        const bytes = checkInteger(option, limit, 0)
+        if (bytes > MAX_FILES_BYTES)
+          throw invalid(option, `at most ${MAX_FILES_BYTES} (1 GiB)`, limit)
+        to.byte(OPTION.filesBytes)
+        to.float64(bytes)
+        break
+      }
+      case 'filesCount': {
+        const count = checkInteger(option, limit, 0)
+        if (count > MAX_FILES_COUNT) throw invalid(option, `at most ${MAX_FILES_COUNT}`, limit)
+        to.byte(OPTION.filesCount)
+        to.float64(count)
+        break
+      }
       case 'onMemory':
         to.byte(OPTION.onMemory)
         to.byte(onMemory(option, limit))
@@ -345,7 +420,11 @@ function isJobsOwn(key: string): boolean {
 
 /** Whether there may be streams: they belong to one run, and need a thread that does not wait for it. */
 function canStream(purpose: Purpose): boolean {
-  return purpose === 'run' || purpose === 'job'
+  return purpose === 'run' || purpose === 'spawn' || purpose === 'job'
+}
+
+function pipe(purpose: Purpose): string {
+  return purpose === 'spawn' ? "'pipe', " : ''
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

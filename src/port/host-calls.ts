@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
-import type { BoundFunction, Caller, CallerMemory } from '../imports.ts'
+import type { BoundFunction, CallingGuest, CallerMemory } from '../imports.ts'
 import type { Words } from './words.ts'
 
 /** What a run with host functions asks of its port. */
@@ -159,7 +159,7 @@ export class HostCalls {
   }
 }
 
-class HostCaller implements Caller {
+class HostCaller implements CallingGuest {
   readonly #calls: HostCalls
   readonly #call: number
   #memory: CallerMemory | undefined

@@ -40,9 +40,10 @@ export class Submission {
 
   /** Submits everything and starts over. */
   sendTo(port: NativePort): void {
-    const operations = this.#operations.subarray(0, this.#length)
+    const { bytes } = this
+    const length = this.#length
     this.#length = 0
-    port.submit(operations, this.bytes.bytes)
-    this.bytes.clear()
+    port.submit(this.#operations, length, bytes.buffer, bytes.length)
+    bytes.clear()
   }
 }

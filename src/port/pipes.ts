@@ -14,11 +14,48 @@ export interface PipeEvents {
   outputClosed(run: number, stream: number): void
 }
 
+/** What a stdin that the caller writes to tells its run. */
+export interface InputEvents {
+  push(chunk: Uint8Array): void
+  end(): void
+}
+
+/** What an output tells its run. */
+export interface OutputEvents {
+  taken(bytes: number): void
+  closed(error: unknown): void
+}
+
+/** Stdin that the caller writes to while the guest runs. */
+export interface LiveInput {
+  connect(run: InputEvents): void
+  /** There is room for so many more bytes. */
+  give(bytes: number): void
+  /** The run has ended, or failed with `fault`. */
+  close(fault: unknown): void
+}
+
+/** Output that the caller reads while the guest runs. */
+export interface LiveOutput {
+  connect(run: OutputEvents): void
+  write(bytes: Buffer): void
+  /** The run has ended, or failed with `fault`. */
+  close(fault: unknown): void
+}
+
+/** The streams of a run that belong to it, and are not the caller's. */
+export interface LiveStreams {
+  readonly stdin: LiveInput | undefined
+  readonly stdout: LiveOutput | undefined
+  readonly stderr: LiveOutput | undefined
+}
+
 /** The streams of one run that live on this side. */
 export class Pipes {
   readonly #events: PipeEvents
   readonly #source: StdinReader | undefined
-  readonly #outputs: readonly [Output | undefined, Output | undefined]
+  readonly #input: LiveInput | undefined
+  readonly #outputs: readonly [OutputEnd | undefined, OutputEnd | undefined]
   readonly #id: number
   #ended = false
   #failure: WasiexecError | undefined
@@ -28,29 +65,38 @@ export class Pipes {
     id: number,
     { stdout, stderr }: LocalOptions,
     source: StdinReader | undefined,
+    live?: LiveStreams,
   ) {
     this.#events = events
     this.#id = id
     this.#source = source
-    this.#outputs = [this.#output(STREAM.stdout, stdout), this.#output(STREAM.stderr, stderr)]
+    this.#input = live?.stdin
+    this.#input?.connect({
+      push: (chunk) => events.pushStdin(id, chunk),
+      end: () => events.endStdin(id),
+    })
+    this.#outputs = [
+      this.#output(STREAM.stdout, stdout, live?.stdout),
+      this.#output(STREAM.stderr, stderr, live?.stderr),
+    ]
   }
 
-  /** The guest waits for more of stdin. */
-  ask(): void {
-    void this.#pull()
+  /** The guest waits for more of stdin, or there is room for so many bytes of it. */
+  ask(room: number): void {
+    if (this.#input === undefined) void this.#pull()
+    else this.#input.give(room)
   }
 
-  /** The guest printed. */
+  /** The guest printed. The bytes may be kept. */
   write(stream: number, bytes: Buffer): void {
-    const output = this.#outputs[stream - 1]
-    // A copy: the bytes share their memory with the whole delivery.
-    output?.write(Buffer.from(bytes))
+    this.#outputs[stream - 1]?.write(bytes)
   }
 
-  /** Called when the run has ended; returns what went wrong with a stream, if anything did. */
-  end(): WasiexecError | undefined {
+  /** Called when the run has ended or failed; returns what went wrong with a stream, if anything did. */
+  end(fault: unknown): WasiexecError | undefined {
     this.#ended = true
-    for (const output of this.#outputs) output?.detach()
+    this.#input?.close(fault)
+    for (const output of this.#outputs) output?.close(fault)
     void this.#source?.close()
     return this.#failure
   }
@@ -70,9 +116,12 @@ export class Pipes {
     }
   }
 
-  #output(stream: number, writable: Writable | undefined): Output | undefined {
-    if (writable === undefined) return undefined
-    return new Output(writable, {
+  #output(
+    stream: number,
+    writable: Writable | undefined,
+    live: LiveOutput | undefined,
+  ): OutputEnd | undefined {
+    const events: OutputEvents = {
       taken: (bytes) => {
         if (!this.#ended) this.#events.outputTaken(this.#id, stream, bytes)
       },
@@ -81,7 +130,9 @@ export class Pipes {
         if (error !== undefined) this.#fail(stream === STREAM.stdout ? 'stdout' : 'stderr', error)
         this.#events.outputClosed(this.#id, stream)
       },
-    })
+    }
+    live?.connect(events)
+    return live ?? (writable && new Output(writable, events))
   }
 
   /** The first failure counts. */
@@ -92,14 +143,10 @@ export class Pipes {
   }
 }
 
-/** What an output tells its run. */
-interface OutputEvents {
-  taken(bytes: number): void
-  closed(error: unknown): void
-}
+type OutputEnd = Pick<LiveOutput, 'write' | 'close'>
 
 /** A Writable for as long as a guest prints to it. */
-class Output {
+class Output implements OutputEnd {
   readonly #writable: Writable
   readonly #events: OutputEvents
   /** Writes that the stream has not finished. */
@@ -131,7 +178,7 @@ class Output {
     }
   }
 
-  detach(): void {
+  close(): void {
     this.#detached = true
     if (this.#pending === 0) forget(this.#writable, this)
   }

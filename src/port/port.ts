@@ -1,18 +1,18 @@
 import { Buffer } from 'node:buffer'
 import { Delivery, RECORD_FIELDS } from './records.ts'
-import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
+import { encodeInput, encodeRunOptions, type LocalOptions, type Purpose } from './encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { bindImports, type ProgramImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
-import type { HostedRunOptions, RunOptions } from '../options.ts'
+import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
 import { isOutcome, neverStarted, type HostError, type Outcome } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
 import { StdinReader } from './stdin.ts'
-import { Pipes, type PipeEvents } from './pipes.ts'
+import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
 import { Words } from './words.ts'
 
@@ -25,6 +25,8 @@ const TURN_MS = 50
 
 /** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
+/** A delivery of up to so many records, and as many bytes as above, is small. */
+const SMALL_RECORDS = 16
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What the core returns for a `runSync` that goes on; for one that calls a host function it returns less. */
@@ -62,9 +64,25 @@ export interface Prepared {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function prepareRun(options: AnyRunOptions): Prepared {
+  return prepare(options, 'run')
+}
+
+function prepare(
+  options: AnyRunOptions | SpawnOptions | HostedSpawnOptions,
+  purpose: Purpose,
+): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, 'run')
+  const local = encodeRunOptions(options, encoded, purpose)
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
+}
+
+/**
+ * The same for a live run.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function prepareSpawn(options: SpawnOptions | HostedSpawnOptions): Prepared {
+  return prepare(options, 'spawn')
 }
 
 /** The same for `runSync`. */
@@ -100,10 +118,14 @@ interface Waiting {
   /** Keeps the program's code while it runs. */
   target: RunTarget | undefined
   signal: AbortSignal | undefined
-  /** Whether the signal was the first to abort it. */
-  isSignals?: boolean
+  /** Whether its outcome has files. */
+  collects?: boolean
   streams: Pipes | undefined
   hostCalls?: HostCalls | undefined
+  /** What aborted it first, if that was its signal or its caller. */
+  aborted?: { readonly reason: unknown }
+  /** Whether the process may end before it. */
+  isLoose?: boolean
 }
 
 /** Who hears of the jobs of a batch. */
@@ -130,15 +152,14 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
-    for (const id of runs) {
-      this.#add(OPERATION.abort, id)
-      const waiting = this.#waiting.get(id)
-      if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.target) === undefined
-    }
+    for (const id of runs) this.#abort(id, this.#waiting.get(id)?.signal?.reason)
     this.#flush()
   })
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
+  /** Where the core writes small deliveries; the last number says whether they are in use. */
+  readonly #smallRecords = new Float64Array(RECORD_FIELDS * SMALL_RECORDS + 1)
+  readonly #smallBytes = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
@@ -147,8 +168,10 @@ export class Port implements PipeEvents, HostCallPort {
   #isGivingUp = false
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
-  /** Records that are waited for. */
+  /** Records that are waited for, and how many of these the process may end without. */
   #awaited = 0
+  #loose = 0
+  #isHeld = false
   #lastId = 0
   #flushing = false
   /** Why runs are aborted, once the runtime is closed. */
@@ -158,13 +181,26 @@ export class Port implements PipeEvents, HostCallPort {
   constructor(options: PortOptions | undefined) {
     // Weakly: the core holds the function for as long as the port lives.
     const self = new WeakRef(this)
-    const receive = (records: Float64Array, bytes: Uint8Array): void => {
+    const receive = (
+      records: Float64Array | null,
+      bytes: Uint8Array | null,
+      numbers: number,
+    ): void => {
       const port = self.deref()
-      if (port !== undefined) port.#receive(records, bytes)
+      if (port === undefined) return
+      if (records !== null && bytes !== null) port.#receive(new Delivery(records, bytes))
+      else port.#receiveSmall(numbers)
     }
     try {
-      const { raw } = this.#words
-      this.#native = new native.BindingPort(options, receive, this.#record, this.#output, raw)
+      this.#native = new native.BindingPort(
+        options,
+        receive,
+        this.#smallRecords,
+        this.#smallBytes,
+        this.#record,
+        this.#output,
+        this.#words.raw,
+      )
     } catch (error) {
       throw fromNative(error)
     }
@@ -172,25 +208,64 @@ export class Port implements PipeEvents, HostCallPort {
 
   run(owner: RunOwner, options: AnyRunOptions | undefined): Promise<AnyOutcome> {
     try {
-      return this.start(owner, options === undefined ? undefined : prepareRun(options))
+      if (options === undefined) return this.start(owner, undefined)
+      const prepared = prepareRun(options)
+      this.#checkOpen(owner, prepared.source)
+      return this.start(owner, prepared)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
+  /**
+   * Starts a run that can be aborted, and whose process need not wait for it.
+   *
+   * @throws {WasiexecError} `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  spawn(owner: RunOwner, prepared: Prepared, live: LiveStreams): [number, Promise<AnyOutcome>] {
+    this.#checkOpen(owner, prepared.source)
+    const id = this.#nextId()
+    return [id, this.start(owner, prepared, 0, id, live)]
+  }
+
+  /**
+   * Aborts a run. False if it has ended, as far as this side knows, or was aborted before.
+   *
+   * @param id Of a run by {@link spawn}.
+   */
+  abort(id: number, reason: unknown): boolean {
+    const isFirst = this.#abort(id, reason)
+    if (isFirst) this.#flush()
+    return isFirst
+  }
+
+  /** Says whether the process stays alive for a run. */
+  hold(id: number, alive: boolean): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined || (waiting.isLoose === true) === !alive) return
+    waiting.isLoose = !alive
+    this.#loose += alive ? -1 : 1
+    this.#hold()
+  }
+
   /** @param batch The number of the batch that it belongs to. */
-  start(target: RunTarget, prepared: Prepared | undefined, batch = 0): Promise<AnyOutcome> {
+  start(
+    target: RunTarget,
+    prepared: Prepared | undefined,
+    batch = 0,
+    id: number = this.#nextId(),
+    live?: LiveStreams,
+  ): Promise<AnyOutcome> {
     const local = prepared?.local
     const signal = local?.signal
-    const id = this.#nextId()
     const imports = local?.imports
     const hostCalls = imports && new HostCalls(this, id, bindImports(imports, target.imports))
-    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
+    const piped = local?.stdin ?? local?.stdout ?? local?.stderr ?? live
     // Before the run is queued: it may throw.
-    const streams = local && piped ? new Pipes(this, id, local, prepared?.source) : undefined
+    const streams = local && piped ? new Pipes(this, id, local, prepared?.source, live) : undefined
     if (signal?.aborted === true) {
-      streams?.end()
-      return Promise.resolve(neverStarted(signal.reason))
+      streams?.end(undefined)
+      return Promise.resolve(neverStarted(signal.reason, local?.collects))
     }
     const { bytes } = this.#submission
     const start = bytes.length
@@ -200,12 +275,20 @@ export class Port implements PipeEvents, HostCallPort {
     }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
     const isPiped = streams !== undefined || hostCalls !== undefined
-    const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
+    const flags = ((signal ?? live) ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
     this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<AnyOutcome>((resolve, reject) => {
-      const settle = { resolve: resolve as Waiting['resolve'], reject }
-      this.#wait(id, { ...settle, target, signal, streams, hostCalls })
+      const collects = local?.collects === true
+      this.#wait(id, {
+        resolve: resolve as Waiting['resolve'],
+        reject,
+        target,
+        signal,
+        streams,
+        collects,
+        hostCalls,
+      })
     })
   }
 
@@ -259,6 +342,7 @@ export class Port implements PipeEvents, HostCallPort {
     const prepared = options === undefined ? undefined : prepareSync(options)
     const encoded = prepared?.encoded
     const imports = prepared?.local.imports
+    if (prepared !== undefined) this.#checkOpen(owner)
     const id = this.#nextId()
     try {
       const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
@@ -276,7 +360,8 @@ export class Port implements PipeEvents, HostCallPort {
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(this.#closeReason(owner), hostCalls?.failure)
+      const collects = prepared?.local.collects
+      return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
     } catch (error) {
       throw fromNative(error)
     } finally {
@@ -480,22 +565,38 @@ export class Port implements PipeEvents, HostCallPort {
   /** Keeps the process alive until the record has come. */
   #await(): void {
     this.#awaited += 1
-    if (this.#awaited > 1) return
-    busy.add(this)
-    this.#native.hold(true)
+    if (this.#awaited === 1) busy.add(this)
+    this.#hold()
   }
 
   #arrived(): void {
     this.#awaited -= 1
-    if (this.#awaited > 0) return
-    this.#native.hold(false)
-    busy.delete(this)
+    if (this.#awaited === 0) busy.delete(this)
+    this.#hold()
+  }
+
+  #hold(): void {
+    const isHeld = this.#awaited > this.#loose
+    if (isHeld === this.#isHeld) return
+    this.#isHeld = isHeld
+    this.#native.hold(isHeld)
+  }
+
+  /** Aborts a run, unless something else did so before. */
+  #abort(id: number, reason: unknown): boolean {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined || waiting.aborted !== undefined) return false
+    if (this.#closeReason(waiting.target) !== undefined) return false
+    waiting.aborted = { reason }
+    this.#add(OPERATION.abort, id)
+    return true
   }
 
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
+    if (waiting.isLoose === true) this.#loose -= 1
     this.#arrived()
     if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
     return waiting
@@ -514,19 +615,33 @@ export class Port implements PipeEvents, HostCallPort {
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
   }
 
-  #receive(records: Float64Array, bytes: Uint8Array): void {
-    const delivery = new Delivery(records, bytes)
-    while (delivery.next()) this.#accept(delivery)
+  #receiveSmall(numbers: number): void {
+    const records = this.#smallRecords
+    const inUse = records.length - 1
+    records[inUse] = 1
+    this.#receive(new Delivery(records, this.#smallBytes, numbers))
+    records[inUse] = 0
+  }
+
+  #receive(delivery: Delivery): void {
+    while (delivery.next()) {
+      try {
+        this.#accept(delivery)
+      } catch (error) {
+        // Listeners of streams are code of the caller's; the other records must arrive all the same.
+        process.nextTick(rethrow, error)
+      }
+    }
   }
 
   #accept(delivery: Delivery): void {
     const { id } = delivery
     switch (delivery.kind) {
       case RECORD.ask:
-        this.#waiting.get(id)?.streams?.ask()
+        this.#waiting.get(id)?.streams?.ask(delivery.code)
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.section(SECTION.bytes))
+        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.kept(SECTION.bytes))
         return
       case RECORD.call:
         this.#words.fill(delivery.section(SECTION.call))
@@ -536,7 +651,7 @@ export class Port implements PipeEvents, HostCallPort {
         this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
       case RECORD.bytes:
-        this.#settle(id)?.resolve(delivery.section(SECTION.bytes))
+        this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -556,27 +671,42 @@ export class Port implements PipeEvents, HostCallPort {
     const { id } = delivery
     if (id >= BATCH_IDS) {
       this.#arrived()
+      // Results read it when they are read.
+      delivery.keep()
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
       return
     }
     const waiting = this.#settle(id)
     if (waiting === undefined) return
-    const { target, signal, streams, hostCalls } = waiting
+    const { target, streams, aborted, hostCalls } = waiting
     hostCalls?.end()
     try {
-      const failure = streams?.end()
-      if (delivery.kind === RECORD.fault) throw delivery.fault
+      const fault = delivery.isFault ? delivery.fault : undefined
+      const failure = streams?.end(fault)
+      if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure
-      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
-      waiting.resolve(delivery.outcome(reason, hostCalls?.failure))
+      const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
+      waiting.resolve(delivery.outcome(reason, waiting.collects, hostCalls?.failure))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)
     }
   }
 
+  /** Called once options have been read: their getters may have closed something. */
+  #checkOpen(owner: RunOwner, source?: StdinReader): void {
+    const closed = owner.closeReason ?? this.closeReason
+    if (closed === undefined) return
+    void source?.close()
+    throw closed
+  }
+
   #closeReason(target: RunTarget | undefined): unknown {
     const reason = target?.closeReason
     return reason === undefined ? this.closeReason : reason
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }

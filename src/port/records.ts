@@ -28,16 +28,20 @@ const LENGTH_BYTES = 6
 
 /** What arrived from the core, one record after the other. */
 export class Delivery {
-  readonly #records: Float64Array
-  readonly #bytes: Buffer
+  #records: Float64Array
+  #bytes: Buffer
+  /** Numbers in all records. */
+  readonly #length: number
   #empty: Buffer | undefined
   #place = -RECORD_FIELDS
   /** Where the bytes of the record begin and end. */
   #start = 0
   #end = 0
 
-  constructor(records: Float64Array, bytes: Uint8Array) {
+  /** @param length How many numbers belong to it, if the arrays are used again after it was read. */
+  constructor(records: Float64Array, bytes: Uint8Array, length: number = records.length) {
     this.#records = records
+    this.#length = length
     this.#bytes =
       bytes instanceof Buffer
         ? bytes
@@ -47,10 +51,17 @@ export class Delivery {
   /** Goes to the next record; false when there is none. */
   next(): boolean {
     this.#place += RECORD_FIELDS
-    if (this.#place >= this.#records.length) return false
+    if (this.#place >= this.#length) return false
     this.#start = this.#end
     this.#end += this.outputBytesAt(this.#place) + this.#get(FIELD.sections)
     return true
+  }
+
+  /** Keeps it for those who read it later. */
+  keep(): void {
+    if (this.#records.length === this.#length) return
+    this.#records = this.#records.slice(0, this.#length)
+    this.#bytes = Buffer.from(this.#bytes)
   }
 
   /** Where the record stands, for those who read it later. */
@@ -81,19 +92,31 @@ export class Delivery {
    * @throws {WasiexecError} `ERR_INTERNAL`, when the record has none.
    */
   section(kind: number): Buffer {
-    const bytes = this.#bytes
-    let at = this.#end - this.#get(FIELD.sections)
-    while (at < this.#end) {
-      const content = at + SECTION_LAYOUT.content
-      const end = content + bytes.readUIntLE(at + SECTION_LAYOUT.length, LENGTH_BYTES)
-      if (bytes.readUInt32LE(at + SECTION_LAYOUT.kind) === kind) return bytes.subarray(content, end)
-      at = end
-    }
+    const found = this.#findSection(kind, this.#end - this.#get(FIELD.sections), this.#end)
+    if (found !== undefined) return this.#bytes.subarray(...found)
     const what = `a record of kind ${this.kind} without a section of kind ${kind}`
     throw new WasiexecError('ERR_INTERNAL', `the core sent ${what} (this is a bug in wasiexec)`)
   }
 
-  /** The same, parsed. */
+  /** Where the content of a section among these begins and ends. */
+  #findSection(kind: number, start: number, end: number): [start: number, end: number] | undefined {
+    const bytes = this.#bytes
+    for (let at = start; at < end;) {
+      const content = at + SECTION_LAYOUT.content
+      const next = content + bytes.readUIntLE(at + SECTION_LAYOUT.length, LENGTH_BYTES)
+      if (bytes.readUInt32LE(at + SECTION_LAYOUT.kind) === kind) return [content, next]
+      at = next
+    }
+    return undefined
+  }
+
+  /** What its section of this kind contains, to be kept. */
+  kept(kind: number): Buffer {
+    const content = this.section(kind)
+    return this.#isMuch(content.length) ? content : Buffer.from(content)
+  }
+
+  /** The content of a section, parsed. */
   json(kind: number): unknown {
     return JSON.parse(this.section(kind).toString('utf8'))
   }
@@ -115,10 +138,19 @@ export class Delivery {
     return new WasiexecError(code, message)
   }
 
-  /** The record as an outcome, with this reason if it is an abort, and this failure of a host function. */
-  outcome(abortReason: unknown, failure?: { readonly error: unknown }): Outcome | HostError {
+  /**
+   * The record as an outcome, with this reason if it is an abort, and this failure of a host function. With files if they
+   * were asked for.
+   */
+  outcome(
+    abortReason: unknown,
+    collects = false,
+    failure?: { readonly error: unknown },
+  ): Outcome | HostError {
     if (this.isExit) return this.exitAt(this.#place, this.#start)
     const printed = this.#printedAt(this.#place, this.#start)
+    // That of a run that never started has none.
+    if (collects) printed.files ??= new Map()
     switch (this.kind) {
       case RECORD.trap:
         return outcomes.trap(this.json(SECTION.trap) as TrapInfo, printed)
@@ -154,14 +186,45 @@ export class Delivery {
     return this.#get(FIELD.stdout, place) + this.#get(FIELD.stderr, place)
   }
 
-  #printedAt(place: number, start: number): Printed {
+  #printedAt(place: number, start: number): { -readonly [K in keyof Printed]: Printed[K] } {
     const stderr = start + this.#get(FIELD.stdout, place)
     const end = stderr + this.#get(FIELD.stderr, place)
-    return {
+    const printed: { -readonly [K in keyof Printed]: Printed[K] } = {
       stdout: this.#slice(start, stderr),
       stderr: this.#slice(stderr, end),
       usage: this.#usageAt(place),
     }
+    const sections = this.#get(FIELD.sections, place)
+    if (sections === 0) return printed
+    const files = this.#findSection(SECTION.files, end, end + sections)
+    return files === undefined ? printed : { ...printed, files: this.#filesAt(...files) }
+  }
+
+  /** The files of a section, by path. */
+  #filesAt(start: number, end: number): Map<string, Buffer> {
+    const bytes = this.#bytes
+    const index: [path: string, start: number, length: number][] = []
+    let at = start + 4
+    for (let left = bytes.readUInt32LE(start); left > 0; left -= 1) {
+      const path = at + 4
+      at = path + bytes.readUInt32LE(at)
+      const name = bytes.toString('utf8', path, at)
+      index.push([name, bytes.readUIntLE(at, LENGTH_BYTES), bytes.readUIntLE(at + 8, LENGTH_BYTES)])
+      at += 16
+    }
+    // Names of one file have one buffer: as many copies as names could be more than there is memory.
+    const known = new Map<string, Buffer>()
+    const files = new Map<string, Buffer>()
+    for (const [path, offset, length] of index) {
+      const key = `${offset} ${length}`
+      let file = length === 0 ? outcomes.noBytes() : known.get(key)
+      if (file === undefined) {
+        file = this.#slice(at + offset, Math.min(at + offset + length, end))
+        known.set(key, file)
+      }
+      files.set(path, file)
+    }
+    return files
   }
 
   #usageAt(place: number): Usage {
@@ -182,14 +245,16 @@ export class Delivery {
     // One for all: making a Buffer costs as much as all the rest of an outcome.
     if (start === end) return (this.#empty ??= outcomes.noBytes())
     const length = end - start
-    // A view, where it is much of what came anyway.
-    if (length > COPY_BYTES && length * 4 > this.#bytes.length) {
-      return this.#bytes.subarray(start, end)
-    }
+    if (this.#isMuch(length)) return this.#bytes.subarray(start, end)
     const copy = Buffer.allocUnsafe(length)
     if (length > LOOP_BYTES) this.#bytes.copy(copy, 0, start, end)
     else for (let at = 0; at < length; at += 1) copy[at] = this.#bytes[start + at] as number
     return copy
+  }
+
+  /** Whether so many bytes are so much of what came that a view of them holds little else. */
+  #isMuch(length: number): boolean {
+    return length > COPY_BYTES && length * 4 > this.#bytes.length
   }
 
   /** Within bounds by construction: the core writes whole records. */

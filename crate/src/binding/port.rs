@@ -16,8 +16,8 @@ use napi_derive::napi;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-/// Records and the bytes that they speak of.
-type Records = FnArgs<(Float64Array, Uint8Array)>;
+/// Records and the bytes that they speak of, or how many of each are in the buffers for small deliveries.
+type Records = FnArgs<(Option<Float64Array>, Option<Uint8Array>, u32, u32)>;
 type Wake = ThreadsafeFunction<(), (), Records, Status, false, true>;
 
 /// The runtime that all environments of the process share, made at first use.
@@ -68,14 +68,19 @@ const NO_MEMORY: f64 = -2.0;
 #[napi]
 impl BindingPort {
     /// Connects to a new runtime, or, without options, to the one that the process shares.
-    /// `receive` is called with the records of whatever ended since its last call; `record` and `output`
-    /// are for those of `runSync`, and `words` for its calls of host functions.
+    /// `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
+    /// if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
+    /// `output` are for those of `runSync`, and `words` for its calls of host functions.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
         options: Option<BindingRuntimeOptions>,
-        #[napi(ts_arg_type = "(records: Float64Array, bytes: Uint8Array) => void")]
+        #[napi(
+            ts_arg_type = "(records: Float64Array | null, bytes: Uint8Array | null, numbers: number, length: number) => void"
+        )]
         receive: Function<Records, ()>,
+        records: Float64Array,
+        bytes: Uint8Array,
         record: Float64Array,
         output: Uint8Array,
         words: BigUint64Array,
@@ -97,12 +102,13 @@ impl BindingPort {
         };
         // Weak: the function lives as long as the environment.
         let receiving: Weak<Port> = Arc::downgrade(&port);
+        let mut buffers = Buffers { records, bytes };
         let function = receive
             .build_threadsafe_function::<()>()
             .weak::<true>()
             .build_callback(move |_| {
                 let port = receiving.upgrade();
-                Ok(records(port.map(|port| port.receive()).unwrap_or_default()))
+                Ok(buffers.pass(port.map(|port| port.receive()).unwrap_or_default()))
             })?;
         let _ = wake.set(function);
         env.add_env_cleanup_hook(Arc::downgrade(&port), |port: Weak<Port>| {
@@ -121,10 +127,19 @@ impl BindingPort {
         })
     }
 
-    /// Carries out operations; the native side documents their form.
+    /// Carries out the operations in the first `numbers` of `operations`, which refer to the first `length` of `bytes`;
+    /// the native side documents their form.
     #[napi(catch_unwind)]
-    pub fn submit(&mut self, operations: &[f64], bytes: &[u8]) -> napi::Result<()> {
+    pub fn submit(
+        &mut self,
+        operations: &[f64],
+        numbers: u32,
+        bytes: &[u8],
+        length: u32,
+    ) -> napi::Result<()> {
         self.leave();
+        let operations = operations.get(..numbers as usize).unwrap_or(operations);
+        let bytes = bytes.get(..length as usize).unwrap_or(bytes);
         let bytes = Bytes::copy_from_slice(bytes);
         self.port.submit(operations, &bytes).map_err(thrown)
     }
@@ -399,12 +414,29 @@ fn no_slot() -> Error {
     Error::new(ErrorCode::NestedRun, message)
 }
 
-fn records(delivery: Delivery) -> Records {
-    (
-        Float64Array::new(delivery.records),
-        Uint8Array::new(delivery.bytes),
-    )
-        .into()
+/// The facade's buffers for small deliveries: making arrays for each takes longer than all else of it.
+struct Buffers {
+    records: Float64Array,
+    bytes: Uint8Array,
+}
+
+impl Buffers {
+    fn pass(&mut self, delivery: Delivery) -> Records {
+        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
+        // thread alone, where no JavaScript runs before the two slices are gone.
+        let (records, bytes) = unsafe { (self.records.as_mut(), self.bytes.as_mut()) };
+        let (numbers, length) = (delivery.records.len(), delivery.bytes.len());
+        let fits = numbers < records.len() && length <= bytes.len();
+        if !fits || records.last().is_none_or(|in_use| *in_use != 0.0) {
+            let records = Float64Array::new(delivery.records);
+            let bytes = Uint8Array::new(delivery.bytes);
+            return (Some(records), Some(bytes), 0, 0).into();
+        }
+        records[..numbers].copy_from_slice(&delivery.records);
+        bytes[..length].copy_from_slice(&delivery.bytes);
+        // Both are as small as the buffers.
+        (None, None, numbers as u32, length as u32).into()
+    }
 }
 
 /// Errors cross as `CODE: message`; the facade makes a `WasiexecError` of them.

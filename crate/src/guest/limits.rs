@@ -2,6 +2,7 @@
 
 use super::instance_control::InstanceControl;
 use super::stop::{Cause, LimitKind, Stopped};
+use crate::files::FileLimits;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
@@ -31,6 +32,8 @@ pub struct Limits {
     pub output_bytes: Option<u64>,
     /// What happens when more is printed.
     pub on_output: OnOutput,
+    /// Files in memory. A guest that reaches these caps is told that there is no space left.
+    pub files: FileLimits,
 }
 
 impl Limits {
@@ -50,6 +53,7 @@ impl Default for Limits {
             on_memory: OnMemory::Deny,
             output_bytes: None,
             on_output: OnOutput::Stop,
+            files: FileLimits::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::stop::LimitKind;
 use super::trap_code::TrapCode;
+use crate::files::CollectedFiles;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// Captured standard error; empty unless captured.
     pub stderr: Vec<u8>,
+    /// The files that were asked for; absent if none were, and for a run that never started.
+    pub files: Option<CollectedFiles>,
     /// What the run used.
     pub usage: Usage,
 }
@@ -26,6 +29,7 @@ impl Outcome {
             ending: Ending::Abort,
             stdout: Vec::new(),
             stderr: Vec::new(),
+            files: None,
             usage: Usage::default(),
         }
     }

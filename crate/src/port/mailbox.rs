@@ -24,8 +24,18 @@ impl Mailbox {
 
     /// Records something and wakes the submitter.
     pub(crate) fn deliver(&self, write: impl FnOnce(&mut Outbox)) {
-        self.record(write);
-        self.notify();
+        if self.is_closed() {
+            return;
+        }
+        // One lock for both: guests that print in pieces do this for each.
+        let must_wake = {
+            let mut outbox = self.outbox();
+            write(&mut outbox);
+            outbox.needs_wake()
+        };
+        if must_wake {
+            (self.wake)();
+        }
     }
 
     /// Records something; [`notify`](Self::notify) has to follow.

@@ -1,11 +1,14 @@
 //! The streams of runs whose other end is with the submitter, and the calls of its functions.
 
 use super::mailbox::Mailbox;
-use super::wire::{PipeEvent, PipeMaker};
+use super::wire::{PIPE_WINDOW, PipeEvent, PipeMaker};
 use crate::error::Result;
 use crate::host_functions::{HostCall, HostCalls};
 use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind};
 use std::sync::Arc;
+
+/// How many bytes may be on their way at a time, in each direction.
+const WINDOW: u64 = PIPE_WINDOW as u64;
 
 /// The piped streams of one run, and its calls of host functions.
 #[derive(Default)]
@@ -56,6 +59,11 @@ impl PortPipes {
         }
     }
 
+    fn input(&mut self, pipe: Arc<InputPipe>) -> Arc<InputPipe> {
+        self.made.get_or_insert_default().stdin = Some(pipe.clone());
+        pipe
+    }
+
     /// The pipes, if the run has any.
     pub(super) fn made(self) -> Option<Pipes> {
         self.made
@@ -63,17 +71,21 @@ impl PortPipes {
 }
 
 impl PipeMaker for PortPipes {
-    fn input(&mut self) -> Result<Arc<InputPipe>> {
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
         let (mailbox, run) = (self.mailbox.clone(), self.run);
-        let ask = move || mailbox.deliver(|outbox| outbox.ask(run));
-        let pipe = InputPipe::new(false, ask);
-        self.made.get_or_insert_default().stdin = Some(pipe.clone());
-        Ok(pipe)
+        let ask = move || mailbox.deliver(|outbox| outbox.ask(run, 0));
+        Ok(self.input(InputPipe::new(false, ask)))
+    }
+
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
+        let (mailbox, run) = (self.mailbox.clone(), self.run);
+        let give = move |bytes| mailbox.deliver(|outbox| outbox.ask(run, bytes));
+        Ok(self.input(InputPipe::with_room(WINDOW, give)))
     }
 
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>> {
         let (mailbox, run) = (self.mailbox.clone(), self.run);
-        let pipe = OutputPipe::new(false, false, move |bytes| {
+        let pipe = OutputPipe::with_window(WINDOW, false, false, move |bytes| {
             mailbox.deliver(|outbox| outbox.output(run, kind, &bytes));
         });
         let made = self.made.get_or_insert_default();

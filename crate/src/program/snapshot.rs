@@ -43,10 +43,10 @@ pub(crate) struct SnapshotHead {
     pub(crate) random: Option<u64>,
     /// The number of descriptors that it had open at a time beyond those that it was given.
     pub(crate) descriptors: usize,
-    /// The functions that its call stack was in, outermost first. The function of the first frame has the number
-    /// `first_clone` in the snapshot, and so on.
-    pub(crate) frames: Vec<u32>,
-    pub(crate) first_clone: u32,
+    /// The functions that were added to the program: which of its functions each is a copy of, and none for one that
+    /// only calls others. The first of them has the number `first_copy` in the snapshot, and so on.
+    pub(crate) copies: Vec<Option<u32>>,
+    pub(crate) first_copy: u32,
 }
 
 /// A granted directory, as the guest sees it.
@@ -221,17 +221,25 @@ impl LoadedSnapshot {
         check_preopens(&head.preopens, granted)
     }
 
-    /// Makes a frame of a function that was added for the snapshot look like the function of the program.
-    pub(crate) fn restore(&self, frame: &mut Frame) {
-        frame.function_index = self.original(frame.function_index);
+    /// Makes the frames of functions that were added for the snapshot look like those of the program.
+    pub(crate) fn restore(&self, frames: &mut Vec<Frame>) {
+        frames.retain_mut(|frame| match self.original(frame.function_index) {
+            Some(original) => {
+                frame.function_index = original;
+                true
+            }
+            None => false,
+        });
     }
 
-    /// The function of the program that this one is, or is a copy of.
-    pub(crate) fn original(&self, function: u32) -> u32 {
+    /// The function of the program that this one is, or is a copy of. None for one that the program has not.
+    pub(crate) fn original(&self, function: u32) -> Option<u32> {
         let head = &self.section.head;
-        let copy = function.checked_sub(head.first_clone);
-        let original = copy.and_then(|copy| head.frames.get(copy as usize));
-        original.copied().unwrap_or(function)
+        let number = function.checked_sub(head.first_copy);
+        match number.and_then(|number| head.copies.get(number as usize)) {
+            Some(copied) => *copied,
+            None => Some(function),
+        }
     }
 }
 
@@ -288,8 +296,8 @@ mod tests {
                 monotonic: u64::MAX,
                 random: Some(u64::MAX),
                 descriptors: 3,
-                frames: vec![7, 7, 1],
-                first_clone: 9,
+                copies: vec![Some(7), Some(7), None, Some(1)],
+                first_copy: 9,
             },
             printed: [
                 printed(OutputStreamKind::Stderr, b"one"),

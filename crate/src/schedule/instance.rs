@@ -10,7 +10,7 @@ use crate::host_functions::ClosedWith;
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
 use crate::stdio::{Capture, Replay};
-use crate::wasi::{RunState, Wasi};
+use crate::wasi::{GrantedFiles, RunState, Wasi};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Store;
@@ -152,6 +152,7 @@ impl Instance {
         let started = *started;
         let fuel = limits.fuel;
         let fuel_left = fuel.map(|_| store.get_fuel().unwrap_or(0));
+        let collector = store.data().files().and_then(GrantedFiles::collector);
         let mut usage = Usage {
             wall: call.wall(at),
             cpu: call.meter.total(),
@@ -172,16 +173,16 @@ impl Instance {
         if let Ending::Trap(trap) = &mut ending
             && let Some(snapshot) = context.group.program.snapshot()
         {
-            trap.frames
-                .iter_mut()
-                .for_each(|frame| snapshot.restore(frame));
+            snapshot.restore(&mut trap.frames);
         }
+        let files = collector.map(|collector| collector.collect());
         let printed = capture.take();
         usage.output_truncated = printed.truncated;
         Ok(Outcome {
             ending,
             stdout: printed.stdout,
             stderr: printed.stderr,
+            files: files.transpose()?,
             usage,
         })
     }

@@ -280,7 +280,8 @@ impl Scheduler {
     fn measure_crowd(&self, state: &mut State) {
         let can_start = !state.order.is_empty() && state.free_slots(self.slots) > 0;
         let short = state.ready.has_short() || can_start;
-        let long = state.resuming > 0 || !state.ready.is_empty();
+        // Where nothing is polled, nobody has to make way. That would wake the ticker for each guest that is woken.
+        let long = state.resuming > 0 || (state.starting > 0 && !state.ready.is_empty());
         let crowded = short && long;
         if crowded != state.crowded {
             state.crowded = crowded;

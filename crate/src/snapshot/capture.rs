@@ -9,10 +9,13 @@ use crate::options::Preopen;
 use crate::wasi::{RunState, StdinCall};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use tokio::task::yield_now;
 use wasmtime::{FrameHandle, Instance, StoreContextMut, Val};
 
 /// As many as one segment may have.
 const MAX_ELEMENTS: u64 = 10_000_000;
+/// As many elements are read before other runs and the limits of this one have their turn.
+const TURN_ELEMENTS: u64 = 1 << 14;
 
 /// What is known of a module before it runs.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl<'r> Reader<'r> {
         })
     }
 
-    pub(super) fn read(mut self, call: Option<StdinCall>) -> Result<State> {
+    pub(super) async fn read(mut self, call: Option<StdinCall>) -> Result<State> {
         let starting = !self.store.data().limiter.instantiated;
         let frames = self.frames(starting)?;
         let globals = (0..self.layout.counts.globals).map(|index| {
@@ -77,17 +80,19 @@ impl<'r> Reader<'r> {
         });
         let globals = globals.collect::<Result<_>>()?;
         let mut room = Room::default();
-        let memories = (0..self.layout.counts.memories).map(|index| {
+        let mut memories = Vec::new();
+        for index in 0..self.layout.counts.memories {
             let memory = self.instance.debug_memory(&mut self.store, index);
             let memory = memory.ok_or_else(|| absent("memory", index))?;
-            Ok(CapturedMemory {
+            memories.push(CapturedMemory {
                 pages: memory.size(&self.store),
-                runs: image::runs(memory.data(&self.store), &mut room)?,
-            })
-        });
-        let memories = memories.collect::<Result<_>>()?;
-        let tables = (0..self.layout.counts.tables).map(|index| self.table(index));
-        let tables = tables.collect::<Result<_>>()?;
+                runs: image::runs(memory.data(&self.store), &mut room).await?,
+            });
+        }
+        let mut tables = Vec::new();
+        for index in 0..self.layout.counts.tables {
+            tables.push(self.table(index).await?);
+        }
         Ok(State {
             frames,
             call,
@@ -152,7 +157,7 @@ impl<'r> Reader<'r> {
         })
     }
 
-    fn table(&mut self, index: u32) -> Result<Vec<Option<u32>>> {
+    async fn table(&mut self, index: u32) -> Result<Vec<Option<u32>>> {
         let table = self.instance.debug_table(&mut self.store, index);
         let table = table.ok_or_else(|| absent("table", index))?;
         let left = self.elements.checked_sub(table.size(&self.store));
@@ -163,6 +168,9 @@ impl<'r> Reader<'r> {
         })?;
         let mut functions = Vec::new();
         for place in 0..table.size(&self.store) {
+            if place % TURN_ELEMENTS == 0 {
+                yield_now().await;
+            }
             let element = table.get(&mut self.store, place);
             let element = element.ok_or_else(|| absent("element", index))?;
             let value = self.value(element.into(), || format!("table {index}"))?;

@@ -3,6 +3,7 @@
 use super::refusal::refusal;
 use crate::error::Result;
 use std::ops::Range;
+use tokio::task::yield_now;
 
 const PAGE: usize = 4096;
 const ZEROS: [u8; PAGE] = [0; PAGE];
@@ -10,17 +11,22 @@ const ZEROS: [u8; PAGE] = [0; PAGE];
 const MAX_RUNS: usize = 10_000;
 /// What all memories of a snapshot may have together.
 const MAX_BYTES: usize = 512 << 20;
+/// As much is looked at or copied before other runs and the limits of this one have their turn; takes about a millisecond.
+const TURN_BYTES: usize = 4 << 20;
 
 /// Copies everything but pages of zeros. `room` is what is left for the image.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::Snapshot`](crate::ErrorCode::Snapshot) for a memory that does not fit into a module.
-pub(super) fn runs(memory: &[u8], room: &mut Room) -> Result<Vec<(u64, Vec<u8>)>> {
+pub(super) async fn runs(memory: &[u8], room: &mut Room) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut runs = Vec::new();
     for (page, bytes) in memory.chunks(PAGE).enumerate() {
+        let start = page * PAGE;
+        if start % TURN_BYTES == 0 {
+            yield_now().await;
+        }
         if *bytes != ZEROS[..bytes.len()] {
-            let start = page * PAGE;
             add(&mut runs, start..start + bytes.len(), 0);
         }
     }
@@ -35,10 +41,22 @@ pub(super) fn runs(memory: &[u8], room: &mut Room) -> Result<Vec<(u64, Vec<u8>)>
     }
     let bytes = runs.iter().map(Range::len).sum();
     room.take(bytes)?;
-    let copies = runs
-        .into_iter()
-        .map(|run| (run.start as u64, memory[run].to_vec()));
-    Ok(copies.collect())
+    let mut copies = Vec::with_capacity(runs.len());
+    let mut copied = 0;
+    for run in runs {
+        let start = run.start as u64;
+        let mut copy = Vec::with_capacity(run.len());
+        for bytes in memory[run].chunks(TURN_BYTES) {
+            copy.extend_from_slice(bytes);
+            copied += bytes.len();
+            if copied >= TURN_BYTES {
+                copied = 0;
+                yield_now().await;
+            }
+        }
+        copies.push((start, copy));
+    }
+    Ok(copies)
 }
 
 /// Adds a run behind all others, or to the last one if there are no more than `gap` bytes between them.
@@ -76,7 +94,10 @@ mod tests {
     use super::*;
 
     fn restored(memory: &[u8]) -> (usize, Vec<u8>) {
-        let runs = runs(memory, &mut Room::default()).expect("room");
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let mut room = Room::default();
+        let runs = runs(memory, &mut room);
+        let runs = runtime.expect("a runtime").block_on(runs).expect("room");
         let mut restored = vec![0; memory.len()];
         for (start, bytes) in &runs {
             restored[*start as usize..][..bytes.len()].copy_from_slice(bytes);

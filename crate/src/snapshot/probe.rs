@@ -56,7 +56,9 @@ impl Probe {
         let preopens = &self.layout.preopens;
         let resumption = store.data_mut().wasi().resumption(preopens).await;
         let resumption = resumption.map_err(Error::internal)?.map_err(refusal)?;
-        let state = Reader::new(store, &self.layout, instance)?.read(call)?;
+        let state = Reader::new(store, &self.layout, instance)?
+            .read(call)
+            .await?;
         Ok(Captured { state, resumption })
     }
 

@@ -135,6 +135,12 @@ impl Writer {
         }
     }
 
+    async fn wait_for_room(&self) -> StreamResult<usize> {
+        let room = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
+        let room = room.map_err(|lost| self.stream_error(lost))?;
+        self.enforce(room).map_err(stopped)
+    }
+
     fn start_flush(&mut self) {
         self.flushing = self.pipe.flush_waits().then_some(self.written);
     }
@@ -183,9 +189,23 @@ impl OutputStream for Writer {
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
-        let room = poll_fn(|context| self.pipe.poll_room(self.flushing, context)).await;
-        let room = room.map_err(|lost| self.stream_error(lost))?;
-        self.enforce(room).map_err(stopped)
+        self.wait_for_room().await
+    }
+
+    /// As the trait does it, but waits for room only before it writes.
+    async fn blocking_write_and_flush(&mut self, mut bytes: Bytes) -> StreamResult<()> {
+        loop {
+            let room = self.wait_for_room().await?;
+            self.send(bytes.split_to(bytes.len().min(room)));
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if self.pipe.flush_waits() || self.is_exceeded() {
+            self.start_flush();
+            self.wait_for_room().await?;
+        }
+        Ok(())
     }
 }
 

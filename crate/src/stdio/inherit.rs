@@ -75,6 +75,8 @@ fn read_stdin(pipe: &InputPipe, asked: &Receiver<()>) {
     let mut buffer = vec![0; CHUNK];
     while asked.recv().is_ok() {
         match retry(|| raw::read_stdin(&mut buffer), raw::wait_readable) {
+            // Ctrl-D ends what is read now. Who reads once more waits for what is typed then.
+            Ok(0) if pipe.is_terminal() => pipe.pause(),
             Ok(0) | Err(_) => return pipe.end(),
             Ok(length) => pipe.push(Bytes::copy_from_slice(&buffer[..length])),
         }

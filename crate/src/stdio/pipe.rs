@@ -1,7 +1,7 @@
 //! Streams between a guest and the host, with backpressure in both directions.
 
 use crate::lock::lock;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -9,38 +9,73 @@ use std::task::{Context, Poll, Waker};
 /// How many bytes may be on their way to the host at a time.
 const WINDOW: u64 = 64 * 1024;
 
-/// Bytes on their way from the host to a guest. The host is asked for more when the guest waits.
+/// Chunks up to this size are read together, so that a guest that is written to in pieces does not read in pieces.
+const SMALL: usize = 4096;
+
+/// Bytes on their way from the host to a guest.
 pub struct InputPipe {
     state: Mutex<InputState>,
-    ask: Box<dyn Fn() + Send + Sync>,
+    demand: Demand,
     terminal: bool,
+}
+
+/// How the host learns that it may push.
+enum Demand {
+    /// It is asked for each chunk that a guest waits for.
+    Chunks(Box<dyn Fn() + Send + Sync>),
+    /// It is told how many more bytes it may push, ahead of the guest, up to a window.
+    Room {
+        window: u64,
+        give: Box<dyn Fn(u64) + Send + Sync>,
+    },
 }
 
 #[derive(Default)]
 struct InputState {
     chunks: VecDeque<Bytes>,
     ended: bool,
+    /// Whether the next read finds an end, after which more may come.
+    paused: bool,
+    /// Whether a chunk was asked for that has not come, or whether the first room was given.
     asked: bool,
+    /// Bytes that were read since room was given the last time.
+    read: u64,
     wakers: Vec<Waker>,
 }
 
 impl InputPipe {
     /// A pipe that calls `ask` once for each chunk that a guest waits for.
     pub fn new(terminal: bool, ask: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Self::with_demand(terminal, Demand::Chunks(Box::new(ask)))
+    }
+
+    /// A pipe that calls `give` with the number of bytes that may be pushed beside those that were given before: with
+    /// `window` when a guest first wants to read, and later with what was read.
+    pub fn with_room(window: u64, give: impl Fn(u64) + Send + Sync + 'static) -> Arc<Self> {
+        let give = Box::new(give);
+        Self::with_demand(false, Demand::Room { window, give })
+    }
+
+    fn with_demand(terminal: bool, demand: Demand) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
-            ask: Box::new(ask),
+            demand,
             terminal,
         })
     }
 
-    /// Hands over the chunk that was asked for.
+    /// Hands over a chunk that was asked for, or for which there is room.
     pub fn push(&self, bytes: Bytes) {
         self.update(|state| {
             if !bytes.is_empty() {
                 state.chunks.push_back(bytes);
             }
         });
+    }
+
+    /// Says that one read finds the end, as after Ctrl-D on a terminal.
+    pub(super) fn pause(&self) {
+        self.update(|state| state.paused = true);
     }
 
     /// Says that nothing more comes.
@@ -51,7 +86,9 @@ impl InputPipe {
     fn update(&self, change: impl FnOnce(&mut InputState)) {
         let mut state = self.lock();
         change(&mut state);
-        state.asked = false;
+        if let Demand::Chunks(_) = self.demand {
+            state.asked = false;
+        }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
@@ -67,28 +104,74 @@ impl InputPipe {
 
     pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if !state.chunks.is_empty() || state.ended {
+        if !state.chunks.is_empty() || state.paused || state.ended {
             return Poll::Ready(());
         }
         wait(&mut state.wakers, context);
-        let ask = !std::mem::replace(&mut state.asked, true);
-        drop(state);
-        if ask {
-            (self.ask)();
-        }
+        self.ask(state);
         Poll::Pending
     }
 
     /// Up to `size` bytes; empty when none have arrived yet, `None` at the end.
     pub(super) fn read(&self, size: usize) -> Option<Bytes> {
         let mut state = self.lock();
-        let Some(chunk) = state.chunks.front_mut() else {
-            return (!state.ended).then(Bytes::new);
+        let Some(bytes) = state.take(size) else {
+            let is_end = std::mem::take(&mut state.paused) || state.ended;
+            return match (is_end, &self.demand) {
+                (true, _) => None,
+                (false, Demand::Chunks(_)) => Some(Bytes::new()),
+                (false, Demand::Room { .. }) => {
+                    // A guest that never waits has to get something, too.
+                    self.ask(state);
+                    Some(Bytes::new())
+                }
+            };
         };
-        if chunk.len() > size {
-            return Some(chunk.split_to(size));
+        if let Demand::Room { window, give } = &self.demand {
+            state.read += bytes.len() as u64;
+            // Not for every read: the host is woken each time.
+            if state.read >= window / 2 {
+                let read = std::mem::take(&mut state.read);
+                drop(state);
+                give(read);
+            }
         }
-        state.chunks.pop_front()
+        Some(bytes)
+    }
+
+    fn ask(&self, mut state: MutexGuard<'_, InputState>) {
+        if std::mem::replace(&mut state.asked, true) {
+            return;
+        }
+        drop(state);
+        match &self.demand {
+            Demand::Chunks(ask) => ask(),
+            Demand::Room { window, give } => give(*window),
+        }
+    }
+}
+
+impl InputState {
+    /// Removes up to `size` bytes; `None` if there are none.
+    fn take(&mut self, size: usize) -> Option<Bytes> {
+        let first = self.chunks.front_mut()?;
+        if first.len() > size {
+            return Some(first.split_to(size));
+        }
+        let first = self.chunks.pop_front()?;
+        let fits = |chunks: &VecDeque<Bytes>, length: usize| {
+            { chunks.front() }.is_some_and(|next| length + next.len() <= size.min(SMALL))
+        };
+        if !fits(&self.chunks, first.len()) {
+            return Some(first);
+        }
+        let mut bytes = BytesMut::from(first);
+        while fits(&self.chunks, bytes.len())
+            && let Some(next) = self.chunks.pop_front()
+        {
+            bytes.extend_from_slice(&next);
+        }
+        Some(bytes.freeze())
     }
 }
 
@@ -136,7 +219,7 @@ impl OutputPipe {
         Self::with_window(u64::MAX, false, false, send)
     }
 
-    fn with_window(
+    pub(crate) fn with_window(
         window: u64,
         terminal: bool,
         flush_waits: bool,

@@ -2,6 +2,7 @@
 
 use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
 use super::listing::Directories;
+use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
 use super::resources::MAX_RESOURCES;
 use super::resumption::Resumption;
 use crate::error::{Error, ErrorCode, Result};
@@ -9,6 +10,7 @@ use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{self, Capture, OutputStreamKind};
 use std::sync::Arc;
 use std::time::Instant;
+use wasmtime_wasi::filesystem::WasiFilesystemView;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
@@ -35,6 +37,8 @@ pub(crate) enum Wasi {
 pub(crate) struct MadeContext {
     pub(super) context: WasiP1Ctx,
     pub(super) directories: Directories,
+    /// The files in memory, if the run has any.
+    pub(super) files: Option<Box<GrantedFiles>>,
     /// Set if the random numbers are seeded.
     pub(super) random: Option<SharedRandom>,
 }
@@ -117,25 +121,27 @@ impl Wasi {
         let options = this.options();
         // A directory that does not open is an error before the start, and a fixed clock counts from there.
         let preopens = this.preopens();
-        if preopens.is_empty() && options.clock == Clock::Real {
+        let files = GrantedFiles::new(options, preopens)?;
+        if preopens.is_empty() && files.is_none() && options.clock == Clock::Real {
             return Ok(Self::Untouched(this));
         }
         let (mut builder, random) = this.builder();
         for preopen in preopens {
             grant(&mut builder, preopen)?;
         }
-        Ok(Self::made(build(&mut builder), random))
+        Ok(Self::made(build(&mut builder), files, random))
     }
 
     /// The WASI of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
-        Self::made(build(&mut WasiCtxBuilder::new()), None)
+        Self::made(build(&mut WasiCtxBuilder::new()), None, None)
     }
 
-    fn made(context: WasiP1Ctx, random: Option<SharedRandom>) -> Self {
+    fn made(context: WasiP1Ctx, files: Option<GrantedFiles>, random: Option<SharedRandom>) -> Self {
         Self::Context(Box::new(MadeContext {
             context,
             directories: Directories::default(),
+            files: files.map(Box::new),
             random,
         }))
     }
@@ -145,6 +151,33 @@ impl Wasi {
         &mut self.make().context
     }
 
+    /// The same for the functions of WASI 0.1.
+    pub(super) fn preview1(&mut self) -> Preview1<'_> {
+        let made = self.make();
+        let files = made.files.as_mut();
+        Preview1 {
+            wasi: &mut made.context,
+            files: files.map(|files| &mut files.descriptors),
+        }
+    }
+
+    /// The same for those of WASI 0.2.
+    pub(super) fn guest_files(&mut self) -> GuestFiles<'_> {
+        let made = self.make();
+        GuestFiles {
+            host: made.context.filesystem(),
+            granted: made.files.as_deref(),
+        }
+    }
+
+    /// The files in memory, if the run has any.
+    pub(crate) fn files(&self) -> Option<&GrantedFiles> {
+        match self {
+            Self::Untouched(_) => None,
+            Self::Context(made) => made.files.as_deref(),
+        }
+    }
+
     pub(super) fn directories(&mut self) -> &mut Directories {
         &mut self.make().directories
     }
@@ -152,7 +185,7 @@ impl Wasi {
     pub(super) fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
             let (mut builder, random) = this.builder();
-            *self = Self::made(build(&mut builder), random);
+            *self = Self::made(build(&mut builder), None, random);
         }
         match self {
             Self::Context(made) => made,

@@ -1,8 +1,9 @@
 //! How guests of each preview read a directory.
 
-use super::errnos::errno;
+use super::errnos::{context, errno};
 use super::files::{P2_TYPES, P3_TYPES};
 use super::listing::{DirEntry, Directories, Failure, Listing, by_inode};
+use super::memory_files::MemoryDescriptor;
 use super::preview1::{P0, P1, slowly};
 use super::resources::{exhausted, is_full};
 use super::state::RunState;
@@ -46,7 +47,17 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
                  (fd, buffer, length, cookie, used): (i32, i32, i32, i64, i32)| {
                     Box::new(async move {
                         let mut status = [0; STAT];
-                        let (wasi, _) = slowly(&mut caller)?;
+                        let (mut wasi, mut memory) = slowly(&mut caller)?;
+                        let Some(fd) = wasi.host(fd as u32) else {
+                            let wasi = context!($module, wasi);
+                            let memory = &mut memory;
+                            return errno(
+                                $module::fd_readdir(wasi, memory, fd, buffer, length, cookie, used)
+                                    .await,
+                            );
+                        };
+                        let fd = fd as i32;
+                        let wasi = wasi.wasi;
                         let mut scratch = GuestMemory::Unshared(&mut status);
                         let error =
                             errno($module::fd_filestat_get(wasi, &mut scratch, fd, 0).await)?;
@@ -65,10 +76,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
                 "fd_close",
                 |mut caller: Caller<'_, RunState>, (fd,): (i32,)| {
                     Box::new(async move {
-                        let (wasi, mut memory) = slowly(&mut caller)?;
+                        let (mut wasi, mut memory) = slowly(&mut caller)?;
+                        let closed = wasi.host(fd as u32);
+                        let wasi = context!($module, wasi);
                         let error = errno($module::fd_close(wasi, &mut memory, fd).await)?;
-                        if error == SUCCESS {
-                            directories(&mut caller).listings.remove(&fd);
+                        if let (SUCCESS, Some(fd)) = (error, closed) {
+                            directories(&mut caller).listings.remove(&(fd as i32));
                         }
                         Ok(error)
                     })
@@ -79,12 +92,20 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
                 "fd_renumber",
                 |mut caller: Caller<'_, RunState>, (fd, to): (i32, i32)| {
                     Box::new(async move {
-                        let (wasi, mut memory) = slowly(&mut caller)?;
+                        let (mut wasi, mut memory) = slowly(&mut caller)?;
+                        let has_files = wasi.files.is_some();
+                        let closed = wasi.host(to as u32);
+                        let wasi = context!($module, wasi);
                         let error = errno($module::fd_renumber(wasi, &mut memory, fd, to).await)?;
                         if error == SUCCESS && fd != to {
                             let this = directories(&mut caller);
                             this.renumbered = true;
                             let listings = &mut this.listings;
+                            if has_files {
+                                // Listings have wasmtime-wasi's numbers, which stay.
+                                closed.map(|fd| listings.remove(&(fd as i32)));
+                                return Ok(error);
+                            }
                             match listings.remove(&fd) {
                                 Some(listing) => listings.insert(to, listing),
                                 None => listings.remove(&to),
@@ -252,9 +273,58 @@ pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) 
 }
 
 /// How far a guest of WASI 0.2 has read a directory.
-struct EntryStream {
-    listing: Listing,
-    next: usize,
+enum EntryStream {
+    Host {
+        listing: Listing,
+        next: usize,
+    },
+    Memory {
+        directory: MemoryDescriptor,
+        place: u64,
+        /// Entries that the guest makes while it reads are not read.
+        end: u64,
+    },
+}
+
+impl EntryStream {
+    fn next(&mut self) -> std::result::Result<Option<p2::DirectoryEntry>, p2::ErrorCode> {
+        match self {
+            Self::Host { listing, next } => {
+                let Some(entry) = listing.get(*next) else {
+                    return Ok(None);
+                };
+                *next += 1;
+                let name = String::from_utf8(entry.name.to_vec());
+                let name = name.map_err(|_| p2::ErrorCode::IllegalByteSequence)?;
+                let type_ = entry.kind;
+                Ok(Some(p2::DirectoryEntry { type_, name }))
+            }
+            Self::Memory {
+                directory,
+                place,
+                end,
+            } => {
+                let tree = directory.tree().lock();
+                let entry = tree.entry(directory.directory()?, *place, *end)?;
+                Ok(entry.map(|entry| {
+                    *place = entry.place + 1;
+                    p2::DirectoryEntry {
+                        type_: entry.kind.into(),
+                        name: entry.name.to_owned(),
+                    }
+                }))
+            }
+        }
+    }
+}
+
+fn memory_entries(directory: MemoryDescriptor) -> std::result::Result<EntryStream, p2::ErrorCode> {
+    let end = directory.tree().lock().end(directory.directory()?)?;
+    Ok(EntryStream::Memory {
+        directory,
+        place: 0,
+        end,
+    })
 }
 
 fn add_p2(types: &mut component::LinkerInstance<'_, RunState>) -> Result<()> {
@@ -275,11 +345,16 @@ fn add_p2(types: &mut component::LinkerInstance<'_, RunState>) -> Result<()> {
                 if is_full(table) {
                     return Ok((Err(p2::ErrorCode::InsufficientMemory),));
                 }
-                let listing = match read(store.data_mut(), &fd)?.await {
-                    Ok(listing) => listing,
-                    Err(failure) => return Ok((Err(code!(failure, p2)),)),
+                let stream = match store.data_mut().guest_files().memory(&fd) {
+                    Some(directory) => match memory_entries(directory) {
+                        Ok(stream) => stream,
+                        Err(code) => return Ok((Err(code),)),
+                    },
+                    None => match read(store.data_mut(), &fd)?.await {
+                        Ok(listing) => EntryStream::Host { listing, next: 0 },
+                        Err(failure) => return Ok((Err(code!(failure, p2)),)),
+                    },
                 };
-                let stream = EntryStream { listing, next: 0 };
                 let pushed = store.data_mut().filesystem().table.push(stream);
                 Ok((pushed.map_err(|_| p2::ErrorCode::InsufficientMemory),))
             })
@@ -289,16 +364,7 @@ fn add_p2(types: &mut component::LinkerInstance<'_, RunState>) -> Result<()> {
         "[method]directory-entry-stream.read-directory-entry",
         |mut store: StoreContextMut<'_, RunState>, (stream,): (Resource<EntryStream>,)| {
             let stream = store.data_mut().filesystem().table.get_mut(&stream)?;
-            let Some(entry) = stream.listing.get(stream.next) else {
-                return Ok((Ok(None),));
-            };
-            stream.next += 1;
-            let name = match String::from_utf8(entry.name.to_vec()) {
-                Ok(name) => name,
-                Err(_) => return Ok((Err(p2::ErrorCode::IllegalByteSequence),)),
-            };
-            let type_ = entry.kind;
-            Ok((Ok(Some(p2::DirectoryEntry { type_, name })),))
+            Ok((stream.next(),))
         },
     )
 }

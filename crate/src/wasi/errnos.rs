@@ -6,11 +6,10 @@
 //! for such an error. Bad pointers stay traps: WASI says so.
 
 use super::preview1::{P0, P1, slowly};
-use super::resources::{MFILE, is_full, out_of_descriptors};
+use super::resources::{MFILE, out_of_descriptors};
 use super::state::RunState;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Caller, Linker};
-use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p0::wasi_unstable as p0;
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
 use wiggle::GuestError;
@@ -21,6 +20,17 @@ const IO: i32 = 29;
 
 type OpenArguments = (i32, i32, i32, i32, i32, i64, i64, i32, i32);
 
+/// The context for the functions of a preview. Guests of the one before WASI 0.1 have no files in memory.
+macro_rules! context {
+    (p0, $wasi:ident) => {
+        $wasi.p0()
+    };
+    (p1, $wasi:ident) => {
+        &mut $wasi
+    };
+}
+pub(super) use context;
+
 /// Takes the place of wasmtime-wasi's functions of the same names.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     macro_rules! wrap {
@@ -30,7 +40,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
                 stringify!($function),
                 |mut caller: Caller<'_, RunState>, ($($a,)*): ($($at,)*)| {
                     Box::new(async move {
-                        let (wasi, mut memory) = slowly(&mut caller)?;
+                        let (mut wasi, mut memory) = slowly(&mut caller)?;
+                        let wasi = context!($module, wasi);
                         errno($module::$function(wasi, &mut memory, $($a),*).await)
                     })
                 },
@@ -41,8 +52,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
                 $name,
                 stringify!($function),
                 |mut caller: Caller<'_, RunState>, $($b: $bt),*| {
-                    let (wasi, mut memory) = slowly(&mut caller)?;
-                    errno($module::$function(wasi, &mut memory, $($b),*))
+                    let (mut wasi, mut memory) = slowly(&mut caller)?;
+                    errno($module::$function(context!($module, wasi), &mut memory, $($b),*))
                 },
             )?;
         };
@@ -53,12 +64,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
                 |mut caller: Caller<'_, RunState>,
                  (fd, lookup, path, length, how, base, inheriting, flags, opened): OpenArguments| {
                     Box::new(async move {
-                        let (wasi, mut memory) = slowly(&mut caller)?;
-                        if is_full(wasi.ctx().table) {
+                        let (mut wasi, mut memory) = slowly(&mut caller)?;
+                        if wasi.is_full() {
                             return Ok(MFILE);
                         }
                         let open = $module::path_open(
-                            wasi, &mut memory, fd, lookup, path, length, how, base, inheriting, flags, opened,
+                            context!($module, wasi), &mut memory, fd, lookup, path, length, how, base, inheriting, flags, opened,
                         );
                         Ok(match errno(open.await)? {
                             IO => out_of_descriptors().unwrap_or(IO),

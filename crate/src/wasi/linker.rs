@@ -1,11 +1,13 @@
 //! What guests can import.
 
+use super::memory_files::ComponentFiles;
 use super::preview1::{P0, P1};
 use super::state::RunState;
 use super::{directories, errnos, files, quick, sockets};
 use crate::guest::Exit;
 use std::sync::Arc;
 use wasmtime::{Engine, Store, WasmBacktrace, component};
+use wasmtime_wasi::p2::bindings::filesystem;
 use wasmtime_wasi::{p0, p1, p2, p3};
 
 /// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
@@ -44,6 +46,8 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
+    filesystem::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
+    filesystem::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     files::add_to_linker(&mut linker)?;
     directories::add_to_component_linker(&mut linker)?;
     sockets::add_to_component_linker(&mut linker)?;

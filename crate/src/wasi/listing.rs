@@ -25,7 +25,7 @@ use wasmtime_wasi::runtime::poll_noop;
 /// Bytes that the listings of one run may take together: enough for a million entries with usual names.
 const ROOM: usize = 64 << 20;
 
-/// The directories that a guest of WASI 0.1 reads, by descriptor.
+/// The directories of the host that a guest of WASI 0.1 reads, by wasmtime-wasi's number of the descriptor.
 #[derive(Default)]
 pub(super) struct Directories {
     pub(super) listings: HashMap<i32, Arc<Listing>>,

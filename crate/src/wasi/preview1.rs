@@ -1,8 +1,8 @@
 //! Shared by our functions of WASI 0.1 and of the preview before it.
 
+use super::memory_files::Preview1;
 use super::state::RunState;
 use wasmtime::{AsContextMut, Caller, Extern, Memory};
-use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
 use wiggle::GuestMemory;
 
@@ -10,15 +10,15 @@ use wiggle::GuestMemory;
 pub(crate) const P1: &str = "wasi_snapshot_preview1";
 pub(crate) const P0: &str = "wasi_unstable";
 
-/// The context and memory for wasmtime-wasi's functions, as its own linker passes them.
+/// The context and memory for the functions of WASI 0.1, as wasmtime-wasi's own linker passes them.
 pub(super) fn slowly<'a>(
     caller: &'a mut Caller<'_, RunState>,
-) -> wasmtime::Result<(&'a mut WasiP1Ctx, GuestMemory<'a>)> {
+) -> wasmtime::Result<(Preview1<'a>, GuestMemory<'a>)> {
     let fuel = caller.as_context_mut().hostcall_fuel();
     let memory =
         memory(caller).ok_or_else(|| wasmtime::Error::msg("missing required memory export"))?;
     let (memory, state) = memory.data_and_store_mut(caller);
-    let wasi = state.wasi().context();
+    let mut wasi = state.wasi().preview1();
     wasi.set_hostcall_fuel(fuel);
     Ok((wasi, GuestMemory::Unshared(memory)))
 }

@@ -5,12 +5,12 @@
 
 use super::context::{Untouched, Wasi};
 use super::errnos::errno;
+use super::memory_files::Preview1;
 use super::preview1::{P1, memory, slowly};
 use super::state::RunState;
 use crate::stdio::{Input, Output, OutputStreamKind};
 use std::iter::once;
 use wasmtime::{Caller, Linker};
-use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as slow;
 use wiggle::GuestMemory;
 
@@ -39,8 +39,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             }) {
                 Some(answer) => Box::new(std::future::ready(answer)) as Answer<'_>,
                 None => Box::new(async move {
-                    let (wasi, mut memory) = slowly(&mut caller)?;
-                    errno(slow::fd_write(wasi, &mut memory, fd, iovs, count, written).await)
+                    let (mut wasi, mut memory) = slowly(&mut caller)?;
+                    errno(slow::fd_write(&mut wasi, &mut memory, fd, iovs, count, written).await)
                 }),
             }
         },
@@ -54,41 +54,41 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
         ) {
             Some(answer) => Box::new(std::future::ready(answer)) as Answer<'_>,
             None => Box::new(async move {
-                let (wasi, mut memory) = slowly(&mut caller)?;
-                errno(slow::fd_fdstat_get(wasi, &mut memory, fd, stat).await)
+                let (mut wasi, mut memory) = slowly(&mut caller)?;
+                errno(slow::fd_fdstat_get(&mut wasi, &mut memory, fd, stat).await)
             }),
         },
     )?;
-    // A run with granted directories has a context from the start, so there are none here.
+    // A run with granted directories or files has a context from the start, so there are none here.
     answer(
         linker,
         "fd_prestat_get",
         |_, _, _, _| Some(Ok(BADF)),
-        slow::fd_prestat_get,
+        |wasi, memory, first, second| slow::fd_prestat_get(wasi, memory, first, second),
     )?;
     answer(
         linker,
         "args_sizes_get",
         |wasi, memory, count, bytes| put_sizes(memory, count, bytes, args(wasi)),
-        slow::args_sizes_get,
+        |wasi, memory, first, second| slow::args_sizes_get(wasi, memory, first, second),
     )?;
     answer(
         linker,
         "args_get",
         |wasi, memory, pointers, bytes| put_strings(memory, pointers, bytes, args(wasi)),
-        slow::args_get,
+        |wasi, memory, first, second| slow::args_get(wasi, memory, first, second),
     )?;
     answer(
         linker,
         "environ_sizes_get",
         |wasi, memory, count, bytes| put_sizes(memory, count, bytes, env(wasi)),
-        slow::environ_sizes_get,
+        |wasi, memory, first, second| slow::environ_sizes_get(wasi, memory, first, second),
     )?;
     answer(
         linker,
         "environ_get",
         |wasi, memory, pointers, bytes| put_strings(memory, pointers, bytes, env(wasi)),
-        slow::environ_get,
+        |wasi, memory, first, second| slow::environ_get(wasi, memory, first, second),
     )
 }
 
@@ -97,7 +97,7 @@ fn answer(
     linker: &mut Linker<RunState>,
     name: &str,
     quick: fn(&Untouched, &mut [u8], i32, i32) -> Quick,
-    slow: fn(&mut WasiP1Ctx, &mut GuestMemory<'_>, i32, i32) -> wasmtime::Result<i32>,
+    slow: fn(&mut Preview1<'_>, &mut GuestMemory<'_>, i32, i32) -> wasmtime::Result<i32>,
 ) -> wasmtime::Result<()> {
     linker.func_wrap(
         P1,
@@ -109,8 +109,8 @@ fn answer(
             if let Some(answer) = answer {
                 return answer;
             }
-            let (wasi, mut memory) = slowly(&mut caller)?;
-            errno(slow(wasi, &mut memory, first, second))
+            let (mut wasi, mut memory) = slowly(&mut caller)?;
+            errno(slow(&mut wasi, &mut memory, first, second))
         },
     )?;
     Ok(())

@@ -9,7 +9,7 @@ pub(super) const NFILE: i32 = 41;
 
 /// Open files, sockets and the like that one run may hold at a time. This is below the usual limit on a
 /// process's descriptors, so that a guest that never closes a file hurts only itself.
-const MAX_FILES: usize = 512;
+pub(super) const MAX_FILES: usize = 512;
 /// The same, including streams of files.
 const MAX_STREAMS: usize = MAX_FILES + 256;
 /// All resources, including pollables and others that cannot be refused with an error code. The last 256 are

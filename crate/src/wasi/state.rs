@@ -1,6 +1,7 @@
 //! The data of a store.
 
 use super::context::Wasi;
+use super::memory_files::{GrantedFiles, GuestFiles};
 use crate::guest::{InstanceControl, Limits, MemoryLimiter};
 use crate::host_functions::HostCalls;
 use std::sync::Arc;
@@ -33,6 +34,15 @@ impl RunState {
 
     pub(crate) fn wasi(&mut self) -> &mut Wasi {
         &mut self.wasi
+    }
+
+    pub(super) fn guest_files(&mut self) -> GuestFiles<'_> {
+        self.wasi.guest_files()
+    }
+
+    /// The files in memory, if the run has any.
+    pub(crate) fn files(&self) -> Option<&GrantedFiles> {
+        self.wasi.files()
     }
 
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {

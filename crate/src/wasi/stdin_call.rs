@@ -1,6 +1,6 @@
 //! Calls of WASI 0.1, and of the preview before it, that read stdin or wait for it.
 
-use super::errnos::errno;
+use super::errnos::{context, errno};
 use super::preview1::{P0, P1, memory, slowly};
 use super::state::RunState;
 use futures_util::future::BoxFuture;
@@ -59,7 +59,8 @@ pub(crate) fn hook_stdin(
                         if $is_stdin(&mut caller, &call) {
                             return Err(hook.called(caller, call).await);
                         }
-                        let (wasi, mut memory) = slowly(&mut caller)?;
+                        let (mut wasi, mut memory) = slowly(&mut caller)?;
+                        let wasi = context!($functions, wasi);
                         errno($functions::$name(wasi, &mut memory, a, b, c, d).await)
                     })
                 },

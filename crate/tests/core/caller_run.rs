@@ -35,8 +35,10 @@ fn observed(result: Result<Outcome>) -> String {
                 ending,
                 stdout,
                 stderr,
+                files,
                 usage,
             } = outcome;
+            assert_eq!(files, None);
             let usage = (usage.fuel, usage.memory_peak, usage.memory_denied);
             format!("{ending:?} {stdout:?} {stderr:?} {usage:?}")
         }

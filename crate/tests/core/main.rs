@@ -19,6 +19,7 @@ mod inspection;
 mod limits;
 mod malformed;
 mod memory;
+mod memory_files;
 mod output;
 mod port;
 mod precompiled;

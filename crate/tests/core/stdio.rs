@@ -1,10 +1,11 @@
 use crate::host::{
-    PATIENCE, Text, args, channel_output, random_bytes, run, run_in, run_plain, runtime,
+    PATIENCE, Started, Text, args, channel_output, random_bytes, run, run_in, run_plain, runtime,
     single_threaded, start,
 };
 use bytes::Bytes;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use wasiexec::{Input, InputPipe, Output, RunOptions};
+use wasiexec::{Input, InputPipe, Output, OutputPipe, RunOptions};
 
 const WINDOW: usize = 64 * 1024;
 
@@ -24,6 +25,16 @@ fn stdout(output: Output) -> RunOptions {
 
 fn next(chunks: &Receiver<Bytes>) -> Bytes {
     chunks.recv_timeout(PATIENCE).expect("a chunk")
+}
+
+/// A run that copies a pipe to a channel.
+fn cat(pipe: &Arc<InputPipe>) -> (Started, Arc<OutputPipe>, Receiver<Bytes>) {
+    let (window, output, echoed) = channel_output(false);
+    let options = RunOptions {
+        stdin: Input::Pipe(pipe.clone()),
+        ..stdout(output)
+    };
+    (start(runtime(), "cat", options), window, echoed)
 }
 
 #[test]
@@ -62,12 +73,7 @@ fn a_mebibyte_of_random_bytes_comes_back_unchanged() {
 fn a_pipe_gives_the_guest_its_chunks_one_after_the_other() {
     let (ask, asked) = mpsc::channel();
     let pipe = InputPipe::new(false, move || ask.send(()).expect("a listener"));
-    let (window, output, echoed) = channel_output(false);
-    let options = RunOptions {
-        stdin: Input::Pipe(pipe.clone()),
-        ..stdout(output)
-    };
-    let run = start(runtime(), "cat", options);
+    let (run, window, echoed) = cat(&pipe);
     for chunk in ["one", "two\n", "three"] {
         asked.recv_timeout(PATIENCE).expect("the guest waits");
         pipe.push(chunk.into());
@@ -97,6 +103,67 @@ fn chunks_that_come_early_are_kept() {
         "{} bytes came back",
         outcome.stdout.len()
     );
+}
+
+#[test]
+fn a_pipe_with_room_gives_a_window_when_the_guest_wants_to_read_and_what_was_read_after() {
+    const CHUNK: usize = 8 * 1024;
+    let (give, given) = mpsc::channel();
+    let pipe = InputPipe::with_room(WINDOW as u64, move |bytes| {
+        give.send(bytes as usize).expect("a listener");
+    });
+    let (run, window, echoed) = cat(&pipe);
+    let (mut room, mut sent, mut received) = (0, Vec::new(), Vec::new());
+    let bytes = random_bytes("room", 1 << 20);
+    for chunk in bytes.chunks(CHUNK) {
+        while room < CHUNK {
+            room += given.recv_timeout(PATIENCE).expect("more room");
+            assert!(room <= WINDOW, "{room}");
+        }
+        room -= CHUNK;
+        pipe.push(Bytes::copy_from_slice(chunk));
+        sent.extend_from_slice(chunk);
+        while received.len() < sent.len() {
+            let chunk = next(&echoed);
+            window.take(chunk.len() as u64);
+            received.extend_from_slice(&chunk);
+        }
+    }
+    pipe.end();
+    assert_eq!(run.outcome().exit_code(), Some(0));
+    assert!(received == bytes);
+    // Not for each of the 128 chunks.
+    assert!(given.try_iter().count() < WINDOW / CHUNK);
+}
+
+#[test]
+fn a_pipe_of_which_nothing_is_read_gives_no_room() {
+    let (give, given) = mpsc::channel();
+    let pipe = InputPipe::with_room(1, move |bytes| give.send(bytes).expect("a listener"));
+    let outcome = run("hello", stdin(Input::Pipe(pipe)));
+    assert_eq!(outcome.exit_code(), Some(0));
+    assert_eq!(given.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn small_chunks_are_read_together_and_no_byte_is_lost() {
+    let pipe = InputPipe::new(false, || {});
+    let bytes = random_bytes("small", 3 * 4096 + 5);
+    let (small, large) = bytes.split_at(4096 + 100);
+    for byte in small {
+        pipe.push(Bytes::copy_from_slice(&[*byte]));
+    }
+    pipe.push(Bytes::copy_from_slice(large));
+    pipe.end();
+    let (_, output, echoed) = channel_output(false);
+    let options = RunOptions {
+        stdin: Input::Pipe(pipe),
+        ..stdout(output)
+    };
+    assert_eq!(run("cat", options).exit_code(), Some(0));
+    let chunks: Vec<_> = echoed.try_iter().collect();
+    assert!(chunks.concat() == bytes);
+    assert!(chunks.len() < 10, "{}", chunks.len());
 }
 
 #[test]

@@ -122,6 +122,13 @@ impl Operation {
                 false => Err(Error::internal("a submission refers to bytes it has not")),
             }
         };
+        // A chunk may wait for long: it must not hold much more memory than its own.
+        let chunk = || {
+            slice().map(|chunk| match chunk.len() * 4 < bytes.len() {
+                true => Bytes::copy_from_slice(&chunk),
+                false => chunk,
+            })
+        };
         let stream = || match argument as u32 {
             stream::STDOUT => Ok(OutputStreamKind::Stdout),
             stream::STDERR => Ok(OutputStreamKind::Stderr),
@@ -140,7 +147,7 @@ impl Operation {
             operation::ABORT => Self::Abort { id },
             operation::RELEASE => Self::Release { handle: id },
             operation::DISPOSE => Self::Dispose { handle: id },
-            operation::STDIN_CHUNK => pipe(PipeEvent::Push(slice()?)),
+            operation::STDIN_CHUNK => pipe(PipeEvent::Push(chunk()?)),
             operation::STDIN_END => pipe(PipeEvent::End),
             operation::OUTPUT_TAKEN => pipe(PipeEvent::Taken(stream()?, offset as u64)),
             operation::OUTPUT_CLOSED => pipe(PipeEvent::Closed(stream()?)),

@@ -2,6 +2,7 @@
 
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
 use crate::error::{Error, Result};
+use crate::files::{GivenFile, GivenTree, Patterns};
 use crate::guest::{OnMemory, OnOutput};
 use crate::host_functions::HostCalls;
 use crate::options::{Clock, Preopen, RunOptions};
@@ -12,7 +13,10 @@ use std::time::Duration;
 
 /// Makes the ways to the submitter that a run's options ask for.
 pub(crate) trait PipeMaker {
-    fn input(&mut self) -> Result<Arc<InputPipe>>;
+    /// Stdin that the submitter is asked for, chunk by chunk.
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>>;
+    /// Stdin that the submitter pushes as far as there is room.
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>>;
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>>;
     fn host_calls(&mut self) -> Result<Arc<HostCalls>>;
 }
@@ -21,8 +25,12 @@ pub(crate) trait PipeMaker {
 pub(crate) struct NoPipes;
 
 impl PipeMaker for NoPipes {
-    fn input(&mut self) -> Result<Arc<InputPipe>> {
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
         Err(Error::internal("a waiting submitter cannot feed stdin"))
+    }
+
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
+        self.pulled_input()
     }
 
     fn output(&mut self, _: OutputStreamKind) -> Result<Arc<OutputPipe>> {
@@ -52,7 +60,8 @@ pub(crate) fn run_options(
                     stdin::EMPTY => Input::Empty,
                     stdin::BYTES => Input::Bytes(fields.bytes()?),
                     stdin::INHERIT => Input::Inherit,
-                    stdin::PIPE => Input::Pipe(pipes.input()?),
+                    stdin::PULL => Input::Pipe(pipes.pulled_input()?),
+                    stdin::PUSH => Input::Pipe(pipes.pushed_input()?),
                     _ => return Err(malformed()),
                 }
             }
@@ -97,6 +106,26 @@ pub(crate) fn run_options(
                 }
             }
             option::IMPORTS => options.host_calls = Some(pipes.host_calls()?),
+            option::FILES => {
+                let files = fields.list(|f| {
+                    Ok(GivenFile {
+                        path: f.string()?,
+                        contents: match f.byte()? {
+                            0 => Some(f.bytes()?),
+                            _ => None,
+                        },
+                    })
+                })?;
+                options.files = Some(Arc::new(GivenTree::new(files.iter().cloned())?));
+            }
+            option::FILES_AT => options.files_at = Some(fields.string()?.into()),
+            option::COLLECT => {
+                let patterns = fields.list(Fields::string)?;
+                let patterns = Patterns::new(patterns.iter().map(String::as_str))?;
+                options.collect = Some(Arc::new(patterns));
+            }
+            option::FILES_BYTES => limits.files.bytes = fields.number()? as u64,
+            option::FILES_COUNT => limits.files.count = fields.number()? as u64,
             _ => return Err(malformed()),
         }
     }

@@ -113,7 +113,7 @@ numbers! {
         FAULT = 4 as "fault",
         /// A program was loaded or inspected: with a program section.
         LOADED = 5 as "loaded",
-        /// A run waits for more stdin.
+        /// A run waits for more stdin: the code is 0. Or there is room for more: the code is a number of bytes.
         ASK = 6 as "ask",
         /// A run has printed: the code is the stream. With a bytes section.
         OUTPUT = 7 as "output",
@@ -165,6 +165,9 @@ numbers! {
         BYTES = 4 as "bytes",
         /// The number of a call, then its arguments: 64 bits each, an `i64` as it is, and all else as an `f64`.
         CALL = 30 as "call",
+        /// Files: how many (32 bits); of each the length of its path (32 bits), the path, and where its bytes start
+        /// and how many they are (64 bits each); the bytes of all.
+        FILES = 5 as "files",
     }
 }
 
@@ -177,7 +180,7 @@ numbers! {
     }
 }
 
-/// The sections of a kind of record, in their order.
+/// The sections of a kind of record, in their order. An outcome may have one of files after these.
 pub(crate) fn sections_of(record: u32) -> &'static [u32] {
     match record {
         record::TRAP => &[section::TRAP],
@@ -252,6 +255,13 @@ numbers! {
         ON_BROKEN_PIPE = 17 as "onBrokenPipe",
         /// Functions of the submitter may be called: without a value.
         IMPORTS = 30 as "imports",
+        /// A number of files: path, whether it is a directory, and the bytes unless it is.
+        FILES = 18 as "files",
+        FILES_AT = 19 as "filesAt",
+        /// Patterns.
+        COLLECT = 20 as "collect",
+        FILES_BYTES = 21 as "filesBytes",
+        FILES_COUNT = 22 as "filesCount",
     }
 }
 
@@ -261,7 +271,18 @@ numbers! {
         EMPTY = 0 as "empty",
         BYTES = 1 as "bytes",
         INHERIT = 2 as "inherit",
-        PIPE = 3 as "pipe",
+        /// The submitter is asked for each chunk.
+        PULL = 3 as "pull",
+        /// The submitter pushes as much as there is room for.
+        PUSH = 4 as "push",
+    }
+}
+
+numbers! {
+    /// The streams between a run and its submitter.
+    pipe as "PIPE" {
+        /// How many bytes may be on their way at a time, in either direction.
+        WINDOW = 262144 as "window",
     }
 }
 
@@ -329,6 +350,7 @@ mod tests {
         super::limit::TABLE,
         super::option::TABLE,
         super::stdin::TABLE,
+        super::pipe::TABLE,
         super::output::TABLE,
         super::on_broken_pipe::TABLE,
         super::on_memory::TABLE,

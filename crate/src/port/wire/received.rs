@@ -1,7 +1,9 @@
 //! Records as they come from another process: nothing that they say is believed unseen.
 
+use super::files_section::are_files;
 use super::protocol::{
-    abort, limit, memory_answer, outcome_flag, record, record_field, section, sections_of, stream,
+    abort, limit, memory_answer, outcome_flag, pipe, record, record_field, section, sections_of,
+    stream,
 };
 use super::records::{self, Delivery, RECORD};
 use crate::error::{Error, Result};
@@ -73,7 +75,8 @@ impl<'a> Record<'a> {
             record::LIMIT => limit::COUNT as u32 - 1,
             record::OUTPUT => stream::STDERR,
             record::ABORT => abort::BROKEN_PIPE,
-            record::TRAP | record::FAULT | record::ASK | record::RETURNED | record::HOST_ERROR => 0,
+            record::ASK => pipe::WINDOW,
+            record::TRAP | record::FAULT | record::RETURNED | record::HOST_ERROR => 0,
             record::CALL => u32::MAX,
             record::MEMORY => memory_answer::SIZE,
             _ => return None,
@@ -117,15 +120,18 @@ impl<'a> Record<'a> {
         let Some(sections) = records::read(&self.bytes[self.output() as usize..]) else {
             return false;
         };
-        let kinds = sections.iter().map(|(kind, _)| kind);
-        kinds.eq(sections_of(kind))
+        let mut kinds: Vec<_> = sections.iter().map(|(kind, _)| *kind).collect();
+        let is_outcome = matches!(
+            kind,
+            record::EXIT | record::TRAP | record::LIMIT | record::ABORT
+        );
+        if is_outcome {
+            kinds.pop_if(|kind| *kind == section::FILES);
+        }
+        kinds == sections_of(kind)
             && sections.iter().all(is_right_section)
             && match kind {
-                record::EXIT
-                | record::TRAP
-                | record::LIMIT
-                | record::ABORT
-                | record::HOST_ERROR => true,
+                _ if is_outcome => true,
                 record::OUTPUT => {
                     self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0
                 }
@@ -169,6 +175,7 @@ fn whole(number: f64, most: f64) -> bool {
 fn is_right_section(&(kind, content): &records::RecordSection<'_>) -> bool {
     match kind {
         section::TRAP => serde_json::from_slice::<Trap>(content).is_ok(),
+        section::FILES => are_files(content),
         section::ERROR => serde_json::from_slice::<Fault>(content).is_ok(),
         section::CALL => !content.is_empty() && content.len().is_multiple_of(size_of::<u64>()),
         _ => true,
@@ -194,7 +201,7 @@ struct Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::{record, record_field, section};
+    use super::super::protocol::{pipe, record, record_field, section};
     use super::super::records::{Delivery, Outbox, RECORD};
     use super::{MAX_SAFE, Record, RecordKind};
     use crate::error::{Error, ErrorCode};
@@ -210,6 +217,7 @@ mod tests {
             ending: Ending::Exit { code: u32::MAX },
             stdout: b"out".to_vec(),
             stderr: b"error".to_vec(),
+            files: None,
             usage: Usage {
                 wall: Duration::from_millis(3),
                 fuel: Some(u64::MAX),
@@ -220,7 +228,8 @@ mod tests {
         outbox.outcome(1, &outcome);
         outbox.outcome(2, &Outcome::never_started());
         outbox.fault(3, &Error::new(ErrorCode::Preopen, "no \"folder\""));
-        outbox.ask(4);
+        outbox.ask(4, 0);
+        outbox.ask(4, u64::from(pipe::WINDOW));
         outbox.output(4, OutputStreamKind::Stderr, b"piped");
         outbox.returned(5);
         outbox.call(
@@ -252,6 +261,7 @@ mod tests {
             (1, End, 8),
             (2, End, 0),
             (3, End, 0),
+            (4, Piped, 0),
             (4, Piped, 0),
             (4, Piped, 0),
             (5, Returned, 0),

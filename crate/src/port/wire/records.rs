@@ -1,6 +1,8 @@
 //! Records that wait for the submitter: [`RECORD`] numbers each, as [`super::protocol`] has them, and the bytes
 //! they speak of.
 
+use super::files_section::encode_files;
+use super::protocol::pipe::WINDOW as PIPE_WINDOW;
 use super::protocol::{
     abort, limit, memory_answer, outcome_flag, record, record_field, section, section_layout,
     stream,
@@ -74,6 +76,7 @@ impl Outbox {
             ending,
             stdout,
             stderr,
+            files,
             usage,
         } = outcome;
         let mut trap_json = Vec::new();
@@ -100,11 +103,12 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
-        let sections: &[RecordSection<'_>] = match kind {
-            record::TRAP => &[(section::TRAP, &trap_json)],
-            _ => &[],
-        };
-        let section_bytes = length(sections);
+        let trap = (kind == record::TRAP).then_some((section::TRAP, &trap_json[..]));
+        let files = files.as_ref().map(encode_files);
+        let files = files.as_deref().map(|files| (section::FILES, files));
+        // No allocation for the outcomes that have neither.
+        let sections = [trap, files];
+        let section_bytes = sections.iter().flatten().map(section_length).sum::<usize>();
         self.make_room(stdout.len() + stderr.len() + section_bytes);
         self.delivery.records.extend([
             f64::from(kind),
@@ -123,7 +127,10 @@ impl Outbox {
         let bytes = &mut self.delivery.bytes;
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
-        write(sections, bytes);
+        sections
+            .iter()
+            .flatten()
+            .for_each(|section| write_section(section, bytes));
     }
 
     pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
@@ -162,8 +169,9 @@ impl Outbox {
         self.event(record::BYTES, id, 0, &[(section::BYTES, bytes)]);
     }
 
-    pub(crate) fn ask(&mut self, id: u64) {
-        self.event(record::ASK, id, 0, &[]);
+    /// `room` is how many more bytes may be pushed; 0 asks for one chunk.
+    pub(crate) fn ask(&mut self, id: u64, room: u64) {
+        self.event(record::ASK, id, room as u32, &[]);
     }
 
     pub(crate) fn output(&mut self, id: u64, kind: OutputStreamKind, bytes: &[u8]) {
@@ -171,7 +179,36 @@ impl Outbox {
             OutputStreamKind::Stdout => stream::STDOUT,
             OutputStreamKind::Stderr => stream::STDERR,
         };
-        self.event(record::OUTPUT, id, code, &[(section::BYTES, bytes)]);
+        if !self.extend_output(id, code, bytes) {
+            self.event(record::OUTPUT, id, code, &[(section::BYTES, bytes)]);
+        }
+    }
+
+    /// Adds to the last record, if it is of the same output.
+    fn extend_output(&mut self, id: u64, code: u32, more: &[u8]) -> bool {
+        let Delivery { records, bytes } = &mut self.delivery;
+        let Some(last) = records.last_chunk_mut::<RECORD>() else {
+            return false;
+        };
+        let of = |field: u32| last[field as usize];
+        let is_same = of(record_field::KIND) == f64::from(record::OUTPUT)
+            && of(record_field::ID) == id as f64
+            && of(record_field::CODE) == f64::from(code);
+        if !is_same || bytes.len() + more.len() > FULL {
+            return false;
+        }
+        let section = of(record_field::SECTIONS) as usize;
+        let length = bytes.len() - section + section_layout::LENGTH as usize;
+        let content = (section - HEADER + more.len()) as u64;
+        bytes[length..HEADER - section_layout::LENGTH as usize + length]
+            .copy_from_slice(&content.to_le_bytes());
+        if bytes.capacity() - bytes.len() < more.len() {
+            // Guests print in pieces: a window at once, and not one size after the other.
+            bytes.reserve(more.len().max(PIPE_WINDOW as usize));
+        }
+        bytes.extend_from_slice(more);
+        last[record_field::SECTIONS as usize] = (section + more.len()) as f64;
+        true
     }
 
     pub(crate) fn call(&mut self, id: u64, call: HostCall<'_>) {
@@ -224,16 +261,23 @@ const HEADER: usize = section_layout::CONTENT as usize;
 
 /// Bytes that these sections take.
 fn length(sections: &[RecordSection<'_>]) -> usize {
-    let lengths = sections.iter().map(|(_, content)| HEADER + content.len());
-    lengths.sum()
+    sections.iter().map(section_length).sum()
+}
+
+fn section_length((_, content): &RecordSection<'_>) -> usize {
+    HEADER + content.len()
 }
 
 fn write(sections: &[RecordSection<'_>], bytes: &mut Vec<u8>) {
-    for (kind, content) in sections {
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend((content.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(content);
+    for section in sections {
+        write_section(section, bytes);
     }
+}
+
+fn write_section((kind, content): &RecordSection<'_>, bytes: &mut Vec<u8>) {
+    bytes.extend(kind.to_le_bytes());
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(content);
 }
 
 /// The sections that these bytes are; none when they are anything else.
@@ -262,4 +306,44 @@ fn limit_number(kind: LimitKind) -> u32 {
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Delivery, Outbox};
+    use crate::port::wire::Record;
+    use crate::stdio::OutputStreamKind::{Stderr, Stdout};
+
+    #[test]
+    fn what_follows_of_the_same_output_is_added_to_its_record() {
+        let mut outbox = Outbox::default();
+        let printed = [
+            (1, Stdout, "a"),
+            (1, Stdout, "bc"),
+            (1, Stderr, "d"),
+            (1, Stdout, "e"),
+            (2, Stdout, "f"),
+            (2, Stdout, "ghi"),
+        ];
+        for (id, kind, text) in printed {
+            outbox.output(id, kind, text.as_bytes());
+        }
+        outbox.ask(2, 0);
+        outbox.output(2, Stdout, b"j");
+        let Delivery { records, bytes } = outbox.take();
+        let mut expected = Outbox::default();
+        for (id, kind, text) in [
+            (1, Stdout, "abc"),
+            (1, Stderr, "d"),
+            (1, Stdout, "e"),
+            (2, Stdout, "fghi"),
+        ] {
+            expected.output(id, kind, text.as_bytes());
+        }
+        expected.ask(2, 0);
+        expected.output(2, Stdout, b"j");
+        let expected = expected.take();
+        assert_eq!((&records, &bytes), (&expected.records, &expected.bytes));
+        assert_eq!(Record::all(&records, &bytes).expect("records").len(), 6);
+    }
 }

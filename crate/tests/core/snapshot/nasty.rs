@@ -2,7 +2,8 @@
 
 use super::{INPUTS, assert_same, load_snapshot, load_wasm, run_with, seen, snapshot_of, take};
 use crate::host::{load, load_real};
-use wasiexec::{Ending, SnapshotOptions};
+use std::sync::Arc;
+use wasiexec::{Ending, Program, SnapshotOptions, SnapshotUntil};
 
 /// Reads single bytes (-1 at the end of stdin) and prints numbers, as the 8 bytes that they are.
 const PRELUDE: &str = concat!(
@@ -446,6 +447,48 @@ fn traps_have_the_frames_of_the_program() {
         .filter_map(|frame| frame.function.as_deref())
         .collect();
     assert_eq!(names, ["deep", "deep", "deep", "deep", "outer"]);
+}
+
+/// The functions that a run traps in.
+fn trap_of(program: &Arc<Program>, stdin: &[u8]) -> Vec<(Option<String>, u32)> {
+    let Ending::Trap(trap) = run_with(program, stdin).ending else {
+        panic!("no trap");
+    };
+    let frames = trap.frames.into_iter();
+    let frames = frames.map(|frame| (frame.function, frame.function_index));
+    frames.collect()
+}
+
+#[test]
+fn traps_of_snapshots_of_snapshots_have_the_frames_of_the_program() {
+    let wat = format!(
+        r#"(module $guest {PRELUDE}
+        (func $crash (param i32) (if (local.get 0) (then unreachable)))
+        (func $begin (call $crash (i32.eq (call $read) (i32.const 1))) (call $crash (i32.eq (call $read) (i32.const 2))))
+        (start $begin)
+        (func $prepare (export "prepare"))
+        (func $main (export "_start")
+          (call $crash (i32.eq (call $read) (i32.const 3)))
+          (call $crash (i32.eq (call $read) (i32.const 4)))))"#
+    );
+    let program = load_wasm(wat.as_bytes());
+    let inputs: [&[u8]; 4] = [b"\x01", b"\0\x02", b"\0\0\x03", b"\0\0\0\x04"];
+    let prepared = SnapshotOptions {
+        until: SnapshotUntil::Call {
+            name: "prepare".into(),
+        },
+        ..SnapshotOptions::default()
+    };
+    let once = snapshot_of(&program, &SnapshotOptions::default());
+    let twice = snapshot_of(&once, &SnapshotOptions::default());
+    let called = snapshot_of(&twice, &prepared);
+    let thrice = snapshot_of(&called, &SnapshotOptions::default());
+    for input in inputs {
+        let frames = trap_of(&program, input);
+        for snapshot in [&once, &twice, &called, &thrice] {
+            assert_eq!(trap_of(snapshot, input), frames);
+        }
+    }
 }
 
 #[test]

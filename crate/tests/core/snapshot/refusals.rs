@@ -96,6 +96,18 @@ fn limits_hold_until_the_snapshot() {
     );
 }
 
+/// Reading a state takes a second where the memory is large, in which limits hold and other runs have their turns.
+#[test]
+fn limits_hold_while_the_state_is_read() {
+    let program = guest("(drop (memory.grow (i32.const 60000))) (call $read)");
+    let limits = Limits {
+        timeout: Some(Duration::from_millis(30)),
+        ..Limits::default()
+    };
+    let outcome = ended(&program, limits);
+    assert_eq!(outcome.ending, Ending::Limit(LimitKind::Timeout));
+}
+
 #[test]
 fn taking_one_can_be_given_up() {
     let program = load("loop");

@@ -1,0 +1,94 @@
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import { InvalidArgumentError } from 'commander'
+import type { Files, Outcome, RunOptions } from '../src/index.ts'
+import { CliError } from './status.ts'
+
+/** What `--file` names. */
+export interface GuestFile {
+  guest: string
+  host: string
+}
+
+/** `GUEST=HOST`. */
+export function guestFile(text: string, previous: GuestFile[] = []): GuestFile[] {
+  const equals = text.indexOf('=')
+  const [guest, host] = [text.slice(0, Math.max(equals, 0)), text.slice(equals + 1)]
+  if (guest === '' || host === '')
+    throw new InvalidArgumentError('It must be GUEST=HOST, as in in.txt=data/in.txt.')
+  if (previous.some((file) => file.guest === guest))
+    throw new InvalidArgumentError(`The guest path ${guest} is given twice.`)
+  return [...previous, { guest, host }]
+}
+
+/** Each time the option is given, one more. */
+export function append(text: string, previous: string[] = []): string[] {
+  return [...previous, text]
+}
+
+/** The flags of files that the program leaves behind. */
+interface CollectFlags {
+  json?: boolean
+  collect?: string[]
+  collectTo?: string
+}
+
+/** Throws if collected files would go nowhere. */
+export function checkCollect({ json, collect, collectTo }: CollectFlags): void {
+  if (collectTo !== undefined && collect === undefined)
+    throw new CliError('--collect-to needs --collect, which says which files')
+  if (collect !== undefined && collectTo === undefined && json !== true)
+    throw new CliError('--collect needs --collect-to, a folder for the files, or --json')
+}
+
+/** The options of a run with these files; none without any. */
+export async function readGuestFiles(
+  given: readonly GuestFile[] | undefined,
+  collect: string[] | undefined,
+): Promise<RunOptions> {
+  if (given === undefined && collect === undefined) return {}
+  const files: Record<string, string | Uint8Array | Files> = {}
+  for (const { guest, host } of given ?? []) {
+    try {
+      files[guest] = (await stat(host)).isDirectory() ? await folder(host) : await readFile(host)
+    } catch (error) {
+      const { message } = error as Error
+      throw new CliError(`--file ${guest}=${host}: ${message}`, { cause: error })
+    }
+  }
+  return { files, collect }
+}
+
+/** All files below a folder. Symbolic links and devices are left out. */
+async function folder(host: string): Promise<Files> {
+  const entries = await readdir(host, { withFileTypes: true, recursive: true })
+  const files: Record<string, Uint8Array | Files> = {}
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name)
+    const name = path.slice(join(host, sep).length).split(sep).join('/')
+    if (entry.isDirectory()) files[`${name}/`] = {}
+    else if (entry.isFile()) files[name] = await readFile(path)
+  }
+  return files
+}
+
+/** Writes the files below a folder, which is made if it is not there. */
+export async function writeCollected(
+  to: string,
+  files: Outcome['files'] = new Map(),
+): Promise<void> {
+  for (const [path, bytes] of files) {
+    // The program chose the names: on Windows these would be other folders or streams.
+    if (sep === '\\' && /[\\:]/.test(path))
+      throw new CliError(
+        `cannot write the collected file ${JSON.stringify(path)}: its name has \\ or :`,
+      )
+    const file = join(to, path)
+    try {
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, bytes)
+    } catch (error) {
+      throw new CliError(`cannot write ${file}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}

@@ -1,0 +1,18 @@
+//! What guests see of a [`Tree`](crate::files::Tree): descriptors of files in memory beside those of the host.
+
+mod component;
+mod component_descriptor;
+mod descriptors;
+mod file_calls;
+mod granted;
+mod path_calls;
+mod poll;
+mod preview1;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub(super) use component::{ComponentFiles, GuestFiles};
+pub(super) use component_descriptor::MemoryDescriptor;
+pub(crate) use granted::GrantedFiles;
+pub(super) use preview1::Preview1;

@@ -1,0 +1,416 @@
+//! A file or directory in memory that a guest of WASI 0.2 has open.
+
+use super::descriptors::FileTree;
+use crate::files::{Code, Kind, NewTime, NewTimes, NodeId, Open, ROOT, Stat};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::sync::Arc;
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, Filesize, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
+};
+
+const SECOND: u64 = 1_000_000_000;
+/// The most that is read or written at a time.
+const CHUNK: usize = 1 << 20;
+/// The upper half of the hashes. That of a file on the host depends on its lower half in another way.
+const HASH: u64 = 2;
+
+/// A node, which is open as long as there are descriptors and streams of it.
+struct OpenNode {
+    tree: FileTree,
+    node: NodeId,
+    kind: Kind,
+    read: bool,
+    write: bool,
+}
+
+impl Drop for OpenNode {
+    fn drop(&mut self) {
+        self.tree.lock().close(self.node);
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct MemoryDescriptor(Arc<OpenNode>);
+
+/// Why a stream failed.
+#[derive(Debug)]
+pub(super) struct Failed(pub(super) Code);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl From<Kind> for DescriptorType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::File => Self::RegularFile,
+            Kind::Directory => Self::Directory,
+            Kind::Symlink => Self::SymbolicLink,
+        }
+    }
+}
+
+impl MemoryDescriptor {
+    pub(super) fn root(tree: &FileTree) -> Self {
+        tree.lock().retain(ROOT);
+        Self(Arc::new(OpenNode {
+            tree: tree.clone(),
+            node: ROOT,
+            kind: Kind::Directory,
+            read: true,
+            write: true,
+        }))
+    }
+
+    pub(crate) fn tree(&self) -> &FileTree {
+        &self.0.tree
+    }
+
+    /// # Errors
+    ///
+    /// [`Code::NotDirectory`].
+    pub(crate) fn directory(&self) -> Result<NodeId, Code> {
+        match self.0.kind {
+            Kind::Directory => Ok(self.0.node),
+            Kind::File | Kind::Symlink => Err(Code::NotDirectory),
+        }
+    }
+
+    fn file(&self, may: bool) -> Result<NodeId, Code> {
+        match self.0.kind {
+            Kind::File if may => Ok(self.0.node),
+            _ => Err(Code::BadDescriptor),
+        }
+    }
+
+    pub(super) fn open_at(
+        &self,
+        lookup: PathFlags,
+        path: &str,
+        how: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> Result<Self, Code> {
+        let at = self.directory()?;
+        let write = flags.contains(DescriptorFlags::WRITE);
+        let create = how.contains(OpenFlags::CREATE);
+        let truncate = how.contains(OpenFlags::TRUNCATE);
+        let open = Open {
+            follow: follows(lookup),
+            create,
+            exclusive: how.contains(OpenFlags::EXCLUSIVE),
+            truncate,
+            directory: how.contains(OpenFlags::DIRECTORY),
+            write: write || create || truncate,
+        };
+        let Stat { node, kind, .. } = self.tree().lock().open(at, path, open)?;
+        Ok(Self(Arc::new(OpenNode {
+            tree: self.tree().clone(),
+            node,
+            kind,
+            read: flags.contains(DescriptorFlags::READ) || !write,
+            write: open.write,
+        })))
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.node == other.0.node
+    }
+
+    pub(super) fn advise(&self, _: Filesize, length: Filesize, _: Advice) -> Result<(), Code> {
+        self.file(true)?;
+        i64::try_from(length).map(drop).map_err(|_| Code::Invalid)
+    }
+
+    /// There is nothing that could be lost.
+    pub(super) fn sync_data(&self) -> Result<(), Code> {
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), Code> {
+        Ok(())
+    }
+
+    pub(super) fn get_flags(&self) -> Result<DescriptorFlags, Code> {
+        let OpenNode {
+            kind, read, write, ..
+        } = *self.0;
+        let mut flags = DescriptorFlags::empty();
+        if read {
+            flags |= DescriptorFlags::READ;
+        }
+        if kind == Kind::Directory {
+            flags |= DescriptorFlags::MUTATE_DIRECTORY;
+        } else if write {
+            flags |= DescriptorFlags::WRITE;
+        }
+        Ok(flags)
+    }
+
+    pub(super) fn get_type(&self) -> Result<DescriptorType, Code> {
+        Ok(self.0.kind.into())
+    }
+
+    pub(super) fn set_size(&self, size: Filesize) -> Result<(), Code> {
+        let node = self.file(true)?;
+        match self.0.write {
+            true => self.tree().lock().set_size(node, size),
+            false => Err(Code::Invalid),
+        }
+    }
+
+    pub(super) fn set_times(
+        &self,
+        accessed: NewTimestamp,
+        modified: NewTimestamp,
+    ) -> Result<(), Code> {
+        let times = new_times(accessed, modified)?;
+        self.tree().lock().set_times(self.0.node, times);
+        Ok(())
+    }
+
+    pub(super) fn read(&self, length: Filesize, offset: Filesize) -> Result<(Vec<u8>, bool), Code> {
+        let node = self.file(self.0.read)?;
+        let bytes = read(self.tree(), node, length, offset);
+        let is_end = bytes.is_empty();
+        Ok((bytes, is_end))
+    }
+
+    pub(super) fn write(&self, bytes: Vec<u8>, offset: Filesize) -> Result<Filesize, Code> {
+        let node = self.file(self.0.write)?;
+        let (written, _) = self.tree().lock().write(node, Some(offset), &bytes)?;
+        Ok(written as u64)
+    }
+
+    pub(super) fn create_directory_at(&self, path: String) -> Result<(), Code> {
+        let at = self.directory()?;
+        self.tree().lock().create_directory(at, &path)
+    }
+
+    pub(super) fn stat(&self) -> Result<DescriptorStat, Code> {
+        Ok(status(self.tree().lock().stat(self.0.node)))
+    }
+
+    pub(super) fn stat_at(&self, flags: PathFlags, path: String) -> Result<DescriptorStat, Code> {
+        let at = self.directory()?;
+        let tree = self.tree().lock();
+        Ok(status(tree.stat(tree.find(at, &path, follows(flags))?)))
+    }
+
+    pub(super) fn set_times_at(
+        &self,
+        flags: PathFlags,
+        path: String,
+        accessed: NewTimestamp,
+        modified: NewTimestamp,
+    ) -> Result<(), Code> {
+        let at = self.directory()?;
+        let times = new_times(accessed, modified)?;
+        let mut tree = self.tree().lock();
+        let node = tree.find(at, &path, follows(flags))?;
+        tree.set_times(node, times);
+        Ok(())
+    }
+
+    pub(super) fn link_at(
+        &self,
+        flags: PathFlags,
+        path: &str,
+        to: &Self,
+        to_path: &str,
+    ) -> Result<(), Code> {
+        let (from, to) = (self.directory()?, to.directory()?);
+        let mut tree = self.tree().lock();
+        tree.link((from, path), follows(flags), (to, to_path))
+    }
+
+    pub(super) fn readlink_at(&self, path: String) -> Result<String, Code> {
+        let at = self.directory()?;
+        self.tree().lock().read_link(at, &path)
+    }
+
+    pub(super) fn remove_directory_at(&self, path: String) -> Result<(), Code> {
+        let at = self.directory()?;
+        self.tree().lock().remove_directory(at, &path)
+    }
+
+    pub(super) fn rename_at(&self, path: &str, to: &Self, to_path: &str) -> Result<(), Code> {
+        let (from, to) = (self.directory()?, to.directory()?);
+        self.tree().lock().rename((from, path), (to, to_path))
+    }
+
+    pub(super) fn symlink_at(&self, target: String, path: String) -> Result<(), Code> {
+        let at = self.directory()?;
+        self.tree().lock().symlink(&target, at, &path)
+    }
+
+    pub(super) fn unlink_file_at(&self, path: String) -> Result<(), Code> {
+        let at = self.directory()?;
+        self.tree().lock().unlink(at, &path)
+    }
+
+    pub(super) fn metadata_hash(&self) -> Result<MetadataHashValue, Code> {
+        Ok(hash(self.0.node))
+    }
+
+    pub(super) fn metadata_hash_at(
+        &self,
+        flags: PathFlags,
+        path: String,
+    ) -> Result<MetadataHashValue, Code> {
+        let at = self.directory()?;
+        self.tree().lock().find(at, &path, follows(flags)).map(hash)
+    }
+
+    pub(super) fn reader(&self, offset: u64) -> Result<DynInputStream, Code> {
+        if self.0.kind == Kind::Directory {
+            return Err(Code::IsDirectory);
+        }
+        self.file(self.0.read)?;
+        let open = self.0.clone();
+        Ok(Box::new(Reader { open, at: offset }))
+    }
+
+    /// At the end of the file without an offset.
+    pub(super) fn writer(&self, offset: Option<u64>) -> Result<DynOutputStream, Code> {
+        self.file(self.0.write)?;
+        Ok(Box::new(Writer {
+            open: self.0.clone(),
+            at: offset,
+            failed: false,
+        }))
+    }
+}
+
+fn follows(flags: PathFlags) -> bool {
+    flags.contains(PathFlags::SYMLINK_FOLLOW)
+}
+
+fn read(tree: &FileTree, node: NodeId, length: u64, offset: u64) -> Vec<u8> {
+    let tree = tree.lock();
+    let rest = tree.stat(node).size.saturating_sub(offset);
+    // At most a chunk.
+    let mut bytes = vec![0; length.min(rest).min(CHUNK as u64) as usize];
+    tree.read(node, offset, &mut bytes);
+    bytes
+}
+
+fn hash(node: NodeId) -> MetadataHashValue {
+    MetadataHashValue {
+        lower: node.inode(),
+        upper: HASH,
+    }
+}
+
+fn status(stat: Stat) -> DescriptorStat {
+    let time = |nanoseconds: u64| {
+        Some(Datetime {
+            seconds: nanoseconds / SECOND,
+            nanoseconds: (nanoseconds % SECOND) as u32,
+        })
+    };
+    DescriptorStat {
+        type_: stat.kind.into(),
+        link_count: stat.links,
+        size: stat.size,
+        data_access_timestamp: time(stat.accessed),
+        data_modification_timestamp: time(stat.modified),
+        status_change_timestamp: time(stat.changed),
+    }
+}
+
+fn new_times(accessed: NewTimestamp, modified: NewTimestamp) -> Result<NewTimes, Code> {
+    let new = |time| match time {
+        NewTimestamp::NoChange => Ok(NewTime::Keep),
+        NewTimestamp::Now => Ok(NewTime::Now),
+        NewTimestamp::Timestamp(Datetime {
+            seconds,
+            nanoseconds,
+        }) => {
+            let whole = seconds.checked_mul(SECOND);
+            let all = whole.and_then(|whole| whole.checked_add(nanoseconds.into()));
+            all.map(NewTime::At).ok_or(Code::Overflow)
+        }
+    };
+    Ok(NewTimes {
+        accessed: new(accessed)?,
+        modified: new(modified)?,
+    })
+}
+
+struct Reader {
+    open: Arc<OpenNode>,
+    at: u64,
+}
+
+#[async_trait]
+impl Pollable for Reader {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl InputStream for Reader {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        let bytes = read(&self.open.tree, self.open.node, size as u64, self.at);
+        if bytes.is_empty() && size > 0 {
+            return Err(StreamError::Closed);
+        }
+        self.at += bytes.len() as u64;
+        Ok(bytes.into())
+    }
+}
+
+struct Writer {
+    open: Arc<OpenNode>,
+    /// `None` for the end of the file.
+    at: Option<u64>,
+    failed: bool,
+}
+
+#[async_trait]
+impl Pollable for Writer {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Writer {
+    fn write(&mut self, mut bytes: Bytes) -> StreamResult<()> {
+        if self.failed {
+            return Err(StreamError::Closed);
+        }
+        while !bytes.is_empty() {
+            let wrote = self.open.tree.lock().write(self.open.node, self.at, &bytes);
+            match wrote {
+                Ok((written, end)) => {
+                    bytes = bytes.split_off(written);
+                    self.at = self.at.map(|_| end);
+                }
+                Err(code) => {
+                    self.failed = true;
+                    return Err(StreamError::LastOperationFailed(Failed(code).into()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        match self.failed {
+            true => Err(StreamError::Closed),
+            false => Ok(()),
+        }
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.flush().map(|()| CHUNK)
+    }
+}
