@@ -66,6 +66,16 @@ type TrapCode =
  * }
  */
 type Outcome = Exit | Trap | Limit | Abort
+/**
+ * How a run ended in which a host function threw. Only runs with `imports` end like this, so it is not one of the
+ * {@link Outcome}s.
+ */
+interface HostError extends Ending {
+  readonly kind: 'host-error'
+  readonly ok: false
+  /** What the function threw, or what its promise was rejected with. */
+  readonly error: unknown
+}
 /** What every outcome has. */
 interface Ending {
   /** Whether the program ended with exit code 0. */
@@ -190,6 +200,13 @@ interface JsonAbort extends JsonEnding {
   /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
   readonly reason?: unknown
 }
+/** A {@link HostError} as JSON. */
+interface JsonHostError extends JsonEnding {
+  readonly kind: 'host-error'
+  readonly ok: false
+  /** Name and message of an Error; otherwise what `JSON.stringify` writes, and absent where it writes nothing. */
+  readonly error?: unknown
+}
 /** A {@link Usage} as JSON. */
 interface JsonUsage extends Omit<Usage, 'fuel'> {
   /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */
@@ -202,7 +219,7 @@ interface JsonUsage extends Omit<Usage, 'fuel'> {
  * @example
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
-declare function describeOutcome(outcome: Outcome | JsonOutcome): string
+declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | JsonHostError): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
@@ -225,7 +242,12 @@ declare function describeOutcome(outcome: Outcome | JsonOutcome): string
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
- * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
+ * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
+ *   at once: no slot was free, or it runs elsewhere than on this thread.
+ * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync`; the `error`
+ *   of a {@link HostError}.
+ * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
+ * - `ERR_OUT_OF_BOUNDS`: bytes outside of a guest's memory, or memory of a guest that exports none.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -252,6 +274,9 @@ type WasiexecErrorCode =
   | 'ERR_BATCH_USED'
   | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
+  | 'ERR_HOST_FUNCTION'
+  | 'ERR_CALL_ENDED'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_WORKER_DIED'
   | 'ERR_SNAPSHOT'
   | 'ERR_OUT_OF_RESOURCES'
@@ -272,7 +297,7 @@ declare class WasiexecError extends Error {
   )
 }
 /** Thrown by {@link orThrow} for every ending other than exit 0. */
-declare class ProgramError<T extends Outcome = Outcome> extends Error {
+declare class ProgramError<T extends Outcome | HostError = Outcome> extends Error {
   /** How the program ended, with all that it printed. */
   readonly outcome: T
   constructor(outcome: T)
@@ -284,159 +309,10 @@ declare class ProgramError<T extends Outcome = Outcome> extends Error {
  * @example
  * const { stdout } = orThrow(await program.run())
  */
-declare function orThrow<T extends Outcome>(
+declare function orThrow<T extends Outcome | HostError>(
   outcome: T,
 ): Exit & {
   code: 0
-}
-/** The options of one run. A guest is granted nothing else. */
-interface RunOptions {
-  /** argv from index 1 on. Default: none. */
-  args?: readonly string[] | undefined
-  /** The whole environment; nothing is inherited. Variables that are undefined are left out. Default: empty. */
-  env?: Readonly<Record<string, string | undefined>> | undefined
-  /**
-   * Where stdin comes from. Text and bytes are given whole. A stream is read as the guest asks for more,
-   * and is ended (`return()`, `destroy()`) when the guest ends first. To give the text "inherit" or "empty",
-   * pass bytes. Default: `'empty'`.
-   */
-  stdin?:
-    | string
-    | Uint8Array
-    | Readable
-    | AsyncIterable<Uint8Array | string>
-    | 'inherit'
-    | 'empty'
-    | undefined
-  /**
-   * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream. The guest feels
-   * the backpressure of a stream, which is not ended. The run resolves when everything has been written to
-   * the stream; the stream may not have passed it on yet. Default: `'capture'`.
-   */
-  stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
-  /** The same for stderr. Default: `'capture'`. */
-  stderr?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
-  /**
-   * What happens when the guest prints to a pipe or stream that nobody reads any more, as before `| head`.
-   * `'fail'`: the write fails, and the guest decides; it may go on for ever. `'stop'`: the run ends, as a
-   * process does, with an abort whose reason is `ERR_BROKEN_PIPE`. Default: `'fail'`.
-   */
-  onBrokenPipe?: 'fail' | 'stop' | undefined
-  /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
-  preopens?: Readonly<Record<string, string | Preopen>> | undefined
-  /**
-   * Files in memory, which the guest may read and change: text, bytes, and directories as objects of these. A name may
-   * be a path (`'src/main.c'`), and a `/` at its end says that it is a directory. The guest sees them at
-   * {@link filesAt}, and its changes are its own: they do not reach the next run. In `defaults` of a batch, the files
-   * cross to the core once and the jobs share them. At most 512 MiB. Default: none.
-   */
-  files?: Files | undefined
-  /** The guest path of {@link files}. Default: `'/'`. */
-  filesAt?: string | undefined
-  /**
-   * Patterns of the files that are in the outcome as `files`, however the run ends. Paths are those of {@link files}:
-   * relative, also where `filesAt` is given. In a pattern `*` stands for any characters of a name, `?` for one, and
-   * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
-   */
-  collect?: readonly string[] | undefined
-  /** Guests have no network: every address is refused. */
-  network?: false | undefined
-  /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
-  clock?:
-    | 'real'
-    | {
-        now: Date | number
-      }
-    | undefined
-  /** Seed (0 to 2^64 - 1) that makes random numbers the same in every run. Default: the operating system's. */
-  randomSeed?: bigint | number | undefined
-  /** The caps of the run. */
-  limits?: Limits | undefined
-  /** Aborts the run. */
-  signal?: AbortSignal | undefined
-}
-/** Files in memory, by name or path: text, bytes, or a directory of files. */
-interface Files {
-  readonly [path: string]: string | Uint8Array | Files
-}
-/** The options of a live run. */
-interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
-  /**
-   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
-   */
-  stdin?: 'pipe' | RunOptions['stdin']
-  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
-  stdout?: 'pipe' | RunOptions['stdout']
-  /** The same for stderr. Default: `'pipe'`. */
-  stderr?: 'pipe' | RunOptions['stderr']
-}
-/** A granted directory. */
-interface Preopen {
-  /** The directory on the host. */
-  hostPath: string
-  /** Whether the guest may also write. */
-  access: 'read' | 'write'
-}
-/** The options of a run that the calling thread waits for: without those that need the thread meanwhile. */
-interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
-  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
-  stdout?: 'capture' | 'inherit' | 'ignore' | undefined
-  stderr?: 'capture' | 'inherit' | 'ignore' | undefined
-}
-/** The caps of a run. A cap that is not given has the default named here, or does not exist. */
-interface Limits {
-  /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
-  timeoutMs?: number | undefined
-  /** Time on a core, in milliseconds; sleeping and file access are not included. */
-  cpuMs?: number | undefined
-  /** wasmtime fuel, about one per instruction: the same in every run. */
-  fuel?: number | bigint | undefined
-  /** All linear memories and tables of the run together. Default: 4 GiB. */
-  memoryBytes?: number | undefined
-  /** `'deny'`: `memory.grow` returns -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
-  onMemory?: 'deny' | 'stop' | undefined
-  /**
-   * Bytes of stdout and stderr together, wherever they go unless they are ignored. At most 2 GiB - 1.
-   * Default: 16 MiB of captured output, and no cap on output that is inherited or streamed.
-   */
-  outputBytes?: number | undefined
-  /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
-  onOutput?: 'stop' | 'truncate' | undefined
-  /**
-   * Bytes that {@link RunOptions.files} may take beyond those that were given: the files that the guest makes or
-   * changes, as a whole. A guest that needs more is told that there is no space left. At most 1 GiB. Default: 256 MiB.
-   */
-  filesBytes?: number | undefined
-  /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
-  filesCount?: number | undefined
-}
-/** What a runtime has and does. */
-interface RuntimeStats {
-  /** Threads, or processes, that run guests. */
-  readonly threads: number
-  readonly workers: 'threads' | 'processes'
-  /**
-   * Threads that start runs at present. They are fewer than `threads` where short runs end sooner on fewer:
-   * when guests grow their memory, the threads of one process wait for each other. The runtime measures this
-   * while runs wait for a thread. Processes are always all used.
-   */
-  readonly usefulThreads: number
-  readonly maxConcurrentRuns: number
-  /**
-   * How runs get their memory: from a pool (fast), or mapped for each run where the process has too little
-   * address space for a pool.
-   */
-  readonly allocation: 'pooling' | 'compact'
-  /** Programs loaded. */
-  readonly programs: number
-  /** Programs, loaded with `compiler: 'tiered'`, whose optimized code is still to be made. */
-  readonly optimizing: number
-  /** Runs that wait for a slot or a thread. */
-  readonly queued: number
-  /** Runs that have started and not ended. */
-  readonly running: number
-  /** Runs that have ended. */
-  readonly finished: number
 }
 /** An import or export of a program. */
 interface ExternInfo {
@@ -513,6 +389,211 @@ interface Producer {
   readonly name: string
   /** As the tool wrote it; may be empty. */
   readonly version: string
+}
+/**
+ * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
+ * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
+ * promise of these; what a function without results returns is ignored.
+ */
+type HostFunction = (...args: any[]) => unknown
+/**
+ * Functions by the modules and names under which programs import them.
+ *
+ * @example
+ * const imports = { env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) } }
+ */
+type Imports = Readonly<
+  Record<string, Readonly<Record<string, HostFunction | undefined>> | undefined>
+>
+/** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
+interface CallingGuest {
+  /** The memory that the guest exports under the name `memory`. */
+  readonly memory: CallerMemory
+}
+/**
+ * The memory of a guest that waits for a host function. It can be used until the function returns, or its promise
+ * settles, or the run ends; after that everything here throws `ERR_CALL_ENDED`. A range outside of the memory throws
+ * `ERR_OUT_OF_BOUNDS`. A pointer may be given as it came: an `i32` that is negative stands for an address from 2^31 on.
+ */
+interface CallerMemory {
+  /** Its size in bytes. */
+  readonly byteLength: number
+  /** Returns a copy of bytes. */
+  read(pointer: number | bigint, length: number): Buffer$1
+  /** Returns UTF-8 text; what is not UTF-8 is U+FFFD. */
+  readString(pointer: number | bigint, length: number): string
+  /** Writes bytes. */
+  write(pointer: number | bigint, bytes: Uint8Array): void
+}
+/** The options of one run. A guest is granted nothing else. */
+interface RunOptions {
+  /** argv from index 1 on. Default: none. */
+  args?: readonly string[] | undefined
+  /** The whole environment; nothing is inherited. Variables that are undefined are left out. Default: empty. */
+  env?: Readonly<Record<string, string | undefined>> | undefined
+  /**
+   * Where stdin comes from. Text and bytes are given whole. A stream is read as the guest asks for more,
+   * and is ended (`return()`, `destroy()`) when the guest ends first. To give the text "inherit" or "empty",
+   * pass bytes. Default: `'empty'`.
+   */
+  stdin?:
+    | string
+    | Uint8Array
+    | Readable
+    | AsyncIterable<Uint8Array | string>
+    | 'inherit'
+    | 'empty'
+    | undefined
+  /**
+   * Where stdout goes: into the outcome, to this process's stdout, nowhere, or to a stream. The guest feels
+   * the backpressure of a stream, which is not ended. The run resolves when everything has been written to
+   * the stream; the stream may not have passed it on yet. Default: `'capture'`.
+   */
+  stdout?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
+  /** The same for stderr. Default: `'capture'`. */
+  stderr?: 'capture' | 'inherit' | 'ignore' | Writable | undefined
+  /**
+   * What happens when the guest prints to a pipe or stream that nobody reads any more, as before `| head`.
+   * `'fail'`: the write fails, and the guest decides; it may go on for ever. `'stop'`: the run ends, as a
+   * process does, with an abort whose reason is `ERR_BROKEN_PIPE`. Default: `'fail'`.
+   */
+  onBrokenPipe?: 'fail' | 'stop' | undefined
+  /** Directories granted to the guest, by guest path; a bare string is a host path, read-only. Default: none. */
+  preopens?: Readonly<Record<string, string | Preopen>> | undefined
+  /**
+   * Files in memory, which the guest may read and change: text, bytes, and directories as objects of these. A name may
+   * be a path (`'src/main.c'`), and a `/` at its end says that it is a directory. The guest sees them at
+   * {@link filesAt}, and its changes are its own: they do not reach the next run. In `defaults` of a batch, the files
+   * cross to the core once and the jobs share them. At most 512 MiB. Default: none.
+   */
+  files?: Files | undefined
+  /** The guest path of {@link files}. Default: `'/'`. */
+  filesAt?: string | undefined
+  /**
+   * Patterns of the files that are in the outcome as `files`, however the run ends. Paths are those of {@link files}:
+   * relative, also where `filesAt` is given. In a pattern `*` stands for any characters of a name, `?` for one, and
+   * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
+   */
+  collect?: readonly string[] | undefined
+  /** Guests have no network: every address is refused. */
+  network?: false | undefined
+  /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
+  clock?:
+    | 'real'
+    | {
+        now: Date | number
+      }
+    | undefined
+  /** Seed (0 to 2^64 - 1) that makes random numbers the same in every run. Default: the operating system's. */
+  randomSeed?: bigint | number | undefined
+  /** The caps of the run. */
+  limits?: Limits | undefined
+  /** Aborts the run. */
+  signal?: AbortSignal | undefined
+  /** Only in {@link HostedRunOptions}, because such a run can end in one more way. */
+  imports?: undefined
+}
+/**
+ * The options of a run that provides functions which the program imports. It ends as any run, or as a
+ * {@link HostError}.
+ */
+interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
+  /**
+   * Functions for the imports of the program that WASI does not have. Functions that the program does not import are
+   * left out. See docs/host-functions.md.
+   */
+  imports: Imports
+}
+/** Files in memory, by name or path: text, bytes, or a directory of files. */
+interface Files {
+  readonly [path: string]: string | Uint8Array | Files
+}
+/** The options of a live run. */
+interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
+  /**
+   * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
+   */
+  stdin?: 'pipe' | RunOptions['stdin']
+  /** `'pipe'`: `guest.stdout` is a Readable. Or as for a run. Default: `'pipe'`. */
+  stdout?: 'pipe' | RunOptions['stdout']
+  /** The same for stderr. Default: `'pipe'`. */
+  stderr?: 'pipe' | RunOptions['stderr']
+}
+/** The options of a live run that provides functions which the program imports. */
+interface HostedSpawnOptions extends Omit<SpawnOptions, 'imports'> {
+  imports: Imports
+}
+/** A granted directory. */
+interface Preopen {
+  /** The directory on the host. */
+  hostPath: string
+  /** Whether the guest may also write. */
+  access: 'read' | 'write'
+}
+/** The options of a run that the calling thread waits for: without those that need the thread meanwhile. */
+interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
+  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
+  stdout?: 'capture' | 'inherit' | 'ignore' | undefined
+  stderr?: 'capture' | 'inherit' | 'ignore' | undefined
+}
+/** {@link HostedRunOptions} of a run that the calling thread waits for. Its functions cannot return promises. */
+interface HostedRunSyncOptions extends Omit<RunSyncOptions, 'imports'> {
+  imports: Imports
+}
+/** The caps of a run. A cap that is not given has the default named here, or does not exist. */
+interface Limits {
+  /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
+  timeoutMs?: number | undefined
+  /** Time on a core, in milliseconds; sleeping and file access are not included. */
+  cpuMs?: number | undefined
+  /** wasmtime fuel, about one per instruction: the same in every run. */
+  fuel?: number | bigint | undefined
+  /** All linear memories and tables of the run together. Default: 4 GiB. */
+  memoryBytes?: number | undefined
+  /** `'deny'`: `memory.grow` returns -1 and the guest decides. `'stop'`: the run ends. Default: `'deny'`. */
+  onMemory?: 'deny' | 'stop' | undefined
+  /**
+   * Bytes of stdout and stderr together, wherever they go unless they are ignored. At most 2 GiB - 1.
+   * Default: 16 MiB of captured output, and no cap on output that is inherited or streamed.
+   */
+  outputBytes?: number | undefined
+  /** `'stop'`: the run ends at the cap. `'truncate'`: the rest is dropped. Default: `'stop'`. */
+  onOutput?: 'stop' | 'truncate' | undefined
+  /**
+   * Bytes that {@link RunOptions.files} may take beyond those that were given: the files that the guest makes or
+   * changes, as a whole. A guest that needs more is told that there is no space left. At most 1 GiB. Default: 256 MiB.
+   */
+  filesBytes?: number | undefined
+  /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
+  filesCount?: number | undefined
+}
+/** What a runtime has and does. */
+interface RuntimeStats {
+  /** Threads, or processes, that run guests. */
+  readonly threads: number
+  readonly workers: 'threads' | 'processes'
+  /**
+   * Threads that start runs at present. They are fewer than `threads` where short runs end sooner on fewer:
+   * when guests grow their memory, the threads of one process wait for each other. The runtime measures this
+   * while runs wait for a thread. Processes are always all used.
+   */
+  readonly usefulThreads: number
+  readonly maxConcurrentRuns: number
+  /**
+   * How runs get their memory: from a pool (fast), or mapped for each run where the process has too little
+   * address space for a pool.
+   */
+  readonly allocation: 'pooling' | 'compact'
+  /** Programs loaded. */
+  readonly programs: number
+  /** Programs, loaded with `compiler: 'tiered'`, whose optimized code is still to be made. */
+  readonly optimizing: number
+  /** Runs that wait for a slot or a thread. */
+  readonly queued: number
+  /** Runs that have started and not ended. */
+  readonly running: number
+  /** Runs that have ended. */
+  readonly finished: number
 }
 /** How a runtime is set up. */
 interface RuntimeOptions {
@@ -615,6 +696,7 @@ interface Guest<
   Stdin extends Writable | null = Writable,
   Stdout extends Readable | null = Readable,
   Stderr extends Readable | null = Readable,
+  Ending extends Outcome | HostError = Outcome,
 > {
   /**
    * Its stdin; null unless piped. Destroyed when the guest has ended. A write that was waiting then fails with the code
@@ -629,7 +711,7 @@ interface Guest<
    * How it ended. `stdout` and `stderr` are empty unless captured. Rejects only for what `run` rejects for, and then
    * the streams fail with the same error.
    */
-  readonly outcome: Promise<Outcome>
+  readonly outcome: Promise<Ending>
   /**
    * Aborts the guest with this reason. Returns false if that has no effect: the guest has ended, as far as this thread
    * knows, or was aborted before.
@@ -654,10 +736,11 @@ interface Guest<
   [Symbol.asyncDispose](): Promise<void>
 }
 /** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
-type GuestOf<Options extends SpawnOptions> = Guest<
+type GuestOf<Options extends SpawnOptions | HostedSpawnOptions> = Guest<
   GuestStream<Options, 'stdin', Writable>,
   GuestStream<Options, 'stdout', Readable>,
-  GuestStream<Options, 'stderr', Readable>
+  GuestStream<Options, 'stderr', Readable>,
+  Options extends HostedSpawnOptions ? Outcome | HostError : Outcome
 >
 type GuestStream<Options, Name extends string, Stream> = Name extends keyof Options
   ? PipedStream<Options[Name], Stream>
@@ -721,17 +804,18 @@ declare class Program {
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
    * `ERR_OUT_OF_RESOURCES`.
    */
+  run(options: HostedRunOptions): Promise<Outcome | HostError>
   run(options?: RunOptions): Promise<Outcome>
   /**
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
-  check(options?: RunOptions): void
+  check(options?: RunOptions | HostedRunOptions): void
   /**
    * Runs the program once on the calling thread, which waits.
    *
@@ -743,6 +827,7 @@ declare class Program {
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
+  runSync(options: HostedRunSyncOptions): Outcome | HostError
   runSync(options?: RunSyncOptions): Outcome
   /**
    * Starts the program and returns at once, to talk with it while it runs.
@@ -755,7 +840,7 @@ declare class Program {
    * guest.stdin.write('1 + 1\n')
    * console.log((await lines.next()).value)
    */
-  spawn<const Options extends SpawnOptions = Record<never, never>>(
+  spawn<const Options extends SpawnOptions | HostedSpawnOptions = Record<never, never>>(
     options?: Options,
   ): GuestOf<Options>
   /**
@@ -770,9 +855,17 @@ declare class Program {
    * }
    */
   batch<Id = unknown>(
+    jobs: Iterable<Job<Id> | HostedJob<Id>> | AsyncIterable<Job<Id> | HostedJob<Id>>,
+    options: HostedBatchOptions<Id>,
+  ): Batch<Id, Outcome | HostError>
+  batch<Id = unknown>(
     jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
     options?: BatchOptions<Id>,
   ): Batch<Id>
+  batch<Id = unknown>(
+    jobs: Iterable<Job<Id> | HostedJob<Id>> | AsyncIterable<Job<Id> | HostedJob<Id>>,
+    options?: BatchOptions<Id, Outcome | HostError>,
+  ): Batch<Id, Outcome | HostError>
   /**
    * Runs the program up to its first read of stdin, and returns a program whose runs go on from there. They give what
    * runs of this program give: what it printed before is printed first, and counts for `outputBytes`.
@@ -838,7 +931,11 @@ declare function load(source: string | URL | Uint8Array, options?: LoadOptions):
  */
 declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
 /** One run of a batch. */
-interface Job<Id = unknown> extends RunOptions {
+interface Job<Id = unknown> extends RunOptions, JobParts<Id> {}
+/** One run of a batch that provides functions which its program imports. */
+interface HostedJob<Id = unknown> extends HostedRunOptions, JobParts<Id> {}
+/** What a job has beyond the options of a run. */
+interface JobParts<Id = unknown> {
   /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
   /** The program to run in place of the batch's; it must be of the same runtime. */
@@ -851,7 +948,7 @@ interface Job<Id = unknown> extends RunOptions {
   error?: Error | undefined
 }
 /** How a batch is run. */
-interface BatchOptions<Id = unknown> {
+interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -871,23 +968,32 @@ interface BatchOptions<Id = unknown> {
    * Called once for each result, in the order of the results and before they are read. When it returns
    * true, the batch ends and the runs in progress are aborted (reason: `ERR_BATCH_STOPPED`).
    */
-  stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
+  stopOn?: ((result: BatchResult<Id, O>) => boolean) | undefined
   /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
    */
   deadline?: Date | number | undefined
 }
+/** How a batch is run whose jobs share functions that their programs import. */
+interface HostedBatchOptions<Id = unknown> extends Omit<
+  BatchOptions<Id, Outcome | HostError>,
+  'defaults'
+> {
+  /** As {@link BatchOptions.defaults}. The `imports` of a job replace these as a whole. */
+  defaults: Omit<HostedRunOptions, 'signal'>
+}
 /** The result of one job: an outcome, or the error that came in its place. */
-type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
+type BatchResult<Id = unknown, O extends Outcome | HostError = Outcome> =
+  JobOutcome<Id, O> | JobError<Id>
 /** A job that was run. */
-interface JobOutcome<Id = unknown> {
+interface JobOutcome<Id = unknown, O extends Outcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
   readonly id: Id
   /** How the run ended. */
-  readonly outcome: Outcome
+  readonly outcome: O
   readonly error?: undefined
 }
 /** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
@@ -902,7 +1008,7 @@ interface JobError<Id = unknown> {
 type BatchAdvice = 'processes'
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 interface CountableResult {
-  readonly outcome?: Outcome | JsonOutcome | undefined
+  readonly outcome?: Outcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
   readonly error?:
     | {
@@ -916,8 +1022,10 @@ interface BatchCounts {
   readonly jobs: number
   /** Results with exit code 0. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. */
-  readonly kinds: Readonly<Record<Outcome['kind'] | 'error', number>>
+  /** Results by the kind of their outcome; `error`: those without. `host-error` is there only if there are any. */
+  readonly kinds: Readonly<
+    Record<Outcome['kind'] | 'error', number> & Partial<Record<HostError['kind'], number>>
+  >
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
   /** Traps by their code. */
@@ -982,7 +1090,9 @@ interface BatchSummary extends BatchCounts {
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+interface Batch<Id = unknown, O extends Outcome | HostError = Outcome> extends AsyncIterable<
+  BatchResult<Id, O>
+> {
   /**
    * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
    * asking for the totals runs the batch, and no result is kept.
@@ -994,7 +1104,7 @@ interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id, O>>
   /**
    * The same results in arrays. An array has all results that are ready when the loop asks, and is never
    * empty. Use it in place of the batch itself where more than 100,000 results come per second: the
@@ -1006,7 +1116,7 @@ interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *   for (const { index, outcome } of results) console.log(index, outcome?.kind)
    * }
    */
-  chunks(): AsyncIterable<BatchResult<Id>[]>
+  chunks(): AsyncIterable<BatchResult<Id, O>[]>
 }
 /**
  * Loads a program, once per content and process, and runs it.
@@ -1015,6 +1125,10 @@ interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
  * @example
  * const outcome = await run('hello.wasm', { args: ['world'] })
  */
+declare function run(
+  source: string | URL | Uint8Array,
+  options: HostedRunOptions & LoadOptions,
+): Promise<Outcome | HostError>
 declare function run(
   source: string | URL | Uint8Array,
   options?: RunOptions & LoadOptions,
@@ -1029,6 +1143,8 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
+  type CallerMemory,
+  type CallingGuest,
   type CompilerChoice,
   type CountableResult,
   type Ending,
@@ -1038,15 +1154,25 @@ export {
   type Frame,
   type Guest,
   type GuestOf,
+  type HostError,
+  type HostFunction,
+  type HostedBatchOptions,
+  type HostedJob,
+  type HostedRunOptions,
+  type HostedRunSyncOptions,
+  type HostedSpawnOptions,
+  type Imports,
   type InspectedExport,
   type InspectedImport,
   type Inspection,
   type Job,
   type JobError,
   type JobOutcome,
+  type JobParts,
   type JsonAbort,
   type JsonEnding,
   type JsonExit,
+  type JsonHostError,
   type JsonLimit,
   type JsonOutcome,
   type JsonTrap,

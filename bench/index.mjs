@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { cold } from './cold.mjs'
 import { fairness } from './fairness.mjs'
 import { guests } from './guests.mjs'
+import { host } from './host.mjs'
 import { install } from './install.mjs'
 import { growth } from './growth.mjs'
 import { interruption } from './interruption.mjs'
@@ -29,6 +30,7 @@ const SECTIONS = {
   loading,
   cold,
   snapshots,
+  host,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]

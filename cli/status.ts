@@ -1,4 +1,4 @@
-import { WasiexecError, type Limit, type Outcome } from '../src/index.ts'
+import { WasiexecError, type HostError, type Limit, type Outcome } from '../src/index.ts'
 import type { InterruptSignal } from './io.ts'
 
 /** The exit statuses that are ours; all others are a guest's own. */
@@ -42,7 +42,7 @@ export class CliError extends Error {
 }
 
 /** An outcome as an exit status; the operating system has a guest's code modulo 256. */
-export function statusOf(outcome: Outcome): number {
+export function statusOf(outcome: Outcome | HostError): number {
   switch (outcome.kind) {
     case 'exit':
       return outcome.code & 0xff
@@ -53,6 +53,8 @@ export function statusOf(outcome: Outcome): number {
     case 'abort':
       if (isBrokenPipe(outcome.reason)) return STATUS.brokenPipe
       return interruptStatus(outcome.reason) ?? STATUS.error
+    case 'host-error':
+      return STATUS.error
     default:
       return outcome satisfies never
   }

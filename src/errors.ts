@@ -1,4 +1,4 @@
-import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
+import { describeOutcome, type Exit, type HostError, type Outcome } from './outcome.ts'
 
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
@@ -22,7 +22,12 @@ import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
- * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
+ * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
+ *   at once: no slot was free, or it runs elsewhere than on this thread.
+ * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync`; the `error`
+ *   of a {@link HostError}.
+ * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
+ * - `ERR_OUT_OF_BOUNDS`: bytes outside of a guest's memory, or memory of a guest that exports none.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -49,6 +54,9 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_USED'
   | 'ERR_JOB'
   | 'ERR_NESTED_RUN'
+  | 'ERR_HOST_FUNCTION'
+  | 'ERR_CALL_ENDED'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_WORKER_DIED'
   | 'ERR_SNAPSHOT'
   | 'ERR_OUT_OF_RESOURCES'
@@ -74,12 +82,12 @@ export class WasiexecError extends Error {
 }
 
 /** Thrown by {@link orThrow} for every ending other than exit 0. */
-export class ProgramError<T extends Outcome = Outcome> extends Error {
+export class ProgramError<T extends Outcome | HostError = Outcome> extends Error {
   /** How the program ended, with all that it printed. */
   readonly outcome: T
 
   constructor(outcome: T) {
-    super(messageOf(outcome))
+    super(messageOf(outcome), outcome.kind === 'host-error' ? { cause: outcome.error } : undefined)
     this.name = 'ProgramError'
     this.outcome = outcome
   }
@@ -88,7 +96,7 @@ export class ProgramError<T extends Outcome = Outcome> extends Error {
 /** How much of stderr goes into a message. */
 const MAX_STDERR = 2000
 
-function messageOf(outcome: Outcome): string {
+function messageOf(outcome: Outcome | HostError): string {
   // Only its end: all of it may be longer than a string can be.
   const stderr = outcome.stderr
     .subarray(-MAX_STDERR * 8)
@@ -106,7 +114,7 @@ function messageOf(outcome: Outcome): string {
  * @example
  * const { stdout } = orThrow(await program.run())
  */
-export function orThrow<T extends Outcome>(outcome: T): Exit & { code: 0 } {
+export function orThrow<T extends Outcome | HostError>(outcome: T): Exit & { code: 0 } {
   if (outcome.kind === 'exit' && outcome.code === 0) {
     return outcome as Outcome as Exit & { code: 0 }
   }

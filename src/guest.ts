@@ -3,8 +3,8 @@ import { invalid } from './check.ts'
 import { GuestInput } from './guest/input.ts'
 import { checkLines, LineReader, type LinesOptions } from './guest/lines.ts'
 import { GuestOutput } from './guest/output.ts'
-import type { SpawnOptions } from './options.ts'
-import type { Outcome } from './outcome.ts'
+import type { HostedSpawnOptions, SpawnOptions } from './options.ts'
+import type { HostError, Outcome } from './outcome.ts'
 import { prepareSpawn, type Port, type RunOwner } from './port/port.ts'
 
 /**
@@ -17,6 +17,7 @@ export interface Guest<
   Stdin extends Writable | null = Writable,
   Stdout extends Readable | null = Readable,
   Stderr extends Readable | null = Readable,
+  Ending extends Outcome | HostError = Outcome,
 > {
   /**
    * Its stdin; null unless piped. Destroyed when the guest has ended. A write that was waiting then fails with the code
@@ -31,7 +32,7 @@ export interface Guest<
    * How it ended. `stdout` and `stderr` are empty unless captured. Rejects only for what `run` rejects for, and then
    * the streams fail with the same error.
    */
-  readonly outcome: Promise<Outcome>
+  readonly outcome: Promise<Ending>
   /**
    * Aborts the guest with this reason. Returns false if that has no effect: the guest has ended, as far as this thread
    * knows, or was aborted before.
@@ -57,10 +58,11 @@ export interface Guest<
 }
 
 /** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
-export type GuestOf<Options extends SpawnOptions> = Guest<
+export type GuestOf<Options extends SpawnOptions | HostedSpawnOptions> = Guest<
   GuestStream<Options, 'stdin', Writable>,
   GuestStream<Options, 'stdout', Readable>,
-  GuestStream<Options, 'stderr', Readable>
+  GuestStream<Options, 'stderr', Readable>,
+  Options extends HostedSpawnOptions ? Outcome | HostError : Outcome
 >
 
 type GuestStream<Options, Name extends string, Stream> = Name extends keyof Options
@@ -78,7 +80,7 @@ type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
  */
-export function spawnGuest<Options extends SpawnOptions>(
+export function spawnGuest<Options extends SpawnOptions | HostedSpawnOptions>(
   port: Port,
   owner: RunOwner,
   options: Options,
@@ -101,14 +103,19 @@ interface Streams {
   readonly stderr: GuestOutput | undefined
 }
 
-class RunningGuest implements Guest<Writable | null, Readable | null, Readable | null> {
-  readonly outcome: Promise<Outcome>
+class RunningGuest implements Guest<
+  Writable | null,
+  Readable | null,
+  Readable | null,
+  Outcome | HostError
+> {
+  readonly outcome: Promise<Outcome | HostError>
   readonly #port: Port
   readonly #id: number
   readonly #streams: Streams
   readonly #readers: { stdout?: LineReader; stderr?: LineReader } = {}
 
-  constructor(port: Port, id: number, outcome: Promise<Outcome>, streams: Streams) {
+  constructor(port: Port, id: number, outcome: Promise<Outcome | HostError>, streams: Streams) {
     this.#port = port
     this.#id = id
     this.outcome = outcome

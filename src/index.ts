@@ -5,23 +5,45 @@
  */
 
 export type { Batch } from './batch/batch.ts'
-export type { BatchOptions, BatchResult, Job, JobError, JobOutcome } from './batch/options.ts'
+export type {
+  BatchOptions,
+  BatchResult,
+  HostedBatchOptions,
+  HostedJob,
+  Job,
+  JobError,
+  JobOutcome,
+  JobParts,
+} from './batch/options.ts'
 export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Guest, GuestOf } from './guest.ts'
 export type { LinesOptions } from './guest/lines.ts'
-export type { Files, Limits, Preopen, RunOptions, RunSyncOptions, SpawnOptions } from './options.ts'
+export type { CallerMemory, CallingGuest, HostFunction, Imports } from './imports.ts'
+export type {
+  Files,
+  HostedRunOptions,
+  HostedRunSyncOptions,
+  HostedSpawnOptions,
+  Limits,
+  Preopen,
+  RunOptions,
+  RunSyncOptions,
+  SpawnOptions,
+} from './options.ts'
 export {
   describeOutcome,
   type Abort,
   type Ending,
   type Exit,
   type Frame,
+  type HostError,
   type JsonAbort,
   type JsonEnding,
   type JsonExit,
+  type JsonHostError,
   type JsonLimit,
   type JsonOutcome,
   type JsonTrap,

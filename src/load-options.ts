@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkBoolean, checkOneOf, checkOptions, checkString, invalid } from './check.ts'
-import type { RunOptions } from './options.ts'
+import type { HostedRunOptions, RunOptions } from './options.ts'
 import type { LoadRequest } from './port/native.ts'
 import type { Port } from './port/port.ts'
 import { checkFolder, portOf, type Runtime } from './runtime.ts'
@@ -100,9 +100,9 @@ export function checkCompiler(compiler: unknown): void {
 }
 
 /** Tells the options of loading from those of the run, which `run` takes together. */
-export function splitOptions(options: LoadOptions & RunOptions): {
+export function splitOptions(options: LoadOptions & (RunOptions | HostedRunOptions)): {
   load: LoadOptions
-  run: RunOptions
+  run: RunOptions | HostedRunOptions
 } {
   const entries = Object.entries(options)
   const isForLoad = (name: string): boolean => LOAD_OPTIONS.some((option) => option === name)

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { Imports } from './imports.ts'
 
 /** The options of one run. A guest is granted nothing else. */
 export interface RunOptions {
@@ -60,6 +61,20 @@ export interface RunOptions {
   limits?: Limits | undefined
   /** Aborts the run. */
   signal?: AbortSignal | undefined
+  /** Only in {@link HostedRunOptions}, because such a run can end in one more way. */
+  imports?: undefined
+}
+
+/**
+ * The options of a run that provides functions which the program imports. It ends as any run, or as a
+ * {@link HostError}.
+ */
+export interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
+  /**
+   * Functions for the imports of the program that WASI does not have. Functions that the program does not import are
+   * left out. See docs/host-functions.md.
+   */
+  imports: Imports
 }
 
 /** Files in memory, by name or path: text, bytes, or a directory of files. */
@@ -79,6 +94,11 @@ export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'std
   stderr?: 'pipe' | RunOptions['stderr']
 }
 
+/** The options of a live run that provides functions which the program imports. */
+export interface HostedSpawnOptions extends Omit<SpawnOptions, 'imports'> {
+  imports: Imports
+}
+
 /** A granted directory. */
 export interface Preopen {
   /** The directory on the host. */
@@ -92,6 +112,11 @@ export interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 's
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
   stdout?: 'capture' | 'inherit' | 'ignore' | undefined
   stderr?: 'capture' | 'inherit' | 'ignore' | undefined
+}
+
+/** {@link HostedRunOptions} of a run that the calling thread waits for. Its functions cannot return promises. */
+export interface HostedRunSyncOptions extends Omit<RunSyncOptions, 'imports'> {
+  imports: Imports
 }
 
 /** The caps of a run. A cap that is not given has the default named here, or does not exist. */

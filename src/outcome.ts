@@ -2,6 +2,7 @@ import { toJson } from './outcome/json.ts'
 import type {
   Abort,
   Exit,
+  HostError,
   Limit,
   Outcome,
   Printed,
@@ -15,6 +16,7 @@ export type {
   JsonAbort,
   JsonEnding,
   JsonExit,
+  JsonHostError,
   JsonLimit,
   JsonOutcome,
   JsonTrap,
@@ -47,7 +49,7 @@ abstract class Base {
 }
 
 /** Whether it is an outcome that came from the core. */
-export function isOutcome(value: unknown): value is Outcome {
+export function isOutcome(value: unknown): value is Outcome | HostError {
   return value instanceof Base
 }
 
@@ -100,11 +102,34 @@ class AbortOutcome extends Base implements Abort {
   }
 }
 
+class HostErrorOutcome extends Base implements HostError {
+  readonly kind = 'host-error'
+  readonly ok = false
+  readonly error: unknown
+
+  constructor(error: unknown, printed: Printed) {
+    super()
+    this.error = error
+    this.print(printed)
+  }
+
+  /** Of an Error, `JSON.stringify` would write nothing. */
+  override toJSON(): Record<string, unknown> {
+    const json = super.toJSON()
+    const { error } = this
+    if (error instanceof Error && !('toJSON' in error)) {
+      json['error'] = { name: error.name, message: error.message }
+    }
+    return json
+  }
+}
+
 for (const [constructor, name] of [
   [ExitOutcome, 'Exit'],
   [TrapOutcome, 'Trap'],
   [LimitOutcome, 'Limit'],
   [AbortOutcome, 'Abort'],
+  [HostErrorOutcome, 'HostError'],
 ] as const) {
   // What `console.log` shows.
   Object.defineProperty(constructor, 'name', { value: name })
@@ -124,6 +149,10 @@ export function limit(kind: Limit['limit'], printed: Printed): Limit {
 
 export function abort(reason: unknown, printed: Printed): Abort {
   return new AbortOutcome(reason, printed)
+}
+
+export function hostError(error: unknown, printed: Printed): HostError {
+  return new HostErrorOutcome(error, printed)
 }
 
 /** A new buffer each time: a caller may transfer it. */

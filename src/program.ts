@@ -1,15 +1,31 @@
 import type { Buffer } from 'node:buffer'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
-import type { BatchOptions, Job } from './batch/options.ts'
+import type { BatchOptions, HostedBatchOptions, HostedJob, Job } from './batch/options.ts'
+import type { HostImport, ProgramImports } from './imports.ts'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import { spawnGuest, type GuestOf } from './guest.ts'
-import type { RunOptions, RunSyncOptions, SpawnOptions } from './options.ts'
-import type { Outcome } from './outcome.ts'
-import { checkRun, prepareRun, type Port, type Prepared, type RunOwner } from './port/port.ts'
+import type {
+  HostedRunOptions,
+  HostedRunSyncOptions,
+  HostedSpawnOptions,
+  RunOptions,
+  RunSyncOptions,
+  SpawnOptions,
+} from './options.ts'
+import type { HostError, Outcome } from './outcome.ts'
+import {
+  checkRun,
+  prepareRun,
+  type AnyOutcome,
+  type AnyRunOptions,
+  type Port,
+  type Prepared,
+  type RunOwner,
+} from './port/port.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
 
 /** What the core says about a program. */
@@ -19,6 +35,7 @@ interface ProgramInfo {
   wasi: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
   imports: ExternInfo[]
   exports: ExternInfo[]
+  hostImports: HostImport[]
 }
 
 /** Calls the constructor, which is private. */
@@ -55,7 +72,11 @@ export class Program {
   readonly exports: readonly ExternInfo[]
   readonly #port: Port
   readonly #how: How
-  readonly #owner: { handle: number; closeReason: WasiexecError | undefined }
+  readonly #owner: {
+    handle: number
+    closeReason: WasiexecError | undefined
+    imports: ProgramImports
+  }
 
   private constructor(port: Port, how: How, handle: number, info: ProgramInfo) {
     this.name = info.name
@@ -65,7 +86,8 @@ export class Program {
     this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
     this.#port = port
     this.#how = how
-    this.#owner = { handle, closeReason: undefined }
+    const { name, kind, imports: all, hostImports: fromHost } = info
+    this.#owner = { handle, closeReason: undefined, imports: { name, kind, all, fromHost } }
     parts.set(this, { port, owner: this.#owner })
     collected.register(this.#owner, { port, handle }, this.#owner)
   }
@@ -77,7 +99,9 @@ export class Program {
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
    * `ERR_OUT_OF_RESOURCES`.
    */
-  run(options?: RunOptions): Promise<Outcome> {
+  run(options: HostedRunOptions): Promise<Outcome | HostError>
+  run(options?: RunOptions): Promise<Outcome>
+  run(options?: AnyRunOptions): Promise<AnyOutcome> {
     const closed = this.#closed()
     return closed ? Promise.reject(closed) : this.#port.run(this.#owner, options)
   }
@@ -86,15 +110,15 @@ export class Program {
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
-  check(options: RunOptions = {}): void {
+  check(options: RunOptions | HostedRunOptions = {}): void {
     const closed = this.#closed()
     if (closed) throw closed
-    checkRun(options)
+    checkRun(options, this.#owner.imports)
   }
 
   /**
@@ -108,7 +132,9 @@ export class Program {
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
    */
-  runSync(options?: RunSyncOptions): Outcome {
+  runSync(options: HostedRunSyncOptions): Outcome | HostError
+  runSync(options?: RunSyncOptions): Outcome
+  runSync(options?: RunSyncOptions | HostedRunSyncOptions): AnyOutcome {
     const closed = this.#closed()
     if (closed) throw closed
     return this.#port.runSync(this.#owner, options)
@@ -125,7 +151,7 @@ export class Program {
    * guest.stdin.write('1 + 1\n')
    * console.log((await lines.next()).value)
    */
-  spawn<const Options extends SpawnOptions = Record<never, never>>(
+  spawn<const Options extends SpawnOptions | HostedSpawnOptions = Record<never, never>>(
     options?: Options,
   ): GuestOf<Options> {
     const closed = this.#closed()
@@ -145,9 +171,18 @@ export class Program {
    * }
    */
   batch<Id = unknown>(
+    jobs: Iterable<Job<Id> | HostedJob<Id>> | AsyncIterable<Job<Id> | HostedJob<Id>>,
+    options: HostedBatchOptions<Id>,
+  ): Batch<Id, Outcome | HostError>
+  batch<Id = unknown>(
     jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
-    options: BatchOptions<Id> = {},
-  ): Batch<Id> {
+    options?: BatchOptions<Id>,
+  ): Batch<Id>
+  batch<Id = unknown>(
+    jobs: Iterable<Job<Id> | HostedJob<Id>> | AsyncIterable<Job<Id> | HostedJob<Id>>,
+    options?: BatchOptions<Id, Outcome | HostError>,
+  ): Batch<Id, Outcome | HostError>
+  batch(jobs: unknown, options: unknown = {}): unknown {
     const closed = this.#closed()
     if (closed) throw closed
     const port = this.#port
@@ -164,7 +199,7 @@ export class Program {
         return other.owner
       },
     }
-    return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<Id>
+    return new RunningBatch(place, jobs, options)
   }
 
   /**
@@ -295,7 +330,7 @@ export async function loadChecked({ port, request }: CheckedLoad): Promise<Progr
 }
 
 /** Starts a run that was prepared before its program was loaded. */
-export async function startPrepared(program: Program, prepared: Prepared): Promise<Outcome> {
+export async function startPrepared(program: Program, prepared: Prepared): Promise<AnyOutcome> {
   const { port, owner } = parts.get(program)!
   const closed = owner.closeReason ?? port.closeReason
   if (closed) throw closed

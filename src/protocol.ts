@@ -14,6 +14,10 @@ export const OPERATION = {
   closeBatch: 11,
   batchRead: 12,
   recall: 13,
+  hostReturn: 30,
+  hostThrow: 31,
+  memoryRead: 32,
+  memoryWrite: 33,
 } as const
 
 export const OPERATION_FIELD = {
@@ -48,6 +52,9 @@ export const RECORD = {
   closed: 8,
   returned: 9,
   bytes: 10,
+  hostError: 30,
+  call: 31,
+  memory: 32,
 } as const
 
 export const RECORD_FIELD = {
@@ -70,6 +77,7 @@ export const SECTION = {
   error: 2,
   program: 3,
   bytes: 4,
+  call: 30,
   files: 5,
 } as const
 
@@ -87,6 +95,12 @@ export const OUTCOME_FLAG = {
 export const ABORT = {
   ours: 0,
   brokenPipe: 1,
+} as const
+
+export const MEMORY_ANSWER = {
+  ended: 0,
+  missing: 1,
+  size: 2,
 } as const
 
 export const LIMIT = {
@@ -115,6 +129,7 @@ export const OPTION = {
   onOutput: 15,
   clockReal: 16,
   onBrokenPipe: 17,
+  imports: 30,
   files: 18,
   filesAt: 19,
   collect: 20,

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { checkObject } from './check.ts'
 import { loadRequest, splitOptions, type CheckedLoad, type LoadOptions } from './load-options.ts'
-import type { RunOptions } from './options.ts'
-import type { Outcome } from './outcome.ts'
+import type { HostedRunOptions, RunOptions } from './options.ts'
+import type { HostError, Outcome } from './outcome.ts'
 import { prepareRun, type Port } from './port/port.ts'
 import { loadChecked, startPrepared, type Program } from './program.ts'
 
@@ -19,10 +19,18 @@ const programs = new WeakMap<Port, Map<string, Promise<Program>>>()
  * @example
  * const outcome = await run('hello.wasm', { args: ['world'] })
  */
+export function run(
+  source: string | URL | Uint8Array,
+  options: HostedRunOptions & LoadOptions,
+): Promise<Outcome | HostError>
+export function run(
+  source: string | URL | Uint8Array,
+  options?: RunOptions & LoadOptions,
+): Promise<Outcome>
 export async function run(
   source: string | URL | Uint8Array,
-  options: RunOptions & LoadOptions = {},
-): Promise<Outcome> {
+  options: (RunOptions | HostedRunOptions) & LoadOptions = {},
+): Promise<Outcome | HostError> {
   checkObject('options', options)
   const given = splitOptions(options)
   // Everything is read before anything is waited for: the caller may change it afterwards.

@@ -5,7 +5,14 @@ import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { load, loadSync, Runtime, type RunOptions } from '../support/package.ts'
+import {
+  load,
+  loadSync,
+  Runtime,
+  type Program,
+  type RunOptions,
+  type RunSyncOptions,
+} from '../support/package.ts'
 import { node } from '../support/child.ts'
 import { ending, folder, observed, ownWat, refusal, Sink, wat, watPath } from '../support/guest.ts'
 
@@ -272,7 +279,9 @@ for (const how of ['run', 'runSync', 'spawn'] as const) {
         return []
       },
     }
-    const error = await refusal(async () => program[how](options as { args: string[] }))
+    const error = await refusal(async () =>
+      (program[how] as (options: object) => unknown).call(program, options),
+    )
     t.is(error.code, 'ERR_PROGRAM_CLOSED')
     await setImmediate()
     if (options.stdin instanceof Readable) t.true(options.stdin.destroyed)
@@ -287,17 +296,20 @@ test('a revoked Proxy rejects', async (t) => {
 })
 
 for (const how of ['run', 'runSync'] as const) {
+  const start = (program: Program, options: RunSyncOptions): unknown =>
+    how === 'run' ? program.run(options) : program.runSync(options)
+
   test(`a getter that starts a run with ${how} mixes up nothing`, async (t) => {
     const program = await wat('args')
     const others: unknown[] = []
     // Without arguments of its own, so that those of others would show.
     const options = {
       get env() {
-        others.push(program[how]({ args: ['inner', 'of', how], stdin: 'x'.repeat(1000) }))
+        others.push(start(program, { args: ['inner', 'of', how], stdin: 'x'.repeat(1000) }))
         return { A: 'b' }
       },
       get limits() {
-        others.push(program[how]({ args: ['second'] }))
+        others.push(start(program, { args: ['second'] }))
         return { outputBytes: 1000 }
       },
     }
@@ -318,7 +330,7 @@ for (const how of ['run', 'runSync'] as const) {
     const others: unknown[] = []
     const bad = program.run({
       get env(): Record<string, string> {
-        others.push(program[how]({ args: ['inner'] }))
+        others.push(start(program, { args: ['inner'] }))
         throw new Error('hostile')
       },
     })

@@ -9,7 +9,11 @@ import type {
   BatchOptions,
   BatchResult,
   BatchSummary,
+  CallingGuest,
   Exit,
+  HostError,
+  HostedRunOptions,
+  Imports,
   Files,
   Guest,
   GuestOf,
@@ -33,7 +37,7 @@ expectTypeOf(load).parameter(0).toEqualTypeOf<string | URL | Uint8Array>()
 expectTypeOf(load).parameter(1).toEqualTypeOf<LoadOptions | undefined>()
 expectTypeOf(load).returns.resolves.toEqualTypeOf<Program>()
 expectTypeOf(loadSync).returns.toEqualTypeOf<Program>()
-expectTypeOf(run).returns.resolves.toEqualTypeOf<Outcome>()
+expectTypeOf(run('hello.wasm')).resolves.toEqualTypeOf<Outcome>()
 
 // A run answers with a plain value whose `kind` leads to everything else.
 export async function describe(program: Program, options: RunOptions): Promise<string> {
@@ -54,6 +58,56 @@ export async function describe(program: Program, options: RunOptions): Promise<s
     case 'abort':
       expectTypeOf(outcome.reason).toEqualTypeOf<unknown>()
       return 'abort'
+    default:
+      return outcome satisfies never
+  }
+}
+
+// With host functions there is a fifth kind; without them there is not.
+export async function hosted(program: Program, options: HostedRunOptions): Promise<string> {
+  expectTypeOf(program.run()).resolves.toEqualTypeOf<Outcome>()
+  expectTypeOf(program.run({ args: ['a'] })).resolves.toEqualTypeOf<Outcome>()
+  expectTypeOf(program.run({ imports: {} })).resolves.toEqualTypeOf<Outcome | HostError>()
+  expectTypeOf(program.runSync({ imports: {} })).toEqualTypeOf<Outcome | HostError>()
+  expectTypeOf(run('a.wasm', { imports: {}, cache: false })).resolves.toEqualTypeOf<
+    Outcome | HostError
+  >()
+  const imports = {
+    env: {
+      add: (a: number, b: number) => a + b,
+      fetchRow: async (id: bigint, { memory }: CallingGuest) =>
+        BigInt(memory.read(0, 8).length) + id,
+      maybe: undefined,
+    },
+  }
+  expectTypeOf(imports).toExtend<Imports>()
+  const defaults = { imports }
+  expectTypeOf(program.batch([{ id: 1 }], { defaults })).toEqualTypeOf<
+    Batch<number, Outcome | HostError>
+  >()
+  expectTypeOf(program.batch([{ id: 1, imports }])).toEqualTypeOf<
+    Batch<number, Outcome | HostError>
+  >()
+  // @ts-expect-error: options that may have imports are not those of a run that ends in four ways
+  const plain: RunOptions = options
+  void plain
+  // @ts-expect-error: only functions
+  void program.run({ imports: { env: { memory: 1 } } })
+  // @ts-expect-error: a thread that waits has no signal
+  void program.runSync({ imports: {}, signal: AbortSignal.abort() })
+  const outcome = await program.run({ ...options, imports })
+  expectTypeOf(orThrow(outcome)).toEqualTypeOf<Exit & { code: 0 }>()
+  expectTypeOf(describeOutcome).toBeCallableWith(outcome)
+  switch (outcome.kind) {
+    case 'host-error':
+      expectTypeOf(outcome.error).toEqualTypeOf<unknown>()
+      expectTypeOf(outcome.ok).toEqualTypeOf<false>()
+      return outcome.stdout.toString()
+    case 'exit':
+    case 'trap':
+    case 'limit':
+    case 'abort':
+      return outcome.kind
     default:
       return outcome satisfies never
   }

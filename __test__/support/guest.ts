@@ -10,6 +10,7 @@ import {
   load,
   WasiexecError,
   type BatchResult,
+  type HostError,
   type LoadOptions,
   type Outcome,
   type Program,
@@ -60,7 +61,7 @@ export function real(name: string, options: LoadOptions = {}): Promise<Program> 
 }
 
 /** An ending in two words, such as "exit 3". */
-export function ending(outcome: Outcome): string {
+export function ending(outcome: Outcome | HostError): string {
   switch (outcome.kind) {
     case 'exit':
       return `exit ${outcome.code}`
@@ -70,18 +71,22 @@ export function ending(outcome: Outcome): string {
       return `limit ${outcome.limit}`
     case 'abort':
       return 'abort'
+    case 'host-error':
+      return 'host-error'
     default:
       return outcome satisfies never
   }
 }
 
 /** An ending and what was printed: all that is the same in equal runs. */
-export function observed(outcome: Outcome): [ending: string, stdout: string, stderr: string] {
+export function observed(
+  outcome: Outcome | HostError,
+): [ending: string, stdout: string, stderr: string] {
   return [ending(outcome), outcome.stdout.toString(), outcome.stderr.toString()]
 }
 
 /** What became of a job in two words: an ending or an error's code. */
-export function summarize({ outcome, error }: BatchResult): string {
+export function summarize({ outcome, error }: BatchResult<unknown, Outcome | HostError>): string {
   return outcome === undefined ? error.code : ending(outcome)
 }
 

@@ -4,6 +4,7 @@
 import * as api from '../../src/index.ts'
 import type {
   CompilerChoice,
+  HostedRunOptions,
   LoadOptions,
   Outcome,
   Program,
@@ -19,8 +20,8 @@ export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'pr
 const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
 
 if (process.env['WASIEXEC_TEST_THROUGH'] === 'spawn') {
-  api.Program.prototype.run = function run(options) {
-    return runThroughSpawn(this, options)
+  api.Program.prototype.run = function run(options?: RunOptions | HostedRunOptions) {
+    return runThroughSpawn(this, options as RunOptions)
   }
 }
 

@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod files;
 mod guest;
+mod host_functions;
 mod lock;
 mod options;
 mod platform;
@@ -38,11 +39,15 @@ pub use guest::{
     CallControl, Cause, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
     TrapInfo, Usage,
 };
+pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
 pub use options::{Clock, Preopen, RunOptions};
-pub use port::{Delivery, LoadRequest, PendingRun, Port, ProgramSource, SnapshotRequest};
+pub use port::{
+    Delivery, LoadRequest, PendingRun, Port, ProgramSource, RemoteRun, SnapshotRequest,
+};
 pub use program::{
-    Cache, CompilerChoice, CompilerInfo, DetailedExtern, EntryKind, ExternInfo, Inspection,
-    LoadOptions, MemoryInfo, Problem, Producer, Program, ProgramInfo, WasiVersion,
+    Cache, CompilerChoice, CompilerInfo, DetailedExtern, EntryKind, ExternInfo, HostImport,
+    Inspection, LoadOptions, MemoryInfo, Problem, Producer, Program, ProgramInfo, Signature,
+    WasiVersion,
 };
 pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
 pub use schedule::{

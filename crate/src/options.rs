@@ -2,6 +2,7 @@
 
 use crate::files::{GivenTree, Patterns};
 use crate::guest::Limits;
+use crate::host_functions::HostCalls;
 use crate::stdio::{Input, OnBrokenPipe, Output};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct RunOptions {
     pub on_broken_pipe: OnBrokenPipe,
     /// The caps.
     pub limits: Limits,
+    /// The calls of imports that the submitter provides. Only for one run.
+    pub host_calls: Option<Arc<HostCalls>>,
 }
 
 /// A host directory granted at a guest path.

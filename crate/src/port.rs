@@ -5,6 +5,7 @@
 //! since the submitter last looked crosses back in one call, in the same form.
 
 mod backend;
+mod host_calls;
 mod load_request;
 mod mailbox;
 mod pipes;
@@ -18,9 +19,11 @@ mod wire;
 pub(crate) use backend::Backend;
 pub use load_request::{LoadRequest, ProgramSource, SnapshotRequest};
 pub(crate) use mailbox::Mailbox;
-pub use sync::PendingRun;
+pub use sync::{PendingRun, RemoteRun};
 pub use wire::Delivery;
-pub(crate) use wire::{Operation, Outbox, Record, RecordKind, RunOperation};
+pub(crate) use wire::{
+    GuestAccess, Operation, Outbox, Record, RecordKind, RunOperation, calls_host,
+};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{CallControl, Cause};

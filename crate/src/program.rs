@@ -10,6 +10,7 @@ mod debug_info;
 mod entry;
 mod given;
 mod history;
+mod host_imports;
 mod info;
 mod inspection;
 mod load_options;
@@ -25,6 +26,7 @@ pub(crate) use cache::CacheEntry;
 pub(crate) use compiled::Compiled;
 pub(crate) use entry::Entry;
 pub(crate) use given::Given;
+pub use host_imports::{HostImport, Signature};
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
 pub use inspection::{
     CompilerInfo, DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer,

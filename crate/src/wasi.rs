@@ -6,6 +6,7 @@ mod deterministic;
 mod directories;
 mod errnos;
 mod files;
+mod host_functions;
 mod linker;
 mod listing;
 mod memory_files;
@@ -20,6 +21,7 @@ mod stdin_call;
 
 pub(crate) use context::{Invocation, Wasi};
 pub(crate) use descriptors::MAX_DESCRIPTORS;
+pub(crate) use host_functions::{add_host_function, crosses};
 pub(crate) use linker::{component_linker, module_linker};
 pub(crate) use memory_files::GrantedFiles;
 pub(crate) use preview1::{P0, P1};

@@ -4,10 +4,11 @@ import { Jobs, type BatchPlace } from './jobs.ts'
 import { LazyResult, read, type PendingResult } from './lazy-result.ts'
 import {
   checkBatchOptions,
-  type BatchOptions,
+  type AnyResult,
   type BatchResult,
   type CheckedBatchOptions,
 } from './options.ts'
+import type { HostError, Outcome } from '../outcome.ts'
 import { InOrder } from './order.ts'
 import { Results } from './results.ts'
 import { JobSource } from './source.ts'
@@ -21,7 +22,9 @@ import { Window } from './window.ts'
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+export interface Batch<Id = unknown, O extends Outcome | HostError = Outcome> extends AsyncIterable<
+  BatchResult<Id, O>
+> {
   /**
    * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
    * asking for the totals runs the batch, and no result is kept.
@@ -33,7 +36,7 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id, O>>
   /**
    * The same results in arrays. An array has all results that are ready when the loop asks, and is never
    * empty. Use it in place of the batch itself where more than 100,000 results come per second: the
@@ -45,7 +48,7 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *   for (const { index, outcome } of results) console.log(index, outcome?.kind)
    * }
    */
-  chunks(): AsyncIterable<BatchResult<Id>[]>
+  chunks(): AsyncIterable<BatchResult<Id, O>[]>
 }
 
 /** The core is told how much output was read each time it is this much. */
@@ -55,7 +58,7 @@ const TELL_BYTES = 1024 * 1024
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** A running batch: takes jobs while there is room for their results. */
-export class RunningBatch implements Batch {
+export class RunningBatch implements Batch<unknown, Outcome | HostError> {
   readonly #place: BatchPlace
   readonly #options: CheckedBatchOptions
   readonly #concurrency: number
@@ -85,7 +88,7 @@ export class RunningBatch implements Batch {
   #timer: NodeJS.Timeout | undefined
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
-  constructor(place: BatchPlace, jobs: unknown, options: BatchOptions) {
+  constructor(place: BatchPlace, jobs: unknown, options: unknown) {
     this.#place = place
     this.#options = checkBatchOptions(options)
     this.#concurrency = this.#options.concurrency ?? place.port.stats().threads
@@ -110,11 +113,11 @@ export class RunningBatch implements Batch {
     return this.#summary
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<AnyResult> {
     return this.#read(() => this.#next())
   }
 
-  chunks(): AsyncIterable<BatchResult[]> {
+  chunks(): AsyncIterable<AnyResult[]> {
     return { [Symbol.asyncIterator]: () => this.#read(() => this.#nextChunk()) }
   }
 
@@ -134,7 +137,7 @@ export class RunningBatch implements Batch {
     }
   }
 
-  #next(): Promise<IteratorResult<BatchResult>> {
+  #next(): Promise<IteratorResult<AnyResult>> {
     const result = this.#results.take()
     if (result === undefined) {
       this.#hungry = true
@@ -147,7 +150,7 @@ export class RunningBatch implements Batch {
     return Promise.resolve({ done: false, value: result })
   }
 
-  async #nextChunk(): Promise<IteratorResult<BatchResult[]>> {
+  async #nextChunk(): Promise<IteratorResult<AnyResult[]>> {
     let pending = this.#results.takeAll()
     while (pending.length === 0) {
       const finish = this.#results.finish()

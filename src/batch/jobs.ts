@@ -5,15 +5,16 @@ import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
 import {
   encodeInput,
   encodeRunOptions,
-  encodeSharedOutputs,
+  encodeShared,
   type LocalOptions,
-  type SharedOutputs,
+  type SharedLocal,
 } from '../port/encode-options.ts'
 import { WasiexecError } from '../errors.ts'
-import type { RunOptions } from '../options.ts'
-import { neverStarted, type Outcome } from '../outcome.ts'
+import { bindImports, type BoundFunction } from '../imports.ts'
+import { neverStarted } from '../outcome.ts'
 import { StdinReader } from '../port/stdin.ts'
-import type { Port, RunOwner, RunTarget } from '../port/port.ts'
+import { HostCalls } from '../port/host-calls.ts'
+import type { AnyOutcome, AnyRunOptions, Port, RunOwner, RunTarget } from '../port/port.ts'
 import { LazyResult, type PendingResult } from './lazy-result.ts'
 import type { Job } from './options.ts'
 import { Slots } from './slots.ts'
@@ -40,21 +41,25 @@ export class Jobs {
   readonly #place: BatchPlace
   readonly #events: JobEvents
   readonly #shared: Encoder = new Encoder(OPTIONS_BYTES)
-  readonly #sharedOutputs: SharedOutputs
+  readonly #sharedLocal: SharedLocal
   readonly #scratch: Encoder = new Encoder(OPTIONS_BYTES)
   readonly #slots = new Slots()
+  /** The host functions that all jobs share, for each program. */
+  readonly #functions = new Map<RunOwner, readonly BoundFunction[]>()
+  /** The calls of jobs that have made any. */
+  readonly #hostCalls = new Map<number, HostCalls>()
   #number = 0
   #special = 0
   /** Bytes of stdin and of files that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
-  constructor(place: BatchPlace, defaults: RunOptions, events: JobEvents) {
+  constructor(place: BatchPlace, defaults: AnyRunOptions, events: JobEvents) {
     this.#place = place
     this.#events = events
-    const { input, stdout, stderr } = encodeRunOptions(defaults, this.#shared, 'defaults')
+    const { input, stdout, stderr, imports } = encodeRunOptions(defaults, this.#shared, 'defaults')
     if (input !== undefined) encodeInput(input, this.#shared)
-    this.#sharedOutputs = { stdout, stderr }
+    this.#sharedLocal = { stdout, stderr, imports }
   }
 
   get count(): number {
@@ -103,6 +108,7 @@ export class Jobs {
     const id = this.#slots.id(slot)
     this.inputBytes -= this.#slots.inputBytes(slot)
     this.#slots.release(slot)
+    const failure = this.#endCalls(slot)
     // With files it is read at once: how much it holds is counted by these.
     if (delivery.isExit && !delivery.hasSections) {
       this.#events.ended(new LazyResult(index, id, delivery))
@@ -114,9 +120,33 @@ export class Jobs {
         : {
             index,
             id,
-            outcome: delivery.outcome(delivery.isAbort ? this.#reason(owner) : undefined),
+            outcome: delivery.outcome(
+              delivery.isAbort ? this.#reason(owner) : undefined,
+              false,
+              failure,
+            ),
           },
     )
+  }
+
+  /** The calls of host functions that the job in a slot makes; called by the port. */
+  hostCalls(slot: number, id: number): HostCalls | undefined {
+    const known = this.#hostCalls.get(slot)
+    if (known !== undefined) return known
+    const owner = this.#slots.owner(slot)
+    const functions = owner && this.#functions.get(owner)
+    if (functions === undefined) return undefined
+    const calls = new HostCalls(this.#place.port, id, functions)
+    this.#hostCalls.set(slot, calls)
+    return calls
+  }
+
+  #endCalls(slot: number): HostCalls['failure'] {
+    if (this.#hostCalls.size === 0) return undefined
+    const calls = this.#hostCalls.get(slot)
+    calls?.end()
+    this.#hostCalls.delete(slot)
+    return calls?.failure
   }
 
   /** A program or a runtime was closed; called by the port. */
@@ -133,8 +163,9 @@ export class Jobs {
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
     const encoded = this.#scratch
     encoded.clear()
-    encodeSharedOutputs(this.#sharedOutputs, encoded)
-    const local = encodeRunOptions(job, encoded, 'job', this.#sharedOutputs)
+    const shared = this.#sharedLocal
+    encodeShared(shared, encoded)
+    const local = encodeRunOptions(job, encoded, 'job', shared)
     // Checked only now: getters of the job may have closed or aborted something.
     const closed = owner.closeReason ?? port.closeReason
     if (closed !== undefined) throw closed
@@ -143,12 +174,17 @@ export class Jobs {
       this.#events.ended({ index, id, outcome: neverStarted(aborted.reason, local.collects) })
       return
     }
-    if (local.signal ?? local.stdin ?? local.stdout ?? local.stderr) {
+    const { input, imports } = local
+    const hasOwnImports = imports !== shared.imports
+    if ((local.signal ?? local.stdin ?? local.stdout ?? local.stderr) || hasOwnImports) {
       this.#start(index, id, owner, local)
       return
     }
-    const { input } = local
-    port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input)
+    const isHosted = imports !== undefined
+    if (isHosted && !this.#functions.has(owner)) {
+      this.#functions.set(owner, bindImports(imports, owner.imports))
+    }
+    port.submitJob(this.#number, this.#slots.next, owner.handle, encoded, input, isHosted)
     // Only after the submission, which throws for input that is too large.
     const inputBytes = (input?.length ?? 0) + local.filesBytes
     this.#slots.take(index, id, owner, inputBytes)
@@ -161,15 +197,16 @@ export class Jobs {
     encoded.append(this.#scratch)
     const source = local.stdin && new StdinReader(local.stdin)
     const inputBytes = (local.input?.length ?? 0) + local.filesBytes
-    const ended = (end: { outcome: Outcome } | { error: WasiexecError }): void => {
+    const ended = (end: { outcome: AnyOutcome } | { error: WasiexecError }): void => {
       this.#special -= 1
       this.inputBytes -= inputBytes
       this.#events.ended({ index, id, ...end })
     }
-    const { handle } = owner
+    const { handle, imports } = owner
     const reason = (): unknown => this.#reason(owner)
     const target: RunTarget = {
       handle,
+      imports,
       get closeReason() {
         return reason()
       },

@@ -1,5 +1,5 @@
 import type { Delivery } from '../port/records.ts'
-import type { BatchResult } from './options.ts'
+import type { AnyResult } from './options.ts'
 
 /**
  * The result of a run that has exited, until it is read: a place in its delivery. Hundreds arrive at a
@@ -38,15 +38,15 @@ export class LazyResult {
     return this.delivery.outputBytesAt(this.place)
   }
 
-  read(): BatchResult {
+  read(): AnyResult {
     const { index, id } = this
     return { index, id, outcome: this.delivery.exitAt(this.place, this.start) }
   }
 }
 
 /** A result that waits to be read. */
-export type PendingResult = BatchResult | LazyResult
+export type PendingResult = AnyResult | LazyResult
 
-export function read(pending: PendingResult): BatchResult {
+export function read(pending: PendingResult): AnyResult {
   return pending instanceof LazyResult ? pending.read() : pending
 }

@@ -1,11 +1,17 @@
 import { checkBoolean, checkInteger, checkObject, checkOptions, invalid } from '../check.ts'
-import type { RunOptions } from '../options.ts'
-import type { Outcome } from '../outcome.ts'
+import type { HostedRunOptions, RunOptions } from '../options.ts'
+import type { HostError, Outcome } from '../outcome.ts'
 import type { Program } from '../program.ts'
 import type { WasiexecError } from '../errors.ts'
 
 /** One run of a batch. */
-export interface Job<Id = unknown> extends RunOptions {
+export interface Job<Id = unknown> extends RunOptions, JobParts<Id> {}
+
+/** One run of a batch that provides functions which its program imports. */
+export interface HostedJob<Id = unknown> extends HostedRunOptions, JobParts<Id> {}
+
+/** What a job has beyond the options of a run. */
+export interface JobParts<Id = unknown> {
   /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
   /** The program to run in place of the batch's; it must be of the same runtime. */
@@ -19,7 +25,7 @@ export interface Job<Id = unknown> extends RunOptions {
 }
 
 /** How a batch is run. */
-export interface BatchOptions<Id = unknown> {
+export interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -39,7 +45,7 @@ export interface BatchOptions<Id = unknown> {
    * Called once for each result, in the order of the results and before they are read. When it returns
    * true, the batch ends and the runs in progress are aborted (reason: `ERR_BATCH_STOPPED`).
    */
-  stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
+  stopOn?: ((result: BatchResult<Id, O>) => boolean) | undefined
   /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
@@ -47,17 +53,30 @@ export interface BatchOptions<Id = unknown> {
   deadline?: Date | number | undefined
 }
 
+/** How a batch is run whose jobs share functions that their programs import. */
+export interface HostedBatchOptions<Id = unknown> extends Omit<
+  BatchOptions<Id, Outcome | HostError>,
+  'defaults'
+> {
+  /** As {@link BatchOptions.defaults}. The `imports` of a job replace these as a whole. */
+  defaults: Omit<HostedRunOptions, 'signal'>
+}
+
 /** The result of one job: an outcome, or the error that came in its place. */
-export type BatchResult<Id = unknown> = JobOutcome<Id> | JobError<Id>
+export type BatchResult<Id = unknown, O extends Outcome | HostError = Outcome> =
+  JobOutcome<Id, O> | JobError<Id>
+
+/** A result of whatever batch. */
+export type AnyResult = BatchResult<unknown, Outcome | HostError>
 
 /** A job that was run. */
-export interface JobOutcome<Id = unknown> {
+export interface JobOutcome<Id = unknown, O extends Outcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
   readonly id: Id
   /** How the run ended. */
-  readonly outcome: Outcome
+  readonly outcome: O
   readonly error?: undefined
 }
 
@@ -72,11 +91,11 @@ export interface JobError<Id = unknown> {
 
 /** {@link BatchOptions}, checked. */
 export interface CheckedBatchOptions {
-  defaults: RunOptions
+  defaults: RunOptions | HostedRunOptions
   concurrency: number | undefined
   ordered: boolean
   signal: AbortSignal | undefined
-  stopOn: ((result: BatchResult) => boolean) | undefined
+  stopOn: ((result: AnyResult) => boolean) | undefined
   /** In milliseconds since 1970. */
   deadline: number | undefined
 }
@@ -96,7 +115,7 @@ export function checkBatchOptions(options: unknown): CheckedBatchOptions {
     signal,
     stopOn,
     deadline,
-  } = options as BatchOptions
+  } = options as BatchOptions<unknown, Outcome | HostError>
   checkObject('defaults', defaults)
   checkBoolean('ordered', ordered)
   if (concurrency !== undefined && checkInteger('concurrency', concurrency, 1) > MAX_CONCURRENCY) {

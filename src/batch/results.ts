@@ -1,7 +1,7 @@
 import { read, type PendingResult } from './lazy-result.ts'
-import type { BatchResult } from './options.ts'
+import type { AnyResult } from './options.ts'
 
-type Read = IteratorResult<BatchResult>
+type Read = IteratorResult<AnyResult>
 
 interface Reader {
   resolve(result: Read): void
@@ -33,7 +33,7 @@ export class Results {
     return reader !== undefined
   }
 
-  take(): BatchResult | undefined {
+  take(): AnyResult | undefined {
     const result = this.#ready[this.#at]
     if (result === undefined) return undefined
     this.#at += 1

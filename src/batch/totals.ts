@@ -1,9 +1,9 @@
 import { createHistogram } from 'node:perf_hooks'
-import type { JsonOutcome, Limit, Outcome, TrapCode } from '../outcome.ts'
+import type { HostError, JsonHostError, JsonOutcome, Limit, Outcome, TrapCode } from '../outcome.ts'
 
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 export interface CountableResult {
-  readonly outcome?: Outcome | JsonOutcome | undefined
+  readonly outcome?: Outcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
   readonly error?: { readonly code: string } | undefined
 }
@@ -14,8 +14,10 @@ export interface BatchCounts {
   readonly jobs: number
   /** Results with exit code 0. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. */
-  readonly kinds: Readonly<Record<Outcome['kind'] | 'error', number>>
+  /** Results by the kind of their outcome; `error`: those without. `host-error` is there only if there are any. */
+  readonly kinds: Readonly<
+    Record<Outcome['kind'] | 'error', number> & Partial<Record<HostError['kind'], number>>
+  >
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
   /** Traps by their code. */
@@ -59,6 +61,7 @@ export class BatchTotals {
   readonly #traps = new Map<TrapCode, number>()
   readonly #limits = new Map<Limit['limit'], number>()
   readonly #errors = new Map<string, number>()
+  #hostErrors = 0
   readonly #runTimes = createHistogram({ figures: 3 })
   #maxMs = 0
   #cpuMs = 0
@@ -74,8 +77,12 @@ export class BatchTotals {
       this.addExit(outcome.code, outcome.usage)
       return
     }
-    this.#kinds[outcome.kind] += 1
     this.#addTimes(outcome.usage)
+    if (outcome.kind === 'host-error') {
+      this.#hostErrors += 1
+      return
+    }
+    this.#kinds[outcome.kind] += 1
     switch (outcome.kind) {
       case 'trap':
         count(this.#traps, outcome.trap.code)
@@ -120,7 +127,8 @@ export class BatchTotals {
 
   /** The same as in {@link counts}. */
   get kinds(): BatchCounts['kinds'] {
-    return { ...this.#kinds }
+    const hostErrors = this.#hostErrors
+    return hostErrors === 0 ? { ...this.#kinds } : { ...this.#kinds, 'host-error': hostErrors }
   }
 
   /** What was counted until now. */
@@ -149,7 +157,7 @@ export class BatchTotals {
   /** Results with an outcome. */
   get #runs(): number {
     const { exit, trap, limit, abort } = this.#kinds
-    return exit + trap + limit + abort
+    return exit + trap + limit + abort + this.#hostErrors
   }
 }
 

@@ -15,9 +15,9 @@ export declare class BindingPort {
    * Connects to a new runtime, or, without options, to the one that the process shares.
    * `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
    * if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
-   * `output` are for those of `runSync`.
+   * `output` are for those of `runSync`, and `words` for its calls of host functions.
    */
-  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array | null, bytes: Uint8Array | null, numbers: number, length: number) => void, records: Float64Array, bytes: Uint8Array, record: Float64Array, output: Uint8Array)
+  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array | null, bytes: Uint8Array | null, numbers: number, length: number) => void, records: Float64Array, bytes: Uint8Array, record: Float64Array, output: Uint8Array, words: BigUint64Array)
   /**
    * Carries out the operations in the first `numbers` of `operations`, which refer to the first `length` of `bytes`;
    * the native side documents their form.
@@ -26,11 +26,23 @@ export declare class BindingPort {
   /**
    * Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
    * `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
-   * goes on. The bytes are in `output`, or `takeSync` has them.
+   * goes on. The bytes are in `output`, or `takeSync` has them. For -2 and less, the run calls the host function 0
+   * and so on, with the number of the call and its arguments in `words`; `returnSync` or `throwSync` goes on.
    */
-  runSync(handle: number, options: Uint8Array, length: number, milliseconds: number): number
+  runSync(id: number, handle: number, options: Uint8Array, length: number, milliseconds: number): number
+  /** Goes on with the run that `runSync` began, with the host function's results in `words`. */
+  returnSync(id: number, results: number, milliseconds: number): number
+  /** The same for a host function that has thrown. */
+  throwSync(id: number, milliseconds: number): number
+  /** Gives up the runs that this thread waited for: no JavaScript waits for them any more. */
+  giveUpSync(): void
+  /**
+   * Copies bytes out of the memory of a run that waits for a host function, or into it, if they all lie in it.
+   * Returns the size of the memory; -1 when the call is over, and -2 when the guest exports no memory.
+   */
+  accessMemory(run: number, call: number, pointer: number, bytes: Uint8Array, write: boolean): number
   /** Goes on with the run that `runSync` began. */
-  waitSync(milliseconds: number): number
+  waitSync(id: number, milliseconds: number): number
   /** Takes the output that did not fit. */
   takeSync(): Uint8Array
   /** Starts to load a program; the result arrives as a record for `id`. */

@@ -1,5 +1,5 @@
-import type { JsonOutcome } from './json.ts'
-import type { Outcome } from './types.ts'
+import type { JsonHostError, JsonOutcome } from './json.ts'
+import type { HostError, Outcome } from './types.ts'
 
 /**
  * How a run ended, as a sentence without its full stop: for messages and logs. Programs read `kind` and
@@ -8,7 +8,9 @@ import type { Outcome } from './types.ts'
  * @example
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
-export function describeOutcome(outcome: Outcome | JsonOutcome): string {
+export function describeOutcome(
+  outcome: Outcome | HostError | JsonOutcome | JsonHostError,
+): string {
   switch (outcome.kind) {
     case 'exit':
       return `the program exited with code ${outcome.code}`
@@ -18,7 +20,20 @@ export function describeOutcome(outcome: Outcome | JsonOutcome): string {
       return `the program was ended by its ${outcome.limit} limit`
     case 'abort':
       return 'the program was aborted'
+    case 'host-error':
+      return `a host function threw${messageOf(outcome.error)}`
     default:
       return outcome satisfies never
+  }
+}
+
+/** `: ` and the message of an error, which may be anything; nothing where there is none. */
+function messageOf(error: unknown): string {
+  try {
+    const message =
+      typeof error === 'object' ? (error as { message?: unknown } | null)?.message : error
+    return typeof message === 'string' && message !== '' ? `: ${message}` : ''
+  } catch {
+    return ''
   }
 }

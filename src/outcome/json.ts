@@ -50,6 +50,14 @@ export interface JsonAbort extends JsonEnding {
   readonly reason?: unknown
 }
 
+/** A {@link HostError} as JSON. */
+export interface JsonHostError extends JsonEnding {
+  readonly kind: 'host-error'
+  readonly ok: false
+  /** Name and message of an Error; otherwise what `JSON.stringify` writes, and absent where it writes nothing. */
+  readonly error?: unknown
+}
+
 /** A {@link Usage} as JSON. */
 export interface JsonUsage extends Omit<Usage, 'fuel'> {
   /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */

@@ -16,6 +16,17 @@ export type { TrapCode }
  */
 export type Outcome = Exit | Trap | Limit | Abort
 
+/**
+ * How a run ended in which a host function threw. Only runs with `imports` end like this, so it is not one of the
+ * {@link Outcome}s.
+ */
+export interface HostError extends Ending {
+  readonly kind: 'host-error'
+  readonly ok: false
+  /** What the function threw, or what its promise was rejected with. */
+  readonly error: unknown
+}
+
 /** What every outcome has. */
 export interface Ending {
   /** Whether the program ended with exit code 0. */

@@ -13,7 +13,14 @@ import {
 } from '../check.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from './encoder.ts'
-import type { Preopen, RunOptions, SpawnOptions } from '../options.ts'
+import { readImports, type GivenImports } from '../imports.ts'
+import type {
+  HostedRunOptions,
+  HostedSpawnOptions,
+  Preopen,
+  RunOptions,
+  SpawnOptions,
+} from '../options.ts'
 import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
 
 /** What options are for: a run, a live run, a run that is waited for, a job of a batch, or what all jobs share. */
@@ -31,12 +38,13 @@ export interface LocalOptions {
   stdin: AsyncIterable<unknown> | undefined
   stdout: Writable | undefined
   stderr: Writable | undefined
+  imports: GivenImports | undefined
   /** The streams that are pipes of a live run. */
   pipes: { stdin: boolean; stdout: boolean; stderr: boolean } | undefined
 }
 
-/** The streams to which the jobs of a batch print unless a job says otherwise. */
-export type SharedOutputs = Pick<LocalOptions, 'stdout' | 'stderr'>
+/** What the jobs of a batch share that each has to ask for: streams to print to, and host functions. */
+export type SharedLocal = Pick<LocalOptions, 'stdout' | 'stderr' | 'imports'>
 
 const RUN_OPTIONS = [
   'args',
@@ -54,6 +62,7 @@ const RUN_OPTIONS = [
   'randomSeed',
   'limits',
   'signal',
+  'imports',
 ] as const
 const LIMITS = [
   'timeoutMs',
@@ -82,14 +91,14 @@ const MAX_FILES_COUNT = 1_000_000
 /**
  * Checks `options` and writes what is given, in one pass.
  *
- * @param shared What {@link encodeSharedOutputs} has written before.
+ * @param shared What {@link encodeShared} has written before.
  * @throws {WasiexecError} `ERR_INVALID_OPTION`; `to` may then hold a part of them.
  */
 export function encodeRunOptions(
-  options: RunOptions | SpawnOptions,
+  options: RunOptions | HostedRunOptions | SpawnOptions | HostedSpawnOptions,
   to: Encoder,
   purpose: Purpose,
-  shared?: SharedOutputs,
+  shared?: SharedLocal,
 ): LocalOptions {
   checkObject('options', options)
   const local: LocalOptions = {
@@ -100,6 +109,7 @@ export function encodeRunOptions(
     stdin: undefined,
     stdout: shared?.stdout,
     stderr: shared?.stderr,
+    imports: shared?.imports,
     pipes: purpose === 'spawn' ? { stdin: true, stdout: true, stderr: true } : undefined,
   }
   for (const key in options) {
@@ -159,6 +169,11 @@ export function encodeRunOptions(
           throw invalid('signal', 'absent: a batch has a `signal` of its own', value)
         if (!(value instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', value)
         local.signal = value
+        break
+      case 'imports':
+        local.imports = readImports(value)
+        // Each job of a batch makes calls of its own.
+        if (purpose !== 'defaults') to.byte(OPTION.imports)
         break
       default:
         name satisfies never
@@ -227,8 +242,9 @@ function encodeEnv(value: unknown, to: Encoder): void {
   }
 }
 
-/** Writes pipes to streams; options that follow may replace them. */
-export function encodeSharedOutputs({ stdout, stderr }: SharedOutputs, to: Encoder): void {
+/** Writes pipes to streams, which options that follow may replace, and host functions. */
+export function encodeShared({ stdout, stderr, imports }: SharedLocal, to: Encoder): void {
+  if (imports !== undefined) to.byte(OPTION.imports)
   // Most batches have none, and this is done for each job.
   if (stdout === undefined && stderr === undefined) return
   encodePipes({ stdin: false, stdout: stdout !== undefined, stderr: stderr !== undefined }, to)

@@ -3,15 +3,18 @@ import { Delivery, RECORD_FIELDS } from './records.ts'
 import { encodeInput, encodeRunOptions, type LocalOptions, type Purpose } from './encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
+import { bindImports, type ProgramImports } from '../imports.ts'
+import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
-import type { RunOptions, SpawnOptions } from '../options.ts'
-import { isOutcome, neverStarted, type Outcome } from '../outcome.ts'
+import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
+import { isOutcome, neverStarted, type HostError, type Outcome } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
 import { StdinReader } from './stdin.ts'
 import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
+import { Words } from './words.ts'
 
 /** Buffers of the first size that wait for the next runs, so that not each run makes one. */
 const spare: Encoder[] = []
@@ -26,11 +29,20 @@ const OUTPUT_BYTES = 4096
 const SMALL_RECORDS = 16
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
+/** What the core returns for a `runSync` that goes on; for one that calls a host function it returns less. */
+const GOES_ON = -1
+
+/** Options of a run, with imports or without. */
+export type AnyRunOptions = RunOptions | HostedRunOptions
+/** What these options lead to. */
+export type AnyOutcome = Outcome | HostError
+
 /** What a run belongs to while it goes on: a program, or a program in a batch. */
 export interface RunTarget {
   readonly handle: number
   /** Why its runs are aborted: undefined while they are not, otherwise any value. */
   readonly closeReason: unknown
+  readonly imports: ProgramImports
 }
 
 /** A program, for its runs. */
@@ -51,11 +63,14 @@ export interface Prepared {
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function prepareRun(options: RunOptions): Prepared {
+export function prepareRun(options: AnyRunOptions): Prepared {
   return prepare(options, 'run')
 }
 
-function prepare(options: RunOptions | SpawnOptions, purpose: Purpose): Prepared {
+function prepare(
+  options: AnyRunOptions | SpawnOptions | HostedSpawnOptions,
+  purpose: Purpose,
+): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
   const local = encodeRunOptions(options, encoded, purpose)
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
@@ -66,26 +81,27 @@ function prepare(options: RunOptions | SpawnOptions, purpose: Purpose): Prepared
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function prepareSpawn(options: SpawnOptions): Prepared {
+export function prepareSpawn(options: SpawnOptions | HostedSpawnOptions): Prepared {
   return prepare(options, 'spawn')
 }
 
 /** The same for `runSync`. */
-function encodeSync(options: RunOptions): { encoded: Encoder; collects: boolean } {
+function prepareSync(options: AnyRunOptions): Prepared {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const { input, collects } = encodeRunOptions(options, encoded, 'sync')
-  if (input !== undefined) encodeInput(input, encoded)
-  return { encoded, collects }
+  const local = encodeRunOptions(options, encoded, 'sync')
+  if (local.input !== undefined) encodeInput(local.input, encoded)
+  return { encoded, local, source: undefined }
 }
 
 /**
- * Checks the options of a run. Neither reads from a stream nor listens to it.
+ * Checks the options of a run of a program that has these imports. Neither reads from a stream nor listens to it.
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
-export function checkRun(options: RunOptions): void {
+export function checkRun(options: AnyRunOptions, imports: ProgramImports): void {
   const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  encodeRunOptions(options, encoded, 'run')
+  const local = encodeRunOptions(options, encoded, 'run')
+  if (local.imports !== undefined) bindImports(local.imports, imports)
   giveBack(encoded)
 }
 
@@ -105,6 +121,7 @@ interface Waiting {
   /** Whether its outcome has files. */
   collects?: boolean
   streams: Pipes | undefined
+  hostCalls?: HostCalls | undefined
   /** What aborted it first, if that was its signal or its caller. */
   aborted?: { readonly reason: unknown }
   /** Whether the process may end before it. */
@@ -113,6 +130,8 @@ interface Waiting {
 
 /** Who hears of the jobs of a batch. */
 interface BatchJobs {
+  /** The calls of host functions that a job makes. */
+  hostCalls(slot: number, id: number): HostCalls | undefined
   ended(slot: number, delivery: Delivery): void
   /** A program or the runtime was closed. */
   closed(): void
@@ -128,7 +147,7 @@ const busy = new Set<Port>()
  * One connection to the core. What is asked for in one turn of the event loop crosses in one call, and what has
  * ended since the last delivery comes back in one.
  */
-export class Port implements PipeEvents {
+export class Port implements PipeEvents, HostCallPort {
   readonly #native: NativePort
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
@@ -144,6 +163,9 @@ export class Port implements PipeEvents {
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  readonly #words = new Words()
+  /** Whether a {@link runSync} that was terminated while a host function ran is about to be given up. */
+  #isGivingUp = false
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for, and how many of these the process may end without. */
@@ -177,13 +199,14 @@ export class Port implements PipeEvents {
         this.#smallBytes,
         this.#record,
         this.#output,
+        this.#words.raw,
       )
     } catch (error) {
       throw fromNative(error)
     }
   }
 
-  run(owner: RunOwner, options: RunOptions | undefined): Promise<Outcome> {
+  run(owner: RunOwner, options: AnyRunOptions | undefined): Promise<AnyOutcome> {
     try {
       if (options === undefined) return this.start(owner, undefined)
       const prepared = prepareRun(options)
@@ -199,7 +222,7 @@ export class Port implements PipeEvents {
    *
    * @throws {WasiexecError} `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
-  spawn(owner: RunOwner, prepared: Prepared, live: LiveStreams): [number, Promise<Outcome>] {
+  spawn(owner: RunOwner, prepared: Prepared, live: LiveStreams): [number, Promise<AnyOutcome>] {
     this.#checkOpen(owner, prepared.source)
     const id = this.#nextId()
     return [id, this.start(owner, prepared, 0, id, live)]
@@ -232,9 +255,11 @@ export class Port implements PipeEvents {
     batch = 0,
     id: number = this.#nextId(),
     live?: LiveStreams,
-  ): Promise<Outcome> {
+  ): Promise<AnyOutcome> {
     const local = prepared?.local
     const signal = local?.signal
+    const imports = local?.imports
+    const hostCalls = imports && new HostCalls(this, id, bindImports(imports, target.imports))
     const piped = local?.stdin ?? local?.stdout ?? local?.stderr ?? live
     // Before the run is queued: it may throw.
     const streams = local && piped ? new Pipes(this, id, local, prepared?.source, live) : undefined
@@ -249,10 +274,11 @@ export class Port implements PipeEvents {
       giveBack(prepared.encoded)
     }
     if (local?.input !== undefined) encodeInput(local.input, bytes)
-    const flags = ((signal ?? live) ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
+    const isPiped = streams !== undefined || hostCalls !== undefined
+    const flags = ((signal ?? live) ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
     this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
-    return new Promise<Outcome>((resolve, reject) => {
+    return new Promise<AnyOutcome>((resolve, reject) => {
       const collects = local?.collects === true
       this.#wait(id, {
         resolve: resolve as Waiting['resolve'],
@@ -261,6 +287,7 @@ export class Port implements PipeEvents {
         signal,
         streams,
         collects,
+        hostCalls,
       })
     })
   }
@@ -283,13 +310,15 @@ export class Port implements PipeEvents {
     handle: number,
     options: Encoder,
     input: string | Uint8Array | undefined,
+    isHosted: boolean,
   ): void {
     const { bytes } = this.#submission
     const start = bytes.length
     bytes.append(options)
     if (input !== undefined) encodeInput(input, bytes)
     const id = batch * BATCH_IDS + slot
-    this.#add(OPERATION.run, id, handle, start, bytes.length - start, 0, batch)
+    const flags = isHosted ? RUN_FLAG.piped : 0
+    this.#add(OPERATION.run, id, handle, start, bytes.length - start, flags, batch)
     this.#await()
   }
 
@@ -309,27 +338,56 @@ export class Port implements PipeEvents {
     this.#add(OPERATION.closeBatch, batch)
   }
 
-  runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
-    const { encoded, collects } =
-      options === undefined ? { encoded: undefined, collects: false } : encodeSync(options)
-    if (encoded !== undefined) this.#checkOpen(owner)
-    this.#flush()
+  runSync(owner: RunOwner, options: AnyRunOptions | undefined): AnyOutcome {
+    const prepared = options === undefined ? undefined : prepareSync(options)
+    const encoded = prepared?.encoded
+    const imports = prepared?.local.imports
+    if (prepared !== undefined) this.#checkOpen(owner)
+    const id = this.#nextId()
     try {
+      const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
+      if (hostCalls !== undefined) this.#giveUpLater()
+      this.#flush()
       const port = this.#native
       const { buffer, length: used } = encoded ?? NO_OPTIONS
-      let length = port.runSync(owner.handle, buffer, used, TURN_MS)
+      let length = port.runSync(id, owner.handle, buffer, used, TURN_MS)
       // In turns, because a thread can be terminated only between two calls.
-      while (length < 0) length = port.waitSync(TURN_MS)
+      while (length < 0) {
+        if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
+        else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
+      }
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
       if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(this.#closeReason(owner), collects)
+      const collects = prepared?.local.collects
+      return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
     } catch (error) {
       throw fromNative(error)
     } finally {
       if (encoded !== undefined) giveBack(encoded)
     }
+  }
+
+  /** Calls a host function, and goes on with the run. */
+  #callSync(id: number, calls: HostCalls, index: number): number {
+    const results = calls.calledSync(index, this.#words)
+    return results < 0
+      ? this.#native.throwSync(id, TURN_MS)
+      : this.#native.returnSync(id, results, TURN_MS)
+  }
+
+  /**
+   * A script that is terminated while a host function runs leaves its run behind, and nothing of it is called. At the
+   * end of this turn of the event loop no thread waits for a run.
+   */
+  #giveUpLater(): void {
+    if (this.#isGivingUp) return
+    this.#isGivingUp = true
+    process.nextTick(() => {
+      this.#isGivingUp = false
+      this.#native.giveUpSync()
+    })
   }
 
   /** Returns the program's handle and its description. */
@@ -383,7 +441,8 @@ export class Port implements PipeEvents {
     signal?.addEventListener('abort', abort)
     try {
       const result = await Promise.race([taken, givenUp])
-      return isOutcome(result) ? result : [id, result]
+      // Without host functions.
+      return isOutcome(result) ? (result as Outcome) : [id, result]
     } finally {
       signal?.removeEventListener('abort', abort)
       this.#snapshots.delete(id)
@@ -444,6 +503,28 @@ export class Port implements PipeEvents {
 
   outputClosed(id: number, stream: number): void {
     this.#add(OPERATION.outputClosed, id, stream)
+  }
+
+  hostReturned(run: number, call: number, results: number): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    const values = this.#words.bytes(results)
+    bytes.raw(values)
+    this.#add(OPERATION.hostReturn, run, call, start, values.length)
+  }
+
+  hostThrew(run: number, call: number): void {
+    this.#add(OPERATION.hostThrow, run, call)
+  }
+
+  accessMemory(
+    run: number,
+    call: number,
+    pointer: number,
+    bytes: Uint8Array,
+    isWrite: boolean,
+  ): number {
+    return this.#native.accessMemory(run, call, pointer, bytes, isWrite)
   }
 
   stats(): RuntimeStats {
@@ -562,6 +643,10 @@ export class Port implements PipeEvents {
       case RECORD.output:
         this.#waiting.get(id)?.streams?.write(delivery.code, delivery.kept(SECTION.bytes))
         return
+      case RECORD.call:
+        this.#words.fill(delivery.section(SECTION.call))
+        this.#hostCalls(id)?.called(delivery.code, this.#words)
+        return
       case RECORD.loaded:
         this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
@@ -576,6 +661,11 @@ export class Port implements PipeEvents {
     }
   }
 
+  #hostCalls(id: number): HostCalls | undefined {
+    if (id < BATCH_IDS) return this.#waiting.get(id)?.hostCalls
+    return this.#batches[Math.floor(id / BATCH_IDS)]?.hostCalls(id % BATCH_IDS, id)
+  }
+
   /** A run has ended, or what else was waited for. */
   #end(delivery: Delivery): void {
     const { id } = delivery
@@ -588,14 +678,15 @@ export class Port implements PipeEvents {
     }
     const waiting = this.#settle(id)
     if (waiting === undefined) return
-    const { target, streams, aborted } = waiting
+    const { target, streams, aborted, hostCalls } = waiting
+    hostCalls?.end()
     try {
       const fault = delivery.isFault ? delivery.fault : undefined
       const failure = streams?.end(fault)
       if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure
       const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
-      waiting.resolve(delivery.outcome(reason, waiting.collects))
+      waiting.resolve(delivery.outcome(reason, waiting.collects, hostCalls?.failure))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)

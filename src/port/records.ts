@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { WasiexecError } from '../errors.ts'
 import * as outcomes from '../outcome.ts'
-import type { Limit, Outcome, Printed, TrapInfo, Usage } from '../outcome.ts'
+import type { HostError, Limit, Outcome, Printed, TrapInfo, Usage } from '../outcome.ts'
 import {
   ABORT,
   LIMIT,
@@ -142,8 +142,15 @@ export class Delivery {
     return new WasiexecError(code, message)
   }
 
-  /** The record as an outcome, with this reason if it is an abort. With files if they were asked for. */
-  outcome(abortReason: unknown, collects = false): Outcome {
+  /**
+   * The record as an outcome, with this reason if it is an abort, and this failure of a host function. With files if they
+   * were asked for.
+   */
+  outcome(
+    abortReason: unknown,
+    collects = false,
+    failure?: { readonly error: unknown },
+  ): Outcome | HostError {
     if (this.isExit) return this.exitAt(this.#place, this.#start)
     const printed = this.#printedAt(this.#place, this.#start)
     // That of a run that never started has none.
@@ -155,6 +162,8 @@ export class Delivery {
         return outcomes.limit(limitOf(this.code), printed)
       case RECORD.abort:
         return outcomes.abort(this.code === ABORT.brokenPipe ? brokenPipe() : abortReason, printed)
+      case RECORD.hostError:
+        return outcomes.hostError(failure?.error, printed)
       default:
         throw unknownNumber('record', this.kind)
     }

@@ -2,13 +2,14 @@
 
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
 use crate::error::{Error, ErrorCode};
+use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
 use crate::port::{Delivery, PendingRun, Port, SnapshotRequest};
 use crate::runtime::{Runtime, RuntimeOptions};
 use crate::snapshot::SnapshotUntil;
 use crate::workers::port_to_workers;
 use bytes::Bytes;
-use napi::bindgen_prelude::{Float64Array, FnArgs, Function, Uint8Array};
+use napi::bindgen_prelude::{BigUint64Array, Float64Array, FnArgs, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
@@ -35,22 +36,41 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
 pub struct BindingPort {
     port: Arc<Port>,
     wake: Arc<OnceLock<Wake>>,
-    /// The run that this environment's thread waits for. Any other call means that nobody does any more:
-    /// what terminates a script for its time leaves it behind.
-    pending: Option<PendingRun>,
+    /// The runs that this environment's thread waits for. Each but the last waits for a host function in which the
+    /// next one was started. Any call means that nobody waits any more for a last one that does not wait for a
+    /// function: what terminates a script for its time leaves it behind.
+    pending: Vec<Pending>,
     /// The record and the output of the run that has ended.
     record: Float64Array,
     output: Uint8Array,
+    /// The number and the arguments of a call of a host function, and what that returns.
+    words: BigUint64Array,
     /// Output that did not fit into the shared buffer.
     left: Vec<u8>,
 }
+
+/// A run that a thread waits for.
+struct Pending {
+    id: f64,
+    run: PendingRun,
+    /// The number of the call of a host function that it waits for.
+    call: Option<u64>,
+}
+
+/// What `runSync` returns for a run that goes on.
+const GOES_ON: f64 = -1.0;
+/// What it returns for a call of the host function 0; less for later functions.
+const CALLED: f64 = -2.0;
+/// What `accessMemory` returns when the call is over, and when the guest exports no memory.
+const CALL_ENDED: f64 = -1.0;
+const NO_MEMORY: f64 = -2.0;
 
 #[napi]
 impl BindingPort {
     /// Connects to a new runtime, or, without options, to the one that the process shares.
     /// `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
     /// if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
-    /// `output` are for those of `runSync`.
+    /// `output` are for those of `runSync`, and `words` for its calls of host functions.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -63,6 +83,7 @@ impl BindingPort {
         bytes: Uint8Array,
         record: Float64Array,
         output: Uint8Array,
+        words: BigUint64Array,
     ) -> napi::Result<Self> {
         let (runtime, pool) = match options.map(BindingRuntimeOptions::split) {
             None => (shared_runtime()?, None),
@@ -98,9 +119,10 @@ impl BindingPort {
         Ok(Self {
             port,
             wake,
-            pending: None,
+            pending: Vec::new(),
             record,
             output,
+            words,
             left: Vec::new(),
         })
     }
@@ -115,7 +137,7 @@ impl BindingPort {
         bytes: &[u8],
         length: u32,
     ) -> napi::Result<()> {
-        self.pending = None;
+        self.leave();
         let operations = operations.get(..numbers as usize).unwrap_or(operations);
         let bytes = bytes.get(..length as usize).unwrap_or(bytes);
         let bytes = Bytes::copy_from_slice(bytes);
@@ -124,35 +146,150 @@ impl BindingPort {
 
     /// Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
     /// `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
-    /// goes on. The bytes are in `output`, or `takeSync` has them.
+    /// goes on. The bytes are in `output`, or `takeSync` has them. For -2 and less, the run calls the host function 0
+    /// and so on, with the number of the call and its arguments in `words`; `returnSync` or `throwSync` goes on.
     #[napi(catch_unwind)]
     pub fn run_sync(
         &mut self,
+        id: f64,
         handle: f64,
         options: &[u8],
         length: u32,
         milliseconds: u32,
     ) -> napi::Result<f64> {
         // Before another one begins, which may need its slot.
-        self.pending = None;
+        self.leave();
         let options = options.get(..length as usize).unwrap_or(options);
         let options = Bytes::copy_from_slice(options);
-        let pending = self.port.run_sync(handle as u64, options);
-        self.pending = Some(pending.map_err(thrown)?);
-        self.wait_sync(milliseconds)
+        let is_nested = !self.pending.is_empty();
+        if is_nested && self.port.has_processes() {
+            return Err(thrown(no_slot()));
+        }
+        let run = self.port.run_sync(handle as u64, options);
+        let run = run.map_err(thrown)?;
+        if is_nested && !run.is_started() {
+            return Err(thrown(no_slot()));
+        }
+        self.pending.push(Pending {
+            id,
+            run,
+            call: None,
+        });
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// Goes on with the run that `runSync` began, with the host function's results in `words`.
+    #[napi(catch_unwind)]
+    pub fn return_sync(&mut self, id: f64, results: u32, milliseconds: u32) -> napi::Result<f64> {
+        let words = self.words.get(..results as usize);
+        let words = words.unwrap_or_default().to_vec();
+        self.give(id, Ok(words))?;
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// The same for a host function that has thrown.
+    #[napi(catch_unwind)]
+    pub fn throw_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
+        self.give(id, Err(Thrown))?;
+        self.wait_sync(id, milliseconds)
+    }
+
+    fn give(&mut self, id: f64, result: HostResult) -> napi::Result<()> {
+        self.return_to(id);
+        let pending = self.pending.last_mut().filter(|last| last.id == id);
+        let pending = pending.ok_or_else(|| thrown(given_up()))?;
+        match pending.call.take() {
+            Some(call) => self
+                .port
+                .give_sync(&pending.run, call, result)
+                .map_err(thrown),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up the runs that were started inside of this one.
+    fn return_to(&mut self, id: f64) {
+        if let Some(at) = self.pending.iter().rposition(|pending| pending.id == id) {
+            self.pending.truncate(at + 1);
+        }
+    }
+
+    /// Gives up the run that this thread waited for, unless that waits for a host function.
+    fn leave(&mut self) {
+        self.pending.pop_if(|pending| pending.call.is_none());
+    }
+
+    /// Gives up the runs that this thread waited for: no JavaScript waits for them any more.
+    #[napi(catch_unwind)]
+    pub fn give_up_sync(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Copies bytes out of the memory of a run that waits for a host function, or into it, if they all lie in it.
+    /// Returns the size of the memory; -1 when the call is over, and -2 when the guest exports no memory.
+    #[napi(catch_unwind)]
+    pub fn access_memory(
+        &mut self,
+        run: f64,
+        call: f64,
+        pointer: f64,
+        mut bytes: Uint8Array,
+        write: bool,
+    ) -> napi::Result<f64> {
+        let pointer = pointer as u64;
+        // SAFETY: the array belongs to the facade, which made it for this call alone, and no JavaScript runs meanwhile.
+        let bytes = unsafe { bytes.as_mut() };
+        let access = match write {
+            true => MemoryAccess::Write(pointer, bytes),
+            false => MemoryAccess::Read(pointer, bytes),
+        };
+        let answer = match self.pending.iter().find(|pending| pending.id == run) {
+            Some(pending) => self.port.access_sync(&pending.run, call as u64, access),
+            None => self.port.access_memory(run as u64, call as u64, access),
+        };
+        Ok(match answer.map_err(thrown)? {
+            MemoryAnswer::Ended => CALL_ENDED,
+            MemoryAnswer::Missing => NO_MEMORY,
+            MemoryAnswer::Size(size) => size as f64,
+        })
     }
 
     /// Goes on with the run that `runSync` began.
     #[napi(catch_unwind)]
-    pub fn wait_sync(&mut self, milliseconds: u32) -> napi::Result<f64> {
-        let pending = self.pending.as_mut().ok_or_else(|| thrown(given_up()))?;
-        let waited = pending.wait(Duration::from_millis(milliseconds.into()));
+    pub fn wait_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
+        let patience = Duration::from_millis(milliseconds.into());
+        self.return_to(id);
+        let Self { pending, words, .. } = self;
+        let last = pending.last_mut().filter(|last| last.id == id);
+        let last = last.ok_or_else(|| thrown(given_up()))?;
+        let waited = last.run.wait(patience);
         if !matches!(waited, Ok(None)) {
-            self.pending = None;
+            pending.pop();
         }
-        let Some(delivery) = waited.map_err(thrown)? else {
-            return Ok(-1.0);
+        if let Some(delivery) = waited.map_err(thrown)? {
+            return Ok(self.ended(delivery));
+        }
+        // Still there, because it has not ended.
+        let Some(last) = pending.last_mut() else {
+            return Err(thrown(given_up()));
         };
+        let called = last.run.take_call(|call| {
+            // SAFETY: the array belongs to the facade, which shares it with no other code and changes it on this
+            // thread alone, where no JavaScript runs before the slice is gone.
+            let words = unsafe { words.as_mut() };
+            let (number, arguments) = words.split_at_mut(1);
+            number[0] = (call.number as f64).to_bits();
+            arguments[..call.arguments.len()].copy_from_slice(call.arguments);
+            (call.number, call.function)
+        });
+        let Some((number, function)) = called else {
+            return Ok(GOES_ON);
+        };
+        last.call = Some(number);
+        Ok(CALLED - f64::from(function))
+    }
+
+    fn ended(&mut self, delivery: Delivery) -> f64 {
         let length = delivery.bytes.len();
         // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
         // thread alone, where no JavaScript runs before the two slices are gone.
@@ -162,7 +299,7 @@ impl BindingPort {
             Some(output) => output.copy_from_slice(&delivery.bytes),
             None => self.left = delivery.bytes,
         }
-        Ok(length as f64)
+        length as f64
     }
 
     /// Takes the output that did not fit.
@@ -231,14 +368,14 @@ impl BindingPort {
     /// What the runtime has and does.
     #[napi(catch_unwind)]
     pub fn stats(&mut self) -> BindingStats {
-        self.pending = None;
+        self.leave();
         BindingStats::new(self.port.stats(), self.port.has_processes())
     }
 
     /// Closes the runtime; a record for `id` says when all its runs have ended.
     #[napi(catch_unwind)]
     pub fn close(&mut self, id: f64) {
-        self.pending = None;
+        self.leave();
         self.port.close_runtime(id as u64);
     }
 
@@ -267,6 +404,13 @@ impl Drop for BindingPort {
 
 fn given_up() -> Error {
     let message = "the run was given up: something else was called while this thread waited for it";
+    Error::new(ErrorCode::NestedRun, message)
+}
+
+fn no_slot() -> Error {
+    let message = "a run whose end this thread waits for, started inside a host function of another such run, needs a \
+                   slot and this thread at once: no slot is free, or the program is one that runs elsewhere \
+                   (`interruptible: false`, worker processes); start it without waiting for it";
     Error::new(ErrorCode::NestedRun, message)
 }
 

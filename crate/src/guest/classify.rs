@@ -36,6 +36,7 @@ pub(crate) fn classify(
         Cause::Limit(limit) => return Ok(Ending::Limit(limit)),
         Cause::Abort => return Ok(Ending::Abort),
         Cause::BrokenPipe => return Ok(Ending::BrokenPipe),
+        Cause::HostError => return Ok(Ending::HostError),
         Cause::Guest => {}
     }
     let Err(error) = result else {
@@ -133,6 +134,7 @@ mod tests {
             ),
             (Cause::Abort, Ending::Abort),
             (Cause::BrokenPipe, Ending::BrokenPipe),
+            (Cause::HostError, Ending::HostError),
         ];
         for (cause, ending) in causes {
             for started in [false, true] {

@@ -51,6 +51,8 @@ pub enum Ending {
     Abort,
     /// An abort because the reader of its output is gone.
     BrokenPipe,
+    /// A function of the host that it called has thrown; the submitter knows the error.
+    HostError,
 }
 
 /// A Wasm fault: its code, a message and where it happened.

@@ -34,6 +34,8 @@ pub enum Cause {
     Abort,
     /// The reader of its output is gone.
     BrokenPipe,
+    /// A function of the host that it called has thrown.
+    HostError,
 }
 
 /// What one call of a guest shares with the threads that may stop it or look at it. It ends with the call.

@@ -2,6 +2,7 @@
 
 use super::sync::PendingRun;
 use crate::error::Result;
+use crate::host_functions::{MemoryAccess, MemoryAnswer};
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::RuntimeStats;
 use bytes::Bytes;
@@ -25,6 +26,13 @@ pub(crate) trait Backend: Send + Sync {
     /// [`ErrorCode::NestedRun`](crate::ErrorCode::NestedRun) and
     /// [`ErrorCode::RuntimeClosed`](crate::ErrorCode::RuntimeClosed).
     fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun>;
+
+    /// Reads or writes the memory of a run that waits for this call of a host function.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::WorkerDied`](crate::ErrorCode::WorkerDied).
+    fn access_memory(&self, run: u64, call: u64, access: MemoryAccess<'_>) -> Result<MemoryAnswer>;
 
     /// What the backend needs of a program besides its compiled code.
     ///

@@ -1,23 +1,29 @@
-//! The streams of runs whose other end is with the submitter.
+//! The streams of runs whose other end is with the submitter, and the calls of its functions.
 
 use super::mailbox::Mailbox;
 use super::wire::{PIPE_WINDOW, PipeEvent, PipeMaker};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::host_functions::{HostCall, HostCalls};
 use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind};
 use std::sync::Arc;
 
 /// How many bytes may be on their way at a time, in each direction.
 const WINDOW: u64 = PIPE_WINDOW as u64;
 
-/// The piped streams of one run.
+/// The piped streams of one run, and its calls of host functions.
 #[derive(Default)]
 pub(super) struct Pipes {
     stdin: Option<Arc<InputPipe>>,
     stdout: Option<Arc<OutputPipe>>,
     stderr: Option<Arc<OutputPipe>>,
+    host_calls: Option<Arc<HostCalls>>,
 }
 
 impl Pipes {
+    pub(super) fn host_calls(&self) -> Option<&Arc<HostCalls>> {
+        self.host_calls.as_ref()
+    }
+
     pub(super) fn apply(&self, event: PipeEvent) {
         match event {
             PipeEvent::Push(bytes) => self.stdin.iter().for_each(|pipe| pipe.push(bytes.clone())),
@@ -89,21 +95,12 @@ impl PipeMaker for PortPipes {
         }
         Ok(pipe)
     }
-}
 
-/// The pipes of runs whose submitter waits and so cannot serve a pipe: none.
-pub(super) struct NoPipes;
-
-impl PipeMaker for NoPipes {
-    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
-        Err(Error::internal("a waiting submitter cannot feed stdin"))
-    }
-
-    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
-        self.pulled_input()
-    }
-
-    fn output(&mut self, _: OutputStreamKind) -> Result<Arc<OutputPipe>> {
-        Err(Error::internal("a waiting submitter cannot take output"))
+    fn host_calls(&mut self) -> Result<Arc<HostCalls>> {
+        let (mailbox, run) = (self.mailbox.clone(), self.run);
+        let tell = move |call: HostCall<'_>| mailbox.deliver(|outbox| outbox.call(run, call));
+        let calls = Arc::new(HostCalls::told(tell));
+        self.made.get_or_insert_default().host_calls = Some(calls.clone());
+        Ok(calls)
     }
 }

@@ -2,9 +2,8 @@
 
 use super::Port;
 use super::load_request::{LoadRequest, ProgramSource, SnapshotRequest};
-use super::pipes::NoPipes;
 use super::programs::Question;
-use super::wire::run_options;
+use super::wire::{NoPipes, run_options};
 use crate::error::Result;
 use crate::guest::{CallControl, Cause};
 use crate::lock::lock;

@@ -1,7 +1,8 @@
 //! Runs whose end a thread waits for.
 
-use super::wire::Delivery;
+use super::wire::{Delivery, ReceivedCall};
 use crate::error::{Error, Result};
+use crate::host_functions::HostCall;
 use crate::schedule::CallerRun;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,11 +12,49 @@ pub enum PendingRun {
     /// On the thread itself.
     Here(CallerRun),
     /// In a worker process.
-    Elsewhere(mpsc::Receiver<Delivery>),
+    Elsewhere(RemoteRun),
+}
+
+/// A run in a worker process whose end a thread waits for.
+pub struct RemoteRun {
+    /// The number by which the backend knows it.
+    pub(super) id: u64,
+    receiver: mpsc::Receiver<Delivery>,
+    /// A call of a host function that has not been taken.
+    call: Option<ReceivedCall>,
+}
+
+impl RemoteRun {
+    pub(crate) fn new(id: u64, receiver: mpsc::Receiver<Delivery>) -> Self {
+        Self {
+            id,
+            receiver,
+            call: None,
+        }
+    }
+
+    fn wait(&mut self, patience: Duration) -> Result<Option<Delivery>> {
+        match self.receiver.recv_timeout(patience) {
+            Ok(delivery) => {
+                self.call = delivery.call();
+                Ok(self.call.is_none().then_some(delivery))
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
+        }
+    }
 }
 
 impl PendingRun {
-    /// Waits for not much longer than `patience`; `None` when the run goes on.
+    /// Whether it has its slot, and runs on this thread.
+    pub fn is_started(&self) -> bool {
+        match self {
+            Self::Here(run) => run.is_started(),
+            Self::Elsewhere(_) => false,
+        }
+    }
+
+    /// Waits for not much longer than `patience`, or until the run calls a host function; `None` when it has not ended.
     ///
     /// # Errors
     ///
@@ -27,11 +66,15 @@ impl PendingRun {
                 Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
                 Err(error) => Err(error),
             },
-            Self::Elsewhere(receiver) => match receiver.recv_timeout(patience) {
-                Ok(delivery) => Ok(Some(delivery)),
-                Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
-                Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::internal("a run vanished")),
-            },
+            Self::Elsewhere(run) => run.wait(patience),
+        }
+    }
+
+    /// Passes on the call of a host function that the run waits for, if there is one; once.
+    pub fn take_call<T>(&mut self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
+        match self {
+            Self::Here(run) => run.host_calls()?.take(pass_on),
+            Self::Elsewhere(run) => run.call.take().map(|call| pass_on(call.as_call())),
         }
     }
 }

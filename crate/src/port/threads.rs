@@ -2,11 +2,12 @@
 
 use super::backend::Backend;
 use super::mailbox::Mailbox;
-use super::pipes::{NoPipes, Pipes, PortPipes};
+use super::pipes::{Pipes, PortPipes};
 use super::sync::PendingRun;
-use super::wire::{Operation, RunOperation, run_options};
+use super::wire::{GuestAccess, NoPipes, Operation, RunOperation, run_options};
 use crate::error::{Error, Result};
 use crate::guest::{CallControl, Cause};
+use crate::host_functions::{HostCalls, HostResult, MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
 use crate::options::RunOptions;
 use crate::program::{Cache, LoadOptions, Program};
@@ -53,6 +54,7 @@ struct PortBatch {
 #[derive(Default)]
 struct Deferred {
     submissions: Vec<Submission>,
+    host_results: Vec<(Arc<HostCalls>, u64, HostResult)>,
     /// Program and batch of the last submission: most runs have the same as the one before.
     key: Option<(u64, u64)>,
     faults: Vec<(u64, Error)>,
@@ -113,6 +115,17 @@ impl Threads {
                     pipes.apply(event);
                 }
             }
+            Operation::HostResult { id, call, result } => {
+                let calls = tables.pipes.get(&id).and_then(Pipes::host_calls);
+                // After the tables are unlocked: it wakes the guest.
+                deferred
+                    .host_results
+                    .extend(calls.map(|calls| (calls.clone(), call, result)));
+            }
+            Operation::Memory { id, number, access } => {
+                let calls = tables.pipes.get(&id).and_then(Pipes::host_calls);
+                self.answer_access(calls, number, access);
+            }
             Operation::OpenBatch {
                 id,
                 concurrency,
@@ -143,6 +156,29 @@ impl Threads {
             Operation::Recall => deferred.recalled = true,
         }
         Ok(())
+    }
+
+    fn answer_access(&self, calls: Option<&Arc<HostCalls>>, number: u64, access: GuestAccess) {
+        let GuestAccess {
+            call,
+            pointer,
+            bytes,
+        } = access;
+        let mut read = Vec::new();
+        let answer = calls.map(|calls| match &bytes {
+            Err(bytes) => calls.access(call, MemoryAccess::Write(pointer, bytes)),
+            // Its size first: a length that nothing has must not be allocated.
+            Ok(length) => match calls.access(call, MemoryAccess::Write(0, &[])) {
+                MemoryAnswer::Size(size) if *length <= size => {
+                    read.resize(*length as usize, 0);
+                    calls.access(call, MemoryAccess::Read(pointer, &mut read))
+                }
+                answer => answer,
+            },
+        });
+        let answer = answer.unwrap_or(MemoryAnswer::Ended);
+        self.mailbox
+            .deliver(|outbox| outbox.memory(number, answer, &read));
     }
 
     fn queue(&self, run: RunOperation, tables: &mut Tables, deferred: &mut Deferred) -> Result<()> {
@@ -215,6 +251,7 @@ impl Threads {
     fn run_deferred(&self, deferred: Deferred) {
         let Deferred {
             submissions,
+            host_results,
             key: _,
             faults,
             disposed,
@@ -224,6 +261,9 @@ impl Threads {
             stopped,
             recalled,
         } = deferred;
+        for (calls, call, result) in host_results {
+            calls.give(call, result);
+        }
         self.runtime.submit(submissions);
         for (id, error) in faults {
             self.mailbox.deliver(|outbox| outbox.fault(id, &error));
@@ -271,6 +311,15 @@ impl Backend for Threads {
         let origin = self.origin(handle, None);
         let run = self.runtime.run_here(program, options, origin)?;
         Ok(PendingRun::Here(run))
+    }
+
+    fn access_memory(&self, run: u64, call: u64, access: MemoryAccess<'_>) -> Result<MemoryAnswer> {
+        let calls = self
+            .tables()
+            .pipes
+            .get(&run)
+            .and_then(|pipes| pipes.host_calls().cloned());
+        Ok(calls.map_or(MemoryAnswer::Ended, |calls| calls.access(call, access)))
     }
 
     fn encode_program(&self, _: &[u8], _: &LoadOptions, _: &Cache) -> Result<Vec<u8>> {

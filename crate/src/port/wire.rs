@@ -1,14 +1,18 @@
 //! What crosses between a submitter and a port: operations one way, records the other, as numbers and bytes.
 
+mod calls;
 mod files_section;
 mod operations;
 mod options;
 mod protocol;
 mod received;
 mod records;
+mod words;
 
+pub(crate) use calls::{GuestAccess, ReceivedCall};
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};
-pub(super) use options::{PipeMaker, run_options};
+pub(crate) use options::calls_host;
+pub(super) use options::{NoPipes, PipeMaker, run_options};
 pub(super) use protocol::pipe::WINDOW as PIPE_WINDOW;
 pub(crate) use received::{Record, RecordKind};
 pub use records::Delivery;

@@ -2,6 +2,7 @@
 
 use super::artifact::Artifact;
 use super::entry::{self, Entry};
+use super::host_imports::HostImport;
 use super::info::{ProgramInfo, describe_component, describe_module};
 use crate::engine::Host;
 use crate::error::{Error, Result};
@@ -12,6 +13,9 @@ use wasmtime::{Engine, Module};
 pub(crate) struct Compiled {
     pub(super) code: Code,
     entry: Result<Entry>,
+    /// Where runs begin that provide the imports which WASI does not have, if there are such imports.
+    hosted: Option<Result<Entry>>,
+    host_imports: Vec<HostImport>,
 }
 
 pub(super) enum Code {
@@ -27,8 +31,20 @@ pub(super) trait Link: Artifact {
 
 impl Link for Module {
     fn link(self, host: &Host, starts_early: bool) -> Compiled {
+        let (entry, host_imports) = entry::module_entry(&self, host, starts_early);
+        let hosted = match host_imports.is_empty() {
+            true => None,
+            false => Some(entry::hosted_entry(
+                &self,
+                host,
+                starts_early,
+                &host_imports,
+            )),
+        };
         Compiled {
-            entry: entry::module_entry(&self, host, starts_early),
+            entry,
+            hosted,
+            host_imports,
             code: Code::Module(self),
         }
     }
@@ -38,6 +54,8 @@ impl Link for Component {
     fn link(self, host: &Host, _starts_early: bool) -> Compiled {
         Compiled {
             entry: entry::component_entry(&self, host),
+            hosted: None,
+            host_imports: Vec::new(),
             code: Code::Component(self),
         }
     }
@@ -56,9 +74,15 @@ impl Compiled {
         self.entry.as_ref().map_err(Clone::clone)
     }
 
+    /// The same for runs that provide the imports which WASI does not have.
+    pub(crate) fn hosted_entry(&self) -> Result<&Entry> {
+        let entry = self.hosted.as_ref().unwrap_or(&self.entry);
+        entry.as_ref().map_err(Clone::clone)
+    }
+
     pub(super) fn describe(&self, name: String) -> ProgramInfo {
         match &self.code {
-            Code::Module(module) => describe_module(name, module),
+            Code::Module(module) => describe_module(name, module, &self.host_imports),
             Code::Component(component) => describe_component(name, component),
         }
     }

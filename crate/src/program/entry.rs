@@ -1,11 +1,12 @@
 //! Where a run of a program begins: checks that its imports are provided and that it has an entry point.
 
+use super::host_imports::{HostImport, function_type};
 use super::info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
-use crate::wasi::{RunState, Wasi};
-use std::collections::BTreeMap;
+use crate::wasi::{RunState, Wasi, add_host_function};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use wasmtime::component::Component;
@@ -35,15 +36,83 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
 /// The most names that a message lists.
 const MAX_LISTED: usize = 20;
 
-/// The entry of a module. `starts` says whether it has a start section, with which it needs no `_start`.
-pub(crate) fn module_entry(module: &Module, host: &Host, starts: bool) -> Result<Entry> {
-    let Linker::Module(linker) = &host.linker else {
-        return Err(Error::internal("a module met a component linker"));
+/// The entry of a module, and what it imports that WASI does not have. `starts` says whether it has a start section,
+/// with which it needs no `_start`.
+pub(crate) fn module_entry(
+    module: &Module,
+    host: &Host,
+    starts: bool,
+) -> (Result<Entry>, Vec<HostImport>) {
+    let linker = match module_linker(host) {
+        Ok(linker) => linker,
+        Err(error) => return (Err(error), Vec::new()),
     };
-    let pre = match linker.instantiate_pre(module) {
-        Ok(pre) => pre,
-        Err(error) => return Err(unresolved_module(module, linker, &host.engine, &error)),
-    };
+    match linker.instantiate_pre(module) {
+        Ok(pre) => (start_of(module, pre, starts), Vec::new()),
+        Err(error) => {
+            let provided = provided(linker, &host.engine);
+            let error = unresolved_module(module, &provided, &error);
+            (Err(error), host_imports(module, &provided))
+        }
+    }
+}
+
+/// The entry of a module whose runs provide the functions among `imports`.
+///
+/// # Errors
+///
+/// Why it cannot be run, if it cannot.
+pub(crate) fn hosted_entry(
+    module: &Module,
+    host: &Host,
+    starts: bool,
+    imports: &[HostImport],
+) -> Result<Entry> {
+    let mut linker = module_linker(host)?.clone();
+    let numbered = (0..).zip(imports);
+    let mut numbers: HashMap<_, u32> = numbered
+        .map(|(number, import)| ((&import.module[..], &import.name[..]), number))
+        .collect();
+    for import in module.imports() {
+        let (name, ty) = ((import.module(), import.name()), import.ty());
+        if let Some(ty) = function_type(&ty)
+            && let Some(number) = numbers.remove(&name)
+        {
+            let memory = module.get_export_index("memory");
+            add_host_function(&mut linker, name, ty, number, memory).map_err(Error::internal)?;
+        }
+    }
+    match linker.instantiate_pre(module) {
+        Ok(pre) => start_of(module, pre, starts),
+        Err(error) => {
+            let provided = provided(&linker, &host.engine);
+            Err(unresolved_module(module, &provided, &error))
+        }
+    }
+}
+
+fn module_linker(host: &Host) -> Result<&wasmtime::Linker<RunState>> {
+    match &host.linker {
+        Linker::Module(linker) => Ok(linker),
+        Linker::Component(_) => Err(Error::internal("a module met a component linker")),
+    }
+}
+
+/// Each once, in the order of the module.
+fn host_imports(module: &Module, provided: &Provided) -> Vec<HostImport> {
+    let mut imports = Vec::<HostImport>::new();
+    let mut known = HashSet::new();
+    for import in module.imports() {
+        let name = (import.module(), import.name());
+        if !has(provided, name.0, name.1) && known.insert(name) {
+            imports.push(HostImport::new(&import, kind_of(&import.ty())));
+        }
+    }
+    imports
+}
+
+/// Where a module starts that has all its imports.
+fn start_of(module: &Module, pre: InstancePre<RunState>, starts: bool) -> Result<Entry> {
     let no_entry = |message: String| Err(Error::new(ErrorCode::NoEntryPoint, message));
     match module.get_export("_start") {
         Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {}
@@ -111,16 +180,10 @@ pub(crate) fn component_entry(component: &Component, host: &Host) -> Result<Entr
     })
 }
 
-fn unresolved_module(
-    module: &Module,
-    linker: &wasmtime::Linker<RunState>,
-    engine: &Engine,
-    error: &wasmtime::Error,
-) -> Error {
-    let provided = provided(linker, engine);
+fn unresolved_module(module: &Module, provided: &Provided, error: &wasmtime::Error) -> Error {
     let missing: Vec<_> = module
         .imports()
-        .filter(|import| !has(&provided, import.module(), import.name()))
+        .filter(|import| !has(provided, import.module(), import.name()))
         .collect();
     if missing.is_empty() {
         // Every name is there, so one of them has another type.
@@ -129,12 +192,11 @@ fn unresolved_module(
     }
     let is_asked = |module: &str| missing.iter().any(|import| import.module() == module);
     let mut available = Vec::new();
-    for (module, mut names) in provided {
-        names.sort_unstable();
+    for (module, names) in provided {
         // The names of a module help only where the program asks for that module.
-        available.push(match is_asked(&module) {
+        available.push(match is_asked(module) {
             true => format!("{module} ({})", names.join(", ")),
-            false => module,
+            false => module.clone(),
         });
     }
     let missing = missing.iter().map(|import| {
@@ -156,6 +218,9 @@ fn provided(linker: &wasmtime::Linker<RunState>, engine: &Engine) -> Provided {
         names.push(name.to_owned());
     }
     provided
+        .values_mut()
+        .for_each(|names| names.sort_unstable());
+    provided
 }
 
 fn has(provided: &Provided, module: &str, name: &str) -> bool {
@@ -165,10 +230,7 @@ fn has(provided: &Provided, module: &str, name: &str) -> bool {
 
 /// Whether modules can import a name.
 pub(crate) fn provided_to_modules(host: &Host) -> Result<impl Fn(&str, &str) -> bool + use<>> {
-    let Linker::Module(linker) = &host.linker else {
-        return Err(Error::internal("a module met a component linker"));
-    };
-    let provided = provided(linker, &host.engine);
+    let provided = provided(module_linker(host)?, &host.engine);
     Ok(move |module: &str, name: &str| has(&provided, module, name))
 }
 

@@ -1,5 +1,6 @@
 //! Kind, WASI version, imports and exports of programs.
 
+use super::host_imports::HostImport;
 use crate::engine::ProgramKind;
 use crate::wasi::{P0, P1};
 use serde::Serialize;
@@ -48,9 +49,16 @@ pub struct ProgramInfo {
     pub imports: Vec<ExternInfo>,
     /// What it offers.
     pub exports: Vec<ExternInfo>,
+    /// What it needs and WASI does not have.
+    #[serde(rename = "hostImports")]
+    pub host_imports: Vec<HostImport>,
 }
 
-pub(crate) fn describe_module(name: String, module: &Module) -> ProgramInfo {
+pub(crate) fn describe_module(
+    name: String,
+    module: &Module,
+    host_imports: &[HostImport],
+) -> ProgramInfo {
     let imports: Vec<_> = module
         .imports()
         .map(|import| ExternInfo {
@@ -79,6 +87,7 @@ pub(crate) fn describe_module(name: String, module: &Module) -> ProgramInfo {
         wasi,
         exports: exports.collect(),
         imports,
+        host_imports: host_imports.to_vec(),
     }
 }
 
@@ -110,6 +119,7 @@ pub(crate) fn describe_component(name: String, component: &Component) -> Program
         wasi,
         imports,
         exports,
+        host_imports: Vec::new(),
     }
 }
 

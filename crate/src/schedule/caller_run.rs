@@ -12,6 +12,7 @@ use super::slot::{Slot, SlotTaker};
 use super::submission::{Ended, Origin, QueuedRun, RunGroup, Submission};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
+use crate::host_functions::HostCalls;
 use crate::options::RunOptions;
 use crate::program::Program;
 use std::pin::Pin;
@@ -25,6 +26,7 @@ pub struct CallerRun {
     seat: Arc<Seat>,
     scheduler: Arc<Scheduler>,
     running: Option<Running>,
+    host_calls: Option<Arc<HostCalls>>,
 }
 
 /// One that has its slot; the slot goes last.
@@ -47,6 +49,10 @@ impl CallerRun {
     ) -> Result<Self> {
         refuse_nested()?;
         let seat = Arc::<Seat>::default();
+        let host_calls = options.host_calls.clone();
+        if let Some(calls) = &host_calls {
+            calls.register(&Waker::from(seat.clone()));
+        }
         let is_interruptible = program.is_interruptible(options.limits.fuel.is_some());
         let taker = is_interruptible.then(|| seat.clone() as Arc<dyn SlotTaker>);
         let group = Arc::new(RunGroup {
@@ -61,6 +67,7 @@ impl CallerRun {
             seat,
             scheduler: scheduler.clone(),
             running: None,
+            host_calls,
         };
         let slot = match is_interruptible {
             true => scheduler.take_slot(origin)?,
@@ -85,7 +92,17 @@ impl CallerRun {
         });
     }
 
-    /// Polls the run for about `patience` at most. `None` if it has not ended.
+    /// Whether it has its slot, and no other thread polls it.
+    pub fn is_started(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The calls of host functions, if the run makes any.
+    pub fn host_calls(&self) -> Option<&Arc<HostCalls>> {
+        self.host_calls.as_ref()
+    }
+
+    /// Polls the run for about `patience` at most, or until it calls a host function. `None` if it has not ended.
     ///
     /// # Errors
     ///
@@ -104,6 +121,13 @@ impl CallerRun {
                     return ended.result.map(Some);
                 }
             }
+            if self
+                .host_calls
+                .as_ref()
+                .is_some_and(|calls| calls.is_asked())
+            {
+                return Ok(None);
+            }
             // Not before: most runs end in their first poll.
             let deadline = *deadline.get_or_insert_with(|| Instant::now().checked_add(patience));
             match self.seat.step(deadline) {
@@ -118,6 +142,9 @@ impl CallerRun {
 
 impl Drop for CallerRun {
     fn drop(&mut self) {
+        if let Some(calls) = &self.host_calls {
+            calls.abandon();
+        }
         if let Some(running) = self.running.take() {
             let _context = self.scheduler.handle().enter();
             drop(running);

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::guest::{
     CallControl, Ending, Exit, InstanceControl, Outcome, Usage, classify, own_cause,
 };
+use crate::host_functions::ClosedWith;
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
 use crate::stdio::{Capture, Replay};
@@ -18,6 +19,8 @@ use wasmtime::Store;
 const HOSTCALL_FUEL: usize = 128 << 20;
 
 pub(super) struct Instance {
+    /// Before the store, and with it the memory, is dropped.
+    host_calls: ClosedWith,
     store: Store<RunState>,
     capture: Arc<Capture>,
     /// Whose program may be a snapshot.
@@ -45,6 +48,7 @@ impl Instance {
     ) -> Result<Self> {
         let options = own.as_deref().unwrap_or(&context.group.options);
         let limits = options.limits;
+        let host_calls = options.host_calls.clone();
         let control = Arc::<InstanceControl>::default();
         let capture = Capture::new(control.clone(), &limits, options.on_broken_pipe);
         let snapshot = context.group.program.snapshot();
@@ -57,6 +61,7 @@ impl Instance {
         let wasi = Wasi::new(context.clone(), own, capture.clone())?;
         let mut state = RunState::new(wasi, limits, control);
         state.started = context.group.program.starts_early();
+        state.host_calls.clone_from(&host_calls);
         let mut store = Store::new(compiled.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOSTCALL_FUEL);
@@ -66,6 +71,7 @@ impl Instance {
             store.set_fuel(with_spare(fuel)).map_err(Error::internal)?;
         }
         Ok(Self {
+            host_calls: ClosedWith(host_calls),
             store,
             capture,
             context: context.clone(),
@@ -130,10 +136,11 @@ impl Instance {
     /// Those of [`classify`].
     pub(super) fn end(self, call: &CallControl, returned: Returned) -> Result<Outcome> {
         let Self {
+            host_calls,
             store,
             capture,
             context,
-            ..
+            replay: _,
         } = self;
         let Returned { result, at } = returned;
         let RunState {
@@ -157,6 +164,7 @@ impl Instance {
             output_truncated: false,
         };
         capture.enforce();
+        drop(host_calls);
         // Before the output is taken: only the store's end is the end of all that might print.
         drop(store);
 

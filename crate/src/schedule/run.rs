@@ -67,7 +67,10 @@ async fn execute(
     program.check_options(options)?;
     let limits = options.limits;
     let compiled = program.compiled(limits.fuel.is_some()).await?;
-    let entry = compiled.entry()?;
+    let entry = match options.host_calls {
+        None => compiled.entry()?,
+        Some(_) => compiled.hosted_entry()?,
+    };
     let mut instance = Instance::new(context, own, compiled)?;
     let returned = supervise(instance.start(entry, control), context, &limits, control).await;
     instance.end(control, returned)

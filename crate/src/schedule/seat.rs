@@ -27,6 +27,8 @@ struct SeatState {
     ended: Option<Result<Outcome>>,
     /// The thread no longer waits.
     left: bool,
+    /// The thread sleeps until something changes.
+    sleeps: bool,
 }
 
 /// What the thread does next.
@@ -55,6 +57,7 @@ impl Seat {
             if std::mem::take(&mut state.woken) {
                 return Step::Poll;
             }
+            state.sleeps = true;
             state = match left {
                 Some(left) => {
                     let waited = self.changed.wait_timeout(state, left);
@@ -65,6 +68,7 @@ impl Seat {
                     waited.unwrap_or_else(PoisonError::into_inner)
                 }
             };
+            state.sleeps = false;
         }
     }
 
@@ -73,6 +77,15 @@ impl Seat {
         let mut state = self.lock();
         state.left = true;
         state.slot.take()
+    }
+
+    /// Something has changed. Without this look, a thread that does not sleep would cost a system call.
+    fn wake_thread(&self, state: MutexGuard<'_, SeatState>) {
+        let sleeps = state.sleeps;
+        drop(state);
+        if sleeps {
+            self.changed.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, SeatState> {
@@ -89,8 +102,7 @@ impl SlotTaker for Seat {
             true => Some(slot),
             false => state.slot.replace(slot),
         };
-        drop(state);
-        self.changed.notify_one();
+        self.wake_thread(state);
         drop(refused);
     }
 }
@@ -101,14 +113,16 @@ impl Wake for Seat {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.lock().woken = true;
-        self.changed.notify_one();
+        let mut state = self.lock();
+        state.woken = true;
+        self.wake_thread(state);
     }
 }
 
 impl Client for Seat {
     fn ended(&self, runs: &mut Vec<Ended>) {
-        self.lock().ended = runs.pop().map(|run| run.result);
-        self.changed.notify_one();
+        let mut state = self.lock();
+        state.ended = runs.pop().map(|run| run.result);
+        self.wake_thread(state);
     }
 }

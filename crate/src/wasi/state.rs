@@ -3,6 +3,7 @@
 use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
 use crate::guest::{InstanceControl, Limits, MemoryLimiter};
+use crate::host_functions::HostCalls;
 use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -15,6 +16,8 @@ pub(crate) struct RunState {
     pub(crate) limits: Limits,
     /// Set before code of the guest can run.
     pub(crate) started: bool,
+    /// Set if functions of the submitter may be called.
+    pub(crate) host_calls: Option<Arc<HostCalls>>,
 }
 
 impl RunState {
@@ -25,6 +28,7 @@ impl RunState {
             control,
             limits,
             started: false,
+            host_calls: None,
         }
     }
 

@@ -92,8 +92,13 @@ impl PoolState {
         match record.kind {
             RecordKind::Piped => {
                 let run = member.run(record.id)?;
-                run.operation.piped.then_some(Accepted::ForSubmitter)
+                let waiting = self.waiting.get(&record.id);
+                run.operation.piped.then(|| match waiting {
+                    Some(sender) => Accepted::ForThread(sender.clone()),
+                    None => Accepted::ForSubmitter,
+                })
             }
+            RecordKind::Memory => self.take_access(record.id, index).map(Accepted::ForThread),
             RecordKind::Returned => {
                 let run = member.take(record.id, 0)?;
                 if let Some(batch) = self.batches.get_mut(&run.operation.batch) {

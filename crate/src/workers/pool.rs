@@ -9,15 +9,20 @@ use super::serve::Setup;
 use super::state::{PoolDeferred, PoolState};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
+use crate::host_functions::{MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
-use crate::port::{Backend, Delivery, Mailbox, Operation, Outbox, PendingRun, Port, RunOperation};
+use crate::port::{
+    Backend, Delivery, GuestAccess, Mailbox, Operation, Outbox, PendingRun, Port, RemoteRun,
+    RunOperation, calls_host,
+};
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::{Runtime, RuntimeStats};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
+use std::iter::once;
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
@@ -275,8 +280,11 @@ impl Pool {
         }
         let received = self.lock().arrived(index, frame);
         for (sender, delivery) in received.answers {
-            // The thread waits for as long as the run lasts, unless it has given up.
-            let _ = sender.send(delivery);
+            // The thread waits for as long as the run lasts, unless it has given up. There is room for a call and the
+            // end of its run; a worker that sends more is not waited for.
+            if let Err(TrySendError::Disconnected(delivery)) = sender.try_send(delivery) {
+                self.give_up(&delivery);
+            }
         }
         let Delivery { records, bytes } = received.delivery;
         self.deliver(records, bytes);
@@ -340,13 +348,22 @@ impl Pool {
         let faults = faults.into_iter().map(|(id, error)| (id, Err(error)));
         for (id, result) in aborted.chain(faults) {
             match state.waiting.remove(&id) {
-                Some(waiting) => drop(waiting.send(Delivery::of(id, &result))),
+                Some(waiting) => drop(waiting.try_send(Delivery::of(id, &result))),
                 None => outbox.result(id, &result),
             }
         }
         drop(state);
         let Delivery { records, bytes } = outbox.take();
         self.deliver(records, bytes);
+    }
+
+    /// Aborts the run of which this is a call that no thread waits for any more.
+    fn give_up(&self, delivery: &Delivery) {
+        if let Some(call) = delivery.call() {
+            let id = call.run;
+            // An abort is well-formed.
+            let _ = self.submit_operations(once(Ok(Operation::Abort { id })));
+        }
     }
 
     fn deliver(&self, records: Vec<f64>, bytes: Vec<u8>) {
@@ -392,17 +409,31 @@ impl Backend for Pool {
     }
 
     fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(2);
+        let piped = calls_host(&options)?;
         let id = self.lock().await_answer(sender);
-        self.submit_operations(std::iter::once(Ok(Operation::Run(RunOperation {
+        self.submit_operations(once(Ok(Operation::Run(RunOperation {
             id,
             handle,
             options,
             abortable: false,
-            piped: false,
+            piped,
             batch: 0,
         }))))?;
-        Ok(PendingRun::Elsewhere(receiver))
+        Ok(PendingRun::Elsewhere(RemoteRun::new(id, receiver)))
+    }
+
+    fn access_memory(&self, run: u64, call: u64, access: MemoryAccess<'_>) -> Result<MemoryAnswer> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let asked = GuestAccess::new(call, &access);
+        let Some(index) = self.lock().ask_memory(run, asked, sender) else {
+            return Ok(MemoryAnswer::Ended);
+        };
+        self.wakers[index].notify_one();
+        // Without an answer the worker has died, and the run with it.
+        let answer = receiver.recv().ok();
+        let answer = answer.and_then(|delivery| delivery.memory_answer(access));
+        Ok(answer.unwrap_or(MemoryAnswer::Ended))
     }
 
     fn encode_program(

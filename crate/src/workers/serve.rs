@@ -166,6 +166,9 @@ impl<W: Write + Send + 'static> Worker<W> {
                 // Counted before they are queued: the count may be too high for a moment, but never too low.
                 self.received.fetch_add(runs, Ordering::AcqRel);
                 self.port.submit(&frame.numbers, &frame.bytes)?;
+                if Operation::is_urgent(&frame.numbers) {
+                    self.send();
+                }
                 if Operation::recalls(&frame.numbers) {
                     self.send_recalled();
                 }

@@ -6,7 +6,7 @@ use super::member::{Member, Phase};
 use super::queue::PoolQueue;
 use super::run::{PoolProgram, PoolRun};
 use crate::error::{Error, ErrorCode, Result};
-use crate::port::{Delivery, Operation, RunOperation};
+use crate::port::{Delivery, GuestAccess, Operation, RunOperation};
 use crate::schedule::Counts;
 use bytes::Bytes;
 use std::process::Child;
@@ -28,6 +28,8 @@ pub(super) struct PoolState {
     released: Vec<Arc<PoolProgram>>,
     /// The threads that wait for runs, by the ids of the runs.
     pub(super) waiting: IdMap<SyncSender<Delivery>>,
+    /// The threads that wait for the memory of guests: each access with its worker, by its number.
+    accesses: IdMap<(usize, SyncSender<Delivery>)>,
     last_id: u64,
     /// The number of runs that were ever queued.
     queued: u64,
@@ -72,6 +74,7 @@ impl PoolState {
             programs: IdMap::default(),
             released: Vec::new(),
             waiting: IdMap::default(),
+            accesses: IdMap::default(),
             last_id: OWN_IDS,
             queued: 0,
             finished: 0,
@@ -107,6 +110,39 @@ impl PoolState {
         self.last_id
     }
 
+    /// Asks the worker that has a run for its memory; the answer goes to `sender`. Returns the worker, or `None` if no
+    /// worker has the run.
+    pub(super) fn ask_memory(
+        &mut self,
+        id: u64,
+        access: GuestAccess,
+        sender: SyncSender<Delivery>,
+    ) -> Option<usize> {
+        let index = self
+            .members
+            .iter()
+            .position(|member| member.run(id).is_some())?;
+        self.last_id += 1;
+        let number = self.last_id;
+        self.accesses.insert(number, (index, sender));
+        let operation = Operation::Memory { id, number, access };
+        self.members[index].push_operation(&operation);
+        Some(index)
+    }
+
+    /// The thread that waits for this access, which worker `index` was asked.
+    pub(super) fn take_access(
+        &mut self,
+        number: u64,
+        index: usize,
+    ) -> Option<SyncSender<Delivery>> {
+        let (asked, _) = self.accesses.get(&number)?;
+        if *asked != index {
+            return None;
+        }
+        self.accesses.remove(&number).map(|(_, sender)| sender)
+    }
+
     /// Carries out operations in their order, up to the first that is malformed.
     pub(super) fn apply_all(
         &mut self,
@@ -133,7 +169,7 @@ impl PoolState {
     fn apply_one(&mut self, operation: Operation, deferred: &mut PoolDeferred) -> Result<()> {
         match operation {
             Operation::Run(run) => self.queue_run(run, deferred)?,
-            Operation::Pipe { id, .. } => {
+            Operation::Pipe { id, .. } | Operation::HostResult { id, .. } => {
                 let mut members = self.members.iter_mut();
                 if let Some(member) = members.find(|member| member.run(id).is_some()) {
                     member.push_operation(&operation);
@@ -175,7 +211,7 @@ impl PoolState {
                 let close = |member: &mut Member| member.close_batch(id);
                 self.members.iter_mut().for_each(close);
             }
-            Operation::Abort { .. } | Operation::Recall => {
+            Operation::Abort { .. } | Operation::Recall | Operation::Memory { .. } => {
                 return Err(Error::internal("an operation that is not for a pool"));
             }
         }
@@ -267,6 +303,7 @@ impl PoolState {
     ) -> PoolDeferred {
         let mut deferred = PoolDeferred::default();
         let dead = std::mem::replace(&mut self.members[index], fresh);
+        self.accesses.retain(|_, (asked, _)| *asked != index);
         for (mut run, was_delivered) in dead.into_runs() {
             let id = run.operation.id;
             if let Some(batch) = self.batches.get_mut(&run.operation.batch) {

@@ -14,6 +14,7 @@ mod fairness;
 mod files;
 mod first_calls;
 mod host;
+mod host_functions;
 mod inspection;
 mod limits;
 mod malformed;

@@ -1,7 +1,10 @@
 //! What a submitter can request: records of [`FIELDS`] numbers, as [`super::protocol`] has them.
 
+use super::calls::GuestAccess;
 use super::protocol::{operation, operation_field, run_flag, stream};
+use super::words::{bytes_of, words};
 use crate::error::{Error, Result};
+use crate::host_functions::{HostResult, Thrown};
 use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
 
@@ -22,6 +25,17 @@ pub(crate) enum Operation {
     Pipe {
         id: u64,
         event: PipeEvent,
+    },
+    HostResult {
+        id: u64,
+        call: u64,
+        result: HostResult,
+    },
+    Memory {
+        id: u64,
+        /// The number of the access; its answer is a record for it.
+        number: u64,
+        access: GuestAccess,
     },
     OpenBatch {
         id: u64,
@@ -47,7 +61,7 @@ pub(crate) struct RunOperation {
     pub(crate) handle: u64,
     pub(crate) options: Bytes,
     pub(crate) abortable: bool,
-    /// Has streams whose other end is with the submitter.
+    /// Has streams whose other end is with the submitter, or calls its functions.
     pub(crate) piped: bool,
     /// 0 for none.
     pub(crate) batch: u64,
@@ -87,6 +101,13 @@ impl Operation {
     pub(crate) fn recalls(operations: &[f64]) -> bool {
         let mut records = operations.chunks(FIELDS);
         records.any(|record| record[0] as u32 == operation::RECALL)
+    }
+
+    /// Whether a thread waits for what one of the operations asks.
+    pub(crate) fn is_urgent(operations: &[f64]) -> bool {
+        let mut records = operations.chunks(FIELDS);
+        let urgent = [operation::MEMORY_READ, operation::MEMORY_WRITE];
+        records.any(|record| urgent.contains(&(record[0] as u32)))
     }
 
     fn parse(record: &[f64], bytes: &Bytes) -> Result<Self> {
@@ -130,6 +151,25 @@ impl Operation {
             operation::STDIN_END => pipe(PipeEvent::End),
             operation::OUTPUT_TAKEN => pipe(PipeEvent::Taken(stream()?, offset as u64)),
             operation::OUTPUT_CLOSED => pipe(PipeEvent::Closed(stream()?)),
+            operation::HOST_RETURN => Self::HostResult {
+                id,
+                call: argument as u64,
+                result: Ok(words(&slice()?)),
+            },
+            operation::HOST_THROW => Self::HostResult {
+                id,
+                call: argument as u64,
+                result: Err(Thrown),
+            },
+            operation::MEMORY_READ | operation::MEMORY_WRITE => {
+                let is_write = kind as u32 == operation::MEMORY_WRITE;
+                let cut = || Error::internal("an access to memory is cut off");
+                Self::Memory {
+                    id,
+                    number: argument as u64,
+                    access: GuestAccess::parse(slice()?, is_write).ok_or_else(cut)?,
+                }
+            }
             operation::OPEN_BATCH => Self::OpenBatch {
                 id,
                 concurrency: argument as usize,
@@ -201,6 +241,21 @@ impl Operation {
                     (operation::OUTPUT_CLOSED, *id, stream, 0.0, 0.0, 0, 0)
                 }
             },
+            Self::HostResult { id, call, result } => {
+                let (kind, length) = match result {
+                    Ok(words) => (operation::HOST_RETURN, put(&bytes_of(words))),
+                    Err(Thrown) => (operation::HOST_THROW, 0.0),
+                };
+                (kind, *id, *call as f64, start, length, 0, 0)
+            }
+            Self::Memory { id, number, access } => {
+                let kind = match access.is_write() {
+                    true => operation::MEMORY_WRITE,
+                    false => operation::MEMORY_READ,
+                };
+                let length = put(&access.encode());
+                (kind, *id, *number as f64, start, length, 0, 0)
+            }
             Self::OpenBatch {
                 id,
                 concurrency,

@@ -4,19 +4,42 @@ use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdi
 use crate::error::{Error, Result};
 use crate::files::{GivenFile, GivenTree, Patterns};
 use crate::guest::{OnMemory, OnOutput};
+use crate::host_functions::HostCalls;
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
 use bytes::{Buf, Bytes};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes the pipes that a run's options ask for.
+/// Makes the ways to the submitter that a run's options ask for.
 pub(crate) trait PipeMaker {
     /// Stdin that the submitter is asked for, chunk by chunk.
     fn pulled_input(&mut self) -> Result<Arc<InputPipe>>;
     /// Stdin that the submitter pushes as far as there is room.
     fn pushed_input(&mut self) -> Result<Arc<InputPipe>>;
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>>;
+    fn host_calls(&mut self) -> Result<Arc<HostCalls>>;
+}
+
+/// The pipes of runs whose submitter waits and so cannot serve a pipe: none. But its thread can carry out calls.
+pub(crate) struct NoPipes;
+
+impl PipeMaker for NoPipes {
+    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
+        Err(Error::internal("a waiting submitter cannot feed stdin"))
+    }
+
+    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
+        self.pulled_input()
+    }
+
+    fn output(&mut self, _: OutputStreamKind) -> Result<Arc<OutputPipe>> {
+        Err(Error::internal("a waiting submitter cannot take output"))
+    }
+
+    fn host_calls(&mut self) -> Result<Arc<HostCalls>> {
+        Ok(Arc::new(HostCalls::waited_for()))
+    }
 }
 
 /// Decodes the options of a run; what is not among them is as in `base`.
@@ -82,6 +105,7 @@ pub(crate) fn run_options(
                     _ => return Err(malformed()),
                 }
             }
+            option::IMPORTS => options.host_calls = Some(pipes.host_calls()?),
             option::FILES => {
                 let files = fields.list(|f| {
                     Ok(GivenFile {
@@ -106,6 +130,12 @@ pub(crate) fn run_options(
         }
     }
     Ok(options)
+}
+
+/// Whether a run with these options may call functions of the submitter.
+pub(crate) fn calls_host(encoded: &Bytes) -> Result<bool> {
+    let options = run_options(&RunOptions::default(), encoded, &mut NoPipes)?;
+    Ok(options.host_calls.is_some())
 }
 
 struct Fields(Bytes);

@@ -55,6 +55,15 @@ numbers! {
         BATCH_READ = 12 as "batchRead",
         /// Gives back all runs that have not started; from a pool to its workers alone.
         RECALL = 13 as "recall",
+        /// A host function has returned: run, number of the call; the bytes are its values.
+        HOST_RETURN = 30 as "hostReturn",
+        /// A host function has thrown: run, number of the call.
+        HOST_THROW = 31 as "hostThrow",
+        /// Reads memory of a run that waits for a host function: run, number of the access; from a pool to its workers
+        /// alone.
+        MEMORY_READ = 32 as "memoryRead",
+        /// Writes it, in the same way.
+        MEMORY_WRITE = 33 as "memoryWrite",
     }
 }
 
@@ -76,7 +85,7 @@ numbers! {
     run_flag as "RUN_FLAG" {
         /// It may be aborted by itself.
         ABORTABLE = 1 as "abortable",
-        /// It has streams whose other end is with the submitter.
+        /// It has streams whose other end is with the submitter, or calls functions of the submitter.
         PIPED = 2 as "piped",
     }
 }
@@ -90,7 +99,7 @@ numbers! {
 }
 
 numbers! {
-    /// Kinds of record. The first four are outcomes.
+    /// Kinds of record. Outcomes are the first four and `HOST_ERROR`.
     record as "RECORD" {
         /// The code is the guest's.
         EXIT = 0 as "exit",
@@ -114,6 +123,13 @@ numbers! {
         RETURNED = 9 as "returned",
         /// The result of a request that is bytes: with a bytes section.
         BYTES = 10 as "bytes",
+        /// An outcome: a host function has thrown.
+        HOST_ERROR = 30 as "hostError",
+        /// A run calls a host function: the code is the number of the import. With a call section.
+        CALL = 31 as "call",
+        /// The answer to an access to memory, whose number is the id: the code says what became of it. With a bytes
+        /// section: the size of the memory (64 bits), then what was read. From a worker to its pool alone.
+        MEMORY = 32 as "memory",
     }
 }
 
@@ -147,6 +163,8 @@ numbers! {
         PROGRAM = 3 as "program",
         /// Bytes as they are.
         BYTES = 4 as "bytes",
+        /// The number of a call, then its arguments: 64 bits each, an `i64` as it is, and all else as an `f64`.
+        CALL = 30 as "call",
         /// Files: how many (32 bits); of each the length of its path (32 bits), the path, and where its bytes start
         /// and how many they are (64 bits each); the bytes of all.
         FILES = 5 as "files",
@@ -168,7 +186,8 @@ pub(crate) fn sections_of(record: u32) -> &'static [u32] {
         record::TRAP => &[section::TRAP],
         record::FAULT => &[section::ERROR],
         record::LOADED => &[section::PROGRAM],
-        record::OUTPUT | record::BYTES => &[section::BYTES],
+        record::OUTPUT | record::BYTES | record::MEMORY => &[section::BYTES],
+        record::CALL => &[section::CALL],
         _ => &[],
     }
 }
@@ -188,6 +207,18 @@ numbers! {
         OURS = 0 as "ours",
         /// The reader of its output is gone.
         BROKEN_PIPE = 1 as "brokenPipe",
+    }
+}
+
+numbers! {
+    /// What became of an access to memory.
+    memory_answer as "MEMORY_ANSWER" {
+        /// The call is over.
+        ENDED = 0 as "ended",
+        /// The guest exports no memory.
+        MISSING = 1 as "missing",
+        /// It was carried out if its range lies in the memory.
+        SIZE = 2 as "size",
     }
 }
 
@@ -222,6 +253,8 @@ numbers! {
         ON_OUTPUT = 15 as "onOutput",
         CLOCK_REAL = 16 as "clockReal",
         ON_BROKEN_PIPE = 17 as "onBrokenPipe",
+        /// Functions of the submitter may be called: without a value.
+        IMPORTS = 30 as "imports",
         /// A number of files: path, whether it is a directory, and the bytes unless it is.
         FILES = 18 as "files",
         FILES_AT = 19 as "filesAt",
@@ -313,6 +346,7 @@ mod tests {
         super::section_layout::TABLE,
         super::outcome_flag::TABLE,
         super::abort::TABLE,
+        super::memory_answer::TABLE,
         super::limit::TABLE,
         super::option::TABLE,
         super::stdin::TABLE,

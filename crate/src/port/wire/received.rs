@@ -2,7 +2,8 @@
 
 use super::files_section::{are_files, contents};
 use super::protocol::{
-    abort, limit, outcome_flag, pipe, record, record_field, section, sections_of, stream,
+    abort, limit, memory_answer, outcome_flag, pipe, record, record_field, section, sections_of,
+    stream,
 };
 use super::records::{self, Delivery, RECORD};
 use crate::error::{Error, Result};
@@ -24,10 +25,12 @@ pub(crate) struct Record<'a> {
 pub(crate) enum RecordKind {
     /// It has ended.
     End,
-    /// It goes on, and asks for stdin or has printed into a pipe.
+    /// It goes on, and asks for stdin, has printed into a pipe or calls a host function.
     Piped,
     /// It was given back before it started.
     Returned,
+    /// An answer to an access to its memory; the number of the access stands in place of the run.
+    Memory,
 }
 
 impl<'a> Record<'a> {
@@ -73,7 +76,9 @@ impl<'a> Record<'a> {
             record::OUTPUT => stream::STDERR,
             record::ABORT => abort::BROKEN_PIPE,
             record::ASK => pipe::WINDOW,
-            record::TRAP | record::FAULT | record::RETURNED => 0,
+            record::TRAP | record::FAULT | record::RETURNED | record::HOST_ERROR => 0,
+            record::CALL => u32::MAX,
+            record::MEMORY => memory_answer::SIZE,
             _ => return None,
         };
         let all_flags = outcome_flag::MEMORY_DENIED | outcome_flag::OUTPUT_TRUNCATED;
@@ -96,8 +101,9 @@ impl<'a> Record<'a> {
         let (bytes, rest) = left.split_at_checked(usize::try_from(length).ok()?)?;
         *left = rest;
         let kind = match kind {
-            record::ASK | record::OUTPUT => RecordKind::Piped,
+            record::ASK | record::OUTPUT | record::CALL => RecordKind::Piped,
             record::RETURNED => RecordKind::Returned,
+            record::MEMORY => RecordKind::Memory,
             _ => RecordKind::End,
         };
         Some(Self {
@@ -179,6 +185,7 @@ fn is_right_section(&(kind, content): &records::RecordSection<'_>) -> bool {
         section::TRAP => serde_json::from_slice::<Trap>(content).is_ok(),
         section::FILES => are_files(content),
         section::ERROR => serde_json::from_slice::<Fault>(content).is_ok(),
+        section::CALL => !content.is_empty() && content.len().is_multiple_of(size_of::<u64>()),
         _ => true,
     }
 }
@@ -207,6 +214,7 @@ mod tests {
     use super::{MAX_SAFE, Record, RecordKind};
     use crate::error::{Error, ErrorCode};
     use crate::guest::{Ending, Outcome, Usage};
+    use crate::host_functions::{HostCall, MemoryAnswer};
     use crate::stdio::OutputStreamKind;
     use std::time::Duration;
 
@@ -232,6 +240,22 @@ mod tests {
         outbox.ask(4, u64::from(pipe::WINDOW));
         outbox.output(4, OutputStreamKind::Stderr, b"piped");
         outbox.returned(5);
+        outbox.call(
+            6,
+            HostCall {
+                number: 1,
+                function: u32::MAX,
+                arguments: &[u64::MAX, 0],
+            },
+        );
+        outbox.memory(7, MemoryAnswer::Size(1 << 32), b"read");
+        outbox.outcome(
+            8,
+            &Outcome {
+                ending: Ending::HostError,
+                ..Outcome::never_started()
+            },
+        );
         outbox.take()
     }
 
@@ -240,7 +264,7 @@ mod tests {
         let Delivery { records, bytes } = delivery();
         let read = Record::all(&records, &bytes).expect("records");
         let seen: Vec<_> = read.iter().map(|r| (r.id, r.kind, r.output())).collect();
-        use RecordKind::{End, Piped, Returned};
+        use RecordKind::{End, Memory, Piped, Returned};
         let expected = [
             (1, End, 8),
             (2, End, 0),
@@ -249,6 +273,9 @@ mod tests {
             (4, Piped, 0),
             (4, Piped, 0),
             (5, Returned, 0),
+            (6, Piped, 0),
+            (7, Memory, 0),
+            (8, End, 0),
         ];
         assert_eq!(seen, expected);
         let mut copy = Delivery::default();

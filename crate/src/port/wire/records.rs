@@ -4,13 +4,17 @@
 use super::files_section::encode_files;
 use super::protocol::pipe::WINDOW as PIPE_WINDOW;
 use super::protocol::{
-    abort, limit, outcome_flag, record, record_field, section, section_layout, stream,
+    abort, limit, memory_answer, outcome_flag, record, record_field, section, section_layout,
+    stream,
 };
+use super::words::bytes_of;
 use crate::error::{Error, Result};
 use crate::guest::{Ending, LimitKind, Outcome};
+use crate::host_functions::{HostCall, MemoryAnswer};
 use crate::stdio::OutputStreamKind;
 use serde_json::json;
 use std::collections::VecDeque;
+use std::iter::once;
 use std::time::Duration;
 
 /// Numbers in a record.
@@ -81,6 +85,7 @@ impl Outbox {
             Ending::Limit(kind) => (record::LIMIT, limit_number(*kind)),
             Ending::Abort => (record::ABORT, abort::OURS),
             Ending::BrokenPipe => (record::ABORT, abort::BROKEN_PIPE),
+            Ending::HostError => (record::HOST_ERROR, 0),
             Ending::Trap(trap) => {
                 // Strings and numbers alone: this cannot fail.
                 trap_json = serde_json::to_vec(trap).unwrap_or_default();
@@ -204,6 +209,27 @@ impl Outbox {
         bytes.extend_from_slice(more);
         last[record_field::SECTIONS as usize] = (section + more.len()) as f64;
         true
+    }
+
+    pub(crate) fn call(&mut self, id: u64, call: HostCall<'_>) {
+        let number = (call.number as f64).to_bits();
+        let content = bytes_of(once(&number).chain(call.arguments));
+        self.event(
+            record::CALL,
+            id,
+            call.function,
+            &[(section::CALL, &content)],
+        );
+    }
+
+    pub(crate) fn memory(&mut self, number: u64, answer: MemoryAnswer, read: &[u8]) {
+        let (code, size) = match answer {
+            MemoryAnswer::Ended => (memory_answer::ENDED, 0),
+            MemoryAnswer::Missing => (memory_answer::MISSING, 0),
+            MemoryAnswer::Size(size) => (memory_answer::SIZE, size),
+        };
+        let content = [&size.to_le_bytes(), read].concat();
+        self.event(record::MEMORY, number, code, &[(section::BYTES, &content)]);
     }
 
     /// The run was taken out of the queue before it started.

@@ -1,0 +1,237 @@
+import { Buffer } from 'node:buffer'
+import { checkInteger, invalid } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import type { BoundFunction, CallingGuest, CallerMemory } from '../imports.ts'
+import type { Words } from './words.ts'
+
+/** What a run with host functions asks of its port. */
+export interface HostCallPort {
+  /** The function has returned as many values as the words begin with. */
+  hostReturned(run: number, call: number, results: number): void
+  hostThrew(run: number, call: number): void
+  /** Returns the size of the memory, {@link CALL_ENDED} or {@link NO_MEMORY}. */
+  accessMemory(
+    run: number,
+    call: number,
+    pointer: number,
+    bytes: Uint8Array,
+    isWrite: boolean,
+  ): number
+}
+
+/** What the core returns in place of a size. */
+const CALL_ENDED = -1
+const NO_MEMORY = -2
+
+const NO_BYTES = new Uint8Array()
+/** A longer read asks for the size of the memory first. */
+const SHORT_READ = 64 * 1024
+/** `readString` uses this up to its size. */
+const scratch = Buffer.allocUnsafeSlow(4096)
+
+/** The calls of host functions that one run makes, one at a time. */
+export class HostCalls {
+  readonly #port: HostCallPort
+  readonly #run: number
+  readonly #functions: readonly BoundFunction[]
+  /** The number of the call in progress, or 0. */
+  #current = 0
+  /** What a function threw. */
+  failure: { readonly error: unknown } | undefined
+
+  constructor(port: HostCallPort, run: number, functions: readonly BoundFunction[]) {
+    this.#port = port
+    this.#run = run
+    this.#functions = functions
+  }
+
+  /** The guest calls a function, whose result follows now or later. */
+  called(index: number, words: Words): void {
+    const call = words.number
+    this.#current = call
+    try {
+      const bound = this.#bound(index)
+      const result = this.#invoke(bound, words)
+      if (!isThenable(result)) {
+        this.#returned(call, bound, words, result)
+        return
+      }
+      Promise.resolve(result).then(
+        (value) => this.#returned(call, bound, words, value),
+        (error: unknown) => this.#threw(call, error),
+      )
+    } catch (error) {
+      this.#threw(call, error)
+    }
+  }
+
+  /** The same for a run that the thread waits for. Returns how many values the words begin with, or -1 if it threw. */
+  calledSync(index: number, words: Words): number {
+    this.#current = words.number
+    try {
+      const bound = this.#bound(index)
+      const result = this.#invoke(bound, words)
+      if (isThenable(result)) {
+        Promise.resolve(result).catch(() => {})
+        const message = `the host function ${bound.name} returned a promise, which a thread that waits cannot await; use \`run\``
+        throw new WasiexecError('ERR_HOST_FUNCTION', message)
+      }
+      words.put(bound, result)
+      return bound.results.length
+    } catch (error) {
+      this.failure = { error }
+      return -1
+    } finally {
+      this.#current = 0
+    }
+  }
+
+  /** The run has ended: what its functions return now is not wanted. */
+  end(): void {
+    this.#current = 0
+  }
+
+  /** @throws {WasiexecError} `ERR_CALL_ENDED`, `ERR_OUT_OF_BOUNDS`. */
+  access(call: number, pointer: number, bytes: Uint8Array, isWrite: boolean): number {
+    const isOver = this.#current !== call
+    const size = isOver
+      ? CALL_ENDED
+      : this.#port.accessMemory(this.#run, call, pointer, bytes, isWrite)
+    if (size === CALL_ENDED) {
+      const message =
+        'the guest of a host call can be used until the function has returned or the run has ended'
+      throw new WasiexecError('ERR_CALL_ENDED', message)
+    }
+    if (size === NO_MEMORY) {
+      throw new WasiexecError(
+        'ERR_OUT_OF_BOUNDS',
+        'the guest exports no memory with the name `memory`',
+      )
+    }
+    return size
+  }
+
+  #bound(index: number): BoundFunction {
+    const bound = this.#functions[index]
+    if (bound !== undefined) return bound
+    const message = `the core called an unknown host function, ${index} (this is a bug in wasiexec)`
+    throw new WasiexecError('ERR_INTERNAL', message)
+  }
+
+  #invoke(bound: BoundFunction, words: Words): unknown {
+    const { call, params } = bound
+    const caller = new HostCaller(this, this.#current)
+    const value = (index: number): unknown => words.argument(index, params[index])
+    // Like WebAssembly itself, without `this`. Most functions have few parameters, and an array costs more than the call.
+    switch (params.length) {
+      case 0:
+        return call(caller)
+      case 1:
+        return call(value(0), caller)
+      case 2:
+        return call(value(0), value(1), caller)
+      case 3:
+        return call(value(0), value(1), value(2), caller)
+      case 4:
+        return call(value(0), value(1), value(2), value(3), caller)
+      default:
+        return Reflect.apply(call, undefined, [...params.map((_, index) => value(index)), caller])
+    }
+  }
+
+  #returned(call: number, bound: BoundFunction, words: Words, value: unknown): void {
+    if (this.#current !== call) return
+    try {
+      words.put(bound, value)
+    } catch (error) {
+      this.#threw(call, error)
+      return
+    }
+    this.#current = 0
+    this.#port.hostReturned(this.#run, call, bound.results.length)
+  }
+
+  #threw(call: number, error: unknown): void {
+    if (this.#current !== call) return
+    this.#current = 0
+    this.failure = { error }
+    this.#port.hostThrew(this.#run, call)
+  }
+}
+
+class HostCaller implements CallingGuest {
+  readonly #calls: HostCalls
+  readonly #call: number
+  #memory: CallerMemory | undefined
+
+  constructor(calls: HostCalls, call: number) {
+    this.#calls = calls
+    this.#call = call
+  }
+
+  get memory(): CallerMemory {
+    return (this.#memory ??= new Memory(this.#calls, this.#call))
+  }
+}
+
+class Memory implements CallerMemory {
+  readonly #calls: HostCalls
+  readonly #call: number
+
+  constructor(calls: HostCalls, call: number) {
+    this.#calls = calls
+    this.#call = call
+  }
+
+  get byteLength(): number {
+    return this.#calls.access(this.#call, 0, NO_BYTES, false)
+  }
+
+  read(pointer: number | bigint, length: number): Buffer {
+    checkInteger('length', length, 0)
+    const start = address(pointer)
+    if (length > SHORT_READ) check(start, length, this.byteLength)
+    return this.#read(start, Buffer.allocUnsafe(length))
+  }
+
+  readString(pointer: number | bigint, length: number): string {
+    checkInteger('length', length, 0)
+    if (length > scratch.length) return this.read(pointer, length).toString('utf8')
+    return this.#read(address(pointer), scratch.subarray(0, length)).toString('utf8')
+  }
+
+  write(pointer: number | bigint, bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw invalid('bytes', 'a Uint8Array', bytes)
+    const start = address(pointer)
+    // Other threads may change shared memory while it is copied.
+    const own = bytes.buffer instanceof SharedArrayBuffer ? Buffer.from(bytes) : bytes
+    check(start, own.length, this.#calls.access(this.#call, start, own, true))
+  }
+
+  #read(start: number, into: Buffer): Buffer {
+    check(start, into.length, this.#calls.access(this.#call, start, into, false))
+    return into
+  }
+}
+
+/** A pointer as an address: numbers of guests are signed. */
+function address(pointer: unknown): number {
+  if (typeof pointer === 'bigint') return Number(BigInt.asUintN(64, pointer))
+  if (!Number.isSafeInteger(pointer) || (pointer as number) < -(2 ** 31)) {
+    throw invalid('pointer', 'an integer', pointer)
+  }
+  return (pointer as number) < 0 ? (pointer as number) + 2 ** 32 : (pointer as number)
+}
+
+function check(start: number, length: number, size: number): void {
+  if (start + length <= size) return
+  const message = `${length} bytes at ${start} do not lie in the guest's memory of ${size} bytes`
+  throw new WasiexecError('ERR_OUT_OF_BOUNDS', message)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
