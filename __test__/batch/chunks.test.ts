@@ -1,7 +1,7 @@
 // Batches read in arrays: the same results as one by one, with the same end.
 import test from 'ava'
 import fc from 'fast-check'
-import { drain, numbers, ownWat, refusal, summarize, until, wat } from '../support/guest.ts'
+import { drain, idle, numbers, ownWat, refusal, summarize, until, wat } from '../support/guest.ts'
 import {
   Runtime,
   type Batch,
@@ -167,7 +167,7 @@ test('nothing is taken before somebody reads, and a bounded number ahead', async
   for (let round = 0; round < 20; round += 1) {
     const { value } = await iterator.next()
     read += value.length
-    await until(() => runtime.stats().running + runtime.stats().queued === 0)
+    await idle(runtime)
     t.true(taken - read <= 2048, `${taken - read} ahead`)
   }
   await iterator.return!()
@@ -208,7 +208,7 @@ test('leaving the loop aborts what goes on and closes the source', async (t) => 
   t.is(state, 'closed')
   const { jobs: taken, kinds, endedBy } = await batch.summary
   t.deepEqual([endedBy, kinds.exit, kinds.abort], ['consumer', 1, taken - 1])
-  await until(() => runtime.stats().running + runtime.stats().queued === 0)
+  await idle(runtime)
 })
 
 test('after a leave there are no arrays, also for those who wait for them', async (t) => {

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import test from 'ava'
 import { Runtime, type BatchEnd, type BatchOptions, type Job } from '../support/package.ts'
-import { deferred, drain, ownWat, refusal, until, wat } from '../support/guest.ts'
+import { deferred, drain, idle, ownWat, refusal, until, wat } from '../support/guest.ts'
 
 test('leaving the loop aborts what goes on and closes the source', async (t) => {
   await using runtime = new Runtime({ threads: 2 })
@@ -31,7 +31,7 @@ test('leaving the loop aborts what goes on and closes the source', async (t) => 
   const { jobs: taken, kinds, endedBy } = await batch.summary
   t.is(endedBy, 'consumer')
   t.deepEqual(kinds, { exit: 1, trap: 0, limit: 0, abort: taken - 1, error: 0 })
-  await until(() => runtime.stats().running + runtime.stats().queued === 0)
+  await idle(runtime)
   t.is(runtime.stats().finished, taken + 1)
 })
 

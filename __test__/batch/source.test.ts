@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { Runtime, type Job } from '../support/package.ts'
-import { deferred, drain, numbers, ownWat, summarize, until, wat } from '../support/guest.ts'
+import { deferred, drain, idle, numbers, ownWat, summarize, until, wat } from '../support/guest.ts'
 
 const job = (code: number): Job<number> => ({ id: code, args: [`${code}`] })
 
@@ -159,7 +159,7 @@ for (const ordered of [true, false]) {
         read += 1
         // Pauses until all that was taken has ended.
         if (read % 5000 === 0) {
-          await until(() => runtime.stats().queued + runtime.stats().running === 0)
+          await idle(runtime)
           for (const _ of numbers(50)) await setImmediate()
         }
         if (read === 30_000) break

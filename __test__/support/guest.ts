@@ -14,6 +14,7 @@ import {
   type LoadOptions,
   type Outcome,
   type Program,
+  type Runtime,
 } from './package.ts'
 
 /** The path of a tiny guest, by its name in crate/tests/guests. */
@@ -110,6 +111,14 @@ export async function drain<T>(source: AsyncIterable<T>): Promise<{ all: T[]; th
 /** Waits until something holds. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await setTimeout(1)
+}
+
+/** Waits until a runtime has no runs. One count decides: between two, a run may go from the queued to the running. */
+export async function idle(runtime: Runtime): Promise<void> {
+  await until(() => {
+    const { queued, running } = runtime.stats()
+    return queued + running === 0
+  })
 }
 
 /** 0 to `length` - 1. */

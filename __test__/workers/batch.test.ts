@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { ending, folder, ownWat, Sink } from '../support/guest.ts'
+import { ending, folder, idle, ownWat, Sink } from '../support/guest.ts'
 import { Runtime, type Job, type Outcome } from '../support/package.ts'
-import { kill, someWorkers, until } from '../support/workers.ts'
+import { isReaped, kill, someWorkers, until } from '../support/workers.ts'
 
 /** Those that look for the workers of this process have to be alone. */
 const serial = test.serial
@@ -25,11 +25,13 @@ class Killer {
   async seen(results: number): Promise<void> {
     if (results < this.#next) return
     const workers = await someWorkers(2)
-    kill(workers[this.kills % 2]!)
+    const victim = workers[this.kills % 2]!
+    kill(victim)
     this.kills += 1
-    // Nothing dies twice: while no result is read, all that was taken comes to its end.
-    const runtime = this.#runtime
-    await until(() => runtime.stats().running + runtime.stats().queued === 0)
+    // Nothing dies twice: the pool knows of this death, and while no result is read all that was taken comes to its
+    // end. Without that, a run that is repeated in the other worker may still be there when that one is killed.
+    await until(() => isReaped(victim))
+    await idle(this.#runtime)
     this.#next = results + this.#every
   }
 }
