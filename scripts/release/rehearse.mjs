@@ -20,7 +20,6 @@ const isRelease = process.argv.includes('--release')
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const work = mkdtempSync(join(tmpdir(), 'wasiexec-rehearsal-'))
-const isPosix = process.platform !== 'win32'
 
 const folder = (...path) => {
   const made = join(work, ...path)
@@ -108,13 +107,12 @@ async function checkClient({ name, files, install, node, command }, url) {
     return `${seconds} s; ${found.join(', ')}`
   })
   if (!isInstalled) return
-  const processes = { WITH_PROCESSES: isPosix ? 'yes' : 'no' }
   for (const [kind, file] of [
     ['ESM', 'consumer.mjs'],
     ['CommonJS', 'consumer.cjs'],
   ]) {
     await check(`${name}: ${kind}`, async () =>
-      (await run([...node, file], path, processes)).stdout.trim(),
+      (await run([...node, file], path, { WITH_PROCESSES: 'yes' })).stdout.trim(),
     )
   }
   await check(`${name}: command`, () => checkCommand(command, path))
