@@ -862,3 +862,16 @@ test('any sequence of calls gives what a model of it gives', async (t) => {
     { numRuns: 50 },
   )
 })
+
+test('a live run calls host functions', async (t) => {
+  const program = await module(calling(['i32'], ['i32']))
+  const good = program.spawn({ imports: { env: { f: async (value: number) => value } } })
+  t.is(ending(await good.outcome), 'exit 0')
+  const oh = new Error('oh')
+  const fail = (): never => {
+    throw oh
+  }
+  const bad = program.spawn({ imports: { env: { f: fail } } })
+  t.is(hostError(await bad.outcome).error, oh)
+  t.throws(() => program.spawn({ imports: {} }), { code: 'ERR_UNRESOLVED_IMPORT' })
+})

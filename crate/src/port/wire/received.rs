@@ -123,7 +123,7 @@ impl<'a> Record<'a> {
         let mut kinds: Vec<_> = sections.iter().map(|(kind, _)| *kind).collect();
         let is_outcome = matches!(
             kind,
-            record::EXIT | record::TRAP | record::LIMIT | record::ABORT
+            record::EXIT | record::TRAP | record::LIMIT | record::ABORT | record::HOST_ERROR
         );
         if is_outcome {
             kinds.pop_if(|kind| *kind == section::FILES);
