@@ -8,10 +8,15 @@ export function invalid(option: string, expected: string, value: unknown): Wasie
 
 /** An error for an option that does not exist, with the nearest that does. */
 export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
-  const near = known.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()))
+  const near = nearest(name, known)
   const hint =
     near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
+}
+
+/** The first of these names that is nearly `name`. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  return known.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()))
 }
 
 /** Throws unless `value` is an object whose keys are options. */
@@ -78,7 +83,8 @@ export function checkUint64(option: string, value: unknown): bigint {
   return integer
 }
 
-function show(value: unknown): string {
+/** A value as messages show it. */
+export function show(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
   if (typeof value === 'bigint') return `${value}n`

@@ -21,7 +21,13 @@ import { describeOutcome, type Exit, type Outcome } from './outcome.ts'
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
- * - `ERR_NESTED_RUN`: `runSync` was called inside of a host call of another run on the same thread.
+ * - `ERR_INSTANTIATE`: the program ended while it was instantiated; its ending is the `outcome`.
+ * - `ERR_INVALID_CALL`: a function that the program does not export, or arguments that it does not take.
+ * - `ERR_INSTANCE_OVER`: the instance has ended before the call; its ending is the `outcome`.
+ * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
+ * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
+ * - `ERR_OUT_OF_BOUNDS`: an instance's memory does not have the bytes that were asked for.
+ * - `ERR_NESTED_RUN`: `runSync` or `callSync` was called inside of a host call of another run on the same thread.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -46,6 +52,12 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
   | 'ERR_JOB'
+  | 'ERR_INSTANTIATE'
+  | 'ERR_INVALID_CALL'
+  | 'ERR_INSTANCE_OVER'
+  | 'ERR_INSTANCE_CLOSED'
+  | 'ERR_INSTANCE_BUSY'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_NESTED_RUN'
   | 'ERR_WORKER_DIED'
   | 'ERR_SNAPSHOT'
@@ -56,7 +68,7 @@ export type WasiexecErrorCode =
 export class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
-  /** How the program ended, where it ended before its snapshot was taken. */
+  /** How the program ended, where its end is why something could not be done. */
   readonly outcome?: Outcome
 
   constructor(

@@ -14,6 +14,8 @@ export type { Limits, Preopen, RunOptions, RunSyncOptions } from './options.ts'
 export {
   describeOutcome,
   type Abort,
+  type CallOutcome,
+  type CallValues,
   type Ending,
   type Exit,
   type Frame,
@@ -26,11 +28,18 @@ export {
   type JsonUsage,
   type Limit,
   type Outcome,
+  type Returned,
   type Trap,
   type TrapCode,
   type TrapInfo,
   type Usage,
 } from './outcome.ts'
+export type { Caller } from './instance/caller.ts'
+export type { AnyFunctions } from './instance/functions.ts'
+export type { GuestGlobals } from './instance/globals.ts'
+export { Instance, type InstantiateOptions } from './instance/instance.ts'
+export type { GuestMemory } from './instance/memory.ts'
+export type { CallOptions } from './instance/options.ts'
 export type {
   ExternInfo,
   InspectedExport,

@@ -1,10 +1,12 @@
-import { toJson } from './outcome/json.ts'
+import { toJson, toNumber } from './outcome/json.ts'
 import type {
   Abort,
+  CallValues,
   Exit,
   Limit,
   Outcome,
   Printed,
+  Returned,
   Trap,
   TrapInfo,
   Usage,
@@ -98,11 +100,28 @@ class AbortOutcome extends Base implements Abort {
   }
 }
 
+class ReturnedOutcome extends Base implements Returned {
+  readonly kind = 'returned'
+  readonly ok = true
+  readonly values: CallValues
+
+  constructor(values: CallValues, printed: Printed) {
+    super()
+    this.values = values
+    this.print(printed)
+  }
+
+  override toJSON(): Record<string, unknown> {
+    return { ...super.toJSON(), values: this.values.map(toNumber) }
+  }
+}
+
 for (const [constructor, name] of [
   [ExitOutcome, 'Exit'],
   [TrapOutcome, 'Trap'],
   [LimitOutcome, 'Limit'],
   [AbortOutcome, 'Abort'],
+  [ReturnedOutcome, 'Returned'],
 ] as const) {
   // What `console.log` shows.
   Object.defineProperty(constructor, 'name', { value: name })
@@ -122,6 +141,10 @@ export function limit(kind: Limit['limit'], printed: Printed): Limit {
 
 export function abort(reason: unknown, printed: Printed): Abort {
   return new AbortOutcome(reason, printed)
+}
+
+export function returned(values: CallValues, printed: Printed): Returned {
+  return new ReturnedOutcome(values, printed)
 }
 
 /** A new buffer each time: a caller may transfer it. */

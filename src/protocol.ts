@@ -14,6 +14,9 @@ export const OPERATION = {
   closeBatch: 11,
   batchRead: 12,
   recall: 13,
+  instantiate: 14,
+  call: 15,
+  closeInstance: 16,
 } as const
 
 export const OPERATION_FIELD = {
@@ -48,6 +51,8 @@ export const RECORD = {
   closed: 8,
   returned: 9,
   bytes: 10,
+  instantiated: 11,
+  callReturned: 12,
 } as const
 
 export const RECORD_FIELD = {
@@ -70,6 +75,8 @@ export const SECTION = {
   error: 2,
   program: 3,
   bytes: 4,
+  exports: 5,
+  values: 6,
 } as const
 
 export const SECTION_LAYOUT = {
@@ -81,6 +88,7 @@ export const SECTION_LAYOUT = {
 export const OUTCOME_FLAG = {
   memoryDenied: 1,
   outputTruncated: 2,
+  neverStarted: 4,
 } as const
 
 export const ABORT = {
@@ -211,6 +219,10 @@ export type CoreErrorCode =
   | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_NESTED_RUN'
+  | 'ERR_INVALID_CALL'
+  | 'ERR_INSTANCE_OVER'
+  | 'ERR_INSTANCE_BUSY'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_SNAPSHOT'

@@ -8,6 +8,7 @@ mod compile;
 mod compiled;
 mod debug_info;
 mod entry;
+mod exports;
 mod given;
 mod history;
 mod info;
@@ -24,7 +25,9 @@ pub use cache::Cache;
 pub(crate) use cache::CacheEntry;
 pub(crate) use compiled::Compiled;
 pub(crate) use entry::Entry;
+pub(crate) use exports::{Exports, Signature};
 pub(crate) use given::Given;
+pub(crate) use history::History;
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
 pub use inspection::{
     CompilerInfo, DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer,
@@ -41,7 +44,6 @@ use crate::guest::Limits;
 use crate::options::{Preopen, RunOptions};
 use code::ProgramCode;
 use compiled::Code;
-use history::History;
 use inspection::Sections;
 use std::sync::Arc;
 use wasm::Wasm;
@@ -168,7 +170,7 @@ impl Program {
     /// # Errors
     ///
     /// [`ErrorCode::InvalidOption`].
-    fn check_limits(&self, limits: &Limits) -> Result<()> {
+    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
         let option = match limits {
             _ if self.code.interruptible => return Ok(()),
             Limits {

@@ -16,7 +16,7 @@ export declare class BindingPort {
    * `receive` is called with the records of whatever ended since its last call; `record` and `output`
    * are for those of `runSync`.
    */
-  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void, record: Float64Array, output: Uint8Array)
+  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void, record: Float64Array, output: Uint8Array, passed: Uint8Array)
   /** Carries out operations; the native side documents their form. */
   submit(operations: Float64Array, bytes: Uint8Array): void
   /**
@@ -27,6 +27,23 @@ export declare class BindingPort {
   runSync(handle: number, options: Uint8Array, length: number, milliseconds: number): number
   /** Goes on with the run that `runSync` began. */
   waitSync(milliseconds: number): number
+  /**
+   * Calls a function of an instance on this thread, with the arguments in the first bytes of `output`. Otherwise as
+   * `runSync`.
+   */
+  callSync(instance: number, called: number, length: number, milliseconds: number): number
+  /** Returns bytes of an exported memory of an instance. */
+  readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
+  /** Writes to an exported memory of an instance. */
+  writeMemory(instance: number, memory: number, address: number, bytes: Uint8Array): void
+  /** Returns how many bytes come before the first that is 0, of at most this number. */
+  lengthToNul(instance: number, memory: number, address: number, most: number): number
+  /** Returns the bytes of an exported memory of an instance. */
+  memorySize(instance: number, memory: number): number
+  /** Returns the bits of an exported global of an instance. */
+  global(instance: number, global: number): Uint8Array
+  /** Sets an exported global of an instance. */
+  setGlobal(instance: number, global: number, bits: Uint8Array): void
   /** Takes the output that did not fit. */
   takeSync(): Uint8Array
   /** Starts to load a program; the result arrives as a record for `id`. */
@@ -99,6 +116,7 @@ export interface BindingStats {
   queued: number
   running: number
   finished: number
+  instances: number
 }
 
 /** How worker processes are started. */

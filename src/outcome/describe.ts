@@ -1,5 +1,5 @@
 import type { JsonOutcome } from './json.ts'
-import type { Outcome } from './types.ts'
+import type { CallOutcome } from './types.ts'
 
 /**
  * How a run ended, as a sentence without its full stop: for messages and logs. Programs read `kind` and
@@ -8,7 +8,7 @@ import type { Outcome } from './types.ts'
  * @example
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
-export function describeOutcome(outcome: Outcome | JsonOutcome): string {
+export function describeOutcome(outcome: CallOutcome | JsonOutcome): string {
   switch (outcome.kind) {
     case 'exit':
       return `the program exited with code ${outcome.code}`
@@ -18,6 +18,8 @@ export function describeOutcome(outcome: Outcome | JsonOutcome): string {
       return `the program was ended by its ${outcome.limit} limit`
     case 'abort':
       return 'the program was aborted'
+    case 'returned':
+      return 'the function returned'
     default:
       return outcome satisfies never
   }

@@ -5,10 +5,17 @@ import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { RunOptions } from '../options.ts'
-import { isOutcome, neverStarted, type Outcome } from '../outcome.ts'
+import {
+  isOutcome,
+  neverStarted,
+  type CallOutcome,
+  type Outcome,
+  type Returned,
+} from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
+import { NUMBER_BYTES } from './numbers.ts'
 import { StdinReader } from './stdin.ts'
 import { Pipes, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
@@ -22,6 +29,8 @@ const TURN_MS = 50
 
 /** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
+/** A function has at most 1,000 parameters. */
+const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What a run belongs to while it goes on: a program, or a program in a batch. */
@@ -90,6 +99,37 @@ interface Waiting {
   /** Whether the signal was the first to abort it. */
   isSignals?: boolean
   streams: Pipes | undefined
+  /** Makes what it resolves to of a record of a call. */
+  read?: (delivery: Delivery, abortReason: unknown) => unknown
+}
+
+/** An instance, as the port knows it. */
+export interface PortInstance extends RunTarget {
+  readonly signal: AbortSignal | undefined
+  /** It was made, with the types that the core tells of its exports. */
+  made(initialization: Returned, exports: () => unknown): void
+  /** Its signal has aborted it. */
+  signalled(): void
+  /** It has ended, or could not be made. */
+  ended(end: { outcome: Outcome } | { error: unknown }): void
+}
+
+interface KnownInstance {
+  readonly instance: PortInstance
+  readonly streams: Pipes | undefined
+  /** Whether somebody waits until it is made or has ended. */
+  awaited: boolean
+}
+
+/** One call of an instance. */
+export interface PortCall {
+  readonly instance: PortInstance
+  /** The number of the function. */
+  readonly function: number
+  /** The arguments, and the options that this call has of its own. */
+  readonly payload: Encoder
+  readonly signal: AbortSignal | undefined
+  read(delivery: Delivery, abortReason: unknown): CallOutcome
 }
 
 /** Who hears of the jobs of a batch. */
@@ -118,14 +158,19 @@ export class Port implements PipeEvents {
       this.#add(OPERATION.abort, id)
       const waiting = this.#waiting.get(id)
       if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.target) === undefined
+      this.#instances.get(id)?.instance.signalled()
     }
     this.#flush()
   })
+  /** Those that have not ended, by their numbers. */
+  readonly #instances = new Map<number, KnownInstance>()
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
   /** Where the core writes how a {@link runSync} ended. */
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  /** Where the core reads what a {@link callSync} passes. */
+  readonly #arguments = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for. */
@@ -144,7 +189,8 @@ export class Port implements PipeEvents {
       if (port !== undefined) port.#receive(records, bytes)
     }
     try {
-      this.#native = new native.BindingPort(options, receive, this.#record, this.#output)
+      const { BindingPort } = native
+      this.#native = new BindingPort(options, receive, this.#record, this.#output, this.#arguments)
     } catch (error) {
       throw fromNative(error)
     }
@@ -183,6 +229,80 @@ export class Port implements PipeEvents {
     return new Promise<Outcome>((resolve, reject) => {
       this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
     })
+  }
+
+  /** Begins to make an instance of a program; returns its number. */
+  instantiate(instance: PortInstance, prepared: Prepared): number {
+    const { encoded, local, source } = prepared
+    const id = this.#nextId()
+    const piped = local.stdin ?? local.stdout ?? local.stderr
+    // Before it is queued: it may throw.
+    const streams = piped ? new Pipes(this, id, local, source) : undefined
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(encoded)
+    giveBack(encoded)
+    if (local.input !== undefined) encodeInput(local.input, bytes)
+    const { signal, handle } = instance
+    const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
+    this.#add(OPERATION.instantiate, id, handle, start, bytes.length - start, flags)
+    if (signal !== undefined) this.#signals.add(signal, id)
+    this.#instances.set(id, { instance, streams, awaited: true })
+    this.#await()
+    return id
+  }
+
+  /** Aborts an instance; {@link PortInstance.ended} is called later. */
+  closeInstance(number: number): void {
+    const known = this.#instances.get(number)
+    if (known === undefined) return
+    this.#add(OPERATION.closeInstance, number)
+    this.#flush()
+    if (known.awaited) return
+    known.awaited = true
+    this.#await()
+  }
+
+  /** Queues a call behind the calls of its instance. */
+  call(number: number, call: PortCall): Promise<CallOutcome> {
+    const { payload, signal } = call
+    const id = this.#nextId()
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(payload)
+    const flags = signal ? RUN_FLAG.abortable : 0
+    this.#add(OPERATION.call, id, number, start, payload.length, flags, call.function)
+    if (signal !== undefined) this.#signals.add(signal, id)
+    return new Promise<CallOutcome>((resolve, reject) => {
+      this.#wait(id, {
+        resolve: resolve as Waiting['resolve'],
+        reject,
+        target: call.instance,
+        signal,
+        streams: undefined,
+        read: call.read,
+      })
+    })
+  }
+
+  callSync(number: number, call: PortCall): CallOutcome {
+    this.#flush()
+    const { payload, instance } = call
+    payload.buffer.copy(this.#arguments, 0, 0, payload.length)
+    return this.#sync(
+      (port) => port.callSync(number, call.function, payload.length, TURN_MS),
+      (delivery) => call.read(delivery, this.#closeReason(instance)),
+    )
+  }
+
+  /** Reads or writes memory or globals of an instance. */
+  access<T>(use: (port: NativePort) => T): T {
+    this.#flush()
+    try {
+      return use(this.#native)
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 
   /** Returns the number of a new batch, whose jobs have these options unless they give others. */
@@ -232,21 +352,33 @@ export class Port implements PipeEvents {
   runSync(owner: RunOwner, options: RunOptions | undefined): Outcome {
     const encoded = options === undefined ? undefined : encodeSync(options)
     this.#flush()
+    const { buffer, length: used } = encoded ?? NO_OPTIONS
+    try {
+      return this.#sync(
+        (port) => port.runSync(owner.handle, buffer, used, TURN_MS),
+        (delivery) => {
+          if (delivery.isFault) throw delivery.fault
+          return delivery.outcome(this.#closeReason(owner))
+        },
+      )
+    } finally {
+      if (encoded !== undefined) giveBack(encoded)
+    }
+  }
+
+  /** Starts what this thread waits for, and returns what `read` makes of its record. */
+  #sync<T>(start: (port: NativePort) => number, read: (delivery: Delivery) => T): T {
     try {
       const port = this.#native
-      const { buffer, length: used } = encoded ?? NO_OPTIONS
-      let length = port.runSync(owner.handle, buffer, used, TURN_MS)
+      let length = start(port)
       // In turns, because a thread can be terminated only between two calls.
       while (length < 0) length = port.waitSync(TURN_MS)
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
-      if (delivery.isFault) throw delivery.fault
-      return delivery.outcome(this.#closeReason(owner))
+      return read(delivery)
     } catch (error) {
       throw fromNative(error)
-    } finally {
-      if (encoded !== undefined) giveBack(encoded)
     }
   }
 
@@ -445,16 +577,19 @@ export class Port implements PipeEvents {
     const { id } = delivery
     switch (delivery.kind) {
       case RECORD.ask:
-        this.#waiting.get(id)?.streams?.ask()
+        this.#streams(id)?.ask()
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.section(SECTION.bytes))
+        this.#streams(id)?.write(delivery.code, delivery.section(SECTION.bytes))
         return
       case RECORD.loaded:
         this.#settle(id)?.resolve(delivery.json(SECTION.program))
         return
       case RECORD.bytes:
         this.#settle(id)?.resolve(delivery.section(SECTION.bytes))
+        return
+      case RECORD.instantiated:
+        this.#made(id, delivery)
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -472,19 +607,51 @@ export class Port implements PipeEvents {
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
       return
     }
+    if (this.#endInstance(id, delivery)) return
     const waiting = this.#settle(id)
     if (waiting === undefined) return
     const { target, signal, streams } = waiting
     try {
+      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
+      if (waiting.read !== undefined) {
+        waiting.resolve(waiting.read(delivery, reason))
+        return
+      }
       const failure = streams?.end()
       if (delivery.kind === RECORD.fault) throw delivery.fault
       if (failure !== undefined) throw failure
-      const reason = waiting.isSignals ? signal?.reason : this.#closeReason(target)
       waiting.resolve(delivery.outcome(reason))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
       waiting.reject(error)
     }
+  }
+
+  #made(id: number, delivery: Delivery): void {
+    const known = this.#instances.get(id)
+    if (known === undefined) return
+    known.awaited = false
+    this.#arrived()
+    known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
+  }
+
+  /** If the record is the end of an instance: tells the instance. */
+  #endInstance(id: number, delivery: Delivery): boolean {
+    const known = this.#instances.get(id)
+    if (known === undefined) return false
+    const { instance, streams, awaited } = known
+    this.#instances.delete(id)
+    if (awaited) this.#arrived()
+    if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
+    const failure = streams?.end()
+    if (delivery.isFault) instance.ended({ error: delivery.fault })
+    else if (failure !== undefined) instance.ended({ error: failure })
+    else instance.ended({ outcome: delivery.outcome(this.#closeReason(instance)) })
+    return true
+  }
+
+  #streams(id: number): Pipes | undefined {
+    return (this.#waiting.get(id) ?? this.#instances.get(id))?.streams
   }
 
   #closeReason(target: RunTarget | undefined): unknown {

@@ -4,6 +4,7 @@ use super::sync::PendingRun;
 use crate::error::Result;
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::RuntimeStats;
+use crate::schedule::InstanceHandle;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -25,6 +26,22 @@ pub(crate) trait Backend: Send + Sync {
     /// [`ErrorCode::NestedRun`](crate::ErrorCode::NestedRun) and
     /// [`ErrorCode::RuntimeClosed`](crate::ErrorCode::RuntimeClosed).
     fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun>;
+
+    /// Begins a call of an instance whose end the calling thread waits for. The payload is that of a
+    /// [`QueuedCall`](crate::schedule::QueuedCall).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NestedRun`](crate::ErrorCode::NestedRun), and those of [`instance`](Self::instance).
+    fn call_sync(&self, instance: u64, function: usize, payload: Bytes) -> Result<PendingRun>;
+
+    /// An instance that can be used on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InstanceOver`](crate::ErrorCode::InstanceOver) and
+    /// [`ErrorCode::InstanceBusy`](crate::ErrorCode::InstanceBusy).
+    fn instance(&self, number: u64) -> Result<Arc<InstanceHandle>>;
 
     /// What the backend needs of a program besides its compiled code.
     ///

@@ -2,7 +2,7 @@
 
 use super::wire::Delivery;
 use crate::error::{Error, Result};
-use crate::schedule::CallerRun;
+use crate::schedule::{CallerCall, CallerRun};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum PendingRun {
     /// On the thread itself.
     Here(CallerRun),
+    /// A call of an instance, on the thread itself.
+    Call(CallerCall),
     /// In a worker process.
     Elsewhere(mpsc::Receiver<Delivery>),
 }
@@ -25,6 +27,11 @@ impl PendingRun {
             Self::Here(run) => match run.wait(patience) {
                 Ok(None) => Ok(None),
                 Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
+                Err(error) => Err(error),
+            },
+            Self::Call(call) => match call.wait(patience) {
+                Ok(None) => Ok(None),
+                Ok(Some(outcome)) => Ok(Some(Delivery::of_call(0, &Ok(outcome)))),
                 Err(error) => Err(error),
             },
             Self::Elsewhere(receiver) => match receiver.recv_timeout(patience) {

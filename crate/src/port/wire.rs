@@ -7,7 +7,7 @@ mod received;
 mod records;
 
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};
-pub(super) use options::{PipeMaker, run_options};
+pub(super) use options::{PipeMaker, limits, run_options};
 pub(crate) use received::{Record, RecordKind};
 pub use records::Delivery;
 pub(crate) use records::Outbox;

@@ -35,15 +35,25 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
 /// The most names that a message lists.
 const MAX_LISTED: usize = 20;
 
-/// The entry of a module. `starts` says whether it has a start section, with which it needs no `_start`.
-pub(crate) fn module_entry(module: &Module, host: &Host, starts: bool) -> Result<Entry> {
+/// A module with its imports.
+///
+/// # Errors
+///
+/// [`ErrorCode::UnresolvedImport`].
+pub(crate) fn link_module(module: &Module, host: &Host) -> Result<InstancePre<RunState>> {
     let Linker::Module(linker) = &host.linker else {
         return Err(Error::internal("a module met a component linker"));
     };
-    let pre = match linker.instantiate_pre(module) {
-        Ok(pre) => pre,
-        Err(error) => return Err(unresolved_module(module, linker, &host.engine, &error)),
-    };
+    let linked = linker.instantiate_pre(module);
+    linked.map_err(|error| unresolved_module(module, linker, &host.engine, &error))
+}
+
+/// The entry of a module. `starts` says whether it has a start section, with which it needs no `_start`.
+pub(crate) fn module_entry(
+    module: &Module,
+    pre: InstancePre<RunState>,
+    starts: bool,
+) -> Result<Entry> {
     let no_entry = |message: String| Err(Error::new(ErrorCode::NoEntryPoint, message));
     match module.get_export("_start") {
         Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {}
@@ -58,7 +68,8 @@ pub(crate) fn module_entry(module: &Module, host: &Host, starts: bool) -> Result
         }
         None if module.get_export("_initialize").is_some() => {
             return no_entry(
-                "the program is a reactor (it exports `_initialize`), not a command with `_start`"
+                "the program is a reactor (it exports `_initialize`), not a command with `_start`; \
+                 `instantiate` it and call its exports"
                     .into(),
             );
         }

@@ -6,10 +6,11 @@
 
 use super::lane::Lane;
 use super::run::drive;
+use super::run_group::{Ended, Origin, RunGroup};
 use super::scheduler::Scheduler;
 use super::seat::{Seat, Step};
 use super::slot::{Slot, SlotTaker};
-use super::submission::{Ended, Origin, QueuedRun, RunGroup, Submission};
+use super::submission::{QueuedRun, Submission};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
 use crate::options::RunOptions;
@@ -128,7 +129,7 @@ impl Drop for CallerRun {
 }
 
 /// Refuses to wait while another run computes on this thread.
-fn refuse_nested() -> Result<()> {
+pub(super) fn refuse_nested() -> Result<()> {
     if Lane::with(Lane::is_computing) != Some(true) {
         return Ok(());
     }

@@ -6,13 +6,14 @@ use super::link::{Stream, start};
 use super::member::{Member, Outgoing, STALL};
 use super::program;
 use super::serve::Setup;
-use super::state::{PoolDeferred, PoolState};
+use super::state::{PoolDeferred, PoolState, no_instances};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
 use crate::lock::lock;
 use crate::port::{Backend, Delivery, Mailbox, Operation, Outbox, PendingRun, Port, RunOperation};
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::{Runtime, RuntimeStats};
+use crate::schedule::InstanceHandle;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
@@ -403,6 +404,14 @@ impl Backend for Pool {
             batch: 0,
         }))))?;
         Ok(PendingRun::Elsewhere(receiver))
+    }
+
+    fn call_sync(&self, _: u64, _: usize, _: Bytes) -> Result<PendingRun> {
+        Err(no_instances())
+    }
+
+    fn instance(&self, _: u64) -> Result<Arc<InstanceHandle>> {
+        Err(no_instances())
     }
 
     fn encode_program(

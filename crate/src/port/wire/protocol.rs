@@ -55,6 +55,12 @@ numbers! {
         BATCH_READ = 12 as "batchRead",
         /// Gives back all runs that have not started; from a pool to its workers alone.
         RECALL = 13 as "recall",
+        /// Makes an instance: id, program handle, options, flags. The id is the instance's number from then on.
+        INSTANTIATE = 14 as "instantiate",
+        /// Calls an exported function: id, instance, arguments and options, flags; the batch is the function's number.
+        CALL = 15 as "call",
+        /// Ends an instance: instance.
+        CLOSE_INSTANCE = 16 as "closeInstance",
     }
 }
 
@@ -114,6 +120,12 @@ numbers! {
         RETURNED = 9 as "returned",
         /// The result of a request that is bytes: with a bytes section.
         BYTES = 10 as "bytes",
+        /// An instance was made, with what was printed and used meanwhile: with an exports section. A record of another
+        /// kind says later how the instance ended.
+        INSTANTIATED = 11 as "instantiated",
+        /// A call of an instance has returned, with what was printed and used meanwhile: the code is the number of
+        /// values. With a values section.
+        CALL_RETURNED = 12 as "callReturned",
     }
 }
 
@@ -147,6 +159,10 @@ numbers! {
         PROGRAM = 3 as "program",
         /// Bytes as they are.
         BYTES = 4 as "bytes",
+        /// What an instance exports, as JSON.
+        EXPORTS = 5 as "exports",
+        /// Numbers: 64 bits each, of which a 32-bit number has the lower half.
+        VALUES = 6 as "values",
     }
 }
 
@@ -166,6 +182,8 @@ pub(crate) fn sections_of(record: u32) -> &'static [u32] {
         record::FAULT => &[section::ERROR],
         record::LOADED => &[section::PROGRAM],
         record::OUTPUT | record::BYTES => &[section::BYTES],
+        record::INSTANTIATED => &[section::EXPORTS],
+        record::CALL_RETURNED => &[section::VALUES],
         _ => &[],
     }
 }
@@ -175,6 +193,8 @@ numbers! {
     outcome_flag as "OUTCOME_FLAG" {
         MEMORY_DENIED = 1 as "memoryDenied",
         OUTPUT_TRUNCATED = 2 as "outputTruncated",
+        /// A call of an instance, which goes on, was aborted before it began.
+        NEVER_STARTED = 4 as "neverStarted",
     }
 }
 
