@@ -15,6 +15,7 @@ mod files;
 mod first_calls;
 mod host;
 mod inspection;
+mod instances;
 mod limits;
 mod malformed;
 mod memory;

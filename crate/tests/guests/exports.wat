@@ -2,6 +2,7 @@
 (module
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
   (memory $memory (export "memory") 2)
   (global $count (export "count") (mut i32) (i32.const 0))
@@ -9,7 +10,7 @@
   (global (export "wide") (mut i64) (i64.const -1))
   (global (export "half") (mut f32) (f32.const 0.5))
   (global (export "third") (mut f64) (f64.const 0.25))
-  (global (export "reference") (mut externref) (ref.null extern))
+  (global (export "reference") (mut funcref) (ref.null func))
   (table (export "table") 1 funcref)
   (data (i32.const 1024) "text in memory\00after")
 
@@ -23,9 +24,17 @@
   (func (export "nothing"))
 
   ;; values that do not cross
-  (func (export "takes_externref") (param externref))
   (func (export "returns_funcref") (result funcref) (ref.null func))
   (func (export "takes_v128") (param v128))
+
+  ;; waits for a byte of stdin and returns it, or -1 at the end; the vector is at 0, the count of read bytes at 8
+  (func (export "read") (result i32)
+    (i32.store (i32.const 0) (i32.const 16))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (if (result i32) (i32.load (i32.const 8))
+      (then (i32.load8_u (i32.const 16)))
+      (else (i32.const -1))))
 
   ;; keeps state: each call returns one more
   (func (export "next") (result i32)
