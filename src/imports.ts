@@ -5,7 +5,7 @@ import type { ExternInfo } from './inspection.ts'
 
 /**
  * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
- * and after them a {@link Caller}. It returns a value of its type, an array of values if there are several, or a
+ * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
  * promise of these; what a function without results returns is ignored.
  */
 // The types of the parameters are those of the program, which the compiler does not know.
@@ -23,7 +23,7 @@ export type Imports = Readonly<
 >
 
 /** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
-export interface Caller {
+export interface CallingGuest {
   /** The memory that the guest exports under the name `memory`. */
   readonly memory: CallerMemory
 }

@@ -19,7 +19,7 @@ export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
-export type { Caller, CallerMemory, HostFunction, Imports } from './imports.ts'
+export type { CallerMemory, CallingGuest, HostFunction, Imports } from './imports.ts'
 export type {
   HostedRunOptions,
   HostedRunSyncOptions,
@@ -31,6 +31,8 @@ export type {
 export {
   describeOutcome,
   type Abort,
+  type CallOutcome,
+  type CallValues,
   type Ending,
   type Exit,
   type Frame,
@@ -45,11 +47,22 @@ export {
   type JsonUsage,
   type Limit,
   type Outcome,
+  type Returned,
   type Trap,
   type TrapCode,
   type TrapInfo,
   type Usage,
 } from './outcome.ts'
+export type { Caller } from './instance/caller.ts'
+export type { AnyFunctions } from './instance/functions.ts'
+export type { GuestGlobals } from './instance/globals.ts'
+export {
+  Instance,
+  type HostedInstantiateOptions,
+  type InstantiateOptions,
+} from './instance/instance.ts'
+export type { GuestMemory } from './instance/memory.ts'
+export type { CallOptions } from './instance/options.ts'
 export type {
   ExternInfo,
   InspectedExport,

@@ -11,7 +11,7 @@ import {
   inProcesses,
   load,
   orThrow,
-  type Caller,
+  type CallingGuest,
   type HostError,
   type HostedRunSyncOptions,
   type Imports,
@@ -172,11 +172,11 @@ for (const [way, start] of Object.entries(WAYS)) {
         (drop (memory.grow (i32.const 2)))
         (i32.store8 (i32.const 0x2ffff) (i32.const 9))
         (drop (call $f (i32.const 0x2fff9) (i32.const 7))))`)
-    const callers: Caller[] = []
+    const callers: CallingGuest[] = []
     const seen: unknown[] = []
     const imports = {
       env: {
-        f: (pointer: number, length: number, caller: Caller) => {
+        f: (pointer: number, length: number, caller: CallingGuest) => {
           const { memory } = caller
           callers.push(caller)
           seen.push(memory.byteLength, memory.readString(pointer, length))
@@ -208,7 +208,7 @@ for (const [way, start] of Object.entries(WAYS)) {
       (func (export "_start")
         (call $f)
         (if (i32.load (i32.const 65532)) (then unreachable)))`)
-    const attempts: [string, (memory: Caller['memory']) => unknown][] = [
+    const attempts: [string, (memory: CallingGuest['memory']) => unknown][] = [
       ['ERR_OUT_OF_BOUNDS', (memory) => memory.read(65536, 1)],
       ['ERR_OUT_OF_BOUNDS', (memory) => memory.read(65535, 2)],
       ['ERR_OUT_OF_BOUNDS', (memory) => memory.read(0, 65537)],
@@ -229,7 +229,7 @@ for (const [way, start] of Object.entries(WAYS)) {
       ['ERR_INVALID_OPTION', (memory) => memory.write(0, 'text' as never)],
     ]
     const refused: string[] = []
-    const f = ({ memory }: Caller): void => {
+    const f = ({ memory }: CallingGuest): void => {
       for (const [, attempt] of attempts) {
         try {
           attempt(memory)
@@ -295,7 +295,7 @@ for (const [way, start] of Object.entries(WAYS)) {
       (func $start (call $f (i32.const 7)))
       (start $start)`)
     const seen: unknown[] = []
-    const f = (value: number, { memory }: Caller): void => void seen.push(value, memory.byteLength)
+    const f = (value: number, { memory }: CallingGuest): void => void seen.push(value, memory.byteLength)
     t.is(ending(await start(program, { imports: { env: { f } } })), 'exit 0')
     t.deepEqual(seen, [7, 65536])
   })
@@ -557,8 +557,8 @@ test('an async function has the memory of its caller until its promise settles',
     (func (export "_start")
       (i32.store8 (i32.const 0) (call $f))
       (if (i32.ne (i32.load8_u (i32.const 1)) (i32.const 42)) (then unreachable)))`)
-  let late: Caller | undefined
-  const f = async (caller: Caller): Promise<number> => {
+  let late: CallingGuest | undefined
+  const f = async (caller: CallingGuest): Promise<number> => {
     late = caller
     await new Promise(setImmediate)
     caller.memory.write(1, Uint8Array.of(42))
@@ -571,7 +571,7 @@ test('an async function has the memory of its caller until its promise settles',
 
 test('a guest that exports no memory has none', async (t) => {
   const program = await module(`${calling([], [])} (memory (export "other") 1)`)
-  const f = ({ memory }: Caller): number => memory.byteLength
+  const f = ({ memory }: CallingGuest): number => memory.byteLength
   const { error } = hostError(await program.run({ imports: { env: { f } } }))
   t.like(error, { code: 'ERR_OUT_OF_BOUNDS' })
 })
@@ -684,8 +684,8 @@ test('a run whose function never answers ends at its deadline, and its late resu
   )
   for (const settle of ['resolve', 'reject'] as const) {
     const answer = deferred<number>()
-    let caller: Caller | undefined
-    const f = (given: Caller): Promise<number> => {
+    let caller: CallingGuest | undefined
+    const f = (given: CallingGuest): Promise<number> => {
       caller = given
       return answer.promise
     }
@@ -775,7 +775,7 @@ test('a thread that waits can wait for a run inside of a run, where there is a s
   )
   const program = await load(text, { runtime, cache: false })
   let depth = 0
-  const f = (caller: Caller): number => {
+  const f = (caller: CallingGuest): number => {
     depth += 1
     const inner = program.runSync({ imports: { env: { f } } })
     t.is(caller.memory.byteLength, 65536)

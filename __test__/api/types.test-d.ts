@@ -8,7 +8,7 @@ import type {
   BatchOptions,
   BatchResult,
   BatchSummary,
-  Caller,
+  CallingGuest,
   Exit,
   HostError,
   HostedRunOptions,
@@ -70,7 +70,7 @@ export async function hosted(program: Program, options: HostedRunOptions): Promi
   const imports = {
     env: {
       add: (a: number, b: number) => a + b,
-      fetchRow: async (id: bigint, { memory }: Caller) => BigInt(memory.read(0, 8).length) + id,
+      fetchRow: async (id: bigint, { memory }: CallingGuest) => BigInt(memory.read(0, 8).length) + id,
       maybe: undefined,
     },
   }

@@ -11,7 +11,7 @@ mod words;
 pub(crate) use calls::{GuestAccess, ReceivedCall};
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};
 pub(crate) use options::calls_host;
-pub(super) use options::{NoPipes, PipeMaker, run_options};
+pub(super) use options::{NoPipes, PipeMaker, limits, run_options};
 pub(crate) use received::{Record, RecordKind};
 pub use records::Delivery;
 pub(crate) use records::Outbox;

@@ -223,7 +223,7 @@ mod tests {
         outbox.ask(4);
         outbox.output(4, OutputStreamKind::Stderr, b"piped");
         outbox.returned(5);
-        outbox.call(
+        outbox.host_call(
             6,
             HostCall {
                 number: 1,

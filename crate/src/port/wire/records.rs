@@ -7,7 +7,7 @@ use super::protocol::{
 };
 use super::words::bytes_of;
 use crate::error::{Error, Result};
-use crate::guest::{Ending, LimitKind, Outcome};
+use crate::guest::{CallOutcome, Ending, LimitKind, Outcome, Returned, Usage};
 use crate::host_functions::{HostCall, MemoryAnswer};
 use crate::stdio::OutputStreamKind;
 use serde_json::json;
@@ -32,6 +32,13 @@ impl Delivery {
     pub(crate) fn of(id: u64, result: &Result<Outcome>) -> Self {
         let mut outbox = Outbox::default();
         outbox.result(id, result);
+        outbox.take()
+    }
+
+    /// That of one call alone.
+    pub(crate) fn of_call(id: u64, result: &Result<CallOutcome>) -> Self {
+        let mut outbox = Outbox::default();
+        outbox.call(id, result);
         outbox.take()
     }
 }
@@ -89,6 +96,21 @@ impl Outbox {
                 (record::TRAP, 0)
             }
         };
+        let sections: &[RecordSection<'_>] = match kind {
+            record::TRAP => &[(section::TRAP, &trap_json)],
+            _ => &[],
+        };
+        self.printed((kind, id, code), [stdout, stderr], usage, sections);
+    }
+
+    /// Kind, id and code of a record, with what was printed and used.
+    fn printed(
+        &mut self,
+        (kind, id, code): (u32, u64, u32),
+        [stdout, stderr]: [&[u8]; 2],
+        usage: &Usage,
+        sections: &[RecordSection<'_>],
+    ) {
         let mut flags = 0;
         if usage.memory_denied {
             flags |= outcome_flag::MEMORY_DENIED;
@@ -99,10 +121,6 @@ impl Outbox {
         let (fuel_low, fuel_high) = match usage.fuel {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
-        };
-        let sections: &[RecordSection<'_>] = match kind {
-            record::TRAP => &[(section::TRAP, &trap_json)],
-            _ => &[],
         };
         let section_bytes = length(sections);
         self.make_room(stdout.len() + stderr.len() + section_bytes);
@@ -124,6 +142,46 @@ impl Outbox {
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
         write(sections, bytes);
+    }
+
+    pub(crate) fn instantiated(&mut self, id: u64, returned: &Returned, exports: &str) {
+        let sections = [(section::EXPORTS, exports.as_bytes())];
+        self.returned_with((record::INSTANTIATED, id, 0), returned, &sections);
+    }
+
+    pub(crate) fn call(&mut self, id: u64, result: &Result<CallOutcome>) {
+        match result {
+            Ok(CallOutcome::Returned(returned)) => {
+                let values: Vec<_> = returned
+                    .values
+                    .iter()
+                    .copied()
+                    .flat_map(u64::to_le_bytes)
+                    .collect();
+                let sections = [(section::VALUES, &values[..])];
+                let head = (record::CALL_RETURNED, id, returned.values.len() as u32);
+                self.returned_with(head, returned, &sections);
+            }
+            Ok(CallOutcome::Ended(outcome)) => self.outcome(id, outcome),
+            Ok(CallOutcome::NeverStarted) => {
+                let head = (record::ABORT, id, abort::OURS);
+                self.printed(head, [&[], &[]], &Usage::default(), &[]);
+                if let Some([.., flags, _]) = self.delivery.records.last_chunk_mut::<RECORD>() {
+                    *flags = f64::from(outcome_flag::NEVER_STARTED);
+                }
+            }
+            Err(error) => self.fault(id, error),
+        }
+    }
+
+    fn returned_with(
+        &mut self,
+        head: (u32, u64, u32),
+        returned: &Returned,
+        sections: &[RecordSection<'_>],
+    ) {
+        let output = [&returned.stdout[..], &returned.stderr];
+        self.printed(head, output, &returned.usage, sections);
     }
 
     pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
@@ -174,7 +232,7 @@ impl Outbox {
         self.event(record::OUTPUT, id, code, &[(section::BYTES, bytes)]);
     }
 
-    pub(crate) fn call(&mut self, id: u64, call: HostCall<'_>) {
+    pub(crate) fn host_call(&mut self, id: u64, call: HostCall<'_>) {
         let number = (call.number as f64).to_bits();
         let content = bytes_of(once(&number).chain(call.arguments));
         self.event(
