@@ -31,7 +31,7 @@ export declare class BindingPort {
   returnSync(id: number, results: number, milliseconds: number): number
   /** The same for a host function that has thrown. */
   throwSync(id: number, milliseconds: number): number
-  /** Gives up the run that this thread waited for: no JavaScript waits for it any more. */
+  /** Gives up the runs that this thread waited for: no JavaScript waits for them any more. */
   giveUpSync(): void
   /**
    * Copies bytes out of the memory of a run that waits for a host function, or into it, if they all lie in it.
@@ -41,7 +41,7 @@ export declare class BindingPort {
   /** Goes on with the run that `runSync` began. */
   waitSync(id: number, milliseconds: number): number
   /**
-   * Calls a function of an instance on this thread, with the first bytes of `arguments`. Otherwise as
+   * Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
    * `runSync`.
    */
   callSync(id: number, instance: number, called: number, length: number, milliseconds: number): number
