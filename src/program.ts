@@ -114,7 +114,7 @@ export class Program {
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
+   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
