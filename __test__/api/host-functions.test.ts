@@ -295,7 +295,8 @@ for (const [way, start] of Object.entries(WAYS)) {
       (func $start (call $f (i32.const 7)))
       (start $start)`)
     const seen: unknown[] = []
-    const f = (value: number, { memory }: CallingGuest): void => void seen.push(value, memory.byteLength)
+    const f = (value: number, { memory }: CallingGuest): void =>
+      void seen.push(value, memory.byteLength)
     t.is(ending(await start(program, { imports: { env: { f } } })), 'exit 0')
     t.deepEqual(seen, [7, 65536])
   })
