@@ -125,6 +125,24 @@ interface Abort extends Ending {
   /** `signal.reason`, or an error that says what ended the run: mostly a `WasiexecError`. */
   readonly reason: unknown
 }
+/**
+ * How a call of an instance's function ended. When it did not return, the instance has ended with it, unless the call was
+ * aborted before it began.
+ *
+ * @example
+ * const outcome = await instance.call('add', 1, 2)
+ * if (outcome.kind === 'returned') console.log(outcome.values[0])
+ */
+type CallOutcome<Values extends readonly unknown[] = CallValues> = Returned<Values> | Outcome
+/** What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed. */
+type CallValues = readonly (number | bigint)[]
+/** A function that was called has returned. The instance can be called again. */
+interface Returned<Values extends readonly unknown[] = CallValues> extends Ending {
+  readonly kind: 'returned'
+  readonly ok: true
+  /** What it returned, in order; empty if it returned nothing. */
+  readonly values: Values
+}
 /** One frame of a guest's call stack. */
 interface Frame {
   /** The function's index in its module. */
@@ -219,7 +237,9 @@ interface JsonUsage extends Omit<Usage, 'fuel'> {
  * @example
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
-declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | JsonHostError): string
+declare function describeOutcome(
+  outcome: CallOutcome | HostError | JsonOutcome | JsonHostError,
+): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
@@ -242,12 +262,17 @@ declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | Js
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
+ * - `ERR_INSTANTIATE`: the program ended while it was instantiated; its ending is the `outcome`.
+ * - `ERR_INVALID_CALL`: a function that the program does not export, or arguments that it does not take.
+ * - `ERR_INSTANCE_OVER`: the instance has ended before the call; its ending is the `outcome`.
+ * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
+ * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
+ * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
- * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync`; the `error`
- *   of a {@link HostError}.
+ * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;
+ *   the `error` of a {@link HostError}.
  * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
- * - `ERR_OUT_OF_BOUNDS`: bytes outside of a guest's memory, or memory of a guest that exports none.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -273,6 +298,12 @@ type WasiexecErrorCode =
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
   | 'ERR_JOB'
+  | 'ERR_INSTANTIATE'
+  | 'ERR_INVALID_CALL'
+  | 'ERR_INSTANCE_OVER'
+  | 'ERR_INSTANCE_CLOSED'
+  | 'ERR_INSTANCE_BUSY'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_NESTED_RUN'
   | 'ERR_HOST_FUNCTION'
   | 'ERR_CALL_ENDED'
@@ -285,14 +316,14 @@ type WasiexecErrorCode =
 declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
-  /** How the program ended, where it ended before its snapshot was taken. */
-  readonly outcome?: Outcome
+  /** How the program ended, where its end is why something could not be done. */
+  readonly outcome?: Outcome | HostError
   constructor(
     code: WasiexecErrorCode,
     message: string,
     options?: {
       cause?: unknown
-      outcome?: Outcome
+      outcome?: Outcome | HostError
     },
   )
 }
@@ -594,6 +625,202 @@ interface RuntimeStats {
   readonly running: number
   /** Runs that have ended. */
   readonly finished: number
+  /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
+  readonly instances: number
+}
+/** The functions of a program whose types are not given. */
+interface AnyFunctions {
+  [name: string]: (...args: (number | bigint)[]) => number | bigint | CallValues | undefined
+}
+/** The names of the functions among a program's exports. */
+type FunctionName<Functions> = {
+  [Name in keyof Functions]: Functions[Name] extends (...args: never[]) => unknown ? Name : never
+}[keyof Functions] &
+  string
+/** What a function takes. */
+type ArgumentsOf<Function> = Function extends (...args: infer Arguments) => unknown
+  ? Arguments
+  : never
+/** What a function returns, as the values of an outcome. */
+type ValuesOf<Function> = Function extends (...args: never[]) => infer Result
+  ? [CallValues] extends [Result]
+    ? CallValues
+    : [Result] extends [undefined | void]
+      ? readonly []
+      : Result extends readonly unknown[]
+        ? Readonly<Result>
+        : readonly [Result]
+  : never
+/** Functions that return a promise of what a program's functions return. */
+type AsyncFunctions<Functions> = {
+  readonly [Name in FunctionName<Functions>]: Functions[Name] extends (
+    ...args: infer Arguments
+  ) => infer Result
+    ? (...args: Arguments) => Promise<Result>
+    : never
+}
+/**
+ * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
+ */
+declare class Caller<Functions, Failure extends HostError = never> {
+  #private
+  /**
+   * The program's functions. Each returns a promise of what the program's function returns: nothing, a value, or an array
+   * of several values. The promise rejects with a {@link ProgramError} if the call ends in any other way, and its
+   * `outcome` says how. What the program prints is dropped; {@link call} has it.
+   *
+   * @example
+   * console.log(await instance.exports.add(1, 2)) // 3
+   */
+  get exports(): AsyncFunctions<Functions>
+  /**
+   * Calls a function once the calls before it have ended. Whatever the program does is an outcome. If the function did
+   * not return, the instance has ended with the call.
+   *
+   * An `i32` parameter takes an integer from -2^31 to 2^32 - 1, an `i64` a bigint from -2^63 to 2^64 - 1, an `f32` or `f64`
+   * a number. Nothing is converted.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INVALID_CALL`, `ERR_INSTANCE_OVER` with the `outcome` that ended the instance,
+   * `ERR_INSTANCE_CLOSED`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`, `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`.
+   * @example
+   * const outcome = await instance.call('add', 1, 2)
+   * if (outcome.kind === 'returned') console.log(outcome.values) // [3]
+   */
+  call<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+  /**
+   * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
+   *
+   * Nothing else happens on this thread meanwhile, so set a time limit.
+   *
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits;
+   * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
+   */
+  callSync<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): CallOutcome<ValuesOf<Functions[Name]>> | Failure
+}
+/** The globals that a program exports, to be read and written between two calls. */
+declare class GuestGlobals {
+  #private
+  /** The names of the globals. */
+  get names(): readonly string[]
+  /**
+   * Returns the value of a global: an `i64` as a bigint, other numbers as numbers.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL` unless it is a number; `ERR_INSTANCE_BUSY` while a call is in progress or
+   * waits; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   */
+  get(name: string): number | bigint
+  /**
+   * Sets a global that is mutable.
+   *
+   * @throws {WasiexecError} as {@link get}; `ERR_INVALID_CALL` also for a value of another type.
+   */
+  set(name: string, value: number | bigint): void
+}
+/**
+ * A memory that a program exports, to be read and written between two calls.
+ *
+ * Addresses are numbers or bigints. Those of a 32-bit memory may be negative, as functions return them: an `i32` is signed.
+ */
+declare class GuestMemory {
+  #private
+  /** The name of the export. */
+  readonly name: string
+  /**
+   * Its size in bytes.
+   *
+   * @throws {WasiexecError} `ERR_INSTANCE_BUSY`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   */
+  get byteLength(): number
+  /**
+   * Copies `length` bytes from `address` on.
+   *
+   * @throws {WasiexecError} `ERR_OUT_OF_BOUNDS`; `ERR_INSTANCE_BUSY` while a call is in progress or waits;
+   * `ERR_INVALID_OPTION`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   */
+  read(address: number | bigint, length: number): Buffer$1
+  /**
+   * Reads UTF-8: `length` bytes, or up to the first zero byte. What is not UTF-8 is U+FFFD.
+   *
+   * @throws {WasiexecError} as {@link read}.
+   */
+  readString(address: number | bigint, length?: number): string
+  /**
+   * Writes bytes, or text as UTF-8 without a zero byte at its end. Returns how many bytes these were. Nothing is written
+   * if not all of them fit.
+   *
+   * @throws {WasiexecError} as {@link read}.
+   */
+  write(address: number | bigint, bytes: Uint8Array | string): number
+}
+/** The options of calls; others are those of the instance. */
+interface CallOptions {
+  /**
+   * The caps of one call. A cap that is not given is that of the instance. Memory belongs to the instance, so a call has no
+   * cap on it; a call can have a cap on fuel if the instance has one.
+   */
+  limits?: Omit<Limits, 'memoryBytes' | 'onMemory'> | undefined
+  /**
+   * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
+   * for `callSync`.
+   */
+  signal?: AbortSignal | undefined
+}
+/** How an instance is made. */
+interface InstantiateOptions extends Omit<RunOptions, 'limits' | 'signal'> {
+  /**
+   * `memoryBytes` and `onMemory` are for the instance as long as it lives. The other caps are for its making and for each
+   * of its calls, unless the call gives its own.
+   */
+  limits?: RunOptions['limits']
+  /** Ends the instance: aborts its making, or the call in progress and those that wait. */
+  signal?: AbortSignal | undefined
+}
+/** How an instance is made that provides functions which the program imports. */
+interface HostedInstantiateOptions extends Omit<InstantiateOptions, 'imports'> {
+  /** As for a run. The functions are called during all calls of the instance. */
+  imports: Imports
+}
+/**
+ * A program in memory whose functions are called one by one. Made by {@link Program.instantiate}.
+ *
+ * It takes one slot of the runtime until it ends: with a call that does not return, by `using`, or when nothing refers to
+ * it any more. While no call is in progress it has no thread, and it does not keep the process alive.
+ */
+declare class Instance<Functions = AnyFunctions, Failure extends HostError = never> extends Caller<
+  Functions,
+  Failure
+> {
+  #private
+  /** What was printed and used while the instance was made. */
+  readonly initialization: Returned<readonly []>
+  /** The memories that the program exports, by name. */
+  readonly memories: Readonly<Record<string, GuestMemory>>
+  /** The globals that the program exports. */
+  readonly globals: GuestGlobals
+  /**
+   * The memory that is exported as "memory", as all compilers do.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL` if there is none.
+   */
+  get memory(): GuestMemory
+  /**
+   * Returns what calls the functions of this instance with these options.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   * @example
+   * await instance.with({ limits: { timeoutMs: 50 } }).call('run')
+   */
+  with(options: CallOptions): Caller<Functions, Failure>
+  /** Aborts the calls of the instance and frees its slot. */
+  [Symbol.dispose](): void
+  /** The same, and resolves when the instance has ended. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 /** How a runtime is set up. */
 interface RuntimeOptions {
@@ -886,6 +1113,23 @@ declare class Program {
    */
   snapshot(options?: SnapshotOptions): Promise<Program>
   /**
+   * Makes an instance, whose functions can be called one by one. Calls `_initialize` if the program exports it; does not
+   * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INSTANTIATE` with the `outcome` if the program ends meanwhile, by a trap or a
+   * limit, for example; the `signal`'s reason; `ERR_UNSUPPORTED_WASM` for components; and as {@link run}.
+   * @example
+   * interface Functions {
+   *   add(a: number, b: number): number
+   * }
+   * await using instance = await program.instantiate<Functions>()
+   * console.log(await instance.exports.add(1, 2))
+   */
+  instantiate<Functions = AnyFunctions>(
+    options: HostedInstantiateOptions,
+  ): Promise<Instance<Functions, HostError>>
+  instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  /**
    * Returns the program's Wasm binary; of a snapshot, an ordinary module.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
@@ -1135,6 +1379,7 @@ declare function run(
 ): Promise<Outcome>
 export {
   type Abort,
+  type AnyFunctions,
   type Batch,
   type BatchAdvice,
   type BatchCounts,
@@ -1143,6 +1388,10 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
+  type CallOptions,
+  type CallOutcome,
+  type CallValues,
+  type Caller,
   type CallerMemory,
   type CallingGuest,
   type CompilerChoice,
@@ -1153,10 +1402,13 @@ export {
   type Files,
   type Frame,
   type Guest,
+  type GuestGlobals,
+  type GuestMemory,
   type GuestOf,
   type HostError,
   type HostFunction,
   type HostedBatchOptions,
+  type HostedInstantiateOptions,
   type HostedJob,
   type HostedRunOptions,
   type HostedRunSyncOptions,
@@ -1165,6 +1417,8 @@ export {
   type InspectedExport,
   type InspectedImport,
   type Inspection,
+  Instance,
+  type InstantiateOptions,
   type Job,
   type JobError,
   type JobOutcome,
@@ -1187,6 +1441,7 @@ export {
   type Producer,
   Program,
   ProgramError,
+  type Returned,
   type RunOptions,
   type RunSyncOptions,
   Runtime,

@@ -36,6 +36,8 @@ export type {
 export {
   describeOutcome,
   type Abort,
+  type CallOutcome,
+  type CallValues,
   type Ending,
   type Exit,
   type Frame,
@@ -50,11 +52,22 @@ export {
   type JsonUsage,
   type Limit,
   type Outcome,
+  type Returned,
   type Trap,
   type TrapCode,
   type TrapInfo,
   type Usage,
 } from './outcome.ts'
+export type { Caller } from './instance/caller.ts'
+export type { AnyFunctions } from './instance/functions.ts'
+export type { GuestGlobals } from './instance/globals.ts'
+export {
+  Instance,
+  type HostedInstantiateOptions,
+  type InstantiateOptions,
+} from './instance/instance.ts'
+export type { GuestMemory } from './instance/memory.ts'
+export type { CallOptions } from './instance/options.ts'
 export type {
   ExternInfo,
   InspectedExport,

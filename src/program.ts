@@ -5,6 +5,13 @@ import type { BatchOptions, HostedBatchOptions, HostedJob, Job } from './batch/o
 import type { HostImport, ProgramImports } from './imports.ts'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
+import type { AnyFunctions } from './instance/functions.ts'
+import {
+  startInstance,
+  type HostedInstantiateOptions,
+  type Instance,
+  type InstantiateOptions,
+} from './instance/instance.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import { spawnGuest, type GuestOf } from './guest.ts'
@@ -236,6 +243,34 @@ export class Program {
     if (reason === undefined) return warm
     warm[Symbol.dispose]()
     throw reason
+  }
+
+  /**
+   * Makes an instance, whose functions can be called one by one. Calls `_initialize` if the program exports it; does not
+   * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INSTANTIATE` with the `outcome` if the program ends meanwhile, by a trap or a
+   * limit, for example; the `signal`'s reason; `ERR_UNSUPPORTED_WASM` for components; and as {@link run}.
+   * @example
+   * interface Functions {
+   *   add(a: number, b: number): number
+   * }
+   * await using instance = await program.instantiate<Functions>()
+   * console.log(await instance.exports.add(1, 2))
+   */
+  instantiate<Functions = AnyFunctions>(
+    options: HostedInstantiateOptions,
+  ): Promise<Instance<Functions, HostError>>
+  instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  async instantiate(options: InstantiateOptions | HostedInstantiateOptions = {}): Promise<unknown> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    const prepared = prepareRun(options)
+    if (prepared.local.collects) {
+      const { collect } = options as RunOptions
+      throw invalid('collect', 'absent: files are collected at the end of a run', collect)
+    }
+    return startInstance(this.#port, this.#owner, prepared)
   }
 
   /**

@@ -344,6 +344,21 @@ function encodeClock(value: unknown, to: Encoder): void {
   to.float64(time)
 }
 
+/**
+ * Checks the limits of one call of an instance and writes them.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function encodeCallLimits(value: unknown, to: Encoder): void {
+  checkObject('limits', value)
+  for (const name of ['memoryBytes', 'onMemory'] as const) {
+    const limit = (value as Record<string, unknown>)[name]
+    if (limit === undefined) continue
+    throw invalid(`limits.${name}`, 'absent: memory belongs to the instance, not to a call', limit)
+  }
+  encodeLimits(value, to)
+}
+
 function encodeLimits(value: unknown, to: Encoder): void {
   checkObject('limits', value)
   for (const key in value) {

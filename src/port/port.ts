@@ -7,10 +7,18 @@ import { bindImports, type ProgramImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
-import { isOutcome, neverStarted, type HostError, type Outcome } from '../outcome.ts'
+import {
+  isOutcome,
+  neverStarted,
+  type CallOutcome,
+  type HostError,
+  type Outcome,
+  type Returned,
+} from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
 import { Signals } from './signals.ts'
+import { NUMBER_BYTES } from './numbers.ts'
 import { StdinReader } from './stdin.ts'
 import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
@@ -27,6 +35,8 @@ const TURN_MS = 50
 const OUTPUT_BYTES = 4096
 /** A delivery of up to so many records, and as many bytes as above, is small. */
 const SMALL_RECORDS = 16
+/** A function has at most 1,000 parameters. */
+const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What the core returns for a `runSync` that goes on; for one that calls a host function it returns less. */
@@ -36,6 +46,8 @@ const GOES_ON = -1
 export type AnyRunOptions = RunOptions | HostedRunOptions
 /** What these options lead to. */
 export type AnyOutcome = Outcome | HostError
+/** How a call of an instance ends, whether that has imports or not. */
+export type AnyCallOutcome = CallOutcome | HostError
 
 /** What a run belongs to while it goes on: a program, or a program in a batch. */
 export interface RunTarget {
@@ -126,6 +138,39 @@ interface Waiting {
   aborted?: { readonly reason: unknown }
   /** Whether the process may end before it. */
   isLoose?: boolean
+  /** Makes what it resolves to of a record of a call. */
+  read?: (delivery: Delivery, abortReason: unknown) => unknown
+}
+
+/** An instance, as the port knows it. */
+export interface PortInstance extends RunTarget {
+  readonly signal: AbortSignal | undefined
+  /** It was made, with the types that the core tells of its exports. */
+  made(initialization: Returned, exports: () => unknown): void
+  /** Its signal has aborted it. */
+  signalled(): void
+  /** It has ended, or could not be made. */
+  ended(end: { outcome: AnyOutcome } | { error: unknown }): void
+  /** Its calls of host functions, once it is being made. */
+  hostCalls: HostCalls | undefined
+}
+
+interface KnownInstance {
+  readonly instance: PortInstance
+  readonly streams: Pipes | undefined
+  /** Whether somebody waits until it is made or has ended. */
+  awaited: boolean
+}
+
+/** One call of an instance. */
+export interface PortCall {
+  readonly instance: PortInstance
+  /** The number of the function. */
+  readonly function: number
+  /** The arguments, and the options that this call has of its own. */
+  readonly payload: Encoder
+  readonly signal: AbortSignal | undefined
+  read(delivery: Delivery, abortReason: unknown): AnyCallOutcome
 }
 
 /** Who hears of the jobs of a batch. */
@@ -152,9 +197,19 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
-    for (const id of runs) this.#abort(id, this.#waiting.get(id)?.signal?.reason)
+    for (const id of runs) {
+      const instance = this.#instances.get(id)?.instance
+      if (instance === undefined) {
+        this.#abort(id, this.#waiting.get(id)?.signal?.reason)
+        continue
+      }
+      this.#add(OPERATION.abort, id)
+      instance.signalled()
+    }
     this.#flush()
   })
+  /** Those that have not ended, by their numbers. */
+  readonly #instances = new Map<number, KnownInstance>()
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
   /** Where the core writes small deliveries; the last number says whether they are in use. */
@@ -166,6 +221,8 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #words = new Words()
   /** Whether a {@link runSync} that was terminated while a host function ran is about to be given up. */
   #isGivingUp = false
+  /** Where the core reads what a {@link callSync} passes. */
+  readonly #arguments = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for, and how many of these the process may end without. */
@@ -192,15 +249,11 @@ export class Port implements PipeEvents, HostCallPort {
       else port.#receiveSmall(numbers)
     }
     try {
-      this.#native = new native.BindingPort(
-        options,
-        receive,
-        this.#smallRecords,
-        this.#smallBytes,
-        this.#record,
-        this.#output,
-        this.#words.raw,
-      )
+      const { BindingPort } = native
+      const small = [this.#smallRecords, this.#smallBytes] as const
+      const { raw } = this.#words
+      const buffers = [this.#record, this.#output, raw, this.#arguments] as const
+      this.#native = new BindingPort(options, receive, ...small, ...buffers)
     } catch (error) {
       throw fromNative(error)
     }
@@ -292,6 +345,89 @@ export class Port implements PipeEvents, HostCallPort {
     })
   }
 
+  /** Begins to make an instance of a program; returns its number. */
+  instantiate(instance: PortInstance, prepared: Prepared): number {
+    const { encoded, local, source } = prepared
+    const id = this.#nextId()
+    const { imports } = local
+    if (imports !== undefined) {
+      const functions = bindImports(imports, instance.imports)
+      instance.hostCalls = new HostCalls(this, id, functions, true)
+    }
+    const piped = local.stdin ?? local.stdout ?? local.stderr
+    // Before it is queued: it may throw.
+    const streams = piped ? new Pipes(this, id, local, source) : undefined
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(encoded)
+    giveBack(encoded)
+    if (local.input !== undefined) encodeInput(local.input, bytes)
+    const { signal, handle } = instance
+    const isPiped = streams !== undefined || imports !== undefined
+    const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
+    this.#add(OPERATION.instantiate, id, handle, start, bytes.length - start, flags)
+    if (signal !== undefined) this.#signals.add(signal, id)
+    this.#instances.set(id, { instance, streams, awaited: true })
+    this.#await()
+    return id
+  }
+
+  /** Aborts an instance; {@link PortInstance.ended} is called later. */
+  closeInstance(number: number): void {
+    const known = this.#instances.get(number)
+    if (known === undefined) return
+    this.#add(OPERATION.closeInstance, number)
+    this.#flush()
+    if (known.awaited) return
+    known.awaited = true
+    this.#await()
+  }
+
+  /** Queues a call behind the calls of its instance. */
+  call(number: number, call: PortCall): Promise<AnyCallOutcome> {
+    const { payload, signal } = call
+    const id = this.#nextId()
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(payload)
+    const flags = signal ? RUN_FLAG.abortable : 0
+    this.#add(OPERATION.call, id, number, start, payload.length, flags, call.function)
+    if (signal !== undefined) this.#signals.add(signal, id)
+    return new Promise<AnyCallOutcome>((resolve, reject) => {
+      this.#wait(id, {
+        resolve: resolve as Waiting['resolve'],
+        reject,
+        target: call.instance,
+        signal,
+        streams: undefined,
+        read: call.read,
+      })
+    })
+  }
+
+  callSync(number: number, call: PortCall): AnyCallOutcome {
+    this.#flush()
+    const { payload, instance } = call
+    payload.buffer.copy(this.#arguments, 0, 0, payload.length)
+    const id = this.#nextId()
+    return this.#sync(
+      id,
+      instance.hostCalls,
+      (port) => port.callSync(id, number, call.function, payload.length, TURN_MS),
+      (delivery) => call.read(delivery, this.#closeReason(instance)),
+    )
+  }
+
+  /** Reads or writes memory or globals of an instance. */
+  access<T>(use: (port: NativePort) => T): T {
+    this.#flush()
+    try {
+      return use(this.#native)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
   /** Returns the number of a new batch, whose jobs have these options unless they give others. */
   openBatch(jobs: BatchJobs, concurrency: number, options: Encoder): number {
     let number = 1
@@ -346,11 +482,34 @@ export class Port implements PipeEvents, HostCallPort {
     const id = this.#nextId()
     try {
       const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
-      if (hostCalls !== undefined) this.#giveUpLater()
       this.#flush()
+      const { buffer, length } = encoded ?? NO_OPTIONS
+      return this.#sync(
+        id,
+        hostCalls,
+        (port) => port.runSync(id, owner.handle, buffer, length, TURN_MS),
+        (delivery) => {
+          if (delivery.isFault) throw delivery.fault
+          const collects = prepared?.local.collects
+          return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
+        },
+      )
+    } finally {
+      if (encoded !== undefined) giveBack(encoded)
+    }
+  }
+
+  /** Starts what this thread waits for, calls host functions for it, and returns what `read` makes of its record. */
+  #sync<T>(
+    id: number,
+    hostCalls: HostCalls | undefined,
+    start: (port: NativePort) => number,
+    read: (delivery: Delivery) => T,
+  ): T {
+    if (hostCalls !== undefined) this.#giveUpLater()
+    try {
       const port = this.#native
-      const { buffer, length: used } = encoded ?? NO_OPTIONS
-      let length = port.runSync(id, owner.handle, buffer, used, TURN_MS)
+      let length = start(port)
       // In turns, because a thread can be terminated only between two calls.
       while (length < 0) {
         if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
@@ -359,13 +518,9 @@ export class Port implements PipeEvents, HostCallPort {
       const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
       const delivery = new Delivery(this.#record, bytes)
       delivery.next()
-      if (delivery.isFault) throw delivery.fault
-      const collects = prepared?.local.collects
-      return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
+      return read(delivery)
     } catch (error) {
       throw fromNative(error)
-    } finally {
-      if (encoded !== undefined) giveBack(encoded)
     }
   }
 
@@ -638,10 +793,10 @@ export class Port implements PipeEvents, HostCallPort {
     const { id } = delivery
     switch (delivery.kind) {
       case RECORD.ask:
-        this.#waiting.get(id)?.streams?.ask(delivery.code)
+        this.#streams(id)?.ask(delivery.code)
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.kept(SECTION.bytes))
+        this.#streams(id)?.write(delivery.code, delivery.kept(SECTION.bytes))
         return
       case RECORD.call:
         this.#words.fill(delivery.section(SECTION.call))
@@ -653,6 +808,9 @@ export class Port implements PipeEvents, HostCallPort {
       case RECORD.bytes:
         this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
+      case RECORD.instantiated:
+        this.#made(id, delivery)
+        return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
         return
@@ -662,7 +820,9 @@ export class Port implements PipeEvents, HostCallPort {
   }
 
   #hostCalls(id: number): HostCalls | undefined {
-    if (id < BATCH_IDS) return this.#waiting.get(id)?.hostCalls
+    if (id < BATCH_IDS) {
+      return this.#waiting.get(id)?.hostCalls ?? this.#instances.get(id)?.instance.hostCalls
+    }
     return this.#batches[Math.floor(id / BATCH_IDS)]?.hostCalls(id % BATCH_IDS, id)
   }
 
@@ -676,16 +836,21 @@ export class Port implements PipeEvents, HostCallPort {
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
       return
     }
+    if (this.#endInstance(id, delivery)) return
     const waiting = this.#settle(id)
     if (waiting === undefined) return
     const { target, streams, aborted, hostCalls } = waiting
     hostCalls?.end()
     try {
+      const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
+      if (waiting.read !== undefined) {
+        waiting.resolve(waiting.read(delivery, reason))
+        return
+      }
       const fault = delivery.isFault ? delivery.fault : undefined
       const failure = streams?.end(fault)
       if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure
-      const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
       waiting.resolve(delivery.outcome(reason, waiting.collects, hostCalls?.failure))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
@@ -699,6 +864,38 @@ export class Port implements PipeEvents, HostCallPort {
     if (closed === undefined) return
     void source?.close()
     throw closed
+  }
+
+  #made(id: number, delivery: Delivery): void {
+    const known = this.#instances.get(id)
+    if (known === undefined) return
+    known.awaited = false
+    this.#arrived()
+    known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
+  }
+
+  /** If the record is the end of an instance: tells the instance. */
+  #endInstance(id: number, delivery: Delivery): boolean {
+    const known = this.#instances.get(id)
+    if (known === undefined) return false
+    const { instance, streams, awaited } = known
+    this.#instances.delete(id)
+    if (awaited) this.#arrived()
+    if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
+    instance.hostCalls?.end()
+    const fault = delivery.isFault ? delivery.fault : undefined
+    const failure = streams?.end(fault)
+    if (fault !== undefined) instance.ended({ error: fault })
+    else if (failure !== undefined) instance.ended({ error: failure })
+    else {
+      const failure = instance.hostCalls?.failure
+      instance.ended({ outcome: delivery.outcome(this.#closeReason(instance), false, failure) })
+    }
+    return true
+  }
+
+  #streams(id: number): Pipes | undefined {
+    return (this.#waiting.get(id) ?? this.#instances.get(id))?.streams
   }
 
   #closeReason(target: RunTarget | undefined): unknown {

@@ -6,6 +6,7 @@ use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
 use crate::port::{Delivery, PendingRun, Port, SnapshotRequest};
 use crate::runtime::{Runtime, RuntimeOptions};
+use crate::schedule::InstanceHandle;
 use crate::snapshot::SnapshotUntil;
 use crate::workers::port_to_workers;
 use bytes::Bytes;
@@ -45,6 +46,8 @@ pub struct BindingPort {
     output: Uint8Array,
     /// The number and the arguments of a call of a host function, and what that returns.
     words: BigUint64Array,
+    /// The arguments of `callSync`.
+    passed: Uint8Array,
     /// Output that did not fit into the shared buffer.
     left: Vec<u8>,
 }
@@ -70,7 +73,8 @@ impl BindingPort {
     /// Connects to a new runtime, or, without options, to the one that the process shares.
     /// `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
     /// if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
-    /// `output` are for those of `runSync`, and `words` for its calls of host functions.
+    /// `output` are for those of `runSync` and `callSync`, `passed` for what a `callSync` passes, and `words` for calls of
+    /// host functions.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -84,6 +88,7 @@ impl BindingPort {
         record: Float64Array,
         output: Uint8Array,
         words: BigUint64Array,
+        passed: Uint8Array,
     ) -> napi::Result<Self> {
         let (runtime, pool) = match options.map(BindingRuntimeOptions::split) {
             None => (shared_runtime()?, None),
@@ -123,6 +128,7 @@ impl BindingPort {
             record,
             output,
             words,
+            passed,
             left: Vec::new(),
         })
     }
@@ -302,6 +308,96 @@ impl BindingPort {
         length as f64
     }
 
+    /// Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
+    /// `runSync`.
+    #[napi(catch_unwind)]
+    pub fn call_sync(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        length: u32,
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let payload = self.passed.get(..length as usize).unwrap_or_default();
+        let payload = Bytes::copy_from_slice(payload);
+        let run = self
+            .port
+            .call_sync(instance as u64, called as usize, payload);
+        self.pending.push(Pending {
+            id,
+            run: run.map_err(thrown)?,
+            call: None,
+        });
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// Returns bytes of an exported memory of an instance.
+    #[napi(catch_unwind)]
+    pub fn read_memory(
+        &self,
+        instance: f64,
+        memory: u32,
+        address: f64,
+        length: f64,
+    ) -> napi::Result<Uint8Array> {
+        let instance = self.instance(instance)?;
+        let read = instance.read_memory(memory as usize, address as u64, length as u64);
+        read.map(Uint8Array::new).map_err(thrown)
+    }
+
+    /// Writes to an exported memory of an instance.
+    #[napi(catch_unwind)]
+    pub fn write_memory(
+        &self,
+        instance: f64,
+        memory: u32,
+        address: f64,
+        bytes: &[u8],
+    ) -> napi::Result<()> {
+        let instance = self.instance(instance)?;
+        let written = instance.write_memory(memory as usize, address as u64, bytes);
+        written.map_err(thrown)
+    }
+
+    /// Returns how many bytes come before the first that is 0, of at most this number.
+    #[napi(catch_unwind)]
+    pub fn length_to_nul(
+        &self,
+        instance: f64,
+        memory: u32,
+        address: f64,
+        most: f64,
+    ) -> napi::Result<f64> {
+        let instance = self.instance(instance)?;
+        let length = instance.length_to_nul(memory as usize, address as u64, most as u64);
+        length.map(|length| length as f64).map_err(thrown)
+    }
+
+    /// Returns the bytes of an exported memory of an instance.
+    #[napi(catch_unwind)]
+    pub fn memory_size(&self, instance: f64, memory: u32) -> napi::Result<f64> {
+        let size = self.instance(instance)?.memory_size(memory as usize);
+        size.map(|size| size as f64).map_err(thrown)
+    }
+
+    /// Returns the bits of an exported global of an instance.
+    #[napi(catch_unwind)]
+    pub fn global(&self, instance: f64, global: u32) -> napi::Result<Uint8Array> {
+        let bits = self.instance(instance)?.global(global as usize);
+        let bits = bits.map_err(thrown)?;
+        Ok(Uint8Array::new(bits.to_le_bytes().into()))
+    }
+
+    /// Sets an exported global of an instance.
+    #[napi(catch_unwind)]
+    pub fn set_global(&self, instance: f64, global: u32, bits: &[u8]) -> napi::Result<()> {
+        let instance = self.instance(instance)?;
+        let bits = bits.try_into().map_or(0, u64::from_le_bytes);
+        instance.set_global(global as usize, bits).map_err(thrown)
+    }
+
     /// Takes the output that did not fit.
     #[napi(catch_unwind)]
     pub fn take_sync(&mut self) -> Uint8Array {
@@ -399,6 +495,12 @@ impl BindingPort {
 impl Drop for BindingPort {
     fn drop(&mut self) {
         self.port.close();
+    }
+}
+
+impl BindingPort {
+    fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
+        self.port.instance(number as u64).map_err(thrown)
     }
 }
 

@@ -2,15 +2,17 @@
 
 use super::wire::{Delivery, ReceivedCall};
 use crate::error::{Error, Result};
-use crate::host_functions::HostCall;
-use crate::schedule::CallerRun;
-use std::sync::mpsc;
+use crate::host_functions::{HostCall, HostCalls};
+use crate::schedule::{CallerCall, CallerRun};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// A run whose end a thread waits for.
 pub enum PendingRun {
     /// On the thread itself.
     Here(CallerRun),
+    /// A call of an instance, on the thread itself.
+    Call(CallerCall),
     /// In a worker process.
     Elsewhere(RemoteRun),
 }
@@ -50,6 +52,8 @@ impl PendingRun {
     pub fn is_started(&self) -> bool {
         match self {
             Self::Here(run) => run.is_started(),
+            // It has the slot of its instance.
+            Self::Call(_) => true,
             Self::Elsewhere(_) => false,
         }
     }
@@ -66,6 +70,11 @@ impl PendingRun {
                 Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
                 Err(error) => Err(error),
             },
+            Self::Call(call) => match call.wait(patience) {
+                Ok(None) => Ok(None),
+                Ok(Some(outcome)) => Ok(Some(Delivery::of_call(0, &Ok(outcome)))),
+                Err(error) => Err(error),
+            },
             Self::Elsewhere(run) => run.wait(patience),
         }
     }
@@ -73,8 +82,17 @@ impl PendingRun {
     /// Passes on the call of a host function that the run waits for, if there is one; once.
     pub fn take_call<T>(&mut self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
         match self {
-            Self::Here(run) => run.host_calls()?.take(pass_on),
             Self::Elsewhere(run) => run.call.take().map(|call| pass_on(call.as_call())),
+            Self::Here(_) | Self::Call(_) => self.host_calls()?.take(pass_on),
+        }
+    }
+
+    /// The calls of host functions of what runs on this thread, if it makes any.
+    pub(super) fn host_calls(&self) -> Option<&Arc<HostCalls>> {
+        match self {
+            Self::Here(run) => run.host_calls(),
+            Self::Call(call) => call.host_calls(),
+            Self::Elsewhere(_) => None,
         }
     }
 }

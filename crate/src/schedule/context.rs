@@ -1,6 +1,6 @@
 //! What runs find where they are executed.
 
-use super::submission::RunGroup;
+use super::run_group::RunGroup;
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
 use crate::options::RunOptions;

@@ -1,0 +1,240 @@
+//! An instance whose exports are called, one call after the other.
+
+use super::context::RunContext;
+use super::instance::Instance;
+use super::queued_call::QueuedCall;
+use super::supervised::supervise;
+use crate::error::{Error, ErrorCode, Result};
+use crate::guest::{CallControl, CallOutcome, InstanceControl, Limits, Outcome, Returned, bits_of};
+use crate::host_functions::HostCalls;
+use crate::options::RunOptions;
+use crate::program::{Exports, Signature};
+use crate::wasi::RunState;
+use std::sync::Arc;
+use wasmtime::{Extern, Func, Store, Val};
+
+/// Bytes that an argument takes as it crosses.
+const WORD: usize = 8;
+
+/// An instance between two calls.
+pub(super) struct Callable {
+    instance: Instance,
+    linked: wasmtime::Instance,
+    exports: Arc<Exports>,
+    /// Those that were called before, by their numbers.
+    functions: Box<[Option<Func>]>,
+    /// The limits of calls that give none.
+    limits: Limits,
+}
+
+/// What became of an instance.
+pub(super) enum Started {
+    /// It can be called.
+    Ready(Box<Callable>, Returned),
+    /// Its program ended before.
+    Ended(Outcome),
+}
+
+/// What became of a call.
+pub(super) enum Called {
+    /// It returned, or was refused.
+    GoesOn(Box<Callable>, Result<CallOutcome>),
+    /// The instance ended with it.
+    Over(Result<Outcome>),
+}
+
+impl Callable {
+    /// Instantiates the program of a context's group, and calls its `_initialize` if there is one; `own` are the options
+    /// of this instance, if it has its own.
+    ///
+    /// # Errors
+    ///
+    /// Host faults: an import that is not provided, a component, a preopen that does not open, no memory.
+    pub(super) async fn start(
+        context: &Arc<RunContext>,
+        own: Option<Box<RunOptions>>,
+        control: Arc<InstanceControl>,
+    ) -> Result<Started> {
+        let program = &context.group.program;
+        let options = own.as_deref().unwrap_or(&context.group.options);
+        program.check_options(options)?;
+        let limits = options.limits;
+        let compiled = program.compiled(limits.fuel.is_some()).await?;
+        let (pre, exports) = compiled.linked(options.host_calls.is_some())?;
+        // A snapshot was taken after it.
+        let initialize = match program.snapshot() {
+            Some(_) => None,
+            None => initialize(exports)?,
+        };
+        let mut instance = Instance::for_calls(context, own, compiled, control)?;
+        let call = Arc::<CallControl>::default();
+        let mut linked = None;
+        let work = async {
+            let made = instance.instantiate(pre, &call).await?;
+            linked = Some(made);
+            let Some(export) = initialize else {
+                return Ok(());
+            };
+            let store = instance.store();
+            let function = function(store, made, exports, export)?;
+            function.call_async(store, &[], &mut []).await
+        };
+        let end = supervise(work, context, &limits, &call).await;
+        let (Some(returned), Some(linked)) = (instance.settle(&call, &end), linked) else {
+            return instance.end(&call, end).map(Started::Ended);
+        };
+        let this = Self {
+            instance,
+            linked,
+            exports: exports.clone(),
+            functions: vec![None; exports.function_count()].into(),
+            limits,
+        };
+        Ok(Started::Ready(Box::new(this), returned))
+    }
+
+    /// Carries out one call, from its start to its end.
+    pub(super) async fn call(
+        mut self: Box<Self>,
+        request: &QueuedCall,
+        call: &Arc<CallControl>,
+    ) -> Called {
+        let Prepared {
+            function,
+            signature,
+            arguments,
+            limits,
+        } = match self.prepare(request, call) {
+            Ok(prepared) => prepared,
+            Err(error) => return Called::GoesOn(self, Err(error)),
+        };
+        let mut values = vec![Val::I32(0); signature.results.len()];
+        let context = self.instance.context().clone();
+        let store = self.instance.store();
+        let work = function.call_async(store, &arguments, &mut values);
+        let end = supervise(work, &context, &limits, call).await;
+        match self.instance.settle(call, &end) {
+            Some(returned) => {
+                // The types have been checked: all are numbers.
+                let values = values.iter().filter_map(bits_of).collect();
+                let returned = CallOutcome::Returned(Returned { values, ..returned });
+                Called::GoesOn(self, Ok(returned))
+            }
+            None => Called::Over(self.instance.end(call, end)),
+        }
+    }
+
+    /// Looks at a request, and begins its call.
+    fn prepare(&mut self, request: &QueuedCall, call: &Arc<CallControl>) -> Result<Prepared> {
+        let exports = self.exports.clone();
+        let known = exports.function(request.function);
+        let known = known.ok_or_else(|| Error::internal("a call of an unknown function"))?;
+        let signature = known.signature.as_ref();
+        let signature = signature
+            .ok_or_else(|| Error::internal("a call with values that do not cross"))?
+            .clone();
+        let mut payload = request.payload.clone();
+        let length = signature.parameters.len() * WORD;
+        if payload.len() < length {
+            return Err(Error::internal("a call with too few arguments"));
+        }
+        let words = payload.split_to(length);
+        let (words, _) = words.as_chunks::<WORD>();
+        let arguments = signature.parameters.iter().zip(words);
+        let arguments = arguments.map(|(ty, word)| ty.val(u64::from_le_bytes(*word)));
+        let arguments = arguments.collect();
+        let limits = match payload.is_empty() {
+            true => self.limits,
+            false => self.own_limits(&payload)?,
+        };
+        let function = match &self.functions[request.function] {
+            Some(function) => *function,
+            None => {
+                let store = self.instance.store();
+                let found = function(store, self.linked, &exports, request.function);
+                let found = found.map_err(Error::internal)?;
+                *self.functions[request.function].insert(found)
+            }
+        };
+        self.instance.begin(call, &limits)?;
+        Ok(Prepared {
+            function,
+            signature,
+            arguments,
+            limits,
+        })
+    }
+
+    /// The limits of a call that gives some.
+    fn own_limits(&self, payload: &bytes::Bytes) -> Result<Limits> {
+        let group = &self.instance.context().group;
+        let limits = group.client.decode_limits(self.limits, payload)?;
+        group.program.check_limits(&limits)?;
+        if limits.fuel.is_some() && self.limits.fuel.is_none() {
+            return Err(Error::new(
+                ErrorCode::InvalidOption,
+                "`limits.fuel` of a call needs an instance that counts fuel; give `limits.fuel` to `instantiate`, \
+                 too",
+            ));
+        }
+        // The memory belongs to the instance.
+        Ok(Limits {
+            memory_bytes: self.limits.memory_bytes,
+            on_memory: self.limits.on_memory,
+            ..limits
+        })
+    }
+
+    pub(super) fn host_calls(&self) -> Option<Arc<HostCalls>> {
+        self.instance.host_calls()
+    }
+
+    pub(super) fn exports(&self) -> &Arc<Exports> {
+        &self.exports
+    }
+
+    /// The store, and the instance in it.
+    pub(super) fn parts(&mut self) -> (&mut Store<RunState>, wasmtime::Instance) {
+        (self.instance.store(), self.linked)
+    }
+}
+
+/// A call that begins.
+struct Prepared {
+    function: Func,
+    signature: Signature,
+    arguments: Vec<Val>,
+    limits: Limits,
+}
+
+/// The number of `_initialize`, if there is one.
+fn initialize(exports: &Exports) -> Result<Option<usize>> {
+    let Some(number) = exports.initialize else {
+        return Ok(None);
+    };
+    let signature = exports
+        .function(number)
+        .and_then(|it| it.signature.as_ref());
+    let takes_nothing = signature
+        .is_some_and(|signature| signature.parameters.is_empty() && signature.results.is_empty());
+    match takes_nothing {
+        true => Ok(Some(number)),
+        false => Err(Error::new(
+            ErrorCode::NoEntryPoint,
+            "`_initialize` must take and return nothing",
+        )),
+    }
+}
+
+fn function(
+    store: &mut Store<RunState>,
+    instance: wasmtime::Instance,
+    exports: &Exports,
+    number: usize,
+) -> wasmtime::Result<Func> {
+    exports
+        .function(number)
+        .and_then(|known| instance.get_module_export(store, &known.export))
+        .and_then(Extern::into_func)
+        .ok_or_else(|| wasmtime::Error::msg("an exported function vanished"))
+}
