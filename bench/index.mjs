@@ -1,5 +1,6 @@
 // npm run bench -- --help
 import { parseArgs } from 'node:util'
+import { calls } from './calls.mjs'
 import { cold } from './cold.mjs'
 import { fairness } from './fairness.mjs'
 import { guests } from './guests.mjs'
@@ -22,6 +23,7 @@ const SECTIONS = {
   growth,
   interruption,
   latency,
+  calls,
   limits,
   fairness,
   loading,

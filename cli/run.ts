@@ -1,4 +1,5 @@
-import type { Outcome, RunOptions } from '../src/index.ts'
+import type { CallOutcome, RunOptions } from '../src/index.ts'
+import { invoke } from './invoke.ts'
 import { print, printable, say, type Io } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { bytes, describeLimit, traceLines } from './wording.ts'
@@ -10,11 +11,12 @@ import {
   type LoadFlags,
   type RunFlags,
 } from './run-options.ts'
-import { CliError, isBrokenPipe, statusOf } from './status.ts'
+import { CliError, interruptStatus, isBrokenPipe, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
 interface Flags extends RunFlags, LoadFlags {
   json?: boolean
+  invoke?: string
 }
 
 export const verb: Verb = {
@@ -27,6 +29,10 @@ export const verb: Verb = {
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .argument('[args...]', "the program's own arguments")
       .passThroughOptions()
+      .option(
+        '--invoke <function>',
+        'instantiate the program and call this export with the arguments; prints what it returns, one value per line',
+      )
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addRunOptions(command, io)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
@@ -41,6 +47,7 @@ export const verb: Verb = {
         ['wasiexec run --timeout 2s --memory 64MiB prog.wasm <in.txt', 'within limits'],
         ['wasiexec run -e LANG -e MODE=fast prog.wasm', "the caller's LANG, and another variable"],
         ['wasiexec run --json prog.wasm | jq .usage', 'what it used'],
+        ['wasiexec run --invoke add library.wasm 1 2', 'one of its functions'],
       )}
 
 Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
@@ -53,18 +60,23 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     const program = await openProgram(io, path, loadOptions(flags))
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
-    let outcome
+    const { signal } = controller
+    const options = { ...runOptions(flags), ...streams(io, path, flags), signal }
+    let outcome: CallOutcome
+    let values: string[] = []
     try {
-      outcome = await program.run({
-        ...runOptions(flags),
-        ...streams(io, path, flags),
-        args,
-        signal: controller.signal,
-      })
+      if (flags.invoke === undefined) outcome = await program.run({ ...options, args })
+      else [outcome, values] = await invoke(program, { name: flags.invoke, args }, options)
+    } catch (error) {
+      // An instance that could not be made in time.
+      const status = error === signal.reason ? interruptStatus(error) : undefined
+      if (status === undefined) throw error
+      return status
     } finally {
       stop()
     }
     if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
+    else if (values.length > 0) await print(io.stdout, `${values.join('\n')}\n`)
     else await tell(io, program.name, outcome, flags)
     return statusOf(outcome)
   },
@@ -78,7 +90,7 @@ function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
   return { stdin, stdout, stderr, onBrokenPipe: 'stop' }
 }
 
-function json(outcome: Outcome): string {
+function json(outcome: CallOutcome): string {
   try {
     return JSON.stringify(outcome)
   } catch (error) {
@@ -90,15 +102,16 @@ function json(outcome: Outcome): string {
 }
 
 /** Says why the program ended, unless it exited. */
-async function tell(io: Io, name: string, outcome: Outcome, flags: RunFlags): Promise<void> {
+async function tell(io: Io, name: string, outcome: CallOutcome, flags: RunFlags): Promise<void> {
   const lines = reason(outcome, flags)
   if (lines.length === 0) return
   await say(io, `wasiexec: ${printable(name)}: ${lines.join('\n')}`)
 }
 
-function reason(outcome: Outcome, flags: RunFlags): string[] {
+function reason(outcome: CallOutcome, flags: RunFlags): string[] {
   switch (outcome.kind) {
     case 'exit':
+    case 'returned':
       return []
     case 'trap':
       return traceLines(outcome.trap)

@@ -43,7 +43,7 @@ export const CORE = {
     'runtime',
     'schedule',
   ],
-  binding: ['error', 'lock', 'port', 'program', 'runtime', 'snapshot', 'workers'],
+  binding: ['error', 'lock', 'port', 'program', 'runtime', 'schedule', 'snapshot', 'workers'],
 }
 
 /** The library, from the bottom up. */
@@ -58,6 +58,7 @@ export const LIBRARY = {
   port: ['check', 'errors', 'options', 'outcome', 'protocol', 'stats'],
   runtime: ['check', 'errors', 'port', 'stats'],
   batch: ['check', 'errors', 'options', 'outcome', 'port', 'stats'],
+  instance: ['check', 'errors', 'options', 'outcome', 'port'],
   'load-options': ['check', 'options', 'port', 'runtime'],
   snapshot: ['check', 'errors', 'load-options', 'options', 'outcome'],
   program: [
@@ -65,6 +66,7 @@ export const LIBRARY = {
     'check',
     'errors',
     'inspection',
+    'instance',
     'load-options',
     'options',
     'outcome',
@@ -76,6 +78,7 @@ export const LIBRARY = {
     'batch',
     'errors',
     'inspection',
+    'instance',
     'load-options',
     'options',
     'outcome',

@@ -40,6 +40,8 @@ export type { GuestGlobals } from './instance/globals.ts'
 export { Instance, type InstantiateOptions } from './instance/instance.ts'
 export type { GuestMemory } from './instance/memory.ts'
 export type { CallOptions } from './instance/options.ts'
+export { Pool, type PoolOptions, type PoolStats } from './instance/pool.ts'
+export type { PoolInstanceOptions } from './instance/pool-starter.ts'
 export type {
   ExternInfo,
   InspectedExport,

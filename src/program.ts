@@ -6,6 +6,7 @@ import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { AnyFunctions } from './instance/functions.ts'
 import { startInstance, type Instance, type InstantiateOptions } from './instance/instance.ts'
+import { Pool, type PoolOptions } from './instance/pool.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { RunOptions, RunSyncOptions } from './options.ts'
@@ -205,6 +206,20 @@ export class Program {
     if (closed) throw closed
     const prepared = prepareRun(options)
     return startInstance<Functions>(this.#port, this.#owner, prepared)
+  }
+
+  /**
+   * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
+   * const outcome = await pool.call('add', 1, 2)
+   */
+  pool<Functions = AnyFunctions>(options: PoolOptions = {}): Pool<Functions> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return new Pool<Functions>(this.#port, this.#owner, options)
   }
 
   /**

@@ -100,8 +100,9 @@ test('transform-lines.mjs', async (t) => {
   t.is((await script(example, [], '')).stdout, '')
 })
 
-/** The programs that docs/batch.md speaks of. */
+/** The programs that the docs speak of. */
 const PROGRAMS: Record<string, string> = {
+  'library.wasm': watPath('exports'),
   'exit.wasm': watPath('exit-argv'),
   'copy.wasm': watPath('cat'),
   'loop.wasm': watPath('loop'),
@@ -122,16 +123,21 @@ async function documented(t: ExecutionContext): Promise<string> {
   return path
 }
 
-test('the examples of docs/batch.md print what stands below them', async (t) => {
-  const text = await readFile(at('docs/batch.md'), 'utf8')
-  const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
-  t.true(blocks.length > 5)
-  const path = await documented(t)
-  for (const [index, [, code, printed]] of blocks.entries()) {
-    const file = join(path, `example-${index}.mjs`)
-    await writeFile(file, code!)
-    const { stdout, stderr } = await script(file, [], '', path)
-    t.is(stdout, printed ?? '', `${code}\n${stderr}`)
-    t.is(stderr, '')
-  }
-})
+for (const [page, least] of [
+  ['batch.md', 6],
+  ['exports.md', 4],
+] as const) {
+  test(`the examples of docs/${page} print what stands below them`, async (t) => {
+    const text = await readFile(at(`docs/${page}`), 'utf8')
+    const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
+    t.true(blocks.length >= least)
+    const path = await documented(t)
+    for (const [index, [, code, printed]] of blocks.entries()) {
+      const file = join(path, `example-${index}.mjs`)
+      await writeFile(file, code!)
+      const { stdout, stderr } = await script(file, [], '', path)
+      t.is(stdout, printed ?? '', `${code}\n${stderr}`)
+      t.is(stderr, '')
+    }
+  })
+}

@@ -1,6 +1,8 @@
 // The package as the tests see it: with WASIEXEC_TEST_WORKERS=processes every runtime, the shared one
-// too, has worker processes, and WASIEXEC_TEST_COMPILER names the compiler of all programs.
+// too, has worker processes, WASIEXEC_TEST_COMPILER names the compiler of all programs, and with WASIEXEC_TEST_CALLS=1
+// core modules are not run: they are instantiated, and their `_start` is called.
 import * as api from '../../src/index.ts'
+import { runByCall } from './run-by-call.ts'
 import type {
   CompilerChoice,
   LoadOptions,
@@ -15,6 +17,17 @@ export * from '../../src/index.ts'
 export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'processes'
 
 const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
+
+if (process.env['WASIEXEC_TEST_CALLS'] === '1') {
+  const { prototype } = api.Program
+  const { run } = prototype
+  prototype.run = function (options) {
+    const isCommand = this.exports.some(
+      ({ name, kind }) => name === '_start' && kind === 'function',
+    )
+    return isCommand && this.kind === 'module' ? runByCall(this, options) : run.call(this, options)
+  }
+}
 
 class ProcessRuntime extends api.Runtime {
   constructor(options: RuntimeOptions = {}) {

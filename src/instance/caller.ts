@@ -2,7 +2,7 @@ import { invalid } from '../check.ts'
 import { ProgramError } from '../errors.ts'
 import { neverStarted, type CallOutcome, type CallValues } from '../outcome.ts'
 import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
-import type { PortCall } from '../port/port.ts'
+import type { PortCall } from '../port/instances.ts'
 import { encodeArguments } from './exports.ts'
 import type { ArgumentsOf, AsyncFunctions, FunctionName, ValuesOf } from './functions.ts'
 import type { InstanceLink } from './link.ts'
@@ -112,7 +112,7 @@ export class Caller<Functions> {
 }
 
 /** What a function of {@link Caller.exports} returns. */
-function valueOf(outcome: CallOutcome): CallValues | CallValues[number] | undefined {
+export function valueOf(outcome: CallOutcome): CallValues | CallValues[number] | undefined {
   if (outcome.kind !== 'returned') throw new ProgramError(outcome)
   const { values } = outcome
   return values.length > 1 ? values : values[0]

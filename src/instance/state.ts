@@ -1,14 +1,12 @@
 import { WasiexecError } from '../errors.ts'
-import { describeOutcome, type CallOutcome, type Outcome, type Returned } from '../outcome.ts'
-import type { Port, PortInstance, RunOwner } from '../port/port.ts'
+import { describeOutcome, type CallOutcome, type Returned } from '../outcome.ts'
+import type { InstanceEnd, PortInstance } from '../port/instances.ts'
+import type { Port, RunOwner } from '../port/port.ts'
 import type { Delivery } from '../port/records.ts'
 import { Exports, type ExportedFunction } from './exports.ts'
 
 /** The exports of programs, which are the same for all instances. */
 const known = new WeakMap<RunOwner, Exports>()
-
-/** How an instance ended, or why it could not go on. */
-type End = { outcome: Outcome } | { error: unknown }
 
 /**
  * What is known of an instance. The port refers to it while the instance lives, so it refers to nothing that users have.
@@ -28,7 +26,7 @@ export class InstanceState implements PortInstance {
   }
   #resolveEnding!: () => void
   #exports: Exports | undefined
-  #end: End | undefined
+  #end: InstanceEnd | undefined
   /** Why it was aborted, unless its program or the runtime was closed. */
   #aborted: { reason: unknown } | undefined
   #disposed: WasiexecError | undefined
@@ -47,6 +45,11 @@ export class InstanceState implements PortInstance {
   /** Why its calls are aborted. */
   get closeReason(): unknown {
     return this.#aborted === undefined ? this.#owner.closeReason : this.#aborted.reason
+  }
+
+  /** Whether no more calls can be made. */
+  get isOver(): boolean {
+    return this.#end !== undefined || this.closeReason !== undefined
   }
 
   get exports(): Exports {
@@ -71,7 +74,7 @@ export class InstanceState implements PortInstance {
     this.port.closeInstance(this.number)
   }
 
-  ended(end: End): void {
+  ended(end: InstanceEnd): void {
     this.#end ??= end
     this.#start.reject(endedEarly(end))
     this.#resolveEnding()
@@ -127,7 +130,7 @@ export class InstanceState implements PortInstance {
 }
 
 /** The error for a program that ended before its instance could be called. */
-function endedEarly(end: End): unknown {
+function endedEarly(end: InstanceEnd): unknown {
   if ('error' in end) return end.error
   const { outcome } = end
   if (outcome.kind === 'abort') return outcome.reason

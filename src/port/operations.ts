@@ -38,11 +38,26 @@ export class Submission {
     this.#length = at + FIELDS
   }
 
+  /** Whether there is one operation, of this kind. */
+  isOnly(kind: number): boolean {
+    return this.#length === FIELDS && this.#operations[FIELD.kind] === kind
+  }
+
   /** Submits everything and starts over. */
   sendTo(port: NativePort): void {
+    this.#send((operations, bytes) => port.submit(operations, bytes))
+  }
+
+  /** The same for one call, whose record is waited for; returns what `submitCall` returns. */
+  sendCallTo(port: NativePort, microseconds: number): number {
+    return this.#send((operations, bytes) => port.submitCall(operations, bytes, microseconds))
+  }
+
+  #send<T>(send: (operations: Float64Array, bytes: Uint8Array) => T): T {
     const operations = this.#operations.subarray(0, this.#length)
     this.#length = 0
-    port.submit(operations, this.bytes.bytes)
+    const sent = send(operations, this.bytes.bytes)
     this.bytes.clear()
+    return sent
   }
 }

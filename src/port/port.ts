@@ -3,17 +3,14 @@ import { Delivery, RECORD_FIELDS } from './records.ts'
 import { encodeInput, encodeRunOptions, type LocalOptions } from './encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
+import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { RunOptions } from '../options.ts'
-import {
-  isOutcome,
-  neverStarted,
-  type CallOutcome,
-  type Outcome,
-  type Returned,
-} from '../outcome.ts'
+import { isOutcome, neverStarted, type CallOutcome, type Outcome } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
+import type { RunTarget } from './run-target.ts'
+import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
 import { NUMBER_BYTES } from './numbers.ts'
 import { StdinReader } from './stdin.ts'
@@ -29,16 +26,12 @@ const TURN_MS = 50
 
 /** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
 const OUTPUT_BYTES = 4096
+/** How long one call is waited for before the event loop goes on. */
+const SHORT_WAIT_US = 20
+
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
-
-/** What a run belongs to while it goes on: a program, or a program in a batch. */
-export interface RunTarget {
-  readonly handle: number
-  /** Why its runs are aborted: undefined while they are not, otherwise any value. */
-  readonly closeReason: unknown
-}
 
 /** A program, for its runs. */
 export interface RunOwner extends RunTarget {
@@ -83,6 +76,10 @@ export function checkRun(options: RunOptions): void {
   giveBack(encoded)
 }
 
+function hasStreams({ stdin, stdout, stderr }: LocalOptions): boolean {
+  return (stdin ?? stdout ?? stderr) !== undefined
+}
+
 function giveBack(encoded: Encoder): void {
   if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
   encoded.clear()
@@ -101,35 +98,6 @@ interface Waiting {
   streams: Pipes | undefined
   /** Makes what it resolves to of a record of a call. */
   read?: (delivery: Delivery, abortReason: unknown) => unknown
-}
-
-/** An instance, as the port knows it. */
-export interface PortInstance extends RunTarget {
-  readonly signal: AbortSignal | undefined
-  /** It was made, with the types that the core tells of its exports. */
-  made(initialization: Returned, exports: () => unknown): void
-  /** Its signal has aborted it. */
-  signalled(): void
-  /** It has ended, or could not be made. */
-  ended(end: { outcome: Outcome } | { error: unknown }): void
-}
-
-interface KnownInstance {
-  readonly instance: PortInstance
-  readonly streams: Pipes | undefined
-  /** Whether somebody waits until it is made or has ended. */
-  awaited: boolean
-}
-
-/** One call of an instance. */
-export interface PortCall {
-  readonly instance: PortInstance
-  /** The number of the function. */
-  readonly function: number
-  /** The arguments, and the options that this call has of its own. */
-  readonly payload: Encoder
-  readonly signal: AbortSignal | undefined
-  read(delivery: Delivery, abortReason: unknown): CallOutcome
 }
 
 /** Who hears of the jobs of a batch. */
@@ -158,12 +126,11 @@ export class Port implements PipeEvents {
       this.#add(OPERATION.abort, id)
       const waiting = this.#waiting.get(id)
       if (waiting !== undefined) waiting.isSignals = this.#closeReason(waiting.target) === undefined
-      this.#instances.get(id)?.instance.signalled()
+      this.#instances.signalled(id)
     }
     this.#flush()
   })
-  /** Those that have not ended, by their numbers. */
-  readonly #instances = new Map<number, KnownInstance>()
+  readonly #instances = new Instances()
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
   /** Where the core writes how a {@link runSync} ended. */
@@ -177,6 +144,7 @@ export class Port implements PipeEvents {
   #awaited = 0
   #lastId = 0
   #flushing = false
+  readonly #shortWait = new ShortWait()
   /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
@@ -209,22 +177,15 @@ export class Port implements PipeEvents {
     const local = prepared?.local
     const signal = local?.signal
     const id = this.#nextId()
-    const piped = local?.stdin ?? local?.stdout ?? local?.stderr
     // Before the run is queued: it may throw.
-    const streams = local && piped ? new Pipes(this, id, local, prepared?.source) : undefined
+    const streams =
+      local && hasStreams(local) ? new Pipes(this, id, local, prepared?.source) : undefined
     if (signal?.aborted === true) {
       streams?.end()
       return Promise.resolve(neverStarted(signal.reason))
     }
-    const { bytes } = this.#submission
-    const start = bytes.length
-    if (prepared !== undefined) {
-      bytes.append(prepared.encoded)
-      giveBack(prepared.encoded)
-    }
-    if (local?.input !== undefined) encodeInput(local.input, bytes)
     const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
+    this.#addPrepared(OPERATION.run, id, target.handle, prepared, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<Outcome>((resolve, reject) => {
       this.#wait(id, { resolve: resolve as Waiting['resolve'], reject, target, signal, streams })
@@ -233,34 +194,25 @@ export class Port implements PipeEvents {
 
   /** Begins to make an instance of a program; returns its number. */
   instantiate(instance: PortInstance, prepared: Prepared): number {
-    const { encoded, local, source } = prepared
-    const id = this.#nextId()
-    const piped = local.stdin ?? local.stdout ?? local.stderr
+    const { local, source } = prepared
+    const number = this.#nextId()
     // Before it is queued: it may throw.
-    const streams = piped ? new Pipes(this, id, local, source) : undefined
-    const { bytes } = this.#submission
-    const start = bytes.length
-    bytes.append(encoded)
-    giveBack(encoded)
-    if (local.input !== undefined) encodeInput(local.input, bytes)
+    const streams = hasStreams(local) ? new Pipes(this, number, local, source) : undefined
     const { signal, handle } = instance
     const flags = (signal ? RUN_FLAG.abortable : 0) | (streams ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.instantiate, id, handle, start, bytes.length - start, flags)
-    if (signal !== undefined) this.#signals.add(signal, id)
-    this.#instances.set(id, { instance, streams, awaited: true })
+    this.#addPrepared(OPERATION.instantiate, number, handle, prepared, flags)
+    if (signal !== undefined) this.#signals.add(signal, number)
+    this.#instances.add(number, instance, streams)
     this.#await()
-    return id
+    return number
   }
 
   /** Aborts an instance; {@link PortInstance.ended} is called later. */
   closeInstance(number: number): void {
-    const known = this.#instances.get(number)
-    if (known === undefined) return
+    if (!this.#instances.has(number)) return
     this.#add(OPERATION.closeInstance, number)
     this.#flush()
-    if (known.awaited) return
-    known.awaited = true
-    this.#await()
+    if (this.#instances.awaitEnd(number)) this.#await()
   }
 
   /** Queues a call behind the calls of its instance. */
@@ -555,17 +507,51 @@ export class Port implements PipeEvents {
     return waiting
   }
 
+  /** Adds an operation with the options of a run. */
+  #addPrepared(
+    kind: number,
+    id: number,
+    handle: number,
+    prepared: Prepared | undefined,
+    flags: number,
+    batch = 0,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    if (prepared !== undefined) {
+      bytes.append(prepared.encoded)
+      giveBack(prepared.encoded)
+      const { input } = prepared.local
+      if (input !== undefined) encodeInput(input, bytes)
+    }
+    this.#add(kind, id, handle, start, bytes.length - start, flags, batch)
+  }
+
   #add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
     this.#submission.add(kind, id, argument, offset, length, flags, batch)
     if (this.#flushing) return
     this.#flushing = true
     // After all promise reactions of this turn: the widest batch without waiting for anything.
-    process.nextTick(this.#flush)
+    process.nextTick(this.#flushTurn)
   }
 
   readonly #flush = (): void => {
     this.#flushing = false
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
+  }
+
+  /** The same at the end of a turn of the event loop. */
+  readonly #flushTurn = (): void => {
+    // If nothing else can arrive, and the call is likely to be short, it is not slept for.
+    const isAlone = this.#awaited === 1 && this.#submission.isOnly(OPERATION.call)
+    if (!isAlone || !this.#shortWait.pays()) {
+      this.#flush()
+      return
+    }
+    this.#flushing = false
+    const length = this.#submission.sendCallTo(this.#native, SHORT_WAIT_US)
+    this.#shortWait.waited(length >= 0)
+    if (length >= 0) this.#receive(this.#record, this.#output)
   }
 
   #receive(records: Float64Array, bytes: Uint8Array): void {
@@ -589,7 +575,7 @@ export class Port implements PipeEvents {
         this.#settle(id)?.resolve(delivery.section(SECTION.bytes))
         return
       case RECORD.instantiated:
-        this.#made(id, delivery)
+        if (this.#instances.made(id, delivery)) this.#arrived()
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -627,31 +613,19 @@ export class Port implements PipeEvents {
     }
   }
 
-  #made(id: number, delivery: Delivery): void {
-    const known = this.#instances.get(id)
-    if (known === undefined) return
-    known.awaited = false
-    this.#arrived()
-    known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
-  }
-
   /** If the record is the end of an instance: tells the instance. */
   #endInstance(id: number, delivery: Delivery): boolean {
-    const known = this.#instances.get(id)
+    const known = this.#instances.remove(id)
     if (known === undefined) return false
-    const { instance, streams, awaited } = known
-    this.#instances.delete(id)
+    const { instance, awaited } = known
     if (awaited) this.#arrived()
     if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
-    const failure = streams?.end()
-    if (delivery.isFault) instance.ended({ error: delivery.fault })
-    else if (failure !== undefined) instance.ended({ error: failure })
-    else instance.ended({ outcome: delivery.outcome(this.#closeReason(instance)) })
+    instance.ended(endOf(known, delivery, this.#closeReason(instance)))
     return true
   }
 
   #streams(id: number): Pipes | undefined {
-    return (this.#waiting.get(id) ?? this.#instances.get(id))?.streams
+    return this.#waiting.get(id)?.streams ?? this.#instances.streams(id)
   }
 
   #closeReason(target: RunTarget | undefined): unknown {

@@ -46,6 +46,8 @@ pub struct BindingPort {
     passed: Uint8Array,
     /// Output that did not fit into the shared buffer.
     left: Vec<u8>,
+    /// Memory for the next delivery of a run or call that is waited for.
+    spare: Delivery,
 }
 
 #[napi]
@@ -101,6 +103,7 @@ impl BindingPort {
             output,
             passed,
             left: Vec::new(),
+            spare: Delivery::default(),
         })
     }
 
@@ -136,23 +139,37 @@ impl BindingPort {
     #[napi(catch_unwind)]
     pub fn wait_sync(&mut self, milliseconds: u32) -> napi::Result<f64> {
         let pending = self.pending.as_mut().ok_or_else(|| thrown(given_up()))?;
-        let waited = pending.wait(Duration::from_millis(milliseconds.into()));
+        let patience = Duration::from_millis(milliseconds.into());
+        let waited = pending.wait_into(patience, &mut self.spare);
         if !matches!(waited, Ok(None)) {
             self.pending = None;
         }
-        let Some(delivery) = waited.map_err(thrown)? else {
-            return Ok(-1.0);
-        };
-        let length = delivery.bytes.len();
-        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
-        // thread alone, where no JavaScript runs before the two slices are gone.
-        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
-        record.copy_from_slice(&delivery.records);
-        match output.get_mut(..length) {
-            Some(output) => output.copy_from_slice(&delivery.bytes),
-            None => self.left = delivery.bytes,
+        match waited.map_err(thrown)? {
+            Some(delivery) => Ok(self.hand_over(delivery)),
+            None => Ok(-1.0),
         }
-        Ok(length as f64)
+    }
+
+    /// The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
+    /// Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
+    #[napi(catch_unwind)]
+    pub fn submit_call(
+        &mut self,
+        operations: &[f64],
+        bytes: &[u8],
+        microseconds: u32,
+    ) -> napi::Result<f64> {
+        self.pending = None;
+        let bytes = Bytes::copy_from_slice(bytes);
+        let patience = Duration::from_micros(microseconds.into());
+        let most = self.output.len();
+        let came = self
+            .port
+            .submit_and_wait(operations, &bytes, patience, most);
+        match came.map_err(thrown)? {
+            Some(delivery) => Ok(self.hand_over(delivery)),
+            None => Ok(-1.0),
+        }
     }
 
     /// Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
@@ -341,6 +358,23 @@ impl Drop for BindingPort {
 }
 
 impl BindingPort {
+    /// Puts a delivery of one record where the facade looks; returns how many bytes it has.
+    fn hand_over(&mut self, delivery: Delivery) -> f64 {
+        let length = delivery.bytes.len();
+        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
+        // thread alone, where no JavaScript runs before the two slices are gone.
+        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
+        record.copy_from_slice(&delivery.records);
+        match output.get_mut(..length) {
+            Some(output) => {
+                output.copy_from_slice(&delivery.bytes);
+                self.spare = delivery;
+            }
+            None => self.left = delivery.bytes,
+        }
+        length as f64
+    }
+
     fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
         self.port.instance(number as u64).map_err(thrown)
     }

@@ -1,0 +1,20 @@
+import type { Returned } from '../outcome.ts'
+import type { Port, Prepared, RunOwner } from '../port/port.ts'
+import { InstanceLink } from './link.ts'
+import { InstanceState } from './state.ts'
+
+/** An instance that can be called. */
+export interface Started {
+  readonly link: InstanceLink
+  readonly initialization: Returned<readonly []>
+}
+
+/** Makes an instance with options that were checked. */
+export async function start(port: Port, owner: RunOwner, prepared: Prepared): Promise<Started> {
+  const { signal } = prepared.local
+  signal?.throwIfAborted()
+  const state = new InstanceState(port, owner, signal)
+  state.number = port.instantiate(state, prepared)
+  const initialization = await state.started
+  return { link: new InstanceLink(state), initialization }
+}
