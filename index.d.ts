@@ -422,6 +422,19 @@ interface RuntimeStats {
   /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
   readonly instances: number
 }
+/** The options of calls; others are those of the instance. */
+interface CallOptions {
+  /**
+   * The caps of one call. A cap that is not given is that of the instance. Memory belongs to the instance, so a call has no
+   * cap on it; a call can have a cap on fuel if the instance has one.
+   */
+  limits?: Omit<Limits, 'memoryBytes' | 'onMemory'> | undefined
+  /**
+   * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
+   * for `callSync`.
+   */
+  signal?: AbortSignal | undefined
+}
 /** The functions of a program whose types are not given. */
 interface AnyFunctions {
   [name: string]: (...args: (number | bigint)[]) => number | bigint | CallValues | undefined
@@ -453,6 +466,8 @@ type AsyncFunctions<Functions> = {
     ? (...args: Arguments) => Promise<Result>
     : never
 }
+/** What a function returns. */
+type ResultOf<Function> = Function extends (...args: never[]) => infer Result ? Result : never
 /** Calls the functions of an instance, one after the other. */
 declare class Caller<Functions> {
   #private
@@ -550,19 +565,6 @@ declare class GuestMemory {
    */
   write(address: number | bigint, bytes: Uint8Array | string): number
 }
-/** The options of calls; others are those of the instance. */
-interface CallOptions {
-  /**
-   * The caps of one call. A cap that is not given is that of the instance. Memory belongs to the instance, so a call has no
-   * cap on it; a call can have a cap on fuel if the instance has one.
-   */
-  limits?: Omit<Limits, 'memoryBytes' | 'onMemory'> | undefined
-  /**
-   * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
-   * for `callSync`.
-   */
-  signal?: AbortSignal | undefined
-}
 /** How an instance is made. */
 interface InstantiateOptions extends Omit<RunOptions, 'limits' | 'signal'> {
   /**
@@ -604,6 +606,74 @@ declare class Instance<Functions = AnyFunctions> extends Caller<Functions> {
   /** Aborts the calls of the instance and frees its slot. */
   [Symbol.dispose](): void
   /** The same, and resolves when the instance has ended. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
+interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
+  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
+}
+/** How a pool is set up: the options of its instances, and how many there may be. */
+interface PoolOptions extends PoolInstanceOptions {
+  /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
+  instances?: number | undefined
+}
+/** What a pool has and does. */
+interface PoolStats {
+  /** Instances that can be called. */
+  readonly instances: number
+  /** Those of them that carry out a call. */
+  readonly busy: number
+  /** Instances that are being made. */
+  readonly starting: number
+  /** Calls that wait for an instance. */
+  readonly waiting: number
+  /** Calls that have ended. */
+  readonly finished: number
+  /** Instances that have ended with a call. */
+  readonly replaced: number
+}
+/**
+ * Instances of one program that share the calls. Made by {@link Program.pool}.
+ *
+ * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
+ * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
+ * may see different state.
+ */
+declare class Pool<Functions = AnyFunctions> {
+  #private
+  /**
+   * Calls a function of a free instance. Whatever the program does is an outcome.
+   *
+   * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
+   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * @example
+   * await using pool = program.pool({ instances: 4 })
+   * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
+   */
+  call<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<CallOutcome<ValuesOf<Functions[Name]>>>
+  /**
+   * The same, and returns the value alone, as {@link Instance.exports} do.
+   *
+   * @throws {ProgramError} (rejects) if the call ends in any other way than by a return.
+   */
+  value<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<ResultOf<Functions[Name]>>
+  /**
+   * Returns what calls functions of this pool with these options.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   */
+  with(options: CallOptions): Pick<Pool<Functions>, 'call'>
+  /** What the pool has and does right now. */
+  stats(): PoolStats
+  /** Aborts the calls of the pool and ends its instances. */
+  [Symbol.dispose](): void
+  /** The same, and resolves when the instances have ended. */
   [Symbol.asyncDispose](): Promise<void>
 }
 /** An import or export of a program. */
@@ -849,6 +919,18 @@ declare class Program {
     options?: BatchOptions<Id>,
   ): Batch<Id>
   /**
+   * Calls a function once per job, on instances that the batch makes: as many as its `concurrency`, with its `defaults`.
+   *
+   * @throws {WasiexecError} as for runs.
+   * @example
+   * const jobs = numbers.map((n) => ({ call: ['add', n, 1] as const }))
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.kind)
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options?: BatchOptions<Id, CallResult<Id>>,
+  ): Batch<Id, CallResult<Id>>
+  /**
    * Runs the program up to its first read of stdin, and returns a program whose runs go on from there. They give what
    * runs of this program give: what it printed before is printed first, and counts for `outputBytes`.
    *
@@ -881,6 +963,15 @@ declare class Program {
    * console.log(await instance.exports.add(1, 2))
    */
   instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  /**
+   * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
+   * const outcome = await pool.call('add', 1, 2)
+   */
+  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
   /**
    * Returns the program's Wasm binary; of a snapshot, an ordinary module.
    *
@@ -939,8 +1030,31 @@ interface Job<Id = unknown> extends RunOptions {
    */
   error?: Error | undefined
 }
+/** One call of a batch, of a function that the batch's program exports. */
+interface CallJob<Id = unknown> {
+  /** The name of the function, and its arguments. */
+  call: readonly [name: string, ...args: (number | bigint)[]]
+  /** Any value that identifies the job; comes back with its result. */
+  id?: Id | undefined
+  /** The caps of this call. Default: those of `defaults`. */
+  limits?: CallOptions['limits']
+  /** Why the job could not be made, as for a {@link Job}. */
+  error?: Error | undefined
+}
+/** The result of one call of a batch: an outcome, or the error that came in its place. */
+type CallResult<Id = unknown> = CallJobOutcome<Id> | JobError<Id>
+/** A call that was made. */
+interface CallJobOutcome<Id = unknown> {
+  /** Which job of the batch, from 0. */
+  readonly index: number
+  /** The job's own `id`. */
+  readonly id: Id
+  /** How the call ended. */
+  readonly outcome: CallOutcome
+  readonly error?: undefined
+}
 /** How a batch is run. */
-interface BatchOptions<Id = unknown> {
+interface BatchOptions<Id = unknown, Result = BatchResult<Id>> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -960,7 +1074,12 @@ interface BatchOptions<Id = unknown> {
    * Called once for each result, in the order of the results and before they are read. When it returns
    * true, the batch ends and the runs in progress are aborted (reason: `ERR_BATCH_STOPPED`).
    */
-  stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
+  stopOn?: ((result: Result) => boolean) | undefined
+  /**
+   * For calls: whether the instances that carry them out, `concurrency` at a time, are kept for other calls of the batch,
+   * with whatever state a call leaves in them, or each call has a fresh one. Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
   /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
@@ -991,7 +1110,7 @@ interface JobError<Id = unknown> {
 type BatchAdvice = 'processes'
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 interface CountableResult {
-  readonly outcome?: Outcome | JsonOutcome | undefined
+  readonly outcome?: CallOutcome | JsonOutcome | undefined
   /** In place of an outcome. */
   readonly error?:
     | {
@@ -1003,10 +1122,14 @@ interface CountableResult {
 interface BatchCounts {
   /** Results. */
   readonly jobs: number
-  /** Results with exit code 0. */
+  /** Results with exit code 0, and calls that returned. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. */
-  readonly kinds: Readonly<Record<Outcome['kind'] | 'error', number>>
+  /** Results by the kind of their outcome; `error`: those without; `returned`: only where there were calls. */
+  readonly kinds: Readonly<
+    Record<Outcome['kind'] | 'error', number> & {
+      returned?: number
+    }
+  >
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
   /** Traps by their code. */
@@ -1071,7 +1194,7 @@ interface BatchSummary extends BatchCounts {
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+interface Batch<Id = unknown, Result = BatchResult<Id>> extends AsyncIterable<Result> {
   /**
    * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
    * asking for the totals runs the batch, and no result is kept.
@@ -1083,7 +1206,7 @@ interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Result>
   /**
    * The same results in arrays. An array has all results that are ready when the loop asks, and is never
    * empty. Use it in place of the batch itself where more than 100,000 results come per second: the
@@ -1095,7 +1218,7 @@ interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *   for (const { index, outcome } of results) console.log(index, outcome?.kind)
    * }
    */
-  chunks(): AsyncIterable<BatchResult<Id>[]>
+  chunks(): AsyncIterable<Result[]>
 }
 /**
  * Loads a program, once per content and process, and runs it.
@@ -1119,8 +1242,11 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
+  type CallJob,
+  type CallJobOutcome,
   type CallOptions,
   type CallOutcome,
+  type CallResult,
   type CallValues,
   type Caller,
   type CompilerChoice,
@@ -1151,6 +1277,10 @@ export {
   type LoadOptions,
   type MemoryInfo,
   type Outcome,
+  Pool,
+  type PoolInstanceOptions,
+  type PoolOptions,
+  type PoolStats,
   type Preopen,
   type Producer,
   Program,

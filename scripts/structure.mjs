@@ -57,7 +57,7 @@ export const LIBRARY = {
   check: ['errors'],
   port: ['check', 'errors', 'options', 'outcome', 'protocol', 'stats'],
   runtime: ['check', 'errors', 'port', 'stats'],
-  batch: ['check', 'errors', 'options', 'outcome', 'port', 'stats'],
+  batch: ['check', 'errors', 'instance', 'options', 'outcome', 'port', 'stats'],
   instance: ['check', 'errors', 'options', 'outcome', 'port'],
   'load-options': ['check', 'options', 'port', 'runtime'],
   snapshot: ['check', 'errors', 'load-options', 'options', 'outcome'],

@@ -5,7 +5,16 @@
  */
 
 export type { Batch } from './batch/batch.ts'
-export type { BatchOptions, BatchResult, Job, JobError, JobOutcome } from './batch/options.ts'
+export type {
+  BatchOptions,
+  BatchResult,
+  CallJob,
+  CallJobOutcome,
+  CallResult,
+  Job,
+  JobError,
+  JobOutcome,
+} from './batch/options.ts'
 export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'

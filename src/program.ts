@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
-import type { BatchOptions, Job } from './batch/options.ts'
+import type { BatchOptions, CallJob, CallResult, Job } from './batch/options.ts'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { AnyFunctions } from './instance/functions.ts'
@@ -129,8 +129,21 @@ export class Program {
    */
   batch<Id = unknown>(
     jobs: Iterable<Job<Id>> | AsyncIterable<Job<Id>>,
-    options: BatchOptions<Id> = {},
-  ): Batch<Id> {
+    options?: BatchOptions<Id>,
+  ): Batch<Id>
+  /**
+   * Calls a function once per job, on instances that the batch makes: as many as its `concurrency`, with its `defaults`.
+   *
+   * @throws {WasiexecError} as for runs.
+   * @example
+   * const jobs = numbers.map((n) => ({ call: ['add', n, 1] as const }))
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.kind)
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options?: BatchOptions<Id, CallResult<Id>>,
+  ): Batch<Id, CallResult<Id>>
+  batch(jobs: unknown, options: unknown = {}): Batch<never, never> {
     const closed = this.#closed()
     if (closed) throw closed
     const port = this.#port
@@ -147,7 +160,7 @@ export class Program {
         return other.owner
       },
     }
-    return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<Id>
+    return new RunningBatch(place, jobs, options as BatchOptions) as unknown as Batch<never, never>
   }
 
   /**

@@ -85,7 +85,7 @@ test('options of calls, and calls that are aborted while they wait', async (t) =
   const controller = new AbortController()
   const slow = pool.call('sleep', 3_600_000n)
   const waits = pool.with({ signal: controller.signal }).call('next')
-  await delay(10)
+  while (pool.stats().busy === 0) await delay(5)
   controller.abort('enough')
   const outcome = await waits
   t.is(outcome.kind === 'abort' && outcome.reason, 'enough')

@@ -21,7 +21,7 @@ import { Window } from './window.ts'
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
+export interface Batch<Id = unknown, Result = BatchResult<Id>> extends AsyncIterable<Result> {
   /**
    * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
    * asking for the totals runs the batch, and no result is kept.
@@ -33,7 +33,7 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id>>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Result>
   /**
    * The same results in arrays. An array has all results that are ready when the loop asks, and is never
    * empty. Use it in place of the batch itself where more than 100,000 results come per second: the
@@ -45,7 +45,7 @@ export interface Batch<Id = unknown> extends AsyncIterable<BatchResult<Id>> {
    *   for (const { index, outcome } of results) console.log(index, outcome?.kind)
    * }
    */
-  chunks(): AsyncIterable<BatchResult<Id>[]>
+  chunks(): AsyncIterable<Result[]>
 }
 
 /** The core is told how much output was read each time it is this much. */
@@ -90,7 +90,8 @@ export class RunningBatch implements Batch {
     this.#options = checkBatchOptions(options)
     this.#concurrency = this.#options.concurrency ?? place.port.stats().threads
     this.#window = new Window(this.#concurrency)
-    this.#jobs = new Jobs(place, this.#options.defaults, {
+    const { defaults, state } = this.#options
+    this.#jobs = new Jobs(place, defaults, state === 'fresh', {
       aborted: () => this.#aborted,
       ended: (result) => this.#ended(result),
       closed: (reason) => {
@@ -318,7 +319,7 @@ export class RunningBatch implements Batch {
   #abort(reason: unknown): void {
     if (this.#aborted !== undefined || this.#state === 'ended') return
     this.#aborted = { reason }
-    this.#jobs.abort()
+    this.#jobs.abort(reason)
   }
 
   #endWhenDone(): void {

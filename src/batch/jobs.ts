@@ -15,8 +15,10 @@ import { neverStarted, type Outcome } from '../outcome.ts'
 import { StdinReader } from '../port/stdin.ts'
 import type { Port, RunOwner } from '../port/port.ts'
 import type { RunTarget } from '../port/run-target.ts'
+import { PoolStarter, type PoolInstanceOptions } from '../instance/pool-starter.ts'
+import { Calls, CALL_SLOTS } from './calls.ts'
 import { LazyResult, type PendingResult } from './lazy-result.ts'
-import type { Job } from './options.ts'
+import type { CallJob, Job } from './options.ts'
 import { Slots } from './slots.ts'
 
 /** Where a batch runs, and what its jobs may run. */
@@ -44,35 +46,44 @@ export class Jobs {
   readonly #sharedOutputs: SharedOutputs
   readonly #scratch: Encoder = new Encoder(OPTIONS_BYTES)
   readonly #slots = new Slots()
+  readonly #defaults: RunOptions
+  readonly #fresh: boolean
+  #calls: Calls | undefined
+  #concurrency = 1
   #number = 0
   #special = 0
   /** Bytes of stdin that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
-  constructor(place: BatchPlace, defaults: RunOptions, events: JobEvents) {
+  constructor(place: BatchPlace, defaults: RunOptions, fresh: boolean, events: JobEvents) {
     this.#place = place
     this.#events = events
+    this.#defaults = defaults
+    this.#fresh = fresh
     const { input, stdout, stderr } = encodeRunOptions(defaults, this.#shared, 'defaults')
     if (input !== undefined) encodeInput(input, this.#shared)
     this.#sharedOutputs = { stdout, stderr }
   }
 
   get count(): number {
-    return this.#slots.count + this.#special
+    return this.#slots.count + this.#special + (this.#calls?.count ?? 0)
   }
 
   open(concurrency: number): void {
     const { port } = this.#place
+    this.#concurrency = concurrency
     this.#number = port.openBatch(this, concurrency, this.#shared)
   }
 
   close(): void {
     this.#place.port.closeBatch(this.#number)
+    this.#calls?.close()
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
     this.#place.port.abortBatch(this.#number)
+    this.#calls?.abort(reason)
   }
 
   /** Reports that this many bytes of output have been read. */
@@ -98,6 +109,10 @@ export class Jobs {
 
   /** The run in a slot has ended; called by the port. */
   ended(slot: number, delivery: Delivery): void {
+    if (slot >= CALL_SLOTS) {
+      this.#calls?.ended(slot - CALL_SLOTS, delivery)
+      return
+    }
     const owner = this.#slots.owner(slot)
     if (owner === undefined) return
     const index = this.#slots.index(slot)
@@ -129,6 +144,10 @@ export class Jobs {
     checkJob(job)
     const { error, program } = job
     if (error !== undefined) throw jobError(error)
+    if ((job as Partial<CallJob>).call !== undefined) {
+      this.#callsOf().submit(index, id, job)
+      return
+    }
     const { port } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
     const encoded = this.#scratch
@@ -181,6 +200,26 @@ export class Jobs {
       (outcome) => ended({ outcome }),
       (error: WasiexecError) => ended({ error }),
     )
+  }
+
+  /** The instances of the batch, which are made for its first call. */
+  #callsOf(): Calls {
+    const { port, owner } = this.#place
+    const { aborted, ended } = this.#events
+    this.#calls ??= new Calls({
+      port,
+      owner,
+      starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions),
+      instances: this.#concurrency,
+      fresh: this.#fresh,
+      batch: this.#number,
+      aborted,
+      ended: (index, id, end) => {
+        if ('outcome' in end) ended({ index, id, outcome: end.outcome as Outcome })
+        else ended({ index, id, error: toWasiexecError(end.error) })
+      },
+    })
+    return this.#calls
   }
 
   #reason(owner: RunOwner): unknown {

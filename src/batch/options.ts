@@ -1,6 +1,14 @@
-import { checkBoolean, checkInteger, checkObject, checkOptions, invalid } from '../check.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkOptions,
+  invalid,
+} from '../check.ts'
+import type { CallOptions } from '../instance/options.ts'
 import type { RunOptions } from '../options.ts'
-import type { Outcome } from '../outcome.ts'
+import type { CallOutcome, Outcome } from '../outcome.ts'
 import type { Program } from '../program.ts'
 import type { WasiexecError } from '../errors.ts'
 
@@ -18,8 +26,34 @@ export interface Job<Id = unknown> extends RunOptions {
   error?: Error | undefined
 }
 
+/** One call of a batch, of a function that the batch's program exports. */
+export interface CallJob<Id = unknown> {
+  /** The name of the function, and its arguments. */
+  call: readonly [name: string, ...args: (number | bigint)[]]
+  /** Any value that identifies the job; comes back with its result. */
+  id?: Id | undefined
+  /** The caps of this call. Default: those of `defaults`. */
+  limits?: CallOptions['limits']
+  /** Why the job could not be made, as for a {@link Job}. */
+  error?: Error | undefined
+}
+
+/** The result of one call of a batch: an outcome, or the error that came in its place. */
+export type CallResult<Id = unknown> = CallJobOutcome<Id> | JobError<Id>
+
+/** A call that was made. */
+export interface CallJobOutcome<Id = unknown> {
+  /** Which job of the batch, from 0. */
+  readonly index: number
+  /** The job's own `id`. */
+  readonly id: Id
+  /** How the call ended. */
+  readonly outcome: CallOutcome
+  readonly error?: undefined
+}
+
 /** How a batch is run. */
-export interface BatchOptions<Id = unknown> {
+export interface BatchOptions<Id = unknown, Result = BatchResult<Id>> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -39,7 +73,12 @@ export interface BatchOptions<Id = unknown> {
    * Called once for each result, in the order of the results and before they are read. When it returns
    * true, the batch ends and the runs in progress are aborted (reason: `ERR_BATCH_STOPPED`).
    */
-  stopOn?: ((result: BatchResult<Id>) => boolean) | undefined
+  stopOn?: ((result: Result) => boolean) | undefined
+  /**
+   * For calls: whether the instances that carry them out, `concurrency` at a time, are kept for other calls of the batch,
+   * with whatever state a call leaves in them, or each call has a fresh one. Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
   /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
@@ -79,9 +118,18 @@ export interface CheckedBatchOptions {
   stopOn: ((result: BatchResult) => boolean) | undefined
   /** In milliseconds since 1970. */
   deadline: number | undefined
+  state: 'kept' | 'fresh'
 }
 
-const OPTIONS = ['defaults', 'concurrency', 'ordered', 'signal', 'stopOn', 'deadline'] as const
+const OPTIONS = [
+  'defaults',
+  'concurrency',
+  'ordered',
+  'signal',
+  'stopOn',
+  'deadline',
+  'state',
+] as const
 
 /** More is a mistake: no machine has a use for it. */
 const MAX_CONCURRENCY = 1_000_000
@@ -96,7 +144,9 @@ export function checkBatchOptions(options: unknown): CheckedBatchOptions {
     signal,
     stopOn,
     deadline,
+    state = 'kept',
   } = options as BatchOptions
+  checkOneOf('state', state, ['kept', 'fresh'])
   checkObject('defaults', defaults)
   checkBoolean('ordered', ordered)
   if (concurrency !== undefined && checkInteger('concurrency', concurrency, 1) > MAX_CONCURRENCY) {
@@ -112,5 +162,5 @@ export function checkBatchOptions(options: unknown): CheckedBatchOptions {
   if (time !== undefined && !(typeof time === 'number' && time >= 0 && time < Infinity)) {
     throw invalid('deadline', 'a Date or milliseconds since 1970', deadline)
   }
-  return { defaults, concurrency, ordered, signal, stopOn, deadline: time }
+  return { defaults, concurrency, ordered, signal, stopOn, deadline: time, state }
 }

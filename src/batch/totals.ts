@@ -1,9 +1,9 @@
 import { createHistogram } from 'node:perf_hooks'
-import type { JsonOutcome, Limit, Outcome, TrapCode } from '../outcome.ts'
+import type { CallOutcome, JsonOutcome, Limit, Outcome, TrapCode } from '../outcome.ts'
 
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 export interface CountableResult {
-  readonly outcome?: Outcome | JsonOutcome | undefined
+  readonly outcome?: CallOutcome | JsonOutcome | undefined
   /** In place of an outcome. */
   readonly error?: { readonly code: string } | undefined
 }
@@ -12,10 +12,10 @@ export interface CountableResult {
 export interface BatchCounts {
   /** Results. */
   readonly jobs: number
-  /** Results with exit code 0. */
+  /** Results with exit code 0, and calls that returned. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. */
-  readonly kinds: Readonly<Record<Outcome['kind'] | 'error', number>>
+  /** Results by the kind of their outcome; `error`: those without; `returned`: only where there were calls. */
+  readonly kinds: Readonly<Record<Outcome['kind'] | 'error', number> & { returned?: number }>
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
   /** Traps by their code. */
@@ -55,6 +55,7 @@ export class BatchTotals {
   readonly #kinds = { exit: 0, trap: 0, limit: 0, abort: 0, error: 0 }
   /** Exits with code 0, which most are. */
   #ok = 0
+  #returned = 0
   readonly #otherCodes = new Map<number, number>()
   readonly #traps = new Map<TrapCode, number>()
   readonly #limits = new Map<Limit['limit'], number>()
@@ -74,8 +75,12 @@ export class BatchTotals {
       this.addExit(outcome.code, outcome.usage)
       return
     }
-    this.#kinds[outcome.kind] += 1
     this.#addTimes(outcome.usage)
+    if (outcome.kind === 'returned') {
+      this.#returned += 1
+      return
+    }
+    this.#kinds[outcome.kind] += 1
     switch (outcome.kind) {
       case 'trap':
         count(this.#traps, outcome.trap.code)
@@ -115,12 +120,12 @@ export class BatchTotals {
 
   /** The same as in {@link counts}. */
   get ok(): number {
-    return this.#ok
+    return this.#ok + this.#returned
   }
 
   /** The same as in {@link counts}. */
   get kinds(): BatchCounts['kinds'] {
-    return { ...this.#kinds }
+    return this.#returned === 0 ? { ...this.#kinds } : { ...this.#kinds, returned: this.#returned }
   }
 
   /** What was counted until now. */
@@ -130,7 +135,7 @@ export class BatchTotals {
       this.#runs === 0 ? 0 : Math.min(this.#runTimes.percentile(p) / NS, this.#maxMs)
     return {
       jobs: this.jobs,
-      ok: this.#ok,
+      ok: this.ok,
       kinds: this.kinds,
       exitCodes: Object.fromEntries([...codes, ...this.#otherCodes]),
       traps: Object.fromEntries(this.#traps),
@@ -149,7 +154,7 @@ export class BatchTotals {
   /** Results with an outcome. */
   get #runs(): number {
     const { exit, trap, limit, abort } = this.#kinds
-    return exit + trap + limit + abort
+    return exit + trap + limit + abort + this.#returned
   }
 }
 

@@ -14,9 +14,9 @@ export declare class BindingPort {
   /**
    * Connects to a new runtime, or, without options, to the one that the process shares.
    * `receive` is called with the records of whatever ended since its last call; `record` and `output`
-   * are for those of `runSync` and `callSync`, and `arguments` for what a `callSync` passes.
+   * are for those of `runSync` and `callSync`, and `passed` for what a `callSync` passes.
    */
-  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void, record: Float64Array, output: Uint8Array, arguments: Uint8Array)
+  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array, bytes: Uint8Array) => void, record: Float64Array, output: Uint8Array, passed: Uint8Array)
   /** Carries out operations; the native side documents their form. */
   submit(operations: Float64Array, bytes: Uint8Array): void
   /**
@@ -28,10 +28,15 @@ export declare class BindingPort {
   /** Goes on with the run that `runSync` began. */
   waitSync(milliseconds: number): number
   /**
-   * Calls a function of an instance on this thread, with the first bytes of `arguments`. Otherwise as
+   * The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
+   * Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
+   */
+  submitCall(operations: Float64Array, bytes: Uint8Array, microseconds: number): number
+  /**
+   * Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
    * `runSync`.
    */
-  callSync(instance: number, function: number, length: number, milliseconds: number): number
+  callSync(instance: number, called: number, length: number, milliseconds: number): number
   /** Returns bytes of an exported memory of an instance. */
   readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
   /** Writes to an exported memory of an instance. */

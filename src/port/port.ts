@@ -285,6 +285,21 @@ export class Port implements PipeEvents {
     this.#await()
   }
 
+  submitCall(
+    batch: number,
+    slot: number,
+    instance: number,
+    called: number,
+    payload: Encoder,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(payload)
+    const id = batch * BATCH_IDS + slot
+    this.#add(OPERATION.call, id, instance, start, payload.length, 0, called)
+    this.#await()
+  }
+
   /** Reports that this many bytes of the output of its jobs have been read. */
   batchRead(batch: number, bytes: number): void {
     this.#add(OPERATION.batchRead, batch, bytes)
