@@ -3,7 +3,7 @@ import { ProgramError } from '../errors.ts'
 import { neverStarted, type CallOutcome, type CallValues } from '../outcome.ts'
 import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
 import type { PortCall } from '../port/instances.ts'
-import { encodeArguments } from './exports.ts'
+import { encodeArguments, writeArguments } from './exports.ts'
 import type { ArgumentsOf, AsyncFunctions, FunctionName, ValuesOf } from './functions.ts'
 import type { InstanceLink } from './link.ts'
 import type { CheckedCallOptions } from './options.ts'
@@ -72,11 +72,19 @@ export class Caller<Functions> {
     name: Name,
     ...args: ArgumentsOf<Functions[Name]>
   ): CallOutcome<ValuesOf<Functions[Name]>> {
-    const { signal } = this.#options
-    if (signal !== undefined)
+    const { limits, signal } = this.#options
+    if (signal !== undefined) {
       throw invalid('signal', 'absent: `callSync` cannot be aborted', signal)
+    }
     const { state } = this.#link
-    const outcome = state.port.callSync(state.number, this.#prepare(name, args))
+    state.checkOpen()
+    const called = state.exports.function(name)
+    const { port } = state
+    const { passed } = port
+    let length = writeArguments(called, args, passed, 0)
+    if (limits !== undefined) length += limits.buffer.copy(passed, length, 0, limits.length)
+    const delivery = port.callSync(state.number, called.number, length)
+    const outcome = state.read(called, delivery, state.closeReason ?? port.closeReason)
     return outcome as CallOutcome<ValuesOf<Functions[Name]>>
   }
 

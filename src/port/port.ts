@@ -137,7 +137,7 @@ export class Port implements PipeEvents {
   readonly #record = new Float64Array(RECORD_FIELDS)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   /** Where the core reads what a {@link callSync} passes. */
-  readonly #arguments = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
+  readonly passed: Buffer = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for. */
@@ -158,7 +158,7 @@ export class Port implements PipeEvents {
     }
     try {
       const { BindingPort } = native
-      this.#native = new BindingPort(options, receive, this.#record, this.#output, this.#arguments)
+      this.#native = new BindingPort(options, receive, this.#record, this.#output, this.passed)
     } catch (error) {
       throw fromNative(error)
     }
@@ -237,14 +237,17 @@ export class Port implements PipeEvents {
     })
   }
 
-  callSync(number: number, call: PortCall): CallOutcome {
+  /**
+   * Calls a function with what the first bytes of {@link passed} are; what is returned is to be read before anything else is
+   * done.
+   */
+  callSync(instance: number, called: number, length: number): Delivery {
     this.#flush()
-    const { payload, instance } = call
-    payload.buffer.copy(this.#arguments, 0, 0, payload.length)
-    return this.#sync(
-      (port) => port.callSync(number, call.function, payload.length, TURN_MS),
-      (delivery) => call.read(delivery, this.#closeReason(instance)),
-    )
+    try {
+      return this.#waitSync(this.#native.callSync(instance, called, length, TURN_MS))
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 
   /** Reads or writes memory or globals of an instance. */
@@ -321,32 +324,28 @@ export class Port implements PipeEvents {
     this.#flush()
     const { buffer, length: used } = encoded ?? NO_OPTIONS
     try {
-      return this.#sync(
-        (port) => port.runSync(owner.handle, buffer, used, TURN_MS),
-        (delivery) => {
-          if (delivery.isFault) throw delivery.fault
-          return delivery.outcome(this.#closeReason(owner))
-        },
-      )
+      const delivery = this.#waitSync(this.#native.runSync(owner.handle, buffer, used, TURN_MS))
+      if (delivery.isFault) throw delivery.fault
+      return delivery.outcome(this.#closeReason(owner))
+    } catch (error) {
+      throw fromNative(error)
     } finally {
       if (encoded !== undefined) giveBack(encoded)
     }
   }
 
-  /** Starts what this thread waits for, and returns what `read` makes of its record. */
-  #sync<T>(start: (port: NativePort) => number, read: (delivery: Delivery) => T): T {
-    try {
-      const port = this.#native
-      let length = start(port)
-      // In turns, because a thread can be terminated only between two calls.
-      while (length < 0) length = port.waitSync(TURN_MS)
-      const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
-      const delivery = new Delivery(this.#record, bytes)
-      delivery.next()
-      return read(delivery)
-    } catch (error) {
-      throw fromNative(error)
-    }
+  /** Waits for the record of what was begun, whose first turn returned `length`. */
+  #waitSync(length: number): Delivery {
+    const port = this.#native
+    let bytes = length
+    // In turns, because a thread can be terminated only between two calls.
+    while (bytes < 0) bytes = port.waitSync(TURN_MS)
+    const delivery = new Delivery(
+      this.#record,
+      bytes > OUTPUT_BYTES ? port.takeSync() : this.#output,
+    )
+    delivery.next()
+    return delivery
   }
 
   /** Returns the program's handle and its description. */
