@@ -18,7 +18,9 @@ export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'pr
 
 const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
 
-if (process.env['WASIEXEC_TEST_CALLS'] === '1') {
+export const byCalls: boolean = process.env['WASIEXEC_TEST_CALLS'] === '1'
+
+if (byCalls) {
   const { prototype } = api.Program
   const { run } = prototype
   prototype.run = function (options) {

@@ -634,7 +634,12 @@ export class Port implements PipeEvents {
     const { instance, awaited } = known
     if (awaited) this.#arrived()
     if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
-    instance.ended(endOf(known, delivery, this.#closeReason(instance)))
+    try {
+      instance.ended(endOf(known, delivery, this.#closeReason(instance)))
+    } catch (error) {
+      // Pipes and reasons are code of the caller's, as for runs.
+      instance.ended({ error })
+    }
     return true
   }
 
