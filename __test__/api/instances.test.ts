@@ -1,5 +1,5 @@
 // Run once more with each compiler.
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { PassThrough } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
@@ -235,7 +235,7 @@ test('a call that does not return is an outcome, and ends the instance', async (
 })
 
 async function isOver(
-  t: import('ava').ExecutionContext,
+  t: ExecutionContext,
   use: () => Promise<unknown>,
   outcome: Outcome,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 // Run once more with each compiler.
 import test from 'ava'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ProgramError, Runtime, WasiexecError, type CallOutcome } from '../support/package.ts'
+import { ProgramError, Runtime, type CallOutcome, type WasiexecError } from '../support/package.ts'
 import { callEnding, ownWat, wat } from '../support/guest.ts'
 
 interface Functions {

@@ -1,7 +1,7 @@
 // Extism on V8: `extism.mjs WORKER SECONDS` prints how many calls of an empty function one plugin carries out per second,
 // one after the other, in a worker thread if WORKER is `worker`; it measures once more for each line that it reads.
 import { createInterface } from 'node:readline'
-import createPlugin from '@extism/extism'
+import { createPlugin } from '@extism/extism'
 
 const [worker, seconds] = process.argv.slice(2)
 
