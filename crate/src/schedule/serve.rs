@@ -58,17 +58,18 @@ impl Serving {
         let Some(started) = self.start(id, payload).await else {
             return Ok(Outcome::never_started());
         };
-        let callable = match started? {
+        let (callable, returned) = match started? {
             Started::Ended(outcome) => return Ok(outcome),
-            Started::Ready(callable, returned) => {
-                self.handle.set_exports(callable.exports());
-                let client = self.handle.client();
-                client.instantiated(id, returned, &callable.exports().described);
-                client.notify();
-                callable
-            }
+            Started::Ready(callable, returned) => (callable, returned),
         };
-        self.take_calls(callable).await
+        let exports = callable.exports().clone();
+        self.handle.set_exports(&exports);
+        // First: who hears of it may use it at once.
+        self.handle.put(callable);
+        let client = self.handle.client();
+        client.instantiated(id, returned, &exports.described);
+        client.notify();
+        self.take_calls().await
     }
 
     /// Makes the instance; `None` if it was stopped before.
@@ -96,8 +97,8 @@ impl Serving {
         Some(started.await)
     }
 
-    async fn take_calls(&mut self, callable: Box<Callable>) -> Result<Outcome> {
-        let mut held = Some(callable);
+    async fn take_calls(&mut self) -> Result<Outcome> {
+        let mut held = None;
         let mut slice = Instant::now();
         let mut is_prompt = false;
         loop {
@@ -128,6 +129,10 @@ impl Serving {
                 Err(result) => return result,
             };
             if slice.elapsed() >= SLICE {
+                // Who hears of the last call may use the instance at once.
+                held.take()
+                    .into_iter()
+                    .for_each(|callable| self.handle.put(callable));
                 self.flush();
                 give_way().await;
                 slice = Instant::now();
