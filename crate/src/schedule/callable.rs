@@ -58,14 +58,10 @@ impl Callable {
         own: Option<Box<RunOptions>>,
         control: Arc<InstanceControl>,
     ) -> Result<Started> {
-        let program = &context.group.program;
-        let options = own.as_deref().unwrap_or(&context.group.options);
-        program.check_options(options)?;
-        let limits = options.limits;
-        let compiled = program.compiled(limits.fuel.is_some()).await?;
+        let (limits, compiled) = context.code_for(own.as_deref()).await?;
         let (pre, exports) = compiled.linked()?;
         // A snapshot was taken after it.
-        let initialize = match program.snapshot() {
+        let initialize = match context.group.program.snapshot() {
             Some(_) => None,
             None => initialize(exports)?,
         };

@@ -3,8 +3,10 @@
 use super::run_group::RunGroup;
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
+use crate::error::Result;
+use crate::guest::Limits;
 use crate::options::RunOptions;
-use crate::program::LoadedSnapshot;
+use crate::program::{Compiled, LoadedSnapshot};
 use crate::wasi::{Invocation, Resumption};
 use std::sync::Arc;
 
@@ -14,6 +16,24 @@ pub(crate) struct RunContext {
     pub(super) group: Arc<RunGroup>,
     pub(super) ticker: Arc<Ticker>,
     pub(super) permits: Arc<ComputePermits>,
+}
+
+impl RunContext {
+    /// The limits of a run, which has these options if it has its own, and the code for it.
+    ///
+    /// # Errors
+    ///
+    /// Options that a run of the program cannot have, and code that cannot be made.
+    pub(super) async fn code_for(&self, own: Option<&RunOptions>) -> Result<(Limits, &Compiled)> {
+        let RunGroup {
+            program, options, ..
+        } = &*self.group;
+        let options = own.unwrap_or(options);
+        program.check_options(options)?;
+        let limits = options.limits;
+        let compiled = program.compiled(limits.fuel.is_some()).await?;
+        Ok((limits, compiled))
+    }
 }
 
 impl Invocation for RunContext {

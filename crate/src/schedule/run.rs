@@ -64,11 +64,7 @@ async fn execute(
     own: Option<Box<RunOptions>>,
     control: &Arc<CallControl>,
 ) -> Result<Outcome> {
-    let program = &context.group.program;
-    let options = own.as_deref().unwrap_or(&context.group.options);
-    program.check_options(options)?;
-    let limits = options.limits;
-    let compiled = program.compiled(limits.fuel.is_some()).await?;
+    let (limits, compiled) = context.code_for(own.as_deref()).await?;
     let entry = compiled.entry()?;
     let mut instance = Instance::new(context, own, compiled)?;
     let returned = supervise(instance.start(entry, control), context, &limits, control).await;
