@@ -628,6 +628,19 @@ interface RuntimeStats {
   /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
   readonly instances: number
 }
+/** The options of calls; others are those of the instance. */
+interface CallOptions {
+  /**
+   * The caps of one call. A cap that is not given is that of the instance. Memory and files belong to the instance, so a
+   * call has no cap on them; a call can have a cap on fuel if the instance has one.
+   */
+  limits?: Omit<Limits, 'memoryBytes' | 'onMemory' | 'filesBytes' | 'filesCount'> | undefined
+  /**
+   * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
+   * for `callSync`.
+   */
+  signal?: AbortSignal | undefined
+}
 /** The functions of a program whose types are not given. */
 interface AnyFunctions {
   [name: string]: (...args: (number | bigint)[]) => number | bigint | CallValues | undefined
@@ -659,6 +672,8 @@ type AsyncFunctions<Functions> = {
     ? (...args: Arguments) => Promise<Result>
     : never
 }
+/** What a function returns. */
+type ResultOf<Function> = Function extends (...args: never[]) => infer Result ? Result : never
 /**
  * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
  */
@@ -758,21 +773,8 @@ declare class GuestMemory {
    */
   write(address: number | bigint, bytes: Uint8Array | string): number
 }
-/** The options of calls; others are those of the instance. */
-interface CallOptions {
-  /**
-   * The caps of one call. A cap that is not given is that of the instance. Memory belongs to the instance, so a call has no
-   * cap on it; a call can have a cap on fuel if the instance has one.
-   */
-  limits?: Omit<Limits, 'memoryBytes' | 'onMemory'> | undefined
-  /**
-   * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
-   * for `callSync`.
-   */
-  signal?: AbortSignal | undefined
-}
 /** How an instance is made. */
-interface InstantiateOptions extends Omit<RunOptions, 'limits' | 'signal'> {
+interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits' | 'signal'> {
   /**
    * `memoryBytes` and `onMemory` are for the instance as long as it lives. The other caps are for its making and for each
    * of its calls, unless the call gives its own.
@@ -820,6 +822,79 @@ declare class Instance<Functions = AnyFunctions, Failure extends HostError = nev
   /** Aborts the calls of the instance and frees its slot. */
   [Symbol.dispose](): void
   /** The same, and resolves when the instance has ended. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
+interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
+  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
+}
+/** How a pool is set up: the options of its instances, and how many there may be. */
+interface PoolOptions extends PoolInstanceOptions {
+  /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
+  instances?: number | undefined
+}
+/** How a pool is set up that provides functions which the program imports. */
+interface HostedPoolOptions extends Omit<PoolOptions, 'imports'> {
+  /** As for a run. The functions are called during all calls of all instances. */
+  imports: Imports
+}
+/** What a pool has and does. */
+interface PoolStats {
+  /** Instances that can be called. */
+  readonly instances: number
+  /** Those of them that carry out a call. */
+  readonly busy: number
+  /** Instances that are being made. */
+  readonly starting: number
+  /** Calls that wait for an instance. */
+  readonly waiting: number
+  /** Calls that have ended. */
+  readonly finished: number
+  /** Instances that have ended with a call. */
+  readonly replaced: number
+}
+/**
+ * Instances of one program that share the calls. Made by {@link Program.pool}.
+ *
+ * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
+ * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
+ * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ */
+declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
+  #private
+  /**
+   * Calls a function of a free instance. Whatever the program does is an outcome.
+   *
+   * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
+   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * @example
+   * await using pool = program.pool({ instances: 4 })
+   * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
+   */
+  call<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+  /**
+   * The same, and returns the value alone, as {@link Instance.exports} do.
+   *
+   * @throws {ProgramError} (rejects) if the call ends in any other way than by a return.
+   */
+  value<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<ResultOf<Functions[Name]>>
+  /**
+   * Returns what calls functions of this pool with these options.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   */
+  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'>
+  /** What the pool has and does right now. */
+  stats(): PoolStats
+  /** Aborts the calls of the pool and ends its instances. */
+  [Symbol.dispose](): void
+  /** The same, and resolves when the instances have ended. */
   [Symbol.asyncDispose](): Promise<void>
 }
 /** How a runtime is set up. */
@@ -1094,6 +1169,22 @@ declare class Program {
     options?: BatchOptions<Id, Outcome | HostError>,
   ): Batch<Id, Outcome | HostError>
   /**
+   * Calls a function once per job, on instances that the batch makes: as many as its `concurrency`, with its `defaults`.
+   *
+   * @throws {WasiexecError} as for runs.
+   * @example
+   * const jobs = numbers.map((n) => ({ call: ['add', n, 1] as const }))
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.kind)
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options: HostedBatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome | HostError>
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options?: BatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome>
+  /**
    * Runs the program up to its first read of stdin, and returns a program whose runs go on from there. They give what
    * runs of this program give: what it printed before is printed first, and counts for `outputBytes`.
    *
@@ -1129,6 +1220,16 @@ declare class Program {
     options: HostedInstantiateOptions,
   ): Promise<Instance<Functions, HostError>>
   instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  /**
+   * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
+   * const outcome = await pool.call('add', 1, 2)
+   */
+  pool<Functions = AnyFunctions>(options: HostedPoolOptions): Pool<Functions, HostError>
+  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
   /**
    * Returns the program's Wasm binary; of a snapshot, an ordinary module.
    *
@@ -1191,8 +1292,21 @@ interface JobParts<Id = unknown> {
    */
   error?: Error | undefined
 }
+/** One call of a batch, of a function that the batch's program exports. */
+interface CallJob<Id = unknown> {
+  /** The name of the function, and its arguments. */
+  call: readonly [name: string, ...args: (number | bigint)[]]
+  /** Any value that identifies the job; comes back with its result. */
+  id?: Id | undefined
+  /** The caps of this call. Default: those of `defaults`. */
+  limits?: CallOptions['limits']
+  /** Why the job could not be made, as for a {@link Job}. */
+  error?: Error | undefined
+}
+/** The result of one call of a batch: an outcome, or the error that came in its place. */
+type CallResult<Id = unknown> = BatchResult<Id, CallOutcome>
 /** How a batch is run. */
-interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
+interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -1214,29 +1328,34 @@ interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
    */
   stopOn?: ((result: BatchResult<Id, O>) => boolean) | undefined
   /**
+   * For calls: whether the instances that carry them out, `concurrency` at a time, are kept for other calls of the batch,
+   * with whatever state a call leaves in them, or each call has a fresh one. Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
+  /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
    */
   deadline?: Date | number | undefined
 }
 /** How a batch is run whose jobs share functions that their programs import. */
-interface HostedBatchOptions<Id = unknown> extends Omit<
-  BatchOptions<Id, Outcome | HostError>,
+interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcome> extends Omit<
+  BatchOptions<Id, O | HostError>,
   'defaults'
 > {
   /** As {@link BatchOptions.defaults}. The `imports` of a job replace these as a whole. */
   defaults: Omit<HostedRunOptions, 'signal'>
 }
 /** The result of one job: an outcome, or the error that came in its place. */
-type BatchResult<Id = unknown, O extends Outcome | HostError = Outcome> =
+type BatchResult<Id = unknown, O extends CallOutcome | HostError = Outcome> =
   JobOutcome<Id, O> | JobError<Id>
-/** A job that was run. */
-interface JobOutcome<Id = unknown, O extends Outcome | HostError = Outcome> {
+/** A job that was run, or a call that was made. */
+interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
   readonly id: Id
-  /** How the run ended. */
+  /** How the run or the call ended. */
   readonly outcome: O
   readonly error?: undefined
 }
@@ -1252,7 +1371,7 @@ interface JobError<Id = unknown> {
 type BatchAdvice = 'processes'
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 interface CountableResult {
-  readonly outcome?: Outcome | HostError | JsonOutcome | JsonHostError | undefined
+  readonly outcome?: CallOutcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
   readonly error?:
     | {
@@ -1264,11 +1383,15 @@ interface CountableResult {
 interface BatchCounts {
   /** Results. */
   readonly jobs: number
-  /** Results with exit code 0. */
+  /** Results with exit code 0, and calls that returned. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. `host-error` is there only if there are any. */
+  /**
+   * Results by the kind of their outcome; `error`: those without. `host-error` and `returned` are there only if there are
+   * any.
+   */
   readonly kinds: Readonly<
-    Record<Outcome['kind'] | 'error', number> & Partial<Record<HostError['kind'], number>>
+    Record<Outcome['kind'] | 'error', number> &
+      Partial<Record<HostError['kind'] | Returned['kind'], number>>
   >
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
@@ -1334,7 +1457,7 @@ interface BatchSummary extends BatchCounts {
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-interface Batch<Id = unknown, O extends Outcome | HostError = Outcome> extends AsyncIterable<
+interface Batch<Id = unknown, O extends CallOutcome | HostError = Outcome> extends AsyncIterable<
   BatchResult<Id, O>
 > {
   /**
@@ -1388,8 +1511,10 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
+  type CallJob,
   type CallOptions,
   type CallOutcome,
+  type CallResult,
   type CallValues,
   type Caller,
   type CallerMemory,
@@ -1410,6 +1535,7 @@ export {
   type HostedBatchOptions,
   type HostedInstantiateOptions,
   type HostedJob,
+  type HostedPoolOptions,
   type HostedRunOptions,
   type HostedRunSyncOptions,
   type HostedSpawnOptions,
@@ -1437,6 +1563,10 @@ export {
   type LoadOptions,
   type MemoryInfo,
   type Outcome,
+  Pool,
+  type PoolInstanceOptions,
+  type PoolOptions,
+  type PoolStats,
   type Preopen,
   type Producer,
   Program,

@@ -8,6 +8,8 @@ export type { Batch } from './batch/batch.ts'
 export type {
   BatchOptions,
   BatchResult,
+  CallJob,
+  CallResult,
   HostedBatchOptions,
   HostedJob,
   Job,
@@ -68,6 +70,8 @@ export {
 } from './instance/instance.ts'
 export type { GuestMemory } from './instance/memory.ts'
 export type { CallOptions } from './instance/options.ts'
+export { Pool, type HostedPoolOptions, type PoolOptions, type PoolStats } from './instance/pool.ts'
+export type { PoolInstanceOptions } from './instance/pool-starter.ts'
 export type {
   ExternInfo,
   InspectedExport,

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
-import type { BatchOptions, HostedBatchOptions, HostedJob, Job } from './batch/options.ts'
+import type { BatchOptions, CallJob, HostedBatchOptions, HostedJob, Job } from './batch/options.ts'
 import type { HostImport, ProgramImports } from './imports.ts'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
@@ -12,6 +12,8 @@ import {
   type Instance,
   type InstantiateOptions,
 } from './instance/instance.ts'
+import { Pool, type HostedPoolOptions, type PoolOptions } from './instance/pool.ts'
+import { checkCollectsNothing } from './instance/start.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import { spawnGuest, type GuestOf } from './guest.ts'
@@ -23,11 +25,10 @@ import type {
   RunSyncOptions,
   SpawnOptions,
 } from './options.ts'
-import type { HostError, Outcome } from './outcome.ts'
+import type { AnyOutcome, CallOutcome, HostError, Outcome } from './outcome.ts'
 import {
   checkRun,
   prepareRun,
-  type AnyOutcome,
   type AnyRunOptions,
   type Port,
   type Prepared,
@@ -189,6 +190,22 @@ export class Program {
     jobs: Iterable<Job<Id> | HostedJob<Id>> | AsyncIterable<Job<Id> | HostedJob<Id>>,
     options?: BatchOptions<Id, Outcome | HostError>,
   ): Batch<Id, Outcome | HostError>
+  /**
+   * Calls a function once per job, on instances that the batch makes: as many as its `concurrency`, with its `defaults`.
+   *
+   * @throws {WasiexecError} as for runs.
+   * @example
+   * const jobs = numbers.map((n) => ({ call: ['add', n, 1] as const }))
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.kind)
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options: HostedBatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome | HostError>
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options?: BatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome>
   batch(jobs: unknown, options: unknown = {}): unknown {
     const closed = this.#closed()
     if (closed) throw closed
@@ -266,11 +283,24 @@ export class Program {
     const closed = this.#closed()
     if (closed) throw closed
     const prepared = prepareRun(options)
-    if (prepared.local.collects) {
-      const { collect } = options as RunOptions
-      throw invalid('collect', 'absent: files are collected at the end of a run', collect)
-    }
+    checkCollectsNothing(prepared.local, options)
     return startInstance(this.#port, this.#owner, prepared)
+  }
+
+  /**
+   * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
+   * const outcome = await pool.call('add', 1, 2)
+   */
+  pool<Functions = AnyFunctions>(options: HostedPoolOptions): Pool<Functions, HostError>
+  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
+  pool(options: PoolOptions | HostedPoolOptions = {}): unknown {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return new Pool(this.#port, this.#owner, options)
   }
 
   /**

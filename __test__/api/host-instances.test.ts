@@ -1,12 +1,12 @@
 // Run once more with each compiler.
 import test from 'ava'
 import {
-  WasiexecError,
   inProcesses,
   type CallingGuest,
   type HostError,
   type HostFunction,
   type Instance,
+  type WasiexecError,
 } from '../support/package.ts'
 import { callEnding, numbers, refusal } from '../support/guest.ts'
 import { module } from '../support/host.ts'
@@ -82,14 +82,13 @@ if (!inProcesses) {
     })
 
     test(`${how}: a host function has the memory of the instance, and the instance itself is busy`, async (t) => {
-      let instance: Instance<Functions, HostError> | undefined
       let kept: CallingGuest | undefined
       const seen: unknown[] = []
       const f = (value: number, caller: CallingGuest): number => {
         kept = caller
         seen.push(caller.memory.byteLength)
         caller.memory.write(0, Uint8Array.of(value + 1))
-        for (const use of [() => instance!.memory.read(0, 1), () => instance!.callSync('touch')]) {
+        for (const use of [() => instance.memory.read(0, 1), () => instance.callSync('touch')]) {
           try {
             use()
             seen.push('nothing')
@@ -99,7 +98,7 @@ if (!inProcesses) {
         }
         return value
       }
-      instance = await made(f)
+      const instance: Instance<Functions, HostError> = await made(f)
       const outcome = how === 'call' ? await instance.call('again') : instance.callSync('again')
       t.is(callEnding(outcome), 'returned')
       t.deepEqual(seen, [65536, 'ERR_INSTANCE_BUSY', 'ERR_INSTANCE_BUSY'])

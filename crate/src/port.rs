@@ -34,6 +34,7 @@ use crate::schedule::InstanceHandle;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use threads::Threads;
 
 /// One submitter's end of the connection.
@@ -97,6 +98,23 @@ impl Port {
     /// [`ErrorCode::Internal`] when they are not well-formed; nothing after the bad one is done.
     pub fn submit(&self, operations: &[f64], bytes: &Bytes) -> Result<()> {
         self.backend.submit(operations, bytes)
+    }
+
+    /// The same as [`submit`](Self::submit), of one call that is likely to be short: waits for up to `patience` for one
+    /// record of at most this many bytes. `None` when it comes later.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn submit_and_wait(
+        &self,
+        operations: &[f64],
+        bytes: &Bytes,
+        patience: Duration,
+        most_bytes: usize,
+    ) -> Result<Option<Delivery>> {
+        let submit = || self.submit(operations, bytes);
+        self.mailbox.wait_briefly(submit, patience, most_bytes)
     }
 
     /// Begins a run whose end this thread waits for.

@@ -1,9 +1,15 @@
 import { invalid } from '../check.ts'
 import { ProgramError } from '../errors.ts'
-import { neverStarted, type CallOutcome, type CallValues, type HostError } from '../outcome.ts'
+import {
+  neverStarted,
+  type AnyCallOutcome,
+  type CallOutcome,
+  type CallValues,
+  type HostError,
+} from '../outcome.ts'
 import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
-import type { AnyCallOutcome, PortCall } from '../port/port.ts'
-import { encodeArguments } from './exports.ts'
+import type { PortCall } from '../port/instances.ts'
+import { encodeArguments, writeArguments } from './exports.ts'
 import type { ArgumentsOf, AsyncFunctions, FunctionName, ValuesOf } from './functions.ts'
 import type { InstanceLink } from './link.ts'
 import type { CheckedCallOptions } from './options.ts'
@@ -74,11 +80,19 @@ export class Caller<Functions, Failure extends HostError = never> {
     name: Name,
     ...args: ArgumentsOf<Functions[Name]>
   ): CallOutcome<ValuesOf<Functions[Name]>> | Failure {
-    const { signal } = this.#options
-    if (signal !== undefined)
+    const { limits, signal } = this.#options
+    if (signal !== undefined) {
       throw invalid('signal', 'absent: `callSync` cannot be aborted', signal)
+    }
     const { state } = this.#link
-    const outcome = state.port.callSync(state.number, this.#prepare(name, args))
+    state.checkOpen()
+    const called = state.exports.function(name)
+    const { port, hostCalls } = state
+    const { passed } = port
+    let length = writeArguments(called, args, passed, 0)
+    if (limits !== undefined) length += limits.buffer.copy(passed, length, 0, limits.length)
+    const delivery = port.callSync(state.number, hostCalls, called.number, length)
+    const outcome = state.read(called, delivery, state.abortReason)
     return outcome as CallOutcome<ValuesOf<Functions[Name]>> | Failure
   }
 
@@ -114,7 +128,7 @@ export class Caller<Functions, Failure extends HostError = never> {
 }
 
 /** What a function of {@link Caller.exports} returns. */
-function valueOf(outcome: AnyCallOutcome): CallValues | CallValues[number] | undefined {
+export function valueOf(outcome: AnyCallOutcome): CallValues | CallValues[number] | undefined {
   if (outcome.kind !== 'returned') throw new ProgramError(outcome)
   const { values } = outcome
   return values.length > 1 ? values : values[0]

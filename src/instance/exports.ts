@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer'
 import { nearest, show } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Encoder } from '../port/encoder.ts'
@@ -111,20 +112,34 @@ export function encodeArguments(
   given: readonly unknown[],
   to: Encoder,
 ): void {
+  const at = to.room(called.parameters.length * NUMBER_BYTES)
+  writeArguments(called, given, to.buffer, at)
+}
+
+/**
+ * The same, where there is room for them; returns how many bytes they take.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_CALL`.
+ */
+export function writeArguments(
+  called: ExportedFunction,
+  given: readonly unknown[],
+  to: Buffer,
+  at: number,
+): number {
   const { parameters } = called
   const { length } = parameters
   if (given.length !== length) {
     const needs = `${length} argument${length === 1 ? '' : 's'}`
     throw invalidCall(`${describe(called)} needs ${needs}, got ${given.length}`)
   }
-  const at = to.room(length * NUMBER_BYTES)
-  const { buffer } = to
   for (let index = 0; index < length; index += 1) {
     const type = parameters[index] as NumberType
-    if (writeNumber(type, given[index], buffer, at + index * NUMBER_BYTES)) continue
+    if (writeNumber(type, given[index], to, at + index * NUMBER_BYTES)) continue
     const which = `argument ${index + 1} of ${describe(called)}`
     throw invalidCall(`${which} must be ${EXPECTED[type]}, got ${show(given[index])}`)
   }
+  return length * NUMBER_BYTES
 }
 
 /** An error for a call that cannot be made. */

@@ -35,3 +35,8 @@ export type AsyncFunctions<Functions> = {
     ? (...args: Arguments) => Promise<Result>
     : never
 }
+
+/** What a function returns. */
+export type ResultOf<Function> = Function extends (...args: never[]) => infer Result
+  ? Result
+  : never

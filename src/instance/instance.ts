@@ -5,10 +5,10 @@ import type { Port, Prepared, RunOwner } from '../port/port.ts'
 import { Caller } from './caller.ts'
 import type { AnyFunctions } from './functions.ts'
 import { GuestGlobals } from './globals.ts'
-import { InstanceLink } from './link.ts'
+import type { InstanceLink } from './link.ts'
 import { GuestMemory } from './memory.ts'
 import { checkCallOptions, type CallOptions } from './options.ts'
-import { InstanceState } from './state.ts'
+import { start } from './start.ts'
 
 const ALL = checkCallOptions({})
 
@@ -101,10 +101,6 @@ export async function startInstance<Functions>(
   owner: RunOwner,
   prepared: Prepared,
 ): Promise<Instance<Functions, HostError>> {
-  const { signal } = prepared.local
-  signal?.throwIfAborted()
-  const state = new InstanceState(port, owner, signal)
-  state.number = port.instantiate(state, prepared)
-  const initialization = await state.started
-  return new Instance<Functions, HostError>(new InstanceLink(state), initialization)
+  const { link, initialization } = await start(port, owner, prepared)
+  return new Instance<Functions, HostError>(link, initialization)
 }

@@ -1,16 +1,14 @@
 import { WasiexecError } from '../errors.ts'
 import type { ProgramImports } from '../imports.ts'
-import { describeOutcome, type CallOutcome, type HostError, type Returned } from '../outcome.ts'
+import { describeOutcome, type AnyCallOutcome, type Returned } from '../outcome.ts'
 import type { HostCalls } from '../port/host-calls.ts'
-import type { AnyOutcome, Port, PortInstance, RunOwner } from '../port/port.ts'
+import type { InstanceEnd, PortInstance } from '../port/instances.ts'
+import type { Port, RunOwner } from '../port/port.ts'
 import type { Delivery } from '../port/records.ts'
 import { Exports, type ExportedFunction } from './exports.ts'
 
 /** The exports of programs, which are the same for all instances. */
 const known = new WeakMap<RunOwner, Exports>()
-
-/** How an instance ended, or why it could not go on. */
-type End = { outcome: AnyOutcome } | { error: unknown }
 
 /**
  * What is known of an instance. The port refers to it while the instance lives, so it refers to nothing that users have.
@@ -30,7 +28,7 @@ export class InstanceState implements PortInstance {
   }
   #resolveEnding!: () => void
   #exports: Exports | undefined
-  #end: End | undefined
+  #end: InstanceEnd | undefined
   /** Why it was aborted, unless its program or the runtime was closed. */
   #aborted: { reason: unknown } | undefined
   #disposed: WasiexecError | undefined
@@ -50,6 +48,17 @@ export class InstanceState implements PortInstance {
   /** Why its calls are aborted. */
   get closeReason(): unknown {
     return this.#aborted === undefined ? this.#owner.closeReason : this.#aborted.reason
+  }
+
+  /** Why a call is aborted that the thread waits for. */
+  get abortReason(): unknown {
+    const reason = this.closeReason
+    return reason === undefined ? this.port.closeReason : reason
+  }
+
+  /** Whether no more calls can be made. */
+  get isOver(): boolean {
+    return this.#end !== undefined || this.#aborted !== undefined || this.closeReason !== undefined
   }
 
   get imports(): ProgramImports {
@@ -78,7 +87,7 @@ export class InstanceState implements PortInstance {
     this.port.closeInstance(this.number)
   }
 
-  ended(end: End): void {
+  ended(end: InstanceEnd): void {
     this.#end ??= end
     this.#start.reject(endedEarly(end))
     this.#resolveEnding()
@@ -104,11 +113,7 @@ export class InstanceState implements PortInstance {
   }
 
   /** What a record says of a call. */
-  read(
-    called: ExportedFunction,
-    delivery: Delivery,
-    abortReason: unknown,
-  ): CallOutcome | HostError {
+  read(called: ExportedFunction, delivery: Delivery, abortReason: unknown): AnyCallOutcome {
     if (delivery.isReturned) return delivery.returned(called.results)
     if (delivery.isFault) {
       const { fault } = delivery
@@ -143,7 +148,7 @@ export class InstanceState implements PortInstance {
 }
 
 /** The error for a program that ended before its instance could be called. */
-function endedEarly(end: End): unknown {
+function endedEarly(end: InstanceEnd): unknown {
   if ('error' in end) return end.error
   const { outcome } = end
   if (outcome.kind === 'abort') return outcome.reason

@@ -45,6 +45,11 @@ export declare class BindingPort {
   /** Goes on with the run that `runSync` began. */
   waitSync(id: number, milliseconds: number): number
   /**
+   * The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
+   * Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
+   */
+  submitCall(operations: Float64Array, numbers: number, bytes: Uint8Array, length: number, microseconds: number): number
+  /**
    * Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
    * `runSync`.
    */

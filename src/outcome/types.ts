@@ -139,3 +139,9 @@ export interface Usage {
 
 /** What comes with every ending. */
 export type Printed = Pick<Ending, 'stdout' | 'stderr' | 'files' | 'usage'>
+
+/** How a run ends, whether it has imports or not. */
+export type AnyOutcome = Outcome | HostError
+
+/** How a call ends, whether its instance has imports or not. */
+export type AnyCallOutcome = CallOutcome | HostError

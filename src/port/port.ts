@@ -5,18 +5,20 @@ import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { bindImports, type ProgramImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
+import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
 import {
   isOutcome,
   neverStarted,
-  type CallOutcome,
-  type HostError,
+  type AnyCallOutcome,
+  type AnyOutcome,
   type Outcome,
-  type Returned,
 } from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
+import type { RunTarget } from './run-target.ts'
+import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
 import { NUMBER_BYTES } from './numbers.ts'
 import { StdinReader } from './stdin.ts'
@@ -35,6 +37,9 @@ const TURN_MS = 50
 const OUTPUT_BYTES = 4096
 /** A delivery of up to so many records, and as many bytes as above, is small. */
 const SMALL_RECORDS = 16
+/** How long one call is waited for before the event loop goes on. */
+const SHORT_WAIT_US = 20
+
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
@@ -44,18 +49,6 @@ const GOES_ON = -1
 
 /** Options of a run, with imports or without. */
 export type AnyRunOptions = RunOptions | HostedRunOptions
-/** What these options lead to. */
-export type AnyOutcome = Outcome | HostError
-/** How a call of an instance ends, whether that has imports or not. */
-export type AnyCallOutcome = CallOutcome | HostError
-
-/** What a run belongs to while it goes on: a program, or a program in a batch. */
-export interface RunTarget {
-  readonly handle: number
-  /** Why its runs are aborted: undefined while they are not, otherwise any value. */
-  readonly closeReason: unknown
-  readonly imports: ProgramImports
-}
 
 /** A program, for its runs. */
 export interface RunOwner extends RunTarget {
@@ -117,6 +110,10 @@ export function checkRun(options: AnyRunOptions, imports: ProgramImports): void 
   giveBack(encoded)
 }
 
+function hasStreams({ stdin, stdout, stderr }: LocalOptions): boolean {
+  return (stdin ?? stdout ?? stderr) !== undefined
+}
+
 function giveBack(encoded: Encoder): void {
   if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
   encoded.clear()
@@ -140,37 +137,6 @@ interface Waiting {
   isLoose?: boolean
   /** Makes what it resolves to of a record of a call. */
   read?: (delivery: Delivery, abortReason: unknown) => unknown
-}
-
-/** An instance, as the port knows it. */
-export interface PortInstance extends RunTarget {
-  readonly signal: AbortSignal | undefined
-  /** It was made, with the types that the core tells of its exports. */
-  made(initialization: Returned, exports: () => unknown): void
-  /** Its signal has aborted it. */
-  signalled(): void
-  /** It has ended, or could not be made. */
-  ended(end: { outcome: AnyOutcome } | { error: unknown }): void
-  /** Its calls of host functions, once it is being made. */
-  hostCalls: HostCalls | undefined
-}
-
-interface KnownInstance {
-  readonly instance: PortInstance
-  readonly streams: Pipes | undefined
-  /** Whether somebody waits until it is made or has ended. */
-  awaited: boolean
-}
-
-/** One call of an instance. */
-export interface PortCall {
-  readonly instance: PortInstance
-  /** The number of the function. */
-  readonly function: number
-  /** The arguments, and the options that this call has of its own. */
-  readonly payload: Encoder
-  readonly signal: AbortSignal | undefined
-  read(delivery: Delivery, abortReason: unknown): AnyCallOutcome
 }
 
 /** Who hears of the jobs of a batch. */
@@ -198,18 +164,14 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
     for (const id of runs) {
-      const instance = this.#instances.get(id)?.instance
-      if (instance === undefined) {
-        this.#abort(id, this.#waiting.get(id)?.signal?.reason)
-        continue
-      }
-      this.#add(OPERATION.abort, id)
-      instance.signalled()
+      if (this.#instances.has(id)) {
+        this.#add(OPERATION.abort, id)
+        this.#instances.signalled(id)
+      } else this.#abort(id, this.#waiting.get(id)?.signal?.reason)
     }
     this.#flush()
   })
-  /** Those that have not ended, by their numbers. */
-  readonly #instances = new Map<number, KnownInstance>()
+  readonly #instances = new Instances()
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
   /** Where the core writes small deliveries; the last number says whether they are in use. */
@@ -222,7 +184,7 @@ export class Port implements PipeEvents, HostCallPort {
   /** Whether a {@link runSync} that was terminated while a host function ran is about to be given up. */
   #isGivingUp = false
   /** Where the core reads what a {@link callSync} passes. */
-  readonly #arguments = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
+  readonly passed: Buffer = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for, and how many of these the process may end without. */
@@ -231,6 +193,7 @@ export class Port implements PipeEvents, HostCallPort {
   #isHeld = false
   #lastId = 0
   #flushing = false
+  readonly #shortWait = new ShortWait()
   /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
@@ -251,8 +214,7 @@ export class Port implements PipeEvents, HostCallPort {
     try {
       const { BindingPort } = native
       const small = [this.#smallRecords, this.#smallBytes] as const
-      const { raw } = this.#words
-      const buffers = [this.#record, this.#output, raw, this.#arguments] as const
+      const buffers = [this.#record, this.#output, this.#words.raw, this.passed] as const
       this.#native = new BindingPort(options, receive, ...small, ...buffers)
     } catch (error) {
       throw fromNative(error)
@@ -313,23 +275,18 @@ export class Port implements PipeEvents, HostCallPort {
     const signal = local?.signal
     const imports = local?.imports
     const hostCalls = imports && new HostCalls(this, id, bindImports(imports, target.imports))
-    const piped = local?.stdin ?? local?.stdout ?? local?.stderr ?? live
     // Before the run is queued: it may throw.
-    const streams = local && piped ? new Pipes(this, id, local, prepared?.source, live) : undefined
+    const streams =
+      local && (live !== undefined || hasStreams(local))
+        ? new Pipes(this, id, local, prepared?.source, live)
+        : undefined
     if (signal?.aborted === true) {
       streams?.end(undefined)
       return Promise.resolve(neverStarted(signal.reason, local?.collects))
     }
-    const { bytes } = this.#submission
-    const start = bytes.length
-    if (prepared !== undefined) {
-      bytes.append(prepared.encoded)
-      giveBack(prepared.encoded)
-    }
-    if (local?.input !== undefined) encodeInput(local.input, bytes)
     const isPiped = streams !== undefined || hostCalls !== undefined
     const flags = ((signal ?? live) ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
+    this.#addPrepared(OPERATION.run, id, target.handle, prepared, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<AnyOutcome>((resolve, reject) => {
       const collects = local?.collects === true
@@ -347,40 +304,31 @@ export class Port implements PipeEvents, HostCallPort {
 
   /** Begins to make an instance of a program; returns its number. */
   instantiate(instance: PortInstance, prepared: Prepared): number {
-    const { encoded, local, source } = prepared
-    const id = this.#nextId()
+    const { local, source } = prepared
+    const number = this.#nextId()
     const { imports } = local
     if (imports !== undefined) {
       const functions = bindImports(imports, instance.imports)
-      instance.hostCalls = new HostCalls(this, id, functions, true)
+      instance.hostCalls = new HostCalls(this, number, functions, true)
     }
-    const piped = local.stdin ?? local.stdout ?? local.stderr
     // Before it is queued: it may throw.
-    const streams = piped ? new Pipes(this, id, local, source) : undefined
-    const { bytes } = this.#submission
-    const start = bytes.length
-    bytes.append(encoded)
-    giveBack(encoded)
-    if (local.input !== undefined) encodeInput(local.input, bytes)
+    const streams = hasStreams(local) ? new Pipes(this, number, local, source) : undefined
     const { signal, handle } = instance
     const isPiped = streams !== undefined || imports !== undefined
     const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.instantiate, id, handle, start, bytes.length - start, flags)
-    if (signal !== undefined) this.#signals.add(signal, id)
-    this.#instances.set(id, { instance, streams, awaited: true })
+    this.#addPrepared(OPERATION.instantiate, number, handle, prepared, flags)
+    if (signal !== undefined) this.#signals.add(signal, number)
+    this.#instances.add(number, instance, streams)
     this.#await()
-    return id
+    return number
   }
 
   /** Aborts an instance; {@link PortInstance.ended} is called later. */
   closeInstance(number: number): void {
-    const known = this.#instances.get(number)
-    if (known === undefined) return
+    if (!this.#instances.has(number)) return
     this.#add(OPERATION.closeInstance, number)
     this.#flush()
-    if (known.awaited) return
-    known.awaited = true
-    this.#await()
+    if (this.#instances.awaitEnd(number)) this.#await()
   }
 
   /** Queues a call behind the calls of its instance. */
@@ -405,17 +353,25 @@ export class Port implements PipeEvents, HostCallPort {
     })
   }
 
-  callSync(number: number, call: PortCall): AnyCallOutcome {
+  /**
+   * Calls a function with what the first bytes of {@link passed} are; what is returned is to be read before anything else is
+   * done.
+   */
+  callSync(
+    number: number,
+    hostCalls: HostCalls | undefined,
+    called: number,
+    length: number,
+  ): Delivery {
     this.#flush()
-    const { payload, instance } = call
-    payload.buffer.copy(this.#arguments, 0, 0, payload.length)
     const id = this.#nextId()
-    return this.#sync(
-      id,
-      instance.hostCalls,
-      (port) => port.callSync(id, number, call.function, payload.length, TURN_MS),
-      (delivery) => call.read(delivery, this.#closeReason(instance)),
-    )
+    if (hostCalls !== undefined) this.#giveUpLater()
+    try {
+      const first = this.#native.callSync(id, number, called, length, TURN_MS)
+      return this.#waitSync(id, hostCalls, first)
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 
   /** Reads or writes memory or globals of an instance. */
@@ -458,6 +414,21 @@ export class Port implements PipeEvents, HostCallPort {
     this.#await()
   }
 
+  submitCall(
+    batch: number,
+    slot: number,
+    instance: number,
+    called: number,
+    payload: Encoder,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(payload)
+    const id = batch * BATCH_IDS + slot
+    this.#add(OPERATION.call, id, instance, start, payload.length, 0, called)
+    this.#await()
+  }
+
   /** Reports that this many bytes of the output of its jobs have been read. */
   batchRead(batch: number, bytes: number): void {
     this.#add(OPERATION.batchRead, batch, bytes)
@@ -483,45 +454,36 @@ export class Port implements PipeEvents, HostCallPort {
     try {
       const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
       this.#flush()
+      if (hostCalls !== undefined) this.#giveUpLater()
       const { buffer, length } = encoded ?? NO_OPTIONS
-      return this.#sync(
-        id,
-        hostCalls,
-        (port) => port.runSync(id, owner.handle, buffer, length, TURN_MS),
-        (delivery) => {
-          if (delivery.isFault) throw delivery.fault
-          const collects = prepared?.local.collects
-          return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
-        },
-      )
+      const first = this.#native.runSync(id, owner.handle, buffer, length, TURN_MS)
+      const delivery = this.#waitSync(id, hostCalls, first)
+      if (delivery.isFault) throw delivery.fault
+      const collects = prepared?.local.collects
+      return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
+    } catch (error) {
+      throw fromNative(error)
     } finally {
       if (encoded !== undefined) giveBack(encoded)
     }
   }
 
-  /** Starts what this thread waits for, calls host functions for it, and returns what `read` makes of its record. */
-  #sync<T>(
-    id: number,
-    hostCalls: HostCalls | undefined,
-    start: (port: NativePort) => number,
-    read: (delivery: Delivery) => T,
-  ): T {
-    if (hostCalls !== undefined) this.#giveUpLater()
-    try {
-      const port = this.#native
-      let length = start(port)
-      // In turns, because a thread can be terminated only between two calls.
-      while (length < 0) {
-        if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
-        else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
-      }
-      const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
-      const delivery = new Delivery(this.#record, bytes)
-      delivery.next()
-      return read(delivery)
-    } catch (error) {
-      throw fromNative(error)
+  /**
+   * Waits for the record of what was begun, whose first turn returned `first`, and calls host functions for it. What is
+   * returned is to be read before anything else is done.
+   */
+  #waitSync(id: number, hostCalls: HostCalls | undefined, first: number): Delivery {
+    const port = this.#native
+    let length = first
+    // In turns, because a thread can be terminated only between two calls.
+    while (length < 0) {
+      if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
+      else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
     }
+    const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
+    const delivery = new Delivery(this.#record, bytes)
+    delivery.next()
+    return delivery
   }
 
   /** Calls a host function, and goes on with the run. */
@@ -757,17 +719,51 @@ export class Port implements PipeEvents, HostCallPort {
     return waiting
   }
 
+  /** Adds an operation with the options of a run. */
+  #addPrepared(
+    kind: number,
+    id: number,
+    handle: number,
+    prepared: Prepared | undefined,
+    flags: number,
+    batch = 0,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    if (prepared !== undefined) {
+      bytes.append(prepared.encoded)
+      giveBack(prepared.encoded)
+      const { input } = prepared.local
+      if (input !== undefined) encodeInput(input, bytes)
+    }
+    this.#add(kind, id, handle, start, bytes.length - start, flags, batch)
+  }
+
   #add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
     this.#submission.add(kind, id, argument, offset, length, flags, batch)
     if (this.#flushing) return
     this.#flushing = true
     // After all promise reactions of this turn: the widest batch without waiting for anything.
-    process.nextTick(this.#flush)
+    process.nextTick(this.#flushTurn)
   }
 
   readonly #flush = (): void => {
     this.#flushing = false
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
+  }
+
+  /** The same at the end of a turn of the event loop. */
+  readonly #flushTurn = (): void => {
+    // If nothing else can arrive, and the call is likely to be short, it is not slept for.
+    const isAlone = this.#awaited === 1 && this.#submission.isOnly(OPERATION.call)
+    if (!isAlone || !this.#shortWait.pays()) {
+      this.#flush()
+      return
+    }
+    this.#flushing = false
+    const length = this.#submission.sendCallTo(this.#native, SHORT_WAIT_US)
+    this.#shortWait.waited(length >= 0)
+    if (length >= 0) this.#receive(new Delivery(this.#record, this.#output, RECORD_FIELDS))
   }
 
   #receiveSmall(numbers: number): void {
@@ -809,7 +805,7 @@ export class Port implements PipeEvents, HostCallPort {
         this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
       case RECORD.instantiated:
-        this.#made(id, delivery)
+        if (this.#instances.made(id, delivery)) this.#arrived()
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -821,7 +817,7 @@ export class Port implements PipeEvents, HostCallPort {
 
   #hostCalls(id: number): HostCalls | undefined {
     if (id < BATCH_IDS) {
-      return this.#waiting.get(id)?.hostCalls ?? this.#instances.get(id)?.instance.hostCalls
+      return this.#waiting.get(id)?.hostCalls ?? this.#instances.hostCalls(id)
     }
     return this.#batches[Math.floor(id / BATCH_IDS)]?.hostCalls(id % BATCH_IDS, id)
   }
@@ -866,36 +862,25 @@ export class Port implements PipeEvents, HostCallPort {
     throw closed
   }
 
-  #made(id: number, delivery: Delivery): void {
-    const known = this.#instances.get(id)
-    if (known === undefined) return
-    known.awaited = false
-    this.#arrived()
-    known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
-  }
-
   /** If the record is the end of an instance: tells the instance. */
   #endInstance(id: number, delivery: Delivery): boolean {
-    const known = this.#instances.get(id)
+    const known = this.#instances.remove(id)
     if (known === undefined) return false
-    const { instance, streams, awaited } = known
-    this.#instances.delete(id)
+    const { instance, awaited } = known
     if (awaited) this.#arrived()
     if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
     instance.hostCalls?.end()
-    const fault = delivery.isFault ? delivery.fault : undefined
-    const failure = streams?.end(fault)
-    if (fault !== undefined) instance.ended({ error: fault })
-    else if (failure !== undefined) instance.ended({ error: failure })
-    else {
-      const failure = instance.hostCalls?.failure
-      instance.ended({ outcome: delivery.outcome(this.#closeReason(instance), false, failure) })
+    try {
+      instance.ended(endOf(known, delivery, this.#closeReason(instance)))
+    } catch (error) {
+      // Pipes and reasons are code of the caller's, as for runs.
+      instance.ended({ error })
     }
     return true
   }
 
   #streams(id: number): Pipes | undefined {
-    return (this.#waiting.get(id) ?? this.#instances.get(id))?.streams
+    return this.#waiting.get(id)?.streams ?? this.#instances.streams(id)
   }
 
   #closeReason(target: RunTarget | undefined): unknown {

@@ -33,6 +33,8 @@ export class Delivery {
   #bytes: Buffer
   /** Numbers in all records. */
   readonly #length: number
+  /** Whether the arrays are used again after it was read. */
+  readonly #isLent: boolean
   #empty: Buffer | undefined
   #place = -RECORD_FIELDS
   /** Where the bytes of the record begin and end. */
@@ -40,9 +42,10 @@ export class Delivery {
   #end = 0
 
   /** @param length How many numbers belong to it, if the arrays are used again after it was read. */
-  constructor(records: Float64Array, bytes: Uint8Array, length: number = records.length) {
+  constructor(records: Float64Array, bytes: Uint8Array, length?: number) {
     this.#records = records
-    this.#length = length
+    this.#length = length ?? records.length
+    this.#isLent = length !== undefined
     this.#bytes =
       bytes instanceof Buffer
         ? bytes
@@ -60,7 +63,7 @@ export class Delivery {
 
   /** Keeps it for those who read it later. */
   keep(): void {
-    if (this.#records.length === this.#length) return
+    if (!this.#isLent) return
     this.#records = this.#records.slice(0, this.#length)
     this.#bytes = Buffer.from(this.#bytes)
   }

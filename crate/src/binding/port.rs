@@ -50,6 +50,8 @@ pub struct BindingPort {
     passed: Uint8Array,
     /// Output that did not fit into the shared buffer.
     left: Vec<u8>,
+    /// Memory for the next delivery of a run or call that is waited for.
+    spare: Delivery,
 }
 
 /// A run that a thread waits for.
@@ -130,6 +132,7 @@ impl BindingPort {
             words,
             passed,
             left: Vec::new(),
+            spare: Delivery::default(),
         })
     }
 
@@ -144,9 +147,7 @@ impl BindingPort {
         length: u32,
     ) -> napi::Result<()> {
         self.leave();
-        let operations = operations.get(..numbers as usize).unwrap_or(operations);
-        let bytes = bytes.get(..length as usize).unwrap_or(bytes);
-        let bytes = Bytes::copy_from_slice(bytes);
+        let (operations, bytes) = submitted(operations, numbers, bytes, length);
         self.port.submit(operations, &bytes).map_err(thrown)
     }
 
@@ -265,15 +266,20 @@ impl BindingPort {
     pub fn wait_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
         let patience = Duration::from_millis(milliseconds.into());
         self.return_to(id);
-        let Self { pending, words, .. } = self;
+        let Self {
+            pending,
+            words,
+            spare,
+            ..
+        } = self;
         let last = pending.last_mut().filter(|last| last.id == id);
         let last = last.ok_or_else(|| thrown(given_up()))?;
-        let waited = last.run.wait(patience);
+        let waited = last.run.wait_into(patience, spare);
         if !matches!(waited, Ok(None)) {
             pending.pop();
         }
         if let Some(delivery) = waited.map_err(thrown)? {
-            return Ok(self.ended(delivery));
+            return Ok(self.hand_over(delivery));
         }
         // Still there, because it has not ended.
         let Some(last) = pending.last_mut() else {
@@ -295,17 +301,28 @@ impl BindingPort {
         Ok(CALLED - f64::from(function))
     }
 
-    fn ended(&mut self, delivery: Delivery) -> f64 {
-        let length = delivery.bytes.len();
-        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
-        // thread alone, where no JavaScript runs before the two slices are gone.
-        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
-        record.copy_from_slice(&delivery.records);
-        match output.get_mut(..length) {
-            Some(output) => output.copy_from_slice(&delivery.bytes),
-            None => self.left = delivery.bytes,
+    /// The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
+    /// Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
+    #[napi(catch_unwind)]
+    pub fn submit_call(
+        &mut self,
+        operations: &[f64],
+        numbers: u32,
+        bytes: &[u8],
+        length: u32,
+        microseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let (operations, bytes) = submitted(operations, numbers, bytes, length);
+        let patience = Duration::from_micros(microseconds.into());
+        let most = self.output.len();
+        let came = self
+            .port
+            .submit_and_wait(operations, &bytes, patience, most);
+        match came.map_err(thrown)? {
+            Some(delivery) => Ok(self.hand_over(delivery)),
+            None => Ok(GOES_ON),
         }
-        length as f64
     }
 
     /// Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
@@ -499,6 +516,23 @@ impl Drop for BindingPort {
 }
 
 impl BindingPort {
+    /// Puts a delivery of one record where the facade looks; returns how many bytes it has.
+    fn hand_over(&mut self, delivery: Delivery) -> f64 {
+        let length = delivery.bytes.len();
+        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
+        // thread alone, where no JavaScript runs before the two slices are gone.
+        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
+        record.copy_from_slice(&delivery.records);
+        match output.get_mut(..length) {
+            Some(output) => {
+                output.copy_from_slice(&delivery.bytes);
+                self.spare = delivery;
+            }
+            None => self.left = delivery.bytes,
+        }
+        length as f64
+    }
+
     fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
         self.port.instance(number as u64).map_err(thrown)
     }
@@ -539,6 +573,18 @@ impl Buffers {
         // Both are as small as the buffers.
         (None, None, numbers as u32, length as u32).into()
     }
+}
+
+/// The operations in the first `numbers`, and a copy of the first `length` of the bytes that these refer to.
+fn submitted<'a>(
+    operations: &'a [f64],
+    numbers: u32,
+    bytes: &[u8],
+    length: u32,
+) -> (&'a [f64], Bytes) {
+    let operations = operations.get(..numbers as usize).unwrap_or(operations);
+    let bytes = bytes.get(..length as usize).unwrap_or(bytes);
+    (operations, Bytes::copy_from_slice(bytes))
 }
 
 /// Errors cross as `CODE: message`; the facade makes a `WasiexecError` of them.

@@ -1,9 +1,10 @@
 //! Runs whose end a thread waits for.
 
-use super::wire::{Delivery, ReceivedCall};
+use super::wire::{Delivery, Outbox, ReceivedCall};
 use crate::error::{Error, Result};
 use crate::host_functions::{HostCall, HostCalls};
 use crate::schedule::{CallerCall, CallerRun};
+use std::mem::take;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -64,15 +65,32 @@ impl PendingRun {
     ///
     /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) when it vanished.
     pub fn wait(&mut self, patience: Duration) -> Result<Option<Delivery>> {
+        self.wait_into(patience, &mut Delivery::default())
+    }
+
+    /// The same; what is returned takes the memory of `spare`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) when it vanished.
+    pub(crate) fn wait_into(
+        &mut self,
+        patience: Duration,
+        spare: &mut Delivery,
+    ) -> Result<Option<Delivery>> {
+        let mut replace = |write: &dyn Fn(&mut Outbox)| take(spare).replace(write);
         match self {
             Self::Here(run) => match run.wait(patience) {
                 Ok(None) => Ok(None),
-                Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
+                Ok(Some(outcome)) => Ok(Some(replace(&|outbox| outbox.outcome(0, &outcome)))),
                 Err(error) => Err(error),
             },
             Self::Call(call) => match call.wait(patience) {
                 Ok(None) => Ok(None),
-                Ok(Some(outcome)) => Ok(Some(Delivery::of_call(0, &Ok(outcome)))),
+                Ok(Some(outcome)) => {
+                    let result = Ok(outcome);
+                    Ok(Some(replace(&|outbox| outbox.call(0, &result))))
+                }
                 Err(error) => Err(error),
             },
             Self::Elsewhere(run) => run.wait(patience),

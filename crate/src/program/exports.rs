@@ -24,7 +24,6 @@ pub(crate) struct Function {
 }
 
 /// The types of a function that takes and returns numbers.
-#[derive(Clone)]
 pub(crate) struct Signature {
     pub(crate) parameters: Box<[NumberType]>,
     pub(crate) results: Box<[NumberType]>,

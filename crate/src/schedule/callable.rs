@@ -25,6 +25,10 @@ pub(super) struct Callable {
     functions: Box<[Option<Func>]>,
     /// The limits of calls that give none.
     limits: Limits,
+    context: Arc<RunContext>,
+    /// Those of the call in progress; kept, so that not each call makes them.
+    arguments: Vec<Val>,
+    values: Vec<Val>,
 }
 
 /// What became of an instance.
@@ -55,14 +59,11 @@ impl Callable {
         own: Option<Box<RunOptions>>,
         control: Arc<InstanceControl>,
     ) -> Result<Started> {
-        let program = &context.group.program;
-        let options = own.as_deref().unwrap_or(&context.group.options);
-        program.check_options(options)?;
+        let (options, compiled) = context.code_for(own.as_deref()).await?;
         let limits = options.limits;
-        let compiled = program.compiled(limits.fuel.is_some()).await?;
         let (pre, exports) = compiled.linked(options.host_calls.is_some())?;
         // A snapshot was taken after it.
-        let initialize = match program.snapshot() {
+        let initialize = match context.group.program.snapshot() {
             Some(_) => None,
             None => initialize(exports)?,
         };
@@ -75,7 +76,7 @@ impl Callable {
             let Some(export) = initialize else {
                 return Ok(());
             };
-            let store = instance.store();
+            let (_, store) = instance.parts();
             let function = function(store, made, exports, export)?;
             function.call_async(store, &[], &mut []).await
         };
@@ -89,6 +90,9 @@ impl Callable {
             exports: exports.clone(),
             functions: vec![None; exports.function_count()].into(),
             limits,
+            context: context.clone(),
+            arguments: Vec::new(),
+            values: Vec::new(),
         };
         Ok(Started::Ready(Box::new(this), returned))
     }
@@ -99,24 +103,18 @@ impl Callable {
         request: &QueuedCall,
         call: &Arc<CallControl>,
     ) -> Called {
-        let Prepared {
-            function,
-            signature,
-            arguments,
-            limits,
-        } = match self.prepare(request, call) {
+        let Prepared { function, limits } = match self.prepare(request, call) {
             Ok(prepared) => prepared,
             Err(error) => return Called::GoesOn(self, Err(error)),
         };
-        let mut values = vec![Val::I32(0); signature.results.len()];
-        let context = self.instance.context().clone();
-        let store = self.instance.store();
-        let work = function.call_async(store, &arguments, &mut values);
-        let end = supervise(work, &context, &limits, call).await;
+        let this = &mut *self;
+        let (context, store) = this.instance.parts();
+        let work = function.call_async(store, &this.arguments, &mut this.values);
+        let end = supervise(work, context, &limits, call).await;
         match self.instance.settle(call, &end) {
             Some(returned) => {
                 // The types have been checked: all are numbers.
-                let values = values.iter().filter_map(bits_of).collect();
+                let values = self.values.iter().filter_map(bits_of).collect();
                 let returned = CallOutcome::Returned(Returned { values, ..returned });
                 Called::GoesOn(self, Ok(returned))
             }
@@ -126,48 +124,48 @@ impl Callable {
 
     /// Looks at a request, and begins its call.
     fn prepare(&mut self, request: &QueuedCall, call: &Arc<CallControl>) -> Result<Prepared> {
-        let exports = self.exports.clone();
-        let known = exports.function(request.function);
+        let QueuedCall {
+            function: number,
+            payload,
+            ..
+        } = request;
+        let known = self.exports.function(*number);
         let known = known.ok_or_else(|| Error::internal("a call of an unknown function"))?;
         let signature = known.signature.as_ref();
-        let signature = signature
-            .ok_or_else(|| Error::internal("a call with values that do not cross"))?
-            .clone();
-        let mut payload = request.payload.clone();
-        let length = signature.parameters.len() * WORD;
-        if payload.len() < length {
+        let Signature {
+            parameters,
+            results,
+        } = signature.ok_or_else(|| Error::internal("a call with values that do not cross"))?;
+        let length = parameters.len() * WORD;
+        let Some((words, _)) = payload.get(..length).map(|words| words.as_chunks::<WORD>()) else {
             return Err(Error::internal("a call with too few arguments"));
-        }
-        let words = payload.split_to(length);
-        let (words, _) = words.as_chunks::<WORD>();
-        let arguments = signature.parameters.iter().zip(words);
-        let arguments = arguments.map(|(ty, word)| ty.val(u64::from_le_bytes(*word)));
-        let arguments = arguments.collect();
-        let limits = match payload.is_empty() {
-            true => self.limits,
-            false => self.own_limits(&payload)?,
         };
-        let function = match &self.functions[request.function] {
-            Some(function) => *function,
+        let arguments = parameters.iter().zip(words);
+        let arguments = arguments.map(|(ty, word)| ty.val(u64::from_le_bytes(*word)));
+        self.arguments.clear();
+        self.arguments.extend(arguments);
+        self.values.clear();
+        self.values.resize(results.len(), Val::I32(0));
+        let limits = match payload.len() == length {
+            true => self.limits,
+            false => self.own_limits(&payload.slice(length..))?,
+        };
+        let function = match self.functions[*number] {
+            Some(function) => function,
             None => {
-                let store = self.instance.store();
-                let found = function(store, self.linked, &exports, request.function);
+                let (_, store) = self.instance.parts();
+                let found = function(store, self.linked, &self.exports, *number);
                 let found = found.map_err(Error::internal)?;
-                *self.functions[request.function].insert(found)
+                *self.functions[*number].insert(found)
             }
         };
         self.instance.begin(call, &limits)?;
-        Ok(Prepared {
-            function,
-            signature,
-            arguments,
-            limits,
-        })
+        Ok(Prepared { function, limits })
     }
 
     /// The limits of a call that gives some.
     fn own_limits(&self, payload: &bytes::Bytes) -> Result<Limits> {
-        let group = &self.instance.context().group;
+        let group = &self.context.group;
         let limits = group.client.decode_limits(self.limits, payload)?;
         group.program.check_limits(&limits)?;
         if limits.fuel.is_some() && self.limits.fuel.is_none() {
@@ -177,10 +175,11 @@ impl Callable {
                  too",
             ));
         }
-        // The memory belongs to the instance.
+        // The memory and the files belong to the instance.
         Ok(Limits {
             memory_bytes: self.limits.memory_bytes,
             on_memory: self.limits.on_memory,
+            files: self.limits.files,
             ..limits
         })
     }
@@ -195,15 +194,14 @@ impl Callable {
 
     /// The store, and the instance in it.
     pub(super) fn parts(&mut self) -> (&mut Store<RunState>, wasmtime::Instance) {
-        (self.instance.store(), self.linked)
+        let (_, store) = self.instance.parts();
+        (store, self.linked)
     }
 }
 
 /// A call that begins.
 struct Prepared {
     function: Func,
-    signature: Signature,
-    arguments: Vec<Val>,
     limits: Limits,
 }
 

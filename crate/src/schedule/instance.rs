@@ -233,12 +233,8 @@ impl Instance {
         self.host_calls.0.clone()
     }
 
-    pub(super) fn store(&mut self) -> &mut Store<RunState> {
-        &mut self.store
-    }
-
-    pub(super) fn context(&self) -> &Arc<RunContext> {
-        &self.context
+    pub(super) fn parts(&mut self) -> (&RunContext, &mut Store<RunState>) {
+        (&self.context, &mut self.store)
     }
 
     /// Ends the instance; `call` is its last call, which has returned.

@@ -8,9 +8,12 @@ use crate::guest::{CallControl, CallOutcome, Cause, InstanceControl, Outcome};
 use crate::lock::lock;
 use crate::program::Exports;
 use std::collections::VecDeque;
+use std::hint::spin_loop;
 use std::mem::take;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 /// Leads from the users of an instance to the task that serves its calls.
 pub struct InstanceHandle {
@@ -19,6 +22,8 @@ pub struct InstanceHandle {
     life: Arc<CallControl>,
     control: Arc<InstanceControl>,
     exports: OnceLock<Arc<Exports>>,
+    /// Whether calls may have been queued since this was last set to false.
+    touched: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -60,6 +65,7 @@ impl InstanceHandle {
             control: Arc::new(InstanceControl::of(life.clone())),
             life: life.clone(),
             exports: OnceLock::new(),
+            touched: AtomicBool::new(false),
             state: Mutex::default(),
         };
         (Arc::new(this), life)
@@ -92,12 +98,25 @@ impl InstanceHandle {
             return;
         }
         state.queue.extend(calls);
+        self.touched.store(true, Ordering::Release);
         let waker = match state.place {
             Place::Idle(_) => state.waker.take(),
             _ => None,
         };
         drop(state);
         waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for up to `patience` for a call, without sleeping; returns whether one may have come.
+    pub(super) fn wait_briefly(&self, patience: Duration) -> bool {
+        let start = Instant::now();
+        while !self.touched.load(Ordering::Acquire) {
+            if start.elapsed() >= patience {
+                return false;
+            }
+            spin_loop();
+        }
+        true
     }
 
     /// Ends the waiting calls that were stopped. Calls in progress notice it by themselves.
@@ -191,7 +210,10 @@ impl InstanceHandle {
             }
             Place::Idle(callable) => match state.queue.pop_front() {
                 Some(call) => return Poll::Ready(Step::Call(callable, call)),
-                None => state.place = Place::Idle(callable),
+                None => {
+                    self.touched.store(false, Ordering::Release);
+                    state.place = Place::Idle(callable);
+                }
             },
             Place::Out | Place::Over => {}
         }

@@ -64,11 +64,8 @@ async fn execute(
     own: Option<Box<RunOptions>>,
     control: &Arc<CallControl>,
 ) -> Result<Outcome> {
-    let program = &context.group.program;
-    let options = own.as_deref().unwrap_or(&context.group.options);
-    program.check_options(options)?;
+    let (options, compiled) = context.code_for(own.as_deref()).await?;
     let limits = options.limits;
-    let compiled = program.compiled(limits.fuel.is_some()).await?;
     let entry = match options.host_calls {
         None => compiled.entry()?,
         Some(_) => compiled.hosted_entry()?,

@@ -11,13 +11,17 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 /// After this time the task lets others have the thread, and its client hears of the calls that have ended.
 const SLICE: Duration = Duration::from_micros(500);
+/// A caller that calls again right after each call does so within this time. The task then waits for it without sleeping:
+/// to wake a thread takes longer than a short call.
+const PROMPT: Duration = Duration::from_micros(50);
 
 /// An instance from its start to its end; returns how it ended.
 pub(super) fn serve(
@@ -54,17 +58,18 @@ impl Serving {
         let Some(started) = self.start(id, payload).await else {
             return Ok(Outcome::never_started());
         };
-        let callable = match started? {
+        let (callable, returned) = match started? {
             Started::Ended(outcome) => return Ok(outcome),
-            Started::Ready(callable, returned) => {
-                self.handle.set_exports(callable.exports());
-                let client = self.handle.client();
-                client.instantiated(id, returned, &callable.exports().described);
-                client.notify();
-                callable
-            }
+            Started::Ready(callable, returned) => (callable, returned),
         };
-        self.take_calls(callable).await
+        let exports = callable.exports().clone();
+        self.handle.set_exports(&exports);
+        // First: who hears of it may use it at once.
+        self.handle.put(callable);
+        let client = self.handle.client();
+        client.instantiated(id, returned, &exports.described);
+        client.notify();
+        self.take_calls().await
     }
 
     /// Makes the instance; `None` if it was stopped before.
@@ -92,32 +97,42 @@ impl Serving {
         Some(started.await)
     }
 
-    async fn take_calls(&mut self, callable: Box<Callable>) -> Result<Outcome> {
-        let mut held = Some(callable);
+    async fn take_calls(&mut self) -> Result<Outcome> {
+        let mut held = None;
         let mut slice = Instant::now();
+        let mut is_prompt = false;
         loop {
-            let mut waited = false;
+            let mut idle = None;
             let step = poll_fn(|polled| {
                 let step = self.handle.poll_step(&mut held, polled);
-                if step.is_pending() {
-                    waited = true;
-                    self.life.meter.reset();
-                    self.flush();
+                if step.is_ready() || idle.is_some() {
+                    return step;
                 }
-                step
+                self.life.meter.reset();
+                self.flush();
+                idle = Some(Instant::now());
+                match is_prompt && self.handle.wait_briefly(PROMPT) {
+                    true => self.handle.poll_step(&mut held, polled),
+                    false => step,
+                }
             });
             let (callable, call) = match step.await {
                 Step::Call(callable, call) => (callable, call),
                 Step::End(result) => return result,
             };
-            if waited {
+            if let Some(idle) = idle {
                 slice = Instant::now();
+                is_prompt = slice - idle < PROMPT && has_cores();
             }
             held = match self.call(callable, call).await {
                 Ok(callable) => Some(callable),
                 Err(result) => return result,
             };
             if slice.elapsed() >= SLICE {
+                // Who hears of the last call may use the instance at once.
+                held.take()
+                    .into_iter()
+                    .for_each(|callable| self.handle.put(callable));
                 self.flush();
                 give_way().await;
                 slice = Instant::now();
@@ -174,6 +189,12 @@ impl Serving {
         self.ended.clear();
         client.notify();
     }
+}
+
+/// Whether a caller can go on while this thread waits without sleeping.
+fn has_cores() -> bool {
+    static CORES: OnceLock<bool> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().is_ok_and(|cores| cores.get() > 1))
 }
 
 /// Lets others have the thread.

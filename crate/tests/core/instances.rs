@@ -182,7 +182,9 @@ fn a_call_that_does_not_return_ends_the_instance() {
 fn a_trap_on_the_calling_thread_ends_the_instance() {
     let (runtime, instance) = plain();
     let outcome = ended(instance.call_sync("trap", &[]).expect("an outcome"));
-    assert!(matches!(&outcome.ending, Ending::Trap(trap) if trap.code == TrapCode::Unreachable));
+    assert!(
+        matches!(&outcome.ending, Ending::Trap(trap) if trap.code == TrapCode::UnreachableCodeReached)
+    );
     assert_eq!(outcome.stdout(), "text");
     let over = block_on(instance.call("next", &[])).expect_err("a fault");
     assert_eq!(over.code(), ErrorCode::InstanceOver);

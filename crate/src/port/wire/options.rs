@@ -107,8 +107,6 @@ pub(crate) fn run_options(
                 let patterns = Patterns::new(patterns.iter().map(String::as_str))?;
                 options.collect = Some(Arc::new(patterns));
             }
-            option::FILES_BYTES => limits.files.bytes = fields.number()? as u64,
-            option::FILES_COUNT => limits.files.count = fields.number()? as u64,
             _ => return Err(malformed()),
         }
     }
@@ -158,6 +156,8 @@ impl Fields {
                     _ => return Err(malformed()),
                 }
             }
+            option::FILES_BYTES => limits.files.bytes = self.number()? as u64,
+            option::FILES_COUNT => limits.files.count = self.number()? as u64,
             _ => return Ok(false),
         }
         Ok(true)

@@ -32,18 +32,24 @@ pub struct Delivery {
 impl Delivery {
     /// That of one run alone.
     pub(crate) fn of(id: u64, result: &Result<Outcome>) -> Self {
-        let mut outbox = Outbox::default();
-        outbox.result(id, result);
-        outbox.take()
+        Self::default().replace(|outbox| outbox.result(id, result))
     }
 
-    /// That of one call alone.
-    pub(crate) fn of_call(id: u64, result: &Result<CallOutcome>) -> Self {
-        let mut outbox = Outbox::default();
-        outbox.call(id, result);
+    /// That of one run or call alone, in the place of this one.
+    pub(crate) fn replace(mut self, write: impl FnOnce(&mut Outbox)) -> Self {
+        self.records.clear();
+        self.bytes.clear();
+        let mut outbox = Outbox {
+            delivery: self,
+            ..Outbox::default()
+        };
+        write(&mut outbox);
         outbox.take()
     }
 }
+
+/// Functions that return more values are rare.
+const FEW_VALUES: usize = 4;
 
 /// A delivery is closed when it has this many bytes: JavaScript's buffers have a limit.
 const FULL: usize = 256 << 20;
@@ -62,6 +68,22 @@ impl Outbox {
         let must_wake = !self.woken && !empty;
         self.woken |= must_wake;
         must_wake
+    }
+
+    /// Has the submitter not woken, because it looks by itself; false if it has been woken, or has to be.
+    pub(crate) fn hold(&mut self) -> bool {
+        let holds = !self.woken && self.full.is_empty() && self.delivery.records.is_empty();
+        self.woken |= holds;
+        holds
+    }
+
+    /// Ends that. The delivery, if it is one record with at most this many bytes; otherwise it has to be woken for.
+    pub(crate) fn take_single(&mut self, most_bytes: usize) -> Option<Delivery> {
+        self.woken = false;
+        let is_single = self.full.is_empty()
+            && self.delivery.records.len() == RECORD
+            && self.delivery.bytes.len() <= most_bytes;
+        is_single.then(|| std::mem::take(&mut self.delivery))
     }
 
     /// The oldest delivery; there may be more.
@@ -161,15 +183,19 @@ impl Outbox {
     pub(crate) fn call(&mut self, id: u64, result: &Result<CallOutcome>) {
         match result {
             Ok(CallOutcome::Returned(returned)) => {
-                let values: Vec<_> = returned
-                    .values
-                    .iter()
-                    .copied()
-                    .flat_map(u64::to_le_bytes)
-                    .collect();
-                let sections = [(section::VALUES, &values[..])];
                 let head = (record::CALL_RETURNED, id, returned.values.len() as u32);
-                self.returned_with(head, returned, &sections);
+                let mut few = [0; FEW_VALUES * 8];
+                let bytes = returned.values.iter().flat_map(|value| value.to_le_bytes());
+                match few.get_mut(..returned.values.len() * 8) {
+                    Some(few) => {
+                        few.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+                        self.returned_with(head, returned, &[(section::VALUES, few)]);
+                    }
+                    None => {
+                        let many: Vec<_> = bytes.collect();
+                        self.returned_with(head, returned, &[(section::VALUES, &many)]);
+                    }
+                }
             }
             Ok(CallOutcome::Ended(outcome)) => self.outcome(id, outcome),
             Ok(CallOutcome::NeverStarted) => {
