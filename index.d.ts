@@ -125,6 +125,24 @@ interface Abort extends Ending {
   /** `signal.reason`, or an error that says what ended the run: mostly a `WasiexecError`. */
   readonly reason: unknown
 }
+/**
+ * How a call of an instance's function ended. When it did not return, the instance has ended with it, unless the call was
+ * aborted before it began.
+ *
+ * @example
+ * const outcome = await instance.call('add', 1, 2)
+ * if (outcome.kind === 'returned') console.log(outcome.values[0])
+ */
+type CallOutcome<Values extends readonly unknown[] = CallValues> = Returned<Values> | Outcome
+/** What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed. */
+type CallValues = readonly (number | bigint)[]
+/** A function that was called has returned. The instance can be called again. */
+interface Returned<Values extends readonly unknown[] = CallValues> extends Ending {
+  readonly kind: 'returned'
+  readonly ok: true
+  /** What it returned, in order; empty if it returned nothing. */
+  readonly values: Values
+}
 /** One frame of a guest's call stack. */
 interface Frame {
   /** The function's index in its module. */
@@ -219,7 +237,9 @@ interface JsonUsage extends Omit<Usage, 'fuel'> {
  * @example
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
-declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | JsonHostError): string
+declare function describeOutcome(
+  outcome: CallOutcome | HostError | JsonOutcome | JsonHostError,
+): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
  *
@@ -242,12 +262,17 @@ declare function describeOutcome(outcome: Outcome | HostError | JsonOutcome | Js
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
+ * - `ERR_INSTANTIATE`: the program ended while it was instantiated; its ending is the `outcome`.
+ * - `ERR_INVALID_CALL`: a function that the program does not export, or arguments that it does not take.
+ * - `ERR_INSTANCE_OVER`: the instance has ended before the call; its ending is the `outcome`.
+ * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
+ * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
+ * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
- * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync`; the `error`
- *   of a {@link HostError}.
+ * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;
+ *   the `error` of a {@link HostError}.
  * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
- * - `ERR_OUT_OF_BOUNDS`: bytes outside of a guest's memory, or memory of a guest that exports none.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -273,6 +298,12 @@ type WasiexecErrorCode =
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
   | 'ERR_JOB'
+  | 'ERR_INSTANTIATE'
+  | 'ERR_INVALID_CALL'
+  | 'ERR_INSTANCE_OVER'
+  | 'ERR_INSTANCE_CLOSED'
+  | 'ERR_INSTANCE_BUSY'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_NESTED_RUN'
   | 'ERR_HOST_FUNCTION'
   | 'ERR_CALL_ENDED'
@@ -285,14 +316,14 @@ type WasiexecErrorCode =
 declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
-  /** How the program ended, where it ended before its snapshot was taken. */
-  readonly outcome?: Outcome
+  /** How the program ended, where its end is why something could not be done. */
+  readonly outcome?: Outcome | HostError
   constructor(
     code: WasiexecErrorCode,
     message: string,
     options?: {
       cause?: unknown
-      outcome?: Outcome
+      outcome?: Outcome | HostError
     },
   )
 }
@@ -594,6 +625,277 @@ interface RuntimeStats {
   readonly running: number
   /** Runs that have ended. */
   readonly finished: number
+  /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
+  readonly instances: number
+}
+/** The options of calls; others are those of the instance. */
+interface CallOptions {
+  /**
+   * The caps of one call. A cap that is not given is that of the instance. Memory and files belong to the instance, so a
+   * call has no cap on them; a call can have a cap on fuel if the instance has one.
+   */
+  limits?: Omit<Limits, 'memoryBytes' | 'onMemory' | 'filesBytes' | 'filesCount'> | undefined
+  /**
+   * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
+   * for `callSync`.
+   */
+  signal?: AbortSignal | undefined
+}
+/** The functions of a program whose types are not given. */
+interface AnyFunctions {
+  [name: string]: (...args: (number | bigint)[]) => number | bigint | CallValues | undefined
+}
+/** The names of the functions among a program's exports. */
+type FunctionName<Functions> = {
+  [Name in keyof Functions]: Functions[Name] extends (...args: never[]) => unknown ? Name : never
+}[keyof Functions] &
+  string
+/** What a function takes. */
+type ArgumentsOf<Function> = Function extends (...args: infer Arguments) => unknown
+  ? Arguments
+  : never
+/** What a function returns, as the values of an outcome. */
+type ValuesOf<Function> = Function extends (...args: never[]) => infer Result
+  ? [CallValues] extends [Result]
+    ? CallValues
+    : [Result] extends [undefined | void]
+      ? readonly []
+      : Result extends readonly unknown[]
+        ? Readonly<Result>
+        : readonly [Result]
+  : never
+/** Functions that return a promise of what a program's functions return. */
+type AsyncFunctions<Functions> = {
+  readonly [Name in FunctionName<Functions>]: Functions[Name] extends (
+    ...args: infer Arguments
+  ) => infer Result
+    ? (...args: Arguments) => Promise<Result>
+    : never
+}
+/** What a function returns. */
+type ResultOf<Function> = Function extends (...args: never[]) => infer Result ? Result : never
+/**
+ * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
+ */
+declare class Caller<Functions, Failure extends HostError = never> {
+  #private
+  /**
+   * The program's functions. Each returns a promise of what the program's function returns: nothing, a value, or an array
+   * of several values. The promise rejects with a {@link ProgramError} if the call ends in any other way, and its
+   * `outcome` says how. What the program prints is dropped; {@link call} has it.
+   *
+   * @example
+   * console.log(await instance.exports.add(1, 2)) // 3
+   */
+  get exports(): AsyncFunctions<Functions>
+  /**
+   * Calls a function once the calls before it have ended. Whatever the program does is an outcome. If the function did
+   * not return, the instance has ended with the call.
+   *
+   * An `i32` parameter takes an integer from -2^31 to 2^32 - 1, an `i64` a bigint from -2^63 to 2^64 - 1, an `f32` or `f64`
+   * a number. Nothing is converted.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INVALID_CALL`, `ERR_INSTANCE_OVER` with the `outcome` that ended the instance,
+   * `ERR_INSTANCE_CLOSED`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`, `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`.
+   * @example
+   * const outcome = await instance.call('add', 1, 2)
+   * if (outcome.kind === 'returned') console.log(outcome.values) // [3]
+   */
+  call<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+  /**
+   * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
+   *
+   * Nothing else happens on this thread meanwhile, so set a time limit.
+   *
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits;
+   * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
+   */
+  callSync<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): CallOutcome<ValuesOf<Functions[Name]>> | Failure
+}
+/** The globals that a program exports, to be read and written between two calls. */
+declare class GuestGlobals {
+  #private
+  /** The names of the globals. */
+  get names(): readonly string[]
+  /**
+   * Returns the value of a global: an `i64` as a bigint, other numbers as numbers.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL` unless it is a number; `ERR_INSTANCE_BUSY` while a call is in progress or
+   * waits; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   */
+  get(name: string): number | bigint
+  /**
+   * Sets a global that is mutable.
+   *
+   * @throws {WasiexecError} as {@link get}; `ERR_INVALID_CALL` also for a value of another type.
+   */
+  set(name: string, value: number | bigint): void
+}
+/**
+ * A memory that a program exports, to be read and written between two calls.
+ *
+ * Addresses are numbers or bigints. Those of a 32-bit memory may be negative, as functions return them: an `i32` is signed.
+ */
+declare class GuestMemory {
+  #private
+  /** The name of the export. */
+  readonly name: string
+  /**
+   * Its size in bytes.
+   *
+   * @throws {WasiexecError} `ERR_INSTANCE_BUSY`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   */
+  get byteLength(): number
+  /**
+   * Copies `length` bytes from `address` on.
+   *
+   * @throws {WasiexecError} `ERR_OUT_OF_BOUNDS`; `ERR_INSTANCE_BUSY` while a call is in progress or waits;
+   * `ERR_INVALID_OPTION`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   */
+  read(address: number | bigint, length: number): Buffer$1
+  /**
+   * Reads UTF-8: `length` bytes, or up to the first zero byte. What is not UTF-8 is U+FFFD.
+   *
+   * @throws {WasiexecError} as {@link read}.
+   */
+  readString(address: number | bigint, length?: number): string
+  /**
+   * Writes bytes, or text as UTF-8 without a zero byte at its end. Returns how many bytes these were. Nothing is written
+   * if not all of them fit.
+   *
+   * @throws {WasiexecError} as {@link read}.
+   */
+  write(address: number | bigint, bytes: Uint8Array | string): number
+}
+/** How an instance is made. */
+interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits' | 'signal'> {
+  /**
+   * `memoryBytes` and `onMemory` are for the instance as long as it lives. The other caps are for its making and for each
+   * of its calls, unless the call gives its own.
+   */
+  limits?: RunOptions['limits']
+  /** Ends the instance: aborts its making, or the call in progress and those that wait. */
+  signal?: AbortSignal | undefined
+}
+/** How an instance is made that provides functions which the program imports. */
+interface HostedInstantiateOptions extends Omit<InstantiateOptions, 'imports'> {
+  /** As for a run. The functions are called during all calls of the instance. */
+  imports: Imports
+}
+/**
+ * A program in memory whose functions are called one by one. Made by {@link Program.instantiate}.
+ *
+ * It takes one slot of the runtime until it ends: with a call that does not return, by `using`, or when nothing refers to
+ * it any more. While no call is in progress it has no thread, and it does not keep the process alive.
+ */
+declare class Instance<Functions = AnyFunctions, Failure extends HostError = never> extends Caller<
+  Functions,
+  Failure
+> {
+  #private
+  /** What was printed and used while the instance was made. */
+  readonly initialization: Returned<readonly []>
+  /** The memories that the program exports, by name. */
+  readonly memories: Readonly<Record<string, GuestMemory>>
+  /** The globals that the program exports. */
+  readonly globals: GuestGlobals
+  /**
+   * The memory that is exported as "memory", as all compilers do.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL` if there is none.
+   */
+  get memory(): GuestMemory
+  /**
+   * Returns what calls the functions of this instance with these options.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   * @example
+   * await instance.with({ limits: { timeoutMs: 50 } }).call('run')
+   */
+  with(options: CallOptions): Caller<Functions, Failure>
+  /** Aborts the calls of the instance and frees its slot. */
+  [Symbol.dispose](): void
+  /** The same, and resolves when the instance has ended. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
+interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
+  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
+}
+/** How a pool is set up: the options of its instances, and how many there may be. */
+interface PoolOptions extends PoolInstanceOptions {
+  /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
+  instances?: number | undefined
+}
+/** How a pool is set up that provides functions which the program imports. */
+interface HostedPoolOptions extends Omit<PoolOptions, 'imports'> {
+  /** As for a run. The functions are called during all calls of all instances. */
+  imports: Imports
+}
+/** What a pool has and does. */
+interface PoolStats {
+  /** Instances that can be called. */
+  readonly instances: number
+  /** Those of them that carry out a call. */
+  readonly busy: number
+  /** Instances that are being made. */
+  readonly starting: number
+  /** Calls that wait for an instance. */
+  readonly waiting: number
+  /** Calls that have ended. */
+  readonly finished: number
+  /** Instances that have ended with a call. */
+  readonly replaced: number
+}
+/**
+ * Instances of one program that share the calls. Made by {@link Program.pool}.
+ *
+ * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
+ * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
+ * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ */
+declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
+  #private
+  /**
+   * Calls a function of a free instance. Whatever the program does is an outcome.
+   *
+   * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
+   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * @example
+   * await using pool = program.pool({ instances: 4 })
+   * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
+   */
+  call<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+  /**
+   * The same, and returns the value alone, as {@link Instance.exports} do.
+   *
+   * @throws {ProgramError} (rejects) if the call ends in any other way than by a return.
+   */
+  value<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<ResultOf<Functions[Name]>>
+  /**
+   * Returns what calls functions of this pool with these options.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   */
+  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'>
+  /** What the pool has and does right now. */
+  stats(): PoolStats
+  /** Aborts the calls of the pool and ends its instances. */
+  [Symbol.dispose](): void
+  /** The same, and resolves when the instances have ended. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 /** How a runtime is set up. */
 interface RuntimeOptions {
@@ -867,6 +1169,22 @@ declare class Program {
     options?: BatchOptions<Id, Outcome | HostError>,
   ): Batch<Id, Outcome | HostError>
   /**
+   * Calls a function once per job, on instances that the batch makes: as many as its `concurrency`, with its `defaults`.
+   *
+   * @throws {WasiexecError} as for runs.
+   * @example
+   * const jobs = numbers.map((n) => ({ call: ['add', n, 1] as const }))
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.kind)
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options: HostedBatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome | HostError>
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options?: BatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome>
+  /**
    * Runs the program up to its first read of stdin, and returns a program whose runs go on from there. They give what
    * runs of this program give: what it printed before is printed first, and counts for `outputBytes`.
    *
@@ -885,6 +1203,33 @@ declare class Program {
    * const { stdout } = await warm.run({ stdin: 'print(json.dumps([1]))' })
    */
   snapshot(options?: SnapshotOptions): Promise<Program>
+  /**
+   * Makes an instance, whose functions can be called one by one. Calls `_initialize` if the program exports it; does not
+   * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INSTANTIATE` with the `outcome` if the program ends meanwhile, by a trap or a
+   * limit, for example; the `signal`'s reason; `ERR_UNSUPPORTED_WASM` for components; and as {@link run}.
+   * @example
+   * interface Functions {
+   *   add(a: number, b: number): number
+   * }
+   * await using instance = await program.instantiate<Functions>()
+   * console.log(await instance.exports.add(1, 2))
+   */
+  instantiate<Functions = AnyFunctions>(
+    options: HostedInstantiateOptions,
+  ): Promise<Instance<Functions, HostError>>
+  instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  /**
+   * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
+   * const outcome = await pool.call('add', 1, 2)
+   */
+  pool<Functions = AnyFunctions>(options: HostedPoolOptions): Pool<Functions, HostError>
+  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
   /**
    * Returns the program's Wasm binary; of a snapshot, an ordinary module.
    *
@@ -947,8 +1292,21 @@ interface JobParts<Id = unknown> {
    */
   error?: Error | undefined
 }
+/** One call of a batch, of a function that the batch's program exports. */
+interface CallJob<Id = unknown> {
+  /** The name of the function, and its arguments. */
+  call: readonly [name: string, ...args: (number | bigint)[]]
+  /** Any value that identifies the job; comes back with its result. */
+  id?: Id | undefined
+  /** The caps of this call. Default: those of `defaults`. */
+  limits?: CallOptions['limits']
+  /** Why the job could not be made, as for a {@link Job}. */
+  error?: Error | undefined
+}
+/** The result of one call of a batch: an outcome, or the error that came in its place. */
+type CallResult<Id = unknown> = BatchResult<Id, CallOutcome>
 /** How a batch is run. */
-interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
+interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -970,29 +1328,34 @@ interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
    */
   stopOn?: ((result: BatchResult<Id, O>) => boolean) | undefined
   /**
+   * For calls: whether the instances that carry them out, `concurrency` at a time, are kept for other calls of the batch,
+   * with whatever state a call leaves in them, or each call has a fresh one. Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
+  /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
    */
   deadline?: Date | number | undefined
 }
 /** How a batch is run whose jobs share functions that their programs import. */
-interface HostedBatchOptions<Id = unknown> extends Omit<
-  BatchOptions<Id, Outcome | HostError>,
+interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcome> extends Omit<
+  BatchOptions<Id, O | HostError>,
   'defaults'
 > {
   /** As {@link BatchOptions.defaults}. The `imports` of a job replace these as a whole. */
   defaults: Omit<HostedRunOptions, 'signal'>
 }
 /** The result of one job: an outcome, or the error that came in its place. */
-type BatchResult<Id = unknown, O extends Outcome | HostError = Outcome> =
+type BatchResult<Id = unknown, O extends CallOutcome | HostError = Outcome> =
   JobOutcome<Id, O> | JobError<Id>
-/** A job that was run. */
-interface JobOutcome<Id = unknown, O extends Outcome | HostError = Outcome> {
+/** A job that was run, or a call that was made. */
+interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
   readonly id: Id
-  /** How the run ended. */
+  /** How the run or the call ended. */
   readonly outcome: O
   readonly error?: undefined
 }
@@ -1008,7 +1371,7 @@ interface JobError<Id = unknown> {
 type BatchAdvice = 'processes'
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 interface CountableResult {
-  readonly outcome?: Outcome | HostError | JsonOutcome | JsonHostError | undefined
+  readonly outcome?: CallOutcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
   readonly error?:
     | {
@@ -1020,11 +1383,15 @@ interface CountableResult {
 interface BatchCounts {
   /** Results. */
   readonly jobs: number
-  /** Results with exit code 0. */
+  /** Results with exit code 0, and calls that returned. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. `host-error` is there only if there are any. */
+  /**
+   * Results by the kind of their outcome; `error`: those without. `host-error` and `returned` are there only if there are
+   * any.
+   */
   readonly kinds: Readonly<
-    Record<Outcome['kind'] | 'error', number> & Partial<Record<HostError['kind'], number>>
+    Record<Outcome['kind'] | 'error', number> &
+      Partial<Record<HostError['kind'] | Returned['kind'], number>>
   >
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
@@ -1090,7 +1457,7 @@ interface BatchSummary extends BatchCounts {
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-interface Batch<Id = unknown, O extends Outcome | HostError = Outcome> extends AsyncIterable<
+interface Batch<Id = unknown, O extends CallOutcome | HostError = Outcome> extends AsyncIterable<
   BatchResult<Id, O>
 > {
   /**
@@ -1135,6 +1502,7 @@ declare function run(
 ): Promise<Outcome>
 export {
   type Abort,
+  type AnyFunctions,
   type Batch,
   type BatchAdvice,
   type BatchCounts,
@@ -1143,6 +1511,12 @@ export {
   type BatchResult,
   type BatchSummary,
   BatchTotals,
+  type CallJob,
+  type CallOptions,
+  type CallOutcome,
+  type CallResult,
+  type CallValues,
+  type Caller,
   type CallerMemory,
   type CallingGuest,
   type CompilerChoice,
@@ -1153,11 +1527,15 @@ export {
   type Files,
   type Frame,
   type Guest,
+  type GuestGlobals,
+  type GuestMemory,
   type GuestOf,
   type HostError,
   type HostFunction,
   type HostedBatchOptions,
+  type HostedInstantiateOptions,
   type HostedJob,
+  type HostedPoolOptions,
   type HostedRunOptions,
   type HostedRunSyncOptions,
   type HostedSpawnOptions,
@@ -1165,6 +1543,8 @@ export {
   type InspectedExport,
   type InspectedImport,
   type Inspection,
+  Instance,
+  type InstantiateOptions,
   type Job,
   type JobError,
   type JobOutcome,
@@ -1183,10 +1563,15 @@ export {
   type LoadOptions,
   type MemoryInfo,
   type Outcome,
+  Pool,
+  type PoolInstanceOptions,
+  type PoolOptions,
+  type PoolStats,
   type Preopen,
   type Producer,
   Program,
   ProgramError,
+  type Returned,
   type RunOptions,
   type RunSyncOptions,
   Runtime,

@@ -1,5 +1,6 @@
 // npm run bench -- --help
 import { parseArgs } from 'node:util'
+import { calls } from './calls.mjs'
 import { cold } from './cold.mjs'
 import { fairness } from './fairness.mjs'
 import { guests } from './guests.mjs'
@@ -25,6 +26,7 @@ const SECTIONS = {
   interruption,
   latency,
   spawn,
+  calls,
   limits,
   fairness,
   loading,

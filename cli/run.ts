@@ -1,4 +1,5 @@
-import type { Outcome, RunOptions } from '../src/index.ts'
+import type { CallOutcome, RunOptions } from '../src/index.ts'
+import { invoke } from './invoke.ts'
 import { print, printable, say, type Io } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { bytes, describeLimit, traceLines } from './wording.ts'
@@ -18,7 +19,7 @@ import {
   writeCollected,
   type GuestFile,
 } from './guest-files.ts'
-import { CliError, isBrokenPipe, statusOf } from './status.ts'
+import { CliError, interruptStatus, isBrokenPipe, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
 interface Flags extends RunFlags, LoadFlags {
@@ -26,6 +27,7 @@ interface Flags extends RunFlags, LoadFlags {
   file?: GuestFile[]
   collect?: string[]
   collectTo?: string
+  invoke?: string
 }
 
 export const verb: Verb = {
@@ -38,6 +40,10 @@ export const verb: Verb = {
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .argument('[args...]', "the program's own arguments")
       .passThroughOptions()
+      .option(
+        '--invoke <function>',
+        'instantiate the program and call this export with the arguments; prints what it returns, one value per line',
+      )
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
       .optionsGroup('Files in memory:')
       .option(
@@ -68,6 +74,7 @@ export const verb: Verb = {
           "wasiexec run --file in.txt=data.txt --collect 'out/**' --collect-to results tool.wasm",
           'files in memory, and those that it made',
         ],
+        ['wasiexec run --invoke add library.wasm 1 2', 'one of its functions'],
       )}
 
 Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
@@ -82,20 +89,24 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     const program = await openProgram(io, path, loadOptions(flags))
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
-    let outcome
+    const { signal } = controller
+    const options = { ...runOptions(flags), ...streams(io, path, flags), ...files, signal }
+    let outcome: CallOutcome
+    let values: string[] = []
     try {
-      outcome = await program.run({
-        ...runOptions(flags),
-        ...streams(io, path, flags),
-        ...files,
-        args,
-        signal: controller.signal,
-      })
+      if (flags.invoke === undefined) outcome = await program.run({ ...options, args })
+      else [outcome, values] = await invoke(program, { name: flags.invoke, args }, options)
+    } catch (error) {
+      // An instance that could not be made in time.
+      const status = error === signal.reason ? interruptStatus(error) : undefined
+      if (status === undefined) throw error
+      return status
     } finally {
       stop()
     }
     if (flags.collectTo !== undefined) await writeCollected(flags.collectTo, outcome.files)
     if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
+    else if (values.length > 0) await print(io.stdout, `${values.join('\n')}\n`)
     else await tell(io, program.name, outcome, flags)
     return statusOf(outcome)
   },
@@ -109,7 +120,7 @@ function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
   return { stdin, stdout, stderr, onBrokenPipe: 'stop' }
 }
 
-function json(outcome: Outcome): string {
+function json(outcome: CallOutcome): string {
   try {
     return JSON.stringify(outcome)
   } catch (error) {
@@ -121,15 +132,16 @@ function json(outcome: Outcome): string {
 }
 
 /** Says why the program ended, unless it exited. */
-async function tell(io: Io, name: string, outcome: Outcome, flags: RunFlags): Promise<void> {
+async function tell(io: Io, name: string, outcome: CallOutcome, flags: RunFlags): Promise<void> {
   const lines = reason(outcome, flags)
   if (lines.length === 0) return
   await say(io, `wasiexec: ${printable(name)}: ${lines.join('\n')}`)
 }
 
-function reason(outcome: Outcome, flags: RunFlags): string[] {
+function reason(outcome: CallOutcome, flags: RunFlags): string[] {
   switch (outcome.kind) {
     case 'exit':
+    case 'returned':
       return []
     case 'trap':
       return traceLines(outcome.trap)

@@ -1,4 +1,4 @@
-import { WasiexecError, type Outcome } from '../src/index.ts'
+import { WasiexecError, type HostError, type Outcome } from '../src/index.ts'
 import { interruptible } from './interruptible.ts'
 import { printable, say, type Io } from './io.ts'
 import { outputFile, placeFile } from './output-file.ts'
@@ -92,7 +92,7 @@ async function take(
 }
 
 /** Shows what a program printed that ended too early. */
-async function passOn(io: Io, { stdout, stderr }: Outcome): Promise<void> {
+async function passOn(io: Io, { stdout, stderr }: Outcome | HostError): Promise<void> {
   const text = Buffer.concat([stdout, stderr]).toString()
   if (text !== '') await say(io, printable(text.trimEnd()))
 }

@@ -1,4 +1,4 @@
-import { WasiexecError, type HostError, type Limit, type Outcome } from '../src/index.ts'
+import { WasiexecError, type CallOutcome, type HostError, type Limit } from '../src/index.ts'
 import type { InterruptSignal } from './io.ts'
 
 /** The exit statuses that are ours; all others are a guest's own. */
@@ -42,8 +42,10 @@ export class CliError extends Error {
 }
 
 /** An outcome as an exit status; the operating system has a guest's code modulo 256. */
-export function statusOf(outcome: Outcome | HostError): number {
+export function statusOf(outcome: CallOutcome | HostError): number {
   switch (outcome.kind) {
+    case 'returned':
+      return STATUS.ok
     case 'exit':
       return outcome.code & 0xff
     case 'trap':

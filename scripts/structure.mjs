@@ -58,7 +58,17 @@ export const CORE = {
     'runtime',
     'schedule',
   ],
-  binding: ['error', 'host_functions', 'lock', 'port', 'program', 'runtime', 'snapshot', 'workers'],
+  binding: [
+    'error',
+    'host_functions',
+    'lock',
+    'port',
+    'program',
+    'runtime',
+    'schedule',
+    'snapshot',
+    'workers',
+  ],
 }
 
 /** The library, from the bottom up. */
@@ -74,7 +84,8 @@ export const LIBRARY = {
   port: ['check', 'errors', 'imports', 'options', 'outcome', 'protocol', 'stats'],
   runtime: ['check', 'errors', 'port', 'stats'],
   guest: ['check', 'errors', 'options', 'outcome', 'port', 'protocol'],
-  batch: ['check', 'errors', 'imports', 'options', 'outcome', 'port', 'stats'],
+  instance: ['check', 'errors', 'imports', 'options', 'outcome', 'port'],
+  batch: ['check', 'errors', 'imports', 'instance', 'options', 'outcome', 'port', 'stats'],
   'load-options': ['check', 'options', 'port', 'runtime'],
   snapshot: ['check', 'errors', 'load-options', 'options', 'outcome'],
   program: [
@@ -84,6 +95,7 @@ export const LIBRARY = {
     'guest',
     'imports',
     'inspection',
+    'instance',
     'load-options',
     'options',
     'outcome',
@@ -97,6 +109,7 @@ export const LIBRARY = {
     'guest',
     'imports',
     'inspection',
+    'instance',
     'load-options',
     'options',
     'outcome',

@@ -22,12 +22,17 @@ import { describeOutcome, type Exit, type HostError, type Outcome } from './outc
  *   runs that it aborted.
  * - `ERR_BATCH_USED`: the results of a batch, which can be read once, were asked for again.
  * - `ERR_JOB`: a job of a batch came with an `error` instead of options; that error is the `cause`.
+ * - `ERR_INSTANTIATE`: the program ended while it was instantiated; its ending is the `outcome`.
+ * - `ERR_INVALID_CALL`: a function that the program does not export, or arguments that it does not take.
+ * - `ERR_INSTANCE_OVER`: the instance has ended before the call; its ending is the `outcome`.
+ * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
+ * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
+ * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
- * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync`; the `error`
- *   of a {@link HostError}.
+ * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;
+ *   the `error` of a {@link HostError}.
  * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
- * - `ERR_OUT_OF_BOUNDS`: bytes outside of a guest's memory, or memory of a guest that exports none.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
@@ -53,6 +58,12 @@ export type WasiexecErrorCode =
   | 'ERR_BATCH_DEADLINE'
   | 'ERR_BATCH_USED'
   | 'ERR_JOB'
+  | 'ERR_INSTANTIATE'
+  | 'ERR_INVALID_CALL'
+  | 'ERR_INSTANCE_OVER'
+  | 'ERR_INSTANCE_CLOSED'
+  | 'ERR_INSTANCE_BUSY'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_NESTED_RUN'
   | 'ERR_HOST_FUNCTION'
   | 'ERR_CALL_ENDED'
@@ -66,13 +77,13 @@ export type WasiexecErrorCode =
 export class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
-  /** How the program ended, where it ended before its snapshot was taken. */
-  declare readonly outcome?: Outcome
+  /** How the program ended, where its end is why something could not be done. */
+  declare readonly outcome?: Outcome | HostError
 
   constructor(
     code: WasiexecErrorCode,
     message: string,
-    options?: { cause?: unknown; outcome?: Outcome },
+    options?: { cause?: unknown; outcome?: Outcome | HostError },
   ) {
     super(message, options)
     this.name = 'WasiexecError'

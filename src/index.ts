@@ -8,6 +8,8 @@ export type { Batch } from './batch/batch.ts'
 export type {
   BatchOptions,
   BatchResult,
+  CallJob,
+  CallResult,
   HostedBatchOptions,
   HostedJob,
   Job,
@@ -36,6 +38,8 @@ export type {
 export {
   describeOutcome,
   type Abort,
+  type CallOutcome,
+  type CallValues,
   type Ending,
   type Exit,
   type Frame,
@@ -50,11 +54,24 @@ export {
   type JsonUsage,
   type Limit,
   type Outcome,
+  type Returned,
   type Trap,
   type TrapCode,
   type TrapInfo,
   type Usage,
 } from './outcome.ts'
+export type { Caller } from './instance/caller.ts'
+export type { AnyFunctions } from './instance/functions.ts'
+export type { GuestGlobals } from './instance/globals.ts'
+export {
+  Instance,
+  type HostedInstantiateOptions,
+  type InstantiateOptions,
+} from './instance/instance.ts'
+export type { GuestMemory } from './instance/memory.ts'
+export type { CallOptions } from './instance/options.ts'
+export { Pool, type HostedPoolOptions, type PoolOptions, type PoolStats } from './instance/pool.ts'
+export type { PoolInstanceOptions } from './instance/pool-starter.ts'
 export type {
   ExternInfo,
   InspectedExport,

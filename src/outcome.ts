@@ -1,11 +1,13 @@
-import { toJson } from './outcome/json.ts'
+import { toJson, toNumber } from './outcome/json.ts'
 import type {
   Abort,
+  CallValues,
   Exit,
   HostError,
   Limit,
   Outcome,
   Printed,
+  Returned,
   Trap,
   TrapInfo,
   Usage,
@@ -124,12 +126,29 @@ class HostErrorOutcome extends Base implements HostError {
   }
 }
 
+class ReturnedOutcome extends Base implements Returned {
+  readonly kind = 'returned'
+  readonly ok = true
+  readonly values: CallValues
+
+  constructor(values: CallValues, printed: Printed) {
+    super()
+    this.values = values
+    this.print(printed)
+  }
+
+  override toJSON(): Record<string, unknown> {
+    return { ...super.toJSON(), values: this.values.map(toNumber) }
+  }
+}
+
 for (const [constructor, name] of [
   [ExitOutcome, 'Exit'],
   [TrapOutcome, 'Trap'],
   [LimitOutcome, 'Limit'],
   [AbortOutcome, 'Abort'],
   [HostErrorOutcome, 'HostError'],
+  [ReturnedOutcome, 'Returned'],
 ] as const) {
   // What `console.log` shows.
   Object.defineProperty(constructor, 'name', { value: name })
@@ -153,6 +172,10 @@ export function abort(reason: unknown, printed: Printed): Abort {
 
 export function hostError(error: unknown, printed: Printed): HostError {
   return new HostErrorOutcome(error, printed)
+}
+
+export function returned(values: CallValues, printed: Printed): Returned {
+  return new ReturnedOutcome(values, printed)
 }
 
 /** A new buffer each time: a caller may transfer it. */

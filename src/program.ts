@@ -1,10 +1,19 @@
 import type { Buffer } from 'node:buffer'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
-import type { BatchOptions, HostedBatchOptions, HostedJob, Job } from './batch/options.ts'
+import type { BatchOptions, CallJob, HostedBatchOptions, HostedJob, Job } from './batch/options.ts'
 import type { HostImport, ProgramImports } from './imports.ts'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
+import type { AnyFunctions } from './instance/functions.ts'
+import {
+  startInstance,
+  type HostedInstantiateOptions,
+  type Instance,
+  type InstantiateOptions,
+} from './instance/instance.ts'
+import { Pool, type HostedPoolOptions, type PoolOptions } from './instance/pool.ts'
+import { checkCollectsNothing } from './instance/start.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import { spawnGuest, type GuestOf } from './guest.ts'
@@ -16,11 +25,10 @@ import type {
   RunSyncOptions,
   SpawnOptions,
 } from './options.ts'
-import type { HostError, Outcome } from './outcome.ts'
+import type { AnyOutcome, CallOutcome, HostError, Outcome } from './outcome.ts'
 import {
   checkRun,
   prepareRun,
-  type AnyOutcome,
   type AnyRunOptions,
   type Port,
   type Prepared,
@@ -182,6 +190,22 @@ export class Program {
     jobs: Iterable<Job<Id> | HostedJob<Id>> | AsyncIterable<Job<Id> | HostedJob<Id>>,
     options?: BatchOptions<Id, Outcome | HostError>,
   ): Batch<Id, Outcome | HostError>
+  /**
+   * Calls a function once per job, on instances that the batch makes: as many as its `concurrency`, with its `defaults`.
+   *
+   * @throws {WasiexecError} as for runs.
+   * @example
+   * const jobs = numbers.map((n) => ({ call: ['add', n, 1] as const }))
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.kind)
+   */
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options: HostedBatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome | HostError>
+  batch<Id = unknown>(
+    jobs: Iterable<CallJob<Id>> | AsyncIterable<CallJob<Id>>,
+    options?: BatchOptions<Id, CallOutcome>,
+  ): Batch<Id, CallOutcome>
   batch(jobs: unknown, options: unknown = {}): unknown {
     const closed = this.#closed()
     if (closed) throw closed
@@ -236,6 +260,47 @@ export class Program {
     if (reason === undefined) return warm
     warm[Symbol.dispose]()
     throw reason
+  }
+
+  /**
+   * Makes an instance, whose functions can be called one by one. Calls `_initialize` if the program exports it; does not
+   * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INSTANTIATE` with the `outcome` if the program ends meanwhile, by a trap or a
+   * limit, for example; the `signal`'s reason; `ERR_UNSUPPORTED_WASM` for components; and as {@link run}.
+   * @example
+   * interface Functions {
+   *   add(a: number, b: number): number
+   * }
+   * await using instance = await program.instantiate<Functions>()
+   * console.log(await instance.exports.add(1, 2))
+   */
+  instantiate<Functions = AnyFunctions>(
+    options: HostedInstantiateOptions,
+  ): Promise<Instance<Functions, HostError>>
+  instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  async instantiate(options: InstantiateOptions | HostedInstantiateOptions = {}): Promise<unknown> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    const prepared = prepareRun(options)
+    checkCollectsNothing(prepared.local, options)
+    return startInstance(this.#port, this.#owner, prepared)
+  }
+
+  /**
+   * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
+   * const outcome = await pool.call('add', 1, 2)
+   */
+  pool<Functions = AnyFunctions>(options: HostedPoolOptions): Pool<Functions, HostError>
+  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
+  pool(options: PoolOptions | HostedPoolOptions = {}): unknown {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return new Pool(this.#port, this.#owner, options)
   }
 
   /**

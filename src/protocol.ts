@@ -18,6 +18,9 @@ export const OPERATION = {
   hostThrow: 31,
   memoryRead: 32,
   memoryWrite: 33,
+  instantiate: 14,
+  call: 15,
+  closeInstance: 16,
 } as const
 
 export const OPERATION_FIELD = {
@@ -55,6 +58,8 @@ export const RECORD = {
   hostError: 30,
   call: 31,
   memory: 32,
+  instantiated: 11,
+  callReturned: 12,
 } as const
 
 export const RECORD_FIELD = {
@@ -79,6 +84,8 @@ export const SECTION = {
   bytes: 4,
   call: 30,
   files: 5,
+  exports: 6,
+  values: 7,
 } as const
 
 export const SECTION_LAYOUT = {
@@ -90,6 +97,7 @@ export const SECTION_LAYOUT = {
 export const OUTCOME_FLAG = {
   memoryDenied: 1,
   outputTruncated: 2,
+  neverStarted: 4,
 } as const
 
 export const ABORT = {
@@ -237,6 +245,10 @@ export type CoreErrorCode =
   | 'ERR_PRECOMPILED_INCOMPATIBLE'
   | 'ERR_RUNTIME_CLOSED'
   | 'ERR_NESTED_RUN'
+  | 'ERR_INVALID_CALL'
+  | 'ERR_INSTANCE_OVER'
+  | 'ERR_INSTANCE_BUSY'
+  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_WORKER_DIED'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_SNAPSHOT'

@@ -25,4 +25,6 @@ export interface RuntimeStats {
   readonly running: number
   /** Runs that have ended. */
   readonly finished: number
+  /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
+  readonly instances: number
 }

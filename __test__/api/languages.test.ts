@@ -1,4 +1,4 @@
-// Run once more with each compiler, and through spawn.
+// Run once more with each compiler, through spawn, and by calls.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'

@@ -1,4 +1,4 @@
-// Run once more with worker processes, with each compiler, and through spawn.
+// Run once more with worker processes, with each compiler, through spawn, and by calls.
 import { inspect } from 'node:util'
 import test from 'ava'
 import fc from 'fast-check'

@@ -17,6 +17,7 @@ test('a runtime says what it has', async (t) => {
     queued: 0,
     running: 0,
     finished: 0,
+    instances: 0,
   })
 })
 

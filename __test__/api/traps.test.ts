@@ -1,4 +1,4 @@
-// Run once more with each compiler, and through spawn.
+// Run once more with each compiler, through spawn, and by calls.
 import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import test from 'ava'

@@ -10,6 +10,10 @@ import type {
   BatchResult,
   BatchSummary,
   CallingGuest,
+  CallJob,
+  CallOutcome,
+  CallResult,
+  CallValues,
   Exit,
   HostError,
   HostedRunOptions,
@@ -18,12 +22,16 @@ import type {
   Guest,
   GuestOf,
   Inspection,
+  Instance,
+  InstantiateOptions,
   Job,
   JsonOutcome,
   Limits,
   LoadOptions,
   Outcome,
+  Pool,
   Program,
+  Returned,
   RunOptions,
   SpawnOptions,
   WasiexecError,
@@ -247,4 +255,62 @@ export async function talk(program: Program, options: SpawnOptions): Promise<voi
   void program.run({ stdout: 'pipe' })
   // @ts-expect-error: not one of the streams
   guest.lines({ from: 'stdin' })
+}
+
+// Functions of an instance have the types that the caller gives.
+interface Functions {
+  add(a: number, b: number): number
+  add64(a: bigint, b: bigint): bigint
+  pair(): [number, bigint]
+  nothing(): void
+}
+
+export async function calls(program: Program, options: InstantiateOptions): Promise<void> {
+  const instance = await program.instantiate<Functions>(options)
+  expectTypeOf(instance).toEqualTypeOf<Instance<Functions>>()
+  expectTypeOf(instance.exports.add).toEqualTypeOf<(a: number, b: number) => Promise<number>>()
+  expectTypeOf(instance.exports.nothing).returns.resolves.toEqualTypeOf<void>()
+  const sum = await instance.call('add', 1, 2)
+  expectTypeOf(sum).toEqualTypeOf<CallOutcome<readonly [number]>>()
+  if (sum.kind === 'returned') expectTypeOf(sum.values[0]).toEqualTypeOf<number>()
+  else expectTypeOf(sum).toEqualTypeOf<Outcome>()
+  const nothing = instance.callSync('nothing')
+  if (nothing.kind === 'returned') expectTypeOf(nothing.values).toEqualTypeOf<readonly []>()
+  const pair = instance.callSync('pair')
+  if (pair.kind === 'returned') {
+    expectTypeOf(pair.values).toEqualTypeOf<Readonly<[number, bigint]>>()
+  }
+  const limited = instance.with({ limits: { timeoutMs: 1 } })
+  expectTypeOf(await limited.call('add64', 1n, 2n)).toEqualTypeOf<CallOutcome<readonly [bigint]>>()
+  // @ts-expect-error no function of that name
+  await instance.call('missing')
+  // @ts-expect-error an argument is missing
+  await instance.call('add', 1)
+  // @ts-expect-error an i64 is a bigint
+  await instance.call('add64', 1, 2)
+  // @ts-expect-error memory belongs to the instance
+  instance.with({ limits: { memoryBytes: 1 } })
+  const pool = program.pool<Functions>({ instances: 4 })
+  expectTypeOf(pool).toEqualTypeOf<Pool<Functions>>()
+  expectTypeOf(pool.value('add', 1, 2)).toEqualTypeOf<Promise<number>>()
+  const hosted = program.pool<Functions>({ imports: {} })
+  expectTypeOf(hosted).toEqualTypeOf<Pool<Functions, HostError>>()
+  expectTypeOf(await hosted.call('add', 1, 2)).toEqualTypeOf<
+    CallOutcome<readonly [number]> | HostError
+  >()
+
+  // Without types, functions take and return numbers.
+  const any = await program.instantiate()
+  const outcome = await any.call('anything', 1, 2n)
+  expectTypeOf(outcome).toEqualTypeOf<CallOutcome<CallValues>>()
+  if (outcome.kind === 'returned') expectTypeOf(outcome).toEqualTypeOf<Returned<CallValues>>()
+}
+
+export function batchOfCalls(program: Program, jobs: CallJob<string>[]): void {
+  const batch = program.batch(jobs, { state: 'fresh' })
+  expectTypeOf(batch).toEqualTypeOf<Batch<string, CallOutcome>>()
+  expectTypeOf<BatchResult<string, CallOutcome>>().toEqualTypeOf<CallResult<string>>()
+  const hosted = program.batch(jobs, { defaults: { imports: {} } })
+  expectTypeOf(hosted).toEqualTypeOf<Batch<string, CallOutcome | HostError>>()
+  expectTypeOf(program.batch([{ args: ['a'] }])).toEqualTypeOf<Batch<unknown>>()
 }

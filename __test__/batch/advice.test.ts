@@ -17,6 +17,7 @@ const none: RuntimeStats = {
   queued: 0,
   running: 0,
   finished: 0,
+  instances: 0,
 }
 
 test('processes are advised when a long batch did without some of its threads', (t) => {

@@ -313,3 +313,60 @@ test('flags of files that make no sense are refused', async (t) => {
     t.regex(stderr, said)
   }
 })
+
+/** A function and its arguments, and what is printed and said. */
+const INVOKED: readonly [words: string[], status: number, stdout: string, said: RegExp][] = [
+  [['add', '1', '2'], 0, '3\n', /^$/],
+  [['add', '0xffffffff', '-0x1'], 0, '-2\n', /^$/],
+  [['add64', '9223372036854775807', '1'], 0, '-9223372036854775808\n', /^$/],
+  [['addf32', '0.1', '0'], 0, '0.1\n', /^$/],
+  [['addf64', '0.1', '2e-1'], 0, '0.30000000000000004\n', /^$/],
+  [['addf64', '-inf', '1'], 0, '-Infinity\n', /^$/],
+  [['addf64', 'nan', '1'], 0, 'NaN\n', /^$/],
+  [['same', '1', '2', '0.5', '-0.25'], 0, '1\n2\n0.5\n-0.25\n', /^$/],
+  [['nothing'], 0, '', /^$/],
+  [['print', '1', '1024', '4'], 0, 'text0\n', /^$/],
+  [['exit', '3'], 3, 'text', /^$/],
+  [['exit', '0'], 0, 'text', /^$/],
+  [['trap'], 134, 'text', /^wasiexec: exports\.wat: trap: .*\(unreachable\)/],
+  [['add', '1'], 125, '', /add \(i32, i32\) needs 2 arguments, got 1/],
+  [['add', '1', '2', '3'], 125, '', /needs 2 arguments, got 3/],
+  [['add', '1', 'two'], 125, '', /"two" is not an integer from -2\^31 to 2\^32 - 1/],
+  [['add', '1', '4294967296'], 125, '', /"4294967296" is not an integer/],
+  [['add', '1', '1.5'], 125, '', /"1\.5" is not an integer/],
+  [['addf64', '1', ''], 125, '', /"" is not a number/],
+  [['takes_v128', '1'], 125, '', /cannot be called: only numbers .* not v128/],
+  [['returns_funcref'], 125, '', /cannot be called/],
+  [['missing'], 125, '', /no function "missing"; it exports add, /],
+  [['memory'], 125, '', /no function "memory"/],
+]
+
+test('--invoke calls a function and prints what it returns', async (t) => {
+  for (const [[name, ...args], status, stdout, said] of INVOKED) {
+    const called = await run(['--invoke', name!, watPath('exports'), ...args])
+    t.is(called.stdout, stdout, called.stderr)
+    t.regex(called.stderr, said)
+    t.is(called.status, status, `${name} ${args.join(' ')}`)
+  }
+  const limited = await run(['--timeout', '50ms', '--invoke', 'loop', watPath('exports')])
+  t.deepEqual(limited, {
+    status: 124,
+    stdout: 'text',
+    stderr: 'wasiexec: exports.wat: timeout after 50 ms\n',
+  })
+  const { stdout } = await run([
+    '--json',
+    '--invoke',
+    'same',
+    watPath('exports'),
+    '1',
+    '2',
+    '3',
+    '4',
+  ])
+  t.like(JSON.parse(stdout), { kind: 'returned', values: [1, 2, 3, 4], ok: true })
+  const early = await run(['--invoke', 'add', watPath('trap-in-start-function'), '1', '2'])
+  t.is(early.status, 125)
+  const reactor = await run(['--invoke', 'add', watPath('reactor'), '1', '2'])
+  t.is(reactor.stdout, '3\n')
+})

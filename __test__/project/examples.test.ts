@@ -126,8 +126,9 @@ test('pipeline.mjs', async (t) => {
   }
 })
 
-/** The programs that the pages of docs/ speak of. */
+/** The programs that the docs speak of. */
 const PROGRAMS: Record<string, string> = {
+  'library.wasm': watPath('exports'),
   'read.wasm': watPath('read-file'),
   'write.wasm': watPath('write-file'),
   'exit.wasm': watPath('exit-argv'),
@@ -151,11 +152,17 @@ async function documented(t: ExecutionContext): Promise<string> {
   return path
 }
 
-for (const page of ['batch.md', 'files.md', 'host-functions.md', 'streams.md']) {
+for (const [page, least] of [
+  ['batch.md', 6],
+  ['exports.md', 4],
+  ['files.md', 3],
+  ['host-functions.md', 3],
+  ['streams.md', 3],
+] as const) {
   test(`the examples of docs/${page} print what stands below them`, async (t) => {
     const text = await readFile(at(`docs/${page}`), 'utf8')
     const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
-    t.true(blocks.length >= 3)
+    t.true(blocks.length >= least)
     const path = await documented(t)
     for (const [index, [, code, printed]] of blocks.entries()) {
       const file = join(path, `example-${index}.mjs`)

@@ -11,6 +11,7 @@ import {
   WasiexecError,
   type BatchResult,
   type HostError,
+  type CallOutcome,
   type LoadOptions,
   type Outcome,
   type Program,
@@ -59,6 +60,21 @@ export function real(name: string, options: LoadOptions = {}): Promise<Program> 
   return once(`real ${name} ${JSON.stringify(options)}`, async () =>
     load(await realPath(name), { cache: compiled, ...options }),
   )
+}
+
+/** The ending of a call in one word or two. */
+export function callEnding(outcome: CallOutcome | HostError): string {
+  return outcome.kind === 'returned' ? 'returned' : ending(outcome)
+}
+
+/** What a function throws. */
+export async function thrown(use: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await use()
+  } catch (error) {
+    return error
+  }
+  return undefined
 }
 
 /** An ending in two words, such as "exit 3". */

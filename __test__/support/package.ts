@@ -1,7 +1,9 @@
 // The package as the tests see it: with WASIEXEC_TEST_WORKERS=processes every runtime, the shared one
-// too, has worker processes, WASIEXEC_TEST_COMPILER names the compiler of all programs, and with
-// WASIEXEC_TEST_THROUGH=spawn runs are live ones.
+// too, has worker processes, WASIEXEC_TEST_COMPILER names the compiler of all programs, with WASIEXEC_TEST_THROUGH=spawn
+// runs are live ones, and with WASIEXEC_TEST_THROUGH=calls core modules are not run: they are instantiated, and their
+// `_start` is called.
 import * as api from '../../src/index.ts'
+import { runByCall } from './run-by-call.ts'
 import type {
   CompilerChoice,
   HostedRunOptions,
@@ -19,10 +21,32 @@ export const inProcesses: boolean = process.env['WASIEXEC_TEST_WORKERS'] === 'pr
 
 const compiler = process.env['WASIEXEC_TEST_COMPILER'] as CompilerChoice | undefined
 
-if (process.env['WASIEXEC_TEST_THROUGH'] === 'spawn') {
+const through = process.env['WASIEXEC_TEST_THROUGH']
+
+/** Whether core modules are instantiated, and their `_start` is called. */
+export const byCalls: boolean = through === 'calls'
+
+if (through === 'spawn') {
   api.Program.prototype.run = function run(options?: RunOptions | HostedRunOptions) {
     return runThroughSpawn(this, options as RunOptions)
   }
+}
+
+if (byCalls) {
+  const { prototype } = api.Program
+  const { run } = prototype
+  prototype.run = function (options?: RunOptions | HostedRunOptions) {
+    return isCallable(this, options)
+      ? runByCall(this, options as RunOptions)
+      : run.call(this, options as never)
+  }
+}
+
+/** Whether an instance and a call give what a run gives: files are collected at the end of a run alone. */
+function isCallable(program: Program, options?: { collect?: unknown }): boolean {
+  const { kind, exports } = program
+  const isCommand = exports.some(({ name, kind }) => name === '_start' && kind === 'function')
+  return kind === 'module' && isCommand && options?.collect === undefined
 }
 
 class ProcessRuntime extends api.Runtime {

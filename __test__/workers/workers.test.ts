@@ -213,3 +213,17 @@ posix('signals that reach the whole group are not for workers', async (t) => {
   t.is(ending(await hello.run()), 'exit 0')
   t.deepEqual(await someWorkers(1), before)
 })
+
+test('instances, pools and batches of calls are refused by name', async (t) => {
+  await using runtime = new Runtime({ workers: 'processes', threads: 1 })
+  const program = await ownWat('exports', { runtime })
+  const refused = {
+    code: 'ERR_INVALID_OPTION',
+    message: /instances need a runtime with `workers: 'threads'`/,
+  }
+  await t.throwsAsync(program.instantiate(), refused)
+  await t.throwsAsync(program.pool().call('add', 1, 2), refused)
+  for await (const { error } of program.batch([{ call: ['add', 1, 2] }])) {
+    t.is(error?.code, 'ERR_INVALID_OPTION')
+  }
+})

@@ -50,6 +50,14 @@ error_codes! {
     RuntimeClosed = "ERR_RUNTIME_CLOSED",
     /// A thread would have to wait for a run inside another run on that thread.
     NestedRun = "ERR_NESTED_RUN",
+    /// A call of a function that is not exported, or with other arguments than it takes.
+    InvalidCall = "ERR_INVALID_CALL",
+    /// A call of an instance that has ended, or has been ended by an earlier call.
+    InstanceOver = "ERR_INSTANCE_OVER",
+    /// An instance was used on the calling thread while a call of it is in progress or waits.
+    InstanceBusy = "ERR_INSTANCE_BUSY",
+    /// Memory of an instance that is not there.
+    OutOfBounds = "ERR_OUT_OF_BOUNDS",
     /// The worker process that had the run died.
     WorkerDied = "ERR_WORKER_DIED",
     /// The operating system refused memory, threads, processes or address space.

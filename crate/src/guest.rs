@@ -9,6 +9,7 @@ mod limits;
 mod outcome;
 mod stop;
 mod trap_code;
+mod value;
 
 pub(crate) use classify::{classify, own_cause};
 pub(crate) use cpu::CpuMeter;
@@ -17,7 +18,9 @@ pub(crate) use level::{FIRST, LAST, LEVELS, level};
 pub(crate) use limits::MemoryLimiter;
 pub use limits::{Limits, OnMemory, OnOutput};
 pub(crate) use outcome::Exit;
-pub use outcome::{Ending, Frame, Outcome, TrapInfo, Usage};
+pub use outcome::{CallOutcome, Ending, Frame, Outcome, Returned, TrapInfo, Usage};
 pub(crate) use stop::Stopped;
 pub use stop::{CallControl, Cause, LimitKind};
 pub use trap_code::TrapCode;
+pub(crate) use value::bits_of;
+pub use value::{NumberType, Value};

@@ -38,16 +38,11 @@ pub struct HostCalls {
     state: Mutex<State>,
     /// Wakes the guest.
     guest: AtomicWaker,
-    submitter: Submitter,
+    /// Tells the submitter of a call, unless its thread waits.
+    tell: Tell,
 }
 
-/// How the submitter learns of a call.
-enum Submitter {
-    /// It is told.
-    Told(Box<dyn Fn(HostCall<'_>) + Send + Sync>),
-    /// Its thread waits for the run, and takes the call itself.
-    Waits(AtomicWaker),
-}
+type Tell = Box<dyn Fn(HostCall<'_>) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -58,6 +53,8 @@ struct State {
     words: Vec<u64>,
     /// The memory of the guest that waits.
     memory: Option<MemoryView>,
+    /// Wakes a thread of the submitter that waits for the guest and takes its calls.
+    thread: Option<Waker>,
     /// Nobody carries out calls any more.
     abandoned: bool,
 }
@@ -76,29 +73,25 @@ enum Stage {
 }
 
 impl HostCalls {
-    /// The calls of a run whose submitter is told of each by `tell`.
+    /// The calls of a run whose submitter is told of each by `tell`, unless a thread of the submitter waits for the run.
     pub fn told(tell: impl Fn(HostCall<'_>) + Send + Sync + 'static) -> Self {
-        Self::new(Submitter::Told(Box::new(tell)))
+        Self {
+            state: Mutex::default(),
+            guest: AtomicWaker::new(),
+            tell: Box::new(tell),
+        }
     }
 
     /// The calls of a run for which a thread waits, which takes them with [`take`](Self::take).
     pub fn waited_for() -> Self {
-        Self::new(Submitter::Waits(AtomicWaker::new()))
+        let this = Self::told(|_| {});
+        this.take_with(Some(Waker::noop().clone()));
+        this
     }
 
-    fn new(submitter: Submitter) -> Self {
-        Self {
-            state: Mutex::default(),
-            guest: AtomicWaker::new(),
-            submitter,
-        }
-    }
-
-    /// Sets what wakes the thread that waits for the run.
-    pub(crate) fn register(&self, waker: &Waker) {
-        if let Submitter::Waits(submitter) = &self.submitter {
-            submitter.register(waker);
-        }
+    /// Sets what wakes the thread that waits for the guest from now on, and takes its calls.
+    pub(crate) fn take_with(&self, thread: Option<Waker>) {
+        lock(&self.state).thread = thread;
     }
 
     /// Suspends the guest until its call has a result. `memory` is that of the guest.
@@ -114,16 +107,16 @@ impl HostCalls {
         state.words.clear();
         state.words.extend(arguments);
         state.memory = memory;
-        match &self.submitter {
-            _ if state.abandoned => state.stage = Stage::Done(Err(Thrown)),
-            Submitter::Told(tell) => {
-                state.stage = Stage::Going;
-                tell(state.call());
-            }
-            Submitter::Waits(submitter) => {
-                state.stage = Stage::Asked;
-                submitter.wake();
-            }
+        let is_waited_for = state.thread.is_some();
+        state.stage = match is_waited_for {
+            _ if state.abandoned => Stage::Done(Err(Thrown)),
+            true => Stage::Asked,
+            false => Stage::Going,
+        };
+        if let Some(thread) = &state.thread {
+            thread.wake_by_ref();
+        } else if !state.abandoned {
+            (self.tell)(state.call());
         }
         Calling { calls: self }
     }

@@ -36,8 +36,8 @@ pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
 pub use files::{CollectedFiles, FileLimits, GivenFile, GivenTree, Patterns};
 pub use guest::{
-    CallControl, Cause, Ending, Frame, LimitKind, Limits, OnMemory, OnOutput, Outcome, TrapCode,
-    TrapInfo, Usage,
+    CallControl, CallOutcome, Cause, Ending, Frame, LimitKind, Limits, NumberType, OnMemory,
+    OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
 };
 pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
 pub use options::{Clock, Preopen, RunOptions};
@@ -46,12 +46,14 @@ pub use port::{
 };
 pub use program::{
     Cache, CompilerChoice, CompilerInfo, DetailedExtern, EntryKind, ExternInfo, HostImport,
-    Inspection, LoadOptions, MemoryInfo, Problem, Producer, Program, ProgramInfo, Signature,
+    HostSignature, Inspection, LoadOptions, MemoryInfo, Problem, Producer, Program, ProgramInfo,
     WasiVersion,
 };
+pub use runtime::guest_instance::GuestInstance;
 pub use runtime::{Runtime, RuntimeOptions, RuntimeStats};
 pub use schedule::{
-    BatchId, CallerRun, Client, Counts, Ended, Origin, Owner, QueuedRun, RunGroup, Submission,
+    BatchId, CallerCall, CallerRun, Client, Counts, Ended, EndedCall, InstanceHandle, Origin,
+    Owner, QueuedCall, QueuedRun, RunGroup, Submission,
 };
 pub use snapshot::{Snapshot, SnapshotError, SnapshotOptions, SnapshotUntil};
 pub use stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};

@@ -6,6 +6,7 @@
 
 mod backend;
 mod host_calls;
+mod instances;
 mod load_request;
 mod mailbox;
 mod pipes;
@@ -29,9 +30,11 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{CallControl, Cause};
 use crate::lock::lock;
 use crate::runtime::{Runtime, RuntimeStats};
+use crate::schedule::InstanceHandle;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use threads::Threads;
 
 /// One submitter's end of the connection.
@@ -97,6 +100,23 @@ impl Port {
         self.backend.submit(operations, bytes)
     }
 
+    /// The same as [`submit`](Self::submit), of one call that is likely to be short: waits for up to `patience` for one
+    /// record of at most this many bytes. `None` when it comes later.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn submit_and_wait(
+        &self,
+        operations: &[f64],
+        bytes: &Bytes,
+        patience: Duration,
+        most_bytes: usize,
+    ) -> Result<Option<Delivery>> {
+        let submit = || self.submit(operations, bytes);
+        self.mailbox.wait_briefly(submit, patience, most_bytes)
+    }
+
     /// Begins a run whose end this thread waits for.
     ///
     /// # Errors
@@ -105,6 +125,25 @@ impl Port {
     /// [`ErrorCode::RuntimeClosed`].
     pub fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
         self.backend.run_sync(handle, options)
+    }
+
+    /// Begins a call of an instance whose end this thread waits for. The payload is that of a
+    /// [`QueuedCall`](crate::QueuedCall).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NestedRun`], [`ErrorCode::InstanceBusy`] and [`ErrorCode::InstanceOver`].
+    pub fn call_sync(&self, instance: u64, function: usize, payload: Bytes) -> Result<PendingRun> {
+        self.backend.call_sync(instance, function, payload)
+    }
+
+    /// An instance whose memory and globals are to be read or written.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InstanceOver`].
+    pub fn instance(&self, number: u64) -> Result<Arc<InstanceHandle>> {
+        self.backend.instance(number)
     }
 
     /// Closes the runtime; a delivery for `id` says when all its runs have ended.

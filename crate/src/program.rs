@@ -8,6 +8,7 @@ mod compile;
 mod compiled;
 mod debug_info;
 mod entry;
+mod exports;
 mod given;
 mod history;
 mod host_imports;
@@ -25,8 +26,10 @@ pub use cache::Cache;
 pub(crate) use cache::CacheEntry;
 pub(crate) use compiled::Compiled;
 pub(crate) use entry::Entry;
+pub(crate) use exports::{Exports, Signature};
 pub(crate) use given::Given;
-pub use host_imports::{HostImport, Signature};
+pub(crate) use history::History;
+pub use host_imports::{HostImport, HostSignature};
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
 pub use inspection::{
     CompilerInfo, DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer,
@@ -44,7 +47,6 @@ use crate::options::{Preopen, RunOptions};
 use crate::wasi::P0;
 use code::ProgramCode;
 use compiled::Code;
-use history::History;
 use inspection::Sections;
 use std::sync::Arc;
 use wasm::Wasm;
@@ -171,7 +173,7 @@ impl Program {
     /// # Errors
     ///
     /// [`ErrorCode::InvalidOption`].
-    fn check_limits(&self, limits: &Limits) -> Result<()> {
+    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
         let option = match limits {
             _ if self.code.interruptible => return Ok(()),
             Limits {

@@ -1,5 +1,7 @@
 //! A runtime: engines, threads, slots and a cache.
 
+pub(crate) mod guest_instance;
+
 use crate::engine::{Allocation, Compilation, Engines, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
@@ -7,10 +9,11 @@ use crate::lock::lock;
 use crate::options::{Preopen, RunOptions};
 use crate::program::{Cache, CacheEntry, CompilerChoice, Given, LoadOptions, Program};
 use crate::schedule::{
-    BatchId, CallerRun, Client, Counts, Ended, Origin, QueuedRun, RunGroup, Scheduler, Submission,
-    Ticker,
+    BatchId, CallerCall, CallerRun, Client, Counts, Ended, InstanceHandle, Origin, QueuedRun,
+    RunGroup, Scheduler, Submission, Ticker,
 };
 use crate::snapshot::{self, Snapshot, SnapshotError, SnapshotOptions};
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -284,6 +287,16 @@ impl Runtime {
         origin: Origin,
     ) -> Result<CallerRun> {
         CallerRun::new(&self.scheduler, origin, program, options)
+    }
+
+    /// A call of an instance that computes while its caller waits for it.
+    pub(crate) fn call_here(
+        &self,
+        instance: Arc<InstanceHandle>,
+        function: usize,
+        payload: Bytes,
+    ) -> Result<CallerCall> {
+        CallerCall::new(&self.handle, instance, function, payload)
     }
 
     /// Queues a run that `control` can stop.

@@ -1,17 +1,25 @@
 //! Which run has which thread and for how long, and what happens to a run from its submission to its end.
 
 mod batch;
+mod callable;
+mod caller_call;
 mod caller_run;
 mod completions;
 mod context;
 mod instance;
+mod instance_handle;
+mod instance_parts;
 mod lane;
 mod pace;
+mod panics;
 mod queue;
+mod queued_call;
 mod ready;
 mod run;
+mod run_group;
 mod scheduler;
 mod seat;
+mod serve;
 mod slot;
 mod state;
 mod submission;
@@ -21,8 +29,13 @@ mod ticker;
 mod uninterruptible;
 
 pub(crate) use batch::MAX_UNREAD;
+pub use caller_call::CallerCall;
 pub use caller_run::CallerRun;
+pub use instance_handle::InstanceHandle;
+pub(crate) use instance_handle::over;
+pub use queued_call::{EndedCall, QueuedCall};
+pub use run_group::{BatchId, Client, Ended, Origin, Owner, RunGroup};
 pub use scheduler::Counts;
 pub(crate) use scheduler::Scheduler;
-pub use submission::{BatchId, Client, Ended, Origin, Owner, QueuedRun, RunGroup, Submission};
+pub use submission::{QueuedRun, Submission};
 pub(crate) use ticker::Ticker;

@@ -8,7 +8,7 @@ import {
   type BatchResult,
   type CheckedBatchOptions,
 } from './options.ts'
-import type { HostError, Outcome } from '../outcome.ts'
+import type { AnyCallOutcome, CallOutcome, HostError, Outcome } from '../outcome.ts'
 import { InOrder } from './order.ts'
 import { Results } from './results.ts'
 import { JobSource } from './source.ts'
@@ -22,9 +22,10 @@ import { Window } from './window.ts'
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
  */
-export interface Batch<Id = unknown, O extends Outcome | HostError = Outcome> extends AsyncIterable<
-  BatchResult<Id, O>
-> {
+export interface Batch<
+  Id = unknown,
+  O extends CallOutcome | HostError = Outcome,
+> extends AsyncIterable<BatchResult<Id, O>> {
   /**
    * Resolves to the totals when the batch has ended, and never rejects. If nobody reads the results,
    * asking for the totals runs the batch, and no result is kept.
@@ -58,7 +59,7 @@ const TELL_BYTES = 1024 * 1024
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** A running batch: takes jobs while there is room for their results. */
-export class RunningBatch implements Batch<unknown, Outcome | HostError> {
+export class RunningBatch implements Batch<unknown, AnyCallOutcome> {
   readonly #place: BatchPlace
   readonly #options: CheckedBatchOptions
   readonly #concurrency: number
@@ -93,7 +94,8 @@ export class RunningBatch implements Batch<unknown, Outcome | HostError> {
     this.#options = checkBatchOptions(options)
     this.#concurrency = this.#options.concurrency ?? place.port.stats().threads
     this.#window = new Window(this.#concurrency)
-    this.#jobs = new Jobs(place, this.#options.defaults, {
+    const { defaults, state } = this.#options
+    this.#jobs = new Jobs(place, defaults, state === 'fresh', {
       aborted: () => this.#aborted,
       ended: (result) => this.#ended(result),
       closed: (reason) => {
@@ -321,7 +323,7 @@ export class RunningBatch implements Batch<unknown, Outcome | HostError> {
   #abort(reason: unknown): void {
     if (this.#aborted !== undefined || this.#state === 'ended') return
     this.#aborted = { reason }
-    this.#jobs.abort()
+    this.#jobs.abort(reason)
   }
 
   #endWhenDone(): void {

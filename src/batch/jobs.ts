@@ -11,12 +11,15 @@ import {
 } from '../port/encode-options.ts'
 import { WasiexecError } from '../errors.ts'
 import { bindImports, type BoundFunction } from '../imports.ts'
-import { neverStarted } from '../outcome.ts'
+import { neverStarted, type AnyOutcome } from '../outcome.ts'
 import { StdinReader } from '../port/stdin.ts'
 import { HostCalls } from '../port/host-calls.ts'
-import type { AnyOutcome, AnyRunOptions, Port, RunOwner, RunTarget } from '../port/port.ts'
+import type { AnyRunOptions, Port, RunOwner } from '../port/port.ts'
+import type { RunTarget } from '../port/run-target.ts'
+import { PoolStarter, type PoolInstanceOptions } from '../instance/pool-starter.ts'
+import { Calls, CALL_SLOTS } from './calls.ts'
 import { LazyResult, type PendingResult } from './lazy-result.ts'
-import type { Job } from './options.ts'
+import type { CallJob, Job } from './options.ts'
 import { Slots } from './slots.ts'
 
 /** Where a batch runs, and what its jobs may run. */
@@ -46,37 +49,46 @@ export class Jobs {
   readonly #slots = new Slots()
   /** The host functions that all jobs share, for each program. */
   readonly #functions = new Map<RunOwner, readonly BoundFunction[]>()
-  /** The calls of jobs that have made any. */
+  /** The calls of host functions of jobs that have made any. */
   readonly #hostCalls = new Map<number, HostCalls>()
+  readonly #defaults: AnyRunOptions
+  readonly #fresh: boolean
+  #calls: Calls | undefined
+  #concurrency = 1
   #number = 0
   #special = 0
   /** Bytes of stdin and of files that these jobs hold. */
   inputBytes = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
-  constructor(place: BatchPlace, defaults: AnyRunOptions, events: JobEvents) {
+  constructor(place: BatchPlace, defaults: AnyRunOptions, fresh: boolean, events: JobEvents) {
     this.#place = place
     this.#events = events
+    this.#defaults = defaults
+    this.#fresh = fresh
     const { input, stdout, stderr, imports } = encodeRunOptions(defaults, this.#shared, 'defaults')
     if (input !== undefined) encodeInput(input, this.#shared)
     this.#sharedLocal = { stdout, stderr, imports }
   }
 
   get count(): number {
-    return this.#slots.count + this.#special
+    return this.#slots.count + this.#special + (this.#calls?.count ?? 0)
   }
 
   open(concurrency: number): void {
     const { port } = this.#place
+    this.#concurrency = concurrency
     this.#number = port.openBatch(this, concurrency, this.#shared)
   }
 
   close(): void {
     this.#place.port.closeBatch(this.#number)
+    this.#calls?.close()
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
     this.#place.port.abortBatch(this.#number)
+    this.#calls?.abort(reason)
   }
 
   /** Reports that this many bytes of output have been read. */
@@ -102,6 +114,10 @@ export class Jobs {
 
   /** The run in a slot has ended; called by the port. */
   ended(slot: number, delivery: Delivery): void {
+    if (slot >= CALL_SLOTS) {
+      this.#calls?.ended(slot - CALL_SLOTS, delivery)
+      return
+    }
     const owner = this.#slots.owner(slot)
     if (owner === undefined) return
     const index = this.#slots.index(slot)
@@ -159,6 +175,10 @@ export class Jobs {
     checkJob(job)
     const { error, program } = job
     if (error !== undefined) throw jobError(error)
+    if ((job as Partial<CallJob>).call !== undefined) {
+      this.#callsOf().submit(index, id, job)
+      return
+    }
     const { port } = this.#place
     const owner = program === undefined ? this.#place.owner : this.#place.ownerOf(program)
     const encoded = this.#scratch
@@ -218,6 +238,26 @@ export class Jobs {
       (outcome) => ended({ outcome }),
       (error: WasiexecError) => ended({ error }),
     )
+  }
+
+  /** The instances of the batch, which are made for its first call. */
+  #callsOf(): Calls {
+    const { port, owner } = this.#place
+    const { aborted, ended } = this.#events
+    this.#calls ??= new Calls({
+      port,
+      owner,
+      starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions),
+      instances: this.#concurrency,
+      fresh: this.#fresh,
+      batch: this.#number,
+      aborted,
+      ended: (index, id, end) => {
+        if ('outcome' in end) ended({ index, id, outcome: end.outcome })
+        else ended({ index, id, error: toWasiexecError(end.error) })
+      },
+    })
+    return this.#calls
   }
 
   #reason(owner: RunOwner): unknown {

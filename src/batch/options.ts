@@ -1,6 +1,14 @@
-import { checkBoolean, checkInteger, checkObject, checkOptions, invalid } from '../check.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkOptions,
+  invalid,
+} from '../check.ts'
+import type { CallOptions } from '../instance/options.ts'
 import type { HostedRunOptions, RunOptions } from '../options.ts'
-import type { HostError, Outcome } from '../outcome.ts'
+import type { AnyCallOutcome, CallOutcome, HostError, Outcome } from '../outcome.ts'
 import type { Program } from '../program.ts'
 import type { WasiexecError } from '../errors.ts'
 
@@ -24,8 +32,23 @@ export interface JobParts<Id = unknown> {
   error?: Error | undefined
 }
 
+/** One call of a batch, of a function that the batch's program exports. */
+export interface CallJob<Id = unknown> {
+  /** The name of the function, and its arguments. */
+  call: readonly [name: string, ...args: (number | bigint)[]]
+  /** Any value that identifies the job; comes back with its result. */
+  id?: Id | undefined
+  /** The caps of this call. Default: those of `defaults`. */
+  limits?: CallOptions['limits']
+  /** Why the job could not be made, as for a {@link Job}. */
+  error?: Error | undefined
+}
+
+/** The result of one call of a batch: an outcome, or the error that came in its place. */
+export type CallResult<Id = unknown> = BatchResult<Id, CallOutcome>
+
 /** How a batch is run. */
-export interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outcome> {
+export interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
    * one as a whole; of `limits`, each limit by itself. A stream as stdin and a signal are refused.
@@ -47,6 +70,11 @@ export interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outc
    */
   stopOn?: ((result: BatchResult<Id, O>) => boolean) | undefined
   /**
+   * For calls: whether the instances that carry them out, `concurrency` at a time, are kept for other calls of the batch,
+   * with whatever state a call leaves in them, or each call has a fresh one. Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
+  /**
    * When the batch ends at the latest, as a Date or in milliseconds since 1970. The runs that
    * are in progress then are aborted (reason: `ERR_BATCH_DEADLINE`). Default: none.
    */
@@ -54,8 +82,8 @@ export interface BatchOptions<Id = unknown, O extends Outcome | HostError = Outc
 }
 
 /** How a batch is run whose jobs share functions that their programs import. */
-export interface HostedBatchOptions<Id = unknown> extends Omit<
-  BatchOptions<Id, Outcome | HostError>,
+export interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcome> extends Omit<
+  BatchOptions<Id, O | HostError>,
   'defaults'
 > {
   /** As {@link BatchOptions.defaults}. The `imports` of a job replace these as a whole. */
@@ -63,19 +91,19 @@ export interface HostedBatchOptions<Id = unknown> extends Omit<
 }
 
 /** The result of one job: an outcome, or the error that came in its place. */
-export type BatchResult<Id = unknown, O extends Outcome | HostError = Outcome> =
+export type BatchResult<Id = unknown, O extends CallOutcome | HostError = Outcome> =
   JobOutcome<Id, O> | JobError<Id>
 
 /** A result of whatever batch. */
-export type AnyResult = BatchResult<unknown, Outcome | HostError>
+export type AnyResult = BatchResult<unknown, AnyCallOutcome>
 
-/** A job that was run. */
-export interface JobOutcome<Id = unknown, O extends Outcome | HostError = Outcome> {
+/** A job that was run, or a call that was made. */
+export interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
   /** The job's own `id`. */
   readonly id: Id
-  /** How the run ended. */
+  /** How the run or the call ended. */
   readonly outcome: O
   readonly error?: undefined
 }
@@ -98,9 +126,18 @@ export interface CheckedBatchOptions {
   stopOn: ((result: AnyResult) => boolean) | undefined
   /** In milliseconds since 1970. */
   deadline: number | undefined
+  state: 'kept' | 'fresh'
 }
 
-const OPTIONS = ['defaults', 'concurrency', 'ordered', 'signal', 'stopOn', 'deadline'] as const
+const OPTIONS = [
+  'defaults',
+  'concurrency',
+  'ordered',
+  'signal',
+  'stopOn',
+  'deadline',
+  'state',
+] as const
 
 /** More is a mistake: no machine has a use for it. */
 const MAX_CONCURRENCY = 1_000_000
@@ -115,7 +152,9 @@ export function checkBatchOptions(options: unknown): CheckedBatchOptions {
     signal,
     stopOn,
     deadline,
-  } = options as BatchOptions<unknown, Outcome | HostError>
+    state = 'kept',
+  } = options as BatchOptions<unknown, AnyCallOutcome>
+  checkOneOf('state', state, ['kept', 'fresh'])
   checkObject('defaults', defaults)
   checkBoolean('ordered', ordered)
   if (concurrency !== undefined && checkInteger('concurrency', concurrency, 1) > MAX_CONCURRENCY) {
@@ -131,5 +170,5 @@ export function checkBatchOptions(options: unknown): CheckedBatchOptions {
   if (time !== undefined && !(typeof time === 'number' && time >= 0 && time < Infinity)) {
     throw invalid('deadline', 'a Date or milliseconds since 1970', deadline)
   }
-  return { defaults, concurrency, ordered, signal, stopOn, deadline: time }
+  return { defaults, concurrency, ordered, signal, stopOn, deadline: time, state }
 }

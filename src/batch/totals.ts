@@ -1,9 +1,18 @@
 import { createHistogram } from 'node:perf_hooks'
-import type { HostError, JsonHostError, JsonOutcome, Limit, Outcome, TrapCode } from '../outcome.ts'
+import type {
+  CallOutcome,
+  HostError,
+  JsonHostError,
+  JsonOutcome,
+  Limit,
+  Outcome,
+  Returned,
+  TrapCode,
+} from '../outcome.ts'
 
 /** What is counted of a result: of one of a batch, or of one that was read from JSON. */
 export interface CountableResult {
-  readonly outcome?: Outcome | HostError | JsonOutcome | JsonHostError | undefined
+  readonly outcome?: CallOutcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
   readonly error?: { readonly code: string } | undefined
 }
@@ -12,11 +21,15 @@ export interface CountableResult {
 export interface BatchCounts {
   /** Results. */
   readonly jobs: number
-  /** Results with exit code 0. */
+  /** Results with exit code 0, and calls that returned. */
   readonly ok: number
-  /** Results by the kind of their outcome; `error`: those without. `host-error` is there only if there are any. */
+  /**
+   * Results by the kind of their outcome; `error`: those without. `host-error` and `returned` are there only if there are
+   * any.
+   */
   readonly kinds: Readonly<
-    Record<Outcome['kind'] | 'error', number> & Partial<Record<HostError['kind'], number>>
+    Record<Outcome['kind'] | 'error', number> &
+      Partial<Record<HostError['kind'] | Returned['kind'], number>>
   >
   /** Exits by their code. */
   readonly exitCodes: Readonly<Record<number, number>>
@@ -57,6 +70,7 @@ export class BatchTotals {
   readonly #kinds = { exit: 0, trap: 0, limit: 0, abort: 0, error: 0 }
   /** Exits with code 0, which most are. */
   #ok = 0
+  #returned = 0
   readonly #otherCodes = new Map<number, number>()
   readonly #traps = new Map<TrapCode, number>()
   readonly #limits = new Map<Limit['limit'], number>()
@@ -80,6 +94,10 @@ export class BatchTotals {
     this.#addTimes(outcome.usage)
     if (outcome.kind === 'host-error') {
       this.#hostErrors += 1
+      return
+    }
+    if (outcome.kind === 'returned') {
+      this.#returned += 1
       return
     }
     this.#kinds[outcome.kind] += 1
@@ -122,13 +140,14 @@ export class BatchTotals {
 
   /** The same as in {@link counts}. */
   get ok(): number {
-    return this.#ok
+    return this.#ok + this.#returned
   }
 
   /** The same as in {@link counts}. */
   get kinds(): BatchCounts['kinds'] {
-    const hostErrors = this.#hostErrors
-    return hostErrors === 0 ? { ...this.#kinds } : { ...this.#kinds, 'host-error': hostErrors }
+    const rare = { 'host-error': this.#hostErrors, returned: this.#returned }
+    const counted = Object.entries(rare).filter(([, number]) => number > 0)
+    return { ...this.#kinds, ...Object.fromEntries(counted) }
   }
 
   /** What was counted until now. */
@@ -138,7 +157,7 @@ export class BatchTotals {
       this.#runs === 0 ? 0 : Math.min(this.#runTimes.percentile(p) / NS, this.#maxMs)
     return {
       jobs: this.jobs,
-      ok: this.#ok,
+      ok: this.ok,
       kinds: this.kinds,
       exitCodes: Object.fromEntries([...codes, ...this.#otherCodes]),
       traps: Object.fromEntries(this.#traps),
@@ -157,7 +176,7 @@ export class BatchTotals {
   /** Results with an outcome. */
   get #runs(): number {
     const { exit, trap, limit, abort } = this.#kinds
-    return exit + trap + limit + abort + this.#hostErrors
+    return exit + trap + limit + abort + this.#hostErrors + this.#returned
   }
 }
 

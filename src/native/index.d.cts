@@ -15,9 +15,10 @@ export declare class BindingPort {
    * Connects to a new runtime, or, without options, to the one that the process shares.
    * `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
    * if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
-   * `output` are for those of `runSync`, and `words` for its calls of host functions.
+   * `output` are for those of `runSync` and `callSync`, `passed` for what a `callSync` passes, and `words` for calls of
+   * host functions.
    */
-  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array | null, bytes: Uint8Array | null, numbers: number, length: number) => void, records: Float64Array, bytes: Uint8Array, record: Float64Array, output: Uint8Array, words: BigUint64Array)
+  constructor(options: BindingRuntimeOptions | undefined | null, receive: (records: Float64Array | null, bytes: Uint8Array | null, numbers: number, length: number) => void, records: Float64Array, bytes: Uint8Array, record: Float64Array, output: Uint8Array, words: BigUint64Array, passed: Uint8Array)
   /**
    * Carries out the operations in the first `numbers` of `operations`, which refer to the first `length` of `bytes`;
    * the native side documents their form.
@@ -43,6 +44,28 @@ export declare class BindingPort {
   accessMemory(run: number, call: number, pointer: number, bytes: Uint8Array, write: boolean): number
   /** Goes on with the run that `runSync` began. */
   waitSync(id: number, milliseconds: number): number
+  /**
+   * The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
+   * Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
+   */
+  submitCall(operations: Float64Array, numbers: number, bytes: Uint8Array, length: number, microseconds: number): number
+  /**
+   * Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
+   * `runSync`.
+   */
+  callSync(id: number, instance: number, called: number, length: number, milliseconds: number): number
+  /** Returns bytes of an exported memory of an instance. */
+  readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
+  /** Writes to an exported memory of an instance. */
+  writeMemory(instance: number, memory: number, address: number, bytes: Uint8Array): void
+  /** Returns how many bytes come before the first that is 0, of at most this number. */
+  lengthToNul(instance: number, memory: number, address: number, most: number): number
+  /** Returns the bytes of an exported memory of an instance. */
+  memorySize(instance: number, memory: number): number
+  /** Returns the bits of an exported global of an instance. */
+  global(instance: number, global: number): Uint8Array
+  /** Sets an exported global of an instance. */
+  setGlobal(instance: number, global: number, bits: Uint8Array): void
   /** Takes the output that did not fit. */
   takeSync(): Uint8Array
   /** Starts to load a program; the result arrives as a record for `id`. */
@@ -115,6 +138,7 @@ export interface BindingStats {
   queued: number
   running: number
   finished: number
+  instances: number
 }
 
 /** How worker processes are started. */

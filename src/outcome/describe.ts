@@ -1,5 +1,5 @@
 import type { JsonHostError, JsonOutcome } from './json.ts'
-import type { HostError, Outcome } from './types.ts'
+import type { CallOutcome, HostError } from './types.ts'
 
 /**
  * How a run ended, as a sentence without its full stop: for messages and logs. Programs read `kind` and
@@ -9,7 +9,7 @@ import type { HostError, Outcome } from './types.ts'
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
 export function describeOutcome(
-  outcome: Outcome | HostError | JsonOutcome | JsonHostError,
+  outcome: CallOutcome | HostError | JsonOutcome | JsonHostError,
 ): string {
   switch (outcome.kind) {
     case 'exit':
@@ -22,6 +22,8 @@ export function describeOutcome(
       return 'the program was aborted'
     case 'host-error':
       return `a host function threw${messageOf(outcome.error)}`
+    case 'returned':
+      return 'the function returned'
     default:
       return outcome satisfies never
   }

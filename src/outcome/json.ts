@@ -137,6 +137,13 @@ function toText(name: string, bytes: Buffer): string {
   return bytes.toString('utf8')
 }
 
+/** A number as JSON has it, or as text where it has none: for large integers, NaN and infinity. */
+export function toNumber(value: number | bigint): number | string {
+  if (typeof value === 'bigint') return toInteger(value)
+  return Number.isFinite(value) ? value : String(value)
+}
+
 function toInteger(value: bigint): number | string {
-  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString()
+  const isSafe = value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
+  return isSafe ? Number(value) : value.toString()
 }

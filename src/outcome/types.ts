@@ -82,6 +82,27 @@ export interface Abort extends Ending {
   readonly reason: unknown
 }
 
+/**
+ * How a call of an instance's function ended. When it did not return, the instance has ended with it, unless the call was
+ * aborted before it began.
+ *
+ * @example
+ * const outcome = await instance.call('add', 1, 2)
+ * if (outcome.kind === 'returned') console.log(outcome.values[0])
+ */
+export type CallOutcome<Values extends readonly unknown[] = CallValues> = Returned<Values> | Outcome
+
+/** What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed. */
+export type CallValues = readonly (number | bigint)[]
+
+/** A function that was called has returned. The instance can be called again. */
+export interface Returned<Values extends readonly unknown[] = CallValues> extends Ending {
+  readonly kind: 'returned'
+  readonly ok: true
+  /** What it returned, in order; empty if it returned nothing. */
+  readonly values: Values
+}
+
 /** One frame of a guest's call stack. */
 export interface Frame {
   /** The function's index in its module. */
@@ -118,3 +139,9 @@ export interface Usage {
 
 /** What comes with every ending. */
 export type Printed = Pick<Ending, 'stdout' | 'stderr' | 'files' | 'usage'>
+
+/** How a run ends, whether it has imports or not. */
+export type AnyOutcome = Outcome | HostError
+
+/** How a call ends, whether its instance has imports or not. */
+export type AnyCallOutcome = CallOutcome | HostError

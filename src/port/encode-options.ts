@@ -76,6 +76,14 @@ const LIMITS = [
   'filesCount',
 ] as const
 
+/** The limits that a call cannot have, and why. */
+const INSTANCE_LIMITS = [
+  ['memoryBytes', 'memory belongs'],
+  ['onMemory', 'memory belongs'],
+  ['filesBytes', 'files belong'],
+  ['filesCount', 'files belong'],
+] as const
+
 const onBrokenPipe = numbering(ON_BROKEN_PIPE)
 const onMemory = numbering(ON_MEMORY)
 const onOutput = numbering(ON_OUTPUT)
@@ -342,6 +350,21 @@ function encodeClock(value: unknown, to: Encoder): void {
   }
   to.byte(OPTION.clockFixed)
   to.float64(time)
+}
+
+/**
+ * Checks the limits of one call of an instance and writes them.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function encodeCallLimits(value: unknown, to: Encoder): void {
+  checkObject('limits', value)
+  for (const [name, what] of INSTANCE_LIMITS) {
+    const limit = (value as Record<string, unknown>)[name]
+    if (limit === undefined) continue
+    throw invalid(`limits.${name}`, `absent: ${what} to the instance, not to a call`, limit)
+  }
+  encodeLimits(value, to)
 }
 
 function encodeLimits(value: unknown, to: Encoder): void {

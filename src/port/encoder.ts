@@ -27,7 +27,7 @@ export class Encoder {
   }
 
   /** Begins with {@link bytes}: to make a view of these takes longer than to pass their number. */
-  get buffer(): Uint8Array {
+  get buffer(): Buffer {
     return this.#buffer
   }
 
@@ -76,6 +76,19 @@ export class Encoder {
   sized(value: Uint8Array): void {
     this.uint32(value.length)
     this.raw(value)
+  }
+
+  /** Makes room for this many bytes, which the caller writes to {@link buffer}; returns where. */
+  room(bytes: number): number {
+    this.#reserve(bytes)
+    const at = this.#length
+    this.#length += bytes
+    return at
+  }
+
+  /** Takes back what was written from here on. */
+  truncate(length: number): void {
+    this.#length = length
   }
 
   /** Writes what another encoder holds. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
@@ -29,17 +30,30 @@ const SHORT_READ = 64 * 1024
 /** `readString` uses this up to its size. */
 const scratch = Buffer.allocUnsafeSlow(4096)
 
-/** The calls of host functions that one run makes, one at a time. */
+/** The instance in whose host function the code is that runs now, also after it has waited for something. */
+const inside = new AsyncLocalStorage<HostCalls>()
+
+/** The calls of host functions that one run or instance makes, one at a time. */
 export class HostCalls {
   readonly #port: HostCallPort
   readonly #run: number
   readonly #functions: readonly BoundFunction[]
   /** The number of the call in progress, or 0. */
   #current = 0
+  /** Whether a function is on the stack now. */
+  #isOnStack = false
+  /** Whether it has to be known what a function has started. */
+  readonly #isInstance: boolean
   /** What a function threw. */
   failure: { readonly error: unknown } | undefined
 
-  constructor(port: HostCallPort, run: number, functions: readonly BoundFunction[]) {
+  constructor(
+    port: HostCallPort,
+    run: number,
+    functions: readonly BoundFunction[],
+    isInstance = false,
+  ) {
+    this.#isInstance = isInstance
     this.#port = port
     this.#run = run
     this.#functions = functions
@@ -86,6 +100,11 @@ export class HostCalls {
     }
   }
 
+  /** Whether the code that runs now belongs to the function that is called. */
+  get isInside(): boolean {
+    return this.#current !== 0 && (this.#isOnStack || inside.getStore() === this)
+  }
+
   /** The run has ended: what its functions return now is not wanted. */
   end(): void {
     this.#current = 0
@@ -119,6 +138,17 @@ export class HostCalls {
   }
 
   #invoke(bound: BoundFunction, words: Words): unknown {
+    this.#isOnStack = true
+    try {
+      return this.#isInstance
+        ? inside.run(this, () => this.#apply(bound, words))
+        : this.#apply(bound, words)
+    } finally {
+      this.#isOnStack = false
+    }
+  }
+
+  #apply(bound: BoundFunction, words: Words): unknown {
     const { call, params } = bound
     const caller = new HostCaller(this, this.#current)
     const value = (index: number): unknown => words.argument(index, params[index])

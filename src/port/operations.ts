@@ -38,12 +38,33 @@ export class Submission {
     this.#length = at + FIELDS
   }
 
+  /** Whether there is one operation, of this kind. */
+  isOnly(kind: number): boolean {
+    return this.#length === FIELDS && this.#operations[FIELD.kind] === kind
+  }
+
   /** Submits everything and starts over. */
   sendTo(port: NativePort): void {
+    this.#send((operations, numbers, bytes, length) =>
+      port.submit(operations, numbers, bytes, length),
+    )
+  }
+
+  /** The same for one call, whose record is waited for; returns what `submitCall` returns. */
+  sendCallTo(port: NativePort, microseconds: number): number {
+    return this.#send((operations, numbers, bytes, length) =>
+      port.submitCall(operations, numbers, bytes, length, microseconds),
+    )
+  }
+
+  #send<T>(
+    send: (operations: Float64Array, numbers: number, bytes: Uint8Array, length: number) => T,
+  ): T {
     const { bytes } = this
     const length = this.#length
     this.#length = 0
-    port.submit(this.#operations, length, bytes.buffer, bytes.length)
+    const sent = send(this.#operations, length, bytes.buffer, bytes.length)
     bytes.clear()
+    return sent
   }
 }

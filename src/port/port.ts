@@ -5,12 +5,22 @@ import { Encoder, OPTIONS_BYTES } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
 import { bindImports, type ProgramImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
+import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
 import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
-import { isOutcome, neverStarted, type HostError, type Outcome } from '../outcome.ts'
+import {
+  isOutcome,
+  neverStarted,
+  type AnyCallOutcome,
+  type AnyOutcome,
+  type Outcome,
+} from '../outcome.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import type { RuntimeStats } from '../stats.ts'
+import type { RunTarget } from './run-target.ts'
+import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
+import { NUMBER_BYTES } from './numbers.ts'
 import { StdinReader } from './stdin.ts'
 import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
 import { Submission } from './operations.ts'
@@ -27,6 +37,11 @@ const TURN_MS = 50
 const OUTPUT_BYTES = 4096
 /** A delivery of up to so many records, and as many bytes as above, is small. */
 const SMALL_RECORDS = 16
+/** How long one call is waited for before the event loop goes on. */
+const SHORT_WAIT_US = 20
+
+/** A function has at most 1,000 parameters. */
+const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
 
 /** What the core returns for a `runSync` that goes on; for one that calls a host function it returns less. */
@@ -34,16 +49,6 @@ const GOES_ON = -1
 
 /** Options of a run, with imports or without. */
 export type AnyRunOptions = RunOptions | HostedRunOptions
-/** What these options lead to. */
-export type AnyOutcome = Outcome | HostError
-
-/** What a run belongs to while it goes on: a program, or a program in a batch. */
-export interface RunTarget {
-  readonly handle: number
-  /** Why its runs are aborted: undefined while they are not, otherwise any value. */
-  readonly closeReason: unknown
-  readonly imports: ProgramImports
-}
 
 /** A program, for its runs. */
 export interface RunOwner extends RunTarget {
@@ -105,6 +110,10 @@ export function checkRun(options: AnyRunOptions, imports: ProgramImports): void 
   giveBack(encoded)
 }
 
+function hasStreams({ stdin, stdout, stderr }: LocalOptions): boolean {
+  return (stdin ?? stdout ?? stderr) !== undefined
+}
+
 function giveBack(encoded: Encoder): void {
   if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
   encoded.clear()
@@ -126,6 +135,8 @@ interface Waiting {
   aborted?: { readonly reason: unknown }
   /** Whether the process may end before it. */
   isLoose?: boolean
+  /** Makes what it resolves to of a record of a call. */
+  read?: (delivery: Delivery, abortReason: unknown) => unknown
 }
 
 /** Who hears of the jobs of a batch. */
@@ -152,9 +163,15 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
-    for (const id of runs) this.#abort(id, this.#waiting.get(id)?.signal?.reason)
+    for (const id of runs) {
+      if (this.#instances.has(id)) {
+        this.#add(OPERATION.abort, id)
+        this.#instances.signalled(id)
+      } else this.#abort(id, this.#waiting.get(id)?.signal?.reason)
+    }
     this.#flush()
   })
+  readonly #instances = new Instances()
   /** By their numbers; there is no batch 0. */
   readonly #batches: (BatchJobs | undefined)[] = []
   /** Where the core writes small deliveries; the last number says whether they are in use. */
@@ -166,6 +183,8 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #words = new Words()
   /** Whether a {@link runSync} that was terminated while a host function ran is about to be given up. */
   #isGivingUp = false
+  /** Where the core reads what a {@link callSync} passes. */
+  readonly passed: Buffer = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
   /** The snapshots that are being taken, and of which programs. */
   readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for, and how many of these the process may end without. */
@@ -174,6 +193,7 @@ export class Port implements PipeEvents, HostCallPort {
   #isHeld = false
   #lastId = 0
   #flushing = false
+  readonly #shortWait = new ShortWait()
   /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
@@ -192,15 +212,10 @@ export class Port implements PipeEvents, HostCallPort {
       else port.#receiveSmall(numbers)
     }
     try {
-      this.#native = new native.BindingPort(
-        options,
-        receive,
-        this.#smallRecords,
-        this.#smallBytes,
-        this.#record,
-        this.#output,
-        this.#words.raw,
-      )
+      const { BindingPort } = native
+      const small = [this.#smallRecords, this.#smallBytes] as const
+      const buffers = [this.#record, this.#output, this.#words.raw, this.passed] as const
+      this.#native = new BindingPort(options, receive, ...small, ...buffers)
     } catch (error) {
       throw fromNative(error)
     }
@@ -260,23 +275,18 @@ export class Port implements PipeEvents, HostCallPort {
     const signal = local?.signal
     const imports = local?.imports
     const hostCalls = imports && new HostCalls(this, id, bindImports(imports, target.imports))
-    const piped = local?.stdin ?? local?.stdout ?? local?.stderr ?? live
     // Before the run is queued: it may throw.
-    const streams = local && piped ? new Pipes(this, id, local, prepared?.source, live) : undefined
+    const streams =
+      local && (live !== undefined || hasStreams(local))
+        ? new Pipes(this, id, local, prepared?.source, live)
+        : undefined
     if (signal?.aborted === true) {
       streams?.end(undefined)
       return Promise.resolve(neverStarted(signal.reason, local?.collects))
     }
-    const { bytes } = this.#submission
-    const start = bytes.length
-    if (prepared !== undefined) {
-      bytes.append(prepared.encoded)
-      giveBack(prepared.encoded)
-    }
-    if (local?.input !== undefined) encodeInput(local.input, bytes)
     const isPiped = streams !== undefined || hostCalls !== undefined
     const flags = ((signal ?? live) ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
-    this.#add(OPERATION.run, id, target.handle, start, bytes.length - start, flags, batch)
+    this.#addPrepared(OPERATION.run, id, target.handle, prepared, flags, batch)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<AnyOutcome>((resolve, reject) => {
       const collects = local?.collects === true
@@ -290,6 +300,88 @@ export class Port implements PipeEvents, HostCallPort {
         hostCalls,
       })
     })
+  }
+
+  /** Begins to make an instance of a program; returns its number. */
+  instantiate(instance: PortInstance, prepared: Prepared): number {
+    const { local, source } = prepared
+    const number = this.#nextId()
+    const { imports } = local
+    if (imports !== undefined) {
+      const functions = bindImports(imports, instance.imports)
+      instance.hostCalls = new HostCalls(this, number, functions, true)
+    }
+    // Before it is queued: it may throw.
+    const streams = hasStreams(local) ? new Pipes(this, number, local, source) : undefined
+    const { signal, handle } = instance
+    const isPiped = streams !== undefined || imports !== undefined
+    const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
+    this.#addPrepared(OPERATION.instantiate, number, handle, prepared, flags)
+    if (signal !== undefined) this.#signals.add(signal, number)
+    this.#instances.add(number, instance, streams)
+    this.#await()
+    return number
+  }
+
+  /** Aborts an instance; {@link PortInstance.ended} is called later. */
+  closeInstance(number: number): void {
+    if (!this.#instances.has(number)) return
+    this.#add(OPERATION.closeInstance, number)
+    this.#flush()
+    if (this.#instances.awaitEnd(number)) this.#await()
+  }
+
+  /** Queues a call behind the calls of its instance. */
+  call(number: number, call: PortCall): Promise<AnyCallOutcome> {
+    const { payload, signal } = call
+    const id = this.#nextId()
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(payload)
+    const flags = signal ? RUN_FLAG.abortable : 0
+    this.#add(OPERATION.call, id, number, start, payload.length, flags, call.function)
+    if (signal !== undefined) this.#signals.add(signal, id)
+    return new Promise<AnyCallOutcome>((resolve, reject) => {
+      this.#wait(id, {
+        resolve: resolve as Waiting['resolve'],
+        reject,
+        target: call.instance,
+        signal,
+        streams: undefined,
+        read: call.read,
+      })
+    })
+  }
+
+  /**
+   * Calls a function with what the first bytes of {@link passed} are; what is returned is to be read before anything else is
+   * done.
+   */
+  callSync(
+    number: number,
+    hostCalls: HostCalls | undefined,
+    called: number,
+    length: number,
+  ): Delivery {
+    this.#flush()
+    const id = this.#nextId()
+    if (hostCalls !== undefined) this.#giveUpLater()
+    try {
+      const first = this.#native.callSync(id, number, called, length, TURN_MS)
+      return this.#waitSync(id, hostCalls, first)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /** Reads or writes memory or globals of an instance. */
+  access<T>(use: (port: NativePort) => T): T {
+    this.#flush()
+    try {
+      return use(this.#native)
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 
   /** Returns the number of a new batch, whose jobs have these options unless they give others. */
@@ -322,6 +414,21 @@ export class Port implements PipeEvents, HostCallPort {
     this.#await()
   }
 
+  submitCall(
+    batch: number,
+    slot: number,
+    instance: number,
+    called: number,
+    payload: Encoder,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    bytes.append(payload)
+    const id = batch * BATCH_IDS + slot
+    this.#add(OPERATION.call, id, instance, start, payload.length, 0, called)
+    this.#await()
+  }
+
   /** Reports that this many bytes of the output of its jobs have been read. */
   batchRead(batch: number, bytes: number): void {
     this.#add(OPERATION.batchRead, batch, bytes)
@@ -346,19 +453,11 @@ export class Port implements PipeEvents, HostCallPort {
     const id = this.#nextId()
     try {
       const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
-      if (hostCalls !== undefined) this.#giveUpLater()
       this.#flush()
-      const port = this.#native
-      const { buffer, length: used } = encoded ?? NO_OPTIONS
-      let length = port.runSync(id, owner.handle, buffer, used, TURN_MS)
-      // In turns, because a thread can be terminated only between two calls.
-      while (length < 0) {
-        if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
-        else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
-      }
-      const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
-      const delivery = new Delivery(this.#record, bytes)
-      delivery.next()
+      if (hostCalls !== undefined) this.#giveUpLater()
+      const { buffer, length } = encoded ?? NO_OPTIONS
+      const first = this.#native.runSync(id, owner.handle, buffer, length, TURN_MS)
+      const delivery = this.#waitSync(id, hostCalls, first)
       if (delivery.isFault) throw delivery.fault
       const collects = prepared?.local.collects
       return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
@@ -367,6 +466,24 @@ export class Port implements PipeEvents, HostCallPort {
     } finally {
       if (encoded !== undefined) giveBack(encoded)
     }
+  }
+
+  /**
+   * Waits for the record of what was begun, whose first turn returned `first`, and calls host functions for it. What is
+   * returned is to be read before anything else is done.
+   */
+  #waitSync(id: number, hostCalls: HostCalls | undefined, first: number): Delivery {
+    const port = this.#native
+    let length = first
+    // In turns, because a thread can be terminated only between two calls.
+    while (length < 0) {
+      if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
+      else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
+    }
+    const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
+    const delivery = new Delivery(this.#record, bytes)
+    delivery.next()
+    return delivery
   }
 
   /** Calls a host function, and goes on with the run. */
@@ -602,17 +719,51 @@ export class Port implements PipeEvents, HostCallPort {
     return waiting
   }
 
+  /** Adds an operation with the options of a run. */
+  #addPrepared(
+    kind: number,
+    id: number,
+    handle: number,
+    prepared: Prepared | undefined,
+    flags: number,
+    batch = 0,
+  ): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    if (prepared !== undefined) {
+      bytes.append(prepared.encoded)
+      giveBack(prepared.encoded)
+      const { input } = prepared.local
+      if (input !== undefined) encodeInput(input, bytes)
+    }
+    this.#add(kind, id, handle, start, bytes.length - start, flags, batch)
+  }
+
   #add(kind: number, id: number, argument = 0, offset = 0, length = 0, flags = 0, batch = 0): void {
     this.#submission.add(kind, id, argument, offset, length, flags, batch)
     if (this.#flushing) return
     this.#flushing = true
     // After all promise reactions of this turn: the widest batch without waiting for anything.
-    process.nextTick(this.#flush)
+    process.nextTick(this.#flushTurn)
   }
 
   readonly #flush = (): void => {
     this.#flushing = false
     if (!this.#submission.isEmpty) this.#submission.sendTo(this.#native)
+  }
+
+  /** The same at the end of a turn of the event loop. */
+  readonly #flushTurn = (): void => {
+    // If nothing else can arrive, and the call is likely to be short, it is not slept for.
+    const isAlone = this.#awaited === 1 && this.#submission.isOnly(OPERATION.call)
+    if (!isAlone || !this.#shortWait.pays()) {
+      this.#flush()
+      return
+    }
+    this.#flushing = false
+    const length = this.#submission.sendCallTo(this.#native, SHORT_WAIT_US)
+    this.#shortWait.waited(length >= 0)
+    if (length >= 0) this.#receive(new Delivery(this.#record, this.#output, RECORD_FIELDS))
   }
 
   #receiveSmall(numbers: number): void {
@@ -638,10 +789,10 @@ export class Port implements PipeEvents, HostCallPort {
     const { id } = delivery
     switch (delivery.kind) {
       case RECORD.ask:
-        this.#waiting.get(id)?.streams?.ask(delivery.code)
+        this.#streams(id)?.ask(delivery.code)
         return
       case RECORD.output:
-        this.#waiting.get(id)?.streams?.write(delivery.code, delivery.kept(SECTION.bytes))
+        this.#streams(id)?.write(delivery.code, delivery.kept(SECTION.bytes))
         return
       case RECORD.call:
         this.#words.fill(delivery.section(SECTION.call))
@@ -653,6 +804,9 @@ export class Port implements PipeEvents, HostCallPort {
       case RECORD.bytes:
         this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
+      case RECORD.instantiated:
+        if (this.#instances.made(id, delivery)) this.#arrived()
+        return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
         return
@@ -662,7 +816,9 @@ export class Port implements PipeEvents, HostCallPort {
   }
 
   #hostCalls(id: number): HostCalls | undefined {
-    if (id < BATCH_IDS) return this.#waiting.get(id)?.hostCalls
+    if (id < BATCH_IDS) {
+      return this.#waiting.get(id)?.hostCalls ?? this.#instances.hostCalls(id)
+    }
     return this.#batches[Math.floor(id / BATCH_IDS)]?.hostCalls(id % BATCH_IDS, id)
   }
 
@@ -676,16 +832,21 @@ export class Port implements PipeEvents, HostCallPort {
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
       return
     }
+    if (this.#endInstance(id, delivery)) return
     const waiting = this.#settle(id)
     if (waiting === undefined) return
     const { target, streams, aborted, hostCalls } = waiting
     hostCalls?.end()
     try {
+      const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
+      if (waiting.read !== undefined) {
+        waiting.resolve(waiting.read(delivery, reason))
+        return
+      }
       const fault = delivery.isFault ? delivery.fault : undefined
       const failure = streams?.end(fault)
       if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure
-      const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
       waiting.resolve(delivery.outcome(reason, waiting.collects, hostCalls?.failure))
     } catch (error) {
       // Pipes and reasons are code of the caller's; the other records must arrive all the same.
@@ -699,6 +860,27 @@ export class Port implements PipeEvents, HostCallPort {
     if (closed === undefined) return
     void source?.close()
     throw closed
+  }
+
+  /** If the record is the end of an instance: tells the instance. */
+  #endInstance(id: number, delivery: Delivery): boolean {
+    const known = this.#instances.remove(id)
+    if (known === undefined) return false
+    const { instance, awaited } = known
+    if (awaited) this.#arrived()
+    if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
+    instance.hostCalls?.end()
+    try {
+      instance.ended(endOf(known, delivery, this.#closeReason(instance)))
+    } catch (error) {
+      // Pipes and reasons are code of the caller's, as for runs.
+      instance.ended({ error })
+    }
+    return true
+  }
+
+  #streams(id: number): Pipes | undefined {
+    return this.#waiting.get(id)?.streams ?? this.#instances.streams(id)
   }
 
   #closeReason(target: RunTarget | undefined): unknown {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { WasiexecError } from '../errors.ts'
 import * as outcomes from '../outcome.ts'
-import type { HostError, Limit, Outcome, Printed, TrapInfo, Usage } from '../outcome.ts'
+import type { HostError, Limit, Outcome, Printed, Returned, TrapInfo, Usage } from '../outcome.ts'
 import {
   ABORT,
   LIMIT,
@@ -12,6 +12,7 @@ import {
   SECTION_LAYOUT,
   type CoreErrorCode,
 } from '../protocol.ts'
+import { readNumbers, type NumberType } from './numbers.ts'
 
 const FIELD = RECORD_FIELD
 /** Numbers in a record. */
@@ -32,6 +33,8 @@ export class Delivery {
   #bytes: Buffer
   /** Numbers in all records. */
   readonly #length: number
+  /** Whether the arrays are used again after it was read. */
+  readonly #isLent: boolean
   #empty: Buffer | undefined
   #place = -RECORD_FIELDS
   /** Where the bytes of the record begin and end. */
@@ -39,9 +42,10 @@ export class Delivery {
   #end = 0
 
   /** @param length How many numbers belong to it, if the arrays are used again after it was read. */
-  constructor(records: Float64Array, bytes: Uint8Array, length: number = records.length) {
+  constructor(records: Float64Array, bytes: Uint8Array, length?: number) {
     this.#records = records
-    this.#length = length
+    this.#length = length ?? records.length
+    this.#isLent = length !== undefined
     this.#bytes =
       bytes instanceof Buffer
         ? bytes
@@ -59,7 +63,7 @@ export class Delivery {
 
   /** Keeps it for those who read it later. */
   keep(): void {
-    if (this.#records.length === this.#length) return
+    if (!this.#isLent) return
     this.#records = this.#records.slice(0, this.#length)
     this.#bytes = Buffer.from(this.#bytes)
   }
@@ -167,6 +171,28 @@ export class Delivery {
       default:
         throw unknownNumber('record', this.kind)
     }
+  }
+
+  /** What an instance has printed and used while it was made. */
+  get initialization(): Returned {
+    return outcomes.returned([], this.#printedAt(this.#place, this.#start))
+  }
+
+  /** A call that has returned values of these types. */
+  returned(types: readonly NumberType[]): Returned {
+    const printed = this.#printedAt(this.#place, this.#start)
+    // Its only section.
+    const at = this.#end - this.#get(FIELD.sections) + SECTION_LAYOUT.content
+    return outcomes.returned(readNumbers(types, this.#bytes, at), printed)
+  }
+
+  get isReturned(): boolean {
+    return this.kind === RECORD.callReturned
+  }
+
+  /** Whether the instance has ended with the call. */
+  get isInstanceOver(): boolean {
+    return !this.isAbort || (this.#get(FIELD.flags) & OUTCOME_FLAG.neverStarted) === 0
   }
 
   /** The exit whose record stands there. */

@@ -67,6 +67,7 @@ impl Rounds {
             id: 0,
             payload: Bytes::new(),
             control: None,
+            instance: None,
         };
         self.runtime.submit([Submission {
             group: self.group.clone(),

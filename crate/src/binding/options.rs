@@ -148,6 +148,7 @@ pub struct BindingStats {
     pub queued: u32,
     pub running: u32,
     pub finished: f64,
+    pub instances: u32,
 }
 
 impl BindingStats {
@@ -167,6 +168,7 @@ impl BindingStats {
             queued: count(stats.counts.queued),
             running: count(stats.counts.running),
             finished: stats.counts.finished as f64,
+            instances: count(stats.counts.instances),
         }
     }
 }

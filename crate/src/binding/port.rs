@@ -6,6 +6,7 @@ use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
 use crate::port::{Delivery, PendingRun, Port, SnapshotRequest};
 use crate::runtime::{Runtime, RuntimeOptions};
+use crate::schedule::InstanceHandle;
 use crate::snapshot::SnapshotUntil;
 use crate::workers::port_to_workers;
 use bytes::Bytes;
@@ -45,8 +46,12 @@ pub struct BindingPort {
     output: Uint8Array,
     /// The number and the arguments of a call of a host function, and what that returns.
     words: BigUint64Array,
+    /// The arguments of `callSync`.
+    passed: Uint8Array,
     /// Output that did not fit into the shared buffer.
     left: Vec<u8>,
+    /// Memory for the next delivery of a run or call that is waited for.
+    spare: Delivery,
 }
 
 /// A run that a thread waits for.
@@ -70,7 +75,8 @@ impl BindingPort {
     /// Connects to a new runtime, or, without options, to the one that the process shares.
     /// `receive` is called with the records of whatever ended since its last call. They are in `records` and `bytes`,
     /// if they fit, and it gets their numbers; the last of `records` is not 0 while these are in use. `record` and
-    /// `output` are for those of `runSync`, and `words` for its calls of host functions.
+    /// `output` are for those of `runSync` and `callSync`, `passed` for what a `callSync` passes, and `words` for calls of
+    /// host functions.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -84,6 +90,7 @@ impl BindingPort {
         record: Float64Array,
         output: Uint8Array,
         words: BigUint64Array,
+        passed: Uint8Array,
     ) -> napi::Result<Self> {
         let (runtime, pool) = match options.map(BindingRuntimeOptions::split) {
             None => (shared_runtime()?, None),
@@ -123,7 +130,9 @@ impl BindingPort {
             record,
             output,
             words,
+            passed,
             left: Vec::new(),
+            spare: Delivery::default(),
         })
     }
 
@@ -138,9 +147,7 @@ impl BindingPort {
         length: u32,
     ) -> napi::Result<()> {
         self.leave();
-        let operations = operations.get(..numbers as usize).unwrap_or(operations);
-        let bytes = bytes.get(..length as usize).unwrap_or(bytes);
-        let bytes = Bytes::copy_from_slice(bytes);
+        let (operations, bytes) = submitted(operations, numbers, bytes, length);
         self.port.submit(operations, &bytes).map_err(thrown)
     }
 
@@ -259,15 +266,20 @@ impl BindingPort {
     pub fn wait_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
         let patience = Duration::from_millis(milliseconds.into());
         self.return_to(id);
-        let Self { pending, words, .. } = self;
+        let Self {
+            pending,
+            words,
+            spare,
+            ..
+        } = self;
         let last = pending.last_mut().filter(|last| last.id == id);
         let last = last.ok_or_else(|| thrown(given_up()))?;
-        let waited = last.run.wait(patience);
+        let waited = last.run.wait_into(patience, spare);
         if !matches!(waited, Ok(None)) {
             pending.pop();
         }
         if let Some(delivery) = waited.map_err(thrown)? {
-            return Ok(self.ended(delivery));
+            return Ok(self.hand_over(delivery));
         }
         // Still there, because it has not ended.
         let Some(last) = pending.last_mut() else {
@@ -289,17 +301,118 @@ impl BindingPort {
         Ok(CALLED - f64::from(function))
     }
 
-    fn ended(&mut self, delivery: Delivery) -> f64 {
-        let length = delivery.bytes.len();
-        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
-        // thread alone, where no JavaScript runs before the two slices are gone.
-        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
-        record.copy_from_slice(&delivery.records);
-        match output.get_mut(..length) {
-            Some(output) => output.copy_from_slice(&delivery.bytes),
-            None => self.left = delivery.bytes,
+    /// The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
+    /// Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
+    #[napi(catch_unwind)]
+    pub fn submit_call(
+        &mut self,
+        operations: &[f64],
+        numbers: u32,
+        bytes: &[u8],
+        length: u32,
+        microseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let (operations, bytes) = submitted(operations, numbers, bytes, length);
+        let patience = Duration::from_micros(microseconds.into());
+        let most = self.output.len();
+        let came = self
+            .port
+            .submit_and_wait(operations, &bytes, patience, most);
+        match came.map_err(thrown)? {
+            Some(delivery) => Ok(self.hand_over(delivery)),
+            None => Ok(GOES_ON),
         }
-        length as f64
+    }
+
+    /// Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
+    /// `runSync`.
+    #[napi(catch_unwind)]
+    pub fn call_sync(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        length: u32,
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let payload = self.passed.get(..length as usize).unwrap_or_default();
+        let payload = Bytes::copy_from_slice(payload);
+        let run = self
+            .port
+            .call_sync(instance as u64, called as usize, payload);
+        self.pending.push(Pending {
+            id,
+            run: run.map_err(thrown)?,
+            call: None,
+        });
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// Returns bytes of an exported memory of an instance.
+    #[napi(catch_unwind)]
+    pub fn read_memory(
+        &self,
+        instance: f64,
+        memory: u32,
+        address: f64,
+        length: f64,
+    ) -> napi::Result<Uint8Array> {
+        let instance = self.instance(instance)?;
+        let read = instance.read_memory(memory as usize, address as u64, length as u64);
+        read.map(Uint8Array::new).map_err(thrown)
+    }
+
+    /// Writes to an exported memory of an instance.
+    #[napi(catch_unwind)]
+    pub fn write_memory(
+        &self,
+        instance: f64,
+        memory: u32,
+        address: f64,
+        bytes: &[u8],
+    ) -> napi::Result<()> {
+        let instance = self.instance(instance)?;
+        let written = instance.write_memory(memory as usize, address as u64, bytes);
+        written.map_err(thrown)
+    }
+
+    /// Returns how many bytes come before the first that is 0, of at most this number.
+    #[napi(catch_unwind)]
+    pub fn length_to_nul(
+        &self,
+        instance: f64,
+        memory: u32,
+        address: f64,
+        most: f64,
+    ) -> napi::Result<f64> {
+        let instance = self.instance(instance)?;
+        let length = instance.length_to_nul(memory as usize, address as u64, most as u64);
+        length.map(|length| length as f64).map_err(thrown)
+    }
+
+    /// Returns the bytes of an exported memory of an instance.
+    #[napi(catch_unwind)]
+    pub fn memory_size(&self, instance: f64, memory: u32) -> napi::Result<f64> {
+        let size = self.instance(instance)?.memory_size(memory as usize);
+        size.map(|size| size as f64).map_err(thrown)
+    }
+
+    /// Returns the bits of an exported global of an instance.
+    #[napi(catch_unwind)]
+    pub fn global(&self, instance: f64, global: u32) -> napi::Result<Uint8Array> {
+        let bits = self.instance(instance)?.global(global as usize);
+        let bits = bits.map_err(thrown)?;
+        Ok(Uint8Array::new(bits.to_le_bytes().into()))
+    }
+
+    /// Sets an exported global of an instance.
+    #[napi(catch_unwind)]
+    pub fn set_global(&self, instance: f64, global: u32, bits: &[u8]) -> napi::Result<()> {
+        let instance = self.instance(instance)?;
+        let bits = bits.try_into().map_or(0, u64::from_le_bytes);
+        instance.set_global(global as usize, bits).map_err(thrown)
     }
 
     /// Takes the output that did not fit.
@@ -402,6 +515,29 @@ impl Drop for BindingPort {
     }
 }
 
+impl BindingPort {
+    /// Puts a delivery of one record where the facade looks; returns how many bytes it has.
+    fn hand_over(&mut self, delivery: Delivery) -> f64 {
+        let length = delivery.bytes.len();
+        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
+        // thread alone, where no JavaScript runs before the two slices are gone.
+        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
+        record.copy_from_slice(&delivery.records);
+        match output.get_mut(..length) {
+            Some(output) => {
+                output.copy_from_slice(&delivery.bytes);
+                self.spare = delivery;
+            }
+            None => self.left = delivery.bytes,
+        }
+        length as f64
+    }
+
+    fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
+        self.port.instance(number as u64).map_err(thrown)
+    }
+}
+
 fn given_up() -> Error {
     let message = "the run was given up: something else was called while this thread waited for it";
     Error::new(ErrorCode::NestedRun, message)
@@ -437,6 +573,18 @@ impl Buffers {
         // Both are as small as the buffers.
         (None, None, numbers as u32, length as u32).into()
     }
+}
+
+/// The operations in the first `numbers`, and a copy of the first `length` of the bytes that these refer to.
+fn submitted<'a>(
+    operations: &'a [f64],
+    numbers: u32,
+    bytes: &[u8],
+    length: u32,
+) -> (&'a [f64], Bytes) {
+    let operations = operations.get(..numbers as usize).unwrap_or(operations);
+    let bytes = bytes.get(..length as usize).unwrap_or(bytes);
+    (operations, Bytes::copy_from_slice(bytes))
 }
 
 /// Errors cross as `CODE: message`; the facade makes a `WasiexecError` of them.

@@ -32,6 +32,17 @@ impl CpuMeter {
             .fetch_add(self.since_start(now), Ordering::Relaxed);
     }
 
+    /// Counts what `other` has counted so far, and nothing else.
+    pub(crate) fn follow(&self, other: &Self) {
+        let total = other.finished.load(Ordering::Relaxed);
+        self.finished.store(total, Ordering::Relaxed);
+    }
+
+    /// Begins to count anew.
+    pub(crate) fn reset(&self) {
+        self.finished.store(0, Ordering::Relaxed);
+    }
+
     /// The total of finished polls.
     pub(crate) fn total(&self) -> Duration {
         Duration::from_nanos(self.finished.load(Ordering::Relaxed))

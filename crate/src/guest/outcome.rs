@@ -23,6 +23,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The same ending, without what was printed and used.
+    pub(crate) fn without_output(&self) -> Self {
+        Self {
+            ending: self.ending.clone(),
+            ..Self::never_started()
+        }
+    }
+
     /// That of a run that was aborted while it waited.
     pub(crate) fn never_started() -> Self {
         Self {
@@ -33,6 +41,30 @@ impl Outcome {
             usage: Usage::default(),
         }
     }
+}
+
+/// How one call of an instance's export ended, with everything that was printed and used during it.
+#[derive(Debug)]
+pub enum CallOutcome {
+    /// The function has returned, and the instance goes on.
+    Returned(Returned),
+    /// The call has ended, and the instance with it.
+    Ended(Outcome),
+    /// The call was aborted before it began, and the instance goes on.
+    NeverStarted,
+}
+
+/// A call that has returned.
+#[derive(Debug)]
+pub struct Returned {
+    /// What the function returned, as [`Value::bits`](super::value::Value::bits).
+    pub values: Vec<u64>,
+    /// Standard output captured during the call.
+    pub stdout: Vec<u8>,
+    /// Standard error captured during the call.
+    pub stderr: Vec<u8>,
+    /// What the call used. Memory is that of the instance.
+    pub usage: Usage,
 }
 
 /// The kinds of ending.

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::host_functions::{MemoryAccess, MemoryAnswer};
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::RuntimeStats;
+use crate::schedule::InstanceHandle;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -33,6 +34,22 @@ pub(crate) trait Backend: Send + Sync {
     ///
     /// [`ErrorCode::WorkerDied`](crate::ErrorCode::WorkerDied).
     fn access_memory(&self, run: u64, call: u64, access: MemoryAccess<'_>) -> Result<MemoryAnswer>;
+
+    /// Begins a call of an instance whose end the calling thread waits for. The payload is that of a
+    /// [`QueuedCall`](crate::schedule::QueuedCall).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NestedRun`](crate::ErrorCode::NestedRun), and those of [`instance`](Self::instance).
+    fn call_sync(&self, instance: u64, function: usize, payload: Bytes) -> Result<PendingRun>;
+
+    /// An instance that can be used on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InstanceOver`](crate::ErrorCode::InstanceOver) and
+    /// [`ErrorCode::InstanceBusy`](crate::ErrorCode::InstanceBusy).
+    fn instance(&self, number: u64) -> Result<Arc<InstanceHandle>>;
 
     /// What the backend needs of a program besides its compiled code.
     ///

@@ -28,7 +28,7 @@ impl Port {
     /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
     pub fn give_sync(&self, run: &PendingRun, call: u64, result: HostResult) -> Result<()> {
         match run {
-            PendingRun::Here(run) => {
+            PendingRun::Here(_) | PendingRun::Call(_) => {
                 if let Some(calls) = run.host_calls() {
                     calls.give(call, result);
                 }
@@ -55,7 +55,7 @@ impl Port {
         access: MemoryAccess<'_>,
     ) -> Result<MemoryAnswer> {
         match run {
-            PendingRun::Here(run) => {
+            PendingRun::Here(_) | PendingRun::Call(_) => {
                 let calls = run.host_calls();
                 Ok(calls.map_or(MemoryAnswer::Ended, |calls| calls.access(call, access)))
             }

@@ -98,7 +98,7 @@ impl PipeMaker for PortPipes {
 
     fn host_calls(&mut self) -> Result<Arc<HostCalls>> {
         let (mailbox, run) = (self.mailbox.clone(), self.run);
-        let tell = move |call: HostCall<'_>| mailbox.deliver(|outbox| outbox.call(run, call));
+        let tell = move |call: HostCall<'_>| mailbox.deliver(|outbox| outbox.host_call(run, call));
         let calls = Arc::new(HostCalls::told(tell));
         self.made.get_or_insert_default().host_calls = Some(calls.clone());
         Ok(calls)

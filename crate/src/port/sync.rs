@@ -1,16 +1,19 @@
 //! Runs whose end a thread waits for.
 
-use super::wire::{Delivery, ReceivedCall};
+use super::wire::{Delivery, Outbox, ReceivedCall};
 use crate::error::{Error, Result};
-use crate::host_functions::HostCall;
-use crate::schedule::CallerRun;
-use std::sync::mpsc;
+use crate::host_functions::{HostCall, HostCalls};
+use crate::schedule::{CallerCall, CallerRun};
+use std::mem::take;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// A run whose end a thread waits for.
 pub enum PendingRun {
     /// On the thread itself.
     Here(CallerRun),
+    /// A call of an instance, on the thread itself.
+    Call(CallerCall),
     /// In a worker process.
     Elsewhere(RemoteRun),
 }
@@ -50,6 +53,8 @@ impl PendingRun {
     pub fn is_started(&self) -> bool {
         match self {
             Self::Here(run) => run.is_started(),
+            // It has the slot of its instance.
+            Self::Call(_) => true,
             Self::Elsewhere(_) => false,
         }
     }
@@ -60,10 +65,32 @@ impl PendingRun {
     ///
     /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) when it vanished.
     pub fn wait(&mut self, patience: Duration) -> Result<Option<Delivery>> {
+        self.wait_into(patience, &mut Delivery::default())
+    }
+
+    /// The same; what is returned takes the memory of `spare`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) when it vanished.
+    pub(crate) fn wait_into(
+        &mut self,
+        patience: Duration,
+        spare: &mut Delivery,
+    ) -> Result<Option<Delivery>> {
+        let mut replace = |write: &dyn Fn(&mut Outbox)| take(spare).replace(write);
         match self {
             Self::Here(run) => match run.wait(patience) {
                 Ok(None) => Ok(None),
-                Ok(Some(outcome)) => Ok(Some(Delivery::of(0, &Ok(outcome)))),
+                Ok(Some(outcome)) => Ok(Some(replace(&|outbox| outbox.outcome(0, &outcome)))),
+                Err(error) => Err(error),
+            },
+            Self::Call(call) => match call.wait(patience) {
+                Ok(None) => Ok(None),
+                Ok(Some(outcome)) => {
+                    let result = Ok(outcome);
+                    Ok(Some(replace(&|outbox| outbox.call(0, &result))))
+                }
                 Err(error) => Err(error),
             },
             Self::Elsewhere(run) => run.wait(patience),
@@ -73,8 +100,17 @@ impl PendingRun {
     /// Passes on the call of a host function that the run waits for, if there is one; once.
     pub fn take_call<T>(&mut self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
         match self {
-            Self::Here(run) => run.host_calls()?.take(pass_on),
             Self::Elsewhere(run) => run.call.take().map(|call| pass_on(call.as_call())),
+            Self::Here(_) | Self::Call(_) => self.host_calls()?.take(pass_on),
+        }
+    }
+
+    /// The calls of host functions of what runs on this thread, if it makes any.
+    pub(super) fn host_calls(&self) -> Option<&Arc<HostCalls>> {
+        match self {
+            Self::Here(run) => run.host_calls(),
+            Self::Call(call) => call.host_calls(),
+            Self::Elsewhere(_) => None,
         }
     }
 }

@@ -1,18 +1,22 @@
 //! Runs on the threads of a runtime.
 
 use super::backend::Backend;
+use super::instances::{InstanceWork, Instances};
 use super::mailbox::Mailbox;
 use super::pipes::{Pipes, PortPipes};
 use super::sync::PendingRun;
-use super::wire::{GuestAccess, NoPipes, Operation, RunOperation, run_options};
+use super::wire::{GuestAccess, NoPipes, Operation, RunOperation, limits, run_options};
 use crate::error::{Error, Result};
-use crate::guest::{CallControl, Cause};
+use crate::guest::{CallControl, Cause, Limits, Returned};
 use crate::host_functions::{HostCalls, HostResult, MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
 use crate::options::RunOptions;
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::{Runtime, RuntimeStats};
-use crate::schedule::{BatchId, Client, Ended, Origin, Owner, QueuedRun, RunGroup, Submission};
+use crate::schedule::{
+    BatchId, Client, Ended, EndedCall, InstanceHandle, Origin, Owner, QueuedCall, QueuedRun,
+    RunGroup, Submission, over,
+};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +44,7 @@ struct Tables {
     tracked: HashMap<u64, Arc<CallControl>>,
     pipes: HashMap<u64, Pipes>,
     batches: HashMap<u64, PortBatch>,
+    instances: Instances,
 }
 
 /// A batch as its runs know it.
@@ -64,6 +69,7 @@ struct Deferred {
     closed: Vec<BatchId>,
     stopped: bool,
     recalled: bool,
+    instances: InstanceWork,
 }
 
 impl Tables {
@@ -99,10 +105,41 @@ impl Threads {
         deferred: &mut Deferred,
     ) -> Result<()> {
         match operation {
-            Operation::Run(run) => self.queue(run, tables, deferred)?,
+            Operation::Run(run) => self.queue(run, None, tables, deferred)?,
+            Operation::Instantiate(run) => {
+                let (instance, life) = InstanceHandle::new(self.client()?);
+                tables.instances.add(run.id, instance.clone());
+                self.queue(run, Some((instance, life)), tables, deferred)?;
+            }
+            Operation::Call {
+                id,
+                instance,
+                function,
+                payload,
+                abortable,
+            } => {
+                let control = abortable.then(Arc::<CallControl>::default);
+                let call = QueuedCall {
+                    id,
+                    function,
+                    payload,
+                    control,
+                };
+                if let Some(call) = tables
+                    .instances
+                    .call(instance, call, &mut deferred.instances)
+                {
+                    deferred.faults.push((call.id, over()));
+                }
+            }
+            Operation::CloseInstance { instance } => {
+                deferred.stopped |= tables.instances.close(instance);
+            }
             Operation::Abort { id } => {
                 if let Some(control) = tables.tracked.get(&id) {
                     deferred.stopped |= control.stop(Cause::Abort);
+                } else {
+                    deferred.stopped |= tables.instances.abort_call(id, &mut deferred.instances);
                 }
             }
             Operation::Release { handle } => drop(tables.programs.remove(&handle)),
@@ -181,13 +218,21 @@ impl Threads {
             .deliver(|outbox| outbox.memory(number, answer, &read));
     }
 
-    fn queue(&self, run: RunOperation, tables: &mut Tables, deferred: &mut Deferred) -> Result<()> {
+    /// Queues a run, or an instance with what stops it.
+    fn queue(
+        &self,
+        run: RunOperation,
+        instance: Option<(Arc<InstanceHandle>, Arc<CallControl>)>,
+        tables: &mut Tables,
+        deferred: &mut Deferred,
+    ) -> Result<()> {
         let key = (run.handle, run.batch);
         if deferred.key != Some(key) {
             let program = match tables.programs.get(&run.handle) {
                 Some(Ok(program)) => program.clone(),
                 Some(Err(error)) => {
                     deferred.faults.push((run.id, error.clone()));
+                    tables.instances.forget(run.id);
                     return Ok(());
                 }
                 None => return Err(Error::internal("a run of an unknown program")),
@@ -199,8 +244,12 @@ impl Threads {
             });
             deferred.key = Some(key);
         }
-        let control = (run.abortable || run.piped).then(Arc::<CallControl>::default);
-        if let Some(control) = &control {
+        let is_tracked = run.abortable || run.piped;
+        let (instance, control) = match instance {
+            Some((instance, life)) => (Some(instance), Some(life)),
+            None => (None, is_tracked.then(Arc::<CallControl>::default)),
+        };
+        if is_tracked && let Some(control) = &control {
             tables.tracked.insert(run.id, control.clone());
         }
         if let Some(submission) = deferred.submissions.last_mut() {
@@ -208,6 +257,7 @@ impl Threads {
                 id: run.id,
                 payload: run.options,
                 control,
+                instance,
             });
         }
         Ok(())
@@ -228,10 +278,15 @@ impl Threads {
                 (Some(batch.id), &batch.options)
             }
         };
-        let client = self.this.upgrade();
-        let client = client.ok_or_else(|| Error::internal("a port that is gone"))?;
         let origin = self.origin(handle, batch);
+        let client = self.client()?;
         Ok(RunGroup::new(origin, program, options.clone(), client))
+    }
+
+    /// This object, as its runs know it.
+    fn client(&self) -> Result<Arc<Self>> {
+        let client = self.this.upgrade();
+        client.ok_or_else(|| Error::internal("a port that is gone"))
     }
 
     fn origin(&self, handle: u64, batch: Option<BatchId>) -> Origin {
@@ -260,11 +315,13 @@ impl Threads {
             closed,
             stopped,
             recalled,
+            instances,
         } = deferred;
         for (calls, call, result) in host_results {
             calls.give(call, result);
         }
         self.runtime.submit(submissions);
+        instances.carry_out();
         for (id, error) in faults {
             self.mailbox.deliver(|outbox| outbox.fault(id, &error));
         }
@@ -320,6 +377,16 @@ impl Backend for Threads {
             .get(&run)
             .and_then(|pipes| pipes.host_calls().cloned());
         Ok(calls.map_or(MemoryAnswer::Ended, |calls| calls.access(call, access)))
+    }
+
+    fn call_sync(&self, instance: u64, function: usize, payload: Bytes) -> Result<PendingRun> {
+        let instance = self.instance(instance)?;
+        let call = self.runtime.call_here(instance, function, payload)?;
+        Ok(PendingRun::Call(call))
+    }
+
+    fn instance(&self, number: u64) -> Result<Arc<InstanceHandle>> {
+        self.tables().instances.get(number).ok_or_else(over)
     }
 
     fn encode_program(&self, _: &[u8], _: &LoadOptions, _: &Cache) -> Result<Vec<u8>> {
@@ -386,12 +453,33 @@ impl Client for Threads {
                 }
             }
         }
+        if !tables.instances.is_empty() {
+            runs.iter().for_each(|run| tables.instances.forget(run.id));
+        }
         drop(tables);
         self.mailbox.record(|outbox| {
             for Ended { id, result } in runs.drain(..) {
                 outbox.result(id, &result);
             }
         });
+    }
+
+    fn instantiated(&self, id: u64, returned: Returned, exports: &str) {
+        self.mailbox
+            .record(|outbox| outbox.instantiated(id, &returned, exports));
+    }
+
+    fn called(&self, calls: &mut Vec<EndedCall>) {
+        self.tables().instances.called(calls);
+        self.mailbox.record(|outbox| {
+            for EndedCall { id, result } in calls.drain(..) {
+                outbox.call(id, &result);
+            }
+        });
+    }
+
+    fn decode_limits(&self, base: Limits, payload: &Bytes) -> Result<Limits> {
+        limits(base, payload)
     }
 
     fn collects(&self) -> bool {

@@ -12,7 +12,7 @@ mod words;
 pub(crate) use calls::{GuestAccess, ReceivedCall};
 pub(crate) use operations::{Operation, PipeEvent, RunOperation};
 pub(crate) use options::calls_host;
-pub(super) use options::{NoPipes, PipeMaker, run_options};
+pub(super) use options::{NoPipes, PipeMaker, limits, run_options};
 pub(super) use protocol::pipe::WINDOW as PIPE_WINDOW;
 pub(crate) use received::{Record, RecordKind};
 pub use records::Delivery;

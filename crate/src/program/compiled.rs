@@ -2,20 +2,32 @@
 
 use super::artifact::Artifact;
 use super::entry::{self, Entry};
+use super::exports::Exports;
 use super::host_imports::HostImport;
 use super::info::{ProgramInfo, describe_component, describe_module};
 use crate::engine::Host;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
+use crate::wasi::RunState;
+use std::sync::{Arc, OnceLock};
 use wasmtime::component::Component;
-use wasmtime::{Engine, Module};
+use wasmtime::{Engine, InstancePre, Module};
 
 /// Code and what it is linked with.
 pub(crate) struct Compiled {
     pub(super) code: Code,
     entry: Result<Entry>,
-    /// Where runs begin that provide the imports which WASI does not have, if there are such imports.
-    hosted: Option<Result<Entry>>,
+    /// What instances of a module are made from.
+    linked: Result<InstancePre<RunState>>,
+    /// Both again with host functions for what WASI does not have, if the module imports such.
+    hosted: Option<Hosted>,
     host_imports: Vec<HostImport>,
+    exports: OnceLock<Arc<Exports>>,
+}
+
+/// A module linked with host functions.
+struct Hosted {
+    linked: Result<InstancePre<RunState>>,
+    entry: Result<Entry>,
 }
 
 pub(super) enum Code {
@@ -31,20 +43,28 @@ pub(super) trait Link: Artifact {
 
 impl Link for Module {
     fn link(self, host: &Host, starts_early: bool) -> Compiled {
-        let (entry, host_imports) = entry::module_entry(&self, host, starts_early);
-        let hosted = match host_imports.is_empty() {
-            true => None,
-            false => Some(entry::hosted_entry(
-                &self,
-                host,
-                starts_early,
-                &host_imports,
-            )),
+        let linked = entry::link_module(&self, host);
+        let entry_of = |linked: &Result<InstancePre<RunState>>| {
+            let pre = linked.clone();
+            pre.and_then(|pre| entry::module_entry(&self, pre, starts_early))
         };
+        let host_imports = match &linked {
+            Ok(_) => Vec::new(),
+            Err(_) => entry::host_imports(&self, host),
+        };
+        let hosted = (!host_imports.is_empty()).then(|| {
+            let linked = entry::link_hosted(&self, host, &host_imports);
+            Hosted {
+                entry: entry_of(&linked),
+                linked,
+            }
+        });
         Compiled {
-            entry,
+            entry: entry_of(&linked),
+            linked,
             hosted,
             host_imports,
+            exports: OnceLock::new(),
             code: Code::Module(self),
         }
     }
@@ -54,8 +74,13 @@ impl Link for Component {
     fn link(self, host: &Host, _starts_early: bool) -> Compiled {
         Compiled {
             entry: entry::component_entry(&self, host),
+            linked: Err(Error::new(
+                ErrorCode::UnsupportedWasm,
+                "components cannot be instantiated yet; a component that is a command can be run",
+            )),
             hosted: None,
             host_imports: Vec::new(),
+            exports: OnceLock::new(),
             code: Code::Component(self),
         }
     }
@@ -76,8 +101,28 @@ impl Compiled {
 
     /// The same for runs that provide the imports which WASI does not have.
     pub(crate) fn hosted_entry(&self) -> Result<&Entry> {
-        let entry = self.hosted.as_ref().unwrap_or(&self.entry);
-        entry.as_ref().map_err(Clone::clone)
+        let hosted = self.hosted.as_ref().map(|hosted| &hosted.entry);
+        hosted.unwrap_or(&self.entry).as_ref().map_err(Clone::clone)
+    }
+
+    /// What an instance is made from, with host functions or without, and what its caller can use.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::UnresolvedImport`], and [`ErrorCode::UnsupportedWasm`] for components.
+    pub(crate) fn linked(
+        &self,
+        is_hosted: bool,
+    ) -> Result<(&InstancePre<RunState>, &Arc<Exports>)> {
+        let linked = match &self.hosted {
+            Some(hosted) if is_hosted => &hosted.linked,
+            _ => &self.linked,
+        };
+        let linked = linked.as_ref().map_err(Clone::clone)?;
+        let exports = self
+            .exports
+            .get_or_init(|| Arc::new(Exports::of(linked.module())));
+        Ok((linked, exports))
     }
 
     pub(super) fn describe(&self, name: String) -> ProgramInfo {

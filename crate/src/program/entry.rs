@@ -36,38 +36,25 @@ const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
 /// The most names that a message lists.
 const MAX_LISTED: usize = 20;
 
-/// The entry of a module, and what it imports that WASI does not have. `starts` says whether it has a start section,
-/// with which it needs no `_start`.
-pub(crate) fn module_entry(
-    module: &Module,
-    host: &Host,
-    starts: bool,
-) -> (Result<Entry>, Vec<HostImport>) {
-    let linker = match module_linker(host) {
-        Ok(linker) => linker,
-        Err(error) => return (Err(error), Vec::new()),
-    };
-    match linker.instantiate_pre(module) {
-        Ok(pre) => (start_of(module, pre, starts), Vec::new()),
-        Err(error) => {
-            let provided = provided(linker, &host.engine);
-            let error = unresolved_module(module, &provided, &error);
-            (Err(error), host_imports(module, &provided))
-        }
-    }
-}
-
-/// The entry of a module whose runs provide the functions among `imports`.
+/// A module with its imports.
 ///
 /// # Errors
 ///
-/// Why it cannot be run, if it cannot.
-pub(crate) fn hosted_entry(
+/// [`ErrorCode::UnresolvedImport`].
+pub(crate) fn link_module(module: &Module, host: &Host) -> Result<InstancePre<RunState>> {
+    link(module, module_linker(host)?, &host.engine)
+}
+
+/// A module with its imports, of which `imports` are functions of the submitter.
+///
+/// # Errors
+///
+/// [`ErrorCode::UnresolvedImport`].
+pub(crate) fn link_hosted(
     module: &Module,
     host: &Host,
-    starts: bool,
     imports: &[HostImport],
-) -> Result<Entry> {
+) -> Result<InstancePre<RunState>> {
     let mut linker = module_linker(host)?.clone();
     let numbered = (0..).zip(imports);
     let mut numbers: HashMap<_, u32> = numbered
@@ -82,13 +69,16 @@ pub(crate) fn hosted_entry(
             add_host_function(&mut linker, name, ty, number, memory).map_err(Error::internal)?;
         }
     }
-    match linker.instantiate_pre(module) {
-        Ok(pre) => start_of(module, pre, starts),
-        Err(error) => {
-            let provided = provided(&linker, &host.engine);
-            Err(unresolved_module(module, &provided, &error))
-        }
-    }
+    link(module, &linker, &host.engine)
+}
+
+fn link(
+    module: &Module,
+    linker: &wasmtime::Linker<RunState>,
+    engine: &Engine,
+) -> Result<InstancePre<RunState>> {
+    let linked = linker.instantiate_pre(module);
+    linked.map_err(|error| unresolved_module(module, &provided(linker, engine), &error))
 }
 
 fn module_linker(host: &Host) -> Result<&wasmtime::Linker<RunState>> {
@@ -98,21 +88,29 @@ fn module_linker(host: &Host) -> Result<&wasmtime::Linker<RunState>> {
     }
 }
 
-/// Each once, in the order of the module.
-fn host_imports(module: &Module, provided: &Provided) -> Vec<HostImport> {
+/// What a module imports that WASI does not have, each once, in the order of the module.
+pub(crate) fn host_imports(module: &Module, host: &Host) -> Vec<HostImport> {
+    let Ok(linker) = module_linker(host) else {
+        return Vec::new();
+    };
+    let provided = provided(linker, &host.engine);
     let mut imports = Vec::<HostImport>::new();
     let mut known = HashSet::new();
     for import in module.imports() {
         let name = (import.module(), import.name());
-        if !has(provided, name.0, name.1) && known.insert(name) {
+        if !has(&provided, name.0, name.1) && known.insert(name) {
             imports.push(HostImport::new(&import, kind_of(&import.ty())));
         }
     }
     imports
 }
 
-/// Where a module starts that has all its imports.
-fn start_of(module: &Module, pre: InstancePre<RunState>, starts: bool) -> Result<Entry> {
+/// The entry of a module. `starts` says whether it has a start section, with which it needs no `_start`.
+pub(crate) fn module_entry(
+    module: &Module,
+    pre: InstancePre<RunState>,
+    starts: bool,
+) -> Result<Entry> {
     let no_entry = |message: String| Err(Error::new(ErrorCode::NoEntryPoint, message));
     match module.get_export("_start") {
         Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {}
@@ -127,7 +125,8 @@ fn start_of(module: &Module, pre: InstancePre<RunState>, starts: bool) -> Result
         }
         None if module.get_export("_initialize").is_some() => {
             return no_entry(
-                "the program is a reactor (it exports `_initialize`), not a command with `_start`"
+                "the program is a reactor (it exports `_initialize`), not a command with `_start`; \
+                 `instantiate` it and call its exports"
                     .into(),
             );
         }

@@ -19,12 +19,12 @@ pub struct HostImport {
     pub type_text: String,
     /// Set if a run can provide it.
     #[serde(flatten)]
-    pub signature: Option<Signature>,
+    pub signature: Option<HostSignature>,
 }
 
 /// The types of a function, as `i32`, `i64`, `f32` and `f64`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Signature {
+pub struct HostSignature {
     /// Of its parameters.
     pub params: Vec<String>,
     /// Of what it returns.
@@ -53,9 +53,9 @@ pub(super) fn function_type(ty: &ExternType) -> Option<&FuncType> {
     }
 }
 
-fn signature(ty: &FuncType) -> Signature {
+fn signature(ty: &FuncType) -> HostSignature {
     let names = |types: &mut dyn Iterator<Item = ValType>| types.map(|ty| ty.to_string()).collect();
-    Signature {
+    HostSignature {
         params: names(&mut ty.params()),
         results: names(&mut ty.results()),
     }

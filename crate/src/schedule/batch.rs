@@ -1,7 +1,8 @@
 //! Runs that share a cap on how many of them go on at a time.
 
 use super::queue::{RunQueue, Taken};
-use super::submission::{Origin, QueuedRun, RunGroup, Submission};
+use super::run_group::{Origin, RunGroup};
+use super::submission::{QueuedRun, Submission};
 use std::sync::Arc;
 
 /// While this much output of a batch has not been read, none of its runs start.

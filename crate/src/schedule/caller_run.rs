@@ -6,10 +6,11 @@
 
 use super::lane::Lane;
 use super::run::drive;
+use super::run_group::{Ended, Origin, RunGroup};
 use super::scheduler::Scheduler;
 use super::seat::{Seat, Step};
 use super::slot::{Slot, SlotTaker};
-use super::submission::{Ended, Origin, QueuedRun, RunGroup, Submission};
+use super::submission::{QueuedRun, Submission};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
 use crate::host_functions::HostCalls;
@@ -51,7 +52,7 @@ impl CallerRun {
         let seat = Arc::<Seat>::default();
         let host_calls = options.host_calls.clone();
         if let Some(calls) = &host_calls {
-            calls.register(&Waker::from(seat.clone()));
+            calls.take_with(Some(Waker::from(seat.clone())));
         }
         let is_interruptible = program.is_interruptible(options.limits.fuel.is_some());
         let taker = is_interruptible.then(|| seat.clone() as Arc<dyn SlotTaker>);
@@ -155,7 +156,7 @@ impl Drop for CallerRun {
 }
 
 /// Refuses to wait while another run computes on this thread.
-fn refuse_nested() -> Result<()> {
+pub(super) fn refuse_nested() -> Result<()> {
     if Lane::with(Lane::is_computing) != Some(true) {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Runs that have ended and whose clients do not know it yet.
 
-use super::submission::{Client, Ended, QueuedRun, RunGroup, Submission};
+use super::run_group::{Client, Ended, RunGroup};
+use super::submission::{QueuedRun, Submission};
 use crate::error::Result;
 use crate::guest::Outcome;
 use std::sync::Arc;

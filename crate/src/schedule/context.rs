@@ -1,10 +1,11 @@
 //! What runs find where they are executed.
 
-use super::submission::RunGroup;
+use super::run_group::RunGroup;
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
+use crate::error::Result;
 use crate::options::RunOptions;
-use crate::program::LoadedSnapshot;
+use crate::program::{Compiled, LoadedSnapshot};
 use crate::wasi::{Invocation, Resumption};
 use std::sync::Arc;
 
@@ -14,6 +15,26 @@ pub(crate) struct RunContext {
     pub(super) group: Arc<RunGroup>,
     pub(super) ticker: Arc<Ticker>,
     pub(super) permits: Arc<ComputePermits>,
+}
+
+impl RunContext {
+    /// The options of a run, which are `own` if it has its own, and the code for it.
+    ///
+    /// # Errors
+    ///
+    /// Options that a run of the program cannot have, and code that cannot be made.
+    pub(super) async fn code_for<'a: 'b, 'b>(
+        &'a self,
+        own: Option<&'b RunOptions>,
+    ) -> Result<(&'b RunOptions, &'a Compiled)> {
+        let RunGroup {
+            program, options, ..
+        } = &*self.group;
+        let options = own.unwrap_or(options);
+        program.check_options(options)?;
+        let compiled = program.compiled(options.limits.fuel.is_some()).await?;
+        Ok((options, compiled))
+    }
 }
 
 impl Invocation for RunContext {

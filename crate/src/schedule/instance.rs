@@ -1,19 +1,20 @@
 //! One instance of a program: one store, with what its guest may use.
 
 use super::context::RunContext;
-use super::supervised::at_epoch;
+use super::supervised::{CallEnd, at_epoch};
 use crate::error::{Error, Result};
 use crate::guest::{
-    CallControl, Ending, Exit, InstanceControl, Outcome, Usage, classify, own_cause,
+    CallControl, Cause, Ending, Exit, InstanceControl, Limits, Outcome, Returned, Usage, classify,
+    own_cause,
 };
-use crate::host_functions::ClosedWith;
+use crate::host_functions::{ClosedWith, HostCalls};
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
 use crate::stdio::{Capture, Replay};
 use crate::wasi::{GrantedFiles, RunState, Wasi};
 use std::sync::Arc;
 use std::time::Instant;
-use wasmtime::Store;
+use wasmtime::{InstancePre, Store};
 
 /// Host work (bytes copied for the guest) that one host call may cause; wasmtime's own default.
 const HOSTCALL_FUEL: usize = 128 << 20;
@@ -29,12 +30,6 @@ pub(super) struct Instance {
     replay: Option<Replay>,
 }
 
-/// A call that came back, and when.
-pub(super) struct Returned {
-    pub(super) result: wasmtime::Result<()>,
-    pub(super) at: Instant,
-}
-
 impl Instance {
     /// An instance of which nothing has run; `own` are the options of this run, if it has its own.
     ///
@@ -47,10 +42,37 @@ impl Instance {
         compiled: &Compiled,
     ) -> Result<Self> {
         let options = own.as_deref().unwrap_or(&context.group.options);
+        let control = Arc::<InstanceControl>::default();
+        let capture = Capture::new(control.clone(), &options.limits, options.on_broken_pipe);
+        Self::make(context, own, compiled, control, capture)
+    }
+
+    /// The same for an instance that lives on after its first call.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub(super) fn for_calls(
+        context: &Arc<RunContext>,
+        own: Option<Box<RunOptions>>,
+        compiled: &Compiled,
+        control: Arc<InstanceControl>,
+    ) -> Result<Self> {
+        let options = own.as_deref().unwrap_or(&context.group.options);
+        let capture = Capture::for_calls(control.clone(), &options.limits, options.on_broken_pipe);
+        Self::make(context, own, compiled, control, capture)
+    }
+
+    fn make(
+        context: &Arc<RunContext>,
+        own: Option<Box<RunOptions>>,
+        compiled: &Compiled,
+        control: Arc<InstanceControl>,
+        capture: Arc<Capture>,
+    ) -> Result<Self> {
+        let options = own.as_deref().unwrap_or(&context.group.options);
         let limits = options.limits;
         let host_calls = options.host_calls.clone();
-        let control = Arc::<InstanceControl>::default();
-        let capture = Capture::new(control.clone(), &limits, options.on_broken_pipe);
         let snapshot = context.group.program.snapshot();
         let replay = snapshot.map(|snapshot| Replay {
             printed: snapshot.section().printed.clone(),
@@ -85,19 +107,8 @@ impl Instance {
         entry: &Entry,
         call: &Arc<CallControl>,
     ) -> wasmtime::Result<()> {
+        self.prepare(call).await?;
         let store = &mut self.store;
-        store.data().control.begin(call.clone());
-        call.start(Instant::now);
-        if let Some(replay) = self.replay.take() {
-            replay.print().await?;
-        }
-        if let Some(snapshot) = self.context.group.program.snapshot() {
-            store
-                .data_mut()
-                .wasi()
-                .resume(snapshot.resumption())
-                .await?;
-        }
         match entry {
             Entry::Module { pre, start } => {
                 let instance = pre.instantiate_async(&mut *store).await?;
@@ -129,12 +140,112 @@ impl Instance {
         }
     }
 
+    /// Begins the first call, and brings a snapshot to where its guest goes on.
+    async fn prepare(&mut self, call: &Arc<CallControl>) -> wasmtime::Result<()> {
+        let store = &mut self.store;
+        store.data().control.begin(call.clone());
+        call.start(Instant::now);
+        if let Some(replay) = self.replay.take() {
+            replay.print().await?;
+        }
+        if let Some(snapshot) = self.context.group.program.snapshot() {
+            let wasi = store.data_mut().wasi();
+            wasi.resume(snapshot.resumption()).await?;
+        }
+        Ok(())
+    }
+
+    /// Instantiates a module whose exports are to be called.
+    pub(super) async fn instantiate(
+        &mut self,
+        pre: &InstancePre<RunState>,
+        call: &Arc<CallControl>,
+    ) -> wasmtime::Result<wasmtime::Instance> {
+        self.prepare(call).await?;
+        let instance = pre.instantiate_async(&mut self.store).await?;
+        mark_instantiated(&mut self.store);
+        Ok(instance)
+    }
+
+    /// Begins another call, which has these limits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) for fuel where it is not counted.
+    pub(super) fn begin(&mut self, call: &Arc<CallControl>, limits: &Limits) -> Result<()> {
+        self.capture.begin(limits);
+        if let Some(fuel) = limits.fuel {
+            let set = self.store.set_fuel(with_spare(fuel));
+            set.map_err(Error::internal)?;
+        }
+        let state = self.store.data_mut();
+        state.limits = *limits;
+        state.limiter.denied = false;
+        state.control.begin(call.clone());
+        Ok(())
+    }
+
+    /// What `call` has used; it has returned, at this time.
+    fn usage(&self, call: &CallControl, at: Instant, fuel_left: Option<u64>) -> Usage {
+        let RunState {
+            limits, limiter, ..
+        } = self.store.data();
+        Usage {
+            wall: call.wall(at),
+            cpu: call.meter.total(),
+            fuel: limits
+                .fuel
+                .zip(fuel_left)
+                .map(|(limit, left)| (with_spare(limit) - left).min(limit)),
+            memory_peak: limiter.used,
+            memory_denied: limiter.denied,
+            output_truncated: false,
+        }
+    }
+
+    /// Units of fuel that the call has left, where its fuel is counted.
+    fn fuel_left(&self) -> Option<u64> {
+        let limit = self.store.data().limits.fuel;
+        limit.map(|_| self.store.get_fuel().unwrap_or(0))
+    }
+
+    /// What was printed and used during a call that has returned; `None` if the instance ends with the call.
+    pub(super) fn settle(&mut self, call: &CallControl, returned: &CallEnd) -> Option<Returned> {
+        let CallEnd { result, at } = returned;
+        result.as_ref().ok()?;
+        self.capture.enforce();
+        let fuel_left = self.fuel_left();
+        if call.settle(own_cause(result, fuel_left)) != Cause::Guest {
+            return None;
+        }
+        let mut usage = self.usage(call, *at, fuel_left);
+        let printed = self.capture.take();
+        usage.output_truncated = printed.truncated;
+        Some(Returned {
+            values: Vec::new(),
+            stdout: printed.stdout,
+            stderr: printed.stderr,
+            usage,
+        })
+    }
+
+    pub(super) fn host_calls(&self) -> Option<Arc<HostCalls>> {
+        self.host_calls.0.clone()
+    }
+
+    pub(super) fn parts(&mut self) -> (&RunContext, &mut Store<RunState>) {
+        (&self.context, &mut self.store)
+    }
+
     /// Ends the instance; `call` is its last call, which has returned.
     ///
     /// # Errors
     ///
     /// Those of [`classify`].
-    pub(super) fn end(self, call: &CallControl, returned: Returned) -> Result<Outcome> {
+    pub(super) fn end(self, call: &CallControl, returned: CallEnd) -> Result<Outcome> {
+        let CallEnd { result, at } = returned;
+        let fuel_left = self.fuel_left();
+        let mut usage = self.usage(call, at, fuel_left);
         let Self {
             host_calls,
             store,
@@ -142,27 +253,8 @@ impl Instance {
             context,
             replay: _,
         } = self;
-        let Returned { result, at } = returned;
-        let RunState {
-            limits,
-            limiter,
-            started,
-            ..
-        } = store.data();
-        let started = *started;
-        let fuel = limits.fuel;
-        let fuel_left = fuel.map(|_| store.get_fuel().unwrap_or(0));
+        let started = store.data().started;
         let collector = store.data().files().and_then(GrantedFiles::collector);
-        let mut usage = Usage {
-            wall: call.wall(at),
-            cpu: call.meter.total(),
-            fuel: fuel
-                .zip(fuel_left)
-                .map(|(limit, left)| (with_spare(limit) - left).min(limit)),
-            memory_peak: limiter.used,
-            memory_denied: limiter.denied,
-            output_truncated: false,
-        };
         capture.enforce();
         drop(host_calls);
         // Before the output is taken: only the store's end is the end of all that might print.

@@ -1,6 +1,7 @@
 //! Runs that wait, in the order in which they came.
 
-use super::submission::{Origin, QueuedRun, RunGroup, Submission};
+use super::run_group::{Origin, RunGroup};
+use super::submission::{QueuedRun, Submission};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -1,33 +1,39 @@
 //! One run: one instance, one call, one outcome.
 
 use super::context::RunContext;
-use super::instance::{Instance, Returned};
-use super::submission::{Ended, QueuedRun};
-use super::supervised::Supervised;
-use crate::error::{Error, Result};
-use crate::guest::{CallControl, Limits, Outcome};
+use super::instance::Instance;
+use super::panics::catch_panics;
+use super::run_group::Ended;
+use super::serve::serve;
+use super::submission::QueuedRun;
+use super::supervised::supervise;
+use crate::error::Result;
+use crate::guest::{CallControl, Outcome};
 use crate::options::RunOptions;
 use bytes::Bytes;
-use futures_util::future::Either;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Poll;
 
-/// One run from its start to its end.
+/// One run from its start to its end, or an instance that serves calls.
 pub(super) async fn drive(
     context: Arc<RunContext>,
     run: QueuedRun,
     control: Arc<CallControl>,
 ) -> Ended {
-    let QueuedRun { id, payload, .. } = run;
-    let result = attempt(&context, id, &payload, &control).await;
+    let QueuedRun {
+        id,
+        payload,
+        instance,
+        ..
+    } = run;
+    let result = match instance {
+        None => attempt(&context, id, &payload, &control).await,
+        // Apart, so that the future of a run stays small.
+        Some(handle) => serve(context, id, payload, handle, control).await,
+    };
     Ended { id, result }
 }
 
-/// The run itself; a panic in it is an error of ours, not the end of the process.
+/// The run itself.
 async fn attempt(
     context: &Arc<RunContext>,
     id: u64,
@@ -37,14 +43,10 @@ async fn attempt(
     if control.cause().is_some() {
         return Ok(Outcome::never_started());
     }
-    let mut run = pin!(async {
+    catch_panics(async {
         let group = &context.group;
         let own = group.client.decode_options(group, id, payload)?;
         execute(context, own, control).await
-    });
-    poll_fn(move |polled| {
-        catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(polled)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(Error::from_panic(&*panic))))
     })
     .await
 }
@@ -62,11 +64,8 @@ async fn execute(
     own: Option<Box<RunOptions>>,
     control: &Arc<CallControl>,
 ) -> Result<Outcome> {
-    let program = &context.group.program;
-    let options = own.as_deref().unwrap_or(&context.group.options);
-    program.check_options(options)?;
+    let (options, compiled) = context.code_for(own.as_deref()).await?;
     let limits = options.limits;
-    let compiled = program.compiled(limits.fuel.is_some()).await?;
     let entry = match options.host_calls {
         None => compiled.entry()?,
         Some(_) => compiled.hosted_entry()?,
@@ -74,33 +73,4 @@ async fn execute(
     let mut instance = Instance::new(context, own, compiled)?;
     let returned = supervise(instance.start(entry, control), context, &limits, control).await;
     instance.end(control, returned)
-}
-
-/// Waits for a call of a guest, and holds it to its time and to the causes that end it.
-async fn supervise(
-    call: impl Future<Output = wasmtime::Result<()>>,
-    context: &RunContext,
-    limits: &Limits,
-    control: &Arc<CallControl>,
-) -> Returned {
-    let program = &context.group.program;
-    let waits_for_permit = !program.is_interruptible(limits.fuel.is_some());
-    control
-        .uninterruptible
-        .store(waits_for_permit, Ordering::Relaxed);
-    let call = pin!(call);
-    let call = match waits_for_permit {
-        true => Either::Right(Box::pin(context.permits.compute(call))),
-        false => Either::Left(call),
-    };
-    let (result, at) = Supervised {
-        call: pin!(call),
-        control,
-        ticker: &context.ticker,
-        limits,
-        waits_for_permit,
-        alarm: None,
-    }
-    .await;
-    Returned { result, at }
 }

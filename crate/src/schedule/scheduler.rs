@@ -13,9 +13,10 @@ use super::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
 use super::queue::Taken;
 use super::ready::{Choice, Ready};
 use super::run::drive;
+use super::run_group::{BatchId, Ended, Origin, RunGroup};
 use super::slot::{Slot, SlotOwner};
 use super::state::State;
-use super::submission::{BatchId, Ended, Origin, RunGroup, Submission};
+use super::submission::Submission;
 use super::task::{Body, ReadyLine, Spare, Task};
 use super::ticker::Ticker;
 use super::uninterruptible::ComputePermits;
@@ -43,6 +44,8 @@ pub struct Counts {
     pub running: usize,
     /// Runs that have ended.
     pub finished: u64,
+    /// Instances, which are not runs: each has a slot from its start to its end.
+    pub instances: usize,
 }
 
 /// The queue, the slots and the runs that are going on.
@@ -142,7 +145,7 @@ impl Scheduler {
             return Ok(None);
         }
         let control = Arc::<CallControl>::default();
-        let key = state.occupy(origin, &control);
+        let key = state.occupy(origin, &control, false);
         drop(state);
         Ok(Some(Slot::new(self.clone(), key, control)))
     }
@@ -236,8 +239,9 @@ impl Scheduler {
         let state = self.lock();
         Counts {
             queued: state.waiting_count(),
-            running: state.live.len(),
+            running: state.live.len() - state.instances,
             finished: state.finished,
+            instances: state.instances,
         }
     }
 
@@ -330,6 +334,7 @@ impl Scheduler {
                         (Some(group), context) => context.insert(scheduler.context(group)),
                         (None, None) => unreachable!("nobody knew the group"),
                     };
+                    let is_instance = taken.run.instance.is_some();
                     let own = spare.take().unwrap_or_else(|| Spare::new(&line));
                     let run = drive(context.clone(), taken.run, control);
                     let mut run = settle(place.take(), run);
@@ -346,7 +351,9 @@ impl Scheduler {
                                 scheduler.detach(run, context.clone(), key);
                             } else {
                                 let context = context.clone();
-                                own.task.set_run(&control, context.group.program.clone());
+                                // Calls of an instance are of many kinds.
+                                let program = (!is_instance).then(|| context.group.program.clone());
+                                own.task.set_run(&control, program);
                                 scheduler.keep(own.task, Body { run, context, key });
                             }
                         }
@@ -486,7 +493,8 @@ impl Scheduler {
                 Choice::Fresh => {
                     if let Some(mut taken) = state.pop(known) {
                         let control = taken.run.control.take().unwrap_or_default();
-                        let key = state.occupy(taken.origin, &control);
+                        let is_instance = taken.run.instance.is_some();
+                        let key = state.occupy(taken.origin, &control, is_instance);
                         return Some(Next::Start(key, taken, control));
                     }
                     has_fresh = false;

@@ -1,7 +1,7 @@
 //! Where a thread waits for its run.
 
+use super::run_group::{Client, Ended};
 use super::slot::{Slot, SlotTaker};
-use super::submission::{Client, Ended};
 use crate::error::Result;
 use crate::guest::Outcome;
 use crate::lock::lock;

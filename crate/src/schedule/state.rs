@@ -4,7 +4,8 @@ use super::batch::Batch;
 use super::pace::Pace;
 use super::queue::{RunQueue, Taken};
 use super::ready::Ready;
-use super::submission::{BatchId, Origin, QueuedRun, RunGroup, Submission};
+use super::run_group::{BatchId, Origin, RunGroup};
+use super::submission::{QueuedRun, Submission};
 use super::task::Task;
 use crate::guest::CallControl;
 use slab::Slab;
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) ready: Ready,
     /// Runs that have started and not ended.
     pub(super) live: Slab<Live>,
+    /// How many of them are instances.
+    pub(super) instances: usize,
     /// How many slots are taken. Counted apart from the runs: what has a slot need not run.
     taken_slots: usize,
     pub(super) batches: Slab<Batch>,
@@ -53,6 +56,7 @@ impl State {
             queue: RunQueue::default(),
             ready: Ready::default(),
             live: Slab::new(),
+            instances: 0,
             taken_slots: 0,
             batches: Slab::new(),
             runners: 0,
@@ -103,11 +107,18 @@ impl State {
     }
 
     /// Gives a run a slot; returns its place among the live runs.
-    pub(super) fn occupy(&mut self, origin: Origin, control: &Arc<CallControl>) -> usize {
+    pub(super) fn occupy(
+        &mut self,
+        origin: Origin,
+        control: &Arc<CallControl>,
+        is_instance: bool,
+    ) -> usize {
         self.taken_slots += 1;
+        self.instances += usize::from(is_instance);
         self.live.insert(Live {
             origin,
             control: control.clone(),
+            is_instance,
             task: None,
         })
     }
@@ -158,7 +169,10 @@ impl State {
     pub(super) fn vacate(&mut self, key: usize, output: u64) {
         let live = self.live.remove(key);
         self.taken_slots -= 1;
-        self.finished += 1;
+        match live.is_instance {
+            true => self.instances -= 1,
+            false => self.finished += 1,
+        }
         let Some(id) = live.origin.batch else { return };
         self.batches[id.0].leave(output);
         self.admit(id);
@@ -201,6 +215,7 @@ impl State {
 pub(super) struct Live {
     pub(super) origin: Origin,
     pub(super) control: Arc<CallControl>,
+    pub(super) is_instance: bool,
     /// None during its first poll, and while the run goes on outside of the scheduler's threads.
     pub(super) task: Option<Arc<Task>>,
 }

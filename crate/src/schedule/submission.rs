@@ -1,81 +1,11 @@
-//! Runs as they are submitted, and the clients that are notified of their end.
+//! Runs as they are submitted.
 
-use super::slot::SlotTaker;
-use crate::error::Result;
-use crate::guest::{CallControl, Outcome};
-use crate::options::RunOptions;
-use crate::program::Program;
+use super::instance_handle::InstanceHandle;
+use super::run_group::RunGroup;
+use crate::guest::CallControl;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// What runs of one program that were submitted together have in common.
-pub struct RunGroup {
-    /// Where they come from; see [`crate::Runtime::abort`].
-    pub origin: Origin,
-    /// What to run.
-    pub program: Arc<Program>,
-    /// The options of the runs that have none of their own.
-    pub options: Arc<RunOptions>,
-    /// The submitter.
-    pub client: Arc<dyn Client>,
-    /// What polls the only run of this group; otherwise the scheduler polls.
-    pub(super) taker: Option<Arc<dyn SlotTaker>>,
-}
-
-impl RunGroup {
-    /// A group whose runs the scheduler polls.
-    pub fn new(
-        origin: Origin,
-        program: Arc<Program>,
-        options: Arc<RunOptions>,
-        client: Arc<dyn Client>,
-    ) -> Self {
-        Self {
-            origin,
-            program,
-            options,
-            client,
-            taker: None,
-        }
-    }
-}
-
-/// A submitter of runs, which is notified of their end.
-pub trait Client: Send + Sync {
-    /// The options of one run, if it has its own; called once, on a scheduler thread, when the run starts.
-    ///
-    /// # Errors
-    ///
-    /// A host fault, which ends the run before it starts.
-    fn decode_options(
-        &self,
-        _group: &RunGroup,
-        _id: u64,
-        _payload: &Bytes,
-    ) -> Result<Option<Box<RunOptions>>> {
-        Ok(None)
-    }
-
-    /// Takes in how some runs ended; each run is passed exactly once.
-    fn ended(&self, runs: &mut Vec<Ended>);
-
-    /// Whether ends may be collected: `ended` is then called now and then, and [`notify`](Self::notify) after
-    /// it. Otherwise `ended` is called at each end.
-    fn collects(&self) -> bool {
-        false
-    }
-
-    /// Runs have ended. The scheduler calls this when a thread has nothing more to start, and at least every
-    /// half millisecond, or every two for runs of a batch.
-    fn notify(&self) {}
-
-    /// Takes back a run that has not started; called instead of `ended`.
-    fn returned(&self, id: u64) {
-        let result = Ok(Outcome::never_started());
-        self.ended(&mut vec![Ended { id, result }]);
-    }
-}
 
 /// Runs that were submitted together, in their order.
 pub struct Submission {
@@ -101,6 +31,8 @@ pub struct QueuedRun {
     pub payload: Bytes,
     /// Shared with the code that may stop this run alone; without one the run gets its own when it starts.
     pub control: Option<Arc<CallControl>>,
+    /// Set for a run that makes an instance and carries out the calls of it.
+    pub instance: Option<Arc<InstanceHandle>>,
 }
 
 impl QueuedRun {
@@ -110,6 +42,7 @@ impl QueuedRun {
             id: 0,
             payload: Bytes::new(),
             control,
+            instance: None,
         }
     }
 
@@ -118,49 +51,3 @@ impl QueuedRun {
         control.is_some_and(|control| control.cause().is_some())
     }
 }
-
-/// A run that has ended.
-pub struct Ended {
-    /// The client's number for it.
-    pub id: u64,
-    /// How it ended.
-    pub result: Result<Outcome>,
-}
-
-impl Ended {
-    /// Bytes of captured output and of collected files.
-    pub(crate) fn output(&self) -> u64 {
-        match &self.result {
-            Ok(outcome) => {
-                let files = outcome
-                    .files
-                    .as_ref()
-                    .map_or(0, |files| files.bytes().len());
-                (outcome.stdout.len() + outcome.stderr.len() + files) as u64
-            }
-            Err(_) => 0,
-        }
-    }
-}
-
-/// Where a run comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The program's handle at a client, which can be closed.
-    pub owner: Option<Owner>,
-    /// The batch that it belongs to.
-    pub batch: Option<BatchId>,
-}
-
-/// Of several clients of a runtime, the one that submitted a run, and its number for the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// The number of the client.
-    pub client: u64,
-    /// The client's number for the program.
-    pub program: u64,
-}
-
-/// A batch of a scheduler: runs that share a cap on how many of them go on at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchId(pub(crate) usize);

@@ -1,15 +1,52 @@
 //! A guest that computes or waits, held to its time and to the causes that end it.
 
+use super::context::RunContext;
 use super::lane::Lane;
 use super::ticker::{Alarm, Ticker};
 use crate::error::Error;
 use crate::guest::{CallControl, Cause, CpuMeter, LimitKind, Limits, Stopped};
 use crate::wasi::RunState;
-use std::pin::Pin;
+use futures_util::future::Either;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use wasmtime::{StoreContextMut, UpdateDeadline};
+
+/// What a call came back with, and when.
+pub(super) struct CallEnd {
+    pub(super) result: wasmtime::Result<()>,
+    pub(super) at: Instant,
+}
+
+/// Waits for a call of a guest, and holds it to its time and to the causes that end it.
+pub(super) async fn supervise(
+    call: impl Future<Output = wasmtime::Result<()>>,
+    context: &RunContext,
+    limits: &Limits,
+    control: &Arc<CallControl>,
+) -> CallEnd {
+    let program = &context.group.program;
+    let waits_for_permit = !program.is_interruptible(limits.fuel.is_some());
+    control
+        .uninterruptible
+        .store(waits_for_permit, Ordering::Relaxed);
+    let call = pin!(call);
+    let call = match waits_for_permit {
+        true => Either::Right(Box::pin(context.permits.compute(call))),
+        false => Either::Left(call),
+    };
+    Supervised {
+        call: pin!(call),
+        control,
+        ticker: &context.ticker,
+        limits,
+        waits_for_permit,
+        alarm: None,
+    }
+    .await
+}
 
 /// Called in the guest's loops and functions when its thread may be due: ends the guest, yields the thread, or
 /// tells the ticker when to return.
@@ -17,6 +54,7 @@ pub(super) fn at_epoch(store: StoreContextMut<'_, RunState>) -> wasmtime::Result
     let RunState {
         control, limits, ..
     } = store.data();
+    control.pass_on();
     let Some(control) = &control.call() else {
         return Err(Error::internal("a guest computes without a call").into());
     };
@@ -78,26 +116,30 @@ fn enforce_time(
 
 /// A guest's call, kept from going on once the run has a cause to end. While its own code runs,
 /// [`at_epoch`] does the same; while it waits, the ticker ends it at its deadline.
-pub(super) struct Supervised<'a, F> {
-    pub(super) call: Pin<&'a mut F>,
-    pub(super) control: &'a Arc<CallControl>,
-    pub(super) ticker: &'a Ticker,
-    pub(super) limits: &'a Limits,
+struct Supervised<'a, F> {
+    call: Pin<&'a mut F>,
+    control: &'a Arc<CallControl>,
+    ticker: &'a Ticker,
+    limits: &'a Limits,
     /// The guest may start later than the first poll; it has no limits on its time then.
-    pub(super) waits_for_permit: bool,
+    waits_for_permit: bool,
     /// Set at the first wait: most runs never wait.
-    pub(super) alarm: Option<Alarm>,
+    alarm: Option<Alarm>,
 }
 
 impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
-    /// What the call returned, and when.
-    type Output = (F::Output, Instant);
+    type Output = CallEnd;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let (control, limits) = (this.control, this.limits);
         // A cause that is seen here came before the time that is read here.
-        let stopped = || Poll::Ready((Err(Stopped.into()), Instant::now()));
+        let stopped = || {
+            Poll::Ready(CallEnd {
+                result: Err(Stopped.into()),
+                at: Instant::now(),
+            })
+        };
         if control.cause().is_some() {
             return stopped();
         }
@@ -122,7 +164,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         // Also of a call that came back: bulk instructions and host calls see no epoch.
         enforce_time(limits, control, || now, CpuMeter::total);
         if let Poll::Ready(result) = polled {
-            return Poll::Ready((result, now));
+            return Poll::Ready(CallEnd { result, at: now });
         }
         // Registered first: a stop between the two lines must not be missed.
         control.register(context.waker());

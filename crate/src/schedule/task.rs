@@ -1,10 +1,10 @@
 //! A run that has started: what is polled, by which thread, and what happens when it is woken.
 
 use super::context::RunContext;
-use super::submission::Ended;
+use super::run_group::Ended;
 use crate::guest::{CallControl, FIRST, level};
 use crate::lock::lock;
-use crate::program::Program;
+use crate::program::{History, Program};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -45,7 +45,8 @@ struct Run {
     /// Weak, because the control holds the task's waker. The scheduler keeps the control alive until the run has
     /// ended.
     control: Weak<CallControl>,
-    program: Arc<Program>,
+    /// `None` if it says nothing about other runs of its program.
+    program: Option<Arc<Program>>,
 }
 
 /// What there is to poll.
@@ -85,7 +86,7 @@ impl Task {
     }
 
     /// Sets the run of this task, which has to wait.
-    pub(crate) fn set_run(&self, control: &Arc<CallControl>, program: Arc<Program>) {
+    pub(crate) fn set_run(&self, control: &Arc<CallControl>, program: Option<Arc<Program>>) {
         let control = Arc::downgrade(control);
         let _ = self.run.set(Run { control, program });
     }
@@ -121,9 +122,8 @@ impl Task {
     /// Its run has ended.
     pub(crate) fn end(&self) {
         self.count_use();
-        if let Some(run) = self.run.get() {
-            let level = self.used_level.load(Ordering::Relaxed);
-            run.program.history().ended(level);
+        if let Some(history) = self.history() {
+            history.ended(self.used_level.load(Ordering::Relaxed));
         }
     }
 
@@ -136,20 +136,25 @@ impl Task {
 
     fn expected_level(&self) -> usize {
         let used = self.used_level.load(Ordering::Relaxed);
-        let history = self.run.get().map(|run| run.program.history());
-        history.map_or(used, |history| history.expected(used))
+        self.history()
+            .map_or(used, |history| history.expected(used))
+    }
+
+    fn history(&self) -> Option<&History> {
+        let program = self.run.get()?.program.as_ref();
+        program.map(|program| program.history())
     }
 
     fn count_use(&self) {
-        let Some(Run { control, program }) = self.run.get() else {
-            return;
-        };
-        let Some(control) = control.upgrade() else {
+        let control = self.run.get().and_then(|run| run.control.upgrade());
+        let Some(control) = control else {
             return;
         };
         let used = level(control.meter.total());
         let before = self.used_level.swap(used, Ordering::Relaxed);
-        program.history().passed(before..used);
+        if let Some(history) = self.history() {
+            history.passed(before..used);
+        }
     }
 
     /// After [`put`](Self::put): whether it was woken meanwhile, and has to be put in line again.

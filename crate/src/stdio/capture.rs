@@ -19,12 +19,37 @@ const CHUNK: usize = 64 * 1024;
 /// The output of a run so far. It outlives the guest, however the guest ends.
 pub(crate) struct Capture {
     control: Arc<InstanceControl>,
+    /// Whether output that is passed on may count towards the cap.
+    may_count_passed: bool,
+    on_broken_pipe: OnBrokenPipe,
+    account: Mutex<Account>,
+}
+
+/// The cap of a call, and what was printed so far.
+struct Account {
     cap: u64,
     /// Whether output that is passed on counts towards the cap, too.
     counts_passed: bool,
     on_output: OnOutput,
-    on_broken_pipe: OnBrokenPipe,
-    printed: Mutex<Printed>,
+    printed: Printed,
+}
+
+impl Account {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            cap: limits.output_bytes.unwrap_or(Limits::DEFAULT_OUTPUT_BYTES),
+            counts_passed: limits.output_bytes.is_some(),
+            on_output: limits.on_output,
+            printed: Printed::default(),
+        }
+    }
+
+    fn room(&self) -> usize {
+        let printed = &self.printed;
+        let captured = (printed.stdout.len() + printed.stderr.len()) as u64;
+        let used = captured.saturating_add(printed.passed);
+        usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX)
+    }
 }
 
 #[derive(Default)]
@@ -43,25 +68,51 @@ impl Capture {
         limits: &Limits,
         on_broken_pipe: OnBrokenPipe,
     ) -> Arc<Self> {
+        Self::make(
+            control,
+            limits,
+            on_broken_pipe,
+            limits.output_bytes.is_some(),
+        )
+    }
+
+    /// The same for an instance that lives on, whose calls have caps of their own.
+    pub(crate) fn for_calls(
+        control: Arc<InstanceControl>,
+        limits: &Limits,
+        on_broken_pipe: OnBrokenPipe,
+    ) -> Arc<Self> {
+        Self::make(control, limits, on_broken_pipe, true)
+    }
+
+    fn make(
+        control: Arc<InstanceControl>,
+        limits: &Limits,
+        on_broken_pipe: OnBrokenPipe,
+        may_count_passed: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             control,
-            cap: limits.output_bytes.unwrap_or(Limits::DEFAULT_OUTPUT_BYTES),
-            counts_passed: limits.output_bytes.is_some(),
-            on_output: limits.on_output,
+            may_count_passed,
             on_broken_pipe,
-            printed: Mutex::default(),
+            account: Mutex::new(Account::new(limits)),
         })
     }
 
+    /// A call begins that has these limits; what was printed before has been taken.
+    pub(crate) fn begin(&self, limits: &Limits) {
+        *lock(&self.account) = Account::new(limits);
+    }
+
     pub(crate) fn take(&self) -> Printed {
-        take(&mut *lock(&self.printed))
+        take(&mut lock(&self.account).printed)
     }
 
     /// The capture, for a stream that is passed on; `None` if neither the cap nor a lost reader of that
     /// stream ends the run.
     pub(super) fn for_passed(self: &Arc<Self>) -> Option<Arc<Self>> {
         let stops = self.on_broken_pipe == OnBrokenPipe::Stop;
-        (self.counts_passed || stops).then(|| self.clone())
+        (self.may_count_passed || stops).then(|| self.clone())
     }
 
     /// Records that a stream has lost its reader. Returns whether that ends the run.
@@ -75,16 +126,19 @@ impl Capture {
 
     /// Counts output that is to be passed on, and returns how many of its bytes may be.
     pub(super) fn pass(&self, length: usize) -> usize {
-        if !self.counts_passed {
+        if !self.may_count_passed {
             return length;
         }
-        let mut printed = lock(&self.printed);
-        let kept = length.min(self.room(&printed));
-        printed.passed += kept as u64;
+        let mut account = lock(&self.account);
+        if !account.counts_passed {
+            return length;
+        }
+        let kept = length.min(account.room());
+        account.printed.passed += kept as u64;
         if kept < length {
-            match self.on_output {
-                OnOutput::Truncate => printed.truncated = true,
-                OnOutput::Stop => printed.exceeded = true,
+            match account.on_output {
+                OnOutput::Truncate => account.printed.truncated = true,
+                OnOutput::Stop => account.printed.exceeded = true,
             }
         }
         kept
@@ -92,39 +146,33 @@ impl Capture {
 
     /// Whether [`pass`](Self::pass) has counted more than the cap allows.
     pub(super) fn is_exceeded(&self) -> bool {
-        let printed = lock(&self.printed);
-        printed.exceeded
+        lock(&self.account).printed.exceeded
     }
 
-    /// Ends the run if it has printed more than the cap allows; called at the end of the run at the latest.
+    /// Ends the call if it has printed more than the cap allows; called at the end of the call at the latest.
     pub(crate) fn enforce(&self) {
-        if self.counts_passed && self.is_exceeded() {
+        if self.may_count_passed && self.is_exceeded() {
             self.control.stop(Cause::Limit(LimitKind::Output));
         }
     }
 
-    fn room(&self, printed: &Printed) -> usize {
-        let captured = (printed.stdout.len() + printed.stderr.len()) as u64;
-        let used = captured.saturating_add(printed.passed);
-        usize::try_from(self.cap.saturating_sub(used)).unwrap_or(usize::MAX)
-    }
-
     pub(crate) fn write(&self, kind: OutputStreamKind, bytes: &[u8]) -> Result<(), Stopped> {
-        let mut printed = lock(&self.printed);
-        let kept = &bytes[..bytes.len().min(self.room(&printed))];
+        let mut account = lock(&self.account);
+        let kept = &bytes[..bytes.len().min(account.room())];
         match kind {
-            OutputStreamKind::Stdout => printed.stdout.extend_from_slice(kept),
-            OutputStreamKind::Stderr => printed.stderr.extend_from_slice(kept),
+            OutputStreamKind::Stdout => account.printed.stdout.extend_from_slice(kept),
+            OutputStreamKind::Stderr => account.printed.stderr.extend_from_slice(kept),
         }
         if kept.len() == bytes.len() {
             return Ok(());
         }
-        match self.on_output {
+        match account.on_output {
             OnOutput::Truncate => {
-                printed.truncated = true;
+                account.printed.truncated = true;
                 Ok(())
             }
             OnOutput::Stop => {
+                drop(account);
                 self.control.stop(Cause::Limit(LimitKind::Output));
                 Err(Stopped)
             }

@@ -6,7 +6,7 @@ use super::link::{Stream, start};
 use super::member::{Member, Outgoing, STALL};
 use super::program;
 use super::serve::Setup;
-use super::state::{PoolDeferred, PoolState};
+use super::state::{PoolDeferred, PoolState, no_instances};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
 use crate::host_functions::{MemoryAccess, MemoryAnswer};
@@ -17,6 +17,7 @@ use crate::port::{
 };
 use crate::program::{Cache, LoadOptions, Program};
 use crate::runtime::{Runtime, RuntimeStats};
+use crate::schedule::InstanceHandle;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
@@ -434,6 +435,14 @@ impl Backend for Pool {
         let answer = receiver.recv().ok();
         let answer = answer.and_then(|delivery| delivery.memory_answer(access));
         Ok(answer.unwrap_or(MemoryAnswer::Ended))
+    }
+
+    fn call_sync(&self, _: u64, _: usize, _: Bytes) -> Result<PendingRun> {
+        Err(no_instances())
+    }
+
+    fn instance(&self, _: u64) -> Result<Arc<InstanceHandle>> {
+        Err(no_instances())
     }
 
     fn encode_program(

@@ -90,6 +90,7 @@ impl PoolState {
             queued: self.queue.len(),
             running: 0,
             finished: self.finished,
+            instances: 0,
         };
         for (all, unstarted) in self.members.iter().map(Member::counts) {
             counts.queued += unstarted;
@@ -211,6 +212,11 @@ impl PoolState {
                 let close = |member: &mut Member| member.close_batch(id);
                 self.members.iter_mut().for_each(close);
             }
+            Operation::Instantiate(run) => {
+                deferred.faults.push((run.id, no_instances()));
+            }
+            Operation::Call { id, .. } => deferred.faults.push((id, no_instances())),
+            Operation::CloseInstance { .. } => {}
             Operation::Abort { .. } | Operation::Recall | Operation::Memory { .. } => {
                 return Err(Error::internal("an operation that is not for a pool"));
             }
@@ -354,4 +360,11 @@ impl PoolState {
     pub(super) fn kill_all(&mut self) {
         (0..self.children.len()).for_each(|index| self.kill(index));
     }
+}
+
+pub(super) fn no_instances() -> Error {
+    Error::new(
+        ErrorCode::InvalidOption,
+        "instances need a runtime with `workers: 'threads'`: they do not live in worker processes yet",
+    )
 }

@@ -79,6 +79,7 @@ impl<'a> Batch<'a> {
             id: number as u64,
             payload: Bytes::new(),
             control: Some(self.controls[number].clone()),
+            instance: None,
         };
         let runs = (first..first + count).map(run).collect();
         self.runtime.submit([Submission { group, runs }]);

@@ -16,6 +16,7 @@ mod first_calls;
 mod host;
 mod host_functions;
 mod inspection;
+mod instances;
 mod limits;
 mod malformed;
 mod memory;

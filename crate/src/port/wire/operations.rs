@@ -53,6 +53,17 @@ pub(crate) enum Operation {
         id: u64,
     },
     Recall,
+    Instantiate(RunOperation),
+    Call {
+        id: u64,
+        instance: u64,
+        function: usize,
+        payload: Bytes,
+        abortable: bool,
+    },
+    CloseInstance {
+        instance: u64,
+    },
 }
 
 #[derive(Clone)]
@@ -135,15 +146,19 @@ impl Operation {
             _ => Err(Error::internal("a submission names an unknown stream")),
         };
         let pipe = |event| Self::Pipe { id, event };
-        Ok(match kind as u32 {
-            operation::RUN => Self::Run(RunOperation {
+        let has = |flag| flags as u32 & flag != 0;
+        let run = || {
+            Ok(RunOperation {
                 id,
                 handle: argument as u64,
                 options: slice()?,
-                abortable: flags as u32 & run_flag::ABORTABLE != 0,
-                piped: flags as u32 & run_flag::PIPED != 0,
+                abortable: has(run_flag::ABORTABLE),
+                piped: has(run_flag::PIPED),
                 batch: batch as u64,
-            }),
+            })
+        };
+        Ok(match kind as u32 {
+            operation::RUN => Self::Run(run()?),
             operation::ABORT => Self::Abort { id },
             operation::RELEASE => Self::Release { handle: id },
             operation::DISPOSE => Self::Dispose { handle: id },
@@ -182,6 +197,15 @@ impl Operation {
                 output: argument as u64,
             },
             operation::RECALL => Self::Recall,
+            operation::INSTANTIATE => Self::Instantiate(run()?),
+            operation::CALL => Self::Call {
+                id,
+                instance: argument as u64,
+                function: batch as usize,
+                payload: slice()?,
+                abortable: has(run_flag::ABORTABLE),
+            },
+            operation::CLOSE_INSTANCE => Self::CloseInstance { instance: id },
             _ => return Err(Error::internal("a submission has an unknown operation")),
         })
     }
@@ -195,7 +219,11 @@ impl Operation {
         };
         // Kind, id, argument, offset, length, flags and batch.
         let (kind, id, argument, offset, length, flags, batch) = match self {
-            Self::Run(run) => {
+            Self::Run(run) | Self::Instantiate(run) => {
+                let kind = match self {
+                    Self::Run(_) => operation::RUN,
+                    _ => operation::INSTANTIATE,
+                };
                 let mut flags = 0;
                 if run.abortable {
                     flags |= run_flag::ABORTABLE;
@@ -205,15 +233,7 @@ impl Operation {
                 }
                 let length = put(&run.options);
                 let handle = run.handle as f64;
-                (
-                    operation::RUN,
-                    run.id,
-                    handle,
-                    start,
-                    length,
-                    flags,
-                    run.batch,
-                )
+                (kind, run.id, handle, start, length, flags, run.batch)
             }
             Self::Abort { id } => plain(operation::ABORT, *id),
             Self::Release { handle } => plain(operation::RELEASE, *handle),
@@ -271,6 +291,30 @@ impl Operation {
                 (operation::BATCH_READ, *id, *output as f64, 0.0, 0.0, 0, 0)
             }
             Self::Recall => plain(operation::RECALL, 0),
+            Self::Call {
+                id,
+                instance,
+                function,
+                payload,
+                abortable,
+            } => {
+                let flags = match abortable {
+                    true => run_flag::ABORTABLE,
+                    false => 0,
+                };
+                let length = put(payload);
+                let (instance, function) = (*instance as f64, *function as u64);
+                (
+                    operation::CALL,
+                    *id,
+                    instance,
+                    start,
+                    length,
+                    flags,
+                    function,
+                )
+            }
+            Self::CloseInstance { instance } => plain(operation::CLOSE_INSTANCE, *instance),
         };
         let record: [f64; FIELDS] = [
             f64::from(kind),

@@ -3,7 +3,7 @@
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
 use crate::error::{Error, Result};
 use crate::files::{GivenFile, GivenTree, Patterns};
-use crate::guest::{OnMemory, OnOutput};
+use crate::guest::{Limits, OnMemory, OnOutput};
 use crate::host_functions::HostCalls;
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
@@ -51,7 +51,9 @@ pub(crate) fn run_options(
     let mut options = base.clone();
     let mut fields = Fields(encoded.clone());
     while let Some(tag) = fields.next_tag() {
-        let limits = &mut options.limits;
+        if fields.limit(tag, &mut options.limits)? {
+            continue;
+        }
         match tag {
             option::ARGS => options.args = fields.list(Fields::string)?,
             option::ENV => options.env = fields.list(|f| Ok((f.string()?, f.string()?)))?,
@@ -78,25 +80,6 @@ pub(crate) fn run_options(
             }
             option::CLOCK_FIXED => options.clock = Clock::Fixed(fields.milliseconds()?),
             option::RANDOM_SEED => options.random_seed = Some(fields.integer()?),
-            option::TIMEOUT_MS => limits.timeout = Some(fields.milliseconds()?),
-            option::CPU_MS => limits.cpu = Some(fields.milliseconds()?),
-            option::FUEL => limits.fuel = Some(fields.integer()?),
-            option::MEMORY_BYTES => limits.memory_bytes = fields.number()? as u64,
-            option::ON_MEMORY => {
-                limits.on_memory = match fields.case()? {
-                    on_memory::DENY => OnMemory::Deny,
-                    on_memory::STOP => OnMemory::Stop,
-                    _ => return Err(malformed()),
-                }
-            }
-            option::OUTPUT_BYTES => limits.output_bytes = Some(fields.number()? as u64),
-            option::ON_OUTPUT => {
-                limits.on_output = match fields.case()? {
-                    on_output::STOP => OnOutput::Stop,
-                    on_output::TRUNCATE => OnOutput::Truncate,
-                    _ => return Err(malformed()),
-                }
-            }
             option::CLOCK_REAL => options.clock = Clock::Real,
             option::ON_BROKEN_PIPE => {
                 options.on_broken_pipe = match fields.case()? {
@@ -124,8 +107,6 @@ pub(crate) fn run_options(
                 let patterns = Patterns::new(patterns.iter().map(String::as_str))?;
                 options.collect = Some(Arc::new(patterns));
             }
-            option::FILES_BYTES => limits.files.bytes = fields.number()? as u64,
-            option::FILES_COUNT => limits.files.count = fields.number()? as u64,
             _ => return Err(malformed()),
         }
     }
@@ -138,9 +119,50 @@ pub(crate) fn calls_host(encoded: &Bytes) -> Result<bool> {
     Ok(options.host_calls.is_some())
 }
 
+/// Decodes limits; what is not among them is as in `base`.
+pub(crate) fn limits(base: Limits, encoded: &Bytes) -> Result<Limits> {
+    let mut limits = base;
+    let mut fields = Fields(encoded.clone());
+    while let Some(tag) = fields.next_tag() {
+        if !fields.limit(tag, &mut limits)? {
+            return Err(malformed());
+        }
+    }
+    Ok(limits)
+}
+
 struct Fields(Bytes);
 
 impl Fields {
+    /// Reads the field of this tag into `limits`, if it is a limit.
+    fn limit(&mut self, tag: u32, limits: &mut Limits) -> Result<bool> {
+        match tag {
+            option::TIMEOUT_MS => limits.timeout = Some(self.milliseconds()?),
+            option::CPU_MS => limits.cpu = Some(self.milliseconds()?),
+            option::FUEL => limits.fuel = Some(self.integer()?),
+            option::MEMORY_BYTES => limits.memory_bytes = self.number()? as u64,
+            option::ON_MEMORY => {
+                limits.on_memory = match self.case()? {
+                    on_memory::DENY => OnMemory::Deny,
+                    on_memory::STOP => OnMemory::Stop,
+                    _ => return Err(malformed()),
+                }
+            }
+            option::OUTPUT_BYTES => limits.output_bytes = Some(self.number()? as u64),
+            option::ON_OUTPUT => {
+                limits.on_output = match self.case()? {
+                    on_output::STOP => OnOutput::Stop,
+                    on_output::TRUNCATE => OnOutput::Truncate,
+                    _ => return Err(malformed()),
+                }
+            }
+            option::FILES_BYTES => limits.files.bytes = self.number()? as u64,
+            option::FILES_COUNT => limits.files.count = self.number()? as u64,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     fn next_tag(&mut self) -> Option<u32> {
         self.0.has_remaining().then(|| self.0.get_u8().into())
     }

@@ -64,6 +64,12 @@ numbers! {
         MEMORY_READ = 32 as "memoryRead",
         /// Writes it, in the same way.
         MEMORY_WRITE = 33 as "memoryWrite",
+        /// Makes an instance: id, program handle, options, flags. The id is the instance's number from then on.
+        INSTANTIATE = 14 as "instantiate",
+        /// Calls an exported function: id, instance, arguments and options, flags; the batch is the function's number.
+        CALL = 15 as "call",
+        /// Ends an instance: instance.
+        CLOSE_INSTANCE = 16 as "closeInstance",
     }
 }
 
@@ -130,6 +136,12 @@ numbers! {
         /// The answer to an access to memory, whose number is the id: the code says what became of it. With a bytes
         /// section: the size of the memory (64 bits), then what was read. From a worker to its pool alone.
         MEMORY = 32 as "memory",
+        /// An instance was made, with what was printed and used meanwhile: with an exports section. A record of another
+        /// kind says later how the instance ended.
+        INSTANTIATED = 11 as "instantiated",
+        /// A call of an instance has returned, with what was printed and used meanwhile: the code is the number of
+        /// values. With a values section.
+        CALL_RETURNED = 12 as "callReturned",
     }
 }
 
@@ -168,6 +180,10 @@ numbers! {
         /// Files: how many (32 bits); of each the length of its path (32 bits), the path, and where its bytes start
         /// and how many they are (64 bits each); the bytes of all.
         FILES = 5 as "files",
+        /// What an instance exports, as JSON.
+        EXPORTS = 6 as "exports",
+        /// Numbers: 64 bits each, of which a 32-bit number has the lower half.
+        VALUES = 7 as "values",
     }
 }
 
@@ -188,6 +204,8 @@ pub(crate) fn sections_of(record: u32) -> &'static [u32] {
         record::LOADED => &[section::PROGRAM],
         record::OUTPUT | record::BYTES | record::MEMORY => &[section::BYTES],
         record::CALL => &[section::CALL],
+        record::INSTANTIATED => &[section::EXPORTS],
+        record::CALL_RETURNED => &[section::VALUES],
         _ => &[],
     }
 }
@@ -197,6 +215,8 @@ numbers! {
     outcome_flag as "OUTCOME_FLAG" {
         MEMORY_DENIED = 1 as "memoryDenied",
         OUTPUT_TRUNCATED = 2 as "outputTruncated",
+        /// A call of an instance, which goes on, was aborted before it began.
+        NEVER_STARTED = 4 as "neverStarted",
     }
 }
 

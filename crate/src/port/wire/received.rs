@@ -240,7 +240,7 @@ mod tests {
         outbox.ask(4, u64::from(pipe::WINDOW));
         outbox.output(4, OutputStreamKind::Stderr, b"piped");
         outbox.returned(5);
-        outbox.call(
+        outbox.host_call(
             6,
             HostCall {
                 number: 1,

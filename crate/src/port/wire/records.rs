@@ -9,7 +9,7 @@ use super::protocol::{
 };
 use super::words::bytes_of;
 use crate::error::{Error, Result};
-use crate::guest::{Ending, LimitKind, Outcome};
+use crate::guest::{CallOutcome, Ending, LimitKind, Outcome, Returned, Usage};
 use crate::host_functions::{HostCall, MemoryAnswer};
 use crate::stdio::OutputStreamKind;
 use serde_json::json;
@@ -32,11 +32,24 @@ pub struct Delivery {
 impl Delivery {
     /// That of one run alone.
     pub(crate) fn of(id: u64, result: &Result<Outcome>) -> Self {
-        let mut outbox = Outbox::default();
-        outbox.result(id, result);
+        Self::default().replace(|outbox| outbox.result(id, result))
+    }
+
+    /// That of one run or call alone, in the place of this one.
+    pub(crate) fn replace(mut self, write: impl FnOnce(&mut Outbox)) -> Self {
+        self.records.clear();
+        self.bytes.clear();
+        let mut outbox = Outbox {
+            delivery: self,
+            ..Outbox::default()
+        };
+        write(&mut outbox);
         outbox.take()
     }
 }
+
+/// Functions that return more values are rare.
+const FEW_VALUES: usize = 4;
 
 /// A delivery is closed when it has this many bytes: JavaScript's buffers have a limit.
 const FULL: usize = 256 << 20;
@@ -55,6 +68,22 @@ impl Outbox {
         let must_wake = !self.woken && !empty;
         self.woken |= must_wake;
         must_wake
+    }
+
+    /// Has the submitter not woken, because it looks by itself; false if it has been woken, or has to be.
+    pub(crate) fn hold(&mut self) -> bool {
+        let holds = !self.woken && self.full.is_empty() && self.delivery.records.is_empty();
+        self.woken |= holds;
+        holds
+    }
+
+    /// Ends that. The delivery, if it is one record with at most this many bytes; otherwise it has to be woken for.
+    pub(crate) fn take_single(&mut self, most_bytes: usize) -> Option<Delivery> {
+        self.woken = false;
+        let is_single = self.full.is_empty()
+            && self.delivery.records.len() == RECORD
+            && self.delivery.bytes.len() <= most_bytes;
+        is_single.then(|| std::mem::take(&mut self.delivery))
     }
 
     /// The oldest delivery; there may be more.
@@ -92,6 +121,27 @@ impl Outbox {
                 (record::TRAP, 0)
             }
         };
+        let trap = (kind == record::TRAP).then_some((section::TRAP, &trap_json[..]));
+        let files = files.as_ref().map(encode_files);
+        let files = files.as_deref().map(|files| (section::FILES, files));
+        let head = (kind, id, code);
+        let output = [&stdout[..], stderr];
+        // No allocation for the outcomes that have neither.
+        match (trap, files) {
+            (None, None) => self.printed(head, output, usage, &[]),
+            (Some(one), None) | (None, Some(one)) => self.printed(head, output, usage, &[one]),
+            (Some(trap), Some(files)) => self.printed(head, output, usage, &[trap, files]),
+        }
+    }
+
+    /// Kind, id and code of a record, with what was printed and used.
+    fn printed(
+        &mut self,
+        (kind, id, code): (u32, u64, u32),
+        [stdout, stderr]: [&[u8]; 2],
+        usage: &Usage,
+        sections: &[RecordSection<'_>],
+    ) {
         let mut flags = 0;
         if usage.memory_denied {
             flags |= outcome_flag::MEMORY_DENIED;
@@ -103,12 +153,7 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
-        let trap = (kind == record::TRAP).then_some((section::TRAP, &trap_json[..]));
-        let files = files.as_ref().map(encode_files);
-        let files = files.as_deref().map(|files| (section::FILES, files));
-        // No allocation for the outcomes that have neither.
-        let sections = [trap, files];
-        let section_bytes = sections.iter().flatten().map(section_length).sum::<usize>();
+        let section_bytes = length(sections);
         self.make_room(stdout.len() + stderr.len() + section_bytes);
         self.delivery.records.extend([
             f64::from(kind),
@@ -127,10 +172,51 @@ impl Outbox {
         let bytes = &mut self.delivery.bytes;
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
-        sections
-            .iter()
-            .flatten()
-            .for_each(|section| write_section(section, bytes));
+        write(sections, bytes);
+    }
+
+    pub(crate) fn instantiated(&mut self, id: u64, returned: &Returned, exports: &str) {
+        let sections = [(section::EXPORTS, exports.as_bytes())];
+        self.returned_with((record::INSTANTIATED, id, 0), returned, &sections);
+    }
+
+    pub(crate) fn call(&mut self, id: u64, result: &Result<CallOutcome>) {
+        match result {
+            Ok(CallOutcome::Returned(returned)) => {
+                let head = (record::CALL_RETURNED, id, returned.values.len() as u32);
+                let mut few = [0; FEW_VALUES * 8];
+                let bytes = returned.values.iter().flat_map(|value| value.to_le_bytes());
+                match few.get_mut(..returned.values.len() * 8) {
+                    Some(few) => {
+                        few.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+                        self.returned_with(head, returned, &[(section::VALUES, few)]);
+                    }
+                    None => {
+                        let many: Vec<_> = bytes.collect();
+                        self.returned_with(head, returned, &[(section::VALUES, &many)]);
+                    }
+                }
+            }
+            Ok(CallOutcome::Ended(outcome)) => self.outcome(id, outcome),
+            Ok(CallOutcome::NeverStarted) => {
+                let head = (record::ABORT, id, abort::OURS);
+                self.printed(head, [&[], &[]], &Usage::default(), &[]);
+                if let Some([.., flags, _]) = self.delivery.records.last_chunk_mut::<RECORD>() {
+                    *flags = f64::from(outcome_flag::NEVER_STARTED);
+                }
+            }
+            Err(error) => self.fault(id, error),
+        }
+    }
+
+    fn returned_with(
+        &mut self,
+        head: (u32, u64, u32),
+        returned: &Returned,
+        sections: &[RecordSection<'_>],
+    ) {
+        let output = [&returned.stdout[..], &returned.stderr];
+        self.printed(head, output, &returned.usage, sections);
     }
 
     pub(crate) fn result(&mut self, id: u64, result: &Result<Outcome>) {
@@ -211,7 +297,7 @@ impl Outbox {
         true
     }
 
-    pub(crate) fn call(&mut self, id: u64, call: HostCall<'_>) {
+    pub(crate) fn host_call(&mut self, id: u64, call: HostCall<'_>) {
         let number = (call.number as f64).to_bits();
         let content = bytes_of(once(&number).chain(call.arguments));
         self.event(

@@ -1,0 +1,120 @@
+// Run once more with each compiler.
+import test from 'ava'
+import {
+  inProcesses,
+  type CallJob,
+  type CallOutcome,
+  type HostError,
+  type HostFunction,
+  type Program,
+} from '../support/package.ts'
+import { callEnding, numbers, refusal, wat } from '../support/guest.ts'
+import { module } from '../support/host.ts'
+
+interface Functions {
+  twice(value: number): number
+}
+
+const GUEST = `
+  (import "env" "f" (func $f (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "twice") (param i32) (result i32)
+    (i32.add (call $f (local.get 0)) (call $f (local.get 0)))))`
+
+const oh = new Error('oh')
+
+const FUNCTIONS: readonly [name: string, f: HostFunction][] = [
+  ['a value', (value: number) => throwSeven(value) + 1],
+  [
+    'a promise',
+    async (value: number) => {
+      await new Promise(setImmediate)
+      return throwSeven(value) + 1
+    },
+  ],
+]
+
+/** Fails for one value in ten. */
+function throwSeven(value: number): number {
+  if (value % 10 === 7) throw oh
+  return value
+}
+
+function told(outcome: CallOutcome | HostError): unknown {
+  if (outcome.kind === 'host-error') return outcome.error
+  return outcome.kind === 'returned' ? outcome.values[0] : callEnding(outcome)
+}
+
+const expected = numbers(100).map((value) => (value % 10 === 7 ? oh : 2 * (value + 1)))
+
+/** Imports that nothing gives, and a pattern of files: neither makes an instance. */
+const REFUSED = [
+  ['without imports', {}, 'ERR_UNRESOLVED_IMPORT'],
+  [
+    'with files to collect',
+    { imports: { env: { f: () => 1 } }, collect: ['*'] },
+    'ERR_INVALID_OPTION',
+  ],
+] as const
+
+if (!inProcesses) {
+  for (const [name, f] of FUNCTIONS) {
+    test(`calls of a pool call host functions that return ${name}, and one that throws ends its instance`, async (t) => {
+      const program = await module(GUEST)
+      await using pool = program.pool<Functions>({ instances: 3, imports: { env: { f } } })
+      const outcomes = await Promise.all(numbers(100).map((value) => pool.call('twice', value)))
+      t.deepEqual(outcomes.map(told), expected)
+      t.is(pool.stats().replaced, 10)
+      t.is(await pool.value('twice', 1), 4)
+    })
+
+    for (const state of ['kept', 'fresh'] as const) {
+      test(`a batch of calls, on ${state} instances, calls host functions that return ${name}`, async (t) => {
+        const program = await module(GUEST)
+        const jobs = numbers(100).map((value): CallJob => ({ call: ['twice', value] }))
+        const defaults = { imports: { env: { f } } }
+        const batch = program.batch(jobs, { concurrency: 2, state, defaults })
+        const results: unknown[] = []
+        for await (const { outcome, error } of batch) {
+          results.push(outcome === undefined ? error.code : told(outcome))
+        }
+        t.deepEqual(results, expected)
+        const { jobs: count, ok, kinds } = await batch.summary
+        t.deepEqual([count, ok], [100, 90])
+        t.like(kinds, { returned: 90, 'host-error': 10, exit: 0, error: 0 })
+      })
+    }
+  }
+
+  test('a pool and a batch of calls refuse what an instance refuses', async (t) => {
+    const program: Program = await module(GUEST)
+    for (const [name, options, code] of REFUSED) {
+      const alone = await refusal(program.instantiate(options as object))
+      t.is(alone.code, code, name)
+      const [{ error } = {}] = await results(program, options as object)
+      t.is(error?.code, code, name)
+      const pooled = await refusal(async () => program.pool(options as object).call('twice', 1))
+      t.is(pooled.code, code, name)
+    }
+  })
+
+  test('instances of a pool have files of their own', async (t) => {
+    const program = await wat('exports')
+    await using pool = program.pool({ instances: 1, files: { 'a.txt': 'text' } })
+    t.is(await pool.value('add', 1, 2), 3)
+    const jobs: CallJob[] = [{ call: ['add', 3, 4] }]
+    for await (const { outcome } of program.batch(jobs, { defaults: { files: { a: 'b' } } })) {
+      t.is(outcome && told(outcome), 7)
+    }
+  })
+}
+
+async function results(
+  program: Program,
+  defaults: object,
+): Promise<{ error?: { code: string } | undefined }[]> {
+  const all = []
+  const jobs: CallJob[] = [{ call: ['twice', 1] }]
+  for await (const result of program.batch(jobs, { defaults })) all.push(result)
+  return all
+}

@@ -1,0 +1,143 @@
+// Run once more with each compiler.
+import test from 'ava'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ProgramError, Runtime, type CallOutcome, type WasiexecError } from '../support/package.ts'
+import { callEnding, ownWat, wat } from '../support/guest.ts'
+
+interface Functions {
+  add(a: number, b: number): number
+  next(): number
+  sleep(milliseconds: bigint): void
+  trap(): void
+  exit(code: number): void
+  loop(): void
+}
+
+test('calls are shared by as many instances as there may be', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool<Functions>({ instances: 3 })
+  t.like(pool.stats(), { instances: 0, busy: 0, waiting: 0, finished: 0 })
+  const outcomes = await Promise.all(Array.from({ length: 300 }, () => pool.call('next')))
+  const counts = outcomes.map((outcome) => (outcome.kind === 'returned' ? outcome.values[0] : 0))
+  // Each instance counts for itself.
+  const ones = counts.filter((count) => count === 1).length
+  t.true(ones >= 1 && ones <= 3)
+  t.is(Math.max(...counts) >= 100, true)
+  const { instances, busy, starting, waiting, finished, replaced } = pool.stats()
+  t.deepEqual(
+    [instances + starting, busy, waiting, finished, replaced],
+    [ones + starting, 0, 0, 300, 0],
+  )
+  t.is(await pool.value('add', 1, 2), 3)
+})
+
+test('a free instance takes the next call while others are busy', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool<Functions>({ instances: 2 })
+  const slow = pool.call('sleep', 3_600_000n)
+  for (let call = 0; call < 20; call += 1) t.is(await pool.value('add', call, 1), call + 1)
+  t.like(pool.stats(), { instances: 2, busy: 1 })
+  pool[Symbol.dispose]()
+  const outcome = await slow
+  t.is(outcome.kind === 'abort' && (outcome.reason as WasiexecError).code, 'ERR_INSTANCE_CLOSED')
+})
+
+test('an instance that has ended is replaced', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool<Functions>({ instances: 2, limits: { timeoutMs: 30 } })
+  const endings: string[] = []
+  for (let round = 0; round < 10; round += 1) {
+    const calls: Promise<CallOutcome>[] = [
+      pool.call('trap'),
+      pool.call('exit', round),
+      pool.call('add', 1, 2),
+      pool.call('loop'),
+      pool.call('add', 1, 2),
+    ]
+    endings.push(...(await Promise.all(calls)).map(callEnding))
+  }
+  const expected = Array.from({ length: 10 }, (_, round) => [
+    'trap unreachable',
+    `exit ${round}`,
+    'returned',
+    'limit timeout',
+    'returned',
+  ])
+  t.deepEqual(endings, expected.flat())
+  t.is(pool.stats().replaced, 30)
+  const error = await t.throwsAsync(pool.value('exit', 3), { instanceOf: ProgramError })
+  t.is((error as ProgramError).outcome.kind, 'exit')
+})
+
+test('a call that is refused leaves its instance alone', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool({ instances: 1 })
+  await t.throwsAsync(pool.call('missing'), { code: 'ERR_INVALID_CALL' })
+  await t.throwsAsync(pool.call('add', 1), { code: 'ERR_INVALID_CALL' })
+  t.is(await pool.value('add', 1, 2), 3)
+  t.like(pool.stats(), { replaced: 0, instances: 1, finished: 3 })
+})
+
+test('options of calls, and calls that are aborted while they wait', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool<Functions>({ instances: 1 })
+  t.is(callEnding(await pool.with({ limits: { timeoutMs: 20 } }).call('loop')), 'limit timeout')
+  const controller = new AbortController()
+  const slow = pool.call('sleep', 3_600_000n)
+  const waits = pool.with({ signal: controller.signal }).call('next')
+  while (pool.stats().busy === 0) await delay(5)
+  controller.abort('enough')
+  const outcome = await waits
+  t.is(outcome.kind === 'abort' && outcome.reason, 'enough')
+  t.is(pool.stats().waiting, 0)
+  const late = pool.call('next')
+  await pool[Symbol.asyncDispose]()
+  t.is((await slow).kind, 'abort')
+  t.is((await late).kind, 'abort')
+  await t.throwsAsync(pool.call('next'), { code: 'ERR_INSTANCE_CLOSED' })
+  t.like(pool.stats(), { instances: 0, busy: 0, waiting: 0 })
+})
+
+test('a pool whose program cannot be instantiated rejects its calls', async (t) => {
+  for (const [guest, code] of [
+    ['trap-in-start-function', 'ERR_INSTANTIATE'],
+    ['unresolved-import', 'ERR_UNRESOLVED_IMPORT'],
+    ['component-hello', 'ERR_UNSUPPORTED_WASM'],
+  ] as const) {
+    const pool = (await wat(guest)).pool({ instances: 2 })
+    const calls = [pool.call('a'), pool.call('b'), pool.call('c')]
+    for (const call of calls) await t.throwsAsync(call, { code }, guest)
+    t.like(pool.stats(), { instances: 0, starting: 0, waiting: 0 })
+  }
+})
+
+test('options of pools are checked', async (t) => {
+  const program = await wat('exports')
+  for (const [options, message] of [
+    [{ instances: 0 }, /`instances` must be a positive integer/],
+    [{ instances: 1.5 }, /`instances`/],
+    [{ instances: 5000 }, /at most 4096/],
+    [{ instance: 1 }, /did you mean `instances`/],
+    [{ signal: 5 }, /`signal` must be an AbortSignal/],
+    [{ limits: { timeoutMs: 0 } }, /timeoutMs/],
+    [{ stdin: process.stdin }, /`stdin` must be a string, bytes, 'inherit' or 'empty'/],
+  ] as const) {
+    t.throws(() => program.pool(options as object), { code: 'ERR_INVALID_OPTION', message })
+  }
+})
+
+test('instances of a pool take slots, and free them at its end', async (t) => {
+  const runtime = new Runtime({ threads: 2, maxConcurrentRuns: 2, cacheDir: false })
+  const program = await ownWat('exports', { runtime })
+  // More than there are slots: calls go on with those that there are.
+  const pool = program.pool<Functions>({ instances: 8 })
+  const sums = await Promise.all(Array.from({ length: 50 }, (_, n) => pool.value('add', n, 1)))
+  t.deepEqual(
+    sums,
+    Array.from({ length: 50 }, (_, n) => n + 1),
+  )
+  t.is(runtime.stats().instances, 2)
+  await pool[Symbol.asyncDispose]()
+  await runtime.close()
+  t.is(runtime.stats().instances, 0)
+})

@@ -1,0 +1,211 @@
+//! The task of an instance: makes it, and carries out its calls in their order.
+
+use super::callable::{Callable, Called, Started};
+use super::context::RunContext;
+use super::instance_handle::{InstanceHandle, Step, never_started};
+use super::panics::catch_panics;
+use super::queued_call::{EndedCall, QueuedCall};
+use crate::error::Result;
+use crate::guest::{CallControl, CallOutcome, Outcome};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+/// After this time the task lets others have the thread, and its client hears of the calls that have ended.
+const SLICE: Duration = Duration::from_micros(500);
+/// A caller that calls again right after each call does so within this time. The task then waits for it without sleeping:
+/// to wake a thread takes longer than a short call.
+const PROMPT: Duration = Duration::from_micros(50);
+
+/// An instance from its start to its end; returns how it ended.
+pub(super) fn serve(
+    context: Arc<RunContext>,
+    id: u64,
+    payload: Bytes,
+    handle: Arc<InstanceHandle>,
+    life: Arc<CallControl>,
+) -> BoxFuture<'static, Result<Outcome>> {
+    Box::pin(async move {
+        let mut task = Serving {
+            context,
+            handle,
+            life,
+            ended: Vec::new(),
+        };
+        let result = task.run(id, &payload).await;
+        task.flush();
+        task.handle.finish();
+        result
+    })
+}
+
+struct Serving {
+    context: Arc<RunContext>,
+    handle: Arc<InstanceHandle>,
+    life: Arc<CallControl>,
+    /// Calls that have ended and whose client does not know it yet.
+    ended: Vec<EndedCall>,
+}
+
+impl Serving {
+    async fn run(&mut self, id: u64, payload: &Bytes) -> Result<Outcome> {
+        let Some(started) = self.start(id, payload).await else {
+            return Ok(Outcome::never_started());
+        };
+        let (callable, returned) = match started? {
+            Started::Ended(outcome) => return Ok(outcome),
+            Started::Ready(callable, returned) => (callable, returned),
+        };
+        let exports = callable.exports().clone();
+        self.handle.set_exports(&exports);
+        // First: who hears of it may use it at once.
+        self.handle.put(callable);
+        let client = self.handle.client();
+        client.instantiated(id, returned, &exports.described);
+        client.notify();
+        self.take_calls().await
+    }
+
+    /// Makes the instance; `None` if it was stopped before.
+    async fn start(&mut self, id: u64, payload: &Bytes) -> Option<Result<Started>> {
+        if self.life.cause().is_some() {
+            return None;
+        }
+        let (context, handle) = (self.context.clone(), self.handle.clone());
+        let mut work = pin!(catch_panics(async {
+            let group = &context.group;
+            let own = group.client.decode_options(group, id, payload)?;
+            let options = own.as_deref().unwrap_or(&group.options);
+            let is_interruptible = group
+                .program
+                .is_interruptible(options.limits.fuel.is_some());
+            let uninterruptible = &self.life.uninterruptible;
+            uninterruptible.store(!is_interruptible, Ordering::Relaxed);
+            Callable::start(&context, own, handle.control().clone()).await
+        }));
+        let started = poll_fn(|polled| {
+            self.life.register(polled.waker());
+            handle.control().pass_on();
+            work.as_mut().poll(polled)
+        });
+        Some(started.await)
+    }
+
+    async fn take_calls(&mut self) -> Result<Outcome> {
+        let mut held = None;
+        let mut slice = Instant::now();
+        let mut is_prompt = false;
+        loop {
+            let mut idle = None;
+            let step = poll_fn(|polled| {
+                let step = self.handle.poll_step(&mut held, polled);
+                if step.is_ready() || idle.is_some() {
+                    return step;
+                }
+                self.life.meter.reset();
+                self.flush();
+                idle = Some(Instant::now());
+                match is_prompt && self.handle.wait_briefly(PROMPT) {
+                    true => self.handle.poll_step(&mut held, polled),
+                    false => step,
+                }
+            });
+            let (callable, call) = match step.await {
+                Step::Call(callable, call) => (callable, call),
+                Step::End(result) => return result,
+            };
+            if let Some(idle) = idle {
+                slice = Instant::now();
+                is_prompt = slice - idle < PROMPT && has_cores();
+            }
+            held = match self.call(callable, call).await {
+                Ok(callable) => Some(callable),
+                Err(result) => return result,
+            };
+            if slice.elapsed() >= SLICE {
+                // Who hears of the last call may use the instance at once.
+                held.take()
+                    .into_iter()
+                    .for_each(|callable| self.handle.put(callable));
+                self.flush();
+                give_way().await;
+                slice = Instant::now();
+            }
+        }
+    }
+
+    /// Carries out a call. Returns the instance, or how it ended with the call.
+    async fn call(
+        &mut self,
+        callable: Box<Callable>,
+        mut call: QueuedCall,
+    ) -> std::result::Result<Box<Callable>, Result<Outcome>> {
+        let control = call.control.take().unwrap_or_default();
+        if control.cause().is_some() {
+            self.ended.push(never_started(call));
+            return Ok(callable);
+        }
+        let mut work = pin!(catch_panics(async {
+            Ok(callable.call(&call, &control).await)
+        }));
+        let called = poll_fn(|polled| {
+            self.life.register(polled.waker());
+            self.handle.control().pass_on();
+            let called = work.as_mut().poll(polled);
+            if called.is_pending() {
+                self.life.meter.follow(&control.meter);
+                self.flush();
+            }
+            called
+        });
+        let (goes_on, result) = match called.await {
+            Ok(Called::GoesOn(callable, result)) => (Ok(callable), result),
+            Ok(Called::Over(Ok(outcome))) => {
+                let end = outcome.without_output();
+                (Err(Ok(end)), Ok(CallOutcome::Ended(outcome)))
+            }
+            Ok(Called::Over(Err(error))) | Err(error) => (Err(Err(error.clone())), Err(error)),
+        };
+        self.ended.push(EndedCall {
+            id: call.id,
+            result,
+        });
+        goes_on
+    }
+
+    /// Tells the client of the calls that have ended.
+    fn flush(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
+        let client = self.handle.client();
+        client.called(&mut self.ended);
+        self.ended.clear();
+        client.notify();
+    }
+}
+
+/// Whether a caller can go on while this thread waits without sleeping.
+fn has_cores() -> bool {
+    static CORES: OnceLock<bool> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().is_ok_and(|cores| cores.get() > 1))
+}
+
+/// Lets others have the thread.
+async fn give_way() {
+    let mut gave_way = false;
+    poll_fn(|context| match std::mem::replace(&mut gave_way, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}

@@ -1,0 +1,250 @@
+import { invalid, unknown } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import { encodeArguments, type ExportedFunction } from '../instance/exports.ts'
+import type { InstanceLink } from '../instance/link.ts'
+import type { PoolStarter } from '../instance/pool-starter.ts'
+import { neverStarted, type AnyCallOutcome } from '../outcome.ts'
+import { encodeCallLimits } from '../port/encode-options.ts'
+import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
+import type { Port, RunOwner } from '../port/port.ts'
+import type { Delivery } from '../port/records.ts'
+
+/** Where calls go, and what is asked of their batch and reported to it. */
+export interface CallPlace {
+  readonly port: Port
+  readonly owner: RunOwner
+  readonly starter: PoolStarter
+  /** The most instances at a time. */
+  readonly instances: number
+  /** Whether each call has an instance of its own. */
+  readonly fresh: boolean
+  /** The number of the batch. */
+  readonly batch: number
+  /** Why its calls are aborted, once they are. */
+  aborted(): { reason: unknown } | undefined
+  ended(index: number, id: unknown, end: { outcome: AnyCallOutcome } | { error: unknown }): void
+}
+
+/** A call that has not begun, for all that is known. */
+interface Call {
+  readonly index: number
+  readonly id: unknown
+  readonly name: string
+  readonly args: readonly unknown[]
+  readonly limits: Encoder | undefined
+}
+
+interface Member {
+  readonly link: InstanceLink
+  /** Calls that it has. */
+  load: number
+}
+
+/** A call in the core. */
+interface Sent {
+  readonly call: Call
+  readonly member: Member
+  readonly called: ExportedFunction
+}
+
+/** The slots of calls begin here; those of runs are below. */
+export const CALL_SLOTS: number = 2 ** 31
+
+/** How many calls an instance has at a time, by the mean time of a call in milliseconds. */
+const AHEAD: readonly [belowMs: number, calls: number][] = [
+  [0.02, 1024],
+  [0.2, 64],
+]
+/** A call that has ended has a weight of one in this number in the mean. */
+const PARTS = 16
+
+const KEYS = ['id', 'call', 'limits', 'error'] as const
+
+/** The calls of a batch, and the instances that carry them out. */
+export class Calls {
+  readonly #place: CallPlace
+  readonly #members: Member[] = []
+  readonly #sent: (Sent | undefined)[] = []
+  readonly #free: number[] = []
+  readonly #payload = new Encoder(OPTIONS_BYTES)
+  #waiting: Call[] = []
+  /** Where those begin that still wait. */
+  #first = 0
+  #starting = 0
+  #meanMs = Infinity
+  #closed = false
+  #sending = false
+
+  constructor(place: CallPlace) {
+    this.#place = place
+  }
+
+  /** Calls that have not ended. */
+  get count(): number {
+    return this.#sent.length - this.#free.length + this.#waiting.length - this.#first
+  }
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+  submit(index: number, id: unknown, job: object): void {
+    const call = checkCall(index, id, job)
+    const aborted = this.#place.aborted()
+    if (aborted !== undefined) {
+      this.#place.ended(index, id, { outcome: neverStarted(aborted.reason) })
+      return
+    }
+    this.#waiting.push(call)
+    this.#send()
+  }
+
+  /** The call in a slot has ended. */
+  ended(slot: number, delivery: Delivery): void {
+    const sent = this.#sent[slot]
+    if (sent === undefined) return
+    this.#sent[slot] = undefined
+    this.#free.push(slot)
+    const { call, member } = sent
+    const { state } = member.link
+    member.load -= 1
+    const end = this.#read(sent, delivery)
+    if (this.#place.fresh || state.isOver) this.#retire(member)
+    if (end === undefined) this.#waiting.push(call)
+    else this.#place.ended(call.index, call.id, end)
+    this.#send()
+  }
+
+  /** Aborts all calls. */
+  abort(reason: unknown): void {
+    const waiting = this.#waiting.slice(this.#first)
+    this.#waiting = []
+    this.#first = 0
+    for (const member of this.#members) member.link.dispose()
+    for (const { index, id } of waiting) {
+      this.#place.ended(index, id, { outcome: neverStarted(reason) })
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const member of this.#members.splice(0)) member.link.dispose()
+  }
+
+  /** How a call ended; undefined if it has to be carried out by another instance, because its own ended before. */
+  #read(
+    { member, called }: Sent,
+    delivery: Delivery,
+  ): { outcome: AnyCallOutcome } | { error: unknown } | undefined {
+    const { owner, port } = this.#place
+    const closed = owner.closeReason ?? port.closeReason
+    const aborted = this.#place.aborted() ?? (closed && { reason: closed })
+    try {
+      const outcome = member.link.state.read(called, delivery, aborted?.reason)
+      const { wallMs } = outcome.usage
+      this.#meanMs =
+        this.#meanMs === Infinity ? wallMs : this.#meanMs + (wallMs - this.#meanMs) / PARTS
+      return { outcome }
+    } catch (error) {
+      const isOver = error instanceof WasiexecError && error.code === 'ERR_INSTANCE_OVER'
+      if (isOver && aborted === undefined) return undefined
+      return { error }
+    }
+  }
+
+  /** Gives calls that wait to instances. */
+  #send(): void {
+    // What a call that cannot be made tells the batch may come back here.
+    if (this.#sending) return
+    this.#sending = true
+    while (this.#first < this.#waiting.length) {
+      const member = this.#choose()
+      if (member === undefined) break
+      const call = this.#waiting[this.#first] as Call
+      this.#first += 1
+      if (this.#first === this.#waiting.length) {
+        this.#waiting = []
+        this.#first = 0
+      }
+      this.#sendTo(member, call)
+    }
+    this.#sending = false
+    const idle = this.#members.length + this.#starting
+    const needed = Math.min(this.#waiting.length - this.#first, this.#place.instances - idle)
+    for (let started = 0; started < needed; started += 1) void this.#start()
+  }
+
+  /** The instance that has the fewest calls, if it may have one more. */
+  #choose(): Member | undefined {
+    let least: Member | undefined
+    for (const member of this.#members) {
+      if (least === undefined || member.load < least.load) least = member
+    }
+    if (least === undefined) return undefined
+    const isFull = this.#members.length + this.#starting >= this.#place.instances
+    return least.load === 0 || (isFull && least.load < this.#ahead()) ? least : undefined
+  }
+
+  #ahead(): number {
+    if (this.#place.fresh) return 1
+    return AHEAD.find(([belowMs]) => this.#meanMs < belowMs)?.[1] ?? 1
+  }
+
+  #sendTo(member: Member, call: Call): void {
+    const { port, batch, ended } = this.#place
+    const { state } = member.link
+    const payload = this.#payload
+    try {
+      const called = state.exports.function(call.name)
+      payload.clear()
+      encodeArguments(called, call.args, payload)
+      if (call.limits !== undefined) payload.append(call.limits)
+      const slot = this.#free.pop() ?? this.#sent.length
+      port.submitCall(batch, CALL_SLOTS + slot, state.number, called.number, payload)
+      this.#sent[slot] = { call, member, called }
+      member.load += 1
+    } catch (error) {
+      ended(call.index, call.id, { error })
+    }
+  }
+
+  #retire(member: Member): void {
+    const at = this.#members.indexOf(member)
+    if (at < 0) return
+    this.#members.splice(at, 1)
+    // The calls of one that has ended are told by the core how it ended.
+    if (!member.link.state.isOver) member.link.dispose()
+  }
+
+  async #start(): Promise<void> {
+    this.#starting += 1
+    try {
+      const { link } = await this.#place.starter.start()
+      if (this.#closed || this.#place.aborted() !== undefined) link.dispose()
+      else this.#members.push({ link, load: 0 })
+    } catch (error) {
+      const call = this.#waiting[this.#first]
+      if (call !== undefined) {
+        this.#first += 1
+        this.#place.ended(call.index, call.id, { error })
+      }
+    }
+    this.#starting -= 1
+    this.#send()
+  }
+}
+
+function checkCall(index: number, id: unknown, job: object): Call {
+  let limits: Encoder | undefined
+  for (const key in job) {
+    if (!KEYS.includes(key as (typeof KEYS)[number])) throw unknown(key, key, KEYS)
+  }
+  const given = job as { call: unknown; limits?: unknown }
+  if (given.limits !== undefined) {
+    limits = new Encoder(OPTIONS_BYTES)
+    encodeCallLimits(given.limits, limits)
+  }
+  const { call } = given
+  if (!Array.isArray(call) || typeof call[0] !== 'string') {
+    throw invalid('call', 'an array of the name of a function and its arguments', call)
+  }
+  const [name, ...args] = call as [string, ...unknown[]]
+  return { index, id, name, args, limits }
+}

@@ -1,0 +1,184 @@
+import type { Buffer } from 'node:buffer'
+import { nearest, show } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import type { Encoder } from '../port/encoder.ts'
+import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'
+
+/** What the core tells of the exports of a program. */
+interface ExportTypes {
+  functions: { name: string; parameters: string[]; results: string[] }[]
+  memories: { name: string; is64: boolean }[]
+  globals: { name: string; type: string; mutable: boolean }[]
+}
+
+/** An exported function. */
+export interface ExportedFunction {
+  readonly name: string
+  readonly number: number
+  readonly parameters: readonly NumberType[]
+  readonly results: readonly NumberType[]
+  /** A type of the function that does not cross; undefined if it can be called. */
+  readonly foreign: string | undefined
+  /** The types as text. */
+  readonly type: string
+}
+
+/** An exported memory. */
+export interface ExportedMemory {
+  readonly name: string
+  readonly number: number
+  readonly is64: boolean
+}
+
+/** An exported global. */
+export interface ExportedGlobal {
+  readonly name: string
+  readonly number: number
+  readonly type: string
+  readonly mutable: boolean
+}
+
+/** The most names that a message lists. */
+const MAX_LISTED = 20
+
+/** What an instance of a program offers, by name. */
+export class Exports {
+  readonly functions: ReadonlyMap<string, ExportedFunction>
+  readonly memories: ReadonlyMap<string, ExportedMemory>
+  readonly globals: ReadonlyMap<string, ExportedGlobal>
+
+  constructor(types: unknown) {
+    const { functions, memories, globals } = types as ExportTypes
+    this.functions = new Map(functions.map((it, number) => [it.name, functionOf(it, number)]))
+    this.memories = new Map(memories.map((it, number) => [it.name, { ...it, number }]))
+    this.globals = new Map(globals.map((it, number) => [it.name, { ...it, number }]))
+  }
+
+  /** @throws {WasiexecError} `ERR_INVALID_CALL`, unless it is a function whose parameters and results are numbers. */
+  function(name: string): ExportedFunction {
+    const found = this.functions.get(name)
+    if (found === undefined) throw this.#missing('function', name, this.functions)
+    if (found.foreign === undefined) return found
+    throw invalidCall(
+      `${quote(name)} cannot be called, because of its type ${found.type}: only numbers (i32, i64, f32, f64) cross, ` +
+        `and not ${found.foreign}`,
+    )
+  }
+
+  /** @throws {WasiexecError} `ERR_INVALID_CALL`. */
+  memory(name: string): ExportedMemory {
+    const found = this.memories.get(name)
+    if (found === undefined) throw this.#missing('memory', name, this.memories)
+    return found
+  }
+
+  /** @throws {WasiexecError} `ERR_INVALID_CALL`, unless it is a number. */
+  global(name: string): ExportedGlobal & { type: NumberType } {
+    const found = this.globals.get(name)
+    if (found === undefined) throw this.#missing('global', name, this.globals)
+    const { type } = found
+    if (!isNumberType(type)) {
+      throw invalidCall(
+        `the global ${quote(name)} is not a number (i32, i64, f32, f64) but ${type}`,
+      )
+    }
+    return { ...found, type }
+  }
+
+  #missing(kind: string, name: unknown, known: ReadonlyMap<string, unknown>): WasiexecError {
+    if (typeof name !== 'string') {
+      return invalidCall(`the name of a ${kind} must be a string, got ${show(name)}`)
+    }
+    for (const [other, map] of [
+      ['function', this.functions],
+      ['memory', this.memories],
+      ['global', this.globals],
+    ] as const) {
+      if (map.has(name)) return invalidCall(`${quote(name)} is a ${other}, not a ${kind}`)
+    }
+    const near = nearest(name, [...known.keys()])
+    const hint = near === undefined ? `it exports ${list(known)}` : `did you mean ${quote(near)}?`
+    return invalidCall(`the program exports no ${kind} ${quote(name)}; ${hint}`)
+  }
+}
+
+/**
+ * Checks the arguments of a call and writes them.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_CALL`.
+ */
+export function encodeArguments(
+  called: ExportedFunction,
+  given: readonly unknown[],
+  to: Encoder,
+): void {
+  const at = to.room(called.parameters.length * NUMBER_BYTES)
+  writeArguments(called, given, to.buffer, at)
+}
+
+/**
+ * The same, where there is room for them; returns how many bytes they take.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_CALL`.
+ */
+export function writeArguments(
+  called: ExportedFunction,
+  given: readonly unknown[],
+  to: Buffer,
+  at: number,
+): number {
+  const { parameters } = called
+  const { length } = parameters
+  if (given.length !== length) {
+    const needs = `${length} argument${length === 1 ? '' : 's'}`
+    throw invalidCall(`${describe(called)} needs ${needs}, got ${given.length}`)
+  }
+  for (let index = 0; index < length; index += 1) {
+    const type = parameters[index] as NumberType
+    if (writeNumber(type, given[index], to, at + index * NUMBER_BYTES)) continue
+    const which = `argument ${index + 1} of ${describe(called)}`
+    throw invalidCall(`${which} must be ${EXPECTED[type]}, got ${show(given[index])}`)
+  }
+  return length * NUMBER_BYTES
+}
+
+/** An error for a call that cannot be made. */
+export function invalidCall(message: string): WasiexecError {
+  return new WasiexecError('ERR_INVALID_CALL', message)
+}
+
+function describe({ name, type }: ExportedFunction): string {
+  return `${quote(name)} ${type}`
+}
+
+function functionOf(
+  { name, parameters, results }: ExportTypes['functions'][number],
+  number: number,
+): ExportedFunction {
+  const foreign = [...parameters, ...results].find((type) => !isNumberType(type))
+  const returned = results.length === 1 ? results[0] : `(${results.join(', ')})`
+  const type = `(${parameters.join(', ')})${results.length === 0 ? '' : ` -> ${returned}`}`
+  return {
+    name,
+    number,
+    parameters: parameters as NumberType[],
+    results: results as NumberType[],
+    foreign,
+    type,
+  }
+}
+
+function isNumberType(type: string): type is NumberType {
+  return Object.hasOwn(EXPECTED, type)
+}
+
+function list(known: ReadonlyMap<string, unknown>): string {
+  if (known.size === 0) return 'none'
+  const names = [...known.keys()].map(quote)
+  const more = names.length - MAX_LISTED
+  return names.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name)
+}

@@ -1,0 +1,57 @@
+import { invalid } from '../check.ts'
+import type { Imports } from '../imports.ts'
+import {
+  encodeInput,
+  encodeRunOptions,
+  encodeShared,
+  type LocalOptions,
+} from '../port/encode-options.ts'
+import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
+import type { Port, RunOwner } from '../port/port.ts'
+import type { InstantiateOptions } from './instance.ts'
+import { checkCollectsNothing, start, type Started } from './start.ts'
+
+/** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
+export interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
+  stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
+}
+
+/** The options of each instance of a pool that provides functions which the program imports. */
+export interface HostedPoolInstanceOptions extends Omit<PoolInstanceOptions, 'imports'> {
+  /** As for a run. The functions are called during all calls of all instances. */
+  imports: Imports
+}
+
+/** Makes instances with the same options, which are read once. */
+export class PoolStarter {
+  readonly #port: Port
+  readonly #owner: RunOwner
+  readonly #encoded = new Encoder(OPTIONS_BYTES)
+  readonly #local: LocalOptions
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+  constructor(
+    port: Port,
+    owner: RunOwner,
+    { signal, ...options }: PoolInstanceOptions | HostedPoolInstanceOptions,
+  ) {
+    this.#port = port
+    this.#owner = owner
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw invalid('signal', 'an AbortSignal', signal)
+    }
+    const local = encodeRunOptions(options, this.#encoded, 'defaults')
+    checkCollectsNothing(local, options)
+    encodeShared(local, this.#encoded)
+    if (local.input !== undefined) encodeInput(local.input, this.#encoded)
+    this.#local = { ...local, signal, input: undefined }
+  }
+
+  start(): Promise<Started> {
+    const encoded = new Encoder(this.#encoded.length)
+    encoded.append(this.#encoded)
+    const closed = this.#owner.closeReason ?? this.#port.closeReason
+    if (closed !== undefined) return Promise.reject(closed)
+    return start(this.#port, this.#owner, { encoded, local: this.#local, source: undefined })
+  }
+}

@@ -1,0 +1,255 @@
+import { checkInteger, checkOptions, invalid } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import type { Imports } from '../imports.ts'
+import { neverStarted, type AnyCallOutcome, type CallOutcome, type HostError } from '../outcome.ts'
+import type { Port, RunOwner } from '../port/port.ts'
+import { Caller, valueOf } from './caller.ts'
+import type { AnyFunctions, ArgumentsOf, FunctionName, ResultOf, ValuesOf } from './functions.ts'
+import type { InstanceLink } from './link.ts'
+import { checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
+import { PoolStarter, type PoolInstanceOptions } from './pool-starter.ts'
+
+/** How a pool is set up: the options of its instances, and how many there may be. */
+export interface PoolOptions extends PoolInstanceOptions {
+  /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
+  instances?: number | undefined
+}
+
+/** How a pool is set up that provides functions which the program imports. */
+export interface HostedPoolOptions extends Omit<PoolOptions, 'imports'> {
+  /** As for a run. The functions are called during all calls of all instances. */
+  imports: Imports
+}
+
+/** What a pool has and does. */
+export interface PoolStats {
+  /** Instances that can be called. */
+  readonly instances: number
+  /** Those of them that carry out a call. */
+  readonly busy: number
+  /** Instances that are being made. */
+  readonly starting: number
+  /** Calls that wait for an instance. */
+  readonly waiting: number
+  /** Calls that have ended. */
+  readonly finished: number
+  /** Instances that have ended with a call. */
+  readonly replaced: number
+}
+
+/** A call that waits for an instance. */
+interface Waiting {
+  readonly name: string
+  readonly args: readonly unknown[]
+  readonly options: CheckedCallOptions
+  resolve(outcome: AnyCallOutcome): void
+  reject(error: unknown): void
+  /** Stops listening to the signal. */
+  forget(): void
+}
+
+/** More is a mistake: a runtime has no more slots. */
+const MAX_INSTANCES = 4096
+const ALL = checkCallOptions({})
+
+/**
+ * Instances of one program that share the calls. Made by {@link Program.pool}.
+ *
+ * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
+ * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
+ * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ */
+export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
+  readonly #starter: PoolStarter
+  readonly #size: number
+  readonly #free: InstanceLink[] = []
+  readonly #busy = new Set<InstanceLink>()
+  readonly #waiting: Waiting[] = []
+  #starting = 0
+  #finished = 0
+  #replaced = 0
+  #closed: WasiexecError | undefined
+
+  /** @internal */
+  constructor(port: Port, owner: RunOwner, options: PoolOptions | HostedPoolOptions) {
+    checkOptions(options, POOL_OPTIONS)
+    const { instances, ...rest } = options
+    this.#size =
+      instances === undefined ? port.stats().threads : checkInteger('instances', instances, 1)
+    if (this.#size > MAX_INSTANCES)
+      throw invalid('instances', `at most ${MAX_INSTANCES}`, instances)
+    this.#starter = new PoolStarter(port, owner, rest)
+  }
+
+  /**
+   * Calls a function of a free instance. Whatever the program does is an outcome.
+   *
+   * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
+   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * @example
+   * await using pool = program.pool({ instances: 4 })
+   * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
+   */
+  call<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure> {
+    return this.#call(name, args, ALL) as Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+  }
+
+  /**
+   * The same, and returns the value alone, as {@link Instance.exports} do.
+   *
+   * @throws {ProgramError} (rejects) if the call ends in any other way than by a return.
+   */
+  async value<Name extends FunctionName<Functions>>(
+    name: Name,
+    ...args: ArgumentsOf<Functions[Name]>
+  ): Promise<ResultOf<Functions[Name]>> {
+    const outcome = await this.#call(name, args, ALL)
+    return valueOf(outcome) as ResultOf<Functions[Name]>
+  }
+
+  /**
+   * Returns what calls functions of this pool with these options.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   */
+  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'> {
+    const checked = checkCallOptions(options)
+    return { call: (name, ...args) => this.#call(name, args, checked) as never }
+  }
+
+  /** What the pool has and does right now. */
+  stats(): PoolStats {
+    return {
+      instances: this.#free.length + this.#busy.size,
+      busy: this.#busy.size,
+      starting: this.#starting,
+      waiting: this.#waiting.length,
+      finished: this.#finished,
+      replaced: this.#replaced,
+    }
+  }
+
+  /** Aborts the calls of the pool and ends its instances. */
+  [Symbol.dispose](): void {
+    this.#close()
+  }
+
+  /** The same, and resolves when the instances have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#close().map((link) => link.state.ending))
+  }
+
+  #call(
+    name: string,
+    args: readonly unknown[],
+    options: CheckedCallOptions,
+  ): Promise<AnyCallOutcome> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed)
+    const { signal } = options
+    if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { name, args, options, resolve, reject, forget: () => {} }
+      if (signal !== undefined) {
+        const onAbort = (): void => {
+          this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+          resolve(neverStarted(signal.reason))
+        }
+        signal.addEventListener('abort', onAbort, { once: true })
+        waiting.forget = () => signal.removeEventListener('abort', onAbort)
+      }
+      this.#waiting.push(waiting)
+      this.#dispatch()
+    })
+  }
+
+  /** Gives calls that wait to free instances, and makes instances for the others. */
+  #dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const link = this.#takeFree()
+      if (link === undefined) break
+      const waiting = this.#waiting.shift()!
+      waiting.forget()
+      void this.#carryOut(link, waiting)
+    }
+    const needed = Math.min(this.#waiting.length, this.#size - this.#busy.size - this.#free.length)
+    while (this.#starting < needed) void this.#start()
+  }
+
+  /** A free instance that has not ended meanwhile. */
+  #takeFree(): InstanceLink | undefined {
+    for (;;) {
+      const link = this.#free.pop()
+      if (link === undefined || !link.state.isOver) return link
+    }
+  }
+
+  async #carryOut(
+    link: InstanceLink,
+    { name, args, options, resolve, reject }: Waiting,
+  ): Promise<void> {
+    this.#busy.add(link)
+    try {
+      const caller = new Caller<AnyFunctions>(link, options)
+      resolve(await caller.call(name, ...(args as number[])))
+    } catch (error) {
+      reject(error)
+    }
+    this.#finished += 1
+    this.#busy.delete(link)
+    if (!link.state.isOver) this.#free.push(link)
+    else if (this.#closed === undefined) {
+      this.#replaced += 1
+      void this.#start()
+    }
+    this.#dispatch()
+  }
+
+  async #start(): Promise<void> {
+    this.#starting += 1
+    try {
+      const { link } = await this.#starter.start()
+      if (this.#closed === undefined) this.#free.push(link)
+      else link.dispose()
+    } catch (error) {
+      // Without a call that waits, the next one finds out.
+      const waiting = this.#waiting.shift()
+      waiting?.forget()
+      waiting?.reject(error)
+    }
+    this.#starting -= 1
+    this.#dispatch()
+  }
+
+  #close(): InstanceLink[] {
+    this.#closed ??= new WasiexecError('ERR_INSTANCE_CLOSED', 'the pool was disposed of')
+    for (const waiting of this.#waiting.splice(0)) {
+      waiting.forget()
+      waiting.resolve(neverStarted(this.#closed))
+    }
+    const links = [...this.#free.splice(0), ...this.#busy]
+    for (const link of links) link.dispose()
+    return links
+  }
+}
+
+const POOL_OPTIONS = [
+  'instances',
+  'args',
+  'env',
+  'stdin',
+  'stdout',
+  'stderr',
+  'onBrokenPipe',
+  'preopens',
+  'files',
+  'filesAt',
+  'network',
+  'clock',
+  'randomSeed',
+  'limits',
+  'signal',
+  'imports',
+] as const

@@ -1,0 +1,29 @@
+import { invalid } from '../check.ts'
+import type { Returned } from '../outcome.ts'
+import type { LocalOptions } from '../port/encode-options.ts'
+import type { Port, Prepared, RunOwner } from '../port/port.ts'
+import { InstanceLink } from './link.ts'
+import { InstanceState } from './state.ts'
+
+/** An instance that can be called. */
+export interface Started {
+  readonly link: InstanceLink
+  readonly initialization: Returned<readonly []>
+}
+
+/** @throws {WasiexecError} `ERR_INVALID_OPTION`, if files are asked for. */
+export function checkCollectsNothing({ collects }: LocalOptions, options: object): void {
+  if (!collects) return
+  const { collect } = options as { collect?: unknown }
+  throw invalid('collect', 'absent: files are collected at the end of a run', collect)
+}
+
+/** Makes an instance with options that were checked. */
+export async function start(port: Port, owner: RunOwner, prepared: Prepared): Promise<Started> {
+  const { signal } = prepared.local
+  signal?.throwIfAborted()
+  const state = new InstanceState(port, owner, signal)
+  state.number = port.instantiate(state, prepared)
+  const initialization = await state.started
+  return { link: new InstanceLink(state), initialization }
+}

@@ -1,0 +1,161 @@
+import { WasiexecError } from '../errors.ts'
+import type { ProgramImports } from '../imports.ts'
+import { describeOutcome, type AnyCallOutcome, type Returned } from '../outcome.ts'
+import type { HostCalls } from '../port/host-calls.ts'
+import type { InstanceEnd, PortInstance } from '../port/instances.ts'
+import type { Port, RunOwner } from '../port/port.ts'
+import type { Delivery } from '../port/records.ts'
+import { Exports, type ExportedFunction } from './exports.ts'
+
+/** The exports of programs, which are the same for all instances. */
+const known = new WeakMap<RunOwner, Exports>()
+
+/**
+ * What is known of an instance. The port refers to it while the instance lives, so it refers to nothing that users have.
+ */
+export class InstanceState implements PortInstance {
+  readonly handle: number
+  readonly signal: AbortSignal | undefined
+  readonly port: Port
+  readonly #owner: RunOwner
+  /** Resolves when the instance can be called. */
+  readonly started: Promise<Returned<readonly []>>
+  /** Resolves when the instance has ended. */
+  readonly ending: Promise<void>
+  #start!: {
+    resolve(initialization: Returned<readonly []>): void
+    reject(error: unknown): void
+  }
+  #resolveEnding!: () => void
+  #exports: Exports | undefined
+  #end: InstanceEnd | undefined
+  /** Why it was aborted, unless its program or the runtime was closed. */
+  #aborted: { reason: unknown } | undefined
+  #disposed: WasiexecError | undefined
+  hostCalls: HostCalls | undefined
+  /** Its number at the port. */
+  number = 0
+
+  constructor(port: Port, owner: RunOwner, signal: AbortSignal | undefined) {
+    this.port = port
+    this.handle = owner.handle
+    this.signal = signal
+    this.#owner = owner
+    this.started = new Promise((resolve, reject) => (this.#start = { resolve, reject }))
+    this.ending = new Promise((resolve) => (this.#resolveEnding = resolve))
+  }
+
+  /** Why its calls are aborted. */
+  get closeReason(): unknown {
+    return this.#aborted === undefined ? this.#owner.closeReason : this.#aborted.reason
+  }
+
+  /** Why a call is aborted that the thread waits for. */
+  get abortReason(): unknown {
+    const reason = this.closeReason
+    return reason === undefined ? this.port.closeReason : reason
+  }
+
+  /** Whether no more calls can be made. */
+  get isOver(): boolean {
+    return this.#end !== undefined || this.#aborted !== undefined || this.closeReason !== undefined
+  }
+
+  get imports(): ProgramImports {
+    return this.#owner.imports
+  }
+
+  get exports(): Exports {
+    return this.#exports!
+  }
+
+  made(initialization: Returned, exports: () => unknown): void {
+    this.#exports = known.get(this.#owner)
+    if (this.#exports === undefined)
+      known.set(this.#owner, (this.#exports = new Exports(exports())))
+    this.#start.resolve(initialization as Returned<readonly []>)
+  }
+
+  signalled(): void {
+    this.#abort(this.signal?.reason)
+  }
+
+  dispose(): void {
+    if (this.#disposed !== undefined) return
+    this.#disposed = new WasiexecError('ERR_INSTANCE_CLOSED', 'the instance was disposed of')
+    this.#abort(this.#disposed)
+    this.port.closeInstance(this.number)
+  }
+
+  ended(end: InstanceEnd): void {
+    this.#end ??= end
+    this.#start.reject(endedEarly(end))
+    this.#resolveEnding()
+  }
+
+  /**
+   * Throws unless it can be called or looked at.
+   *
+   * @throws {WasiexecError} `ERR_INSTANCE_BUSY` in a host function that it has called; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  checkOpen(): void {
+    if (this.hostCalls?.isInside === true) {
+      const message =
+        'a host function cannot use the instance that called it, which waits for the function'
+      throw new WasiexecError('ERR_INSTANCE_BUSY', message)
+    }
+    if (this.#end === undefined && this.#aborted === undefined) {
+      const closed = this.#owner.closeReason ?? this.port.closeReason
+      if (closed === undefined) return
+      throw closed
+    }
+    throw this.#over()
+  }
+
+  /** What a record says of a call. */
+  read(called: ExportedFunction, delivery: Delivery, abortReason: unknown): AnyCallOutcome {
+    if (delivery.isReturned) return delivery.returned(called.results)
+    if (delivery.isFault) {
+      const { fault } = delivery
+      throw fault.code === 'ERR_INSTANCE_OVER' ? this.#over() : fault
+    }
+    const outcome = delivery.outcome(abortReason, false, this.hostCalls?.failure)
+    if (delivery.isInstanceOver) this.#end ??= { outcome }
+    return outcome
+  }
+
+  #abort(reason: unknown): void {
+    const isClosed = (this.#owner.closeReason ?? this.port.closeReason) !== undefined
+    if (!isClosed && this.#end === undefined) this.#aborted ??= { reason }
+  }
+
+  #over(): unknown {
+    if (this.#disposed !== undefined) return this.#disposed
+    const closed = this.#owner.closeReason ?? this.port.closeReason
+    if (closed !== undefined) return closed
+    const end = this.#end
+    const how =
+      end === undefined
+        ? 'it was aborted'
+        : 'outcome' in end
+          ? describeOutcome(end.outcome)
+          : messageOf(end.error)
+    const message = `the instance has ended: ${how}; instantiate the program again`
+    return end !== undefined && 'outcome' in end
+      ? new WasiexecError('ERR_INSTANCE_OVER', message, { outcome: end.outcome })
+      : new WasiexecError('ERR_INSTANCE_OVER', message, { cause: end?.error })
+  }
+}
+
+/** The error for a program that ended before its instance could be called. */
+function endedEarly(end: InstanceEnd): unknown {
+  if ('error' in end) return end.error
+  const { outcome } = end
+  if (outcome.kind === 'abort') return outcome.reason
+  const message = `the program ended while it was instantiated: ${describeOutcome(outcome)}`
+  return new WasiexecError('ERR_INSTANTIATE', message, { outcome })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

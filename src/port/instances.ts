@@ -1,0 +1,102 @@
+import type { AnyCallOutcome, AnyOutcome, Returned } from '../outcome.ts'
+import { SECTION } from '../protocol.ts'
+import type { Encoder } from './encoder.ts'
+import type { HostCalls } from './host-calls.ts'
+import type { Pipes } from './pipes.ts'
+import type { Delivery } from './records.ts'
+import type { RunTarget } from './run-target.ts'
+
+/** How an instance ended, or why it could not be made or go on. */
+export type InstanceEnd = { outcome: AnyOutcome } | { error: unknown }
+
+/** An instance, as the port knows it. */
+export interface PortInstance extends RunTarget {
+  readonly signal: AbortSignal | undefined
+  /** It was made, with the types that the core tells of its exports. */
+  made(initialization: Returned, exports: () => unknown): void
+  /** Its signal has aborted it. */
+  signalled(): void
+  /** It has ended, or could not be made. */
+  ended(end: InstanceEnd): void
+  /** Its calls of host functions, once it is being made. */
+  hostCalls: HostCalls | undefined
+}
+
+interface KnownInstance {
+  readonly instance: PortInstance
+  readonly streams: Pipes | undefined
+  /** Whether somebody waits until it is made or has ended. */
+  awaited: boolean
+}
+
+/** One call of an instance. */
+export interface PortCall {
+  readonly instance: PortInstance
+  /** The number of the function. */
+  readonly function: number
+  /** The arguments, and the options that this call has of its own. */
+  readonly payload: Encoder
+  readonly signal: AbortSignal | undefined
+  read(delivery: Delivery, abortReason: unknown): AnyCallOutcome
+}
+
+/** The instances of a port that have not ended, by their numbers. */
+export class Instances {
+  readonly #known = new Map<number, KnownInstance>()
+
+  add(number: number, instance: PortInstance, streams: Pipes | undefined): void {
+    this.#known.set(number, { instance, streams, awaited: true })
+  }
+
+  has(number: number): boolean {
+    return this.#known.has(number)
+  }
+
+  streams(number: number): Pipes | undefined {
+    return this.#known.get(number)?.streams
+  }
+
+  hostCalls(number: number): HostCalls | undefined {
+    return this.#known.get(number)?.instance.hostCalls
+  }
+
+  signalled(number: number): void {
+    this.#known.get(number)?.instance.signalled()
+  }
+
+  /** An instance was made; returns whether there is one of this number. */
+  made(number: number, delivery: Delivery): boolean {
+    const known = this.#known.get(number)
+    if (known === undefined) return false
+    known.awaited = false
+    known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
+    return true
+  }
+
+  /** The end of an instance is waited for; returns whether nobody has waited for it before. */
+  awaitEnd(number: number): boolean {
+    const known = this.#known.get(number)
+    if (known === undefined || known.awaited) return false
+    known.awaited = true
+    return true
+  }
+
+  remove(number: number): KnownInstance | undefined {
+    const known = this.#known.get(number)
+    this.#known.delete(number)
+    return known
+  }
+}
+
+/** What a record says of the end of an instance. */
+export function endOf(
+  { instance, streams }: KnownInstance,
+  delivery: Delivery,
+  abortReason: unknown,
+): InstanceEnd {
+  const fault = delivery.isFault ? delivery.fault : undefined
+  const failure = streams?.end(fault)
+  if (fault !== undefined) return { error: fault }
+  if (failure !== undefined) return { error: failure }
+  return { outcome: delivery.outcome(abortReason, false, instance.hostCalls?.failure) }
+}

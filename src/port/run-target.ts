@@ -1,0 +1,9 @@
+import type { ProgramImports } from '../imports.ts'
+
+/** What a run or call belongs to while it goes on: a program, a program in a batch, or an instance. */
+export interface RunTarget {
+  readonly handle: number
+  /** Why its runs are aborted: undefined while they are not, otherwise any value. */
+  readonly closeReason: unknown
+  readonly imports: ProgramImports
+}
