@@ -19,7 +19,7 @@ const GUEST = `
   (import "env" "f" (func $f (param i32) (result i32)))
   (memory (export "memory") 1)
   (func (export "twice") (param i32) (result i32)
-    (i32.add (call $f (local.get 0)) (call $f (local.get 0)))))`
+    (i32.add (call $f (local.get 0)) (call $f (local.get 0))))`
 
 const oh = new Error('oh')
 

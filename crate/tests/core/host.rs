@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasiexec::{
-    Cache, CallControl, CompilerChoice, Ending, Error, Limits, LoadOptions, Outcome, Output,
-    OutputPipe, Program, Result, RunOptions, Runtime, RuntimeOptions,
+    Cache, CallControl, CompilerChoice, Counts, Ending, Error, Limits, LoadOptions, Outcome,
+    Output, OutputPipe, Program, Result, RunOptions, Runtime, RuntimeOptions,
 };
 
 /// A test that waits longer hangs. Even a loaded machine needs only a fraction of this.
@@ -163,10 +163,17 @@ impl Started {
 
 /// Waits until `holds` is true for the counts of queued, running and finished runs.
 pub fn wait_until(runtime: &Runtime, holds: impl Fn(usize, usize, u64) -> bool) {
+    wait_for(runtime, |counts| {
+        holds(counts.queued, counts.running, counts.finished)
+    });
+}
+
+/// Waits until `holds` is true: who waits for an end may hear of it before the runtime has counted it.
+pub fn wait_for(runtime: &Runtime, holds: impl Fn(&Counts) -> bool) {
     let begin = Instant::now();
     loop {
         let counts = runtime.stats().counts;
-        if holds(counts.queued, counts.running, counts.finished) {
+        if holds(&counts) {
             return;
         }
         assert!(begin.elapsed() < PATIENCE, "{counts:?}");

@@ -1,4 +1,4 @@
-use crate::host::{Text, block_on, load_in, named, options, source, start};
+use crate::host::{Text, block_on, load_in, named, options, source, start, wait_for};
 use futures_util::future::{join, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -174,7 +174,7 @@ fn a_call_that_does_not_return_ends_the_instance() {
         assert_eq!(memory.expect_err("a fault").code(), ErrorCode::InstanceOver);
         let end = block_on(instance.close()).expect("an outcome");
         assert_eq!(end.ending, ending, "{name}");
-        assert_eq!(runtime.stats().counts.instances, 0, "{name}");
+        wait_for(&runtime, |counts| counts.instances == 0);
     }
 }
 
@@ -190,7 +190,7 @@ fn a_trap_on_the_calling_thread_ends_the_instance() {
     assert_eq!(over.code(), ErrorCode::InstanceOver);
     let end = block_on(instance.close()).expect("an outcome");
     assert_eq!(end.ending, outcome.ending);
-    assert_eq!(runtime.stats().counts.instances, 0);
+    wait_for(&runtime, |counts| counts.instances == 0);
 }
 
 #[test]
