@@ -1,5 +1,10 @@
 //! The port that each JavaScript environment (main thread or worker) has to a runtime.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "napi's macro does not keep this with the constructor, which takes the facade's buffers"
+)]
+
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
 use crate::error::{Error, ErrorCode};
 use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};

@@ -130,7 +130,7 @@ impl ProgramCode {
             let baseline = self.without_fuel(Tier::Baseline);
             match self.compiler.baseline(&self.wasm, baseline)? {
                 Baseline::Made(made, unstored) => {
-                    self.compilations.get_or_make(baseline, || Ok(made))?;
+                    self.compilations.get_or_make(baseline, || Ok(*made))?;
                     return Ok(unstored);
                 }
                 Baseline::Refused(reason) => {

@@ -33,7 +33,7 @@ impl Unstored {
 
 /// What the baseline compiler made of a program.
 pub(crate) enum Baseline {
-    Made(Compiled, Option<Unstored>),
+    Made(Box<Compiled>, Option<Unstored>),
     /// The program uses what this compiler lacks, or is not valid; with its reason.
     Refused(String),
 }
@@ -124,7 +124,7 @@ impl Compiler {
     fn baseline_as<A: Link>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Baseline> {
         let place = self.place(wasm, compilation)?;
         if let Some(found) = place.load_entry::<A>() {
-            return Ok(Baseline::Made(found, None));
+            return Ok(Baseline::Made(Box::new(found), None));
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
         // A part of the compiler that is not written yet panics.
@@ -141,7 +141,7 @@ impl Compiler {
         match unsafe { place.load_code::<A>(&code) } {
             Ok(made) => {
                 let unstored = place.entry.map(|entry| Unstored { entry, code });
-                Ok(Baseline::Made(made, unstored))
+                Ok(Baseline::Made(Box::new(made), unstored))
             }
             Err(error) => Ok(Baseline::Refused(format!("{error:#}"))),
         }

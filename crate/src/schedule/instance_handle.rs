@@ -45,7 +45,7 @@ enum Place {
     /// Here: no call is in progress.
     Idle(Box<Callable>),
     /// Gone, which its task has not noticed yet.
-    Ended(Result<Outcome>),
+    Ended(Box<Result<Outcome>>),
     /// Gone.
     Over,
 }
@@ -174,7 +174,7 @@ impl InstanceHandle {
 
     /// The instance has ended during a call outside of its task.
     pub(super) fn end(&self, result: Result<Outcome>) {
-        self.settle(Place::Ended(result));
+        self.settle(Place::Ended(Box::new(result)));
     }
 
     fn settle(&self, place: Place) {
@@ -202,7 +202,7 @@ impl InstanceHandle {
         }
         let is_stopped = self.life.cause().is_some();
         match take(&mut state.place) {
-            Place::Ended(result) => return Poll::Ready(Step::End(result)),
+            Place::Ended(result) => return Poll::Ready(Step::End(*result)),
             Place::Idle(callable) if is_stopped => {
                 drop(state);
                 drop(callable);

@@ -168,7 +168,7 @@ impl<'r> Reader<'r> {
         })?;
         let mut functions = Vec::new();
         for place in 0..table.size(&self.store) {
-            if place % TURN_ELEMENTS == 0 {
+            if place.is_multiple_of(TURN_ELEMENTS) {
                 yield_now().await;
             }
             let element = table.get(&mut self.store, place);

@@ -23,7 +23,7 @@ pub(super) async fn runs(memory: &[u8], room: &mut Room) -> Result<Vec<(u64, Vec
     let mut runs = Vec::new();
     for (page, bytes) in memory.chunks(PAGE).enumerate() {
         let start = page * PAGE;
-        if start % TURN_BYTES == 0 {
+        if start.is_multiple_of(TURN_BYTES) {
             yield_now().await;
         }
         if *bytes != ZEROS[..bytes.len()] {
