@@ -2,6 +2,7 @@ import { checkInteger, checkOptions, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Imports } from '../imports.ts'
 import { neverStarted, type AnyCallOutcome, type CallOutcome, type HostError } from '../outcome.ts'
+import { RUN_OPTIONS } from '../port/encode-options.ts'
 import type { Port, RunOwner } from '../port/port.ts'
 import { Caller, valueOf } from './caller.ts'
 import type { AnyFunctions, ArgumentsOf, FunctionName, ResultOf, ValuesOf } from './functions.ts'
@@ -235,21 +236,5 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   }
 }
 
-const POOL_OPTIONS = [
-  'instances',
-  'args',
-  'env',
-  'stdin',
-  'stdout',
-  'stderr',
-  'onBrokenPipe',
-  'preopens',
-  'files',
-  'filesAt',
-  'network',
-  'clock',
-  'randomSeed',
-  'limits',
-  'signal',
-  'imports',
-] as const
+/** Files are collected at the end of a run, which an instance has not. */
+const POOL_OPTIONS = ['instances', ...RUN_OPTIONS.filter((name) => name !== 'collect')] as const

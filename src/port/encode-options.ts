@@ -46,7 +46,8 @@ export interface LocalOptions {
 /** What the jobs of a batch share that each has to ask for: streams to print to, and host functions. */
 export type SharedLocal = Pick<LocalOptions, 'stdout' | 'stderr' | 'imports'>
 
-const RUN_OPTIONS = [
+/** The names of the options of a run. */
+export const RUN_OPTIONS = [
   'args',
   'env',
   'stdin',
