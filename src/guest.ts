@@ -5,7 +5,9 @@ import { checkLines, LineReader, type LinesOptions } from './guest/lines.ts'
 import { GuestOutput } from './guest/output.ts'
 import type { HostedSpawnOptions, SpawnOptions } from './options.ts'
 import type { HostError, Outcome } from './outcome.ts'
-import { prepareSpawn, type Port, type RunOwner } from './port/port.ts'
+import type { Port } from './port/port.ts'
+import { prepareSpawn } from './port/prepared.ts'
+import type { RunOwner } from './port/run-target.ts'
 
 /**
  * A program that runs, made by {@link Program.spawn}. The process stays alive until it has ended.

@@ -26,14 +26,9 @@ import type {
   SpawnOptions,
 } from './options.ts'
 import type { AnyOutcome, CallOutcome, HostError, Outcome } from './outcome.ts'
-import {
-  checkRun,
-  prepareRun,
-  type AnyRunOptions,
-  type Port,
-  type Prepared,
-  type RunOwner,
-} from './port/port.ts'
+import type { Port } from './port/port.ts'
+import { checkRun, prepareRun, type AnyRunOptions, type Prepared } from './port/prepared.ts'
+import type { RunOwner } from './port/run-target.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
 
 /** What the core says about a program. */

@@ -4,7 +4,8 @@ import { checkObject } from './check.ts'
 import { loadRequest, splitOptions, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { HostedRunOptions, RunOptions } from './options.ts'
 import type { HostError, Outcome } from './outcome.ts'
-import { prepareRun, type Port } from './port/port.ts'
+import type { Port } from './port/port.ts'
+import { prepareRun } from './port/prepared.ts'
 import { loadChecked, startPrepared, type Program } from './program.ts'
 
 /** How many programs one-shot runs keep. */

@@ -48,6 +48,8 @@ export async function open(
     await browser
   ).newContext({ viewport: { width: 1280, height: 900 }, ...options })
   t.teardown(() => context.close())
+  // A loaded machine may need more than Playwright's 30 s; what never comes is ended by ava.
+  context.setDefaultTimeout(0)
   const complaints: string[] = []
   const url = pathToFileURL(path).href
   context.on('request', (request) => {

@@ -6,7 +6,8 @@ import type { PoolStarter } from '../instance/pool-starter.ts'
 import { neverStarted, type AnyCallOutcome } from '../outcome.ts'
 import { encodeCallLimits } from '../port/encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
-import type { Port, RunOwner } from '../port/port.ts'
+import type { Port } from '../port/port.ts'
+import type { RunOwner } from '../port/run-target.ts'
 import type { Delivery } from '../port/records.ts'
 
 /** Where calls go, and what is asked of their batch and reported to it. */

@@ -1,4 +1,4 @@
-import type { RunOwner } from '../port/port.ts'
+import type { RunOwner } from '../port/run-target.ts'
 
 /**
  * The jobs that are in the core, by their slots. A column for each field: thousands of objects that live

@@ -7,7 +7,8 @@ import {
   type LocalOptions,
 } from '../port/encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
-import type { Port, RunOwner } from '../port/port.ts'
+import type { Port } from '../port/port.ts'
+import type { RunOwner } from '../port/run-target.ts'
 import type { InstantiateOptions } from './instance.ts'
 import { checkCollectsNothing, start, type Started } from './start.ts'
 

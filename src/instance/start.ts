@@ -1,7 +1,9 @@
 import { invalid } from '../check.ts'
 import type { Returned } from '../outcome.ts'
 import type { LocalOptions } from '../port/encode-options.ts'
-import type { Port, Prepared, RunOwner } from '../port/port.ts'
+import type { Port } from '../port/port.ts'
+import type { Prepared } from '../port/prepared.ts'
+import type { RunOwner } from '../port/run-target.ts'
 import { InstanceLink } from './link.ts'
 import { InstanceState } from './state.ts'
 

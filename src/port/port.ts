@@ -1,13 +1,14 @@
 import { Buffer } from 'node:buffer'
-import { Delivery, RECORD_FIELDS } from './records.ts'
-import { encodeInput, encodeRunOptions, type LocalOptions, type Purpose } from './encode-options.ts'
-import { Encoder, OPTIONS_BYTES } from './encoder.ts'
+import { CallerWait, OUTPUT_BYTES, TURN_MS } from './caller-wait.ts'
+import { encodeInput } from './encode-options.ts'
+import { OPTIONS_BYTES, type Encoder } from './encoder.ts'
 import { fromNative, type WasiexecError } from '../errors.ts'
-import { bindImports, type ProgramImports } from '../imports.ts'
+import { bindImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
-import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
+import { NUMBER_BYTES } from './numbers.ts'
+import { Submission } from './operations.ts'
 import {
   isOutcome,
   neverStarted,
@@ -15,26 +16,24 @@ import {
   type AnyOutcome,
   type Outcome,
 } from '../outcome.ts'
+import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
+import {
+  giveBack,
+  hasStreams,
+  prepareRun,
+  prepareSync,
+  type AnyRunOptions,
+  type Prepared,
+} from './prepared.ts'
 import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
-import type { RuntimeStats } from '../stats.ts'
-import type { RunTarget } from './run-target.ts'
+import { Delivery, RECORD_FIELDS } from './records.ts'
+import type { RunOwner, RunTarget } from './run-target.ts'
 import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
-import { NUMBER_BYTES } from './numbers.ts'
-import { StdinReader } from './stdin.ts'
-import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
-import { Submission } from './operations.ts'
+import type { RuntimeStats } from '../stats.ts'
+import type { StdinReader } from './stdin.ts'
 import { Words } from './words.ts'
 
-/** Buffers of the first size that wait for the next runs, so that not each run makes one. */
-const spare: Encoder[] = []
-const MAX_SPARE = 64
-
-/** How long `runSync` stays in the core at a time. */
-const TURN_MS = 50
-
-/** Output of `runSync` up to this size comes in one buffer that is used again, and is copied. */
-const OUTPUT_BYTES = 4096
 /** A delivery of up to so many records, and as many bytes as above, is small. */
 const SMALL_RECORDS = 16
 /** How long one call is waited for before the event loop goes on. */
@@ -43,82 +42,6 @@ const SHORT_WAIT_US = 20
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
-
-/** What the core returns for a `runSync` that goes on; for one that calls a host function it returns less. */
-const GOES_ON = -1
-
-/** Options of a run, with imports or without. */
-export type AnyRunOptions = RunOptions | HostedRunOptions
-
-/** A program, for its runs. */
-export interface RunOwner extends RunTarget {
-  readonly closeReason: WasiexecError | undefined
-}
-
-/** A run's options, checked and encoded. */
-export interface Prepared {
-  readonly encoded: Encoder
-  readonly local: LocalOptions
-  readonly source: StdinReader | undefined
-}
-
-/**
- * Checks and encodes the options of a run, in a buffer of their own: a getter of the caller's may start
- * another run, which writes to the submission.
- *
- * @throws {WasiexecError} `ERR_INVALID_OPTION`.
- */
-export function prepareRun(options: AnyRunOptions): Prepared {
-  return prepare(options, 'run')
-}
-
-function prepare(
-  options: AnyRunOptions | SpawnOptions | HostedSpawnOptions,
-  purpose: Purpose,
-): Prepared {
-  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, purpose)
-  return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
-}
-
-/**
- * The same for a live run.
- *
- * @throws {WasiexecError} `ERR_INVALID_OPTION`.
- */
-export function prepareSpawn(options: SpawnOptions | HostedSpawnOptions): Prepared {
-  return prepare(options, 'spawn')
-}
-
-/** The same for `runSync`. */
-function prepareSync(options: AnyRunOptions): Prepared {
-  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, 'sync')
-  if (local.input !== undefined) encodeInput(local.input, encoded)
-  return { encoded, local, source: undefined }
-}
-
-/**
- * Checks the options of a run of a program that has these imports. Neither reads from a stream nor listens to it.
- *
- * @throws {WasiexecError} `ERR_INVALID_OPTION`.
- */
-export function checkRun(options: AnyRunOptions, imports: ProgramImports): void {
-  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, 'run')
-  if (local.imports !== undefined) bindImports(local.imports, imports)
-  giveBack(encoded)
-}
-
-function hasStreams({ stdin, stdout, stderr }: LocalOptions): boolean {
-  return (stdin ?? stdout ?? stderr) !== undefined
-}
-
-function giveBack(encoded: Encoder): void {
-  if (encoded.capacity !== OPTIONS_BYTES || spare.length === MAX_SPARE) return
-  encoded.clear()
-  spare.push(encoded)
-}
 
 /** What waits for a record. */
 interface Waiting {
@@ -177,12 +100,8 @@ export class Port implements PipeEvents, HostCallPort {
   /** Where the core writes small deliveries; the last number says whether they are in use. */
   readonly #smallRecords = new Float64Array(RECORD_FIELDS * SMALL_RECORDS + 1)
   readonly #smallBytes = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
-  /** Where the core writes how a {@link runSync} ended. */
-  readonly #record = new Float64Array(RECORD_FIELDS)
-  readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
   readonly #words = new Words()
-  /** Whether a {@link runSync} that was terminated while a host function ran is about to be given up. */
-  #isGivingUp = false
+  readonly #callerWait = new CallerWait(this.#words)
   /** Where the core reads what a {@link callSync} passes. */
   readonly passed: Buffer = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
   /** The snapshots that are being taken, and of which programs. */
@@ -213,8 +132,9 @@ export class Port implements PipeEvents, HostCallPort {
     }
     try {
       const { BindingPort } = native
+      const callerWait = this.#callerWait
       const small = [this.#smallRecords, this.#smallBytes] as const
-      const buffers = [this.#record, this.#output, this.#words.raw, this.passed] as const
+      const buffers = [callerWait.record, callerWait.output, this.#words.raw, this.passed] as const
       this.#native = new BindingPort(options, receive, ...small, ...buffers)
     } catch (error) {
       throw fromNative(error)
@@ -365,10 +285,11 @@ export class Port implements PipeEvents, HostCallPort {
   ): Delivery {
     this.#flush()
     const id = this.#nextId()
-    if (hostCalls !== undefined) this.#giveUpLater()
+    const port = this.#native
+    this.#callerWait.expect(port, hostCalls)
     try {
-      const first = this.#native.callSync(id, number, called, length, TURN_MS)
-      return this.#waitSync(id, hostCalls, first)
+      const first = port.callSync(id, number, called, length, TURN_MS)
+      return this.#callerWait.end(port, id, hostCalls, first)
     } catch (error) {
       throw fromNative(error)
     }
@@ -454,10 +375,11 @@ export class Port implements PipeEvents, HostCallPort {
     try {
       const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
       this.#flush()
-      if (hostCalls !== undefined) this.#giveUpLater()
+      const port = this.#native
+      this.#callerWait.expect(port, hostCalls)
       const { buffer, length } = encoded ?? NO_OPTIONS
-      const first = this.#native.runSync(id, owner.handle, buffer, length, TURN_MS)
-      const delivery = this.#waitSync(id, hostCalls, first)
+      const first = port.runSync(id, owner.handle, buffer, length, TURN_MS)
+      const delivery = this.#callerWait.end(port, id, hostCalls, first)
       if (delivery.isFault) throw delivery.fault
       const collects = prepared?.local.collects
       return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
@@ -466,45 +388,6 @@ export class Port implements PipeEvents, HostCallPort {
     } finally {
       if (encoded !== undefined) giveBack(encoded)
     }
-  }
-
-  /**
-   * Waits for the record of what was begun, whose first turn returned `first`, and calls host functions for it. What is
-   * returned is to be read before anything else is done.
-   */
-  #waitSync(id: number, hostCalls: HostCalls | undefined, first: number): Delivery {
-    const port = this.#native
-    let length = first
-    // In turns, because a thread can be terminated only between two calls.
-    while (length < 0) {
-      if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
-      else length = this.#callSync(id, hostCalls, GOES_ON - 1 - length)
-    }
-    const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.#output
-    const delivery = new Delivery(this.#record, bytes)
-    delivery.next()
-    return delivery
-  }
-
-  /** Calls a host function, and goes on with the run. */
-  #callSync(id: number, calls: HostCalls, index: number): number {
-    const results = calls.calledSync(index, this.#words)
-    return results < 0
-      ? this.#native.throwSync(id, TURN_MS)
-      : this.#native.returnSync(id, results, TURN_MS)
-  }
-
-  /**
-   * A script that is terminated while a host function runs leaves its run behind, and nothing of it is called. At the
-   * end of this turn of the event loop no thread waits for a run.
-   */
-  #giveUpLater(): void {
-    if (this.#isGivingUp) return
-    this.#isGivingUp = true
-    process.nextTick(() => {
-      this.#isGivingUp = false
-      this.#native.giveUpSync()
-    })
   }
 
   /** Returns the program's handle and its description. */
@@ -763,7 +646,8 @@ export class Port implements PipeEvents, HostCallPort {
     this.#flushing = false
     const length = this.#submission.sendCallTo(this.#native, SHORT_WAIT_US)
     this.#shortWait.waited(length >= 0)
-    if (length >= 0) this.#receive(new Delivery(this.#record, this.#output, RECORD_FIELDS))
+    const { record, output } = this.#callerWait
+    if (length >= 0) this.#receive(new Delivery(record, output, RECORD_FIELDS))
   }
 
   #receiveSmall(numbers: number): void {

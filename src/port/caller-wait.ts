@@ -1,0 +1,70 @@
+import { Buffer } from 'node:buffer'
+import type { HostCalls } from './host-calls.ts'
+import type { NativePort } from './native.ts'
+import { Delivery, RECORD_FIELDS } from './records.ts'
+import type { Words } from './words.ts'
+
+/** How long a run or call that its caller waits for stays in the core at a time. */
+export const TURN_MS = 50
+
+/** Output up to this size comes in one buffer that is used again, and is copied. */
+export const OUTPUT_BYTES = 4096
+
+/** What the core returns for a run that goes on; for one that calls a host function it returns less. */
+const GOES_ON = -1
+
+/** Runs and calls that this thread waits for: `runSync` and `callSync`. */
+export class CallerWait {
+  /** Where the core writes how one ended. */
+  readonly record: Float64Array = new Float64Array(RECORD_FIELDS)
+  readonly output: Buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  readonly #words: Words
+  /** Whether one that was terminated while a host function ran is about to be given up. */
+  #isGivingUp = false
+
+  /** @param words Where the core and this side write what host functions are given and return. */
+  constructor(words: Words) {
+    this.#words = words
+  }
+
+  /** To be called before one begins that calls these host functions. */
+  expect(port: NativePort, hostCalls: HostCalls | undefined): void {
+    if (hostCalls !== undefined) this.#giveUpLater(port)
+  }
+
+  /**
+   * Waits for the record of what was begun, whose first turn returned `first`, and calls host functions for it. What is
+   * returned is to be read before anything else is done.
+   */
+  end(port: NativePort, id: number, hostCalls: HostCalls | undefined, first: number): Delivery {
+    let length = first
+    // In turns, because a thread can be terminated only between two calls.
+    while (length < 0) {
+      if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
+      else length = this.#call(port, id, hostCalls, GOES_ON - 1 - length)
+    }
+    const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.output
+    const delivery = new Delivery(this.record, bytes)
+    delivery.next()
+    return delivery
+  }
+
+  /** Calls a host function, and goes on with the run. */
+  #call(port: NativePort, id: number, calls: HostCalls, index: number): number {
+    const results = calls.calledSync(index, this.#words)
+    return results < 0 ? port.throwSync(id, TURN_MS) : port.returnSync(id, results, TURN_MS)
+  }
+
+  /**
+   * A script that is terminated while a host function runs leaves its run behind, and nothing of it is called. At the
+   * end of this turn of the event loop no thread waits for a run.
+   */
+  #giveUpLater(port: NativePort): void {
+    if (this.#isGivingUp) return
+    this.#isGivingUp = true
+    process.nextTick(() => {
+      this.#isGivingUp = false
+      port.giveUpSync()
+    })
+  }
+}
