@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { calls } from './calls.mjs'
 import { cold } from './cold.mjs'
 import { fairness } from './fairness.mjs'
+import { files } from './files.mjs'
 import { guests } from './guests.mjs'
 import { host } from './host.mjs'
 import { install } from './install.mjs'
@@ -33,6 +34,7 @@ const SECTIONS = {
   cold,
   snapshots,
   host,
+  files,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
