@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer'
+import { markAsUntransferable } from 'node:worker_threads'
 import { toJson, toNumber } from './outcome/json.ts'
 import type {
   Abort,
@@ -178,8 +180,12 @@ export function returned(values: CallValues, printed: Printed): Returned {
   return new ReturnedOutcome(values, printed)
 }
 
-/** A new buffer each time: a caller may transfer it. */
-export const noBytes = (): Buffer => Buffer.allocUnsafe(0)
+/** Made once, because making one takes longer than the rest of an outcome. As with Node's pool, nobody can transfer it. */
+const NOTHING = new ArrayBuffer(0)
+markAsUntransferable(NOTHING)
+
+/** A buffer without bytes. */
+export const noBytes = (): Buffer => Buffer.from(NOTHING)
 
 /** The outcome of a run that was aborted before it was submitted. */
 export function neverStarted(reason: unknown, collects = false): Abort {

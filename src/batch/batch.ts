@@ -355,7 +355,8 @@ function outputBytes(result: PendingResult): number | undefined {
   const { outcome } = result
   if (outcome === undefined) return undefined
   let bytes = outcome.stdout.length + outcome.stderr.length
+  if (outcome.files === undefined) return bytes
   // Names of one file share a buffer.
-  for (const file of new Set(outcome.files?.values())) bytes += file.length
+  for (const file of new Set(outcome.files.values())) bytes += file.length
   return bytes
 }
