@@ -3,6 +3,7 @@ import { print, printable, type InterruptSignal, type Io } from '../io.ts'
 import { openProgram } from '../program.ts'
 import { ReportCollector } from '../../report/collect.ts'
 import { loadOptions } from '../run-options.ts'
+import { isDrawable } from '../terminal.ts'
 import { conclude } from './conclusion.ts'
 import { CaseInput } from './case-input.ts'
 import { DoneJobs } from './done-jobs.ts'
@@ -17,14 +18,7 @@ import {
 import { Identity } from './identity.ts'
 import type { Input } from './item.ts'
 import { LineInput } from './line-input.ts'
-import {
-  asLines,
-  isDrawable,
-  onTerminal,
-  silent,
-  type Position,
-  type Progress,
-} from './progress.ts'
+import { asLines, onTerminal, silent, type Position, type Progress } from './progress.ts'
 import { ResultQueue } from './result-queue.ts'
 import { ResultsFile } from './results-file.ts'
 import { Session, verify } from './session.ts'
