@@ -49,26 +49,29 @@ function append(text: string, previous: string[] = []): string[] {
   return [...previous, text]
 }
 
-/** The flags of files that the program leaves behind. */
-interface CollectFlags {
-  json?: boolean
+/** What {@link addFilesOptions} adds, as commander names it. */
+export interface FileFlags {
+  file?: GuestFile[]
   collect?: string[]
   collectTo?: string
 }
 
-/** Throws if collected files would go nowhere. */
-export function checkCollect({ json, collect, collectTo }: CollectFlags): void {
+/** Throws if no files would go to the folder. */
+export function checkCollectTo({ collect, collectTo }: FileFlags): void {
   if (collectTo !== undefined && collect === undefined)
     throw new CliError('--collect-to needs --collect, which says which files')
+}
+
+/** Throws if collected files would go nowhere. */
+export function checkCollect(flags: FileFlags & { json?: boolean }): void {
+  const { json, collect, collectTo } = flags
+  checkCollectTo(flags)
   if (collect !== undefined && collectTo === undefined && json !== true)
     throw new CliError('--collect needs --collect-to, a folder for the files, or --json')
 }
 
 /** The options of a run with these files; none without any. */
-export async function readGuestFiles(
-  given: readonly GuestFile[] | undefined,
-  collect: string[] | undefined,
-): Promise<RunOptions> {
+export async function readGuestFiles({ file: given, collect }: FileFlags): Promise<RunOptions> {
   if (given === undefined && collect === undefined) return {}
   const files: Record<string, string | Uint8Array | Files> = {}
   for (const { guest, host } of given ?? []) {

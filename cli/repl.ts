@@ -1,4 +1,4 @@
-import { addFileOption, readGuestFiles, type GuestFile } from './guest-files.ts'
+import { addFileOption, readGuestFiles, type FileFlags } from './guest-files.ts'
 import { openProgram } from './program.ts'
 import { startRepl } from './repl/session.ts'
 import {
@@ -12,9 +12,7 @@ import {
 import { CliError } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags {
-  file?: GuestFile[]
-}
+interface Flags extends RunFlags, LoadFlags, Pick<FileFlags, 'file'> {}
 
 export const verb: Verb = {
   describe(command, io) {
@@ -46,7 +44,7 @@ Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C where no terminal 
     if (path === '-') {
       throw new CliError('the program must be a file, because lines are read from stdin')
     }
-    const files = await readGuestFiles(flags.file, undefined)
+    const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
     return startRepl(io, program, { ...runOptions(flags), ...files, args })
   },

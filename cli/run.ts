@@ -17,16 +17,13 @@ import {
   checkCollect,
   readGuestFiles,
   writeCollected,
-  type GuestFile,
+  type FileFlags,
 } from './guest-files.ts'
 import { CliError, interruptStatus, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags {
+interface Flags extends RunFlags, LoadFlags, FileFlags {
   json?: boolean
-  file?: GuestFile[]
-  collect?: string[]
-  collectTo?: string
   invoke?: string
 }
 
@@ -74,7 +71,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
   async execute(io, [path = '', ...args], given) {
     const flags = given as Flags
     checkCollect(flags)
-    const files = await readGuestFiles(flags.file, flags.collect)
+    const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
