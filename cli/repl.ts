@@ -18,7 +18,7 @@ export const verb: Verb = {
   describe(command, io) {
     command
       .description(
-        'Calls the functions of a program by hand, on one instance: add 1 2, or add(1, 2).\nLines come from the terminal or from a pipe; .help lists what else can be typed.',
+        'Calls functions of a program, one per line: add 1 2. All lines use one instance. Without a terminal, lines come from stdin. The line .help lists what else there is.',
       )
       .usage('[options] <prog.wasm> [-- args...]')
       .argument('<prog.wasm>', 'a module, binary or WAT text')
@@ -34,7 +34,7 @@ export const verb: Verb = {
         ["printf 'add 1 2\\nadd 3 4\\n' | wasiexec repl library.wasm", 'a script'],
       )}
 
-Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C where no terminal is; 143 SIGTERM;
+Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C during its calls; 143 SIGTERM;
 141 nobody reads the output; 125 an error of wasiexec; as run, if the program ends while it is made.`,
     )
   },

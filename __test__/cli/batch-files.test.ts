@@ -7,7 +7,7 @@ import type { Outcome } from '../../src/index.ts'
 import type { Item } from '../../cli/batch/item.ts'
 import { encodeResult } from '../../cli/batch/result-line.ts'
 import { batch, jobsFile, parseResults, readResults } from '../support/batch-command.ts'
-import { watPath } from '../support/guest.ts'
+import { numbers, watPath } from '../support/guest.ts'
 
 const append = watPath('append-file')
 /** Each appends to a file that all are given, and one makes a file of its own. */
@@ -123,7 +123,10 @@ test('lines and cases are given the files, too', async (t) => {
   t.is(cases.status, 0, cases.stderr)
   t.deepEqual(filesOf(cases.stdout), [{ x: 'in memory' }, { x: 'in memory' }])
   const lines = await batch([read, '-', '--each-line', ...file, '--', 'x'], { stdin: 'a\nb\nc' })
-  t.deepEqual(filesOf(lines.stdout), Array(3).fill({ x: 'in memory' }))
+  t.deepEqual(
+    filesOf(lines.stdout),
+    numbers(3).map(() => ({ x: 'in memory' })),
+  )
 })
 
 test('--resume wants the same files and patterns', async (t) => {

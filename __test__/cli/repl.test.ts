@@ -9,12 +9,14 @@ import {
   call,
   command,
   Screen,
+  shell,
   start,
   terminal,
   type CallOptions,
   type Called,
 } from '../support/cli.ts'
 import { folder, until, watPath } from '../support/guest.ts'
+import { rendered } from '../support/rendered.ts'
 
 /** Signals and pseudo-terminals are not Windows'. */
 const posix = process.platform === 'win32' ? test.skip : test
@@ -428,6 +430,12 @@ test('a reader that has gone ends it without a word', async (t) => {
   }
 })
 
+posix('a closed pipe ends it quietly', async (t) => {
+  const line = `set -o pipefail; echo flood | wasiexec repl '${LIBRARY}' | head -c 10`
+  const { code, stdout, stderr } = await shell(line)
+  t.deepEqual([code, stdout, stderr], [141, 'texttextte', ''])
+})
+
 test('the process: values, what is printed, and what is said', async (t) => {
   const { code, stdout, stderr } = await command(
     ['repl', LIBRARY],
@@ -440,12 +448,6 @@ test('the process: values, what is printed, and what is said', async (t) => {
     'textwasiexec: exports.wat: exited with code 3\nwasiexec: line 3: the instance has ended; the next call gets a new one\n',
   )
 })
-
-/** What a terminal shows, without what moves its cursor. */
-function plain(screen: string): string {
-  // eslint-disable-next-line no-control-regex
-  return screen.replaceAll(/\u{1b}\[\d*[A-Z]/gu, '').replaceAll(/ {80}\r/g, '\r')
-}
 
 const PROMPT = { until: '> ' }
 
@@ -465,11 +467,9 @@ posix('a terminal has a prompt, and the value has a line of its own', async (t) 
     ],
   )
   t.is(status, 0)
-  t.regex(
-    plain(screen),
-    /^wasiexec \S+: exports\.wat has 21 functions; try \.help\r\n> add 1 2\r+\n/,
-  )
-  t.regex(plain(screen), /> print 1 1024 4\r+\ntext *\r0\r\n> \r\n$/)
+  const [greeting, ...rows] = await rendered(screen)
+  t.regex(greeting!, /^wasiexec \S+: exports\.wat has 21 functions; try \.help$/)
+  t.deepEqual(rows, ['> add 1 2', '3', '> print 1 1024 4', 'text', '0', '>'])
 })
 
 posix('a line that fails does not change the status of a terminal', async (t) => {
@@ -667,19 +667,45 @@ posix('what is typed during a call is the next line', async (t) => {
   t.is(status, 0, screen)
 })
 
-posix('a narrow terminal, and one without a width', async (t) => {
-  for (const columns of [1, 7, 0]) {
+posix('terminals of any width', async (t) => {
+  for (const columns of [80, 7, 3, 1]) {
     const { screen, status } = await terminal(
       ['repl', LIBRARY],
       [
-        PROMPT,
         { resize: columns },
+        { until: '>' },
         { type: 'print 1 1024 4\r' },
         { until: 'text' },
         { until: '0\r\n' },
         { until: '>' },
         { type: '\u{4}' },
       ],
+    )
+    t.is(status, 0, screen)
+    const text = (await rendered(screen, columns)).join('').replaceAll(' ', '')
+    t.true(text.endsWith('try.help>print110244text0>'), `${columns} columns: ${text}`)
+  }
+})
+
+posix('a terminal that cannot draw', async (t) => {
+  for (const [columns, variables] of [
+    [0, {}],
+    [80, { TERM: 'dumb' }],
+  ] as const) {
+    const { screen, status } = await terminal(
+      ['repl', LIBRARY],
+      [
+        { resize: columns },
+        PROMPT,
+        { type: 'print 1 1024 4\r' },
+        { until: 'text0\r\n' },
+        PROMPT,
+        { type: 'add 1 2\u{3}' },
+        { until: '^C' },
+        PROMPT,
+        { type: '.exit\r' },
+      ],
+      variables,
     )
     t.is(status, 0, screen)
   }
