@@ -271,6 +271,26 @@ test('a function that reads stdin gets the lines that follow', async (t) => {
   t.deepEqual([status, stdout, stderr], [0, '97\n10\n1\n-1\n', ''])
 })
 
+test('a function reads any number of lines', async (t) => {
+  const path = join(await folder(t), 'count.wat')
+  // Reads to the end of stdin and returns how many bytes there were.
+  await writeFile(
+    path,
+    `(module
+      (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\10\\00\\00\\00\\00\\10\\00\\00")
+      (func (export "count") (result i32) (local $all i32)
+        (loop $next
+          (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+          (local.set $all (i32.add (local.get $all) (i32.load (i32.const 8))))
+          (br_if $next (i32.load (i32.const 8))))
+        (local.get $all)))`,
+  )
+  const { code, stdout, stderr } = await command(['repl', path], `count\n${'three\n'.repeat(1000)}`)
+  t.deepEqual([code, stdout, stderr], [0, '6000\n', ''])
+})
+
 test('a timeout that passes while a function waits for a line leaves the next line alone', async (t) => {
   const stdin = new PassThrough()
   const stderr = new Screen()

@@ -24,19 +24,21 @@ export class GuestInput implements AsyncIterable<string> {
 
   /** Reads lines for the program as it waits for them, until the signal aborts. */
   async feed(read: () => Promise<string | undefined>, signal: AbortSignal): Promise<void> {
-    while (await this.#waits(signal)) {
+    signal.addEventListener('abort', () => this.#onWait(), { once: true })
+    for (;;) {
+      await this.#wait(signal)
+      if (signal.aborted) return
       const line = await read()
       if (line !== undefined) this.#give({ value: `${line}\n` })
       else if (!signal.aborted) this.#give(DONE)
     }
   }
 
-  /** Resolves once the program waits; to false when the signal aborts. */
-  #waits(signal: AbortSignal): Promise<boolean> {
+  /** Resolves once the program waits, or the signal aborts. */
+  #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      this.#onWait = () => resolve(!signal.aborted)
-      signal.addEventListener('abort', () => resolve(false), { once: true })
-      if (this.#waiting !== undefined || signal.aborted) this.#onWait()
+      this.#onWait = resolve
+      if (this.#waiting !== undefined || signal.aborted) resolve()
     })
   }
 

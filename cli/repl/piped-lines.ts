@@ -21,8 +21,14 @@ export class PipedLines implements Lines {
   }
 
   async read({ signal }: Reader): Promise<string | undefined> {
-    this.#pending ??= this.#lines.next()
-    const next = await Promise.race([this.#pending, aborted(signal)])
+    const pending = (this.#pending ??= this.#lines.next())
+    let onAbort = (): void => {}
+    const next = await new Promise<IteratorResult<string> | undefined>((resolve, reject) => {
+      onAbort = () => resolve(undefined)
+      signal?.addEventListener('abort', onAbort)
+      pending.then(resolve, reject)
+    })
+    signal?.removeEventListener('abort', onAbort)
     if (next === undefined || next.done === true) return undefined
     this.#pending = undefined
     this.#number += 1
@@ -33,11 +39,4 @@ export class PipedLines implements Lines {
   close(): void {
     this.#interface.close()
   }
-}
-
-function aborted(signal: AbortSignal | undefined): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) resolve(undefined)
-    signal?.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
 }
