@@ -2,6 +2,7 @@ import { Option } from 'commander'
 import { runBatch } from './batch/run-batch.ts'
 import type { BatchFlags } from './batch/flags.ts'
 import { COMPARISONS } from './batch/verdict.ts'
+import { addFilesOptions } from './guest-files.ts'
 import { count, duration } from './parse.ts'
 import { addLoadOptions, addRunOptions } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
@@ -66,6 +67,10 @@ export const verb: Verb = {
       .option('--retry', 'with processes: run the jobs of one that died once more')
       .option('--deadline <duration>', 'end the batch after this time', duration)
       .option('--stop-on-failure', 'end the batch at the first result that is a failure')
+    addFilesOptions(
+      command,
+      'where these files are written, a folder per job; without it they are in the results',
+    )
     addRunOptions(command, io)
     addLoadOptions(command, ['optimizing', 'tiered', 'baseline'])
     command.addHelpText(
@@ -74,6 +79,10 @@ export const verb: Verb = {
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson', ''],
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --resume', 'after a kill'],
         ['seq 1000 | wasiexec batch prog.wasm - --each-line', ''],
+        [
+          'wasiexec batch prog.wasm jobs.ndjson --file data=./data --collect out.txt',
+          'files in memory',
+        ],
         ['wasiexec batch prog.wasm --each-file tests --cpu 1s --memory 256MiB', 'a judge'],
       )}
 

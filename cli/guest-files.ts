@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import type { Files, Outcome, RunOptions } from '../src/index.ts'
 import { CliError } from './status.ts'
 
@@ -10,8 +10,31 @@ export interface GuestFile {
   host: string
 }
 
+/** Files that the program is given. */
+export function addFileOption(command: Command): void {
+  command
+    .optionsGroup('Files in memory:')
+    .option(
+      '--file <guest=host>',
+      'a file, or a folder with all below it, as a copy that the program may change; may be repeated',
+      guestFile,
+    )
+}
+
+/** Files that the program is given, and those that are kept. */
+export function addFilesOptions(command: Command, collectTo: string): void {
+  addFileOption(command)
+  command
+    .option(
+      '--collect <pattern>',
+      'files of the program to keep: out.txt, out/*.png, out/**; may be repeated',
+      append,
+    )
+    .option('--collect-to <folder>', collectTo)
+}
+
 /** `GUEST=HOST`. */
-export function guestFile(text: string, previous: GuestFile[] = []): GuestFile[] {
+function guestFile(text: string, previous: GuestFile[] = []): GuestFile[] {
   const equals = text.indexOf('=')
   const [guest, host] = [text.slice(0, Math.max(equals, 0)), text.slice(equals + 1)]
   if (guest === '' || host === '')
@@ -22,30 +45,33 @@ export function guestFile(text: string, previous: GuestFile[] = []): GuestFile[]
 }
 
 /** Each time the option is given, one more. */
-export function append(text: string, previous: string[] = []): string[] {
+function append(text: string, previous: string[] = []): string[] {
   return [...previous, text]
 }
 
-/** The flags of files that the program leaves behind. */
-interface CollectFlags {
-  json?: boolean
+/** What {@link addFilesOptions} adds, as commander names it. */
+export interface FileFlags {
+  file?: GuestFile[]
   collect?: string[]
   collectTo?: string
 }
 
-/** Throws if collected files would go nowhere. */
-export function checkCollect({ json, collect, collectTo }: CollectFlags): void {
+/** Throws if no files would go to the folder. */
+export function checkCollectTo({ collect, collectTo }: FileFlags): void {
   if (collectTo !== undefined && collect === undefined)
     throw new CliError('--collect-to needs --collect, which says which files')
+}
+
+/** Throws if collected files would go nowhere. */
+export function checkCollect(flags: FileFlags & { json?: boolean }): void {
+  const { json, collect, collectTo } = flags
+  checkCollectTo(flags)
   if (collect !== undefined && collectTo === undefined && json !== true)
     throw new CliError('--collect needs --collect-to, a folder for the files, or --json')
 }
 
 /** The options of a run with these files; none without any. */
-export async function readGuestFiles(
-  given: readonly GuestFile[] | undefined,
-  collect: string[] | undefined,
-): Promise<RunOptions> {
+export async function readGuestFiles({ file: given, collect }: FileFlags): Promise<RunOptions> {
   if (given === undefined && collect === undefined) return {}
   const files: Record<string, string | Uint8Array | Files> = {}
   for (const { guest, host } of given ?? []) {

@@ -1,4 +1,5 @@
 import type { Inspection, InspectedExport, MemoryInfo, Program } from '../src/index.ts'
+import { columns } from './columns.ts'
 import { print, printable } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { addLoadOptions, loadOptions, type LoadFlags } from './run-options.ts'
@@ -103,18 +104,4 @@ function describeMemory(memory: MemoryInfo): string {
     memory.imported ? 'imported' : undefined,
   ].filter((word) => word !== undefined)
   return [`pages: ${pages(minimumPages)}`, most, ...words].join(', ')
-}
-
-/** Rows whose cells stand below each other. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows) {
-    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)))
-  }
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, index) => cell.padEnd(widths[index]!))
-      .join('  ')
-      .trimEnd()
-  return rows.map(line).join('\n')
 }

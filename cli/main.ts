@@ -3,12 +3,16 @@ import manifest from '../package.json' with { type: 'json' }
 import { WasiexecError } from '../src/index.ts'
 import { hasLostReader, isSystemError, print, printable, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
-import type { Verb } from './verb.ts'
+import { messageOf, type Verb } from './verb.ts'
 import { withOptionNames } from './wording.ts'
 
 /** The verbs; each is loaded when it is asked for. */
 const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ verb: Verb }> }>> = {
   run: { summary: 'run a program', load: () => import('./run.ts') },
+  repl: {
+    summary: "call a program's functions by hand",
+    load: () => import('./repl.ts'),
+  },
   batch: {
     summary: 'run a program for each line or file of an input',
     load: () => import('./batch.ts'),
@@ -103,7 +107,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
 
 /** What is wrong with the command line, in one line. */
 function misuse(error: CommanderError, argv: readonly string[]): string {
-  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
+  const message = messageOf(error)
   const [first = ''] = argv
   if (error.code === 'commander.unknownCommand' && /\.(?:c?wasm|wat)$/.test(first)) {
     return `${message} (Did you mean wasiexec run ${first}?)`

@@ -1,8 +1,9 @@
 import type { CallOutcome, RunOptions } from '../src/index.ts'
+import { tellEnding } from './ending.ts'
 import { invoke } from './invoke.ts'
-import { print, printable, say, type Io } from './io.ts'
+import { print, type Io } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
-import { bytes, describeLimit, traceLines } from './wording.ts'
+import { bytes } from './wording.ts'
 import {
   addLoadOptions,
   addRunOptions,
@@ -12,21 +13,17 @@ import {
   type RunFlags,
 } from './run-options.ts'
 import {
-  append,
+  addFilesOptions,
   checkCollect,
-  guestFile,
   readGuestFiles,
   writeCollected,
-  type GuestFile,
+  type FileFlags,
 } from './guest-files.ts'
-import { CliError, interruptStatus, isBrokenPipe, statusOf } from './status.ts'
+import { CliError, interruptStatus, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags {
+interface Flags extends RunFlags, LoadFlags, FileFlags {
   json?: boolean
-  file?: GuestFile[]
-  collect?: string[]
-  collectTo?: string
   invoke?: string
 }
 
@@ -45,18 +42,7 @@ export const verb: Verb = {
         'instantiate the program and call this export with the arguments; prints what it returns, one value per line',
       )
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
-      .optionsGroup('Files in memory:')
-      .option(
-        '--file <guest=host>',
-        'a file, or a folder with all below it, as a copy that the program may change; may be repeated',
-        guestFile,
-      )
-      .option(
-        '--collect <pattern>',
-        'files of the program to keep: out.txt, out/*.png, out/**; may be repeated',
-        append,
-      )
-      .option('--collect-to <folder>', 'where these files are written')
+    addFilesOptions(command, 'where these files are written')
     addRunOptions(command, io)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
@@ -85,7 +71,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
   async execute(io, [path = '', ...args], given) {
     const flags = given as Flags
     checkCollect(flags)
-    const files = await readGuestFiles(flags.file, flags.collect)
+    const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
@@ -107,7 +93,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     if (flags.collectTo !== undefined) await writeCollected(flags.collectTo, outcome.files)
     if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
     else if (values.length > 0) await print(io.stdout, `${values.join('\n')}\n`)
-    else await tell(io, program.name, outcome, flags)
+    else await tellEnding(io, program.name, outcome, options.limits)
     return statusOf(outcome)
   },
 }
@@ -128,28 +114,5 @@ function json(outcome: CallOutcome): string {
     const printed = bytes(outcome.stdout.length + outcome.stderr.length)
     const message = `its output of ${printed} does not fit into JSON; --max-output cuts it off`
     throw new CliError(message, { cause: error })
-  }
-}
-
-/** Says why the program ended, unless it exited. */
-async function tell(io: Io, name: string, outcome: CallOutcome, flags: RunFlags): Promise<void> {
-  const lines = reason(outcome, flags)
-  if (lines.length === 0) return
-  await say(io, `wasiexec: ${printable(name)}: ${lines.join('\n')}`)
-}
-
-function reason(outcome: CallOutcome, flags: RunFlags): string[] {
-  switch (outcome.kind) {
-    case 'exit':
-    case 'returned':
-      return []
-    case 'trap':
-      return traceLines(outcome.trap)
-    case 'limit':
-      return [describeLimit(outcome.limit, runOptions(flags).limits)]
-    case 'abort':
-      return isBrokenPipe(outcome.reason) ? [] : [`aborted by ${String(outcome.reason)}`]
-    default:
-      return outcome satisfies never
   }
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import type { Command, CommanderError } from 'commander'
 import type { Io } from './io.ts'
 
 /** What a file of a verb exports. */
@@ -16,4 +16,9 @@ export function examples(...lines: readonly [example: string, what: string][]): 
     what === '' ? `  $ ${example}` : `  $ ${example.padEnd(width)}  # ${what}`,
   )
   return `\nExamples:\n${rows.join('\n')}`
+}
+
+/** What is wrong with a command line, in one line. */
+export function messageOf(error: CommanderError): string {
+  return error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
 }

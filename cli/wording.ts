@@ -67,6 +67,8 @@ function round(value: number): string {
 /** The options of the command, by their names in the library's messages. */
 const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   preopens: '--dir',
+  files: '--file',
+  collect: '--collect',
   'limits.timeoutMs': '--timeout',
   'limits.cpuMs': '--cpu',
   'limits.outputBytes': '--max-output',

@@ -1,10 +1,13 @@
 // The real command as a process: pipes, signals, a pseudo-terminal.
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { ended } from '../support/child.ts'
 import { command, shell, start, terminal } from '../support/cli.ts'
-import { watPath } from '../support/guest.ts'
+import { folder, watPath } from '../support/guest.ts'
+import { rendered } from '../support/rendered.ts'
 
 /** Signals, shells and pseudo-terminals are not Windows'. */
 const posix = process.platform === 'win32' ? test.skip : test
@@ -174,6 +177,62 @@ posix('what is typed is edited by the terminal: backspace and Ctrl-U', async (t)
       { until: '[ac\r\n]\r\n> ' },
       { type: 'nothing\u{15}d\n' },
       { until: '[d\r\n]\r\n> ' },
+      { type: '\u{4}' },
+      { until: '[end]\r\n> ' },
+      { type: '\u{4}' },
+    ],
+  )
+  t.is(status, 0, screen)
+})
+
+/** Prints a text of less than ten bytes, and traps. */
+const HALF_LINE = (text: string): string => `(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\\08\\00\\00\\00\\0${text.length}\\00\\00\\00${text.replaceAll('\n', '\\n')}")
+  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 64))) unreachable))`
+
+posix('what is said has a line of its own, whatever the program has printed', async (t) => {
+  const path = join(await folder(t), 'half.wat')
+  for (const [printed, shown] of [
+    ['ab', ['ab']],
+    ['ab\n', ['ab']],
+    ['\n', ['']],
+    ['a\nb', ['a', 'b']],
+  ] as const) {
+    await writeFile(path, HALF_LINE(printed))
+    const { screen, status } = await terminal(['run', path], [])
+    t.is(status, 134)
+    const rows = await rendered(screen)
+    t.deepEqual(rows.slice(0, shown.length), [...shown], screen)
+    t.regex(rows[shown.length]!, /^wasiexec: half\.wat: trap: /)
+    const dumb = await terminal(['run', path], [], { TERM: 'dumb' })
+    t.true(dumb.screen.startsWith(`${printed.replaceAll('\n', '\r\n')}wasiexec: half.wat: `))
+  }
+})
+
+posix('Ctrl-C behind a prompt, on terminals of any width', async (t) => {
+  for (const columns of [80, 7, 3, 1]) {
+    const { screen, status } = await terminal(
+      ['run', watPath('prompt')],
+      [{ resize: columns }, { until: '> ' }, { type: '\u{3}' }],
+    )
+    t.is(status, 130)
+    // The terminal shows ^C itself.
+    const text = (await rendered(screen, columns)).join('').replaceAll(' ', '')
+    t.is(text, '>^Cwasiexec:prompt.wat:abortedbySIGINT', `${columns} columns`)
+  }
+})
+
+posix('a process that is stopped goes on, and reads what was typed meanwhile', async (t) => {
+  const { screen, status } = await terminal(
+    ['run', watPath('prompt')],
+    [
+      { until: '> ' },
+      { signal: 'STOP' },
+      { type: 'one\n' },
+      { signal: 'CONT' },
+      { until: '[one\r\n]\r\n> ' },
       { type: '\u{4}' },
       { until: '[end]\r\n> ' },
       { type: '\u{4}' },

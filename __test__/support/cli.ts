@@ -93,7 +93,10 @@ export function shell(line: string): Promise<Ended> {
 
 /** What is done on a terminal: text is typed, `until` waits for it to appear, `resize` is columns. */
 export type Step =
-  { type: string } | { until: string } | { resize: number } | { signal: 'INT' | 'TERM' }
+  | { type: string }
+  | { until: string }
+  | { resize: number }
+  | { signal: 'INT' | 'TERM' | 'STOP' | 'CONT' }
 
 /** What a terminal showed, and how the command ended: its status, or minus the signal. */
 export interface Shown {
@@ -102,10 +105,14 @@ export interface Shown {
 }
 
 /** Runs the command on a pseudo-terminal. */
-export async function terminal(words: readonly string[], steps: readonly Step[]): Promise<Shown> {
+export async function terminal(
+  words: readonly string[],
+  steps: readonly Step[],
+  variables: Record<string, string> = {},
+): Promise<Shown> {
   const script = fileURLToPath(new URL('terminal.py', import.meta.url))
   const all = [script, JSON.stringify(steps), process.execPath, bin, ...words]
-  const child = spawn('python3', all, { env, ...ENOUGH })
+  const child = spawn('python3', all, { env: { ...env, ...variables }, ...ENOUGH })
   child.stdin.end()
   const { stdout, stderr, code } = await ended(child)
   if (code !== 0) throw new Error(`terminal.py: ${stderr}`)

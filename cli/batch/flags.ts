@@ -1,13 +1,14 @@
 import { access, constants } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { BatchOptions, RuntimeOptions } from '../../src/index.ts'
+import type { BatchOptions, RunOptions, RuntimeOptions } from '../../src/index.ts'
+import type { FileFlags } from '../guest-files.ts'
 import { runOptions, type LoadFlags, type RunFlags } from '../run-options.ts'
 import { CliError } from '../status.ts'
 import { objection } from '../whole-file.ts'
 import type { Comparison } from './verdict.ts'
 
 /** The options of the command line, as commander names them. */
-export interface BatchFlags extends RunFlags, LoadFlags {
+export interface BatchFlags extends RunFlags, LoadFlags, FileFlags {
   eachLine?: boolean
   eachFile?: string
   compare: Comparison
@@ -82,11 +83,12 @@ export async function checkReport({ report, force, resume }: BatchFlags): Promis
 export function batchOptions(
   flags: BatchFlags,
   args: readonly string[],
+  files: RunOptions,
 ): Pick<BatchOptions, 'concurrency' | 'ordered'> & {
   defaults: NonNullable<BatchOptions['defaults']>
 } {
   const { concurrency, unordered } = flags
-  return { defaults: { ...runOptions(flags), args }, concurrency, ordered: !unordered }
+  return { defaults: { ...runOptions(flags), ...files, args }, concurrency, ordered: !unordered }
 }
 
 /** `undefined` when the shared runtime will do. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { RunOptions } from '../../src/index.ts'
+import type { Files, RunOptions } from '../../src/index.ts'
 import { CliError } from '../status.ts'
 
 /** What all runs of a batch have in common and decides about their outcomes. */
@@ -67,7 +67,7 @@ export function parseKey(key: unknown): ResultKey | undefined {
 
 /** The same text for the same options, in whatever order they were given. */
 function canonical({ mode, defaults }: Setting): string {
-  const { preopens, clock, ...rest } = defaults
+  const { preopens, clock, files, ...rest } = defaults
   const granted = Object.entries(preopens ?? {}).map(([guestPath, grant]) => {
     const { hostPath, access } =
       typeof grant === 'string' ? { hostPath: grant, access: 'read' } : grant
@@ -79,6 +79,7 @@ function canonical({ mode, defaults }: Setting): string {
       mode,
       ...rest,
       clock: now,
+      files: files && digestOf(files),
       preopens: Object.fromEntries(granted.map(([path, ...grant]) => [path, grant])),
     }),
   )
@@ -92,6 +93,20 @@ function sorted(value: unknown): unknown {
   return entries
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, item]) => [name, sorted(item)])
+}
+
+/** The same for the same files, in whatever order they were given. */
+function digestOf(files: Files): string {
+  const hash = createHash('sha256')
+  const names = Object.keys(files).toSorted()
+  for (const name of names) {
+    const content = files[name]!
+    const isFile = typeof content === 'string' || content instanceof Uint8Array
+    // The length of the name, too: one text is not two.
+    hash.update(`${name.length} ${name} ${isFile ? content.length : 'folder'} `)
+    hash.update(isFile ? content : digestOf(content))
+  }
+  return hash.digest('hex')
 }
 
 function short(digest: string): string {

@@ -1,4 +1,4 @@
-import type { Io, OutputStream } from '../io.ts'
+import type { OutputStream } from '../io.ts'
 import type { Totals } from './totals.ts'
 import { counted, numeral, parts, roughly } from './words.ts'
 
@@ -67,11 +67,6 @@ function bar(fraction: number | undefined, room: number): string {
   if (fraction === undefined || width < MIN_BAR_WIDTH) return ''
   const full = Math.floor(fraction * width)
   return `${'█'.repeat(full)}${'░'.repeat(width - full)} `
-}
-
-/** Whether a line can be drawn over; not where the width is unknown. */
-export function isDrawable({ isTTY, columns }: OutputStream, env: Io['env']): boolean {
-  return isTTY === true && columns !== 0 && env['TERM'] !== 'dumb'
 }
 
 /** Keeps one line at the bottom of a terminal up to date. */

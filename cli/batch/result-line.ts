@@ -42,7 +42,7 @@ export function encodeResult(
   if (text !== undefined) return { text, result }
   const { outcome } = result
   if (outcome !== undefined) {
-    const error = misfit(`output of ${outcome.stdout.length + outcome.stderr.length} bytes`)
+    const error = misfit(sizeOf(outcome))
     const instead = tryEncode(item, key, { id }, { error })
     if (instead !== undefined) return { text: instead, result: { error } }
   }
@@ -63,6 +63,13 @@ function tryEncode(
   } catch {
     return undefined
   }
+}
+
+function sizeOf({ stdout, stderr, files }: Outcome): string {
+  const printed = stdout.length + stderr.length
+  if (files === undefined) return `output of ${printed} bytes`
+  const collected = [...files.values()].reduce((sum, { length }) => sum + length, 0)
+  return `output of ${printed + collected} bytes, files included,`
 }
 
 function misfit(what: string): Failure {

@@ -1,8 +1,10 @@
-import { Runtime, type BatchSummary, type Program } from '../../src/index.ts'
+import { Runtime, type BatchSummary, type Program, type RunOptions } from '../../src/index.ts'
+import { checkCollectTo, readGuestFiles } from '../guest-files.ts'
 import { print, printable, type InterruptSignal, type Io } from '../io.ts'
 import { openProgram } from '../program.ts'
 import { ReportCollector } from '../../report/collect.ts'
 import { loadOptions } from '../run-options.ts'
+import { isDrawable } from '../terminal.ts'
 import { conclude } from './conclusion.ts'
 import { CaseInput } from './case-input.ts'
 import { DoneJobs } from './done-jobs.ts'
@@ -17,14 +19,7 @@ import {
 import { Identity } from './identity.ts'
 import type { Input } from './item.ts'
 import { LineInput } from './line-input.ts'
-import {
-  asLines,
-  isDrawable,
-  onTerminal,
-  silent,
-  type Position,
-  type Progress,
-} from './progress.ts'
+import { asLines, onTerminal, silent, type Position, type Progress } from './progress.ts'
 import { ResultQueue } from './result-queue.ts'
 import { ResultsFile } from './results-file.ts'
 import { Session, verify } from './session.ts'
@@ -37,6 +32,7 @@ export async function runBatch(
   flags: BatchFlags,
 ): Promise<number> {
   const names = paths(words, flags)
+  checkCollectTo(flags)
   await checkReport(flags)
   const options = runtimeOptions(flags)
   const interrupts = new Interrupts(io)
@@ -45,12 +41,13 @@ export async function runBatch(
     const runtime = options && new Runtime(options)
     closers.push(() => runtime?.close())
     const program = await openProgram(io, names.program, { ...loadOptions(flags), runtime })
+    const files = await readGuestFiles(flags)
     const input = await openInput(io, names, flags)
     closers.push(() => input.close())
     const file = await openFile(names, flags)
     let isFinished = false
     closers.push(() => file?.close(isFinished))
-    const status = await carryOut({ io, flags, names, program, input, file, interrupts })
+    const status = await carryOut({ io, flags, names, files, program, input, file, interrupts })
     isFinished = true
     return status
   } finally {
@@ -62,6 +59,8 @@ interface Parts {
   readonly io: Io
   readonly flags: BatchFlags
   readonly names: Paths
+  /** The options of files in memory. */
+  readonly files: RunOptions
   readonly program: Program
   readonly input: Input
   /** `undefined`: results go to stdout. */
@@ -71,7 +70,7 @@ interface Parts {
 
 async function carryOut(parts: Parts): Promise<number> {
   const { io, flags, names, program, input, file, interrupts } = parts
-  const options = batchOptions(flags, names.args)
+  const options = batchOptions(flags, names.args, parts.files)
   const identity = await Identity.of(names.program, {
     mode: mode(flags),
     defaults: options.defaults,
@@ -88,6 +87,7 @@ async function carryOut(parts: Parts): Promise<number> {
     identity,
     done,
     batch: options,
+    collectTo: flags.collectTo,
     deadline: flags.deadline,
     strict: flags.strict ?? false,
     stopOnFailure: flags.stopOnFailure ?? false,
@@ -179,9 +179,11 @@ function position({ size }: Input, session: Session, { totals, resumed }: Tally)
   return { totals, resumed, fraction: size ? Math.min(1, session.end / size) : undefined }
 }
 
-function mode({ eachLine, eachFile, compare }: BatchFlags): string[] {
-  if (eachFile !== undefined) return ['each-file', compare]
-  return [eachLine ? 'each-line' : 'jobs']
+function mode({ eachLine, eachFile, compare, collectTo }: BatchFlags): string[] {
+  // Results are without the files that go to a folder.
+  const elsewhere = collectTo === undefined ? [] : ['collect-to']
+  if (eachFile !== undefined) return ['each-file', compare, ...elsewhere]
+  return [eachLine ? 'each-line' : 'jobs', ...elsewhere]
 }
 
 /** Remembers an interrupt until there is a listener. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   WasiexecError,
   type BatchResult,
@@ -6,6 +7,7 @@ import {
   type Program,
 } from '../../src/index.ts'
 import type { BatchOptions, WasiexecErrorCode } from '../../src/index.ts'
+import { writeCollected } from '../guest-files.ts'
 import type { InterruptSignal } from '../io.ts'
 import { CliError } from '../status.ts'
 import type { DoneJobs } from './done-jobs.ts'
@@ -32,6 +34,8 @@ export interface SessionOptions {
   readonly identity: Identity
   readonly done: DoneJobs
   readonly batch: Omit<BatchOptions, 'signal' | 'stopOn' | 'deadline'>
+  /** The folder of collected files, which are otherwise in the results. */
+  readonly collectTo: string | undefined
   /** In milliseconds from the beginning. */
   readonly deadline: number | undefined
   readonly strict: boolean
@@ -101,6 +105,7 @@ export class Session {
       deadline: deadline === undefined ? undefined : Date.now() + deadline,
     })
     for await (const result of batch) {
+      if (this.#options.collectTo !== undefined) await this.#writeFiles(result)
       this.#put(result, queue)
       if (queue.isFull) await queue.flush()
     }
@@ -143,6 +148,14 @@ export class Session {
       if (!(error instanceof WasiexecError) || COMMON_ERRORS.has(error.code)) throw error
       throw new BadJob(error.code, error.message)
     }
+  }
+
+  /** Written before the result, so that a job with a result has its files. */
+  async #writeFiles({ id, outcome }: BatchResult): Promise<void> {
+    if (outcome?.files === undefined || outcome.kind === 'abort') return
+    const { index } = id as Item
+    await writeCollected(join(this.#options.collectTo!, String(index)), outcome.files)
+    delete (outcome as { files?: unknown }).files
   }
 
   #put(result: BatchResult, queue: ResultQueue): void {

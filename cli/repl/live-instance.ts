@@ -1,0 +1,94 @@
+import type {
+  CallOutcome,
+  Instance,
+  InstantiateOptions,
+  Outcome,
+  Program,
+} from '../../src/index.ts'
+import { instantiate } from '../invoke.ts'
+import type { InterruptSignal, Io } from '../io.ts'
+import { GuestInput } from './guest-input.ts'
+import type { Lines } from './lines.ts'
+
+/** The program ended before it could be called. */
+export class EndedEarly extends Error {
+  /** Also the reason of an interrupt. */
+  readonly end: Outcome | InterruptSignal
+
+  constructor(end: Outcome | InterruptSignal) {
+    super('the program ended while it was instantiated')
+    this.end = end
+  }
+}
+
+/** An instance that shares the terminal with a prompt. */
+export class LiveInstance {
+  readonly #io: Io
+  readonly #lines: Lines
+  readonly #controller = new AbortController()
+  readonly #stdin = new GuestInput()
+  #instance!: Instance
+
+  private constructor(io: Io, lines: Lines) {
+    this.#io = io
+    this.#lines = lines
+  }
+
+  /** @throws {EndedEarly} */
+  static async make(
+    io: Io,
+    lines: Lines,
+    program: Program,
+    options: InstantiateOptions,
+  ): Promise<LiveInstance> {
+    const live = new LiveInstance(io, lines)
+    const { signal } = live.#controller
+    const [stdout, stderr] = io.inherit ? (['inherit', 'inherit'] as const) : [io.stdout, io.stderr]
+    const streams = { stdin: live.#stdin, stdout, stderr, onBrokenPipe: 'stop' } as const
+    try {
+      const made = await live.#attended(() =>
+        instantiate(program, { ...options, ...streams, signal }),
+      )
+      if ('outcome' in made) throw new EndedEarly(made.outcome)
+      live.#instance = made.instance
+      return live
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error
+      throw new EndedEarly(error as InterruptSignal)
+    }
+  }
+
+  /** Its functions are called by {@link call}. */
+  get instance(): Instance {
+    return this.#instance
+  }
+
+  /** Ctrl-C and SIGTERM end the call, and the instance with it. */
+  call(name: string, args: readonly (number | bigint)[]): Promise<CallOutcome> {
+    return this.#attended(() => this.#instance.call(name, ...args))
+  }
+
+  async end(): Promise<void> {
+    await this.#instance[Symbol.asyncDispose]()
+  }
+
+  /** While the program does something, it reads the lines, and can be interrupted. */
+  async #attended<T>(act: () => Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const interrupt = (signal: InterruptSignal): void => this.#controller.abort(signal)
+    const stop = this.#io.onInterrupt(interrupt)
+    const reader = {
+      prompt: 'stdin> ',
+      onInterrupt: () => interrupt('SIGINT'),
+      signal: done.signal,
+    }
+    const feeding = this.#stdin.feed(() => this.#lines.read(reader), done.signal)
+    try {
+      return await act()
+    } finally {
+      stop()
+      done.abort()
+      await feeding
+    }
+  }
+}
