@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import { markAsUntransferable } from 'node:worker_threads'
 import { toJson, toNumber } from './outcome/json.ts'
 import type {
   Abort,
@@ -180,12 +179,11 @@ export function returned(values: CallValues, printed: Printed): Returned {
   return new ReturnedOutcome(values, printed)
 }
 
-/** Made once, because making one takes longer than the rest of an outcome. As with Node's pool, nobody can transfer it. */
-const NOTHING = new ArrayBuffer(0)
-markAsUntransferable(NOTHING)
+/** Of Node's pool, as the other small buffers of outcomes: nobody can transfer its memory. */
+const POOLED = Buffer.allocUnsafe(1)
 
-/** A buffer without bytes. */
-export const noBytes = (): Buffer => Buffer.from(NOTHING)
+/** A buffer without bytes. Memory of its own would take longer to make than the rest of an outcome. */
+export const noBytes = (): Buffer => Buffer.from(POOLED.buffer, 0, 0)
 
 /** The outcome of a run that was aborted before it was submitted. */
 export function neverStarted(reason: unknown, collects = false): Abort {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { checkObject } from './check.ts'
 import { loadRequest, splitOptions, type CheckedLoad, type LoadOptions } from './load-options.ts'
@@ -60,6 +59,8 @@ async function loadFile(checked: CheckedLoad, path: string): Promise<Program> {
 }
 
 function loadBytes(checked: CheckedLoad, bytes: Uint8Array): Promise<Program> {
+  // Not imported: loading it takes as long as the core, and most programs are files.
+  const { createHash } = process.getBuiltinModule('node:crypto')
   return loadNew(checked, [createHash('sha256').update(bytes).digest('hex')])
 }
 
