@@ -3,7 +3,7 @@
 use super::memory_files::ComponentFiles;
 use super::preview1::{P0, P1};
 use super::state::RunState;
-use super::{directories, errnos, files, quick, sockets};
+use super::{clocks, directories, errnos, files, poll, quick, sockets};
 use crate::guest::Exit;
 use std::sync::Arc;
 use wasmtime::{Engine, Store, WasmBacktrace, component};
@@ -33,6 +33,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
         )?;
     }
     errnos::add_to_linker(&mut linker)?;
+    poll::add_to_linker(&mut linker)?;
     directories::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
     sockets::add_to_linker(&mut linker)?;
@@ -51,6 +52,7 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     files::add_to_linker(&mut linker)?;
     directories::add_to_component_linker(&mut linker)?;
     sockets::add_to_component_linker(&mut linker)?;
+    clocks::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }
