@@ -45,17 +45,39 @@ const CHOICES: Readonly<Record<string, (x: bigint, y: bigint, format: Format) =>
   pmax: (x, y, { toNumber }) => (toNumber(x) < toNumber(y) ? y : x),
 }
 
-/** What a binary operation on these bits is. */
+/** What an operation on these bits is. */
+type OnOne = (x: bigint) => bigint
 type OnBits = (x: bigint, y: bigint) => bigint
 
-function onBits(format: Format, of: (x: number, y: number) => number): OnBits {
-  return (x, y) => format.toBits(of(format.toNumber(x), format.toNumber(y)))
+function unaryOperations(format: Format): [name: string, of: OnOne][] {
+  const { toBits, toNumber } = format
+  return [
+    ...Object.entries(BITS).map(([name, of]): [string, OnOne] => [name, (x) => of(x, format)]),
+    ...Object.entries(UNARY).map(([name, of]): [string, OnOne] => [
+      name,
+      (x) => toBits(of(toNumber(x))),
+    ]),
+  ]
+}
+
+function binaryOperations(format: Format, others: typeof PAIRS): [name: string, of: OnBits][] {
+  const { toBits, toNumber } = format
+  return [
+    ...Object.entries(others).map(([name, of]): [string, OnBits] => [
+      name,
+      (x, y) => of(x, y, format),
+    ]),
+    ...Object.entries(BINARY).map(([name, of]): [string, OnBits] => [
+      name,
+      (x, y) => toBits(of(toNumber(x), toNumber(y))),
+    ]),
+  ]
 }
 
 /** As little-endian bytes. */
 function bytes(value: bigint, bits: number): string {
   const digits = value.toString(16).padStart(bits / 4, '0')
-  return Buffer.from(digits, 'hex').reverse().toString('hex')
+  return Buffer.from(Buffer.from(digits, 'hex').toReversed()).toString('hex')
 }
 
 /** Where an operand comes from: compilers treat these in ways of their own. */
@@ -77,7 +99,7 @@ test.serial('scalars', async (t) => {
         : `(${type}.reinterpret_i${format.bits} (i${format.bits}.const ${value}))`
     const negated = (text: string): string => `(${type}.neg ${text})`
 
-    const unary = (name: string, of: (x: bigint) => bigint): void => {
+    const unary = (name: string, of: OnOne): void => {
       for (const x of OPERANDS[format.bits]) {
         for (const from of SOURCES) {
           const text = `(${type}.${name} ${operand(x, from)})`
@@ -85,10 +107,7 @@ test.serial('scalars', async (t) => {
         }
       }
     }
-    for (const [name, of] of Object.entries(BITS)) unary(name, (x) => of(x, format))
-    for (const [name, of] of Object.entries(UNARY)) {
-      unary(name, (x) => format.toBits(of(format.toNumber(x))))
-    }
+    for (const [name, of] of unaryOperations(format)) unary(name, of)
 
     const binary = (name: string, of: OnBits): void => {
       for (const x of OPERANDS[format.bits]) {
@@ -105,8 +124,7 @@ test.serial('scalars', async (t) => {
         }
       }
     }
-    for (const [name, of] of Object.entries(PAIRS)) binary(name, (x, y) => of(x, y, format))
-    for (const [name, of] of Object.entries(BINARY)) binary(name, onBits(format, of))
+    for (const [name, of] of binaryOperations(format, PAIRS)) binary(name, of)
   }
   for (const from of SOURCES) {
     for (const x of OPERANDS[64]) {
@@ -159,22 +177,18 @@ test.serial('vectors', async (t) => {
       const [xs, ys] = [pairs.map(([x]) => x), pairs.map(([, y]) => y)]
       for (const first of SOURCES) {
         const one = vector(guest, write(xs), first)
-        const unary = (name: string, of: (x: bigint) => bigint): void => {
+        const unary = (name: string, of: OnOne): void => {
           const text = `(${shape}.${name} ${one})`
           guest.add(text, 'v128', text, write(xs.map(of)))
         }
-        for (const [name, of] of Object.entries(BITS)) unary(name, (x) => of(x, format))
-        for (const [name, of] of Object.entries(UNARY)) {
-          unary(name, (x) => format.toBits(of(format.toNumber(x))))
-        }
+        for (const [name, of] of unaryOperations(format)) unary(name, of)
         for (const second of SOURCES) {
           const two = vector(guest, write(ys), second)
           const binary = (name: string, of: OnBits): void => {
             const text = `(${shape}.${name} ${one} ${two})`
             guest.add(text, 'v128', text, write(pairs.map(([x, y]) => of(x, y))))
           }
-          for (const [name, of] of Object.entries(CHOICES)) binary(name, (x, y) => of(x, y, format))
-          for (const [name, of] of Object.entries(BINARY)) binary(name, onBits(format, of))
+          for (const [name, of] of binaryOperations(format, CHOICES)) binary(name, of)
         }
       }
     }
@@ -275,9 +289,7 @@ const RELAXED: Readonly<Record<string, readonly [result: string, ...operands: st
       [[MASK, i8x16(...repeated(16, -1)), i8x16(...repeated(16, 0)), MASK]],
     ]),
   ),
-  'f32x4.relaxed_min': [
-    [f32x4(NAN, NAN, -0, -0), f32x4(NAN, 1, -0, 0), f32x4(1, NAN, 0, -0)],
-  ],
+  'f32x4.relaxed_min': [[f32x4(NAN, NAN, -0, -0), f32x4(NAN, 1, -0, 0), f32x4(1, NAN, 0, -0)]],
   'f32x4.relaxed_max': [[f32x4(NAN, NAN, 0, 0), f32x4(NAN, 1, -0, 0), f32x4(1, NAN, 0, -0)]],
   'f64x2.relaxed_min': [
     [f64x2(NAN, NAN), f64x2(NAN, 1), f64x2(1, NAN)],

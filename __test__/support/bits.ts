@@ -41,17 +41,21 @@ export const F64: Format = {
   },
 }
 
-/** NaNs of all kinds and numbers that make NaNs. */
+const NANS_32 = [0x7fc0_0000n, 0xffc0_0000n, 0x7fc1_2345n, 0xffe0_0001n, 0x7f81_2345n, 0xffa0_0001n]
+const NANS_64 = [
+  0x7ff8_0000_0000_0000n,
+  0xfff8_0000_0000_0000n,
+  0x7ff8_1234_5678_9abcn,
+  0xfffc_0000_0000_0001n,
+  0x7ff1_2345_6789_abcdn,
+  0xfff4_0000_0000_0001n,
+]
+const NUMBERS = [0, -0, 1, -1.5, Infinity, -Infinity]
+
+/** NaNs of all kinds, and numbers that make NaNs, by the bits of their format. */
 export const OPERANDS: Readonly<Record<32 | 64, readonly bigint[]>> = {
-  32: [
-    ...[0x7fc0_0000n, 0xffc0_0000n, 0x7fc1_2345n, 0xffe0_0001n, 0x7f81_2345n, 0xffa0_0001n],
-    ...[0n, -0, 1, -1.5, Infinity, -Infinity].map((n) => F32.toBits(Number(n))),
-  ],
-  64: [
-    ...[0x7ff8_0000_0000_0000n, 0xfff8_0000_0000_0000n, 0x7ff8_1234_5678_9abcn],
-    ...[0xfffc_0000_0000_0001n, 0x7ff1_2345_6789_abcdn, 0xfff4_0000_0000_0001n],
-    ...[0n, -0, 1, -1.5, Infinity, -Infinity].map((n) => F64.toBits(Number(n))),
-  ],
+  32: [...NANS_32, ...NUMBERS.map((number) => F32.toBits(number))],
+  64: [...NANS_64, ...NUMBERS.map((number) => F64.toBits(number))],
 }
 
 /** Rounds to the nearest, ties to even. */

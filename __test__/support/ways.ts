@@ -81,23 +81,29 @@ export async function runs(
       found.push({ way: `${name}, load`, seen: failed(program) })
       continue
     }
-    const by = async (way: string, run: () => unknown): Promise<void> => {
-      found.push({ way: `${name}, ${way}`, seen: await see(run) })
-    }
-    const batch = program.batch([make(program), make(program), make(program)] as Job[])[Symbol.asyncIterator]()
-    await Promise.all([
+    const by = async (way: string, run: () => unknown): Promise<Run> => ({
+      way: `${name}, ${way}`,
+      seen: await see(run),
+    })
+    const jobs = [make(program), make(program), make(program)] as Job[]
+    const batch = program.batch(jobs)[Symbol.asyncIterator]()
+    const together = await Promise.all([
       by('run', () => program.run(make(program) as RunOptions)),
       by('spawn', () => runThroughSpawn(program, make(program) as RunOptions)),
       by('the first job of a batch', () => next(batch)),
       by('the second job of a batch', () => next(batch)),
       by('the third job of a batch', () => next(batch)),
     ])
-    if (canSync && sync) await by('runSync', () => program.runSync(make(program) as RunSyncOptions))
+    found.push(...together)
+    if (canSync && sync) {
+      found.push(await by('runSync', () => program.runSync(make(program) as RunSyncOptions)))
+    }
     if (compiler !== 'tiered') continue
     while ((await program.inspect()).compiler.reason === 'the optimized code is not made yet') {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    await by('run of optimized code', () => program.run(make(program) as RunOptions))
+    const optimized = (): unknown => program.run(make(program) as RunOptions)
+    found.push(await by('run of optimized code', optimized))
   }
   return found
 }

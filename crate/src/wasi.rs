@@ -12,6 +12,7 @@ mod linker;
 mod listing;
 mod memory_files;
 mod poll;
+mod poll_unstable;
 mod preview1;
 mod quick;
 mod resources;

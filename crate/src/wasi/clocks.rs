@@ -1,11 +1,10 @@
 //! The monotonic clock of components.
 
-use super::state::RunState;
 use super::virtual_clock::VirtualClock;
 use std::time::Duration;
 use tokio::task::yield_now;
 use wasmtime::Result;
-use wasmtime::component::{Accessor, HasData, Linker, Resource};
+use wasmtime::component::{Accessor, HasData, Resource};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock as p2;
@@ -13,7 +12,7 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::p3::bindings::clocks::monotonic_clock as p3;
 
 /// Stands for [`GuestClock`] in linkers.
-struct Clocks;
+pub(super) struct Clocks;
 
 impl HasData for Clocks {
     type Data<'a> = GuestClock<'a>;
@@ -24,12 +23,6 @@ pub(super) struct GuestClock<'a> {
     pub(super) wasi: WasiClocksCtxView<'a>,
     /// Set if it does not follow the time that passes.
     pub(super) own: Option<VirtualClock>,
-}
-
-/// Takes the place of wasmtime-wasi's functions.
-pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
-    p2::add_to_linker::<_, Clocks>(linker, RunState::clock)?;
-    p3::add_to_linker::<_, Clocks>(linker, RunState::clock)
 }
 
 impl GuestClock<'_> {
