@@ -508,7 +508,11 @@ interface RunOptions {
   collect?: readonly string[] | undefined
   /** Guests have no network: every address is refused. */
   network?: false | undefined
-  /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
+  /**
+   * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
+   * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
+   * docs/determinism.md. Default: `'real'`.
+   */
   clock?:
     | 'real'
     | {

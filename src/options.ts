@@ -53,7 +53,11 @@ export interface RunOptions {
   collect?: readonly string[] | undefined
   /** Guests have no network: every address is refused. */
   network?: false | undefined
-  /** The host's clocks, or a wall clock that stands still and a monotonic clock that counts from 0. Default: `'real'`. */
+  /**
+   * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
+   * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
+   * docs/determinism.md. Default: `'real'`.
+   */
   clock?: 'real' | { now: Date | number } | undefined
   /** Seed (0 to 2^64 - 1) that makes random numbers the same in every run. Default: the operating system's. */
   randomSeed?: bigint | number | undefined

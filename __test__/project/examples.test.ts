@@ -132,6 +132,8 @@ const PROGRAMS: Record<string, string> = {
   'read.wasm': watPath('read-file'),
   'write.wasm': watPath('write-file'),
   'exit.wasm': watPath('exit-argv'),
+  'clock.wasm': watPath('clock'),
+  'random.wasm': watPath('random'),
   'copy.wasm': watPath('cat'),
   'loop.wasm': watPath('loop'),
   'sleep.wasm': watPath('sleep-argv'),
@@ -154,6 +156,7 @@ async function documented(t: ExecutionContext): Promise<string> {
 
 for (const [page, least] of [
   ['batch.md', 6],
+  ['determinism.md', 2],
   ['exports.md', 4],
   ['files.md', 3],
   ['host-functions.md', 3],

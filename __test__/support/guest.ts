@@ -43,7 +43,11 @@ export function ownWat(name: string, options: LoadOptions = {}): Promise<Program
 
 const unpack = (await import(new URL('../../guests/unpack.mjs', import.meta.url).href)) as {
   guest(name: string): Promise<string>
+  guests: readonly string[]
 }
+
+/** The names of the real guests. */
+export const realGuests: readonly string[] = unpack.guests
 
 /** The path of a real guest, unpacked if it is not yet. */
 export function realPath(name: string): Promise<string> {

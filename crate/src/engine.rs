@@ -116,6 +116,7 @@ pub(crate) struct Compilation {
     pub(crate) kind: ProgramKind,
     pub(crate) checks: Checks,
     pub(crate) tier: Tier,
+    pub(crate) nans: Nans,
 }
 
 impl Compilation {
@@ -124,25 +125,50 @@ impl Compilation {
         kind: ProgramKind::Module,
         checks: Checks::Epoch,
         tier: Tier::Optimizing,
+        nans: Nans::Any,
     };
 
-    /// That of a run without fuel, of a program that was loaded as interruptible or not.
-    pub(crate) const fn without_fuel(kind: ProgramKind, interruptible: bool, tier: Tier) -> Self {
-        let checks = match interruptible {
-            true => Checks::Epoch,
-            false => Checks::Nothing,
-        };
-        Self { kind, checks, tier }
+    /// That of a run without fuel, of a program that was loaded as interruptible or not. Baseline code is the same for
+    /// all runs.
+    pub(crate) const fn without_fuel(
+        kind: ProgramKind,
+        interruptible: bool,
+        tier: Tier,
+        nans: Nans,
+    ) -> Self {
+        Self {
+            kind,
+            checks: match interruptible {
+                true => Checks::Epoch,
+                false => Checks::Nothing,
+            },
+            tier,
+            nans: match tier {
+                Tier::Baseline => Nans::Canonical,
+                Tier::Optimizing => nans,
+            },
+        }
     }
 
     /// That of a run with fuel. Each tier would count in its own way, so there is one.
-    pub(crate) const fn with_fuel(kind: ProgramKind) -> Self {
+    pub(crate) const fn with_fuel(kind: ProgramKind, nans: Nans) -> Self {
         Self {
             kind,
             checks: Checks::EpochAndFuel,
             tier: Tier::Optimizing,
+            nans,
         }
     }
+}
+
+/// The bits of a NaN that an operation returns, which WebAssembly leaves open in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Nans {
+    /// What is fastest: they depend on the compiler and the processor.
+    Any,
+    /// The same everywhere.
+    Canonical,
 }
 
 /// Which of wasmtime's compilers makes the code.
@@ -217,16 +243,19 @@ impl Engines {
 
     /// An engine for modules whose frames can be looked at, with or without fuel.
     pub(crate) fn debug(&self, fuel: bool) -> Result<Engine> {
+        // The code runs once, for whatever run.
         let compilation = match fuel {
-            true => Compilation::with_fuel(ProgramKind::Module),
-            false => Compilation::COMMON,
+            true => Compilation::with_fuel(ProgramKind::Module, Nans::Canonical),
+            false => Compilation {
+                nans: Nans::Canonical,
+                ..Compilation::COMMON
+            },
         };
         // Where there is no room for slots, there is none for reservations either. Asked before, because it looks at
         // all engines.
         let allocation = self.allocation().without_slots();
         let host = self.get_or_make((compilation, Placement::Debug), || {
             let mut config = config(compilation, allocation, self.slots);
-            // The code runs once.
             compile_fast(&mut config)
                 .guest_debug(true)
                 .max_wasm_stack(DEBUG_WASM_STACK)
@@ -336,6 +365,9 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
         // Data segments cost fuel where they are copied, and none where they are mapped, which depends on the system,
         // the allocator and the cache. Copied, they cost the same everywhere.
         .memory_init_cow(compilation.checks != Checks::EpochAndFuel)
+        .cranelift_nan_canonicalization(compilation.nans == Nans::Canonical)
+        // Otherwise their results depend on the processor.
+        .relaxed_simd_deterministic(true)
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
     match compilation.tier {

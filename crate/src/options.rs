@@ -58,6 +58,7 @@ pub enum Clock {
     /// The host's clocks.
     #[default]
     Real,
-    /// The wall clock stands still at this time since the Unix epoch; the monotonic clock counts from 0.
+    /// The wall clock stands still at this time since the Unix epoch. The monotonic clock starts at 0 and goes on by a
+    /// microsecond with each reading, and by as much as the guest sleeps.
     Fixed(Duration),
 }

@@ -24,6 +24,7 @@ mod wasm;
 
 pub use cache::Cache;
 pub(crate) use cache::CacheEntry;
+pub(crate) use code::CodeNeeds;
 pub(crate) use compiled::Compiled;
 pub(crate) use entry::Entry;
 pub(crate) use exports::{Exports, Signature};
@@ -40,10 +41,10 @@ pub(crate) use snapshot::{
     GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
 };
 
-use crate::engine::{Checks, Engines, Host};
+use crate::engine::{Checks, Engines, Host, Nans};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
-use crate::options::{Preopen, RunOptions};
+use crate::options::{Clock, Preopen, RunOptions};
 use crate::wasi::P0;
 use code::ProgramCode;
 use compiled::Code;
@@ -90,7 +91,7 @@ impl Program {
         }))
     }
 
-    /// A program for one run with or without fuel: `wasm` compiled and linked for `host`, no matter for what this
+    /// A program for one run: `wasm` compiled and linked for `host`, no matter for what this
     /// program is compiled. It stands for this program, and its runs are what `rehearsal` says.
     ///
     /// # Errors
@@ -100,10 +101,10 @@ impl Program {
         &self,
         wasm: Vec<u8>,
         host: Host,
-        fuel: bool,
+        needs: CodeNeeds,
         rehearsal: Arc<dyn Rehearsal>,
     ) -> Result<Arc<Self>> {
-        let code = self.code.instrumented(wasm, host, fuel)?;
+        let code = self.code.instrumented(wasm, host, needs)?;
         let preopens = self
             .snapshot()
             .map(|snapshot| &snapshot.resumption().preopens);
@@ -270,7 +271,8 @@ impl Program {
 
     /// Whether runs with or without fuel look at the epoch.
     pub(crate) fn is_interruptible(&self, fuel: bool) -> bool {
-        self.code.compilation(fuel).checks != Checks::Nothing
+        let nans = Nans::Any;
+        self.code.compilation(CodeNeeds { fuel, nans }).checks != Checks::Nothing
     }
 
     /// Whether its optimized code is still to be made.
@@ -278,9 +280,29 @@ impl Program {
         self.code.waits_for_optimized()
     }
 
-    /// The code for runs with or without fuel, compiled now if it was not yet.
-    pub(crate) async fn compiled(&self, fuel: bool) -> Result<&Compiled> {
-        self.code.compiled(fuel).await
+    /// What a run needs of its code. NaNs are canonical where all else is the same in each run.
+    pub(crate) fn needs(
+        &self,
+        clock: Clock,
+        random_seed: Option<u64>,
+        limits: &Limits,
+    ) -> CodeNeeds {
+        let snapshot = self.snapshot.as_ref();
+        let seeded = snapshot.is_some_and(|snapshot| snapshot.resumption().random.is_some());
+        let is_same = clock != Clock::Real && (seeded || random_seed.is_some());
+        CodeNeeds {
+            fuel: limits.fuel.is_some(),
+            nans: match is_same {
+                true => Nans::Canonical,
+                false => Nans::Any,
+            },
+        }
+    }
+
+    /// The code for a run with these options, compiled now if it was not yet.
+    pub(crate) async fn compiled(&self, options: &RunOptions) -> Result<&Compiled> {
+        let needs = self.needs(options.clock, options.random_seed, &options.limits);
+        self.code.compiled(needs).await
     }
 }
 

@@ -180,8 +180,8 @@ pub(crate) fn prepare(
             SnapshotUntil::Call { name } => Some(name.clone()),
         },
     }));
-    let fuel = options.limits.fuel.is_some();
-    let engine = engines.debug(fuel)?;
+    let needs = program.needs(options.clock, options.random_seed, &options.limits);
+    let engine = engines.debug(needs.fuel)?;
     let mut linker = wasi::module_linker(&engine).map_err(Error::internal)?;
     let hook: Arc<dyn StdinHook> = probe.clone();
     wasi::hook_stdin(&mut linker, &hook).map_err(Error::internal)?;
@@ -191,7 +191,7 @@ pub(crate) fn prepare(
         allocation: Allocation::OnDemand,
     };
     Ok(Prepared {
-        program: program.instrumented(source.bytes.to_vec(), host, fuel, probe.clone())?,
+        program: program.instrumented(source.bytes.to_vec(), host, needs, probe.clone())?,
         original: program.clone(),
         drops,
         probe,

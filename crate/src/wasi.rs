@@ -1,5 +1,6 @@
 //! What guests can import, and which of that one run grants.
 
+mod clocks;
 mod context;
 mod descriptors;
 mod deterministic;
@@ -10,6 +11,8 @@ mod host_functions;
 mod linker;
 mod listing;
 mod memory_files;
+mod poll;
+mod poll_unstable;
 mod preview1;
 mod quick;
 mod resources;
@@ -18,6 +21,7 @@ mod resumption;
 mod sockets;
 mod state;
 mod stdin_call;
+mod virtual_clock;
 
 pub(crate) use context::{Invocation, Wasi};
 pub(crate) use descriptors::MAX_DESCRIPTORS;

@@ -10,11 +10,19 @@ use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
 use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
-use crate::engine::{Checks, Compilation, Engines, Host, Tier};
+use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
 use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use wasmtime::Module;
+
+/// What a run needs of its code.
+#[derive(Clone, Copy)]
+pub(crate) struct CodeNeeds {
+    pub(crate) fuel: bool,
+    pub(crate) nans: Nans,
+}
 
 /// A program's Wasm, with the code that was made from it so far.
 pub(crate) struct ProgramCode {
@@ -25,6 +33,8 @@ pub(crate) struct ProgramCode {
     choice: CompilerChoice,
     /// Why there is no code of the tier that was asked for.
     refused: OnceLock<(Tier, String)>,
+    /// Whether optimized code with canonical NaNs was asked for.
+    canonical: AtomicBool,
 }
 
 impl ProgramCode {
@@ -59,10 +69,11 @@ impl ProgramCode {
             compilations,
             choice: options.compiler,
             refused: OnceLock::new(),
+            canonical: AtomicBool::new(false),
         };
         let unstored = this.make_first()?;
         if options.fuel {
-            this.compile(this.compilation(true))?;
+            this.compile(Compilation::with_fuel(this.wasm.kind, Nans::Any))?;
         }
         let this = Arc::new(this);
         this.follow_up(unstored);
@@ -78,23 +89,32 @@ impl ProgramCode {
         if !self.waits_for_optimized() {
             return;
         }
-        let this = Arc::downgrade(self);
-        let optimize = move || {
-            if let Some(this) = this.upgrade() {
-                this.optimize_in_turn();
-            }
-        };
-        if !tiering::later(Work::Compile, optimize) {
+        if !self.optimize_later(Nans::Any) {
             self.stays_baseline("there is no thread for it");
         }
     }
 
-    /// Code for one run with or without fuel: `wasm`, which stands for this program, compiled and linked for `host`.
+    /// False where there is no thread for it.
+    fn optimize_later(self: &Arc<Self>, nans: Nans) -> bool {
+        let this = Arc::downgrade(self);
+        tiering::later(Work::Compile, move || {
+            if let Some(this) = this.upgrade() {
+                this.optimize_in_turn(nans);
+            }
+        })
+    }
+
+    /// Code for one run: `wasm`, which stands for this program, compiled and linked for `host`.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::InvalidWasm`](crate::ErrorCode::InvalidWasm), and those of a program that cannot be run.
-    pub(super) fn instrumented(&self, wasm: Vec<u8>, host: Host, fuel: bool) -> Result<Arc<Self>> {
+    pub(super) fn instrumented(
+        &self,
+        wasm: Vec<u8>,
+        host: Host,
+        needs: CodeNeeds,
+    ) -> Result<Arc<Self>> {
         let wasm = Wasm::from_binary(wasm, self.wasm.digest)?;
         let module = Module::new(&host.engine, debug_info::disarmed(&wasm.bytes));
         let module = module.map_err(|error| compile::invalid(&error))?;
@@ -109,10 +129,11 @@ impl ProgramCode {
             compilations: Compilations::new(wasm.kind, true),
             choice: CompilerChoice::Optimizing,
             refused: OnceLock::new(),
+            canonical: AtomicBool::new(false),
             wasm,
         };
         this.compilations
-            .get_or_make(this.compilation(fuel), || Ok(compiled))?;
+            .get_or_make(this.compilation(needs), || Ok(compiled))?;
         Ok(Arc::new(this))
     }
 
@@ -120,14 +141,16 @@ impl ProgramCode {
     fn make_first(&self) -> Result<Option<Unstored>> {
         let is_there = match self.choice {
             CompilerChoice::Optimizing => false,
-            CompilerChoice::Baseline => self.has(Tier::Baseline),
-            CompilerChoice::Tiered => self.load_optimized()? || self.has(Tier::Baseline),
+            CompilerChoice::Baseline => self.has(Tier::Baseline, Nans::Any),
+            CompilerChoice::Tiered => {
+                self.load_optimized(Nans::Any)? || self.has(Tier::Baseline, Nans::Any)
+            }
         };
         if is_there {
             return Ok(None);
         }
         if self.choice != CompilerChoice::Optimizing {
-            let baseline = self.without_fuel(Tier::Baseline);
+            let baseline = self.without_fuel(Tier::Baseline, Nans::Any);
             match self.compiler.baseline(&self.wasm, baseline)? {
                 Baseline::Made(made, unstored) => {
                     self.compilations.get_or_make(baseline, || Ok(*made))?;
@@ -138,16 +161,16 @@ impl ProgramCode {
                 }
             }
         }
-        self.compile(self.without_fuel(Tier::Optimizing))?;
+        self.compile(self.without_fuel(Tier::Optimizing, Nans::Any))?;
         Ok(None)
     }
 
     /// Whether the optimized code was there, or in the cache.
-    fn load_optimized(&self) -> Result<bool> {
-        if self.has(Tier::Optimizing) {
+    fn load_optimized(&self, nans: Nans) -> Result<bool> {
+        if self.has(Tier::Optimizing, nans) {
             return Ok(true);
         }
-        let optimizing = self.without_fuel(Tier::Optimizing);
+        let optimizing = self.without_fuel(Tier::Optimizing, nans);
         let Some(cached) = self.compiler.cached(&self.wasm, optimizing)? else {
             return Ok(false);
         };
@@ -155,23 +178,25 @@ impl ProgramCode {
         Ok(true)
     }
 
-    fn has(&self, tier: Tier) -> bool {
-        self.compilations.get(self.without_fuel(tier)).is_some()
+    fn has(&self, tier: Tier, nans: Nans) -> bool {
+        let compilation = self.without_fuel(tier, nans);
+        self.compilations.get(compilation).is_some()
     }
 
     /// Makes the optimized code in its turn, for runs that start from then on.
-    fn optimize_in_turn(&self) {
-        if self.load_optimized().unwrap_or(false) {
+    fn optimize_in_turn(&self, nans: Nans) {
+        if self.load_optimized(nans).unwrap_or(false) {
             return;
         }
         // Of the processes that share a cache, one compiles and the others find the entry.
         let _lock = self.compiler.cache.lock();
-        self.optimize();
+        self.optimize(nans);
     }
 
     /// Makes the optimized code, for runs that start from then on.
-    fn optimize(&self) {
-        let compile = || self.compile(self.without_fuel(Tier::Optimizing)).map(drop);
+    fn optimize(&self, nans: Nans) {
+        let optimizing = self.without_fuel(Tier::Optimizing, nans);
+        let compile = || self.compile(optimizing).map(drop);
         let made = catch_unwind(AssertUnwindSafe(compile));
         if let Err(error) = made.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
             self.stays_baseline(error.message());
@@ -213,7 +238,7 @@ impl ProgramCode {
         let is_baseline = match self.choice {
             CompilerChoice::Optimizing => false,
             CompilerChoice::Baseline => self.refused.get().is_none(),
-            CompilerChoice::Tiered => !self.has(Tier::Optimizing),
+            CompilerChoice::Tiered => !self.has(Tier::Optimizing, Nans::Any),
         };
         match is_baseline {
             true => Tier::Baseline,
@@ -222,20 +247,38 @@ impl ProgramCode {
     }
 
     /// What a run that starts now has to be compiled for.
-    pub(super) fn compilation(&self, fuel: bool) -> Compilation {
+    pub(super) fn compilation(&self, needs: CodeNeeds) -> Compilation {
+        let CodeNeeds { fuel, nans } = needs;
         match fuel {
-            true => Compilation::with_fuel(self.wasm.kind),
-            false => self.without_fuel(self.tier()),
+            true => Compilation::with_fuel(self.wasm.kind, nans),
+            false => self.without_fuel(self.tier_for(nans), nans),
         }
     }
 
-    fn without_fuel(&self, tier: Tier) -> Compilation {
-        Compilation::without_fuel(self.wasm.kind, self.interruptible, tier)
+    /// The one of the code that a run without fuel gets now. No run waits for optimized code where there is other code.
+    fn tier_for(&self, nans: Nans) -> Tier {
+        let is_missing = self.choice == CompilerChoice::Tiered
+            && self.has(Tier::Baseline, nans)
+            && !self.has(Tier::Optimizing, nans);
+        match is_missing {
+            true => Tier::Baseline,
+            false => self.tier(),
+        }
     }
 
-    /// The code for runs with or without fuel, compiled now if it was not yet.
-    pub(super) async fn compiled(self: &Arc<Self>, fuel: bool) -> Result<&Compiled> {
-        let compilation = self.compilation(fuel);
+    fn without_fuel(&self, tier: Tier, nans: Nans) -> Compilation {
+        Compilation::without_fuel(self.wasm.kind, self.interruptible, tier, nans)
+    }
+
+    /// The code for a run, compiled now if it was not yet.
+    pub(super) async fn compiled(self: &Arc<Self>, needs: CodeNeeds) -> Result<&Compiled> {
+        let is_asked_for = needs.nans == Nans::Canonical
+            && self.choice == CompilerChoice::Tiered
+            && !self.canonical.swap(true, Ordering::Relaxed);
+        if is_asked_for {
+            self.optimize_later(Nans::Canonical);
+        }
+        let compilation = self.compilation(needs);
         if let Some(compiled) = self.compilations.get(compilation) {
             return Ok(compiled);
         }
@@ -251,7 +294,7 @@ impl ProgramCode {
 
     /// Code that is there without compiling, and what it was linked with.
     pub(super) fn present(&self) -> Result<(&Compiled, Arc<Host>)> {
-        let compilation = self.compilation(false);
+        let compilation = self.without_fuel(self.tier(), Nans::Any);
         let compiled = self.compilations.get(compilation);
         let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
         Ok((compiled, self.compiler.engines.host(compilation)?))
@@ -274,7 +317,7 @@ impl ProgramCode {
     pub(super) fn serialize(&self) -> Result<Vec<u8>> {
         if self.waits_for_optimized() {
             // Somebody waits for this, so it takes no turns with other programs.
-            self.optimize();
+            self.optimize(Nans::Any);
         }
         let tier = self.tier();
         let code = self.compilations.made();
@@ -307,11 +350,12 @@ fn restore(
     }
     let wasm = precompiled.wasm()?;
     let compilations = Compilations::new(wasm.kind, interruptible);
-    for (checks, tier, code) in precompiled.code {
+    for (checks, tier, nans, code) in precompiled.code {
         let compilation = Compilation {
             kind: wasm.kind,
             checks,
             tier,
+            nans,
         };
         if !compilations.has(compilation) {
             return Err(precompiled::damaged());

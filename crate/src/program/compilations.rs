@@ -1,7 +1,7 @@
 //! The code of a program, one piece per way of compiling it.
 
 use super::compiled::Compiled;
-use crate::engine::{Compilation, ProgramKind, Tier};
+use crate::engine::{Compilation, Nans, ProgramKind, Tier};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use std::sync::{Mutex, OnceLock};
@@ -18,16 +18,18 @@ struct Way {
 impl Compilations {
     /// Nothing is compiled yet.
     pub(crate) fn new(kind: ProgramKind, interruptible: bool) -> Self {
-        let without_fuel = |tier| Compilation::without_fuel(kind, interruptible, tier);
+        let without_fuel = |tier, nans| Compilation::without_fuel(kind, interruptible, tier, nans);
         let way = |compilation| Way {
             compilation,
             compiled: OnceLock::new(),
             compiling: Mutex::default(),
         };
         let ways = [
-            without_fuel(Tier::Optimizing),
-            without_fuel(Tier::Baseline),
-            Compilation::with_fuel(kind),
+            without_fuel(Tier::Optimizing, Nans::Any),
+            without_fuel(Tier::Optimizing, Nans::Canonical),
+            without_fuel(Tier::Baseline, Nans::Canonical),
+            Compilation::with_fuel(kind, Nans::Any),
+            Compilation::with_fuel(kind, Nans::Canonical),
         ];
         Self(ways.map(way).into())
     }

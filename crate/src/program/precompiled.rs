@@ -5,7 +5,7 @@
 //! load one is to run machine code from it, outside of any sandbox.
 
 use super::wasm::Wasm;
-use crate::engine::{Checks, Compilation, Tier};
+use crate::engine::{Checks, Compilation, Nans, Tier};
 use crate::error::{Error, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,11 @@ enum Holds {
     /// The Wasm that the code was made from.
     Wasm,
     /// Code of the program's kind.
-    Code { checks: Checks, tier: Tier },
+    Code {
+        checks: Checks,
+        tier: Tier,
+        nans: Nans,
+    },
 }
 
 /// The parts of a file.
@@ -49,7 +53,7 @@ pub(crate) struct Precompiled<'a> {
     /// Digest of what the Wasm came from, by which code that the file does not have is found in the cache.
     source: blake3::Hash,
     wasm: &'a [u8],
-    pub(crate) code: Vec<(Checks, Tier, PrecompiledCode<'a>)>,
+    pub(crate) code: Vec<(Checks, Tier, Nans, PrecompiledCode<'a>)>,
 }
 
 /// Compiled code from a file that was accepted.
@@ -78,8 +82,10 @@ pub(crate) fn encode(
 ) -> Result<Vec<u8>> {
     let code = code.iter();
     let sections = code.map(|(compilation, bytes)| {
-        let &Compilation { checks, tier, .. } = compilation;
-        (Holds::Code { checks, tier }, &bytes[..])
+        let &Compilation {
+            checks, tier, nans, ..
+        } = compilation;
+        (Holds::Code { checks, tier, nans }, &bytes[..])
     });
     let sections: Vec<_> = std::iter::once((Holds::Wasm, &wasm.bytes[..]))
         .chain(sections)
@@ -149,7 +155,9 @@ impl<'a> Precompiled<'a> {
             rest = others;
             match section.holds {
                 Holds::Wasm => wasm = Some(bytes),
-                Holds::Code { checks, tier } => code.push((checks, tier, PrecompiledCode(bytes))),
+                Holds::Code { checks, tier, nans } => {
+                    code.push((checks, tier, nans, PrecompiledCode(bytes)));
+                }
             }
         }
         if !rest.is_empty() {

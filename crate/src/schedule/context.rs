@@ -32,7 +32,7 @@ impl RunContext {
         } = &*self.group;
         let options = own.unwrap_or(options);
         program.check_options(options)?;
-        let compiled = program.compiled(options.limits.fuel.is_some()).await?;
+        let compiled = program.compiled(options).await?;
         Ok((options, compiled))
     }
 }

@@ -1,15 +1,18 @@
 //! The WASI of one run, with what the run's options grant.
 
+use super::clocks::GuestClock;
 use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
 use super::listing::Directories;
 use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
 use super::resources::MAX_RESOURCES;
 use super::resumption::Resumption;
+use super::virtual_clock::VirtualClock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{self, Capture, OutputStreamKind};
 use std::sync::Arc;
 use std::time::Instant;
+use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
@@ -39,6 +42,14 @@ pub(crate) struct MadeContext {
     pub(super) directories: Directories,
     /// The files in memory, if the run has any.
     pub(super) files: Option<Box<GrantedFiles>>,
+    pub(super) own: OwnSources,
+}
+
+/// What the guest gets from us and not from the host.
+#[derive(Default)]
+pub(super) struct OwnSources {
+    /// Set if the clocks are fixed.
+    clock: Option<VirtualClock>,
     /// Set if the random numbers are seeded.
     pub(super) random: Option<SharedRandom>,
 }
@@ -89,16 +100,16 @@ impl Untouched {
     }
 
     /// The context, with exactly what the options grant, but for directories.
-    fn builder(&self) -> (WasiCtxBuilder, Option<SharedRandom>) {
+    fn builder(&self) -> (WasiCtxBuilder, OwnSources) {
         let mut builder = WasiCtxBuilder::new();
         builder.arg(self.name()).args(self.args()).envs(self.env());
-        let random = set_up(
+        let own = set_up(
             &mut builder,
             self.options(),
             &self.capture,
             self.invocation.resumption(),
         );
-        (builder, random)
+        (builder, own)
     }
 }
 
@@ -119,30 +130,34 @@ impl Wasi {
             capture,
         };
         let options = this.options();
-        // A directory that does not open is an error before the start, and a fixed clock counts from there.
+        // A directory that does not open is an error before the start.
         let preopens = this.preopens();
         let files = GrantedFiles::new(options, preopens)?;
-        if preopens.is_empty() && files.is_none() && options.clock == Clock::Real {
+        if preopens.is_empty() && files.is_none() {
             return Ok(Self::Untouched(this));
         }
-        let (mut builder, random) = this.builder();
+        let (mut builder, own) = this.builder();
         for preopen in preopens {
             grant(&mut builder, preopen)?;
         }
-        Ok(Self::made(build(&mut builder), files, random))
+        Ok(Self::made(build(&mut builder), files, own))
     }
 
     /// The WASI of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
-        Self::made(build(&mut WasiCtxBuilder::new()), None, None)
+        Self::made(
+            build(&mut WasiCtxBuilder::new()),
+            None,
+            OwnSources::default(),
+        )
     }
 
-    fn made(context: WasiP1Ctx, files: Option<GrantedFiles>, random: Option<SharedRandom>) -> Self {
+    fn made(context: WasiP1Ctx, files: Option<GrantedFiles>, own: OwnSources) -> Self {
         Self::Context(Box::new(MadeContext {
             context,
             directories: Directories::default(),
             files: files.map(Box::new),
-            random,
+            own,
         }))
     }
 
@@ -158,6 +173,16 @@ impl Wasi {
         Preview1 {
             wasi: &mut made.context,
             files: files.map(|files| &mut files.descriptors),
+            clock: made.own.clock.as_ref(),
+        }
+    }
+
+    /// The monotonic clock of components.
+    pub(super) fn clock(&mut self) -> GuestClock<'_> {
+        let made = self.make();
+        GuestClock {
+            wasi: made.context.clocks(),
+            own: made.own.clock.clone(),
         }
     }
 
@@ -184,8 +209,8 @@ impl Wasi {
 
     pub(super) fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
-            let (mut builder, random) = this.builder();
-            *self = Self::made(build(&mut builder), None, random);
+            let (mut builder, own) = this.builder();
+            *self = Self::made(build(&mut builder), None, own);
         }
         match self {
             Self::Context(made) => made,
@@ -200,7 +225,7 @@ fn set_up(
     options: &RunOptions,
     capture: &Arc<Capture>,
     resumption: Option<&Resumption>,
-) -> Option<SharedRandom> {
+) -> OwnSources {
     stdio::set_stdin(builder, &options.stdin);
     for (kind, output) in [
         (OutputStreamKind::Stdout, &options.stdout),
@@ -208,31 +233,37 @@ fn set_up(
     ] {
         stdio::set_output(builder, kind, output, capture);
     }
-    if let Clock::Fixed(now) = options.clock {
-        builder.wall_clock(FixedWallClock(now));
-    }
+    let mut own = OwnSources::default();
     let first = resumption.map_or(0, |resumption| resumption.monotonic);
-    if options.clock != Clock::Real || first > 0 {
-        builder.monotonic_clock(RunClock {
-            start: Instant::now(),
-            first,
-        });
+    match options.clock {
+        Clock::Fixed(now) => {
+            builder.wall_clock(FixedWallClock(now));
+            let clock = VirtualClock::new(now, first);
+            builder.monotonic_clock(clock.clone());
+            own.clock = Some(clock);
+        }
+        Clock::Real if first > 0 => {
+            builder.monotonic_clock(RunClock {
+                start: Instant::now(),
+                first,
+            });
+        }
+        Clock::Real => {}
     }
-    let mut random = None;
     if let Some(seed) = options.random_seed {
         let mut seeds = SplitMix64(seed);
         builder.insecure_random(SplitMix64(seeds.next()));
         let seed_for_hashes = u128::from(seeds.next()) << 64 | u128::from(seeds.next());
         builder.insecure_random_seed(seed_for_hashes);
-        random = Some(SharedRandom::new(seeds.0));
+        own.random = Some(SharedRandom::new(seeds.0));
     } else if let Some(state) = resumption.and_then(|resumption| resumption.random) {
-        random = Some(SharedRandom::new(state));
+        own.random = Some(SharedRandom::new(state));
     }
-    if let Some(random) = &random {
+    if let Some(random) = &own.random {
         builder.secure_random(random.clone());
     }
     builder.allow_tcp(true).allow_udp(true);
-    random
+    own
 }
 
 fn build(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {

@@ -20,10 +20,10 @@ impl HostWallClock for FixedWallClock {
     }
 }
 
-/// A monotonic clock that counts from the run's start.
+/// A monotonic clock that goes on where that of an earlier run stopped.
 pub(crate) struct RunClock {
     pub(crate) start: Instant,
-    /// What it says at the start: not 0 in a run that goes on where another one stopped.
+    /// What it says at the start.
     pub(crate) first: u64,
 }
 

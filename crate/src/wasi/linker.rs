@@ -1,13 +1,16 @@
 //! What guests can import.
 
+use super::clocks::Clocks;
 use super::memory_files::ComponentFiles;
 use super::preview1::{P0, P1};
 use super::state::RunState;
-use super::{directories, errnos, files, quick, sockets};
+use super::{directories, errnos, files, poll_unstable, quick, sockets};
 use crate::guest::Exit;
 use std::sync::Arc;
 use wasmtime::{Engine, Store, WasmBacktrace, component};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock as p2_clock;
 use wasmtime_wasi::p2::bindings::filesystem;
+use wasmtime_wasi::p3::bindings::clocks::monotonic_clock as p3_clock;
 use wasmtime_wasi::{p0, p1, p2, p3};
 
 /// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
@@ -33,6 +36,7 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
         )?;
     }
     errnos::add_to_linker(&mut linker)?;
+    poll_unstable::add_to_linker(&mut linker)?;
     directories::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
     sockets::add_to_linker(&mut linker)?;
@@ -48,6 +52,8 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     filesystem::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
+    p2_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
+    p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
     files::add_to_linker(&mut linker)?;
     directories::add_to_component_linker(&mut linker)?;
     sockets::add_to_component_linker(&mut linker)?;

@@ -31,7 +31,7 @@ impl Wasi {
         Ok(used.map(|descriptors| Resumption {
             preopens: preopens.clone(),
             monotonic,
-            random: made.random.as_ref().map(SharedRandom::state),
+            random: made.own.random.as_ref().map(SharedRandom::state),
             descriptors,
             ..Resumption::default()
         }))

@@ -1,5 +1,6 @@
 //! The data of a store.
 
+use super::clocks::GuestClock;
 use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
 use crate::guest::{InstanceControl, Limits, MemoryLimiter};
@@ -38,6 +39,10 @@ impl RunState {
 
     pub(super) fn guest_files(&mut self) -> GuestFiles<'_> {
         self.wasi.guest_files()
+    }
+
+    pub(super) fn clock(&mut self) -> GuestClock<'_> {
+        self.wasi.clock()
     }
 
     /// The files in memory, if the run has any.

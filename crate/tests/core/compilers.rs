@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 use wasiexec::{
-    Cache, CompilerChoice, Ending, ErrorCode, Frame, LimitKind, Limits, LoadOptions, Outcome,
-    Program, RunOptions, Runtime, RuntimeOptions, Tier,
+    Cache, Clock, CompilerChoice, Ending, ErrorCode, Frame, LimitKind, Limits, LoadOptions,
+    Outcome, Program, RunOptions, Runtime, RuntimeOptions, Tier,
 };
 
 const CHOICES: [CompilerChoice; 3] = [
@@ -396,5 +396,49 @@ fn the_baseline_compiler_says_where_an_unreachable_is() {
         assert_eq!(functions(&traps[1]), functions(&traps[0]), "{body}");
         let offset = traps[1].1[0].offset.expect("an offset");
         assert_eq!(wasm[offset], 0, "{body}: not an `unreachable` at {offset}");
+    }
+}
+
+/// The upper bits of 0 / 0, which are 0xfff8 on x86-64 processors, are the exit code.
+const NAN: &str = r#"(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+      (call $exit (i32.wrap_i64 (i64.shr_u
+        (i64.reinterpret_f64 (f64.div (f64.load (i32.const 0)) (f64.load (i32.const 0))))
+        (i64.const 48))))))"#;
+
+#[test]
+fn nans_are_canonical_in_runs_that_are_the_same() {
+    let folder = tempdir().expect("a folder");
+    for fuel in [None, Some(1_000_000)] {
+        let same = || RunOptions {
+            clock: Clock::Fixed(Duration::ZERO),
+            random_seed: Some(1),
+            ..limits(Limits {
+                fuel,
+                ..Limits::default()
+            })
+        };
+        let runtime = with_cache(folder.path());
+        for compiler in CHOICES {
+            let program = load(&runtime, NAN, compiler);
+            for _ in 0..2 {
+                let outcome = run(&runtime, &program, same());
+                assert_eq!(outcome.exit_code(), Some(0x7ff8), "{compiler:?} {fuel:?}");
+                if compiler == CompilerChoice::Tiered {
+                    wait_for_optimized(&program);
+                }
+            }
+            let file = program.serialize().expect("a file");
+            let options = LoadOptions {
+                trust_precompiled: true,
+                ..by(compiler, "program")
+            };
+            let runtime = idle();
+            let again = runtime.load(file, options).expect("a program");
+            let outcome = run(&runtime, &again, same());
+            assert_eq!(outcome.exit_code(), Some(0x7ff8), "{compiler:?} {fuel:?}");
+        }
     }
 }

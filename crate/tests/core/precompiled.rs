@@ -214,14 +214,15 @@ fn damage_is_found_wherever_it_is() {
     assert_eq!(refused(&longer), ErrorCode::PrecompiledDamaged);
     // With a right digest, but a head that contradicts itself or what follows it.
     let wasm = "\"wasm\",\"bytes\":";
-    let code = "\"optimizing\"}},\"bytes\":";
+    let code = "\"any\"}},\"bytes\":";
     for (from, to) in [
         (wasm, format!("{wasm}9")),
         (code, format!("{code}9")),
         ("\"epoch\"", "\"nothing\"".into()),
         (
             "{\"holds\":\"wasm\"",
-            "{\"holds\":{\"code\":{\"checks\":\"epoch\",\"tier\":\"optimizing\"}}".into(),
+            "{\"holds\":{\"code\":{\"checks\":\"epoch\",\"tier\":\"optimizing\",\"nans\":\"any\"}}"
+                .into(),
         ),
         ("\"wasm\"", "\"else\"".into()),
         (":true", ":false".into()),

@@ -1,44 +1,24 @@
-//! Waiting for descriptors of both kinds.
+//! Which files in memory are ready.
 
 use super::descriptors::{Descriptor, Descriptors};
-use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::types::{
-    Errno, Error, Event, EventFdReadwrite, Eventrwflags, Eventtype, Fd, Size, Subscription,
-    SubscriptionU,
+    Errno, Event, EventFdReadwrite, Eventrwflags, Eventtype, Fd, Subscription, SubscriptionU,
 };
-use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
-use wiggle::{GuestMemory, GuestPtr, GuestType};
 
-/// More cannot become ready: there are not as many descriptors and clocks.
-const MAX_SUBSCRIPTIONS: u32 = 1 << 16;
-/// Of the structures in memory.
-const ALIGN: usize = 8;
-
-/// Files in memory are always ready. If there are any, only these are reported; otherwise wasmtime-wasi waits, and
-/// gets the subscriptions with its own numbers of the descriptors.
-pub(super) async fn poll(
-    wasi: &mut WasiP1Ctx,
+/// Files in memory are always ready. If there are any, only these are reported; otherwise somebody has to wait, and
+/// the subscriptions get wasmtime-wasi's own numbers of the descriptors.
+pub(super) fn ready(
     files: &mut Descriptors,
-    memory: &mut GuestMemory<'_>,
-    subscriptions: GuestPtr<Subscription>,
-    events: GuestPtr<Event>,
-    count: Size,
-) -> Result<Size, Error> {
-    if count == 0 || count > MAX_SUBSCRIPTIONS {
-        return Err(Errno::Inval.into());
-    }
-    let mut all = Vec::new();
+    subscriptions: &mut [Subscription],
+) -> Result<Vec<Event>, Errno> {
     let mut ready = Vec::new();
-    for subscription in subscriptions.as_array(count).iter() {
-        let mut subscription = memory.read(subscription?)?;
+    for subscription in subscriptions {
         let (type_, fd) = match &mut subscription.u {
-            SubscriptionU::Clock(_) => (Eventtype::Clock, None),
-            SubscriptionU::FdRead(of) => (Eventtype::FdRead, Some(&mut of.file_descriptor)),
-            SubscriptionU::FdWrite(of) => (Eventtype::FdWrite, Some(&mut of.file_descriptor)),
+            SubscriptionU::Clock(_) => continue,
+            SubscriptionU::FdRead(of) => (Eventtype::FdRead, &mut of.file_descriptor),
+            SubscriptionU::FdWrite(of) => (Eventtype::FdWrite, &mut of.file_descriptor),
         };
-        if let Some(fd) = fd
-            && let Some(flags) = look_at(files, fd, type_)?
-        {
+        if let Some(flags) = look_at(files, fd, type_)? {
             ready.push(Event {
                 userdata: subscription.userdata,
                 error: Errno::Success,
@@ -46,33 +26,8 @@ pub(super) async fn poll(
                 fd_readwrite: EventFdReadwrite { nbytes: 1, flags },
             });
         }
-        all.push(subscription);
     }
-    if !ready.is_empty() {
-        let number = ready.len() as Size;
-        for (event, at) in ready.into_iter().zip(events.as_array(number).iter()) {
-            memory.write(at?, event)?;
-        }
-        return Ok(number);
-    }
-    // The arrays of the guest, in memory of our own.
-    let events_at = count * Subscription::guest_size();
-    let size = (events_at + count * Event::guest_size()) as usize;
-    let mut bytes = vec![0; size + ALIGN];
-    let start = bytes.as_ptr().align_offset(ALIGN);
-    let mut own = GuestMemory::Unshared(&mut bytes[start..start + size]);
-    for (subscription, at) in all.into_iter().zip(GuestPtr::new(0).as_array(count).iter()) {
-        own.write(at?, subscription)?;
-    }
-    let own_events = GuestPtr::<Event>::new(events_at);
-    let number = wasi
-        .poll_oneoff(&mut own, GuestPtr::new(0), own_events, count)
-        .await?;
-    let from = own_events.as_array(number);
-    for (from, to) in from.iter().zip(events.as_array(number).iter()) {
-        memory.write(to?, own.read(from?)?)?;
-    }
-    Ok(number)
+    Ok(ready)
 }
 
 /// Says how a file in memory is ready, and replaces the number of a descriptor of the host by that of wasmtime-wasi.

@@ -5,8 +5,10 @@
 //! go there.
 
 use super::descriptors::{Descriptor, Descriptors};
-use super::poll::poll;
+use super::poll::ready;
+use crate::wasi::poll::{poll, read_subscriptions, write_events};
 use crate::wasi::resources::{MAX_FILES, is_full};
+use crate::wasi::virtual_clock::VirtualClock;
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::types::{
@@ -23,6 +25,8 @@ type Result<T> = std::result::Result<T, Error>;
 pub(crate) struct Preview1<'a> {
     pub(crate) wasi: &'a mut WasiP1Ctx,
     pub(crate) files: Option<&'a mut Descriptors>,
+    /// The monotonic clock, if it does not follow the time that passes.
+    pub(crate) clock: Option<&'a VirtualClock>,
 }
 
 impl Preview1<'_> {
@@ -37,6 +41,20 @@ impl Preview1<'_> {
             None => Some(fd),
             Some(files) => files.host(fd),
         }
+    }
+
+    /// Waits until something is ready.
+    pub(crate) async fn poll(
+        &mut self,
+        mut subscriptions: Vec<Subscription>,
+    ) -> Result<Vec<Event>> {
+        if let Some(files) = &mut self.files {
+            let ready = ready(files, &mut subscriptions)?;
+            if !ready.is_empty() {
+                return Ok(ready);
+            }
+        }
+        poll(self.wasi, self.clock, subscriptions).await
     }
 
     /// Whether the guest must not open another file.
@@ -287,13 +305,12 @@ impl WasiSnapshotPreview1 for Preview1<'_> {
         events: GuestPtr<Event>,
         count: Size,
     ) -> Result<Size> {
-        match &mut self.files {
-            None => {
-                let wasi = &mut self.wasi;
-                wasi.poll_oneoff(memory, subscriptions, events, count).await
-            }
-            Some(files) => poll(self.wasi, files, memory, subscriptions, events, count).await,
+        if self.files.is_none() && self.clock.is_none() {
+            let wasi = &mut self.wasi;
+            return wasi.poll_oneoff(memory, subscriptions, events, count).await;
         }
+        let subscriptions = read_subscriptions(memory, subscriptions, count)?;
+        write_events(memory, events, self.poll(subscriptions).await?)
     }
 
     fn proc_exit(&mut self, memory: &mut GuestMemory<'_>, code: Exitcode) -> wasmtime::Error {
