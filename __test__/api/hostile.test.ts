@@ -132,8 +132,8 @@ testOfRuns(
 
 test('giving away what an outcome has does no harm to others', async (t) => {
   const program = await wat('hello')
-  const outcome = await program.run()
-  for (const { buffer } of [outcome.stdout, outcome.stderr]) {
+  const [given, other] = [await program.run(), await program.run()]
+  for (const { buffer } of [given.stdout, given.stderr]) {
     try {
       structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })
     } catch (error) {
@@ -142,7 +142,7 @@ test('giving away what an outcome has does no harm to others', async (t) => {
     }
   }
   const next = await program.run()
-  for (const { stdout, stderr } of [outcome, next]) {
+  for (const { stdout, stderr } of [other, next]) {
     t.is(structuredClone(stdout).length, 6)
     t.is(structuredClone(stderr).length, 0)
     t.is(stdout.toString(), 'hello\n')
