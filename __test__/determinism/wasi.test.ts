@@ -124,6 +124,38 @@ test.serial('the wall clock alone stands still: the monotonic one starts at 0', 
   t.is(stdout.toString(), `${WALL}\n0\n`)
 })
 
+/** Prints a random number and the monotonic clock, before and after it reads stdin. */
+const BEFORE_AND_AFTER = `(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  ;; sixteen bytes at 64
+  (data (i32.const 0) "\\40\\00\\00\\00\\10\\00\\00\\00")
+  (func $print
+    (drop (call $random (i32.const 64) (i32.const 8)))
+    (drop (call $clock (i32.const 1) (i64.const 1) (i32.const 72)))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))
+  (func (export "_start")
+    (call $print)
+    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))
+    (call $print)))`
+
+test.serial('the runs of a snapshot', async (t) => {
+  const program = await load(Buffer.from(BEFORE_AND_AFTER), { cache: false })
+  const alone = wordsOf((await program.run(SAME)).stdout)
+  t.is(alone[3], STEP)
+  const wasm = await (await program.snapshot(SAME)).wasm()
+  // A snapshot goes on with the numbers of its own seed.
+  for (const options of [SAME, { clock: SAME.clock }]) {
+    const seen = same(t, await runs(all, wasm, () => options))
+    const [before, start, after, time] = wordsOf(Buffer.from(seen['stdout'] as string, 'latin1'))
+    t.deepEqual([before, start, time], [alone[0], 0n, STEP])
+    t.is(after, options === SAME ? alone[0] : alone[2])
+  }
+})
+
 /** Given files; the numbers of the paths in their order are the inodes. */
 const FILES: Files = {
   'z.txt': 'last',
