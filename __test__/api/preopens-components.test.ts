@@ -6,27 +6,35 @@ import type { Files, Outcome, RunOptions } from '../support/package.ts'
 import { folder } from '../support/guest.ts'
 import { folderState } from '../support/folder-state.ts'
 import {
+  attempt,
+  ESCAPES,
+  folders,
+  inMemory,
+  OUTSIDE,
+  RELATIVE,
+  same,
+  WITHOUT_ABSOLUTE_LINKS,
+} from '../support/escapes.ts'
+import type { Version } from '../support/component-wat.ts'
+import {
   componentScript,
   CREATE,
-  DIRECTORY,
   EXCLUSIVE,
   FOLLOW,
+  LONG_AGO,
   MUTATE,
   READ,
+  TOP,
   TRUNCATE,
   WRITE,
   type Handle,
   type Step,
-  type Version,
 } from '../support/component-script.ts'
 
 const VERSIONS: readonly Version[] = ['0.2', '0.3']
 
-const TOP: Handle = { preopen: 0 }
 const SECOND: Handle = { preopen: 1 }
-const LONG_AGO = { seconds: 1n }
 const NOW = [1, 0n, 0] as const
-const TIMES = [LONG_AGO, LONG_AGO] as const
 
 type Changes = Readonly<Record<string, (flags: number) => Step[]>>
 
@@ -63,17 +71,17 @@ const CHANGES: Changes = {
   'rename a link': () => [['rename-at', TOP, 'to-file', TOP, 'renamed']],
   'make a hard link': () => [['link-at', TOP, 0, 'file', TOP, 'linked']],
   'make a symbolic link': () => [['symlink-at', TOP, 'file', 'linked']],
-  'set the times of a path': () => [['set-times-at', TOP, FOLLOW, 'file', ...TIMES]],
+  'set the times of a path': () => [['set-times-at', TOP, FOLLOW, 'file', ...LONG_AGO]],
   'set the times of a path to now': () => [['set-times-at', TOP, FOLLOW, 'file', ...NOW, ...NOW]],
-  'set the times of a link': () => [['set-times-at', TOP, 0, 'to-file', ...TIMES]],
-  'set the times of a directory by path': () => [['set-times-at', TOP, 0, 'inside', ...TIMES]],
+  'set the times of a link': () => [['set-times-at', TOP, 0, 'to-file', ...LONG_AGO]],
+  'set the times of a directory by path': () => [['set-times-at', TOP, 0, 'inside', ...LONG_AGO]],
   'set the times of an open file': (flags) => [
     opened('file', flags),
-    ['set-times', { step: 0 }, ...TIMES],
+    ['set-times', { step: 0 }, ...LONG_AGO],
   ],
   'set the times of an open directory': () => [
     opened('inside', READ),
-    ['set-times', { step: 0 }, ...TIMES],
+    ['set-times', { step: 0 }, ...LONG_AGO],
   ],
   'set the size': (flags) => [opened('file', flags), ['set-size', { step: 0 }, 1n]],
   'write through a stream': (flags) => [
@@ -191,7 +199,7 @@ for (const version of VERSIONS) {
     const tried: Changes = {
       ...changes,
       ...OPENS,
-      'set the times of the granted directory': () => [['set-times', TOP, ...TIMES]],
+      'set the times of the granted directory': () => [['set-times', TOP, ...LONG_AGO]],
     }
     for (const grant of [path, { hostPath: path, access: 'read' }] as const) {
       const codes = await together(version, tried, { preopens: { '/': grant } })
@@ -297,257 +305,6 @@ for (const version of VERSIONS) {
   })
 }
 
-/** What an operation needs at the end of its path. */
-type Leaf = 'file' | 'directory' | 'link' | 'nothing'
-
-interface Operation {
-  leaf: Leaf
-  /** Whether a link at the end of the path is followed. */
-  follows?: true
-  /** `inside` is a path to something else that the operation takes. */
-  step: (at: Handle, path: string, inside: string) => Step
-  /** What has to be at `inside`. */
-  needs?: 'file'
-}
-
-/** Each function with each path that it takes, and each way to open. */
-const OPERATIONS: Readonly<Record<string, Operation>> = {
-  'open to read': {
-    leaf: 'file',
-    follows: true,
-    step: (at, path) => ['open-at', at, FOLLOW, path, 0, READ],
-  },
-  'open to write': {
-    leaf: 'file',
-    follows: true,
-    step: (at, path) => ['open-at', at, FOLLOW, path, 0, READ | WRITE],
-  },
-  'open without a link to follow': {
-    leaf: 'file',
-    step: (at, path) => ['open-at', at, 0, path, 0, READ],
-  },
-  'open a directory': {
-    leaf: 'directory',
-    follows: true,
-    step: (at, path) => ['open-at', at, FOLLOW, path, DIRECTORY, READ],
-  },
-  truncate: {
-    leaf: 'file',
-    follows: true,
-    step: (at, path) => ['open-at', at, FOLLOW, path, TRUNCATE, WRITE],
-  },
-  create: {
-    leaf: 'nothing',
-    follows: true,
-    step: (at, path) => ['open-at', at, FOLLOW, path, CREATE, WRITE],
-  },
-  'create exclusively': {
-    leaf: 'nothing',
-    step: (at, path) => ['open-at', at, 0, path, CREATE | EXCLUSIVE, WRITE],
-  },
-  stat: { leaf: 'file', follows: true, step: (at, path) => ['stat-at', at, FOLLOW, path] },
-  'stat a link': { leaf: 'link', step: (at, path) => ['stat-at', at, 0, path] },
-  hash: {
-    leaf: 'file',
-    follows: true,
-    step: (at, path) => ['metadata-hash-at', at, FOLLOW, path],
-  },
-  'hash a link': { leaf: 'link', step: (at, path) => ['metadata-hash-at', at, 0, path] },
-  'set times': {
-    leaf: 'file',
-    follows: true,
-    step: (at, path) => ['set-times-at', at, FOLLOW, path, ...TIMES],
-  },
-  'set the times of a link': {
-    leaf: 'link',
-    step: (at, path) => ['set-times-at', at, 0, path, ...TIMES],
-  },
-  'read a link': { leaf: 'link', step: (at, path) => ['readlink-at', at, path] },
-  'make a directory': { leaf: 'nothing', step: (at, path) => ['create-directory-at', at, path] },
-  'remove a directory': {
-    leaf: 'directory',
-    step: (at, path) => ['remove-directory-at', at, path],
-  },
-  'unlink a file': { leaf: 'file', step: (at, path) => ['unlink-file-at', at, path] },
-  'unlink a link': { leaf: 'link', step: (at, path) => ['unlink-file-at', at, path] },
-  'rename from': {
-    leaf: 'file',
-    step: (at, path, inside) => ['rename-at', at, path, at, inside],
-  },
-  'rename to': {
-    leaf: 'nothing',
-    needs: 'file',
-    step: (at, path, inside) => ['rename-at', at, inside, at, path],
-  },
-  'rename onto': {
-    leaf: 'file',
-    needs: 'file',
-    step: (at, path, inside) => ['rename-at', at, inside, at, path],
-  },
-  'link from': {
-    leaf: 'file',
-    step: (at, path, inside) => ['link-at', at, 0, path, at, inside],
-  },
-  'link to': {
-    leaf: 'nothing',
-    needs: 'file',
-    step: (at, path, inside) => ['link-at', at, 0, inside, at, path],
-  },
-  'make a symbolic link': {
-    leaf: 'nothing',
-    step: (at, path) => ['symlink-at', at, 'target', path],
-  },
-}
-
-/** Links of the granted folder, which is beside a folder `outside`. */
-const RELATIVE_LINKS = {
-  relative: '../outside',
-  detour: 'inside/../../outside',
-  chained: 'relative',
-  above: '..',
-  self: '.',
-  'inside/up': '../../outside',
-} as const
-
-interface Way {
-  /** The path to something outside. */
-  path: (leaf: string, outside: string) => string
-  /** It leads nowhere where the folder above is granted. */
-  absolute?: 'path' | 'link'
-  /** The target of the link that the path ends in. */
-  last?: (leaf: string, outside: string) => string
-}
-
-/** The ways out: `..`, absolute paths, and links in the middle and at the end of a path. */
-const WAYS: Readonly<Record<string, Way>> = {
-  ...Object.fromEntries(
-    [
-      '../outside',
-      './/..//outside/.',
-      'inside/../../outside',
-      'self/../outside',
-      'self/self/../outside/../outside',
-      'relative',
-      'detour',
-      'chained',
-      'above/outside',
-      'inside/up',
-      'inside/../relative',
-      'self/relative/../outside',
-    ].map((path): [string, Way] => [path, { path: (leaf) => `${path}/${leaf}` }]),
-  ),
-  'an absolute path': { path: (leaf, outside) => `${outside}/${leaf}`, absolute: 'path' },
-  'an absolute link': { path: (leaf) => `absolute/${leaf}`, absolute: 'link' },
-  'a link to the root': {
-    path: (leaf, outside) => `root${outside}/${leaf}`,
-    absolute: 'link',
-  },
-  'a relative link at the end': {
-    path: (leaf) => `to-${leaf}`,
-    last: (leaf) => `../outside/${leaf}`,
-  },
-  'an absolute link at the end': {
-    path: (leaf) => `to-absolute-${leaf}`,
-    absolute: 'link',
-    last: (leaf, outside) => `${outside}/${leaf}`,
-  },
-}
-
-/** An operation, a way out, and what this one has at its end for that one alone. */
-interface Escape {
-  name: string
-  operation: Operation
-  way: Way
-  leaf: string
-  /** The path of something else in the granted folder. */
-  inside: string
-}
-
-const ESCAPES: readonly Escape[] = Object.entries(OPERATIONS).flatMap(([name, operation], row) =>
-  Object.entries(WAYS)
-    .filter(([, way]) => way.last === undefined || operation.follows)
-    .map(([by, way], column) => ({
-      name: `${name} by ${by}`,
-      operation,
-      way,
-      leaf: `leaf-${row}-${column}`,
-      inside: `inside-${row}-${column}`,
-    })),
-)
-
-interface Folders {
-  /** Has the other two. */
-  root: string
-  granted: string
-  outside: string
-}
-
-/** All that {@link ESCAPES} need. */
-async function folders(t: ExecutionContext): Promise<Folders> {
-  const root = await realpath(await folder(t))
-  const [granted, outside] = [join(root, 'granted'), join(root, 'outside')]
-  await mkdir(join(granted, 'inside'), { recursive: true })
-  await mkdir(outside)
-  for (const [name, target] of Object.entries({
-    ...RELATIVE_LINKS,
-    absolute: outside,
-    root: '/',
-  }))
-    await symlink(target, join(granted, name))
-  for (const { operation, way, leaf, inside } of ESCAPES) {
-    const path = join(outside, leaf)
-    if (operation.leaf === 'file') await writeFile(path, 'secret')
-    if (operation.leaf === 'directory') await mkdir(path)
-    if (operation.leaf === 'link') await symlink('target', path)
-    if (operation.needs) await writeFile(join(granted, inside), 'given')
-    if (way.last) await symlink(way.last(leaf, outside), join(granted, way.path(leaf, outside)))
-  }
-  return { root, granted, outside }
-}
-
-/** How escapes are tried. */
-interface Attempt {
-  version: Version
-  escapes: readonly Escape[]
-  options: RunOptions
-  /** The absolute path of what is outside. */
-  outside: string
-  /** What is done before. */
-  before?: readonly Step[]
-  /** From where the paths are. */
-  at?: Handle
-  /** What is put before each path. */
-  prefix?: string
-}
-
-/** Tries them all, and returns what each returned, and the outcome. */
-async function attempt({
-  version,
-  escapes,
-  options,
-  outside,
-  before = [],
-  at = TOP,
-  prefix = '',
-}: Attempt): Promise<{ codes: Record<string, string>; outcome: Outcome }> {
-  const steps = escapes.map(({ operation, way, leaf, inside }) =>
-    operation.step(at, `${prefix}${way.path(leaf, outside)}`, `${prefix}${inside}`),
-  )
-  const results = await componentScript(version, [...before, ...steps], options)
-  const codes = results.codes()
-  const failed = codes.slice(0, before.length).filter((code) => code !== 'success')
-  if (failed.length > 0) throw new Error(`not made: ${failed}`)
-  const ended = escapes.map(({ name }, index) => [name, codes[before.length + index]!])
-  return { codes: Object.fromEntries(ended), outcome: results.outcome }
-}
-
-/** One code for all of them. */
-function same(escapes: readonly Escape[], code: string): Record<string, string> {
-  return Object.fromEntries(escapes.map(({ name }) => [name, code]))
-}
-
-const RELATIVE = ESCAPES.filter(({ way }) => way.absolute === undefined)
-
 test('the ways out lead there on the host', async (t) => {
   const { granted, outside } = await folders(t)
   for (const { name, way, leaf } of ESCAPES) {
@@ -608,37 +365,6 @@ for (const version of VERSIONS) {
   })
 }
 
-/** What the escapes need, in memory: in a directory `granted`, or at the top, above which there is nothing. */
-function inMemory(
-  escapes: readonly Escape[],
-  at: 'granted/' | '',
-): { files: Files; links: Step[] } {
-  const files: Record<string, string | Files> = { [`${at}inside/`]: {} }
-  const links = Object.entries(RELATIVE_LINKS).map(([name, target]): Step => [
-    'symlink-at',
-    TOP,
-    target,
-    `${at}${name}`,
-  ])
-  if (at !== '') files['outside/'] = {}
-  for (const { operation, way, leaf, inside } of escapes) {
-    if (operation.needs) files[`${at}${inside}`] = 'given'
-    if (way.last) {
-      const target = way.last(leaf, OUTSIDE)
-      links.push(['symlink-at', TOP, target, `${at}${way.path(leaf, OUTSIDE)}`])
-    }
-    if (at === '') continue
-    if (operation.leaf === 'file') files[`outside/${leaf}`] = 'secret'
-    if (operation.leaf === 'directory') files[`outside/${leaf}/`] = {}
-    if (operation.leaf === 'link') links.push(['symlink-at', TOP, 'target', `outside/${leaf}`])
-  }
-  return { files, links }
-}
-
-const OUTSIDE = '/outside'
-/** No link in memory is absolute. */
-const WITHOUT_ABSOLUTE_LINKS = ESCAPES.filter(({ way }) => way.absolute !== 'link')
-
 /** The files that were collected, in the order of their paths. */
 function contents(files: Outcome['files']): [path: string, content: string][] {
   const found = [...(files ?? [])].map(([path, bytes]): [string, string] => [path, `${bytes}`])
@@ -652,7 +378,7 @@ test('files in memory can be changed in each way', async (t) => {
   const changes: Changes = {
     ...CHANGES_OF[MEMORY],
     ...OPENS,
-    'set the times of the granted directory': () => [['set-times', TOP, ...TIMES]],
+    'set the times of the granted directory': () => [['set-times', TOP, ...LONG_AGO]],
   }
   for (const [name, change] of Object.entries(changes)) {
     const steps = after(LINKS, change(WRITING))
