@@ -10,6 +10,7 @@ import {
   ESCAPES,
   folders,
   inMemory,
+  linkOf,
   OUTSIDE,
   RELATIVE,
   same,
@@ -311,7 +312,7 @@ test('the ways out lead there on the host', async (t) => {
     const path = way.path(leaf, outside)
     // Not `join`, which takes `..` away before links are followed.
     const at = way.absolute === 'path' ? path : `${granted}/${path}`
-    const end = way.last ? resolve(granted, await readlink(at)) : at
+    const end = way.last ? resolve(granted, await readlink(join(granted, linkOf(way, leaf)))) : at
     t.deepEqual([await realpath(dirname(end)), basename(end)], [outside, leaf], name)
   }
 })
@@ -320,13 +321,15 @@ for (const version of VERSIONS) {
   test(`no operation leads outside in any way (WASI ${version})`, async (t) => {
     const { root, granted, outside } = await folders(t)
     const before = await folderState(root)
-    const options = granting(granted, 'write')
-    const { codes } = await attempt({ version, escapes: ESCAPES, options, outside })
-    t.deepEqual(codes, same(ESCAPES, 'not-permitted'))
-    t.deepEqual(await folderState(root), before)
+    for (const access of ['read', 'write'] as const) {
+      const options = granting(granted, access)
+      const { codes } = await attempt({ version, escapes: ESCAPES, options, outside })
+      t.deepEqual(codes, same(ESCAPES, 'not-permitted'))
+      t.deepEqual(await folderState(root), before)
+    }
   })
 
-  test(`nor does it from a directory in what is granted (WASI ${version})`, async (t) => {
+  test(`no operation leads out of a directory in what is granted (WASI ${version})`, async (t) => {
     const { root, outside } = await folders(t)
     const before = await folderState(root)
     const { codes } = await attempt({
@@ -347,6 +350,27 @@ for (const version of VERSIONS) {
     const prefix = 'granted/'
     const { codes } = await attempt({ version, escapes: RELATIVE, options, outside, prefix })
     t.deepEqual(codes, same(RELATIVE, 'success'))
+  })
+
+  test(`a slash behind a link tells nothing of what is outside (WASI ${version})`, async (t) => {
+    const { granted } = await folders(t)
+    const about = (path: string): Step[] => [
+      ['stat-at', TOP, 0, path],
+      ['metadata-hash-at', TOP, 0, path],
+    ]
+    const paths = ['relative', 'relative/', 'relative/.', 'relative//', 'relative/./']
+    const steps = paths.flatMap(about)
+    const results = await componentScript(version, steps, granting(granted, 'write'))
+    const codes = results.codes()
+    t.deepEqual(codes.slice(0, 2), ['success', 'success'])
+    for (const [index, path] of paths.entries()) {
+      const [stat, hash] = [2 * index, 2 * index + 1]
+      // Where it does not fail, it is the link that is looked at.
+      if (codes[stat] === 'success') t.is(results.size(stat), results.size(0), path)
+      else t.is(codes[stat], 'not-permitted', path)
+      if (codes[hash] === 'success') t.deepEqual(results.hash(hash), results.hash(1), path)
+      else t.is(codes[hash], 'not-permitted', path)
+    }
   })
 
   test(`links that a component makes do not lead it outside (WASI ${version})`, async (t) => {

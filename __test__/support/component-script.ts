@@ -178,6 +178,12 @@ export class Results {
     return this.#result(step).readBigUInt64LE(at)
   }
 
+  /** The two halves of a hash. */
+  hash(step: number): [lower: bigint, upper: bigint] {
+    const [result, at] = [this.#result(step), this.#payload(step)]
+    return [result.readBigUInt64LE(at), result.readBigUInt64LE(at + 8)]
+  }
+
   /** The text or the bytes that a function returned. */
   text(step: number): string {
     return this.#text(this.#result(step), this.#payload(step))

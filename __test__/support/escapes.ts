@@ -27,6 +27,8 @@ export interface Operation {
   leaf: Leaf
   /** Whether a link at the end of the path is followed. */
   follows?: true
+  /** Whether it takes a directory, also by a path that ends in a slash: then a link before it is followed. */
+  slash?: true
   /** `inside` is a path to something else that the operation takes. */
   step: (at: Handle, path: string, inside: string) => Step
   /** What has to be at `inside`. */
@@ -52,7 +54,13 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   'open a directory': {
     leaf: 'directory',
     follows: true,
+    slash: true,
     step: (at, path) => ['open-at', at, FOLLOW, path, DIRECTORY, READ],
+  },
+  'open a directory without a link to follow': {
+    leaf: 'directory',
+    slash: true,
+    step: (at, path) => ['open-at', at, 0, path, DIRECTORY, READ],
   },
   truncate: {
     leaf: 'file',
@@ -83,6 +91,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'set the times of a link': {
     leaf: 'link',
+    step: (at, path) => ['set-times-at', at, 0, path, ...LONG_AGO],
+  },
+  'set the times of a directory': {
+    leaf: 'directory',
+    slash: true,
     step: (at, path) => ['set-times-at', at, 0, path, ...LONG_AGO],
   },
   'read a link': { leaf: 'link', step: (at, path) => ['readlink-at', at, path] },
@@ -137,6 +150,8 @@ export interface Way {
   path: (leaf: string, outside: string) => string
   /** It leads nowhere where the folder above is granted. */
   absolute?: 'path' | 'link'
+  /** Whether the path ends in a slash. */
+  slash?: true
   /** The target of the link that the path ends in. */
   last?: (leaf: string, outside: string) => string
 }
@@ -169,6 +184,16 @@ const WAYS: Readonly<Record<string, Way>> = {
     path: (leaf) => `to-${leaf}`,
     last: (leaf) => `../outside/${leaf}`,
   },
+  'a relative link and a slash': {
+    path: (leaf) => `slash-${leaf}/`,
+    slash: true,
+    last: (leaf) => `../outside/${leaf}`,
+  },
+  'a relative link and a dot': {
+    path: (leaf) => `dot-${leaf}/.`,
+    slash: true,
+    last: (leaf) => `../outside/${leaf}`,
+  },
   'an absolute link at the end': {
     path: (leaf) => `to-absolute-${leaf}`,
     absolute: 'link',
@@ -176,11 +201,12 @@ const WAYS: Readonly<Record<string, Way>> = {
   },
 }
 
-/** An operation, a way out, and what this one has at its end for that one alone. */
+/** An operation and a way out. */
 export interface Escape {
   name: string
   operation: Operation
   way: Way
+  /** The name of what is at the end of the way, for this operation alone. */
   leaf: string
   /** The path of something else in the granted folder. */
   inside: string
@@ -189,7 +215,7 @@ export interface Escape {
 export const ESCAPES: readonly Escape[] = Object.entries(OPERATIONS).flatMap(
   ([name, operation], row) =>
     Object.entries(WAYS)
-      .filter(([, way]) => way.last === undefined || operation.follows)
+      .filter(([, way]) => !way.last || (way.slash ? operation.slash : operation.follows))
       .map(([by, way], column) => ({
         name: `${name} by ${by}`,
         operation,
@@ -198,6 +224,11 @@ export const ESCAPES: readonly Escape[] = Object.entries(OPERATIONS).flatMap(
         inside: `inside-${row}-${column}`,
       })),
 )
+
+/** The name of the link that a path ends in. */
+export function linkOf({ path }: Way, leaf: string): string {
+  return path(leaf, '').split('/')[0]!
+}
 
 interface Folders {
   /** Has the other two. */
@@ -224,7 +255,7 @@ export async function folders(t: ExecutionContext): Promise<Folders> {
     if (operation.leaf === 'directory') await mkdir(path)
     if (operation.leaf === 'link') await symlink('target', path)
     if (operation.needs) await writeFile(join(granted, inside), 'given')
-    if (way.last) await symlink(way.last(leaf, outside), join(granted, way.path(leaf, outside)))
+    if (way.last) await symlink(way.last(leaf, outside), join(granted, linkOf(way, leaf)))
   }
   return { root, granted, outside }
 }
@@ -289,7 +320,7 @@ export function inMemory(
     if (operation.needs) files[`${at}${inside}`] = 'given'
     if (way.last) {
       const target = way.last(leaf, OUTSIDE)
-      links.push(['symlink-at', TOP, target, `${at}${way.path(leaf, OUTSIDE)}`])
+      links.push(['symlink-at', TOP, target, `${at}${linkOf(way, leaf)}`])
     }
     if (at === '') continue
     if (operation.leaf === 'file') files[`outside/${leaf}`] = 'secret'
