@@ -73,7 +73,7 @@ export function checkCollect(flags: FileFlags & { json?: boolean }): void {
 /** The options of a run with these files; none without any. */
 export async function readGuestFiles({ file: given, collect }: FileFlags): Promise<RunOptions> {
   if (given === undefined && collect === undefined) return {}
-  const files: Record<string, string | Uint8Array | Files> = {}
+  const files = noFiles()
   for (const { guest, host } of given ?? []) {
     try {
       files[guest] = (await stat(host)).isDirectory() ? await folder(host) : await readFile(host)
@@ -85,10 +85,15 @@ export async function readGuestFiles({ file: given, collect }: FileFlags): Promi
   return { files, collect }
 }
 
+/** Without a prototype, because a file may be called `__proto__`. */
+function noFiles(): Record<string, Uint8Array | Files> {
+  return Object.create(null) as Record<string, Uint8Array | Files>
+}
+
 /** All files below a folder. Symbolic links and devices are left out. */
 async function folder(host: string): Promise<Files> {
   const entries = await readdir(host, { withFileTypes: true, recursive: true })
-  const files: Record<string, Uint8Array | Files> = {}
+  const files = noFiles()
   for (const entry of entries) {
     const path = join(entry.parentPath, entry.name)
     const name = path.slice(join(host, sep).length).split(sep).join('/')

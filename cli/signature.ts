@@ -92,6 +92,7 @@ function parse(name: string, type: string, text: string): number | bigint {
 
 /** A value that was returned, as few digits as it takes to read it back. */
 export function show(type: string | undefined, value: number | bigint): string {
+  if (Object.is(value, -0)) return '-0'
   if (type !== 'f32' || typeof value !== 'number') return String(value)
   for (let digits = 1; digits < 10; digits += 1) {
     const short = Number(value.toPrecision(digits))

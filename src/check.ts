@@ -16,7 +16,10 @@ export function unknown(option: string, name: string, known: readonly string[]):
 
 /** The first of the known names that is much like this one. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  return known.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()))
+  if (name === '') return undefined
+  return known.find(
+    (candidate) => candidate !== '' && isNear(candidate.toLowerCase(), name.toLowerCase()),
+  )
 }
 
 /** Throws unless `value` is an object whose keys are options. */
@@ -83,14 +86,20 @@ export function checkUint64(option: string, value: unknown): bigint {
   return integer
 }
 
+/** The beginning of a text that may be long. */
+export function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
 /** A value as messages show it. */
 export function show(value: unknown): string {
-  if (typeof value === 'string')
-    return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'string') return JSON.stringify(shorten(value))
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return 'an array'
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`
   const name = (value as { constructor?: { name?: unknown } }).constructor?.name
   if (typeof name !== 'string' || name === '' || name === 'Object') return 'an object'
   // As it is spoken: an AbortController, a Uint8Array.

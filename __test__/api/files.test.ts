@@ -500,6 +500,7 @@ test('what cannot be files is refused by name', async (t) => {
     [{ files: {}, collect: ['/a'] }, /`collect\[0\]` must be relative/],
     [{ files: {}, collect: ['a/'] }, /`collect\[0\]` must be a pattern of files/],
     [{ files: {}, collect: ['a/../b'] }, /without empty names, "\." and "\.\."/],
+    [{ files: {}, collect: Array(1001).fill('*') }, /`collect` must be at most 1000 .* got 1001/],
     [{ files: {}, collect: ['a**'] }, /`\*\*` as a whole name only/],
     [{ files: {}, collect: ['{a,b}'] }, /without "\{"/],
     [{ files: {}, collect: ['[ab]'] }, /without "\["/],
@@ -516,9 +517,32 @@ test('what cannot be files is refused by name', async (t) => {
     const error = await refusal(() => program.run(options as RunOptions))
     t.is(error.code, 'ERR_INVALID_OPTION')
     t.regex(error.message, message)
+    // However deep or long what it is about.
+    t.true(error.message.length < 1000, error.message)
   }
   // Nothing is lost by them.
   t.is(ending(await program.run({ files: { a: 'x' } })), 'exit 0')
+})
+
+test('bytes whose memory went to another thread are none', async (t) => {
+  const kept = Buffer.alloc(10, 'x')
+  const moved = new Uint8Array(10)
+  structuredClone(moved.buffer, { transfer: [moved.buffer] })
+  t.is(moved.length, 0)
+  const cat = await wat('cat')
+  const options = { stdin: moved, files: { moved, 'd/': { moved, kept } }, collect: ALL }
+  for (const run of [await cat.run(options), cat.runSync(options)]) {
+    t.is(ending(run), 'exit 0')
+    t.is(run.stdout.length, 0)
+    t.deepEqual(
+      [...run.files!].map(([path, { length }]) => [path, length]),
+      [
+        ['d/kept', 10],
+        ['d/moved', 0],
+        ['moved', 0],
+      ],
+    )
+  }
 })
 
 test('a component lists its files in memory, and finds no space beyond its limit', async (t) => {

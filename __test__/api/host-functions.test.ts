@@ -1,4 +1,6 @@
 // Run once more with worker processes, and with each compiler.
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { inspect } from 'node:util'
 import vm from 'node:vm'
 import test from 'ava'
@@ -221,6 +223,8 @@ for (const [way, start] of Object.entries(WAYS)) {
       ['ERR_OUT_OF_BOUNDS', (memory) => memory.readString(1, 70_000)],
       ['ERR_OUT_OF_BOUNDS', (memory) => memory.write(65533, new Uint8Array(4).fill(255))],
       ['ERR_OUT_OF_BOUNDS', (memory) => memory.write(-4, new Uint8Array(4))],
+      ['ERR_INVALID_OPTION', (memory) => memory.read(2n ** 64n, 1)],
+      ['ERR_INVALID_OPTION', (memory) => memory.read(-(2n ** 63n) - 1n, 1)],
       ['ERR_INVALID_OPTION', (memory) => memory.read(0.5, 1)],
       ['ERR_INVALID_OPTION', (memory) => memory.read(NaN, 1)],
       ['ERR_INVALID_OPTION', (memory) => memory.read('0' as never, 1)],
@@ -873,5 +877,63 @@ test('a live run calls host functions', async (t) => {
   }
   const bad = program.spawn({ imports: { env: { f: fail } } })
   t.is(hostError(await bad.outcome).error, oh)
-  t.throws(() => program.spawn({ imports: {} }), { code: 'ERR_UNRESOLVED_IMPORT' })
+})
+
+test('what a live run lacks rejects its outcome and fails its streams', async (t) => {
+  const program = await module(calling(['i32'], ['i32']))
+  for (const options of [{}, { imports: {} }, { imports: { env: { g: () => 1 } } }]) {
+    const guest = program.spawn(options)
+    const attempts = [guest.outcome, guest.lines().next(), text(guest.stdout), text(guest.stderr)]
+    for (const attempt of attempts) {
+      t.is((await refusal(attempt)).code, 'ERR_UNRESOLVED_IMPORT')
+    }
+    t.true(guest.stdin.destroyed)
+    t.false(guest.kill())
+  }
+})
+
+test('the stdin of a run that lacks a function is destroyed, as for every fault', async (t) => {
+  const program = await module(calling(['i32'], ['i32']))
+  for (const imports of [undefined, {}]) {
+    const ways: ((stdin: Readable) => Promise<unknown>)[] = [
+      (stdin) => program.run({ stdin, imports: imports! }),
+      (stdin) => program.spawn({ stdin, imports: imports! }).outcome,
+    ]
+    if (!inProcesses) ways.push((stdin) => program.instantiate({ stdin, imports: imports! }))
+    for (const start of ways) {
+      const stdin = Readable.from(['text'])
+      t.is((await refusal(start(stdin))).code, 'ERR_UNRESOLVED_IMPORT')
+      t.true(stdin.destroyed)
+    }
+  }
+})
+
+test('values that a function returns are its own, whatever reading them runs', async (t) => {
+  const types = ['i32', 'i64', 'f64'] as const
+  const inner = await module(calling(types, ['i32']))
+  const given: unknown[] = []
+  const outer = await module(`
+    (import "env" "values" (func $values (result i32 i64 f64)))
+    (import "env" "given" (func $given (param i32 i64 f64)))
+    (func (export "_start") (call $given (call $values)))`)
+  const values = (): unknown => {
+    const list: unknown[] = [1, 2n, 3]
+    return new Proxy(list, {
+      get: (target, name, receiver) => {
+        inner.runSync({ imports: { env: { f: () => 77 } } })
+        return Reflect.get(target, name, receiver) as unknown
+      },
+    })
+  }
+  for (const [way, run] of Object.entries(WAYS)) {
+    const env = { values, given: (...args: unknown[]) => given.push(args.slice(0, 3)) }
+    const outcome = await run(outer, { imports: { env } })
+    // Worker processes cannot run something for a thread that waits for them.
+    if (inProcesses && way === 'runSync') {
+      t.is((hostError(outcome).error as WasiexecError).code, 'ERR_NESTED_RUN')
+      continue
+    }
+    t.is(ending(outcome), 'exit 0', way)
+    t.deepEqual(given.pop(), [1, 2n, 3], way)
+  }
 })

@@ -583,6 +583,22 @@ test('globals are read and set', async (t) => {
   for (const [use, message] of bad) t.throws(use, { code: 'ERR_INVALID_CALL', message })
 })
 
+test('a name that is not exported is told shortly, and no odd name is proposed', async (t) => {
+  const text = '(module (func (export "")) (func (export "x")) (func (export "other")))'
+  await using instance = await (await load(Buffer.from(text), { cache: false })).instantiate()
+  t.is((await instance.call('')).kind, 'returned')
+  const wrong = (name: string): string =>
+    t.throws(() => instance.callSync(name), { code: 'ERR_INVALID_CALL' }).message
+  const all = 'it exports "", "x", "other"'
+  t.is(wrong('unlike'), `the program exports no function "unlike"; ${all}`)
+  t.is(wrong('othe'), 'the program exports no function "othe"; did you mean "other"?')
+  t.is(wrong('u'.repeat(1e6)), `the program exports no function "${'u'.repeat(80)}…"; ${all}`)
+  await using other = await (await load(Buffer.from('(module (func (export "x")))'))).instantiate()
+  t.throws(() => other.callSync(''), {
+    message: 'the program exports no function ""; it exports "x"',
+  })
+})
+
 test('callSync, memory and globals wait for nobody', async (t) => {
   const stdin = new PassThrough()
   await using instance = await library({ stdin })

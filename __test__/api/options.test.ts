@@ -96,7 +96,14 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ clock: {} }, '`clock.now` must be a Date or milliseconds since 1970, got undefined'],
   [{ clock: { now: -1 } }, '`clock.now` must be'],
   [{ clock: { now: Number.NaN } }, '`clock.now` must be'],
-  [{ clock: { now: new Date(Number.NaN) } }, '`clock.now` must be'],
+  [
+    { clock: { now: new Date(Number.NaN) } },
+    '`clock.now` must be a Date or milliseconds since 1970, got an invalid Date',
+  ],
+  [
+    { clock: { now: new Date(-1) } },
+    '`clock.now` must be a Date or milliseconds since 1970, got the Date 1969-12-31T23:59:59.999Z',
+  ],
   [{ clock: { now: '2020' } }, '`clock.now` must be'],
   [{ clock: { now: 0, zone: 'UTC' } }, 'unknown option `clock.zone`'],
   [{ randomSeed: -1 }, '`randomSeed` must be an integer from 0 to 2^64 - 1, got -1'],

@@ -1,8 +1,15 @@
 // Run once more with each compiler.
 import test from 'ava'
+import { getEventListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ProgramError, Runtime, type CallOutcome, type WasiexecError } from '../support/package.ts'
-import { callEnding, ownWat, wat } from '../support/guest.ts'
+import {
+  ProgramError,
+  Runtime,
+  load,
+  type CallOutcome,
+  type WasiexecError,
+} from '../support/package.ts'
+import { callEnding, ownWat, until, wat } from '../support/guest.ts'
 
 interface Functions {
   add(a: number, b: number): number
@@ -140,4 +147,61 @@ test('instances of a pool take slots, and free them at its end', async (t) => {
   await pool[Symbol.asyncDispose]()
   await runtime.close()
   t.is(runtime.stats().instances, 0)
+})
+
+test('a pool that ends takes the instances with it that are being made', async (t) => {
+  const runtime = new Runtime({ threads: 1, maxConcurrentRuns: 2, cacheDir: false })
+  const text = '(module (func (export "_initialize") (loop (br 0))) (func (export "next")))'
+  const program = await load(Buffer.from(text), { runtime })
+  const other = await ownWat('return', { runtime })
+  // More than there are slots: some wait for one.
+  for (const instances of [1, 2, 4]) {
+    const pool = program.pool({ instances })
+    const calls = Array.from({ length: 4 }, () => pool.call('next'))
+    await until(() => runtime.stats().instances > 0)
+    t.is(pool.stats().starting, instances)
+    await pool[Symbol.asyncDispose]()
+    await until(() => runtime.stats().instances === 0)
+    for (const call of calls) {
+      const outcome = await call
+      t.is(
+        outcome.kind === 'abort' && (outcome.reason as WasiexecError).code,
+        'ERR_INSTANCE_CLOSED',
+      )
+    }
+    t.like(pool.stats(), { starting: 0, waiting: 0, instances: 0 })
+    // The thread is free.
+    t.is((await other.run()).kind, 'exit')
+  }
+  await runtime.close()
+})
+
+test('calls that wait have one listener of their signal together, which goes with the last of them', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool<Functions>({ instances: 1 })
+  const { signal } = new AbortController()
+  const calls = Array.from({ length: 1000 }, () => pool.with({ signal }).call('add', 1, 2))
+  t.is(getEventListeners(signal, 'abort').length, 1)
+  t.deepEqual(new Set((await Promise.all(calls)).map(callEnding)), new Set(['returned']))
+  t.is(getEventListeners(signal, 'abort').length, 0)
+})
+
+test('calls that wait are carried out in their order, without those that are aborted', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool<Functions>({ instances: 1 })
+  const [even, odd] = [new AbortController(), new AbortController()]
+  const calls = Array.from({ length: 40 }, (_, n) =>
+    pool.with({ signal: (n % 2 === 0 ? even : odd).signal }).call('next'),
+  )
+  odd.abort('odd')
+  t.is(pool.stats().waiting, 20)
+  const told = (await Promise.all(calls)).map((outcome) => {
+    if (outcome.kind === 'abort') return outcome.reason
+    return outcome.kind === 'returned' && outcome.values[0]
+  })
+  t.deepEqual(
+    told,
+    calls.map((_, n) => (n % 2 === 0 ? n / 2 + 1 : 'odd')),
+  )
+  t.is(getEventListeners(even.signal, 'abort').length, 0)
 })

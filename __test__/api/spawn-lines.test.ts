@@ -2,6 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { text } from 'node:stream/consumers'
+import type { Guest } from '../support/package.ts'
 import { drain, ending, refusal, wat } from '../support/guest.ts'
 
 /** The lines of a text, by the plainest means. */
@@ -158,4 +159,28 @@ test('options of lines that are wrong are thrown at once', async (t) => {
     t.regex(error.message, message)
   }
   t.is(await text(guest.stdout), 'hello\n')
+})
+
+test('a line that is waited for does not come once the stream is destroyed, though the guest goes on', async (t) => {
+  const program = await wat('cat')
+  const ways: Record<string, (guest: Guest, loop: AsyncIterableIterator<string>) => unknown> = {
+    'the loop is left': (_, loop) => loop.return!(),
+    'another loop is left': (guest) => guest.lines().return!(),
+    'the stream is destroyed': (guest) => guest.stdout.destroy(),
+  }
+  for (const [way, destroy] of Object.entries(ways)) {
+    const guest = program.spawn()
+    const loop = guest.lines()
+    const asked = [loop.next(), loop.next()]
+    await destroy(guest, loop)
+    for (const read of [...asked, guest.lines().next()]) t.true((await read).done, way)
+    // It has waited all the time.
+    t.true(guest.kill(), way)
+    t.is((await guest.outcome).kind, 'abort', way)
+  }
+  const failed = program.spawn()
+  const read = failed.lines().next()
+  failed.stdout.on('error', () => {}).destroy(new Error('mine'))
+  t.is((await refusal(read)).message, 'mine')
+  t.true(failed.kill())
 })

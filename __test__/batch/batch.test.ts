@@ -112,7 +112,7 @@ const OPTIONS: readonly [options: unknown, message: RegExp][] = [
     { deadline: 'tomorrow' },
     /`deadline` must be a Date or milliseconds since 1970, got "tomorrow"/,
   ],
-  [{ deadline: new Date(NaN) }, /`deadline` must be .*, got a Date/],
+  [{ deadline: new Date(NaN) }, /`deadline` must be .*, got an invalid Date/],
   [{ deadline: -1 }, /`deadline` must be a Date or milliseconds since 1970, got -1/],
   [{ deadline: Infinity }, /`deadline` must be a Date or milliseconds since 1970, got Infinity/],
   [{ defaults: 5 }, /`defaults` must be an object, got 5/],

@@ -1,7 +1,14 @@
 // Batches of calls.
 import test from 'ava'
-import { Runtime, type CallJob, type CallOutcome, type CallResult } from '../support/package.ts'
-import { callEnding, ownWat, wat } from '../support/guest.ts'
+import {
+  Runtime,
+  load,
+  type CallJob,
+  type CallOutcome,
+  type CallResult,
+  type WasiexecError,
+} from '../support/package.ts'
+import { callEnding, ownWat, refusal, until, wat } from '../support/guest.ts'
 
 const add = (a: number, b: number): CallJob => ({ call: ['add', a, b] })
 
@@ -172,4 +179,146 @@ test('runs and calls in one batch', async (t) => {
     ['exit 2', undefined],
     ['returned', [7]],
   ])
+})
+
+test('a batch of calls that ends takes the instances with it that are being made', async (t) => {
+  const runtime = new Runtime({ threads: 1, cacheDir: false })
+  const text = '(module (func (export "_initialize") (loop (br 0))) (func (export "next")))'
+  const program = await load(Buffer.from(text), { runtime })
+  const other = await ownWat('return', { runtime })
+  const begun = (): Promise<void> => until(() => runtime.stats().instances > 0)
+  const jobs = Array.from({ length: 5 }, (): CallJob => ({ call: ['next'] }))
+  const ends: Record<string, () => Promise<unknown>> = {
+    signal: async () => {
+      const controller = new AbortController()
+      const results = all(program.batch(jobs, { signal: controller.signal, concurrency: 3 }))
+      await begun()
+      controller.abort('enough')
+      return (await results).map(({ outcome }) => outcome?.kind === 'abort' && outcome.reason)
+    },
+    deadline: async () => {
+      const results = await all(program.batch(jobs, { deadline: Date.now() + 50 }))
+      return results.map(({ outcome }) => outcome?.kind === 'abort' && 'enough')
+    },
+    consumer: async () => {
+      const loop = program.batch(jobs, { state: 'fresh' })[Symbol.asyncIterator]()
+      const read = loop.next()
+      await begun()
+      await loop.return!()
+      t.true((await read).done)
+      return jobs.map(() => 'enough')
+    },
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    t.deepEqual(
+      await end(),
+      jobs.map(() => 'enough'),
+      name,
+    )
+    // The thread is free.
+    t.is((await other.run()).kind, 'exit', name)
+    await until(() => runtime.stats().instances === 0)
+  }
+  await runtime.close()
+})
+
+test('the totals have every call that was taken, however the batch ended', async (t) => {
+  const program = await wat('exports')
+  const calls: Record<string, CallJob['call']> = { waits: ['sleep', 3_600_000n], traps: ['trap'] }
+  for (const [name, call] of Object.entries(calls)) {
+    for (const state of ['kept', 'fresh'] as const) {
+      for (const end of ['signal', 'deadline', 'stop-on', 'consumer'] as const) {
+        let taken = 0
+        const jobs = function* (): Generator<CallJob> {
+          for (; ; taken += 1) yield taken === 0 ? add(1, 2) : { call }
+        }
+        const controller = new AbortController()
+        const batch = program.batch(jobs(), {
+          state,
+          concurrency: 2,
+          signal: controller.signal,
+          ...(end === 'deadline' && { deadline: Date.now() + 20 }),
+          ...(end === 'stop-on' && { stopOn: () => true }),
+        })
+        let read = 0
+        for await (const { error } of batch) {
+          t.is(error, undefined)
+          read += 1
+          if (end === 'signal') controller.abort()
+          if (end === 'consumer') break
+        }
+        const { jobs: counted, kinds, endedBy } = await batch.summary
+        const way = `${name}, ${state}, ${end}`
+        t.is(endedBy, end, way)
+        // The last one was handed over when the source was asked for the next.
+        if (end === 'consumer') t.true(counted >= taken, way)
+        else t.is(counted, read, way)
+        t.is(kinds.error, 0, way)
+      }
+    }
+  }
+})
+
+test('calls that had no instance when their program was disposed of are aborts, like all others', async (t) => {
+  for (const state of ['kept', 'fresh'] as const) {
+    const program = await ownWat('exports')
+    const jobs = Array.from({ length: 20 }, (): CallJob => ({ call: ['sleep', 3_600_000n] }))
+    const seen: unknown[] = []
+    const batch = program.batch([add(1, 2), ...jobs], { concurrency: 2, state })
+    const error = await refusal(async () => {
+      for await (const result of batch) {
+        if (result.index === 0) program[Symbol.dispose]()
+        else
+          seen.push(
+            result.outcome?.kind === 'abort' && (result.outcome.reason as WasiexecError).code,
+          )
+      }
+    })
+    t.is(error.code, 'ERR_PROGRAM_CLOSED')
+    t.deepEqual(
+      seen,
+      jobs.map(() => 'ERR_PROGRAM_CLOSED'),
+    )
+  }
+})
+
+test('runs get slots although the instances of batches are kept, however few slots there are', async (t) => {
+  for (const maxConcurrentRuns of [1, 2, 3]) {
+    const runtime = new Runtime({ threads: 2, maxConcurrentRuns, cacheDir: false })
+    const text =
+      '(module (func (export "_start")) (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))'
+    const program = await load(Buffer.from(text), { runtime })
+    // Calls, runs, and runs that are started apart from the others.
+    const jobs = Array.from({ length: 60 }, (_, n) => {
+      if (n % 7 < 4) return add(n, 1)
+      return n % 2 === 0 ? {} : { signal: new AbortController().signal }
+    })
+    const expected = jobs.map((job, n) => ('call' in job ? ['returned', [n + 1]] : 'exit 0'))
+    for (const state of ['kept', 'fresh'] as const) {
+      const batches = [1, 2, 8].map(async (concurrency) => {
+        const batch = program.batch(jobs as CallJob[], { concurrency, state })
+        return (await all(batch)).map((result) => {
+          const what = told(result) as [string, unknown]
+          return what[0] === 'exit 0' ? 'exit 0' : what
+        })
+      })
+      t.is((await program.run()).kind, 'exit')
+      for (const batch of batches) t.deepEqual(await batch, expected)
+    }
+    await runtime.close()
+  }
+})
+
+test('a batch of calls leaves a slot for other runs', async (t) => {
+  const runtime = new Runtime({ threads: 1, maxConcurrentRuns: 3, cacheDir: false })
+  const program = await ownWat('exports', { runtime })
+  const other = await ownWat('return', { runtime })
+  const controller = new AbortController()
+  const jobs = Array.from({ length: 10 }, (): CallJob => ({ call: ['sleep', 3_600_000n] }))
+  const results = all(program.batch(jobs, { concurrency: 8, signal: controller.signal }))
+  await until(() => runtime.stats().instances === 2)
+  for (let run = 0; run < 5; run += 1) t.is((await other.run()).kind, 'exit')
+  controller.abort()
+  t.is((await results).length, 10)
+  await runtime.close()
 })

@@ -50,6 +50,7 @@ const GOOD: readonly [line: string, printed: string][] = [
   ['add64 9223372036854775807 1', '-9223372036854775808\n'],
   ['addf32 0.1 0', '0.1\n'],
   ['addf64(-inf, 1)', '-Infinity\n'],
+  ['addf64(-0, -0)', '-0\n'],
   ['same 1 2 0.5 -0.25', '1\n2\n0.5\n-0.25\n'],
   ['nothing', ''],
   ['nothing()', ''],

@@ -278,6 +278,7 @@ test('files in memory are read from the host, and collected files are written', 
   await mkdir(join(path, 'src/deep'), { recursive: true })
   await writeFile(join(path, 'in.txt'), 'from the host')
   await writeFile(join(path, 'src/deep/a'), 'deep')
+  await writeFile(join(path, 'src/__proto__'), 'odd')
   const given = ['--file', `in.txt=${join(path, 'in.txt')}`, '--file', `lib=${join(path, 'src')}`]
   for (const [file, text] of [
     ['in.txt', 'from the host'],
@@ -294,7 +295,10 @@ test('files in memory are read from the host, and collected files are written', 
   t.is(await readFile(join(to, 'lib/deep/a'), 'utf8'), 'deep')
   t.is(await readFile(join(to, 'in.txt'), 'utf8'), 'from the host')
   const json = await run([...given, '--collect', 'lib/**', '--json', watPath('return')])
-  t.deepEqual((JSON.parse(json.stdout) as { files: unknown }).files, { 'lib/deep/a': 'deep' })
+  t.deepEqual((JSON.parse(json.stdout) as { files: unknown }).files, {
+    'lib/__proto__': 'odd',
+    'lib/deep/a': 'deep',
+  })
 })
 
 test('flags of files that make no sense are refused', async (t) => {
@@ -322,6 +326,8 @@ const INVOKED: readonly [words: string[], status: number, stdout: string, said: 
   [['addf32', '0.1', '0'], 0, '0.1\n', /^$/],
   [['addf64', '0.1', '2e-1'], 0, '0.30000000000000004\n', /^$/],
   [['addf64', '-inf', '1'], 0, '-Infinity\n', /^$/],
+  [['addf64', '-0', '-0'], 0, '-0\n', /^$/],
+  [['addf32', '-0', '-0'], 0, '-0\n', /^$/],
   [['addf64', 'nan', '1'], 0, 'NaN\n', /^$/],
   [['same', '1', '2', '0.5', '-0.25'], 0, '1\n2\n0.5\n-0.25\n', /^$/],
   [['nothing'], 0, '', /^$/],

@@ -1,5 +1,4 @@
 import { invalid, unknown } from '../check.ts'
-import { WasiexecError } from '../errors.ts'
 import { encodeArguments, type ExportedFunction } from '../instance/exports.ts'
 import type { InstanceLink } from '../instance/link.ts'
 import type { PoolStarter } from '../instance/pool-starter.ts'
@@ -113,20 +112,28 @@ export class Calls {
     this.#send()
   }
 
+  /** Ends the instances without a call if runs of the batch, which are submitted, may wait for their slots. */
+  makeRoom(): void {
+    if (this.#first < this.#waiting.length) return
+    const { instances, running, maxConcurrentRuns } = this.#place.port.stats()
+    if (instances + running < maxConcurrentRuns) return
+    for (const member of this.#members.filter(({ load }) => load === 0)) this.#retire(member)
+  }
+
   /** Aborts all calls. */
   abort(reason: unknown): void {
-    const waiting = this.#waiting.slice(this.#first)
-    this.#waiting = []
-    this.#first = 0
     for (const member of this.#members) member.link.dispose()
-    for (const { index, id } of waiting) {
-      this.#place.ended(index, id, { outcome: neverStarted(reason) })
+    this.#place.starter.abort()
+    // One by one: the batch is over when there are none left.
+    for (let call = this.#take(); call !== undefined; call = this.#take()) {
+      this.#place.ended(call.index, call.id, { outcome: neverStarted(reason) })
     }
   }
 
   close(): void {
     this.#closed = true
     for (const member of this.#members.splice(0)) member.link.dispose()
+    this.#place.starter.abort()
   }
 
   /** How a call ended; undefined if it has to be carried out by another instance, because its own ended before. */
@@ -134,9 +141,7 @@ export class Calls {
     { member, called }: Sent,
     delivery: Delivery,
   ): { outcome: AnyCallOutcome } | { error: unknown } | undefined {
-    const { owner, port } = this.#place
-    const closed = owner.closeReason ?? port.closeReason
-    const aborted = this.#place.aborted() ?? (closed && { reason: closed })
+    const aborted = this.#aborted()
     try {
       const outcome = member.link.state.read(called, delivery, aborted?.reason)
       const { wallMs } = outcome.usage
@@ -144,10 +149,17 @@ export class Calls {
         this.#meanMs === Infinity ? wallMs : this.#meanMs + (wallMs - this.#meanMs) / PARTS
       return { outcome }
     } catch (error) {
-      const isOver = error instanceof WasiexecError && error.code === 'ERR_INSTANCE_OVER'
-      if (isOver && aborted === undefined) return undefined
-      return { error }
+      const hasBegun = !delivery.isFault || delivery.fault.code !== 'ERR_INSTANCE_OVER'
+      if (hasBegun) return { error }
+      return aborted && { outcome: neverStarted(aborted.reason) }
     }
+  }
+
+  /** Why no more calls are made, once that is so. */
+  #aborted(): { reason: unknown } | undefined {
+    const { owner, port, aborted } = this.#place
+    const closed = owner.closeReason ?? port.closeReason
+    return aborted() ?? (closed && { reason: closed })
   }
 
   /** Gives calls that wait to instances. */
@@ -158,18 +170,24 @@ export class Calls {
     while (this.#first < this.#waiting.length) {
       const member = this.#choose()
       if (member === undefined) break
-      const call = this.#waiting[this.#first] as Call
-      this.#first += 1
-      if (this.#first === this.#waiting.length) {
-        this.#waiting = []
-        this.#first = 0
-      }
-      this.#sendTo(member, call)
+      this.#sendTo(member, this.#take() as Call)
     }
     this.#sending = false
     const idle = this.#members.length + this.#starting
     const needed = Math.min(this.#waiting.length - this.#first, this.#place.instances - idle)
     for (let started = 0; started < needed; started += 1) void this.#start()
+  }
+
+  /** Takes the first call that waits. */
+  #take(): Call | undefined {
+    const call = this.#waiting[this.#first]
+    if (call === undefined) return undefined
+    this.#first += 1
+    if (this.#first === this.#waiting.length) {
+      this.#waiting = []
+      this.#first = 0
+    }
+    return call
   }
 
   /** The instance that has the fewest calls, if it may have one more. */
@@ -221,10 +239,11 @@ export class Calls {
       if (this.#closed || this.#place.aborted() !== undefined) link.dispose()
       else this.#members.push({ link, load: 0 })
     } catch (error) {
-      const call = this.#waiting[this.#first]
+      const call = this.#take()
       if (call !== undefined) {
-        this.#first += 1
-        this.#place.ended(call.index, call.id, { error })
+        const aborted = this.#aborted()
+        const end = aborted === undefined ? { error } : { outcome: neverStarted(aborted.reason) }
+        this.#place.ended(call.index, call.id, end)
       }
     }
     this.#starting -= 1

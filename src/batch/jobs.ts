@@ -118,6 +118,7 @@ export class Jobs {
   ended(slot: number, delivery: Delivery): void {
     if (slot >= CALL_SLOTS) {
       this.#calls?.ended(slot - CALL_SLOTS, delivery)
+      if (this.#slots.count + this.#special > 0) this.#calls?.makeRoom()
       return
     }
     const owner = this.#slots.owner(slot)
@@ -211,6 +212,7 @@ export class Jobs {
     const inputBytes = (input?.length ?? 0) + local.filesBytes
     this.#slots.take(index, id, owner, inputBytes)
     this.inputBytes += inputBytes
+    this.#calls?.makeRoom()
   }
 
   /** Starts a job that has a signal or streams of its own as an ordinary run. */
@@ -236,6 +238,7 @@ export class Jobs {
     const run = this.#place.port.start(target, { encoded, local, source }, this.#number)
     this.#special += 1
     this.inputBytes += inputBytes
+    this.#calls?.makeRoom()
     run.then(
       (outcome) => ended({ outcome }),
       (error: WasiexecError) => ended({ error }),
@@ -244,13 +247,16 @@ export class Jobs {
 
   /** The instances of the batch, which are made for its first call. */
   #callsOf(): Calls {
+    if (this.#calls !== undefined) return this.#calls
     const { port, owner } = this.#place
     const { aborted, ended } = this.#events
-    this.#calls ??= new Calls({
+    // A slot is left for what else is run.
+    const most = Math.max(1, port.stats().maxConcurrentRuns - 1)
+    this.#calls = new Calls({
       port,
       owner,
       starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions),
-      instances: this.#concurrency,
+      instances: Math.min(this.#concurrency, most),
       fresh: this.#fresh,
       batch: this.#number,
       aborted,

@@ -59,7 +59,7 @@ export class LineReader {
   #parts: Buffer[] = []
   #partBytes = 0
   #isOver = false
-  /** Whether the last line may lack a line break, because the stream was not cut off. */
+  /** Whether the stream has ended and was not cut off: the last line may lack a line break. */
   #isWhole = false
   #failure: unknown
 
@@ -107,7 +107,9 @@ export class LineReader {
       const line = this.#line()
       if (line !== undefined) first.resolve({ done: false, value: line })
       else if (!this.#isOver) return
-      else if (this.#failure === undefined) first.resolve(this.#outcome.then(() => DONE))
+      else if (this.#failure === undefined)
+        // A guest whose stream was destroyed may go on for long.
+        first.resolve(this.#isWhole ? this.#outcome.then(() => DONE) : DONE)
       else {
         first.reject(this.#failure)
         this.#failure = undefined

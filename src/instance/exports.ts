@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import { nearest, show } from '../check.ts'
+import { nearest, shorten, show } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Encoder } from '../port/encoder.ts'
 import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'
@@ -180,5 +180,5 @@ function list(known: ReadonlyMap<string, unknown>): string {
 }
 
 function quote(name: string): string {
-  return JSON.stringify(name)
+  return JSON.stringify(shorten(name))
 }

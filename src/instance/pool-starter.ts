@@ -11,6 +11,7 @@ import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import type { InstantiateOptions } from './instance.ts'
 import { checkCollectsNothing, start, type Started } from './start.ts'
+import type { InstanceState } from './state.ts'
 
 /** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
 export interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
@@ -29,6 +30,7 @@ export class PoolStarter {
   readonly #owner: RunOwner
   readonly #encoded = new Encoder(OPTIONS_BYTES)
   readonly #local: LocalOptions
+  readonly #making = new Set<InstanceState>()
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(
@@ -53,6 +55,15 @@ export class PoolStarter {
     encoded.append(this.#encoded)
     const closed = this.#owner.closeReason ?? this.#port.closeReason
     if (closed !== undefined) return Promise.reject(closed)
-    return start(this.#port, this.#owner, { encoded, local: this.#local, source: undefined })
+    const prepared = { encoded, local: this.#local, source: undefined }
+    return start(this.#port, this.#owner, prepared, this.#making)
+  }
+
+  /** Ends the instances that are being made; {@link start} rejects for them. Returns when each of them has ended. */
+  abort(): Promise<void>[] {
+    return [...this.#making].map((state) => {
+      state.dispose()
+      return state.ending
+    })
   }
 }

@@ -10,6 +10,7 @@ import type { AnyFunctions, ArgumentsOf, FunctionName, ResultOf, ValuesOf } from
 import type { InstanceLink } from './link.ts'
 import { checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
 import { PoolStarter, type PoolInstanceOptions } from './pool-starter.ts'
+import { WaitingCalls, type WaitingCall } from './waiting-calls.ts'
 
 /** How a pool is set up: the options of its instances, and how many there may be. */
 export interface PoolOptions extends PoolInstanceOptions {
@@ -39,17 +40,6 @@ export interface PoolStats {
   readonly replaced: number
 }
 
-/** A call that waits for an instance. */
-interface Waiting {
-  readonly name: string
-  readonly args: readonly unknown[]
-  readonly options: CheckedCallOptions
-  resolve(outcome: AnyCallOutcome): void
-  reject(error: unknown): void
-  /** Stops listening to the signal. */
-  forget(): void
-}
-
 /** More is a mistake: a runtime has no more slots. */
 const MAX_INSTANCES = 4096
 const ALL = checkCallOptions({})
@@ -66,7 +56,7 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   readonly #size: number
   readonly #free: InstanceLink[] = []
   readonly #busy = new Set<InstanceLink>()
-  readonly #waiting: Waiting[] = []
+  readonly #waiting = new WaitingCalls()
   #starting = 0
   #finished = 0
   #replaced = 0
@@ -128,7 +118,7 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
       instances: this.#free.length + this.#busy.size,
       busy: this.#busy.size,
       starting: this.#starting,
-      waiting: this.#waiting.length,
+      waiting: this.#waiting.size,
       finished: this.#finished,
       replaced: this.#replaced,
     }
@@ -141,7 +131,7 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
 
   /** The same, and resolves when the instances have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#close().map((link) => link.state.ending))
+    await Promise.all(this.#close())
   }
 
   #call(
@@ -153,30 +143,19 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     const { signal } = options
     if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { name, args, options, resolve, reject, forget: () => {} }
-      if (signal !== undefined) {
-        const onAbort = (): void => {
-          this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
-          resolve(neverStarted(signal.reason))
-        }
-        signal.addEventListener('abort', onAbort, { once: true })
-        waiting.forget = () => signal.removeEventListener('abort', onAbort)
-      }
-      this.#waiting.push(waiting)
+      this.#waiting.add({ name, args, options, resolve, reject })
       this.#dispatch()
     })
   }
 
   /** Gives calls that wait to free instances, and makes instances for the others. */
   #dispatch(): void {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.size > 0) {
       const link = this.#takeFree()
       if (link === undefined) break
-      const waiting = this.#waiting.shift()!
-      waiting.forget()
-      void this.#carryOut(link, waiting)
+      void this.#carryOut(link, this.#waiting.take()!)
     }
-    const needed = Math.min(this.#waiting.length, this.#size - this.#busy.size - this.#free.length)
+    const needed = Math.min(this.#waiting.size, this.#size - this.#busy.size - this.#free.length)
     while (this.#starting < needed) void this.#start()
   }
 
@@ -190,7 +169,7 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
 
   async #carryOut(
     link: InstanceLink,
-    { name, args, options, resolve, reject }: Waiting,
+    { name, args, options, resolve, reject }: WaitingCall,
   ): Promise<void> {
     this.#busy.add(link)
     try {
@@ -217,23 +196,19 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
       else link.dispose()
     } catch (error) {
       // Without a call that waits, the next one finds out.
-      const waiting = this.#waiting.shift()
-      waiting?.forget()
-      waiting?.reject(error)
+      this.#waiting.take()?.reject(error)
     }
     this.#starting -= 1
     this.#dispatch()
   }
 
-  #close(): InstanceLink[] {
+  /** Returns when each of its instances has ended, those that are being made as well. */
+  #close(): Promise<void>[] {
     this.#closed ??= new WasiexecError('ERR_INSTANCE_CLOSED', 'the pool was disposed of')
-    for (const waiting of this.#waiting.splice(0)) {
-      waiting.forget()
-      waiting.resolve(neverStarted(this.#closed))
-    }
+    while (this.#waiting.size > 0) this.#waiting.take()!.resolve(neverStarted(this.#closed))
     const links = [...this.#free.splice(0), ...this.#busy]
     for (const link of links) link.dispose()
-    return links
+    return [...links.map((link) => link.state.ending), ...this.#starter.abort()]
   }
 }
 

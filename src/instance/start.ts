@@ -20,12 +20,26 @@ export function checkCollectsNothing({ collects }: LocalOptions, options: object
   throw invalid('collect', 'absent: files are collected at the end of a run', collect)
 }
 
-/** Makes an instance with options that were checked. */
-export async function start(port: Port, owner: RunOwner, prepared: Prepared): Promise<Started> {
+/**
+ * Makes an instance with options that were checked.
+ *
+ * @param making Has the instance until it can be called.
+ */
+export async function start(
+  port: Port,
+  owner: RunOwner,
+  prepared: Prepared,
+  making?: Set<InstanceState>,
+): Promise<Started> {
   const { signal } = prepared.local
   signal?.throwIfAborted()
   const state = new InstanceState(port, owner, signal)
   state.number = port.instantiate(state, prepared)
-  const initialization = await state.started
-  return { link: new InstanceLink(state), initialization }
+  making?.add(state)
+  try {
+    const initialization = await state.started
+    return { link: new InstanceLink(state), initialization }
+  } finally {
+    making?.delete(state)
+  }
 }

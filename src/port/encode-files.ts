@@ -1,4 +1,4 @@
-import { invalid, checkRecord, checkString } from '../check.ts'
+import { invalid, checkRecord, checkString, shorten } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import { OPTION } from '../protocol.ts'
 import type { Encoder } from './encoder.ts'
@@ -9,6 +9,8 @@ const MAX_BYTES = 2 ** 29
 const MAX_PATH = 4095
 const MAX_NAME = 255
 const MAX_PATTERNS = 1000
+/** The most characters of how messages name a file. */
+const MAX_OPTION = 200
 
 /** A directory or file by its path, and the option that gave it. */
 interface Given {
@@ -35,7 +37,7 @@ export function encodeFiles(value: unknown, to: Encoder): number {
   let bytes = 0
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     for (const [key, contents] of entriesOf(next)) {
-      const option = `${next.option}[${JSON.stringify(shorten(key))}]`
+      const option = optionOf(next.option, key)
       const path = next.path + relative(option, key)
       if (path.length > MAX_PATH || Buffer.byteLength(path) > MAX_PATH)
         throw invalid(option, `a path of at most ${MAX_PATH} bytes`, path)
@@ -45,7 +47,11 @@ export function encodeFiles(value: unknown, to: Encoder): number {
       add(given, path, { option, contents: isFile ? contents : undefined })
       if (isFile) {
         bytes += contents.length
-        if (bytes > MAX_BYTES) throw invalid('files', 'at most 512 MiB together', value)
+        if (bytes > MAX_BYTES)
+          throw new WasiexecError(
+            'ERR_INVALID_OPTION',
+            '`files` must be at most 512 MiB together, got more',
+          )
       } else {
         checkFiles(option, contents)
         waiting.push({ option, path: `${path}/`, files: contents })
@@ -84,6 +90,12 @@ function checkFiles(option: string, value: unknown): asserts value is object {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
     throw invalid(option, expected, value)
+}
+
+/** How messages name a file: of a very deep one the end, which says more than the beginning. */
+function optionOf(directory: string, key: string): string {
+  const option = `${directory}[${JSON.stringify(shorten(key))}]`
+  return option.length > MAX_OPTION ? `files…${option.slice(-MAX_OPTION)}` : option
 }
 
 /** The path that a key is, in its shortest form. */
@@ -129,10 +141,6 @@ function twice(path: string, first: Given, second: Given): WasiexecError {
   return new WasiexecError('ERR_INVALID_OPTION', message)
 }
 
-function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text
-}
-
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
 export function encodeFilesAt(value: unknown, to: Encoder): void {
   checkString('filesAt', value)
@@ -149,7 +157,7 @@ export function encodeFilesAt(value: unknown, to: Encoder): void {
 export function encodeCollect(value: unknown, to: Encoder): void {
   if (!Array.isArray(value)) throw invalid('collect', 'an array of patterns', value)
   if (value.length > MAX_PATTERNS)
-    throw invalid('collect', `at most ${MAX_PATTERNS} patterns`, value)
+    throw invalid('collect', `at most ${MAX_PATTERNS} patterns`, value.length)
   to.byte(OPTION.collect)
   to.uint32(value.length)
   for (let index = 0; index < value.length; index += 1) {

@@ -101,6 +101,8 @@ export class Encoder {
   }
 
   raw(value: Uint8Array): void {
+    // One whose memory went to another thread has no bytes, and cannot be copied from.
+    if (value.length === 0) return
     this.#reserve(value.length)
     this.#buffer.set(value, this.#length)
     this.#length += value.length

@@ -246,7 +246,8 @@ class Memory implements CallerMemory {
 
 /** A pointer as an address: numbers of guests are signed. */
 function address(pointer: unknown): number {
-  if (typeof pointer === 'bigint') return Number(BigInt.asUintN(64, pointer))
+  if (typeof pointer === 'bigint' && pointer >= -(2n ** 63n) && pointer < 2n ** 64n)
+    return Number(BigInt.asUintN(64, pointer))
   if (!Number.isSafeInteger(pointer) || (pointer as number) < -(2 ** 31)) {
     throw invalid('pointer', 'an integer', pointer)
   }

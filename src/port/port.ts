@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer'
 import { CallerWait, OUTPUT_BYTES, TURN_MS } from './caller-wait.ts'
 import { encodeInput } from './encode-options.ts'
 import { OPTIONS_BYTES, type Encoder } from './encoder.ts'
-import { fromNative, type WasiexecError } from '../errors.ts'
-import { bindImports } from '../imports.ts'
+import { fromNative, WasiexecError } from '../errors.ts'
+import { bindImports, type BoundFunction, type GivenImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
@@ -160,7 +160,15 @@ export class Port implements PipeEvents, HostCallPort {
   spawn(owner: RunOwner, prepared: Prepared, live: LiveStreams): [number, Promise<AnyOutcome>] {
     this.#checkOpen(owner, prepared.source)
     const id = this.#nextId()
-    return [id, this.start(owner, prepared, 0, id, live)]
+    try {
+      return [id, this.start(owner, prepared, 0, id, live)]
+    } catch (error) {
+      // The core finds this out when the run starts; it is told in the same way.
+      const isFault = error instanceof WasiexecError && error.code === 'ERR_UNRESOLVED_IMPORT'
+      if (!isFault) throw error
+      for (const stream of [live.stdin, live.stdout, live.stderr]) stream?.close(error)
+      return [id, Promise.reject(error)]
+    }
   }
 
   /**
@@ -194,7 +202,8 @@ export class Port implements PipeEvents, HostCallPort {
     const local = prepared?.local
     const signal = local?.signal
     const imports = local?.imports
-    const hostCalls = imports && new HostCalls(this, id, bindImports(imports, target.imports))
+    const functions = imports && bind(imports, target, prepared?.source)
+    const hostCalls = functions && new HostCalls(this, id, functions)
     // Before the run is queued: it may throw.
     const streams =
       local && (live !== undefined || hasStreams(local))
@@ -228,7 +237,7 @@ export class Port implements PipeEvents, HostCallPort {
     const number = this.#nextId()
     const { imports } = local
     if (imports !== undefined) {
-      const functions = bindImports(imports, instance.imports)
+      const functions = bind(imports, instance, source)
       instance.hostCalls = new HostCalls(this, number, functions, true)
     }
     // Before it is queued: it may throw.
@@ -775,4 +784,18 @@ export class Port implements PipeEvents, HostCallPort {
 
 function rethrow(error: unknown): never {
   throw error
+}
+
+/** The functions for what a program imports. Where one is missing, the source of stdin is not needed. */
+function bind(
+  imports: GivenImports,
+  target: RunTarget,
+  source: StdinReader | undefined,
+): BoundFunction[] {
+  try {
+    return bindImports(imports, target.imports)
+  } catch (error) {
+    void source?.close()
+    throw error
+  }
 }

@@ -44,7 +44,9 @@ export class Words {
     if (!Array.isArray(value) || value.length !== results.length) {
       throw wrong(bound, `must return an array of ${results.length} values`, value)
     }
-    for (let index = 0; index < results.length; index += 1) this.#put(index, bound, value[index])
+    // A getter may run another guest, whose calls use these words: all values are read before the first is written.
+    const values: unknown[] = [...value]
+    for (let index = 0; index < results.length; index += 1) this.#put(index, bound, values[index])
   }
 
   /** The first of them as bytes. */

@@ -1,0 +1,58 @@
+import { neverStarted, type AnyCallOutcome } from '../outcome.ts'
+import { Signals } from '../port/signals.ts'
+import type { CheckedCallOptions } from './options.ts'
+
+/** A call that waits for an instance. */
+export interface WaitingCall {
+  readonly name: string
+  readonly args: readonly unknown[]
+  readonly options: CheckedCallOptions
+  resolve(outcome: AnyCallOutcome): void
+  reject(error: unknown): void
+}
+
+/** Calls in their order, until they are taken or their signal aborts them. However many wait, each takes the same time. */
+export class WaitingCalls {
+  readonly #calls = new Map<number, WaitingCall>()
+  /** No call has a lower number. */
+  #first = 0
+  /** The number of the next that is added. */
+  #next = 0
+  readonly #signals = new Signals((numbers) => {
+    for (const number of numbers) {
+      const call = this.#remove(number)
+      call?.resolve(neverStarted(call.options.signal?.reason))
+    }
+  })
+
+  get size(): number {
+    return this.#calls.size
+  }
+
+  add(call: WaitingCall): void {
+    const number = this.#next
+    this.#next += 1
+    this.#calls.set(number, call)
+    const { signal } = call.options
+    if (signal !== undefined) this.#signals.add(signal, number)
+  }
+
+  /** Takes the first. */
+  take(): WaitingCall | undefined {
+    while (this.#first < this.#next) {
+      const call = this.#remove(this.#first)
+      this.#first += 1
+      if (call !== undefined) return call
+    }
+    return undefined
+  }
+
+  #remove(number: number): WaitingCall | undefined {
+    const call = this.#calls.get(number)
+    if (call === undefined) return undefined
+    this.#calls.delete(number)
+    const { signal } = call.options
+    if (signal !== undefined) this.#signals.delete(signal, number)
+    return call
+  }
+}
