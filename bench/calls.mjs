@@ -14,6 +14,8 @@ const AT_A_TIME = 1000
 const SYNC = 'callSync()'
 const ONE = 'call(), one after the other'
 const PIPELINED = 'call(), 1,000 at a time'
+const BATCH = 'batch() of calls'
+const CHUNKS = 'batch().chunks() of calls'
 const V8 = 'WebAssembly in V8'
 const PYTHON = 'wasmtime-py'
 const EXTISM = 'Extism'
@@ -47,6 +49,26 @@ export const calls = {
           const calls = Array.from({ length: AT_A_TIME }, () => instance.call('add', 1, 2))
           for (const outcome of await Promise.all(calls)) check(outcome)
         }),
+        {
+          name: BATCH,
+          measure: () =>
+            batchRate(program, seconds, async (batch, count) => {
+              for await (const { outcome } of batch) {
+                check(outcome)
+                if (count(1)) break
+              }
+            }),
+        },
+        {
+          name: CHUNKS,
+          measure: () =>
+            batchRate(program, seconds, async (batch, count) => {
+              for await (const results of batch.chunks()) {
+                for (const { outcome } of results) check(outcome)
+                if (count(results.length)) break
+              }
+            }),
+        },
         here(V8, () => {
           for (let call = 0; call < AT_A_TIME; call += 1) {
             if (add(1, 2) !== 3) throw new Error('add(1, 2) is not 3')
@@ -69,7 +91,13 @@ export const calls = {
 }
 
 /** What each of ours is compared with. */
-const RIVALS = { [SYNC]: [V8, PYTHON], [ONE]: [EXTISM_WORKER, EXTISM], [PIPELINED]: [PYTHON] }
+const RIVALS = {
+  [SYNC]: [V8, PYTHON],
+  [ONE]: [EXTISM_WORKER, EXTISM],
+  [PIPELINED]: [PYTHON],
+  [BATCH]: [PYTHON],
+  [CHUNKS]: [PYTHON],
+}
 
 function report(measured) {
   const rates = Object.fromEntries(
@@ -82,7 +110,7 @@ function report(measured) {
       print(`one ${name}`, 1e6 / median(rates[name]), 'µs', vs)
     }
   }
-  print(PIPELINED, median(rates[PIPELINED]), 'calls/s')
+  for (const name of [PIPELINED, BATCH, CHUNKS]) print(name, median(rates[name]), 'calls/s')
   const rows = Object.keys(rates).map((name) => [
     name,
     number(median(rates[name])),
@@ -99,6 +127,23 @@ async function rate(calls, seconds) {
   const start = performance.now()
   let done = 0
   for (; performance.now() - start < seconds * 1000; done += AT_A_TIME) await calls()
+  return { perSecond: (done / (performance.now() - start)) * 1000 }
+}
+
+/** Reads the results of an endless batch of calls. */
+async function batchRate(program, seconds, read) {
+  const jobs = function* () {
+    for (;;) yield { call: ['add', 1, 2] }
+  }
+  const begin = performance.now()
+  let start
+  let done = 0
+  await read(program.batch(jobs()), (results) => {
+    const now = performance.now()
+    if (start !== undefined) done += results
+    else if (now - begin > WARM_UP_MS) start = now
+    return now - start > seconds * 1000
+  })
   return { perSecond: (done / (performance.now() - start)) * 1000 }
 }
 
