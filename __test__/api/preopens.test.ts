@@ -75,6 +75,21 @@ test('what is granted to read cannot be changed in any way', async (t) => {
   t.deepEqual(await folderState(granted), before)
 })
 
+test('the times of a directory that is granted to write can be set, by each way to name it', async (t) => {
+  for (const step of [
+    ['fd_filestat_set_times', 3, 1n, 1n, 5],
+    ['path_filestat_set_times', 3, 1, '.', 1n, 1n, 5],
+  ] as const) {
+    const { granted } = await folders(t)
+    const before = await folderState(granted)
+    const { errnos } = await script([[...step]], {
+      preopens: { '/': { hostPath: granted, access: 'write' } },
+    })
+    t.deepEqual(errnos, ['success'])
+    t.notDeepEqual(await folderState(granted), before)
+  }
+})
+
 /** Paths that lead outside, in every way that is known. */
 const ESCAPES = [
   '../outside/name',

@@ -5,6 +5,7 @@ mod context;
 mod descriptors;
 mod deterministic;
 mod directories;
+mod directory_times;
 mod errnos;
 mod files;
 mod host_functions;

@@ -6,6 +6,7 @@
 use super::component_descriptor::{Failed, MemoryDescriptor};
 use super::granted::GrantedFiles;
 use crate::files::Code;
+use crate::wasi::directory_times::{ITSELF, is_directory};
 use crate::wasi::resources::{has_no_stream_left, is_full, out_of_descriptors};
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
@@ -91,7 +92,6 @@ impl HostDescriptor for GuestFiles<'_> {
         async fn get_flags() -> DescriptorFlags;
         async fn get_type() -> DescriptorType;
         async fn set_size(size: Filesize) -> ();
-        async fn set_times(accessed: NewTimestamp, modified: NewTimestamp) -> ();
         async fn read(length: Filesize, offset: Filesize) -> (Vec<u8>, bool);
         async fn write(bytes: Vec<u8>, offset: Filesize) -> Filesize;
         async fn create_directory_at(path: String) -> ();
@@ -106,6 +106,24 @@ impl HostDescriptor for GuestFiles<'_> {
         async fn unlink_file_at(path: String) -> ();
         async fn metadata_hash() -> MetadataHashValue;
         async fn metadata_hash_at(flags: PathFlags, path: String) -> MetadataHashValue;
+    }
+
+    async fn set_times(
+        &mut self,
+        fd: Resource<Descriptor>,
+        accessed: NewTimestamp,
+        modified: NewTimestamp,
+    ) -> FsResult<()> {
+        if let Some(own) = self.memory(&fd) {
+            return Ok(own.set_times(accessed, modified)?);
+        }
+        if !is_directory(self.host.table, &fd) {
+            return self.host.set_times(fd, accessed, modified).await;
+        }
+        let (lookup, path) = (PathFlags::empty(), ITSELF.to_owned());
+        self.host
+            .set_times_at(fd, lookup, path, accessed, modified)
+            .await
     }
 
     /// Takes the place of the host's in `directories.rs`.

@@ -6,6 +6,7 @@
 
 use super::descriptors::{Descriptor, Descriptors};
 use super::poll::ready;
+use crate::wasi::directory_times::ITSELF;
 use crate::wasi::poll::{poll, read_subscriptions, write_events};
 use crate::wasi::resources::{MAX_FILES, is_full};
 use crate::wasi::virtual_clock::VirtualClock;
@@ -157,9 +158,6 @@ impl WasiSnapshotPreview1 for Preview1<'_> {
         async fn fd_fdstat_get() -> Fdstat;
         async fn fd_filestat_get() -> Filestat;
         async fn fd_filestat_set_size(size: Filesize) -> ();
-        async fn fd_filestat_set_times(
-            accessed: Timestamp, modified: Timestamp, flags: Fstflags
-        ) -> ();
         async fn fd_read(iovs: IovecArray) -> Size;
         async fn fd_pread(iovs: IovecArray, offset: Filesize) -> Size;
         async fn fd_write(iovs: CiovecArray) -> Size;
@@ -192,6 +190,44 @@ impl WasiSnapshotPreview1 for Preview1<'_> {
         fn sock_recv(data: IovecArray, flags: Riflags) -> (Size, Roflags);
         fn sock_send(data: CiovecArray, flags: Siflags) -> Size;
         fn sock_shutdown(how: Sdflags) -> ();
+    }
+
+    async fn fd_filestat_set_times(
+        &mut self,
+        memory: &mut GuestMemory<'_>,
+        fd: Fd,
+        accessed: Timestamp,
+        modified: Timestamp,
+        flags: Fstflags,
+    ) -> Result<()> {
+        let fd = match at(&mut self.files, fd)? {
+            At::Host(fd) => fd,
+            At::Memory(files) => {
+                return files.fd_filestat_set_times(memory, fd, accessed, modified, flags);
+            }
+        };
+        let set = self
+            .wasi
+            .fd_filestat_set_times(memory, fd, accessed, modified, flags);
+        let Err(error) = set.await else {
+            return Ok(());
+        };
+        // It may be a directory that is open as a path alone.
+        let mut itself = ITSELF.as_bytes().to_vec();
+        let path = GuestPtr::<str>::new((0, itself.len() as u32));
+        let mut memory = GuestMemory::Unshared(&mut itself);
+        let lookup = Lookupflags::empty();
+        let set = self.wasi.path_filestat_set_times(
+            &mut memory,
+            fd,
+            lookup,
+            path,
+            accessed,
+            modified,
+            flags,
+        );
+        // What is no directory has the first error.
+        set.await.map_err(|_| error)
     }
 
     async fn fd_close(&mut self, memory: &mut GuestMemory<'_>, fd: Fd) -> Result<()> {
