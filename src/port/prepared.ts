@@ -33,7 +33,7 @@ function prepare(
   options: AnyRunOptions | SpawnOptions | HostedSpawnOptions,
   purpose: Purpose,
 ): Prepared {
-  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  const encoded = take()
   const local = encodeRunOptions(options, encoded, purpose)
   return { encoded, local, source: local.stdin && new StdinReader(local.stdin) }
 }
@@ -53,10 +53,10 @@ export function prepareSpawn(options: SpawnOptions | HostedSpawnOptions): Prepar
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function prepareSync(options: AnyRunOptions): Prepared {
-  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
-  const local = encodeRunOptions(options, encoded, 'sync')
-  if (local.input !== undefined) encodeInput(local.input, encoded)
-  return { encoded, local, source: undefined }
+  const prepared = prepare(options, 'sync')
+  const { input } = prepared.local
+  if (input !== undefined) encodeInput(input, prepared.encoded)
+  return prepared
 }
 
 /**
@@ -65,7 +65,7 @@ export function prepareSync(options: AnyRunOptions): Prepared {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function checkRun(options: AnyRunOptions, imports: ProgramImports): void {
-  const encoded = spare.pop() ?? new Encoder(OPTIONS_BYTES)
+  const encoded = take()
   const local = encodeRunOptions(options, encoded, 'run')
   if (local.imports !== undefined) bindImports(local.imports, imports)
   giveBack(encoded)
@@ -73,6 +73,10 @@ export function checkRun(options: AnyRunOptions, imports: ProgramImports): void 
 
 export function hasStreams({ stdin, stdout, stderr }: LocalOptions): boolean {
   return (stdin ?? stdout ?? stderr) !== undefined
+}
+
+function take(): Encoder {
+  return spare.pop() ?? new Encoder(OPTIONS_BYTES)
 }
 
 export function giveBack(encoded: Encoder): void {
