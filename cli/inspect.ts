@@ -1,4 +1,10 @@
-import type { Inspection, InspectedExport, MemoryInfo, Program } from '../src/index.ts'
+import {
+  WasiexecError,
+  type Inspection,
+  type InspectedExport,
+  type MemoryInfo,
+  type Program,
+} from '../src/index.ts'
 import { columns } from './columns.ts'
 import { print, printable } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
@@ -38,12 +44,27 @@ export const verb: Verb = {
     })
     const inspection = await program.inspect()
     const { name, kind, wasi } = program
+    const wit = kind === 'component' ? await witOf(program) : undefined
     const text = flags.json
-      ? JSON.stringify({ name, kind, wasi, ...inspection })
-      : describe(program, inspection)
+      ? JSON.stringify({ name, kind, wasi, ...inspection, ...(wit === undefined ? {} : { wit }) })
+      : describe(program, inspection) + (wit === undefined ? '' : `\n\n${printableLines(wit)}`)
     await print(io.stdout, `${text}\n`)
     return 0
   },
+}
+
+/** Undefined for a component that WIT cannot describe. */
+async function witOf(program: Program): Promise<string | undefined> {
+  try {
+    return await program.wit()
+  } catch (error) {
+    if (error instanceof WasiexecError && error.code === 'ERR_UNSUPPORTED_WASM') return undefined
+    throw error
+  }
+}
+
+function printableLines(text: string): string {
+  return text.trimEnd().split('\n').map(printable).join('\n')
 }
 
 const WASI = { p0: 'WASI 0.0 (wasi_unstable)', p1: 'WASI 0.1', p2: 'WASI 0.2', p3: 'WASI 0.3' }

@@ -26,6 +26,7 @@ export async function invoke(
   { name, args }: Invocation,
   options: InstantiateOptions,
 ): Promise<[outcome: CallOutcome, values: string[]]> {
+  refuseComponent(program, '--invoke')
   const { exports } = await program.inspect()
   const signature = signatureOf(exports, name)
   if (signature === undefined) {
@@ -41,6 +42,14 @@ export async function invoke(
   const outcome = await made.instance.call(name, ...given)
   await made.instance[Symbol.asyncDispose]()
   return [outcome, outcome.kind === 'returned' ? toWords(signature, outcome.values) : []]
+}
+
+/** @throws {CliError} for a component: its values have no notation in the command. */
+export function refuseComponent({ kind }: Program, what: string): void {
+  if (kind !== 'component') return
+  throw new CliError(
+    `${what} takes core modules, and this is a component; \`wasiexec types\` shows how to call its functions from JavaScript`,
+  )
 }
 
 /** An instance, or how the program ended while it was made. */

@@ -21,6 +21,10 @@ const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
     summary: 'show what a program is, needs and offers',
     load: () => import('./inspect.ts'),
   },
+  types: {
+    summary: 'write TypeScript declarations of what a program offers',
+    load: () => import('./types.ts'),
+  },
   compile: {
     summary: 'compile a program ahead of its runs',
     load: () => import('./compile.ts'),

@@ -1,4 +1,5 @@
 import { addFileOption, readGuestFiles, type FileFlags } from './guest-files.ts'
+import { refuseComponent } from './invoke.ts'
 import { openProgram } from './program.ts'
 import { startRepl } from './repl/session.ts'
 import {
@@ -46,6 +47,7 @@ Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C during its calls; 
     }
     const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
+    refuseComponent(program, 'repl')
     return startRepl(io, program, { ...runOptions(flags), ...files, args })
   },
 }

@@ -1,16 +1,20 @@
-import type { Buffer } from 'node:buffer'
 import { checkRecord, invalid, nearest } from './check.ts'
 import { WasiexecError } from './errors.ts'
+import type { BoundFunction } from './imports/binding.ts'
+import { bindInterfaces } from './imports/components.ts'
+import { NumberFunction } from './imports/numbers.ts'
+import type { HostClass, HostFunction, NumberType } from './imports/types.ts'
 import type { ExternInfo } from './inspection.ts'
+import type { InterfaceTypes } from './wit/interface.ts'
 
-/**
- * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
- * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
- * promise of these; what a function without results returns is ignored.
- */
-// The types of the parameters are those of the program, which the compiler does not know.
-// eslint-disable-next-line typescript/no-explicit-any
-export type HostFunction = (...args: any[]) => unknown
+export type { BoundFunction, CallContext, CallWords } from './imports/binding.ts'
+export type {
+  CallerMemory,
+  CallingGuest,
+  HostClass,
+  HostFunction,
+  NumberType,
+} from './imports/types.ts'
 
 /**
  * Functions by the modules and names under which programs import them.
@@ -19,33 +23,11 @@ export type HostFunction = (...args: any[]) => unknown
  * const imports = { env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) } }
  */
 export type Imports = Readonly<
-  Record<string, Readonly<Record<string, HostFunction | undefined>> | undefined>
+  Record<
+    string,
+    Readonly<Record<string, HostFunction | HostClass | undefined>> | HostFunction | undefined
+  >
 >
-
-/** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
-export interface CallingGuest {
-  /** The memory that the guest exports under the name `memory`. */
-  readonly memory: CallerMemory
-}
-
-/**
- * The memory of a guest that waits for a host function. It can be used until the function returns, or its promise
- * settles, or the run ends; after that everything here throws `ERR_CALL_ENDED`. A range outside of the memory throws
- * `ERR_OUT_OF_BOUNDS`. A pointer may be given as it came: an `i32` that is negative stands for an address from 2^31 on.
- */
-export interface CallerMemory {
-  /** Its size in bytes. */
-  readonly byteLength: number
-  /** Returns a copy of bytes. */
-  read(pointer: number | bigint, length: number): Buffer
-  /** Returns UTF-8 text; what is not UTF-8 is U+FFFD. */
-  readString(pointer: number | bigint, length: number): string
-  /** Writes bytes. */
-  write(pointer: number | bigint, bytes: Uint8Array): void
-}
-
-/** The types of numbers. */
-export type NumberType = 'i32' | 'i64' | 'f32' | 'f64'
 
 /** An import that WASI does not have, as the core describes it. */
 export interface HostImport {
@@ -65,19 +47,18 @@ export interface ProgramImports {
   readonly all: readonly ExternInfo[]
   /** Those that WASI does not have: the core numbers them in this order. */
   readonly fromHost: readonly HostImport[]
+  /** The same of a component. */
+  readonly ofComponent: InterfaceTypes | undefined
 }
 
-/** Functions that were given, by module and name: maps, because guests choose the names that are looked up. */
-export type GivenImports = ReadonlyMap<string, ReadonlyMap<string, HostFunction>>
+type Functions = ReadonlyMap<string, HostFunction>
 
-/** A function for an import. */
-export interface BoundFunction {
-  readonly call: HostFunction
-  readonly params: readonly NumberType[]
-  readonly results: readonly NumberType[]
-  /** Module and name. */
-  readonly name: string
-  readonly type: string
+/** What was given as `imports`: maps, because guests choose the names that are looked up. */
+export interface GivenImports {
+  /** By module or interface, and name. */
+  readonly modules: ReadonlyMap<string, Functions>
+  /** Without a module: for functions that a component itself imports. */
+  readonly root: Functions
 }
 
 /** The most imports that a message lists. */
@@ -90,10 +71,15 @@ const MAX_LISTED = 20
  */
 export function readImports(value: unknown): GivenImports {
   checkRecord('imports', value)
-  const given = new Map<string, ReadonlyMap<string, HostFunction>>()
+  const modules = new Map<string, Functions>()
+  const root = new Map<string, HostFunction>()
   for (const [module, functions] of Object.entries(value) as [string, unknown][]) {
     if (functions === undefined) continue
     const option = `imports.${module}`
+    if (typeof functions === 'function') {
+      root.set(module, functions as HostFunction)
+      continue
+    }
     checkRecord(option, functions)
     const named = new Map<string, HostFunction>()
     for (const [name, call] of Object.entries(functions) as [string, unknown][]) {
@@ -101,9 +87,9 @@ export function readImports(value: unknown): GivenImports {
       if (typeof call !== 'function') throw invalid(`${option}.${name}`, 'a function', call)
       named.set(name, call as HostFunction)
     }
-    given.set(module, named)
+    modules.set(module, named)
   }
-  return given
+  return { modules, root }
 }
 
 /**
@@ -113,29 +99,57 @@ export function readImports(value: unknown): GivenImports {
  * @throws {WasiexecError} `ERR_UNRESOLVED_IMPORT`, `ERR_INVALID_OPTION`.
  */
 export function bindImports(given: GivenImports, program: ProgramImports): BoundFunction[] {
-  const { kind, name, fromHost } = program
-  if (kind === 'component') {
-    const expected = `absent for the component ${JSON.stringify(name)}: host functions are for core modules`
-    throw invalid('imports', expected, Object.fromEntries(given))
-  }
-  refuseProvided(given, program)
-  const bound: BoundFunction[] = []
   const missing: string[] = []
-  for (const wanted of fromHost) {
-    const { params, results, type } = wanted
-    const call = given.get(wanted.module)?.get(wanted.name)
-    if (params === undefined || results === undefined)
-      missing.push(`${shown(wanted)}, which only a guest can have`)
-    else if (call === undefined) missing.push(`${shown(wanted)}${hint(given, wanted)}`)
-    else bound.push({ call, params, results, name: `${wanted.module}.${wanted.name}`, type })
-  }
+  const bound =
+    program.kind === 'component'
+      ? bindComponent(given, program, missing)
+      : bindModule(given, program, missing)
   if (missing.length === 0) return bound
   const more = missing.length - MAX_LISTED
   const list = missing.slice(0, MAX_LISTED).join('; ') + (more > 0 ? `; and ${more} more` : '')
   throw new WasiexecError(
     'ERR_UNRESOLVED_IMPORT',
-    `\`imports\` lacks what ${JSON.stringify(name)} imports: ${list}`,
+    `\`imports\` lacks what ${JSON.stringify(program.name)} imports: ${list}`,
   )
+}
+
+function bindComponent(
+  { modules, root }: GivenImports,
+  { all, ofComponent }: ProgramImports,
+  missing: string[],
+): BoundFunction[] {
+  const wanted = new Set(ofComponent?.functions.map((type) => type.interface))
+  for (const module of modules.keys()) {
+    // Limits and endings depend on what WASI has.
+    if (wanted.has(module) || !module.startsWith('wasi:')) continue
+    if (!all.some(({ name }) => name === module)) continue
+    throw new WasiexecError(
+      'ERR_INVALID_OPTION',
+      `\`imports['${module}']\` must be absent: wasiexec provides this interface of WASI itself`,
+    )
+  }
+  return ofComponent === undefined
+    ? []
+    : bindInterfaces(ofComponent, { interfaces: modules, root }, missing)
+}
+
+function bindModule(
+  { modules, root }: GivenImports,
+  program: ProgramImports,
+  missing: string[],
+): BoundFunction[] {
+  for (const [name, call] of root) throw invalid(`imports.${name}`, 'an object', call)
+  refuseProvided(modules, program)
+  const bound: BoundFunction[] = []
+  for (const wanted of program.fromHost) {
+    const { params, results, type, module, name } = wanted
+    const call = modules.get(module)?.get(name)
+    if (params === undefined || results === undefined)
+      missing.push(`${shown(wanted)}, which only a guest can have`)
+    else if (call === undefined) missing.push(`${shown(wanted)}${hint(modules, wanted)}`)
+    else bound.push(new NumberFunction(`${module}.${name}`, call, { params, results, type }))
+  }
+  return bound
 }
 
 /** What WASI has for each program, by module. */
@@ -156,7 +170,7 @@ function providedTo(program: ProgramImports): Map<string, Set<string>> {
 }
 
 /** What WASI has cannot be replaced: limits and endings depend on it. */
-function refuseProvided(given: GivenImports, program: ProgramImports): void {
+function refuseProvided(given: GivenImports['modules'], program: ProgramImports): void {
   const names = providedTo(program)
   for (const [module, functions] of given) {
     const of = names.get(module)
@@ -173,7 +187,7 @@ function shown({ module, name, kind, type }: HostImport): string {
   return `${module}.${name} (${type === '' ? kind : `${kind} ${type}`})`
 }
 
-function hint(given: GivenImports, { module, name }: HostImport): string {
+function hint(given: GivenImports['modules'], { module, name }: HostImport): string {
   const names = [...(given.get(module)?.keys() ?? [])]
   const near = nearest(name, names)
   if (near !== undefined) return `, did you mean \`imports.${module}.${near}\`?`

@@ -5,6 +5,7 @@ import type { BatchOptions, CallJob, HostedBatchOptions, HostedJob, Job } from '
 import type { HostImport, ProgramImports } from './imports.ts'
 import { invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
+import { declareComponent, declareModule, type Resolved } from './declarations.ts'
 import type { AnyFunctions } from './instance/functions.ts'
 import {
   startInstance,
@@ -30,6 +31,7 @@ import type { Port } from './port/port.ts'
 import { checkRun, prepareRun, type AnyRunOptions, type Prepared } from './port/prepared.ts'
 import type { RunOwner } from './port/run-target.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
+import type { InterfaceTypes } from './wit/interface.ts'
 
 /** What the core says about a program. */
 interface ProgramInfo {
@@ -39,6 +41,7 @@ interface ProgramInfo {
   imports: ExternInfo[]
   exports: ExternInfo[]
   hostImports: HostImport[]
+  componentImports?: InterfaceTypes
 }
 
 /** Calls the constructor, which is private. */
@@ -89,8 +92,9 @@ export class Program {
     this.exports = Object.freeze(info.exports.map((extern) => Object.freeze(extern)))
     this.#port = port
     this.#how = how
-    const { name, kind, imports: all, hostImports: fromHost } = info
-    this.#owner = { handle, closeReason: undefined, imports: { name, kind, all, fromHost } }
+    const { name, kind, imports: all, hostImports: fromHost, componentImports: ofComponent } = info
+    const imports = { name, kind, all, fromHost, ofComponent }
+    this.#owner = { handle, closeReason: undefined, imports }
     parts.set(this, { port, owner: this.#owner })
     collected.register(this.#owner, { port, handle }, this.#owner)
   }
@@ -262,7 +266,7 @@ export class Program {
    * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
    *
    * @throws {WasiexecError} (rejects) `ERR_INSTANTIATE` with the `outcome` if the program ends meanwhile, by a trap or a
-   * limit, for example; the `signal`'s reason; `ERR_UNSUPPORTED_WASM` for components; and as {@link run}.
+   * limit, for example; the `signal`'s reason; and as {@link run}.
    * @example
    * interface Functions {
    *   add(a: number, b: number): number
@@ -321,6 +325,44 @@ export class Program {
     const closed = this.#closed()
     if (closed) throw closed
     return (await this.#port.inspect(this.#owner.handle)) as Inspection
+  }
+
+  /**
+   * Returns the WIT of a component: its world, and the interfaces and types that it uses, with their comments where the
+   * component carries these.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_UNSUPPORTED_WASM` for a core module, and for a component that WIT cannot
+   * describe; `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  async wit(): Promise<string> {
+    const { text } = await this.#wit()
+    return text
+  }
+
+  /**
+   * Returns TypeScript declarations: an interface `Exports` for {@link instantiate}, and `Imports` for the option, if the
+   * program needs some.
+   *
+   * @throws {WasiexecError} (rejects) as {@link wit}, but not for a core module.
+   * @example
+   * await writeFile('calc.d.ts', await program.types())
+   * // import type { Exports } from './calc.d.ts'
+   * const calc = await program.instantiate<Exports>()
+   */
+  async types(): Promise<string> {
+    if (this.kind === 'component') return declareComponent(await this.#wit())
+    const { exports } = await this.inspect()
+    return declareModule(exports, this.#owner.imports.fromHost)
+  }
+
+  async #wit(): Promise<{ text: string; world: number; resolve: Resolved }> {
+    const closed = this.#closed()
+    if (closed) throw closed
+    return (await this.#port.wit(this.#owner.handle)) as {
+      text: string
+      world: number
+      resolve: Resolved
+    }
   }
 
   /**

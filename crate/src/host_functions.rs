@@ -5,21 +5,24 @@
 //! in progress. While it is, the submitter may read and write the guest's memory.
 
 mod memory;
+mod packed;
 
 pub use memory::MemoryAccess;
 pub(crate) use memory::MemoryView;
+pub(crate) use packed::{pack, unpack};
 
 use crate::lock::lock;
 use futures_util::task::AtomicWaker;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
 /// The function threw: the run ends, and the submitter knows the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thrown;
 
-/// What the submitter gives back: a word per value.
+/// What the submitter gives back, as words like the arguments.
 pub type HostResult = Result<Vec<u64>, Thrown>;
 
 /// A call as the submitter sees it.
@@ -29,7 +32,8 @@ pub struct HostCall<'a> {
     pub number: u64,
     /// Which of the imports of its program it calls.
     pub function: u32,
-    /// A word per argument: an `i64` as it is, every other number as an `f64`.
+    /// For a module a word per argument: an `i64` as it is, every other number as an `f64`. For a component the length of
+    /// the arguments in bytes, then these.
     pub arguments: &'a [u64],
 }
 
@@ -40,6 +44,8 @@ pub struct HostCalls {
     guest: AtomicWaker,
     /// Tells the submitter of a call, unless its thread waits.
     tell: Tell,
+    /// Held during a call by a guest that could make another meanwhile.
+    turn: AsyncMutex<()>,
 }
 
 type Tell = Box<dyn Fn(HostCall<'_>) + Send + Sync>;
@@ -79,6 +85,7 @@ impl HostCalls {
             state: Mutex::default(),
             guest: AtomicWaker::new(),
             tell: Box::new(tell),
+            turn: AsyncMutex::default(),
         }
     }
 
@@ -92,6 +99,11 @@ impl HostCalls {
     /// Sets what wakes the thread that waits for the guest from now on, and takes its calls.
     pub(crate) fn take_with(&self, thread: Option<Waker>) {
         lock(&self.state).thread = thread;
+    }
+
+    /// Waits until no other task of the guest calls.
+    pub(crate) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Suspends the guest until its call has a result. `memory` is that of the guest.

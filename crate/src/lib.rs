@@ -15,6 +15,7 @@
 //! ```
 
 mod binding;
+mod component;
 mod engine;
 mod error;
 mod files;

@@ -21,11 +21,12 @@ mod snapshot;
 mod tiering;
 mod type_text;
 mod wasm;
+mod wit;
 
 pub use cache::Cache;
 pub(crate) use cache::CacheEntry;
 pub(crate) use code::CodeNeeds;
-pub(crate) use compiled::Compiled;
+pub(crate) use compiled::{Compiled, Linked};
 pub(crate) use entry::Entry;
 pub(crate) use exports::{Exports, Signature};
 pub(crate) use given::Given;
@@ -41,7 +42,7 @@ pub(crate) use snapshot::{
     GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
 };
 
-use crate::engine::{Checks, Engines, Host, Nans};
+use crate::engine::{Checks, Engines, Host, Nans, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
 use crate::options::{Clock, Preopen, RunOptions};
@@ -51,6 +52,7 @@ use compiled::Code;
 use inspection::Sections;
 use std::sync::Arc;
 use wasm::Wasm;
+use wit::Wit;
 
 /// A program, compiled for each way of running that was asked for.
 pub struct Program {
@@ -127,6 +129,23 @@ impl Program {
     /// [`ErrorCode::Internal`].
     pub fn serialize(&self) -> Result<Vec<u8>> {
         self.code.serialize()
+    }
+
+    /// The WIT of a component as JSON: its `text`, its `resolve` with all types, and which of the worlds is its `world`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::UnsupportedWasm`] for a module, and for a component that WIT cannot describe.
+    pub fn wit(&self) -> Result<String> {
+        match self.info.kind {
+            ProgramKind::Component => {
+                serde_json::to_string(&Wit::of(self.wasm())?).map_err(Error::internal)
+            }
+            ProgramKind::Module => Err(Error::new(
+                ErrorCode::UnsupportedWasm,
+                "only components have WIT, and this is a core module",
+            )),
+        }
     }
 
     /// What its binary says, without running it; the binary is read each time.

@@ -1,10 +1,10 @@
 import { invalid, unknown } from '../check.ts'
-import { encodeArguments, type ExportedFunction } from '../instance/exports.ts'
-import type { InstanceLink } from '../instance/link.ts'
+import { giveWriterBack, takeWriter } from '../instance/call.ts'
+import type { Callee, InstanceLink } from '../instance/link.ts'
 import type { PoolStarter } from '../instance/pool-starter.ts'
 import { neverStarted, type AnyCallOutcome } from '../outcome.ts'
 import { encodeCallLimits } from '../port/encode-options.ts'
-import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import type { Delivery } from '../port/records.ts'
@@ -44,7 +44,7 @@ interface Member {
 interface Sent {
   readonly call: Call
   readonly member: Member
-  readonly called: ExportedFunction
+  readonly callee: Callee
 }
 
 /** The slots of calls begin here; those of runs are below. */
@@ -66,7 +66,6 @@ export class Calls {
   readonly #members: Member[] = []
   readonly #sent: (Sent | undefined)[] = []
   readonly #free: number[] = []
-  readonly #payload = new Encoder(OPTIONS_BYTES)
   #waiting: Call[] = []
   /** Where those begin that still wait. */
   #first = 0
@@ -138,12 +137,12 @@ export class Calls {
 
   /** How a call ended; undefined if it has to be carried out by another instance, because its own ended before. */
   #read(
-    { member, called }: Sent,
+    { member, callee }: Sent,
     delivery: Delivery,
   ): { outcome: AnyCallOutcome } | { error: unknown } | undefined {
     const aborted = this.#aborted()
     try {
-      const outcome = member.link.state.read(called, delivery, aborted?.reason)
+      const outcome = member.link.read(callee, delivery, aborted?.reason)
       const { wallMs } = outcome.usage
       this.#meanMs =
         this.#meanMs === Infinity ? wallMs : this.#meanMs + (wallMs - this.#meanMs) / PARTS
@@ -209,18 +208,19 @@ export class Calls {
   #sendTo(member: Member, call: Call): void {
     const { port, batch, ended } = this.#place
     const { state } = member.link
-    const payload = this.#payload
+    const payload = takeWriter()
     try {
-      const called = state.exports.function(call.name)
-      payload.clear()
-      encodeArguments(called, call.args, payload)
+      const callee = member.link.exports.function(call.name)
+      callee.write(call.args, payload, member.link)
       if (call.limits !== undefined) payload.append(call.limits)
       const slot = this.#free.pop() ?? this.#sent.length
-      port.submitCall(batch, CALL_SLOTS + slot, state.number, called.number, payload)
-      this.#sent[slot] = { call, member, called }
+      port.submitCall(batch, CALL_SLOTS + slot, state.number, callee.number, payload)
+      this.#sent[slot] = { call, member, callee }
       member.load += 1
     } catch (error) {
       ended(call.index, call.id, { error })
+    } finally {
+      giveWriterBack(payload)
     }
   }
 

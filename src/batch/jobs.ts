@@ -1,7 +1,7 @@
 import { isNativeError } from 'node:util/types'
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
-import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 import {
   encodeInput,
   encodeRunOptions,

@@ -35,7 +35,7 @@ export interface JobParts<Id = unknown> {
 /** One call of a batch, of a function that the batch's program exports. */
 export interface CallJob<Id = unknown> {
   /** The name of the function, and its arguments. */
-  call: readonly [name: string, ...args: (number | bigint)[]]
+  call: readonly [name: string, ...args: unknown[]]
   /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
   /** The caps of this call. Default: those of `defaults`. */

@@ -1,21 +1,16 @@
 import { invalid } from '../check.ts'
-import { ProgramError } from '../errors.ts'
-import {
-  neverStarted,
-  type AnyCallOutcome,
-  type CallOutcome,
-  type CallValues,
-  type HostError,
-} from '../outcome.ts'
-import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
-import type { PortCall } from '../port/instances.ts'
-import { encodeArguments, writeArguments } from './exports.ts'
-import type { ArgumentsOf, AsyncFunctions, FunctionName, ValuesOf } from './functions.ts'
+import type { AnyCallOutcome, CallOutcome, HostError } from '../outcome.ts'
+import { giveWriterBack, startCall, takeWriter, valueOf } from './call.ts'
+import type {
+  ArgumentsOf,
+  AsyncFunctions,
+  FunctionName,
+  FunctionOf,
+  ValuesOf,
+} from './functions.ts'
 import type { InstanceLink } from './link.ts'
+import { ModuleFunction, writeArguments } from './module-exports.ts'
 import type { CheckedCallOptions } from './options.ts'
-
-/** The arguments of the call that is being made. */
-const scratch = new Encoder(OPTIONS_BYTES)
 
 /**
  * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
@@ -40,12 +35,10 @@ export class Caller<Functions, Failure extends HostError = never> {
    * console.log(await instance.exports.add(1, 2)) // 3
    */
   get exports(): AsyncFunctions<Functions> {
-    if (this.#exports !== undefined) return this.#exports
-    const functions: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-    for (const name of this.#link.state.exports.functions.keys()) {
-      functions[name] = async (...args: unknown[]) => valueOf(await this.#start(name, args))
-    }
-    return (this.#exports = Object.freeze(functions) as AsyncFunctions<Functions>)
+    return (this.#exports ??= this.#link.exports.expose(this.#link, async (callee, args) => {
+      this.#link.state.checkOpen()
+      return valueOf(await startCall(this.#link, callee, args, this.#options))
+    }) as AsyncFunctions<Functions>)
   }
 
   /**
@@ -63,9 +56,11 @@ export class Caller<Functions, Failure extends HostError = never> {
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure> {
-    return this.#start(name, args) as Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure> {
+    return this.#start(name, args) as Promise<
+      CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
+    >
   }
 
   /**
@@ -78,58 +73,46 @@ export class Caller<Functions, Failure extends HostError = never> {
    */
   callSync<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): CallOutcome<ValuesOf<Functions[Name]>> | Failure {
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure {
     const { limits, signal } = this.#options
     if (signal !== undefined) {
       throw invalid('signal', 'absent: `callSync` cannot be aborted', signal)
     }
-    const { state } = this.#link
+    const link = this.#link
+    const { state } = link
     state.checkOpen()
-    const called = state.exports.function(name)
+    const callee = this.#link.exports.function(name)
     const { port, hostCalls } = state
-    const { passed } = port
-    let length = writeArguments(called, args, passed, 0)
-    if (limits !== undefined) length += limits.buffer.copy(passed, length, 0, limits.length)
-    const delivery = port.callSync(state.number, hostCalls, called.number, length)
-    const outcome = state.read(called, delivery, state.abortReason)
-    return outcome as CallOutcome<ValuesOf<Functions[Name]>> | Failure
+    let delivery
+    if (callee instanceof ModuleFunction) {
+      const { passed } = port
+      let length = writeArguments(callee, args, passed, 0)
+      if (limits !== undefined) length += limits.buffer.copy(passed, length, 0, limits.length)
+      delivery = port.callSync(state.number, hostCalls, callee.number, length)
+    } else {
+      const writer = takeWriter()
+      try {
+        callee.write(args, writer, link)
+        if (limits !== undefined) writer.append(limits)
+        const { buffer, length } = writer
+        delivery = port.callSync(state.number, hostCalls, callee.number, length, buffer)
+        for (const given of writer.given) given.ended?.()
+      } finally {
+        giveWriterBack(writer)
+      }
+    }
+    const outcome = link.read(callee, delivery, state.abortReason)
+    return outcome as CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
   }
 
   #start(name: string, args: readonly unknown[]): Promise<AnyCallOutcome> {
     try {
       const { state } = this.#link
-      const call = this.#prepare(name, args)
-      const { signal } = call
-      if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
-      return state.port.call(state.number, call)
+      state.checkOpen()
+      return startCall(this.#link, this.#link.exports.function(name), args, this.#options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
-
-  #prepare(name: string, args: readonly unknown[]): PortCall {
-    const { state } = this.#link
-    state.checkOpen()
-    const called = state.exports.function(name)
-    scratch.clear()
-    encodeArguments(called, args, scratch)
-    const { limits, signal } = this.#options
-    if (limits !== undefined) scratch.append(limits)
-    return {
-      instance: state,
-      function: called.number,
-      payload: scratch,
-      signal,
-      // Keeps the instance, of which users may have nothing else, until the call has ended.
-      read: (delivery, reason) => this.#link.state.read(called, delivery, reason),
-    }
-  }
-}
-
-/** What a function of {@link Caller.exports} returns. */
-export function valueOf(outcome: AnyCallOutcome): CallValues | CallValues[number] | undefined {
-  if (outcome.kind !== 'returned') throw new ProgramError(outcome)
-  const { values } = outcome
-  return values.length > 1 ? values : values[0]
 }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { show } from '../check.ts'
 import { EXPECTED, NUMBER_BYTES, readNumber, writeNumber } from '../port/numbers.ts'
-import { invalidCall } from './exports.ts'
+import { invalidCall } from './module-exports.ts'
 import type { InstanceLink } from './link.ts'
 
 /** The globals that a program exports, to be read and written between two calls. */
@@ -15,7 +15,7 @@ export class GuestGlobals {
 
   /** The names of the globals. */
   get names(): readonly string[] {
-    return [...this.#link.state.exports.globals.keys()]
+    return [...this.#link.exports.globals.keys()]
   }
 
   /**
@@ -27,7 +27,7 @@ export class GuestGlobals {
   get(name: string): number | bigint {
     const { state } = this.#link
     state.checkOpen()
-    const global = state.exports.global(name)
+    const global = this.#link.exports.global(name)
     const bits = state.port.access((native) => native.global(state.number, global.number))
     return readNumber(global.type, Buffer.from(bits), 0)
   }
@@ -40,7 +40,7 @@ export class GuestGlobals {
   set(name: string, value: number | bigint): void {
     const { state } = this.#link
     state.checkOpen()
-    const global = state.exports.global(name)
+    const global = this.#link.exports.global(name)
     const { type, mutable, number } = global
     if (!mutable) throw invalidCall(`the global ${JSON.stringify(name)} is not mutable`)
     const bits = Buffer.alloc(NUMBER_BYTES)

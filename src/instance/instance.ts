@@ -9,10 +9,8 @@ import type { AnyFunctions } from './functions.ts'
 import { GuestGlobals } from './globals.ts'
 import type { InstanceLink } from './link.ts'
 import { GuestMemory } from './memory.ts'
-import { checkCallOptions, type CallOptions } from './options.ts'
+import { ALL, checkCallOptions, type CallOptions } from './options.ts'
 import { start } from './start.ts'
-
-const ALL = checkCallOptions({})
 
 /** How an instance is made. */
 export interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits' | 'signal'> {
@@ -55,7 +53,7 @@ export class Instance<Functions = AnyFunctions, Failure extends HostError = neve
     this.#link = link
     this.initialization = initialization
     const memories = Object.create(null) as Record<string, GuestMemory>
-    for (const memory of link.state.exports.memories.values()) {
+    for (const memory of link.exports.memories.values()) {
       memories[memory.name] = new GuestMemory(link, memory)
     }
     this.memories = Object.freeze(memories)
@@ -69,8 +67,7 @@ export class Instance<Functions = AnyFunctions, Failure extends HostError = neve
    */
   get memory(): GuestMemory {
     return (
-      this.memories['memory'] ??
-      new GuestMemory(this.#link, this.#link.state.exports.memory('memory'))
+      this.memories['memory'] ?? new GuestMemory(this.#link, this.#link.exports.memory('memory'))
     )
   }
 

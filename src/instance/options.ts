@@ -1,7 +1,7 @@
 import { checkOptions, invalid } from '../check.ts'
 import type { Limits } from '../options.ts'
 import { encodeCallLimits } from '../port/encode-options.ts'
-import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 
 /** The options of calls; others are those of the instance. */
 export interface CallOptions {
@@ -37,3 +37,6 @@ export function checkCallOptions(options: unknown): CheckedCallOptions {
   encodeCallLimits(limits, encoded)
   return { limits: encoded.length === 0 ? undefined : encoded, signal }
 }
+
+/** Those of calls that have none of their own. */
+export const ALL: CheckedCallOptions = checkCallOptions({})

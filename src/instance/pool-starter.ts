@@ -6,7 +6,7 @@ import {
   encodeShared,
   type LocalOptions,
 } from '../port/encode-options.ts'
-import { Encoder, OPTIONS_BYTES } from '../port/encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import type { InstantiateOptions } from './instance.ts'

@@ -5,8 +5,16 @@ import { neverStarted, type AnyCallOutcome, type CallOutcome, type HostError } f
 import { RUN_OPTIONS } from '../port/encode-options.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
-import { Caller, valueOf } from './caller.ts'
-import type { AnyFunctions, ArgumentsOf, FunctionName, ResultOf, ValuesOf } from './functions.ts'
+import { valueOf } from './call.ts'
+import { Caller } from './caller.ts'
+import type {
+  AnyFunctions,
+  ArgumentsOf,
+  FunctionName,
+  FunctionOf,
+  ResultOf,
+  ValuesOf,
+} from './functions.ts'
 import type { InstanceLink } from './link.ts'
 import { checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
 import { PoolStarter, type PoolInstanceOptions } from './pool-starter.ts'
@@ -84,9 +92,11 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure> {
-    return this.#call(name, args, ALL) as Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure> {
+    return this.#call(name, args, ALL) as Promise<
+      CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
+    >
   }
 
   /**
@@ -96,10 +106,10 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    */
   async value<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): Promise<ResultOf<Functions[Name]>> {
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): Promise<ResultOf<FunctionOf<Functions, Name>>> {
     const outcome = await this.#call(name, args, ALL)
-    return valueOf(outcome) as ResultOf<Functions[Name]>
+    return valueOf(outcome) as ResultOf<FunctionOf<Functions, Name>>
   }
 
   /**

@@ -1,11 +1,14 @@
 import { invalid } from '../check.ts'
+import type { ProgramImports } from '../imports.ts'
 import type { Returned } from '../outcome.ts'
 import type { LocalOptions } from '../port/encode-options.ts'
 import type { Port } from '../port/port.ts'
 import type { Prepared } from '../port/prepared.ts'
 import type { RunOwner } from '../port/run-target.ts'
-import { InstanceLink } from './link.ts'
-import { InstanceState } from './state.ts'
+import { ComponentExports } from './component-calls.ts'
+import { InstanceLink, type Exports } from './link.ts'
+import { ModuleExports } from './module-exports.ts'
+import { InstanceState, type Description } from './state.ts'
 
 /** An instance that can be called. */
 export interface Started {
@@ -18,6 +21,40 @@ export function checkCollectsNothing({ collects }: LocalOptions, options: object
   if (!collects) return
   const { collect } = options as { collect?: unknown }
   throw invalid('collect', 'absent: files are collected at the end of a run', collect)
+}
+
+const descriptions = new WeakMap<RunOwner, ExportsDescription>()
+
+function descriptionOf(owner: RunOwner): ExportsDescription {
+  let description = descriptions.get(owner)
+  if (description === undefined) {
+    description = new ExportsDescription(owner.imports.kind)
+    descriptions.set(owner, description)
+  }
+  return description
+}
+
+class ExportsDescription implements Description {
+  readonly #kind: ProgramImports['kind']
+  #exports: Exports | undefined
+
+  constructor(kind: ProgramImports['kind']) {
+    this.#kind = kind
+  }
+
+  get isKnown(): boolean {
+    return this.#exports !== undefined
+  }
+
+  /** Known once an instance was made. */
+  get exports(): Exports {
+    return this.#exports!
+  }
+
+  learn(types: unknown): void {
+    this.#exports =
+      this.#kind === 'component' ? new ComponentExports(types) : new ModuleExports(types)
+  }
 }
 
 /**
@@ -33,12 +70,13 @@ export async function start(
 ): Promise<Started> {
   const { signal } = prepared.local
   signal?.throwIfAborted()
-  const state = new InstanceState(port, owner, signal)
+  const description = descriptionOf(owner)
+  const state = new InstanceState(port, owner, signal, description)
   state.number = port.instantiate(state, prepared)
   making?.add(state)
   try {
     const initialization = await state.started
-    return { link: new InstanceLink(state), initialization }
+    return { link: new InstanceLink(state, description.exports), initialization }
   } finally {
     making?.delete(state)
   }

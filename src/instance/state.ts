@@ -6,10 +6,13 @@ import type { InstanceEnd, PortInstance } from '../port/instances.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import type { Delivery } from '../port/records.ts'
-import { Exports, type ExportedFunction } from './exports.ts'
 
-/** The exports of programs, which are the same for all instances. */
-const known = new WeakMap<RunOwner, Exports>()
+/** Is told of the exports of a program when its first instance is made: they are the same for all. */
+export interface Description {
+  readonly isKnown: boolean
+  /** The types as the core tells them. */
+  learn(types: unknown): void
+}
 
 /**
  * What is known of an instance. The port refers to it while the instance lives, so it refers to nothing that users have.
@@ -28,7 +31,6 @@ export class InstanceState implements PortInstance {
     reject(error: unknown): void
   }
   #resolveEnding!: () => void
-  #exports: Exports | undefined
   #end: InstanceEnd | undefined
   /** Why it was aborted, unless its program or the runtime was closed. */
   #aborted: { reason: unknown } | undefined
@@ -37,7 +39,15 @@ export class InstanceState implements PortInstance {
   /** Its number at the port. */
   number = 0
 
-  constructor(port: Port, owner: RunOwner, signal: AbortSignal | undefined) {
+  readonly #description: Description
+
+  constructor(
+    port: Port,
+    owner: RunOwner,
+    signal: AbortSignal | undefined,
+    description: Description,
+  ) {
+    this.#description = description
     this.port = port
     this.handle = owner.handle
     this.signal = signal
@@ -66,14 +76,8 @@ export class InstanceState implements PortInstance {
     return this.#owner.imports
   }
 
-  get exports(): Exports {
-    return this.#exports!
-  }
-
   made(initialization: Returned, exports: () => unknown): void {
-    this.#exports = known.get(this.#owner)
-    if (this.#exports === undefined)
-      known.set(this.#owner, (this.#exports = new Exports(exports())))
+    if (!this.#description.isKnown) this.#description.learn(exports())
     this.#start.resolve(initialization as Returned<readonly []>)
   }
 
@@ -113,9 +117,8 @@ export class InstanceState implements PortInstance {
     throw this.#over()
   }
 
-  /** What a record says of a call. */
-  read(called: ExportedFunction, delivery: Delivery, abortReason: unknown): AnyCallOutcome {
-    if (delivery.isReturned) return delivery.returned(called.results)
+  /** What a record says of a call that has not returned. */
+  read(delivery: Delivery, abortReason: unknown): AnyCallOutcome {
     if (delivery.isFault) {
       const { fault } = delivery
       throw fault.code === 'ERR_INSTANCE_OVER' ? this.#over() : fault

@@ -33,6 +33,8 @@ export declare class BindingPort {
   runSync(id: number, handle: number, options: Uint8Array, length: number, milliseconds: number): number
   /** Goes on with the run that `runSync` began, with the host function's results in `words`. */
   returnSync(id: number, results: number, milliseconds: number): number
+  /** The same with results for which there is no room in `words`. */
+  returnSyncWith(id: number, results: Uint8Array, milliseconds: number): number
   /** The same for a host function that has thrown. */
   throwSync(id: number, milliseconds: number): number
   /** Gives up the runs that this thread waited for: no JavaScript waits for them any more. */
@@ -44,6 +46,8 @@ export declare class BindingPort {
   accessMemory(run: number, call: number, pointer: number, bytes: Uint8Array, write: boolean): number
   /** Goes on with the run that `runSync` began. */
   waitSync(id: number, milliseconds: number): number
+  /** The arguments of the call that `waitSync` has told of last, if they are more than there is room for. */
+  hostArguments(): Uint8Array
   /**
    * The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
    * Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
@@ -54,6 +58,8 @@ export declare class BindingPort {
    * `runSync`.
    */
   callSync(id: number, instance: number, called: number, length: number, milliseconds: number): number
+  /** The same with the first bytes of `payload`. */
+  callSyncWith(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
   /** Returns bytes of an exported memory of an instance. */
   readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
   /** Writes to an exported memory of an instance. */
@@ -74,6 +80,8 @@ export declare class BindingPort {
   loadSync(id: number, request: BindingLoadRequest): string
   /** Starts to look at a program; its inspection is a record for `id`. */
   inspect(id: number, handle: number): void
+  /** Starts to look for the WIT of a component, which is a record for `id`. */
+  wit(id: number, handle: number): void
   /** Starts to pack a program with its code; the file is a record for `id`. */
   serialize(id: number, handle: number): void
   /**

@@ -52,7 +52,10 @@ export class CallerWait {
   /** Calls a host function, and goes on with the run. */
   #call(port: NativePort, id: number, calls: HostCalls, index: number): number {
     const results = calls.calledSync(index, this.#words)
-    return results < 0 ? port.throwSync(id, TURN_MS) : port.returnSync(id, results, TURN_MS)
+    if (results < 0) return port.throwSync(id, TURN_MS)
+    return this.#words.isLarge(results)
+      ? port.returnSyncWith(id, this.#words.bytes(results), TURN_MS)
+      : port.returnSync(id, results, TURN_MS)
   }
 
   /**

@@ -1,7 +1,7 @@
 import { invalid, checkRecord, checkString, shorten } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import { OPTION } from '../protocol.ts'
-import type { Encoder } from './encoder.ts'
+import type { Encoder } from '../encoder.ts'
 
 /** The most bytes of files that can be given, in UTF-16 units or bytes. */
 const MAX_BYTES = 2 ** 29

@@ -12,7 +12,7 @@ import {
   unknown,
 } from '../check.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
-import type { Encoder } from './encoder.ts'
+import type { Encoder } from '../encoder.ts'
 import { readImports, type GivenImports } from '../imports.ts'
 import type {
   HostedRunOptions,

@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
-import type { BoundFunction, CallingGuest, CallerMemory } from '../imports.ts'
+import type { BoundFunction, CallContext, CallingGuest, CallerMemory } from '../imports.ts'
+import { HostObjects } from '../wit/host-objects.ts'
 import type { Words } from './words.ts'
 
 /** What a run with host functions asks of its port. */
@@ -42,6 +43,8 @@ export class HostCalls {
   #current = 0
   /** Whether a function is on the stack now. */
   #isOnStack = false
+  /** What the guest has as resources. */
+  readonly objects: HostObjects = new HostObjects()
   /** Whether it has to be known what a function has started. */
   readonly #isInstance: boolean
   /** What a function threw. */
@@ -90,8 +93,7 @@ export class HostCalls {
         const message = `the host function ${bound.name} returned a promise, which a thread that waits cannot await; use \`run\``
         throw new WasiexecError('ERR_HOST_FUNCTION', message)
       }
-      words.put(bound, result)
-      return bound.results.length
+      return bound.put(words, result, this.#context())
     } catch (error) {
       this.failure = { error }
       return -1
@@ -108,6 +110,7 @@ export class HostCalls {
   /** The run has ended: what its functions return now is not wanted. */
   end(): void {
     this.#current = 0
+    this.objects.clear()
   }
 
   /** @throws {WasiexecError} `ERR_CALL_ENDED`, `ERR_OUT_OF_BOUNDS`. */
@@ -149,36 +152,24 @@ export class HostCalls {
   }
 
   #apply(bound: BoundFunction, words: Words): unknown {
-    const { call, params } = bound
-    const caller = new HostCaller(this, this.#current)
-    const value = (index: number): unknown => words.argument(index, params[index])
-    // Like WebAssembly itself, without `this`. Most functions have few parameters, and an array costs more than the call.
-    switch (params.length) {
-      case 0:
-        return call(caller)
-      case 1:
-        return call(value(0), caller)
-      case 2:
-        return call(value(0), value(1), caller)
-      case 3:
-        return call(value(0), value(1), value(2), caller)
-      case 4:
-        return call(value(0), value(1), value(2), value(3), caller)
-      default:
-        return Reflect.apply(call, undefined, [...params.map((_, index) => value(index)), caller])
-    }
+    return bound.apply(words, this.#context())
+  }
+
+  #context(): CallContext {
+    return { caller: new HostCaller(this, this.#current), objects: this.objects }
   }
 
   #returned(call: number, bound: BoundFunction, words: Words, value: unknown): void {
     if (this.#current !== call) return
+    let results
     try {
-      words.put(bound, value)
+      results = bound.put(words, value, this.#context())
     } catch (error) {
       this.#threw(call, error)
       return
     }
     this.#current = 0
-    this.#port.hostReturned(this.#run, call, bound.results.length)
+    this.#port.hostReturned(this.#run, call, results)
   }
 
   #threw(call: number, error: unknown): void {

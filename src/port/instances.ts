@@ -1,6 +1,6 @@
 import type { AnyCallOutcome, AnyOutcome, Returned } from '../outcome.ts'
 import { SECTION } from '../protocol.ts'
-import type { Encoder } from './encoder.ts'
+import type { Encoder } from '../encoder.ts'
 import type { HostCalls } from './host-calls.ts'
 import type { Pipes } from './pipes.ts'
 import type { Delivery } from './records.ts'

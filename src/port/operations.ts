@@ -1,4 +1,4 @@
-import { Encoder } from './encoder.ts'
+import { Encoder } from '../encoder.ts'
 import { OPERATION_FIELD } from '../protocol.ts'
 import type { NativePort } from './native.ts'
 

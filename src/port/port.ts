@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { CallerWait, OUTPUT_BYTES, TURN_MS } from './caller-wait.ts'
 import { encodeInput } from './encode-options.ts'
-import { OPTIONS_BYTES, type Encoder } from './encoder.ts'
+import { OPTIONS_BYTES, type Encoder } from '../encoder.ts'
 import { fromNative, WasiexecError } from '../errors.ts'
 import { bindImports, type BoundFunction, type GivenImports } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
@@ -100,7 +100,7 @@ export class Port implements PipeEvents, HostCallPort {
   /** Where the core writes small deliveries; the last number says whether they are in use. */
   readonly #smallRecords = new Float64Array(RECORD_FIELDS * SMALL_RECORDS + 1)
   readonly #smallBytes = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
-  readonly #words = new Words()
+  readonly #words = new Words(() => Buffer.from(this.#native.hostArguments()))
   readonly #callerWait = new CallerWait(this.#words)
   /** Where the core reads what a {@link callSync} passes. */
   readonly passed: Buffer = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
@@ -283,21 +283,25 @@ export class Port implements PipeEvents, HostCallPort {
   }
 
   /**
-   * Calls a function with what the first bytes of {@link passed} are; what is returned is to be read before anything else is
-   * done.
+   * Calls a function with what the first bytes of {@link passed} are, or of another buffer; what is returned is to be read
+   * before anything else is done.
    */
   callSync(
     number: number,
     hostCalls: HostCalls | undefined,
     called: number,
     length: number,
+    other?: Buffer,
   ): Delivery {
     this.#flush()
     const id = this.#nextId()
     const port = this.#native
     this.#callerWait.expect(port, hostCalls)
     try {
-      const first = port.callSync(id, number, called, length, TURN_MS)
+      const first =
+        other === undefined
+          ? port.callSync(id, number, called, length, TURN_MS)
+          : port.callSyncWith(id, number, called, other, length, TURN_MS)
       return this.#callerWait.end(port, id, hostCalls, first)
     } catch (error) {
       throw fromNative(error)
@@ -472,6 +476,14 @@ export class Port implements PipeEvents, HostCallPort {
     const inspected = this.#answer(id)
     this.#native.inspect(id, handle)
     return inspected
+  }
+
+  /** Returns the WIT of a component. */
+  async wit(handle: number): Promise<unknown> {
+    const id = this.#nextId()
+    const found = this.#answer(id)
+    this.#native.wit(id, handle)
+    return found
   }
 
   /** Returns a program with its code, as a file. */

@@ -1,6 +1,6 @@
 /* The options of runs, checked and encoded in buffers that are used again. */
 import { encodeInput, encodeRunOptions, type LocalOptions, type Purpose } from './encode-options.ts'
-import { Encoder, OPTIONS_BYTES } from './encoder.ts'
+import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 import { bindImports, type ProgramImports } from '../imports.ts'
 import type { HostedRunOptions, HostedSpawnOptions, RunOptions, SpawnOptions } from '../options.ts'
 import { StdinReader } from './stdin.ts'

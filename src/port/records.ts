@@ -1,7 +1,16 @@
 import { Buffer } from 'node:buffer'
 import { WasiexecError } from '../errors.ts'
 import * as outcomes from '../outcome.ts'
-import type { HostError, Limit, Outcome, Printed, Returned, TrapInfo, Usage } from '../outcome.ts'
+import type {
+  CallValues,
+  HostError,
+  Limit,
+  Outcome,
+  Printed,
+  Returned,
+  TrapInfo,
+  Usage,
+} from '../outcome.ts'
 import {
   ABORT,
   LIMIT,
@@ -184,6 +193,18 @@ export class Delivery {
     // Its only section.
     const at = this.#end - this.#get(FIELD.sections) + SECTION_LAYOUT.content
     return outcomes.returned(readNumbers(types, this.#bytes, at), printed)
+  }
+
+  /** A call that has returned what `read` makes of its bytes, whose memory may be shared if it is told so. */
+  returnedAs(read: (bytes: Buffer, shares: boolean) => CallValues): Returned {
+    const printed = this.#printedAt(this.#place, this.#start)
+    const bytes = this.section(SECTION.values)
+    return outcomes.returned(read(bytes, this.#isMuch(bytes.length)), printed)
+  }
+
+  /** Whether a call has begun. */
+  get hasStarted(): boolean {
+    return !this.isFault && (this.isInstanceOver || !this.isAbort)
   }
 
   get isReturned(): boolean {

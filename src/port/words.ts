@@ -1,22 +1,35 @@
 import { Buffer } from 'node:buffer'
-import { show } from '../check.ts'
-import { WasiexecError } from '../errors.ts'
-import type { BoundFunction, NumberType } from '../imports.ts'
+import type { CallWords } from '../imports/binding.ts'
+import type { NumberType } from '../imports.ts'
+import type { ValueWriter } from '../wit/value-writer.ts'
 
-/** A call's number and its arguments or results. A type has at most 1,000 of either. */
+/** A call's number and its arguments or results. A type of a module has at most 1,000 of either. */
 const WORDS = 1 + 1000
+const WORD_BYTES = 8
 
-/** Values on their way to or from a host function: 64 bits each, an `i64` as it is and every other as an `f64`. */
-export class Words {
+/**
+ * Values on their way to or from a host function: 64 bits each, an `i64` as it is and every other number as an `f64`. For a
+ * component the length of the values in bytes, then these.
+ */
+export class Words implements CallWords {
   /** What the core reads and writes. */
   readonly raw: BigUint64Array = new BigUint64Array(WORDS)
   readonly #integers = new BigInt64Array(this.raw.buffer)
   readonly #numbers = new Float64Array(this.raw.buffer)
   readonly #bytes = Buffer.from(this.raw.buffer)
+  /** Arguments or results for which there is no room in `raw`. */
+  #large: Buffer | undefined
+  readonly #fetch: () => Buffer
 
-  /** Takes in what came as bytes; returns how many values these are. */
-  fill(bytes: Buffer): number {
-    return bytes.copy(this.#bytes) / 8
+  /** @param fetch Gets arguments of the core for which there was no room. */
+  constructor(fetch: () => Buffer) {
+    this.#fetch = fetch
+  }
+
+  /** Takes in what came as bytes. */
+  fill(bytes: Buffer): void {
+    this.#large = bytes.length > this.#bytes.length ? bytes.subarray(WORD_BYTES) : undefined
+    bytes.copy(this.#bytes)
   }
 
   /** The number of the call, which comes first. */
@@ -24,59 +37,42 @@ export class Words {
     return this.#numbers[0] as number
   }
 
-  /** The argument at this place, of this type; they follow the number. */
-  argument(index: number, type: NumberType | undefined): unknown {
+  argument(index: number, type: NumberType): unknown {
     return type === 'i64' ? this.#integers[index + 1] : this.#numbers[index + 1]
   }
 
-  /**
-   * Writes what a host function has returned.
-   *
-   * @throws {WasiexecError} `ERR_HOST_FUNCTION`; or what an iterator of the function's throws.
-   */
-  put(bound: BoundFunction, value: unknown): void {
-    const { results } = bound
-    if (results.length === 0) return
-    if (results.length === 1) {
-      this.#put(0, bound, value)
-      return
-    }
-    if (!Array.isArray(value) || value.length !== results.length) {
-      throw wrong(bound, `must return an array of ${results.length} values`, value)
-    }
-    // A getter may run another guest, whose calls use these words: all values are read before the first is written.
-    const values: unknown[] = [...value]
-    for (let index = 0; index < results.length; index += 1) this.#put(index, bound, values[index])
+  putNumber(index: number, type: NumberType, value: number | bigint): void {
+    if (type === 'i64') this.#integers[index] = value as bigint
+    else this.#numbers[index] = value as number
+  }
+
+  takeValues(): Buffer {
+    const length = Number(this.raw[1])
+    const isLarge = length > this.#bytes.length - 2 * WORD_BYTES
+    const bytes = isLarge ? (this.#large ?? this.#fetch()) : this.#bytes.subarray(WORD_BYTES)
+    this.#large = undefined
+    return bytes.subarray(WORD_BYTES, WORD_BYTES + length)
+  }
+
+  putValues(values: ValueWriter): number {
+    const { length, buffer } = values
+    const words = 1 + Math.ceil(length / WORD_BYTES)
+    const size = words * WORD_BYTES
+    const to = size > this.#bytes.length ? Buffer.alloc(size) : this.#bytes
+    to.writeBigUInt64LE(BigInt(length), 0)
+    buffer.copy(to, WORD_BYTES, 0, length)
+    this.#large = to === this.#bytes ? undefined : to
+    return words
+  }
+
+  /** Whether the first of them are more than there is room for in `raw`. */
+  isLarge(count: number): boolean {
+    return count * WORD_BYTES > this.#bytes.length
   }
 
   /** The first of them as bytes. */
-  bytes(count: number): Uint8Array {
-    return this.#bytes.subarray(0, count * 8)
+  bytes(count: number): Buffer {
+    const bytes = this.isLarge(count) ? this.#large! : this.#bytes
+    return bytes.subarray(0, count * WORD_BYTES)
   }
-
-  #put(index: number, bound: BoundFunction, value: unknown): void {
-    const type = bound.results[index] as NumberType
-    if (type === 'i64') {
-      if (typeof value !== 'bigint' || value < -(2n ** 63n) || value >= 2n ** 64n) {
-        throw wrong(bound, must(index, bound, 'a bigint of 64 bits, signed or not'), value)
-      }
-      this.#integers[index] = value
-      return
-    }
-    if (typeof value !== 'number') throw wrong(bound, must(index, bound, 'a number'), value)
-    if (type === 'i32' && !(Number.isInteger(value) && value >= -(2 ** 31) && value < 2 ** 32)) {
-      throw wrong(bound, must(index, bound, 'an integer of 32 bits, signed or not'), value)
-    }
-    this.#numbers[index] = value
-  }
-}
-
-function must(index: number, { results }: BoundFunction, expected: string): string {
-  const which = results.length === 1 ? '' : ` as value ${index}`
-  return `must return ${expected}${which}`
-}
-
-function wrong({ name, type }: BoundFunction, expected: string, value: unknown): WasiexecError {
-  const message = `the host function ${name} ${type} ${expected}, got ${show(value)}`
-  return new WasiexecError('ERR_HOST_FUNCTION', message)
 }

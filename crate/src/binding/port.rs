@@ -51,6 +51,8 @@ pub struct BindingPort {
     output: Uint8Array,
     /// The number and the arguments of a call of a host function, and what that returns.
     words: BigUint64Array,
+    /// Arguments of a call of a host function for which there is no room in these.
+    large: Vec<u8>,
     /// The arguments of `callSync`.
     passed: Uint8Array,
     /// Output that did not fit into the shared buffer.
@@ -135,6 +137,7 @@ impl BindingPort {
             record,
             output,
             words,
+            large: Vec::new(),
             passed,
             left: Vec::new(),
             spare: Delivery::default(),
@@ -196,6 +199,20 @@ impl BindingPort {
         let words = self.words.get(..results as usize);
         let words = words.unwrap_or_default().to_vec();
         self.give(id, Ok(words))?;
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// The same with results for which there is no room in `words`.
+    #[napi(catch_unwind)]
+    pub fn return_sync_with(
+        &mut self,
+        id: f64,
+        results: &[u8],
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        let (words, _) = results.as_chunks();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word));
+        self.give(id, Ok(words.collect()))?;
         self.wait_sync(id, milliseconds)
     }
 
@@ -274,6 +291,7 @@ impl BindingPort {
         let Self {
             pending,
             words,
+            large,
             spare,
             ..
         } = self;
@@ -296,7 +314,15 @@ impl BindingPort {
             let words = unsafe { words.as_mut() };
             let (number, arguments) = words.split_at_mut(1);
             number[0] = (call.number as f64).to_bits();
-            arguments[..call.arguments.len()].copy_from_slice(call.arguments);
+            match arguments.get_mut(..call.arguments.len()) {
+                Some(place) => place.copy_from_slice(call.arguments),
+                // The first says how many there are.
+                None => {
+                    large.clear();
+                    large.extend(call.arguments.iter().flat_map(|word| word.to_le_bytes()));
+                    arguments[0] = call.arguments[0];
+                }
+            }
             (call.number, call.function)
         });
         let Some((number, function)) = called else {
@@ -304,6 +330,12 @@ impl BindingPort {
         };
         last.call = Some(number);
         Ok(CALLED - f64::from(function))
+    }
+
+    /// The arguments of the call that `waitSync` has told of last, if they are more than there is room for.
+    #[napi(catch_unwind)]
+    pub fn host_arguments(&mut self) -> Uint8Array {
+        Uint8Array::new(std::mem::take(&mut self.large))
     }
 
     /// The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
@@ -344,14 +376,25 @@ impl BindingPort {
         self.leave();
         let payload = self.passed.get(..length as usize).unwrap_or_default();
         let payload = Bytes::copy_from_slice(payload);
-        let run = self
-            .port
-            .call_sync(instance as u64, called as usize, payload);
-        self.pending.push(Pending {
-            id,
-            run: run.map_err(thrown)?,
-            call: None,
-        });
+        self.start_call(id, instance, called, payload)?;
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// The same with the first bytes of `payload`.
+    #[napi(catch_unwind)]
+    pub fn call_sync_with(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+        length: u32,
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let payload = payload.get(..length as usize).unwrap_or_default();
+        let payload = Bytes::copy_from_slice(payload);
+        self.start_call(id, instance, called, payload)?;
         self.wait_sync(id, milliseconds)
     }
 
@@ -446,6 +489,12 @@ impl BindingPort {
         self.port.inspect(id as u64, handle as u64);
     }
 
+    /// Starts to look for the WIT of a component, which is a record for `id`.
+    #[napi(catch_unwind)]
+    pub fn wit(&self, id: f64, handle: f64) {
+        self.port.wit(id as u64, handle as u64);
+    }
+
     /// Starts to pack a program with its code; the file is a record for `id`.
     #[napi(catch_unwind)]
     pub fn serialize(&self, id: f64, handle: f64) {
@@ -536,6 +585,25 @@ impl BindingPort {
             None => self.left = delivery.bytes,
         }
         length as f64
+    }
+
+    /// Begins a call that this thread waits for.
+    fn start_call(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: Bytes,
+    ) -> napi::Result<()> {
+        let run = self
+            .port
+            .call_sync(instance as u64, called as usize, payload);
+        self.pending.push(Pending {
+            id,
+            run: run.map_err(thrown)?,
+            call: None,
+        });
+        Ok(())
     }
 
     fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {

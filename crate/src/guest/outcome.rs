@@ -59,6 +59,8 @@ pub enum CallOutcome {
 pub struct Returned {
     /// What the function returned, as [`Value::bits`](super::value::Value::bits).
     pub values: Vec<u64>,
+    /// What a component's function returned, as bytes; empty for a module.
+    pub encoded: Vec<u8>,
     /// Standard output captured during the call.
     pub stdout: Vec<u8>,
     /// Standard error captured during the call.

@@ -61,6 +61,16 @@ impl Port {
         );
     }
 
+    /// The WIT of a component arrives as JSON in a delivery for `id`.
+    pub fn wit(self: &Arc<Self>, id: u64, handle: u64) {
+        let program = self.backend.program(handle);
+        self.ask(
+            id,
+            |_| program?.wit(),
+            |outbox, id, json| outbox.loaded(id, json),
+        );
+    }
+
     /// Serializes a program with its compiled code; the file arrives in a delivery for `id`.
     pub fn serialize(self: &Arc<Self>, id: u64, handle: u64) {
         let program = self.backend.program(handle);

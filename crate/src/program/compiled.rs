@@ -5,28 +5,53 @@ use super::entry::{self, Entry};
 use super::exports::Exports;
 use super::host_imports::HostImport;
 use super::info::{ProgramInfo, describe_component, describe_module};
+use crate::component::{Described, Imports, Interface};
 use crate::engine::Host;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::wasi::RunState;
 use std::sync::{Arc, OnceLock};
 use wasmtime::component::Component;
-use wasmtime::{Engine, InstancePre, Module};
+use wasmtime::{Engine, InstancePre, Module, component};
 
 /// Code and what it is linked with.
 pub(crate) struct Compiled {
     pub(super) code: Code,
     entry: Result<Entry>,
-    /// What instances of a module are made from.
-    linked: Result<InstancePre<RunState>>,
+    /// What instances are made from.
+    linked: Result<Pre>,
     /// Both again with host functions for what WASI does not have, if the module imports such.
     hosted: Option<Hosted>,
     host_imports: Vec<HostImport>,
+    component_imports: Option<Described>,
     exports: OnceLock<Arc<Exports>>,
+    interface: OnceLock<Arc<Interface>>,
 }
 
-/// A module linked with host functions.
+/// Code with its imports.
+enum Pre {
+    Module(InstancePre<RunState>),
+    Component(component::InstancePre<RunState>),
+}
+
+/// What an instance is made from, and what its caller can use.
+pub(crate) enum Linked<'a> {
+    Module(&'a InstancePre<RunState>, &'a Arc<Exports>),
+    Component(&'a component::InstancePre<RunState>, &'a Arc<Interface>),
+}
+
+impl Linked<'_> {
+    /// What a caller is told of the exports, as JSON.
+    pub(crate) fn described(&self) -> &str {
+        match self {
+            Self::Module(_, exports) => &exports.described,
+            Self::Component(_, interface) => &interface.described,
+        }
+    }
+}
+
+/// A program linked with host functions.
 struct Hosted {
-    linked: Result<InstancePre<RunState>>,
+    linked: Result<Pre>,
     entry: Result<Entry>,
 }
 
@@ -56,15 +81,17 @@ impl Link for Module {
             let linked = entry::link_hosted(&self, host, &host_imports);
             Hosted {
                 entry: entry_of(&linked),
-                linked,
+                linked: linked.map(Pre::Module),
             }
         });
         Compiled {
             entry: entry_of(&linked),
-            linked,
+            linked: linked.map(Pre::Module),
             hosted,
             host_imports,
+            component_imports: None,
             exports: OnceLock::new(),
+            interface: OnceLock::new(),
             code: Code::Module(self),
         }
     }
@@ -72,15 +99,31 @@ impl Link for Module {
 
 impl Link for Component {
     fn link(self, host: &Host, _starts_early: bool) -> Compiled {
+        let linked = entry::link_component(&self, host);
+        let entry_of = |linked: &Result<component::InstancePre<RunState>>| {
+            let pre = linked.clone();
+            pre.and_then(|pre| entry::component_entry(&self, pre))
+        };
+        let imports = match &linked {
+            Ok(_) => None,
+            Err(_) => Some(Imports::of(&self, entry::is_package_provided)),
+        };
+        let imports = imports.filter(|imports| !imports.is_empty());
+        let hosted = imports.as_ref().map(|imports| {
+            let linked = entry::link_hosted_component(&self, host, imports);
+            Hosted {
+                entry: entry_of(&linked),
+                linked: linked.map(Pre::Component),
+            }
+        });
         Compiled {
-            entry: entry::component_entry(&self, host),
-            linked: Err(Error::new(
-                ErrorCode::UnsupportedWasm,
-                "components cannot be instantiated yet; a component that is a command can be run",
-            )),
-            hosted: None,
+            entry: entry_of(&linked),
+            linked: linked.map(Pre::Component),
+            hosted,
             host_imports: Vec::new(),
+            component_imports: imports.map(|imports| imports.described),
             exports: OnceLock::new(),
+            interface: OnceLock::new(),
             code: Code::Component(self),
         }
     }
@@ -109,26 +152,32 @@ impl Compiled {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::UnresolvedImport`], and [`ErrorCode::UnsupportedWasm`] for components.
-    pub(crate) fn linked(
-        &self,
-        is_hosted: bool,
-    ) -> Result<(&InstancePre<RunState>, &Arc<Exports>)> {
+    /// [`ErrorCode::UnresolvedImport`].
+    pub(crate) fn linked(&self, is_hosted: bool) -> Result<Linked<'_>> {
         let linked = match &self.hosted {
             Some(hosted) if is_hosted => &hosted.linked,
             _ => &self.linked,
         };
-        let linked = linked.as_ref().map_err(Clone::clone)?;
-        let exports = self
-            .exports
-            .get_or_init(|| Arc::new(Exports::of(linked.module())));
-        Ok((linked, exports))
+        Ok(match linked.as_ref().map_err(Clone::clone)? {
+            Pre::Module(pre) => {
+                let exports = || Arc::new(Exports::of(pre.module()));
+                Linked::Module(pre, self.exports.get_or_init(exports))
+            }
+            Pre::Component(pre) => {
+                let interface = || {
+                    Arc::new(Interface::of(pre.component(), entry::is_package_provided))
+                };
+                Linked::Component(pre, self.interface.get_or_init(interface))
+            }
+        })
     }
 
     pub(super) fn describe(&self, name: String) -> ProgramInfo {
         match &self.code {
             Code::Module(module) => describe_module(name, module, &self.host_imports),
-            Code::Component(component) => describe_component(name, component),
+            Code::Component(component) => {
+                describe_component(name, component, self.component_imports.as_ref())
+            }
         }
     }
 

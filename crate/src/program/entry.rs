@@ -2,6 +2,7 @@
 
 use super::host_imports::{HostImport, function_type};
 use super::info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
+use crate::component::{Imports, link_imports};
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
@@ -9,7 +10,7 @@ use crate::wasi::{RunState, Wasi, add_host_function};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
-use wasmtime::component::Component;
+use wasmtime::component::{self, Component};
 use wasmtime::{Engine, ExternType, InstancePre, Module, ModuleExport, Store};
 use wasmtime_wasi::{p2, p3};
 
@@ -145,13 +146,46 @@ pub(crate) fn module_entry(
     }
 }
 
-pub(crate) fn component_entry(component: &Component, host: &Host) -> Result<Entry> {
-    let Linker::Component(linker) = &host.linker else {
-        return Err(Error::internal("a component met a module linker"));
-    };
-    let pre = linker
-        .instantiate_pre(component)
-        .map_err(|error| unresolved_component(component, &error))?;
+/// A component with its imports.
+///
+/// # Errors
+///
+/// [`ErrorCode::UnresolvedImport`].
+pub(crate) fn link_component(
+    component: &Component,
+    host: &Host,
+) -> Result<component::InstancePre<RunState>> {
+    let linked = component_linker(host)?.instantiate_pre(component);
+    linked.map_err(|error| unresolved_component(component, &error))
+}
+
+/// The same; `imports` are functions and resources of the submitter.
+///
+/// # Errors
+///
+/// [`ErrorCode::UnresolvedImport`].
+pub(crate) fn link_hosted_component(
+    component: &Component,
+    host: &Host,
+    imports: &Imports,
+) -> Result<component::InstancePre<RunState>> {
+    let mut linker = component_linker(host)?.clone();
+    let unresolved = |error| unresolved_component(component, &error);
+    link_imports(&mut linker, imports).map_err(unresolved)?;
+    linker.instantiate_pre(component).map_err(unresolved)
+}
+
+fn component_linker(host: &Host) -> Result<&component::Linker<RunState>> {
+    match &host.linker {
+        Linker::Component(linker) => Ok(linker),
+        Linker::Module(_) => Err(Error::internal("a component met a module linker")),
+    }
+}
+
+pub(crate) fn component_entry(
+    component: &Component,
+    pre: component::InstancePre<RunState>,
+) -> Result<Entry> {
     let ty = component.component_type();
     let names: Vec<String> = ty
         .exports(component.engine())

@@ -1,6 +1,7 @@
 //! Kind, WASI version, imports and exports of programs.
 
 use super::host_imports::HostImport;
+use crate::component::Described;
 use crate::engine::ProgramKind;
 use crate::wasi::{P0, P1};
 use serde::Serialize;
@@ -52,6 +53,9 @@ pub struct ProgramInfo {
     /// What it needs and WASI does not have.
     #[serde(rename = "hostImports")]
     pub host_imports: Vec<HostImport>,
+    /// The same for a component.
+    #[serde(rename = "componentImports", skip_serializing_if = "Option::is_none")]
+    pub(crate) component_imports: Option<Described>,
 }
 
 pub(crate) fn describe_module(
@@ -88,10 +92,15 @@ pub(crate) fn describe_module(
         exports: exports.collect(),
         imports,
         host_imports: host_imports.to_vec(),
+        component_imports: None,
     }
 }
 
-pub(crate) fn describe_component(name: String, component: &Component) -> ProgramInfo {
+pub(crate) fn describe_component(
+    name: String,
+    component: &Component,
+    component_imports: Option<&Described>,
+) -> ProgramInfo {
     let ty = component.component_type();
     let engine = component.engine();
     let info = |(name, item): (&str, _)| ExternInfo {
@@ -120,6 +129,7 @@ pub(crate) fn describe_component(name: String, component: &Component) -> Program
         imports,
         exports,
         host_imports: Vec::new(),
+        component_imports: component_imports.cloned(),
     }
 }
 

@@ -1,40 +1,40 @@
 //! An instance whose exports are called, one call after the other.
 
+use super::component_calls::ComponentCalls;
 use super::context::RunContext;
 use super::instance::Instance;
+use super::module_calls::{ModuleCalls, function, initialize};
 use super::queued_call::QueuedCall;
 use super::supervised::supervise;
+use crate::component::Handles;
 use crate::error::{Error, ErrorCode, Result};
-use crate::guest::{CallControl, CallOutcome, InstanceControl, Limits, Outcome, Returned, bits_of};
+use crate::guest::{CallControl, CallOutcome, InstanceControl, Limits, Outcome, Returned};
 use crate::host_functions::HostCalls;
 use crate::options::RunOptions;
-use crate::program::{Exports, Signature};
+use crate::program::{Exports, Linked};
 use crate::wasi::RunState;
 use std::sync::Arc;
-use wasmtime::{Extern, Func, Store, Val};
-
-/// Bytes that an argument takes as it crosses.
-const WORD: usize = 8;
+use wasmtime::Store;
 
 /// An instance between two calls.
 pub(super) struct Callable {
     instance: Instance,
-    linked: wasmtime::Instance,
-    exports: Arc<Exports>,
-    /// Those that were called before, by their numbers.
-    functions: Box<[Option<Func>]>,
+    calls: Calls,
     /// The limits of calls that give none.
     limits: Limits,
     context: Arc<RunContext>,
-    /// Those of the call in progress; kept, so that not each call makes them.
-    arguments: Vec<Val>,
-    values: Vec<Val>,
+}
+
+/// What is called.
+enum Calls {
+    Module(ModuleCalls),
+    Component(Box<ComponentCalls>),
 }
 
 /// What became of an instance.
 pub(super) enum Started {
-    /// It can be called.
-    Ready(Box<Callable>, Returned),
+    /// It can be called; this is what its caller is told of it.
+    Ready(Box<Callable>, Returned, String),
     /// Its program ended before.
     Ended(Outcome),
 }
@@ -53,7 +53,7 @@ impl Callable {
     ///
     /// # Errors
     ///
-    /// Host faults: an import that is not provided, a component, a preopen that does not open, no memory.
+    /// Host faults: an import that is not provided, a preopen that does not open, no memory.
     pub(super) async fn start(
         context: &Arc<RunContext>,
         own: Option<Box<RunOptions>>,
@@ -61,40 +61,49 @@ impl Callable {
     ) -> Result<Started> {
         let (options, compiled) = context.code_for(own.as_deref()).await?;
         let limits = options.limits;
-        let (pre, exports) = compiled.linked(options.host_calls.is_some())?;
-        // A snapshot was taken after it.
-        let initialize = match context.group.program.snapshot() {
-            Some(_) => None,
-            None => initialize(exports)?,
+        let linked = compiled.linked(options.host_calls.is_some())?;
+        let initialize = match &linked {
+            // A snapshot was taken after it.
+            Linked::Module(_, exports) if context.group.program.snapshot().is_none() => {
+                initialize(exports)?
+            }
+            Linked::Module(..) | Linked::Component(..) => None,
         };
         let mut instance = Instance::for_calls(context, own, compiled, control)?;
         let call = Arc::<CallControl>::default();
-        let mut linked = None;
+        let mut calls = None;
         let work = async {
-            let made = instance.instantiate(pre, &call).await?;
-            linked = Some(made);
-            let Some(export) = initialize else {
-                return Ok(());
-            };
-            let (_, store) = instance.parts();
-            let function = function(store, made, exports, export)?;
-            function.call_async(store, &[], &mut []).await
+            match &linked {
+                Linked::Module(pre, exports) => {
+                    let made = instance.instantiate(pre, &call).await?;
+                    calls = Some(Calls::Module(ModuleCalls::new(made, (*exports).clone())));
+                    let Some(export) = initialize else {
+                        return Ok(());
+                    };
+                    let (_, store) = instance.parts();
+                    let function = function(store, made, exports, export)?;
+                    function.call_async(store, &[], &mut []).await
+                }
+                Linked::Component(pre, interface) => {
+                    let made = instance.instantiate_component(pre, &call).await?;
+                    let handles = Arc::<Handles>::default();
+                    let made = ComponentCalls::new(made, (*interface).clone(), handles);
+                    calls = Some(Calls::Component(Box::new(made)));
+                    Ok(())
+                }
+            }
         };
         let end = supervise(work, context, &limits, &call).await;
-        let (Some(returned), Some(linked)) = (instance.settle(&call, &end), linked) else {
+        let (Some(returned), Some(calls)) = (instance.settle(&call, &end), calls) else {
             return instance.end(&call, end).map(Started::Ended);
         };
         let this = Self {
             instance,
-            linked,
-            exports: exports.clone(),
-            functions: vec![None; exports.function_count()].into(),
+            calls,
             limits,
             context: context.clone(),
-            arguments: Vec::new(),
-            values: Vec::new(),
         };
-        Ok(Started::Ready(Box::new(this), returned))
+        Ok(Started::Ready(Box::new(this), returned, linked.described().to_owned()))
     }
 
     /// Carries out one call, from its start to its end.
@@ -103,64 +112,46 @@ impl Callable {
         request: &QueuedCall,
         call: &Arc<CallControl>,
     ) -> Called {
-        let Prepared { function, limits } = match self.prepare(request, call) {
-            Ok(prepared) => prepared,
+        let limits = match self.prepare(request, call) {
+            Ok(limits) => limits,
             Err(error) => return Called::GoesOn(self, Err(error)),
         };
         let this = &mut *self;
         let (context, store) = this.instance.parts();
-        let work = function.call_async(store, &this.arguments, &mut this.values);
+        let calls = &mut this.calls;
+        let work = async {
+            match calls {
+                Calls::Module(calls) => calls.call(store).await,
+                // Its future is large, and most calls are of modules.
+                Calls::Component(calls) => Box::pin(calls.call(store)).await,
+            }
+        };
         let end = supervise(work, context, &limits, call).await;
         match self.instance.settle(call, &end) {
-            Some(returned) => {
-                // The types have been checked: all are numbers.
-                let values = self.values.iter().filter_map(bits_of).collect();
-                let returned = CallOutcome::Returned(Returned { values, ..returned });
-                Called::GoesOn(self, Ok(returned))
+            Some(mut returned) => {
+                match &mut self.calls {
+                    Calls::Module(calls) => returned.values = calls.values(),
+                    Calls::Component(calls) => returned.encoded = calls.values(),
+                }
+                Called::GoesOn(self, Ok(CallOutcome::Returned(returned)))
             }
             None => Called::Over(self.instance.end(call, end)),
         }
     }
 
-    /// Looks at a request, and begins its call.
-    fn prepare(&mut self, request: &QueuedCall, call: &Arc<CallControl>) -> Result<Prepared> {
-        let QueuedCall {
-            function: number,
-            payload,
-            ..
-        } = request;
-        let known = self.exports.function(*number);
-        let known = known.ok_or_else(|| Error::internal("a call of an unknown function"))?;
-        let signature = known.signature.as_ref();
-        let Signature {
-            parameters,
-            results,
-        } = signature.ok_or_else(|| Error::internal("a call with values that do not cross"))?;
-        let length = parameters.len() * WORD;
-        let Some((words, _)) = payload.get(..length).map(|words| words.as_chunks::<WORD>()) else {
-            return Err(Error::internal("a call with too few arguments"));
+    /// Looks at a request, and begins its call; returns its limits.
+    fn prepare(&mut self, request: &QueuedCall, call: &Arc<CallControl>) -> Result<Limits> {
+        let (_, store) = self.instance.parts();
+        let length = match &mut self.calls {
+            Calls::Module(calls) => calls.prepare(store, request)?,
+            Calls::Component(calls) => calls.prepare(store, request)?,
         };
-        let arguments = parameters.iter().zip(words);
-        let arguments = arguments.map(|(ty, word)| ty.val(u64::from_le_bytes(*word)));
-        self.arguments.clear();
-        self.arguments.extend(arguments);
-        self.values.clear();
-        self.values.resize(results.len(), Val::I32(0));
-        let limits = match payload.len() == length {
+        let limits = match request.payload.len() == length {
             true => self.limits,
-            false => self.own_limits(&payload.slice(length..))?,
-        };
-        let function = match self.functions[*number] {
-            Some(function) => function,
-            None => {
-                let (_, store) = self.instance.parts();
-                let found = function(store, self.linked, &self.exports, *number);
-                let found = found.map_err(Error::internal)?;
-                *self.functions[*number].insert(found)
-            }
+            false => self.own_limits(&request.payload.slice(length..))?,
         };
         self.instance.begin(call, &limits)?;
-        Ok(Prepared { function, limits })
+        Ok(limits)
     }
 
     /// The limits of a call that gives some.
@@ -188,51 +179,18 @@ impl Callable {
         self.instance.host_calls()
     }
 
-    pub(super) fn exports(&self) -> &Arc<Exports> {
-        &self.exports
-    }
-
-    /// The store, and the instance in it.
-    pub(super) fn parts(&mut self) -> (&mut Store<RunState>, wasmtime::Instance) {
+    /// What can be used of a module besides its functions.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`] for a component, which has no such.
+    pub(super) fn module(
+        &mut self,
+    ) -> Result<(&mut Store<RunState>, wasmtime::Instance, &Arc<Exports>)> {
         let (_, store) = self.instance.parts();
-        (store, self.linked)
+        match &self.calls {
+            Calls::Module(calls) => Ok((store, calls.linked(), calls.exports())),
+            Calls::Component(_) => Err(Error::internal("memory or a global of a component")),
+        }
     }
-}
-
-/// A call that begins.
-struct Prepared {
-    function: Func,
-    limits: Limits,
-}
-
-/// The number of `_initialize`, if there is one.
-fn initialize(exports: &Exports) -> Result<Option<usize>> {
-    let Some(number) = exports.initialize else {
-        return Ok(None);
-    };
-    let signature = exports
-        .function(number)
-        .and_then(|it| it.signature.as_ref());
-    let takes_nothing = signature
-        .is_some_and(|signature| signature.parameters.is_empty() && signature.results.is_empty());
-    match takes_nothing {
-        true => Ok(Some(number)),
-        false => Err(Error::new(
-            ErrorCode::NoEntryPoint,
-            "`_initialize` must take and return nothing",
-        )),
-    }
-}
-
-fn function(
-    store: &mut Store<RunState>,
-    instance: wasmtime::Instance,
-    exports: &Exports,
-    number: usize,
-) -> wasmtime::Result<Func> {
-    exports
-        .function(number)
-        .and_then(|known| instance.get_module_export(store, &known.export))
-        .and_then(Extern::into_func)
-        .ok_or_else(|| wasmtime::Error::msg("an exported function vanished"))
 }

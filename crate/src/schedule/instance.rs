@@ -14,7 +14,7 @@ use crate::stdio::{Capture, Replay};
 use crate::wasi::{GrantedFiles, RunState, Wasi};
 use std::sync::Arc;
 use std::time::Instant;
-use wasmtime::{InstancePre, Store};
+use wasmtime::{InstancePre, Store, component};
 
 /// Host work (bytes copied for the guest) that one host call may cause; wasmtime's own default.
 const HOSTCALL_FUEL: usize = 128 << 20;
@@ -167,6 +167,18 @@ impl Instance {
         Ok(instance)
     }
 
+    /// The same for a component.
+    pub(super) async fn instantiate_component(
+        &mut self,
+        pre: &component::InstancePre<RunState>,
+        call: &Arc<CallControl>,
+    ) -> wasmtime::Result<component::Instance> {
+        self.prepare(call).await?;
+        let instance = pre.instantiate_async(&mut self.store).await?;
+        mark_instantiated(&mut self.store);
+        Ok(instance)
+    }
+
     /// Begins another call, which has these limits.
     ///
     /// # Errors
@@ -223,6 +235,7 @@ impl Instance {
         usage.output_truncated = printed.truncated;
         Some(Returned {
             values: Vec::new(),
+            encoded: Vec::new(),
             stdout: printed.stdout,
             stderr: printed.stderr,
             usage,

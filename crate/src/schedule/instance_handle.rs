@@ -83,7 +83,7 @@ impl InstanceHandle {
         let _ = self.exports.set(exports.clone());
     }
 
-    /// What can be called; `None` until the instance is made.
+    /// What can be called of a module; `None` until the instance is made, and for a component.
     pub(crate) fn exports(&self) -> Option<&Arc<Exports>> {
         self.exports.get()
     }

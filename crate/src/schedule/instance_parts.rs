@@ -3,7 +3,7 @@
 use super::callable::Callable;
 use super::instance_handle::InstanceHandle;
 use crate::error::{Error, ErrorCode, Result};
-use crate::guest::bits_of;
+use crate::guest::{NumberType, bits_of};
 use crate::wasi::RunState;
 use wasmtime::{Extern, Memory, Store};
 
@@ -79,8 +79,7 @@ impl InstanceHandle {
     /// [`ErrorCode::InstanceBusy`] and [`ErrorCode::InstanceOver`].
     pub fn global(&self, number: usize) -> Result<u64> {
         self.with(|callable| {
-            let global = global(callable, number)?;
-            let (store, _) = callable.parts();
+            let (store, global, _) = global(callable, number)?;
             bits_of(&global.get(store))
                 .ok_or_else(|| Error::internal("a global that does not cross"))
         })
@@ -94,13 +93,7 @@ impl InstanceHandle {
     /// set.
     pub fn set_global(&self, number: usize, bits: u64) -> Result<()> {
         self.with(|callable| {
-            let ty = callable
-                .exports()
-                .global(number)
-                .and_then(|global| global.ty);
-            let ty = ty.ok_or_else(|| Error::internal("a global that does not cross"))?;
-            let global = global(callable, number)?;
-            let (store, _) = callable.parts();
+            let (store, global, ty) = global(callable, number)?;
             let set = global.set(store, ty.val(bits));
             set.map_err(Error::internal)
         })
@@ -108,25 +101,29 @@ impl InstanceHandle {
 }
 
 fn memory(callable: &mut Callable, number: usize) -> Result<(&mut Store<RunState>, Memory)> {
-    let export = callable.exports().memory(number).copied();
-    let (store, instance) = callable.parts();
-    let memory = export
-        .and_then(|export| instance.get_module_export(&mut *store, &export))
+    let (store, instance, exports) = callable.module()?;
+    let memory = exports
+        .memory(number)
+        .and_then(|export| instance.get_module_export(&mut *store, export))
         .and_then(Extern::into_memory);
     let memory = memory.ok_or_else(|| Error::internal("an exported memory vanished"))?;
     Ok((store, memory))
 }
 
-fn global(callable: &mut Callable, number: usize) -> Result<wasmtime::Global> {
-    let export = callable
-        .exports()
-        .global(number)
-        .map(|global| global.export);
-    let (store, instance) = callable.parts();
-    export
-        .and_then(|export| instance.get_module_export(store, &export))
-        .and_then(Extern::into_global)
-        .ok_or_else(|| Error::internal("an exported global vanished"))
+/// A global that is a number.
+fn global(
+    callable: &mut Callable,
+    number: usize,
+) -> Result<(&mut Store<RunState>, wasmtime::Global, NumberType)> {
+    let (store, instance, exports) = callable.module()?;
+    let known = exports.global(number);
+    let ty = known.and_then(|global| global.ty);
+    let global = known
+        .and_then(|global| instance.get_module_export(&mut *store, &global.export))
+        .and_then(Extern::into_global);
+    let global = global.ok_or_else(|| Error::internal("an exported global vanished"))?;
+    let ty = ty.ok_or_else(|| Error::internal("a global that does not cross"))?;
+    Ok((store, global, ty))
 }
 
 /// Where these bytes are in a memory of this size.

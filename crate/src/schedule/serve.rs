@@ -58,16 +58,17 @@ impl Serving {
         let Some(started) = self.start(id, payload).await else {
             return Ok(Outcome::never_started());
         };
-        let (callable, returned) = match started? {
+        let (mut callable, returned, described) = match started? {
             Started::Ended(outcome) => return Ok(outcome),
-            Started::Ready(callable, returned) => (callable, returned),
+            Started::Ready(callable, returned, described) => (callable, returned, described),
         };
-        let exports = callable.exports().clone();
-        self.handle.set_exports(&exports);
+        if let Ok((_, _, exports)) = callable.module() {
+            self.handle.set_exports(exports);
+        }
         // First: who hears of it may use it at once.
         self.handle.put(callable);
         let client = self.handle.client();
-        client.instantiated(id, returned, &exports.described);
+        client.instantiated(id, returned, &described);
         client.notify();
         self.take_calls().await
     }

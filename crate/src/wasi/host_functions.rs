@@ -1,9 +1,12 @@
 //! Imports that are functions of the submitter.
 
 use super::state::RunState;
+use crate::component::Hosting;
 use crate::error::Error;
 use crate::guest::{Cause, Stopped};
-use crate::host_functions::{MemoryView, Thrown};
+use crate::host_functions::{MemoryView, Thrown, pack, unpack};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use wasmtime::{Caller, Extern, FuncType, Linker, ModuleExport, Val, ValType};
 
@@ -90,6 +93,32 @@ impl HostFunction {
         // guest goes on, and when the run is stopped and the future of this call is dropped. Should that future be
         // leaked, `ClosedWith` takes the view back before the store is dropped.
         Some(unsafe { MemoryView::new(memory.data_ptr(&*caller), size) })
+    }
+}
+
+impl Hosting for RunState {
+    fn call_host(
+        &self,
+        function: u32,
+        values: Vec<u8>,
+    ) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
+        let (calls, control) = (self.host_calls.clone(), self.control.clone());
+        Box::pin(async move {
+            let Some(calls) = calls else {
+                return Err(Error::internal("a host function of a run that has none").into());
+            };
+            // The tasks of a component may call at the same time.
+            let turn = calls.turn().await;
+            let called = calls.call(function, pack(&values), None).await;
+            drop(turn);
+            match called {
+                Ok(words) => Ok(unpack(&words)?),
+                Err(Thrown) => {
+                    control.stop(Cause::HostError);
+                    Err(Stopped.into())
+                }
+            }
+        })
     }
 }
 

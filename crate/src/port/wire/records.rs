@@ -182,6 +182,10 @@ impl Outbox {
 
     pub(crate) fn call(&mut self, id: u64, result: &Result<CallOutcome>) {
         match result {
+            Ok(CallOutcome::Returned(returned)) if !returned.encoded.is_empty() => {
+                let sections = [(section::VALUES, &returned.encoded[..])];
+                self.returned_with((record::CALL_RETURNED, id, 0), returned, &sections);
+            }
             Ok(CallOutcome::Returned(returned)) => {
                 let head = (record::CALL_RETURNED, id, returned.values.len() as u32);
                 let mut few = [0; FEW_VALUES * 8];

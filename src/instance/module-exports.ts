@@ -1,8 +1,18 @@
 import type { Buffer } from 'node:buffer'
 import { nearest, shorten, show } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
-import type { Encoder } from '../port/encoder.ts'
+import type { Returned } from '../outcome.ts'
 import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'
+import type { Delivery } from '../port/records.ts'
+import type { ValueWriter } from '../wit/value-writer.ts'
+import type {
+  Callee,
+  CallExport,
+  ExportedGlobal,
+  ExportedMemory,
+  Exports,
+  InstanceLink,
+} from './link.ts'
 
 /** What the core tells of the exports of a program. */
 interface ExportTypes {
@@ -12,7 +22,7 @@ interface ExportTypes {
 }
 
 /** An exported function. */
-export interface ExportedFunction {
+export class ModuleFunction implements Callee {
   readonly name: string
   readonly number: number
   readonly parameters: readonly NumberType[]
@@ -21,41 +31,47 @@ export interface ExportedFunction {
   readonly foreign: string | undefined
   /** The types as text. */
   readonly type: string
-}
 
-/** An exported memory. */
-export interface ExportedMemory {
-  readonly name: string
-  readonly number: number
-  readonly is64: boolean
-}
+  constructor({ name, parameters, results }: ExportTypes['functions'][number], number: number) {
+    const returned = results.length === 1 ? results[0] : `(${results.join(', ')})`
+    this.name = name
+    this.number = number
+    this.parameters = parameters as NumberType[]
+    this.results = results as NumberType[]
+    this.foreign = [...parameters, ...results].find((type) => !isNumberType(type))
+    this.type = `(${parameters.join(', ')})${results.length === 0 ? '' : ` -> ${returned}`}`
+  }
 
-/** An exported global. */
-export interface ExportedGlobal {
-  readonly name: string
-  readonly number: number
-  readonly type: string
-  readonly mutable: boolean
+  write(args: readonly unknown[], to: ValueWriter): void {
+    const at = to.room(this.parameters.length * NUMBER_BYTES)
+    writeArguments(this, args, to.buffer, at)
+  }
+
+  read(delivery: Delivery): Returned {
+    return delivery.returned(this.results)
+  }
 }
 
 /** The most names that a message lists. */
 const MAX_LISTED = 20
 
-/** What an instance of a program offers, by name. */
-export class Exports {
-  readonly functions: ReadonlyMap<string, ExportedFunction>
+/** What an instance of a module offers, by name. */
+export class ModuleExports implements Exports {
+  readonly functions: ReadonlyMap<string, ModuleFunction>
   readonly memories: ReadonlyMap<string, ExportedMemory>
   readonly globals: ReadonlyMap<string, ExportedGlobal>
 
   constructor(types: unknown) {
     const { functions, memories, globals } = types as ExportTypes
-    this.functions = new Map(functions.map((it, number) => [it.name, functionOf(it, number)]))
+    this.functions = new Map(
+      functions.map((it, number) => [it.name, new ModuleFunction(it, number)]),
+    )
     this.memories = new Map(memories.map((it, number) => [it.name, { ...it, number }]))
     this.globals = new Map(globals.map((it, number) => [it.name, { ...it, number }]))
   }
 
   /** @throws {WasiexecError} `ERR_INVALID_CALL`, unless it is a function whose parameters and results are numbers. */
-  function(name: string): ExportedFunction {
+  function(name: string): ModuleFunction {
     const found = this.functions.get(name)
     if (found === undefined) throw this.#missing('function', name, this.functions)
     if (found.foreign === undefined) return found
@@ -85,6 +101,14 @@ export class Exports {
     return { ...found, type }
   }
 
+  expose(_: InstanceLink, call: CallExport): object {
+    const functions = Object.create(null) as Record<string, unknown>
+    for (const name of this.functions.keys()) {
+      functions[name] = async (...args: unknown[]) => call(this.function(name), args)
+    }
+    return Object.freeze(functions)
+  }
+
   #missing(kind: string, name: unknown, known: ReadonlyMap<string, unknown>): WasiexecError {
     if (typeof name !== 'string') {
       return invalidCall(`the name of a ${kind} must be a string, got ${show(name)}`)
@@ -103,26 +127,12 @@ export class Exports {
 }
 
 /**
- * Checks the arguments of a call and writes them.
- *
- * @throws {WasiexecError} `ERR_INVALID_CALL`.
- */
-export function encodeArguments(
-  called: ExportedFunction,
-  given: readonly unknown[],
-  to: Encoder,
-): void {
-  const at = to.room(called.parameters.length * NUMBER_BYTES)
-  writeArguments(called, given, to.buffer, at)
-}
-
-/**
- * The same, where there is room for them; returns how many bytes they take.
+ * Checks the arguments of a call and writes them where there is room for them; returns how many bytes they take.
  *
  * @throws {WasiexecError} `ERR_INVALID_CALL`.
  */
 export function writeArguments(
-  called: ExportedFunction,
+  called: ModuleFunction,
   given: readonly unknown[],
   to: Buffer,
   at: number,
@@ -147,25 +157,8 @@ export function invalidCall(message: string): WasiexecError {
   return new WasiexecError('ERR_INVALID_CALL', message)
 }
 
-function describe({ name, type }: ExportedFunction): string {
+function describe({ name, type }: ModuleFunction): string {
   return `${quote(name)} ${type}`
-}
-
-function functionOf(
-  { name, parameters, results }: ExportTypes['functions'][number],
-  number: number,
-): ExportedFunction {
-  const foreign = [...parameters, ...results].find((type) => !isNumberType(type))
-  const returned = results.length === 1 ? results[0] : `(${results.join(', ')})`
-  const type = `(${parameters.join(', ')})${results.length === 0 ? '' : ` -> ${returned}`}`
-  return {
-    name,
-    number,
-    parameters: parameters as NumberType[],
-    results: results as NumberType[],
-    foreign,
-    type,
-  }
 }
 
 function isNumberType(type: string): type is NumberType {

@@ -1,0 +1,217 @@
+// Run once more with each compiler.
+import test from 'ava'
+import type { WasiexecError } from '../support/package.ts'
+import { callEnding, ending, thrown, wat } from '../support/guest.ts'
+
+interface Store {
+  lookup(key: string): Promise<string | undefined>
+  save(pairs: [string, string][]): Promise<number>
+  sum(from: number): Promise<number>
+  openCount(): Promise<number>
+  drain(cursor: object): Promise<number>
+  make(from: number): Promise<object>
+  say(line: string): Promise<void>
+}
+
+/** What the component needs, with a look at what it has done. */
+function host(async = false) {
+  const entries = new Map<string, string>()
+  const lines: string[] = []
+  const seen = { entries, lines, disposed: 0 }
+  const later = <T>(value: T): T | Promise<T> =>
+    async ? new Promise((resolve) => setTimeout(() => resolve(value), 1)) : value
+  class Cursor implements Disposable {
+    static readonly open = new Set<Cursor>()
+    static openCount(): number {
+      return Cursor.open.size
+    }
+    #left: number
+    constructor(from: number) {
+      this.#left = from
+      Cursor.open.add(this)
+    }
+    nextValue(): number | undefined | Promise<number | undefined> {
+      return later(this.#left > 0 ? this.#left-- : undefined)
+    }
+    [Symbol.dispose](): void {
+      Cursor.open.delete(this)
+      seen.disposed += 1
+    }
+  }
+  const store = {
+    get: (key: string) => later(entries.get(key)),
+    putAll(pairs: [string, string][]) {
+      for (const [key, value] of pairs) entries.set(key, value)
+      return later(pairs.length)
+    },
+    Cursor,
+  }
+  return {
+    ...seen,
+    seen,
+    Cursor,
+    imports: { 'my:pkg/store': store, logLine: (line: string) => void lines.push(line) },
+  }
+}
+
+for (const async of [false, true]) {
+  test(`a component calls functions of its host, ${async ? 'async' : 'sync'}`, async (t) => {
+    const { imports, entries, lines, seen, Cursor } = host(async)
+    await using instance = await (await wat('store-component')).instantiate<Store>({ imports })
+    const { exports } = instance
+    t.is(await exports.lookup('a'), undefined)
+    t.is(
+      await exports.save([
+        ['a', 'Grüße'],
+        ['b', ''],
+      ]),
+      2,
+    )
+    t.deepEqual(
+      [...entries],
+      [
+        ['a', 'Grüße'],
+        ['b', ''],
+      ],
+    )
+    t.is(await exports.lookup('a'), 'Grüße')
+    t.is(await exports.lookup('b'), '')
+    await exports.say('one')
+    t.deepEqual(lines, ['one'])
+    t.is(await exports.sum(4), 10)
+    t.is(seen.disposed, 1)
+    const cursor = await exports.make(3)
+    t.true(cursor instanceof Cursor)
+    t.is(await exports.openCount(), 1)
+    // The guest takes it over, and drops it.
+    t.is(await exports.drain(cursor), 6)
+    t.is(seen.disposed, 2)
+    t.is(await exports.openCount(), 0)
+  })
+}
+
+test('a run of a component has functions of its host', async (t) => {
+  const { imports, lines } = host()
+  const program = await wat('store-component')
+  t.is(ending(await program.run({ imports })), 'exit 0')
+  t.is(ending(program.runSync({ imports })), 'exit 0')
+  t.deepEqual(lines, ['hello from run', 'hello from run'])
+  const batch = program.batch([{}, {}, {}], { defaults: { imports } })
+  for await (const { outcome } of batch) t.is(outcome?.ok, true)
+  t.is(lines.length, 5)
+})
+
+test('a thread that waits for a component calls the functions straight', async (t) => {
+  const { imports, entries } = host()
+  await using instance = await (await wat('store-component')).instantiate<Store>({ imports })
+  const saved = instance.callSync('save', [['k', 'v']])
+  t.is(callEnding(saved), 'returned')
+  t.is(entries.get('k'), 'v')
+  // More than the words that are shared with the core.
+  const value = 'x'.repeat(100_000)
+  const large = instance.callSync('save', [['large', value]])
+  t.is(callEnding(large), 'returned')
+  t.is(entries.get('large'), value)
+  const found = instance.callSync('lookup', 'large')
+  t.is(found.kind === 'returned' && found.values[0], value)
+})
+
+test('large values cross in both directions', async (t) => {
+  const { imports, entries } = host()
+  await using instance = await (await wat('store-component')).instantiate<Store>({ imports })
+  const value = 'ü'.repeat(500_000)
+  t.is(await instance.exports.save([['large', value]]), 1)
+  t.is(entries.get('large'), value)
+  t.is(await instance.exports.lookup('large'), value)
+})
+
+test('a host function that throws ends the call', async (t) => {
+  const { imports } = host()
+  const error = new Error('broken')
+  const thrower = {
+    ...imports,
+    'my:pkg/store': {
+      ...imports['my:pkg/store'],
+      get: () => {
+        throw error
+      },
+    },
+  }
+  const program = await wat('store-component')
+  for (const sync of [false, true]) {
+    await using instance = await program.instantiate<Store>({ imports: thrower })
+    const outcome = sync ? instance.callSync('lookup', 'a') : await instance.call('lookup', 'a')
+    t.is(outcome.kind === 'host-error' && outcome.error, error)
+    t.is(
+      ((await thrown(() => instance.exports.say('a'))) as WasiexecError).code,
+      'ERR_INSTANCE_OVER',
+    )
+  }
+})
+
+test('a host function that returns a wrong value ends the call, with its place', async (t) => {
+  const { imports } = host()
+  const wrong = { ...imports, 'my:pkg/store': { ...imports['my:pkg/store'], get: () => 5 } }
+  await using instance = await (await wat('store-component')).instantiate<Store>({ imports: wrong })
+  const outcome = await instance.call('lookup', 'a')
+  const error = outcome.kind === 'host-error' ? (outcome.error as WasiexecError) : undefined
+  t.is(error?.code, 'ERR_HOST_FUNCTION')
+  t.is(
+    error?.message,
+    'the host function my:pkg/store@1.2.3#get returned a wrong value: result: expected a string, got 5',
+  )
+})
+
+test('versions match as semver says', async (t) => {
+  const program = await wat('store-component')
+  const { imports } = host()
+  const { 'my:pkg/store': store, logLine } = imports
+  for (const version of ['1.2.3', '1.0.0', '1.9.9']) {
+    const given = { [`my:pkg/store@${version}`]: store, logLine }
+    await using instance = await program.instantiate<Store>({ imports: given })
+    t.is(await instance.exports.save([['a', 'b']]), 1, version)
+  }
+  for (const version of ['2.0.0', '0.1.0', '1.2.3-rc.1']) {
+    const given = { [`my:pkg/store@${version}`]: store, logLine }
+    const error = (await thrown(() => program.instantiate({ imports: given }))) as WasiexecError
+    t.is(error.code, 'ERR_UNRESOLVED_IMPORT', version)
+  }
+})
+
+test('what is missing is named before anything starts', async (t) => {
+  const program = await wat('store-component')
+  const { imports } = host()
+  const messageOf = async (given: object): Promise<string> => {
+    const error = (await thrown(() =>
+      program.instantiate({ imports: given as never }),
+    )) as WasiexecError
+    t.is(error.code, 'ERR_UNRESOLVED_IMPORT')
+    return error.message
+  }
+  const { 'my:pkg/store': store, logLine } = imports
+  const { get: _, ...withoutGet } = store
+  t.regex(await messageOf({ logLine, 'my:pkg/store': withoutGet }), /my:pkg\/store@1\.2\.3#get/)
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/store': { ...withoutGet, gett: store.get } }),
+    /#get, did you mean `gett`\?/,
+  )
+  t.regex(await messageOf({ 'my:pkg/store': store }), /log-line/)
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/stor': store }),
+    /did you mean `imports\['my:pkg\/stor'\]`/,
+  )
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/store': { ...store, Cursor: undefined } }),
+    /a class `Cursor`/,
+  )
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/store': { ...store, Cursor: class {} } }),
+    /a method `nextValue` of the class `Cursor`/,
+  )
+  const none = (await thrown(() => program.run())) as WasiexecError
+  t.is(none.code, 'ERR_UNRESOLVED_IMPORT')
+  const wrong = (await thrown(() =>
+    program.instantiate({ imports: { 'my:pkg/store': 5 } as never }),
+  )) as WasiexecError
+  t.is(wrong.code, 'ERR_INVALID_OPTION')
+})

@@ -1,0 +1,110 @@
+//! What lowering and lifting have in common: how types lie in linear memory.
+
+use wasmtime::component::__internal::wasmtime_environ::component::RecordField;
+use wasmtime::component::__internal::{ComponentTypes, InterfaceType};
+
+/// The most core values that arguments are passed as; more go through memory.
+pub(super) const FLAT_ARGUMENTS: usize = 16;
+
+/// The cases of a variant, an option or a result, and how they lie in memory.
+pub(super) struct Cases<'a> {
+    types: &'a ComponentTypes,
+    ty: InterfaceType,
+    /// How many there are.
+    pub(super) count: usize,
+    /// Bytes of the number of the case.
+    pub(super) width: u32,
+    /// Where the payload is.
+    pub(super) payload: usize,
+}
+
+impl<'a> Cases<'a> {
+    /// `None` for a type that has no cases.
+    pub(super) fn of(types: &'a ComponentTypes, ty: InterfaceType) -> Option<Self> {
+        let (count, info) = match ty {
+            InterfaceType::Variant(index) => (types[index].cases.len(), &types[index].info),
+            InterfaceType::Enum(index) => (types[index].names.len(), &types[index].info),
+            InterfaceType::Option(index) => (2, &types[index].info),
+            InterfaceType::Result(index) => (2, &types[index].info),
+            _ => return None,
+        };
+        Some(Self {
+            types,
+            ty,
+            count,
+            width: info.size.byte_size(),
+            payload: info.payload_offset32 as usize,
+        })
+    }
+
+    /// The payload of a case, which exists.
+    pub(super) fn payload_of(&self, case: usize) -> Option<InterfaceType> {
+        match self.ty {
+            InterfaceType::Variant(index) => {
+                let case = self.types[index].cases.get_index(case);
+                case.and_then(|(_, payload)| *payload)
+            }
+            InterfaceType::Option(index) => (case == 1).then(|| self.types[index].ty),
+            InterfaceType::Result(index) if case == 0 => self.types[index].ok,
+            InterfaceType::Result(index) => self.types[index].err,
+            _ => None,
+        }
+    }
+}
+
+/// The core values that a type is passed as, at most [`FLAT_ARGUMENTS`] where anybody asks.
+pub(super) fn flat_count(types: &ComponentTypes, ty: InterfaceType) -> usize {
+    let count = types.canonical_abi(&ty).flat_count(FLAT_ARGUMENTS);
+    count.unwrap_or(FLAT_ARGUMENTS)
+}
+
+/// Bytes of an element that lies in memory as it crosses; `None` for all others.
+pub(super) fn plain_size(ty: InterfaceType) -> Option<usize> {
+    match ty {
+        InterfaceType::U8 | InterfaceType::S8 => Some(1),
+        InterfaceType::U16 | InterfaceType::S16 => Some(2),
+        InterfaceType::U32 | InterfaceType::S32 | InterfaceType::Float32 => Some(4),
+        InterfaceType::U64 | InterfaceType::S64 | InterfaceType::Float64 => Some(8),
+        _ => None,
+    }
+}
+
+/// How many bytes flags take, and how many core values.
+pub(super) fn flags_size(count: usize) -> (usize, usize) {
+    match count {
+        0 => (0, 0),
+        1..=8 => (1, 1),
+        9..=16 => (2, 1),
+        _ => (4 * count.div_ceil(32), count.div_ceil(32)),
+    }
+}
+
+/// The parts of a record, a tuple or a list of a fixed length.
+pub(super) fn parts(types: &ComponentTypes, ty: InterfaceType) -> Option<Parts<'_>> {
+    match ty {
+        InterfaceType::Record(index) => Some(Parts::Record(&types[index].fields)),
+        InterfaceType::Tuple(index) => Some(Parts::Tuple(&types[index].types)),
+        InterfaceType::FixedLengthList(index) => {
+            let list = &types[index];
+            Some(Parts::Same(list.element, list.size as usize))
+        }
+        _ => None,
+    }
+}
+
+/// Types that follow one another.
+pub(super) enum Parts<'a> {
+    Record(&'a [RecordField]),
+    Tuple(&'a [InterfaceType]),
+    Same(InterfaceType, usize),
+}
+
+impl Parts<'_> {
+    pub(super) fn get(&self, index: usize) -> Option<InterfaceType> {
+        match self {
+            Self::Record(fields) => fields.get(index).map(|field| field.ty),
+            Self::Tuple(types) => types.get(index).copied(),
+            Self::Same(ty, count) => (index < *count).then_some(*ty),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Imports of a component that are functions and resources of the submitter.
+
+use super::handles::Handles;
+use super::interface::{ImportedFunction, Imports};
+use super::lift::{Lifted, LiftedValues};
+use super::lower::Arguments;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use wasmtime::component::{Linker, LinkerInstance, ResourceType};
+use wasmtime::{AsContextMut, StoreContextMut};
+
+/// How functions of the submitter are called.
+pub(crate) trait Hosting: Send + Sized + 'static {
+    /// Calls the function of this number with these values; resolves to what it returns.
+    fn call_host(
+        &self,
+        function: u32,
+        values: Vec<u8>,
+    ) -> BoxFuture<'static, wasmtime::Result<Bytes>>;
+}
+
+/// Defines `imports` as functions and resources of the submitter. A function has the number that it has among the
+/// functions. When the guest drops a resource of the submitter, the function after all these is called with the
+/// submitter's number for the resource and the place of its type.
+pub(crate) fn link_imports<T: Hosting>(
+    linker: &mut Linker<T>,
+    imports: &Imports,
+) -> wasmtime::Result<()> {
+    let functions = imports.described.function_count();
+    for (name, interface) in &imports.interfaces {
+        let mut root = linker.root();
+        let mut instance = match name {
+            Some(name) => root.instance(name)?,
+            None => root,
+        };
+        for (name, place) in &interface.resources {
+            let place = *place;
+            let ty = ResourceType::host_dynamic(place);
+            instance.resource_async(name, ty, move |store: StoreContextMut<'_, T>, number| {
+                let values = [number.to_le_bytes(), place.to_le_bytes()].concat();
+                let dropped = store.data().call_host(functions, values);
+                Box::new(async move { dropped.await.map(drop) })
+            })?;
+        }
+        for function in &interface.functions {
+            link_function(&mut instance, function)?;
+        }
+    }
+    Ok(())
+}
+
+fn link_function<T: Hosting>(
+    instance: &mut LinkerInstance<'_, T>,
+    function: &ImportedFunction,
+) -> wasmtime::Result<()> {
+    macro_rules! link {
+        ($($count:literal)*) => {
+            match (function.parameters, function.results) {
+                $(
+                    ($count, 0) => link_flat::<T, $count, 0>(instance, function),
+                    ($count, _) => link_flat::<T, $count, 1>(instance, function),
+                )*
+                _ => Err(wasmtime::Error::msg("more core values than there are")),
+            }
+        };
+    }
+    link!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
+}
+
+/// Those functions whose arguments come as so many core values, and whose results are given as so many.
+fn link_flat<T: Hosting, const PARAMETERS: usize, const RESULTS: usize>(
+    instance: &mut LinkerInstance<'_, T>,
+    function: &ImportedFunction,
+) -> wasmtime::Result<()> {
+    let number = function.number;
+    if function.is_async {
+        return instance.func_wrap_concurrent(
+            &function.name,
+            move |accessor, lifted: Lifted<PARAMETERS>| {
+                let called = accessor.with(|mut store| {
+                    let store = store.as_context_mut();
+                    store.data().call_host(number, values_of(lifted.values))
+                });
+                Box::pin(async move { called.await.map(returned::<RESULTS>) })
+            },
+        );
+    }
+    instance.func_wrap_async(
+        &function.name,
+        move |store: StoreContextMut<'_, T>, lifted: Lifted<PARAMETERS>| {
+            let called = store.data().call_host(number, values_of(lifted.values));
+            Box::new(async move { called.await.map(returned::<RESULTS>) })
+        },
+    )
+}
+
+/// All resources among them are the submitter's own: an import can name no other.
+fn values_of(lifted: LiftedValues) -> Vec<u8> {
+    Handles::default().take_in(lifted)
+}
+
+fn returned<const RESULTS: usize>(bytes: Bytes) -> Arguments<RESULTS> {
+    Arguments {
+        bytes,
+        handles: Arc::default(),
+    }
+}

@@ -1,0 +1,3 @@
+export { declareComponent } from './declarations/component.ts'
+export { declareModule } from './declarations/module.ts'
+export type { Resolved } from './declarations/resolved.ts'

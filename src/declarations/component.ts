@@ -1,0 +1,365 @@
+import {
+  camelCase,
+  compareVersions,
+  functionName,
+  memberName,
+  pascalCase,
+  shortName,
+  splitInterface,
+} from '../wit/names.ts'
+import { Lines, isIdentifier, propertyName } from './source.ts'
+import type {
+  Documented,
+  Function,
+  Interface,
+  Part,
+  Resolved,
+  Type,
+  TypeKind,
+  WorldItem,
+} from './resolved.ts'
+
+const PRIMITIVES: Readonly<Record<string, string>> = {
+  bool: 'boolean',
+  s8: 'number',
+  u8: 'number',
+  s16: 'number',
+  u16: 'number',
+  s32: 'number',
+  u32: 'number',
+  s64: 'bigint',
+  u64: 'bigint',
+  f32: 'number',
+  f64: 'number',
+  char: 'string',
+  string: 'string',
+}
+
+const TYPED_ARRAYS: Readonly<Record<string, string>> = {
+  u8: 'Uint8Array',
+  s8: 'Int8Array',
+  u16: 'Uint16Array',
+  s16: 'Int16Array',
+  u32: 'Uint32Array',
+  s32: 'Int32Array',
+  u64: 'BigUint64Array',
+  s64: 'BigInt64Array',
+  f32: 'Float32Array',
+  f64: 'Float64Array',
+}
+
+/** Which side of a component an interface is on. */
+type Side = 'exports' | 'imports'
+
+/** A way in which the members of an interface are written. */
+interface Style {
+  readonly side: Side
+  /** What functions return. */
+  result(type: string): string
+}
+
+const STYLES: Readonly<Record<Side, Style>> = {
+  exports: { side: 'exports', result: (type) => `Promise<${type}>` },
+  // A host function may return a promise or the value itself.
+  imports: { side: 'imports', result: (type) => `${type} | Promise<${type}>` },
+}
+
+/** Writes the declarations of one component. */
+class Declarations {
+  readonly #wit: Resolved
+  readonly #out = new Lines()
+  /** The namespaces of interfaces, by number. */
+  readonly #namespaces = new Map<number, string>()
+  readonly #taken = new Set(['Exports', 'Imports'])
+
+  constructor(wit: Resolved) {
+    this.#wit = wit
+  }
+
+  write(world: number): string {
+    const { exports, imports } = this.#wit.worlds[world]!
+    const given = Object.entries(imports).filter(([, item]) => !this.#isWasi(item))
+    for (const [key, item] of [...Object.entries(exports), ...Object.entries(imports)]) {
+      if ('interface' in item) this.#nameInterface(item.interface.id, key)
+    }
+    this.#world(
+      'Exports',
+      'What an instance of the component offers.',
+      Object.entries(exports),
+      STYLES.exports,
+    )
+    if (given.length > 0) {
+      this.#world('Imports', 'What the component needs.', given, STYLES.imports)
+    }
+    this.#ownTypes(world)
+    for (const [id, namespace] of this.#namespaces) {
+      const owner = this.#wit.interfaces[id]!
+      const isExported = Object.values(exports).some(
+        (item) => 'interface' in item && item.interface.id === id,
+      )
+      this.#namespace(id, namespace, owner, STYLES[isExported ? 'exports' : 'imports'])
+    }
+    return this.#out.text
+  }
+
+  #isWasi(item: WorldItem): boolean {
+    return 'interface' in item && this.#packageOf(item.interface.id).startsWith('wasi:')
+  }
+
+  #packageOf(id: number): string {
+    const owner = this.#wit.interfaces[id]?.package
+    return owner === null || owner === undefined ? '' : (this.#wit.packages[owner]?.name ?? '')
+  }
+
+  /** `my:pkg/calc@1.0.0`, or the key of an interface that is written inside of the world. */
+  #fullName(id: number, key: string): string {
+    const { name } = this.#wit.interfaces[id]!
+    if (name === null) return key
+    const { path, version } = splitInterface(this.#packageOf(id))
+    return version === undefined ? `${path}/${name}` : `${path}/${name}@${version}`
+  }
+
+  #nameInterface(id: number, key: string): void {
+    if (this.#namespaces.has(id)) return
+    const full = this.#fullName(id, key)
+    const short = pascalCase(shortName(full))
+    const long = pascalCase(splitInterface(full).path.replace(/[^A-Za-z0-9]+/g, '-'))
+    let name = this.#taken.has(short) ? long : short
+    for (let number = 2; this.#taken.has(name); number += 1) name = `${long}${number}`
+    this.#taken.add(name)
+    this.#namespaces.set(id, name)
+  }
+
+  #world(name: string, docs: string, items: readonly [string, WorldItem][], style: Style): void {
+    const out = this.#out
+    out.docs(docs)
+    out.open(`export interface ${name} {`)
+    const interfaces: [full: string, id: number][] = []
+    for (const [key, item] of items) {
+      if ('function' in item) this.#function(item.function, style)
+      else if ('interface' in item) {
+        interfaces.push([this.#fullName(item.interface.id, key), item.interface.id])
+      }
+    }
+    const names = new Map(interfaces)
+    // The newest version has the name without one, as at run time.
+    const newest = interfaces.toSorted(([a], [b]) =>
+      compareVersions(splitInterface(b).version, splitInterface(a).version),
+    )
+    const shorts = style.side === 'exports' ? [pathOf, shortName] : [pathOf]
+    for (const short of shorts) {
+      for (const [full, id] of newest) if (!names.has(short(full))) names.set(short(full), id)
+    }
+    for (const [alias, id] of names) {
+      const isOptional = style.side === 'imports' && interfaces.length !== names.size
+      const mark = isOptional ? '?' : ''
+      out.line(`readonly ${propertyName(alias)}${mark}: ${this.#namespaces.get(id)}.Members`)
+    }
+    for (const [, item] of items) {
+      if (!('type' in item)) continue
+      const id = typeof item.type === 'number' ? item.type : item.type.id
+      const type = this.#wit.types[id]!
+      if (type.kind === 'resource') this.#classMember(pascalCase(type.name ?? ''))
+    }
+    out.close('}')
+  }
+
+  /** The types that belong to the world itself. */
+  #ownTypes(world: number): void {
+    for (const [id, type] of this.#wit.types.entries()) {
+      if (type.owner === null || !('world' in type.owner) || type.owner.world !== world) continue
+      this.#type(id, functionsOf(this.#wit.worlds[world]!.exports), STYLES.exports)
+    }
+  }
+
+  #namespace(id: number, name: string, owner: Interface, style: Style): void {
+    const out = this.#out
+    this.#docs(owner)
+    out.open(`export declare namespace ${name} {`)
+    const functions = Object.values(owner.functions)
+    out.open('interface Members {')
+    for (const called of functions) {
+      if (functionName(called.name).kind === 'function') this.#function(called, style)
+    }
+    for (const type of Object.values(owner.types)) {
+      const { kind, name: resource } = this.#wit.types[type]!
+      if (kind === 'resource') this.#classMember(pascalCase(resource ?? ''))
+    }
+    out.close('}')
+    for (const type of Object.values(owner.types)) this.#type(type, functions, style)
+    out.close('}')
+  }
+
+  #classMember(name: string): void {
+    this.#out.line(`readonly ${name}: ${name}Class`)
+  }
+
+  #type(id: number, functions: readonly Function[], style: Style): void {
+    const { name, kind } = this.#wit.types[id]!
+    if (name === null) return
+    const own = pascalCase(name)
+    if (kind === 'resource') {
+      this.#resource(id, own, functions, style)
+      return
+    }
+    const out = this.#out
+    this.#docs(this.#wit.types[id]!)
+    if ('record' in kind) this.#object(own, kind.record.fields, (part) => this.#field(part))
+    else if ('flags' in kind) {
+      this.#object(
+        own,
+        kind.flags.flags,
+        ({ name }) => `${propertyName(camelCase(name))}?: boolean`,
+      )
+    } else out.line(`type ${own} = ${this.#kind(kind)}`)
+  }
+
+  #object(name: string, parts: readonly Part[], write: (part: Part) => string): void {
+    const out = this.#out
+    out.open(`interface ${name} {`)
+    for (const part of parts) {
+      this.#docs(part)
+      out.line(write(part))
+    }
+    out.close('}')
+  }
+
+  #field({ name, type }: Part): string {
+    const key = propertyName(camelCase(name))
+    const mark = this.#hasUndefined(type ?? null) ? '?' : ''
+    return `${key}${mark}: ${this.#of(type ?? null)}`
+  }
+
+  #resource(id: number, name: string, functions: readonly Function[], style: Style): void {
+    const out = this.#out
+    const own = this.#wit.types[id]!.name
+    const members = functions.filter(({ name }) => functionName(name).resource === own)
+    this.#docs(this.#wit.types[id]!)
+    const base = style.side === 'exports' ? ' extends Disposable, AsyncDisposable' : ''
+    out.open(`interface ${name}${base} {`)
+    for (const member of members) {
+      if (functionName(member.name).kind === 'method') this.#function(member, style, 1)
+    }
+    out.close('}')
+    out.open(`interface ${name}Class {`)
+    for (const member of members) {
+      const { kind } = functionName(member.name)
+      if (kind === 'static') this.#function(member, style)
+      if (kind !== 'constructor') continue
+      this.#docs(member)
+      const parameters = this.#parameters(member, 0)
+      out.line(
+        style.side === 'exports'
+          ? `create(${parameters}): ${style.result(name)}`
+          : `new (${parameters}): ${name}`,
+      )
+    }
+    out.line(`readonly prototype: ${name}`)
+    out.close('}')
+  }
+
+  /** A member that is a function; the first `skipped` parameters are not the caller's. */
+  #function(called: Function, style: Style, skipped = 0): void {
+    this.#docs(called)
+    const { name } = functionName(called.name)
+    const { result } = called
+    const returned = result === undefined || result === null ? 'void' : this.#of(result)
+    const key = propertyName(memberName(name))
+    this.#out.line(`${key}(${this.#parameters(called, skipped)}): ${style.result(returned)}`)
+  }
+
+  #parameters({ params }: Function, skipped: number): string {
+    const shown = params.slice(skipped)
+    // Options at the end may be left out.
+    const needed = shown.findLastIndex(({ type }) => !this.#hasUndefined(type)) + 1
+    const written = shown.map(({ name, type }, index) => {
+      const key = camelCase(name)
+      const mark = index < needed ? '' : '?'
+      return `${isIdentifier(key) ? key : `${key}_`}${mark}: ${this.#of(type)}`
+    })
+    return written.join(', ')
+  }
+
+  #hasUndefined(type: Type | null): boolean {
+    if (typeof type !== 'number') return false
+    const { kind } = this.#wit.types[type]!
+    if (kind === 'resource') return false
+    if ('type' in kind) return this.#hasUndefined(kind.type)
+    return 'option' in kind && !this.#hasUndefined(kind.option)
+  }
+
+  #of(type: Type | null): string {
+    if (type === null) return 'undefined'
+    if (typeof type === 'string') return PRIMITIVES[type] ?? 'never'
+    const { name, owner, kind } = this.#wit.types[type]!
+    if (name === null) return this.#kind(kind)
+    const own = pascalCase(name)
+    if (owner === null || 'world' in owner) return own
+    return `${this.#namespaces.get(owner.interface) ?? 'never'}.${own}`
+  }
+
+  #kind(kind: TypeKind): string {
+    if (kind === 'resource') return 'object'
+    if ('type' in kind) return this.#of(kind.type)
+    if ('list' in kind) return this.#list(kind.list)
+    if ('fixed-length-list' in kind) return this.#list(kind['fixed-length-list'][0])
+    if ('map' in kind) return `Map<${this.#of(kind.map[0])}, ${this.#of(kind.map[1])}>`
+    if ('tuple' in kind) return `[${kind.tuple.types.map((type) => this.#of(type)).join(', ')}]`
+    if ('option' in kind) return this.#option(kind.option)
+    if ('result' in kind) {
+      const { ok, err } = kind.result
+      return `{ tag: 'ok', val: ${this.#of(ok)} } | { tag: 'err', val: ${this.#of(err)} }`
+    }
+    if ('enum' in kind) return kind.enum.cases.map(({ name }) => `'${name}'`).join(' | ')
+    if ('variant' in kind) return kind.variant.cases.map((part) => this.#case(part)).join(' | ')
+    if ('handle' in kind) {
+      return this.#of('own' in kind.handle ? kind.handle.own : kind.handle.borrow)
+    }
+    if ('record' in kind) {
+      return `{ ${kind.record.fields.map((part) => this.#field(part)).join(', ')} }`
+    }
+    // Streams and futures do not cross yet; flags have names.
+    return 'never'
+  }
+
+  #case({ name, type }: Part): string {
+    return type === undefined || type === null
+      ? `{ tag: '${name}' }`
+      : `{ tag: '${name}', val: ${this.#of(type)} }`
+  }
+
+  #list(element: Type): string {
+    let plain = element
+    while (typeof plain === 'number') {
+      const { kind } = this.#wit.types[plain]!
+      if (kind === 'resource' || !('type' in kind)) break
+      plain = kind.type
+    }
+    const typed = typeof plain === 'string' ? TYPED_ARRAYS[plain] : undefined
+    return typed ?? `Array<${this.#of(element)}>`
+  }
+
+  #option(some: Type): string {
+    const type = this.#of(some)
+    return this.#hasUndefined(some)
+      ? `{ tag: 'none' } | { tag: 'some', val: ${type} }`
+      : `${type} | undefined`
+  }
+
+  #docs({ docs }: Documented): void {
+    if (docs?.contents) this.#out.docs(docs.contents)
+  }
+}
+
+function pathOf(name: string): string {
+  return splitInterface(name).path
+}
+
+function functionsOf(items: Readonly<Record<string, WorldItem>>): Function[] {
+  return Object.values(items).flatMap((item) => ('function' in item ? [item.function] : []))
+}
+
+/** TypeScript declarations of what a component offers and needs. */
+export function declareComponent(wit: { world: number; resolve: Resolved }): string {
+  return new Declarations(wit.resolve).write(wit.world)
+}

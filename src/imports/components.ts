@@ -1,0 +1,192 @@
+import { nearest, show } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import type { Codec } from '../wit/codec.ts'
+import { Codecs, Foreign } from '../wit/codecs.ts'
+import { handle } from '../wit/handle-codec.ts'
+import type { FunctionType, InterfaceTypes } from '../wit/interface.ts'
+import { Mismatch } from '../wit/mismatch.ts'
+import {
+  camelCase,
+  functionName,
+  isCompatible,
+  memberName,
+  pascalCase,
+  splitInterface,
+} from '../wit/names.ts'
+import { ValueReader } from '../wit/value-reader.ts'
+import { ValueWriter } from '../wit/value-writer.ts'
+import type { BoundFunction, CallContext, CallWords } from './binding.ts'
+
+/** What callers may give for a name: a function, a class, or something else that is refused. */
+type Given = ReadonlyMap<string, (...args: never[]) => unknown>
+
+/** What was given for the imports of a component. */
+export interface GivenInterfaces {
+  /** By the names of interfaces. */
+  readonly interfaces: ReadonlyMap<string, Given>
+  /** For the component itself. */
+  readonly root: Given
+}
+
+/**
+ * Returns the functions for what a component imports, in the core's order, and after them the one that is called when the
+ * component drops a resource. What is missing is described in `missing`.
+ */
+export function bindInterfaces(
+  types: InterfaceTypes,
+  given: GivenInterfaces,
+  missing: string[],
+): BoundFunction[] {
+  const codecs = new Codecs(types, (kind, resource) => {
+    const type = types.resources[resource]!
+    if (type.owner !== 'host') throw new Foreign(`resource of WASI (${type.name ?? 'unnamed'})`)
+    return handle(kind, resource, type)
+  })
+  const bound: BoundFunction[] = []
+  for (const type of types.functions) {
+    const name = type.interface === undefined ? type.name : `${type.interface}#${type.name}`
+    try {
+      bound.push(new ComponentFunction(name, targetOf(type, given), signatureOf(type, codecs)))
+    } catch (error) {
+      if (error instanceof Foreign)
+        missing.push(`${name}, which has a ${error.kind}: it does not cross`)
+      else if (error instanceof Missing) missing.push(`${name}${error.hint}`)
+      else throw error
+    }
+  }
+  return [...bound, new DropFunction()]
+}
+
+class Missing extends Error {
+  readonly hint: string
+
+  constructor(hint: string) {
+    super()
+    this.hint = hint
+  }
+}
+
+/** How a function is called with its arguments. */
+type Target = (args: unknown[]) => unknown
+
+interface Signature {
+  readonly parameters: readonly Codec[]
+  readonly result: Codec | undefined
+}
+
+function signatureOf({ parameters, result }: FunctionType, codecs: Codecs): Signature {
+  return {
+    parameters: parameters.map(([, type]) => codecs.of(type)),
+    result: result === undefined ? undefined : codecs.of(result),
+  }
+}
+
+/** The functions that were given for an interface: under its name, or that of a version that can stand for its. */
+function givenFor(name: string | undefined, given: GivenInterfaces): Given | undefined {
+  if (name === undefined) return given.root
+  const { path, version } = splitInterface(name)
+  const exact = given.interfaces.get(name) ?? given.interfaces.get(path)
+  if (exact !== undefined) return exact
+  for (const [key, functions] of given.interfaces) {
+    const other = splitInterface(key)
+    if (other.path === path && isCompatible(other.version, version)) return functions
+  }
+  return undefined
+}
+
+function targetOf(type: FunctionType, given: GivenInterfaces): Target {
+  const members = givenFor(type.interface, given)
+  const { kind, resource, name } = functionName(type.name)
+  if (members === undefined) {
+    const near = nearest(type.interface!, [...given.interfaces.keys()])
+    throw new Missing(near === undefined ? '' : `, did you mean \`imports['${near}']\`?`)
+  }
+  if (kind === 'function') return plainTarget(camelCase(name), members)
+  const className = pascalCase(resource!)
+  const Class = members.get(className) as (abstract new (...args: never[]) => object) | undefined
+  const member = memberName(name)
+  if (kind === 'method') {
+    const methods = Class?.prototype as Record<string, unknown> | undefined
+    if (methods !== undefined && typeof methods[member] !== 'function') {
+      throw new Missing(`, a method \`${member}\` of the class \`${className}\``)
+    }
+    return ([self, ...args]) => callMethod(self as object, className, member, args)
+  }
+  if (typeof Class !== 'function') throw new Missing(`, a class \`${className}\``)
+  if (kind === 'constructor') {
+    return (args) => Reflect.construct(Class, args) as unknown
+  }
+  const own = (Class as unknown as Record<string, unknown>)[member]
+  if (typeof own !== 'function') {
+    throw new Missing(`, a static method \`${member}\` of the class \`${className}\``)
+  }
+  return (args) => Reflect.apply(own, Class, args) as unknown
+}
+
+function plainTarget(name: string, members: Given): Target {
+  const call = members.get(name)
+  if (call !== undefined) return (args) => Reflect.apply(call, undefined, args)
+  const near = nearest(name, [...members.keys()])
+  throw new Missing(near === undefined ? '' : `, did you mean \`${near}\`?`)
+}
+
+function callMethod(self: object, name: string, member: string, args: unknown[]): unknown {
+  const method = (self as Record<string, unknown>)[member]
+  if (typeof method === 'function') return Reflect.apply(method, self, args) as unknown
+  const message = `an object that stands for a ${name} must have a method \`${member}\`, got ${show(method)}`
+  throw new WasiexecError('ERR_HOST_FUNCTION', message)
+}
+
+/** A function for an import of a component. */
+class ComponentFunction implements BoundFunction {
+  readonly name: string
+  readonly #target: Target
+  readonly #signature: Signature
+
+  constructor(name: string, target: Target, signature: Signature) {
+    this.name = name
+    this.#target = target
+    this.#signature = signature
+  }
+
+  apply(words: CallWords, { objects }: CallContext): unknown {
+    const reader = new ValueReader(words.takeValues(), false, { guests: NONE, hosts: objects })
+    return this.#target(this.#signature.parameters.map((codec) => codec.read(reader)))
+  }
+
+  put(words: CallWords, value: unknown, { objects }: CallContext): number {
+    const writer = new ValueWriter()
+    const { result } = this.#signature
+    writer.handles = { guests: NONE, hosts: objects }
+    try {
+      result?.write(value, writer)
+    } catch (error) {
+      writer.takeBack()
+      if (!(error instanceof Mismatch)) throw error
+      const message = `the host function ${this.name} returned a wrong value: ${error.in('result').text}`
+      throw new WasiexecError('ERR_HOST_FUNCTION', message)
+    }
+    return words.putValues(writer)
+  }
+}
+
+/** The component drops a resource: its object is disposed of, if it can be. */
+class DropFunction implements BoundFunction {
+  readonly name = '[resource-drop]'
+
+  apply(words: CallWords, { objects }: CallContext): unknown {
+    const object = objects.take(words.takeValues().readUInt32LE(0)) as Partial<Disposable>
+    return object?.[Symbol.dispose]?.()
+  }
+
+  put(words: CallWords): number {
+    return words.putValues(new ValueWriter())
+  }
+}
+
+/** A host function has no resources of the component: its imports cannot name them. */
+const NONE = {
+  numberOf: () => undefined,
+  wrap: () => ({}),
+  give: () => undefined,
+}

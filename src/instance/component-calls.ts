@@ -1,0 +1,148 @@
+import { nearest, show, shorten } from '../check.ts'
+import { ProgramError } from '../errors.ts'
+import type { AnyCallOutcome, CallValues } from '../outcome.ts'
+import type { NumberType } from '../port/numbers.ts'
+import type { Delivery } from '../port/records.ts'
+import type { AllHandles } from '../wit/codec.ts'
+import { ComponentExports as Interface } from '../wit/component-exports.ts'
+import type { ComponentFunction } from '../wit/function.ts'
+import { HostObjects } from '../wit/host-objects.ts'
+import { Resources } from '../wit/resources.ts'
+import { ValueReader } from '../wit/value-reader.ts'
+import type { ValueWriter } from '../wit/value-writer.ts'
+import { startCall, valueOf } from './call.ts'
+import type {
+  Callee,
+  CallExport,
+  ExportedGlobal,
+  ExportedMemory,
+  Exports,
+  InstanceLink,
+} from './link.ts'
+import { invalidCall } from './module-exports.ts'
+import { ALL } from './options.ts'
+
+/** The most names that a message lists. */
+const MAX_LISTED = 20
+
+/** What an instance of a component offers. */
+export class ComponentExports implements Exports {
+  /** Components keep these to themselves. */
+  readonly memories: ReadonlyMap<string, ExportedMemory> = new Map()
+  readonly globals: ReadonlyMap<string, ExportedGlobal> = new Map()
+  readonly #interface: Interface
+  readonly #callees: readonly ComponentCallee[]
+
+  constructor(types: unknown) {
+    this.#interface = new Interface(types)
+    this.#callees = this.#interface.list.map((called) => new ComponentCallee(called, this))
+  }
+
+  function(name: string): ComponentCallee {
+    if (typeof name !== 'string') {
+      throw invalidCall(`the name of a function must be a string, got ${show(name)}`)
+    }
+    const { functions } = this.#interface
+    const found = functions.get(name)
+    if (found !== undefined) return this.#callees[found.number]!
+    const near = nearest(name, [...functions.keys()])
+    const names = this.#interface.list.map((called) => quote(called.name))
+    const more = names.length - MAX_LISTED
+    const listed =
+      names.length === 0
+        ? 'none'
+        : names.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
+    const hint = near === undefined ? `it exports ${listed}` : `did you mean ${quote(near)}?`
+    throw invalidCall(`the component exports no function ${quote(name)}; ${hint}`)
+  }
+
+  memory(): ExportedMemory {
+    throw invalidCall('a component has no memory that others can use')
+  }
+
+  global(): ExportedGlobal & { type: NumberType } {
+    throw invalidCall('a component has no globals that others can use')
+  }
+
+  expose(link: InstanceLink, call: CallExport): object {
+    return this.#interface.expose(this.handles(link).guests, async (called, args) =>
+      call(this.#callees[called.number]!, args),
+    )
+  }
+
+  /** The resources of an instance and of its host. */
+  handles(link: InstanceLink): InstanceHandles {
+    let handles = handlesOf.get(link)
+    if (handles === undefined) {
+      const { types, list } = this.#interface
+      const guests = new Resources(types, list, {
+        invoke: async (called, args) =>
+          valueOf(await startCall(link, this.#callees[called.number]!, args, ALL)),
+        drop: (number) => this.#drop(link, number),
+      })
+      handles = { guests, hosts: link.state.hostCalls?.objects ?? new HostObjects() }
+      handlesOf.set(link, handles)
+    }
+    return handles
+  }
+
+  async #drop(link: InstanceLink, handle: number): Promise<void> {
+    // The resources of an instance end with it.
+    if (link.state.isOver) return
+    const callee = new DropCallee(this.#interface.list.length)
+    const outcome = await startCall(link, callee, [handle], ALL)
+    if (outcome.kind !== 'returned') throw new ProgramError(outcome)
+  }
+}
+
+interface InstanceHandles extends AllHandles {
+  readonly guests: Resources
+}
+
+const handlesOf = new WeakMap<InstanceLink, InstanceHandles>()
+
+/** A function of a component. */
+export class ComponentCallee implements Callee {
+  readonly number: number
+  readonly #called: ComponentFunction
+  readonly #exports: ComponentExports
+
+  constructor(called: ComponentFunction, exports: ComponentExports) {
+    this.number = called.number
+    this.#called = called
+    this.#exports = exports
+  }
+
+  write(args: readonly unknown[], to: ValueWriter, link: InstanceLink): void {
+    this.#called.write(args, to, this.#exports.handles(link))
+  }
+
+  read(delivery: Delivery, link: InstanceLink): AnyCallOutcome {
+    return delivery.returnedAs((bytes, shares) => {
+      const reader = new ValueReader(bytes, shares, this.#exports.handles(link))
+      return this.#called.read(reader) as unknown as CallValues
+    })
+  }
+}
+
+/** Drops a handle: the core has it after all functions. */
+class DropCallee implements Callee {
+  readonly number: number
+
+  constructor(number: number) {
+    this.number = number
+  }
+
+  write([handle]: readonly unknown[], to: ValueWriter): void {
+    to.uint32(4)
+    to.uint32(handle as number)
+  }
+
+  read(delivery: Delivery): AnyCallOutcome {
+    return delivery.returned([])
+  }
+}
+
+function quote(name: string): string {
+  return JSON.stringify(shorten(name))
+}

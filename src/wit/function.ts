@@ -1,0 +1,88 @@
+import { shorten } from '../check.ts'
+import { WasiexecError } from '../errors.ts'
+import type { AllHandles, Codec } from './codec.ts'
+import { Foreign, type Codecs } from './codecs.ts'
+import type { FunctionType } from './interface.ts'
+import { Mismatch } from './mismatch.ts'
+import { camelCase, functionName, type FunctionName } from './names.ts'
+import type { ValueReader } from './value-reader.ts'
+import type { ValueWriter } from './value-writer.ts'
+
+/** Bytes of the length of the arguments, which comes before them. */
+const LENGTH_BYTES = 4
+
+/** A function that a component exports. */
+export class ComponentFunction {
+  readonly number: number
+  /** As `call` takes it: `my:pkg/calc@1.0.0#add-two`, or `add-two` for a function of the component itself. */
+  readonly name: string
+  readonly of: FunctionName
+  readonly interface: string | undefined
+  readonly #type: FunctionType
+  readonly #codecs: Codecs
+  #parameters: readonly (readonly [name: string, codec: Codec])[] | undefined
+  #result: Codec | undefined
+
+  constructor(type: FunctionType, number: number, codecs: Codecs) {
+    this.number = number
+    this.interface = type.interface
+    this.name = type.interface === undefined ? type.name : `${type.interface}#${type.name}`
+    this.of = functionName(type.name)
+    this.#type = type
+    this.#codecs = codecs
+  }
+
+  /**
+   * Checks the arguments of a call and writes them.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL`; what a getter of an argument throws.
+   */
+  write(args: readonly unknown[], to: ValueWriter, handles: AllHandles): void {
+    const parameters = this.#prepare()
+    if (args.length > parameters.length) {
+      const most = `${parameters.length} argument${parameters.length === 1 ? '' : 's'}`
+      throw invalidCall(`${this.#shown} takes ${most}, got ${args.length}`)
+    }
+    const start = to.room(LENGTH_BYTES)
+    to.handles = handles
+    let index = 0
+    try {
+      for (; index < parameters.length; index += 1) parameters[index]![1].write(args[index], to)
+    } catch (error) {
+      to.takeBack()
+      if (!(error instanceof Mismatch)) throw error
+      throw invalidCall(`${this.#shown}: ${error.in(parameters[index]![0]).text}`)
+    }
+    to.buffer.writeUInt32LE(to.length - start - LENGTH_BYTES, start)
+  }
+
+  /** What a call has returned. */
+  read(from: ValueReader): unknown[] {
+    return this.#result === undefined ? [] : [this.#result.read(from)]
+  }
+
+  get #shown(): string {
+    return JSON.stringify(shorten(this.name))
+  }
+
+  #prepare(): readonly (readonly [string, Codec])[] {
+    if (this.#parameters !== undefined) return this.#parameters
+    try {
+      const { parameters, result } = this.#type
+      this.#result = result === undefined ? undefined : this.#codecs.of(result)
+      return (this.#parameters = parameters.map(([name, type]) => [
+        camelCase(name),
+        this.#codecs.of(type),
+      ]))
+    } catch (error) {
+      if (!(error instanceof Foreign)) throw error
+      throw invalidCall(
+        `${this.#shown} cannot be called: it has a ${error.kind}, which does not cross yet`,
+      )
+    }
+  }
+}
+
+function invalidCall(message: string): WasiexecError {
+  return new WasiexecError('ERR_INVALID_CALL', message)
+}

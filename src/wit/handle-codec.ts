@@ -1,0 +1,33 @@
+import type { Codec } from './codec.ts'
+import type { ResourceType } from './interface.ts'
+import { Mismatch } from './mismatch.ts'
+import { pascalCase } from './names.ts'
+
+/** `own<R>` and `borrow<R>`: an object of the class of the resource. Who gets an `own` has it from then on. */
+export function handle(kind: 'own' | 'borrow', resource: number, type: ResourceType): Codec {
+  const name = pascalCase(type.name ?? 'resource')
+  const isHosts = type.owner === 'host'
+  const owned = kind === 'own'
+  const expected = isHosts
+    ? `an object (${name})`
+    : `a ${name} of this instance that was neither given away nor disposed of`
+  return {
+    type: `${kind}<${type.name ?? 'resource'}>`,
+    hasUndefined: false,
+    write(value, to) {
+      const { guests, hosts } = to.handles!
+      const handles = isHosts ? hosts : guests
+      const number = handles.numberOf(value, resource)
+      if (number === undefined) throw new Mismatch(expected, value)
+      const given = handles.give(value as object, number, owned)
+      if (given !== undefined) to.given.push(given)
+      to.uint32(number)
+      // The place of its type, which the core does not know from the number.
+      if (isHosts) to.uint32(resource)
+    },
+    read(from) {
+      const { guests, hosts } = from.handles
+      return (isHosts ? hosts : guests).wrap(from.uint32(), resource, owned)
+    },
+  }
+}

@@ -1,0 +1,49 @@
+import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
+import type { AllHandles, Given } from './codec.ts'
+
+/** Values on their way to the core. */
+export class ValueWriter extends Encoder {
+  /** The resources of both sides. */
+  handles: AllHandles | undefined
+  /** Resources that the call takes over. */
+  readonly given: Given[] = []
+
+  constructor() {
+    super(OPTIONS_BYTES)
+  }
+
+  override clear(): void {
+    super.clear()
+    this.given.length = 0
+    this.handles = undefined
+  }
+
+  /** Gives back what the call would have taken over. */
+  takeBack(): void {
+    for (const given of this.given) given.takeBack()
+  }
+
+  int8(value: number): void {
+    this.byte(value & 0xff)
+  }
+
+  uint16(value: number): void {
+    const at = this.room(2)
+    this.buffer.writeUInt16LE(value & 0xffff, at)
+  }
+
+  int32(value: number): void {
+    const at = this.room(4)
+    this.buffer.writeInt32LE(value, at)
+  }
+
+  int64(value: bigint): void {
+    const at = this.room(8)
+    this.buffer.writeBigInt64LE(value, at)
+  }
+
+  float32(value: number): void {
+    const at = this.room(4)
+    this.buffer.writeFloatLE(value, at)
+  }
+}
