@@ -126,9 +126,7 @@ function store(type: WitType, offset: number, values: Value[]): string[] {
     return [put('i32.store', offset, 'i32'), put('i32.store', offset + 4, 'i32')]
   }
   if (type.kind === 'flags') {
-    const { size } = layoutOf(type)
-    if (size < 4) return [put(storeOf(size), offset, 'i32')]
-    return Array.from({ length: size / 4 }, (_, word) => put('i32.store', offset + word * 4, 'i32'))
+    return [put(storeOf(layoutOf(type).size), offset, 'i32')]
   }
   if (type.kind === 'record' || type.kind === 'tuple') {
     const parts = type.kind === 'record' ? type.fields.map(([, part]) => part) : type.types
@@ -143,14 +141,14 @@ function store(type: WitType, offset: number, values: Value[]): string[] {
   const cases = casesOf(type)!
   const { flat } = layoutOf(type)
   const own = values.splice(0, flat.length)
-  const number = own.shift()!
+  const number = convert(own.shift()!, 'i32')
   const payload = offset + payloadOffset(cases)
   return [
-    `(${storeOf(caseBytes(cases.length))} offset=${offset} (local.get $at) ${number[1]})`,
+    `(${storeOf(caseBytes(cases.length))} offset=${offset} (local.get $at) ${number})`,
     ...cases.flatMap((part, index) => {
       if (part === undefined) return []
       const stores = store(part, payload, [...own])
-      return [`(if (i32.eq ${number[1]} (i32.const ${index})) (then ${stores.join(' ')}))`]
+      return [`(if (i32.eq ${number} (i32.const ${index})) (then ${stores.join(' ')}))`]
     }),
   ]
 }
@@ -201,9 +199,8 @@ function layoutOf(type: WitType): Layout {
       return together(type.types)
     case 'flags': {
       const { length } = type.names
-      const words = Math.ceil(length / 32)
-      const size = length <= 8 ? 1 : length <= 16 ? 2 : words * 4
-      return { size, align: Math.min(size, 4), flat: Array<Flat>(Math.max(words, 1)).fill('i32') }
+      const size = length <= 8 ? 1 : length <= 16 ? 2 : 4
+      return { size, align: size, flat: ['i32'] }
     }
     default: {
       const cases = casesOf(type)!

@@ -30,6 +30,9 @@ const NAMES = [
   'c9',
 ] as const
 
+/** A type has no more. */
+const MAX_FLAGS = 32
+
 /** Types of WIT, a few levels deep. */
 export const witTypes: fc.Arbitrary<WitType> = fc.letrec<{ type: WitType }>((tie) => {
   const part = tie('type')
@@ -53,7 +56,9 @@ export const witTypes: fc.Arbitrary<WitType> = fc.letrec<{ type: WitType }>((tie
         .map((types): WitType => ({ kind: 'tuple', types })),
       named(some).map((cases): WitType => ({ kind: 'variant', cases })),
       fc.oneof(names, many).map((list): WitType => ({ kind: 'enum', names: [...list] })),
-      fc.oneof(names, many).map((list): WitType => ({ kind: 'flags', names: [...list] })),
+      fc
+        .oneof(names, many)
+        .map((list): WitType => ({ kind: 'flags', names: list.slice(0, MAX_FLAGS) })),
       part.map((inner): WitType => ({ kind: 'option', some: inner })),
       fc.tuple(some, some).map(([ok, err]): WitType => ({ kind: 'result', ok, err })),
     ),

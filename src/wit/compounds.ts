@@ -198,8 +198,8 @@ function readCase(width: 1 | 2 | 4, from: ValueReader): number {
   return width === 2 ? from.uint16() : from.uint32()
 }
 
-/** Bytes of so many flags, as they lie in memory. */
+/** Bytes of so many flags, of which a type has at most 32. */
 function flagBytes(count: number): number {
-  if (count <= 8) return count === 0 ? 0 : 1
-  return count <= 16 ? 2 : Math.ceil(count / 32) * 4
+  if (count <= 8) return 1
+  return count <= 16 ? 2 : 4
 }
