@@ -10,7 +10,7 @@ const TYPES = Number(process.env['WASIEXEC_TEST_TYPES'] ?? 60)
 const VALUES = Number(process.env['WASIEXEC_TEST_VALUES'] ?? 12)
 
 interface Echo {
-  echo(...args: unknown[]): unknown
+  echo: { echo(...args: unknown[]): unknown }
 }
 
 const PAD = Array.from({ length: 17 }, (_, index) => index)
@@ -23,7 +23,7 @@ async function comesBack(type: WitType, values: readonly unknown[]): Promise<unk
     await using instance = await program.instantiate<Echo>()
     for (const value of values) {
       const args = way === 'flat' ? [value] : [PAD, value]
-      const outcome = await instance.call('echo', ...args)
+      const outcome = await instance.call('echo#echo', ...args)
       const back = outcome.kind === 'returned' ? outcome.values[0] : outcome
       if (!isSame(back, value)) wrong.push([way, value, back])
     }

@@ -79,11 +79,28 @@ export function echoComponent(type: WitType, way: Way): string {
       (local $at i32)
       ${way === 'memory' ? fromMemory(type, alignTo(pads * 4, align)) : fromFlat(type, size, align)}))
   (core instance $i (instantiate $m))
-  ${names.declarations.join('\n  ')}
-  (func $echo ${pad} (param "value" ${reference}) (result ${reference})
+  ${names.types.map((text, number) => `(type $t${number} ${text('$t')})`).join('\n  ')}
+  (func $echo ${pad} (param "value" ${reference('$t')}) (result ${reference('$t')})
     (canon lift (core func $i "echo") (memory $i "memory") (realloc (func $i "realloc"))
       (post-return (func $i "reset"))))
-  (export "echo" (func $echo)))`
+  (component $named
+    ${names.types
+      .map(
+        (text, number) =>
+          `(type $own${number} ${text('$in')}) (import "in${number}" (type $in${number} (eq $own${number})))`,
+      )
+      .join('\n    ')}
+    (import "echo" (func $echo ${pad} (param "value" ${reference('$in')}) (result ${reference('$in')})))
+    ${names.types
+      .map(
+        (text, number) =>
+          `(type $re${number} ${text('$out')}) (export $out${number} "t${number}" (type $re${number}))`,
+      )
+      .join('\n    ')}
+    (export "echo" (func $echo) (func ${pad} (param "value" ${reference('$out')}) (result ${reference('$out')}))))
+  (instance $named (instantiate $named (with "echo" (func $echo))
+    ${names.types.map((_, number) => `(with "in${number}" (type $t${number}))`).join(' ')}))
+  (export "test:echo/echo" (instance $named)))`
 }
 
 function fromMemory(type: WitType, offset: number): string {
@@ -253,50 +270,63 @@ function alignTo(offset: number, align: number): number {
   return Math.ceil(offset / align) * align
 }
 
+/** The text of a type; types with names have this prefix. */
+type Text = (prefix: string) => string
+
 /** The types of a component that have to have names. */
 class Names {
-  readonly declarations: string[] = []
+  readonly types: Text[] = []
 
   /** How the type is written where it is used. */
-  reference(type: WitType): string {
+  reference(type: WitType): Text {
     switch (type.kind) {
-      case 'list':
-        return `(list ${this.reference(type.element)})`
-      case 'tuple':
-        return `(tuple ${type.types.map((part) => this.reference(part)).join(' ')})`
-      case 'option':
-        return `(option ${this.reference(type.some)})`
-      case 'result': {
-        const ok = type.ok === undefined ? '' : this.reference(type.ok)
-        const err = type.err === undefined ? '' : `(error ${this.reference(type.err)})`
-        return `(result ${ok} ${err})`
+      case 'list': {
+        const element = this.reference(type.element)
+        return (prefix) => `(list ${element(prefix)})`
       }
-      case 'record':
-        return this.#declare(
-          `(record ${type.fields.map(([name, part]) => `(field "${name}" ${this.reference(part)})`).join(' ')})`,
+      case 'tuple': {
+        const parts = type.types.map((part) => this.reference(part))
+        return (prefix) => `(tuple ${parts.map((part) => part(prefix)).join(' ')})`
+      }
+      case 'option': {
+        const some = this.reference(type.some)
+        return (prefix) => `(option ${some(prefix)})`
+      }
+      case 'result': {
+        const ok = type.ok === undefined ? undefined : this.reference(type.ok)
+        const err = type.err === undefined ? undefined : this.reference(type.err)
+        return (prefix) =>
+          `(result ${ok?.(prefix) ?? ''} ${err === undefined ? '' : `(error ${err(prefix)})`})`
+      }
+      case 'record': {
+        const fields = type.fields.map(([name, part]) => [name, this.reference(part)] as const)
+        return this.#name(
+          (prefix) =>
+            `(record ${fields.map(([name, part]) => `(field "${name}" ${part(prefix)})`).join(' ')})`,
         )
-      case 'variant':
-        return this.#declare(
-          `(variant ${type.cases
-            .map(
-              ([name, part]) =>
-                `(case "${name}" ${part === undefined ? '' : this.reference(part)})`,
-            )
-            .join(' ')})`,
+      }
+      case 'variant': {
+        const cases = type.cases.map(
+          ([name, part]) => [name, part === undefined ? undefined : this.reference(part)] as const,
         )
+        return this.#name(
+          (prefix) =>
+            `(variant ${cases.map(([name, part]) => `(case "${name}" ${part?.(prefix) ?? ''})`).join(' ')})`,
+        )
+      }
       case 'enum':
-      case 'flags':
-        return this.#declare(`(${type.kind} ${type.names.map((name) => `"${name}"`).join(' ')})`)
+      case 'flags': {
+        const { kind, names } = type
+        return this.#name(() => `(${kind} ${names.map((name) => `"${name}"`).join(' ')})`)
+      }
       default:
-        return type.kind
+        return () => type.kind
     }
   }
 
-  #declare(text: string): string {
-    const number = this.declarations.length
-    this.declarations.push(
-      `(type $t${number} ${text}) (export $e${number} "t${number}" (type $t${number}))`,
-    )
-    return `$e${number}`
+  #name(text: Text): Text {
+    const number = this.types.length
+    this.types.push(text)
+    return (prefix) => `${prefix}${number}`
   }
 }

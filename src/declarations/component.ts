@@ -7,7 +7,7 @@ import {
   shortName,
   splitInterface,
 } from '../wit/names.ts'
-import { Lines, isIdentifier, propertyName } from './source.ts'
+import { Lines, isIdentifier, propertyName, typeName } from './source.ts'
 import type {
   Documented,
   Function,
@@ -51,17 +51,32 @@ const TYPED_ARRAYS: Readonly<Record<string, string>> = {
 /** Which side of a component an interface is on. */
 type Side = 'exports' | 'imports'
 
-/** A way in which the members of an interface are written. */
+/** How the members of an interface are written. */
 interface Style {
   readonly side: Side
+  /** The type of the members, in the namespace of the interface. */
+  readonly members: string
+  /** What opens a type that has members. */
+  open(name: string): string
   /** What functions return. */
   result(type: string): string
 }
 
 const STYLES: Readonly<Record<Side, Style>> = {
-  exports: { side: 'exports', result: (type) => `Promise<${type}>` },
-  // A host function may return a promise or the value itself.
-  imports: { side: 'imports', result: (type) => `${type} | Promise<${type}>` },
+  exports: {
+    side: 'exports',
+    members: 'Members',
+    open: (name) => `interface ${name} {`,
+    result: (type) => `Promise<${type}>`,
+  },
+  imports: {
+    side: 'imports',
+    members: 'Needs',
+    // What is given as `imports` has to have an index, which interfaces have not.
+    open: (name) => `type ${name} = {`,
+    // A host function may return a promise or the value itself.
+    result: (type) => `${type} | Promise<${type}>`,
+  },
 }
 
 /** Writes the declarations of one component. */
@@ -71,6 +86,8 @@ class Declarations {
   /** The namespaces of interfaces, by number. */
   readonly #namespaces = new Map<number, string>()
   readonly #taken = new Set(['Exports', 'Imports'])
+  /** The sides on which the members of interfaces are. */
+  readonly #sides = new Map<number, Set<Side>>()
 
   constructor(wit: Resolved) {
     this.#wit = wit
@@ -79,26 +96,18 @@ class Declarations {
   write(world: number): string {
     const { exports, imports } = this.#wit.worlds[world]!
     const given = Object.entries(imports).filter(([, item]) => !this.#isWasi(item))
-    for (const [key, item] of [...Object.entries(exports), ...Object.entries(imports)]) {
-      if ('interface' in item) this.#nameInterface(item.interface.id, key)
-    }
     this.#world(
       'Exports',
       'What an instance of the component offers.',
       Object.entries(exports),
       STYLES.exports,
     )
-    if (given.length > 0) {
+    if (given.some(([, item]) => !('type' in item))) {
       this.#world('Imports', 'What the component needs.', given, STYLES.imports)
     }
     this.#ownTypes(world)
-    for (const [id, namespace] of this.#namespaces) {
-      const owner = this.#wit.interfaces[id]!
-      const isExported = Object.values(exports).some(
-        (item) => 'interface' in item && item.interface.id === id,
-      )
-      this.#namespace(id, namespace, owner, STYLES[isExported ? 'exports' : 'imports'])
-    }
+    // A namespace may refer to more of them.
+    for (const [id, name] of this.#namespaces) this.#namespace(id, name)
     return this.#out.text
   }
 
@@ -119,26 +128,35 @@ class Declarations {
     return version === undefined ? `${path}/${name}` : `${path}/${name}@${version}`
   }
 
-  #nameInterface(id: number, key: string): void {
-    if (this.#namespaces.has(id)) return
+  /** The namespace of an interface, which is written later. */
+  #namespaceOf(id: number, key = ''): string {
+    const known = this.#namespaces.get(id)
+    if (known !== undefined) return known
     const full = this.#fullName(id, key)
-    const short = pascalCase(shortName(full))
+    const short = typeName(pascalCase(shortName(full)))
     const long = pascalCase(splitInterface(full).path.replace(/[^A-Za-z0-9]+/g, '-'))
     let name = this.#taken.has(short) ? long : short
     for (let number = 2; this.#taken.has(name); number += 1) name = `${long}${number}`
     this.#taken.add(name)
     this.#namespaces.set(id, name)
+    return name
   }
 
   #world(name: string, docs: string, items: readonly [string, WorldItem][], style: Style): void {
     const out = this.#out
     out.docs(docs)
-    out.open(`export interface ${name} {`)
+    out.open(`export ${style.open(name)}`)
     const interfaces: [full: string, id: number][] = []
+    const taken = new Set<string>()
     for (const [key, item] of items) {
-      if ('function' in item) this.#function(item.function, style)
-      else if ('interface' in item) {
-        interfaces.push([this.#fullName(item.interface.id, key), item.interface.id])
+      if ('function' in item) {
+        this.#function(item.function, style)
+        taken.add(camelCase(item.function.name))
+      } else if ('interface' in item) {
+        const { id } = item.interface
+        this.#namespaceOf(id, key)
+        interfaces.push([this.#fullName(id, key), id])
+        this.#sides.set(id, (this.#sides.get(id) ?? new Set()).add(style.side))
       }
     }
     const names = new Map(interfaces)
@@ -148,12 +166,15 @@ class Declarations {
     )
     const shorts = style.side === 'exports' ? [pathOf, shortName] : [pathOf]
     for (const short of shorts) {
-      for (const [full, id] of newest) if (!names.has(short(full))) names.set(short(full), id)
+      for (const [full, id] of newest) {
+        if (!names.has(short(full)) && !taken.has(short(full))) names.set(short(full), id)
+      }
     }
     for (const [alias, id] of names) {
       const isOptional = style.side === 'imports' && interfaces.length !== names.size
       const mark = isOptional ? '?' : ''
-      out.line(`readonly ${propertyName(alias)}${mark}: ${this.#namespaces.get(id)}.Members`)
+      const type = `${this.#namespaceOf(id)}.${style.members}`
+      out.line(`readonly ${propertyName(alias)}${mark}: ${type}`)
     }
     for (const [, item] of items) {
       if (!('type' in item)) continue
@@ -172,32 +193,38 @@ class Declarations {
     }
   }
 
-  #namespace(id: number, name: string, owner: Interface, style: Style): void {
+  #namespace(id: number, name: string): void {
     const out = this.#out
+    const owner = this.#wit.interfaces[id]!
+    const functions = Object.values(owner.functions)
+    const sides = this.#sides.get(id) ?? new Set<Side>()
     this.#docs(owner)
     out.open(`export declare namespace ${name} {`)
-    const functions = Object.values(owner.functions)
-    out.open('interface Members {')
-    for (const called of functions) {
-      if (functionName(called.name).kind === 'function') this.#function(called, style)
+    for (const side of sides) {
+      const style = STYLES[side]
+      out.open(style.open(style.members))
+      for (const called of functions) {
+        if (functionName(called.name).kind === 'function') this.#function(called, style)
+      }
+      for (const type of Object.values(owner.types)) {
+        const { kind, name: resource } = this.#wit.types[type]!
+        if (kind === 'resource') this.#classMember(pascalCase(resource ?? ''))
+      }
+      out.close('}')
     }
-    for (const type of Object.values(owner.types)) {
-      const { kind, name: resource } = this.#wit.types[type]!
-      if (kind === 'resource') this.#classMember(pascalCase(resource ?? ''))
-    }
-    out.close('}')
+    const style = STYLES[sides.has('exports') ? 'exports' : 'imports']
     for (const type of Object.values(owner.types)) this.#type(type, functions, style)
     out.close('}')
   }
 
   #classMember(name: string): void {
-    this.#out.line(`readonly ${name}: ${name}Class`)
+    this.#out.line(`readonly ${name}: ${typeName(name)}Class`)
   }
 
   #type(id: number, functions: readonly Function[], style: Style): void {
     const { name, kind } = this.#wit.types[id]!
     if (name === null) return
-    const own = pascalCase(name)
+    const own = typeName(pascalCase(name))
     if (kind === 'resource') {
       this.#resource(id, own, functions, style)
       return
@@ -293,9 +320,9 @@ class Declarations {
     if (typeof type === 'string') return PRIMITIVES[type] ?? 'never'
     const { name, owner, kind } = this.#wit.types[type]!
     if (name === null) return this.#kind(kind)
-    const own = pascalCase(name)
+    const own = typeName(pascalCase(name))
     if (owner === null || 'world' in owner) return own
-    return `${this.#namespaces.get(owner.interface) ?? 'never'}.${own}`
+    return `${this.#namespaceOf(owner.interface)}.${own}`
   }
 
   #kind(kind: TypeKind): string {

@@ -1,6 +1,6 @@
 import type { HostImport } from '../imports.ts'
 import type { InspectedExport } from '../inspection.ts'
-import { isIdentifier, Lines, propertyName } from './source.ts'
+import { isIdentifier, Lines, propertyName, quoted } from './source.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   i32: 'number',
@@ -24,7 +24,7 @@ export function declareModule(
   for (const { name, kind, type } of exports) {
     if (kind !== 'function') continue
     const signature = parse(type)
-    if (signature === undefined) out.line(`// ${JSON.stringify(name)} cannot be called: ${type}`)
+    if (signature === undefined) out.line(`// ${quoted(name)} cannot be called: ${type}`)
     else out.line(member(name, signature.parameters, resultOf(signature.results), []))
   }
   out.close('}')
@@ -37,7 +37,7 @@ export function declareModule(
     for (const { module: owner, name, kind, type, params, results } of imports) {
       if (owner !== module) continue
       if (params === undefined || results === undefined) {
-        out.line(`// ${JSON.stringify(name)} cannot be given: ${kind} ${type}`)
+        out.line(`// ${quoted(name)} cannot be given: ${kind} ${type}`)
         continue
       }
       const result = resultOf(results)

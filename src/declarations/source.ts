@@ -49,5 +49,24 @@ export function isIdentifier(name: string): boolean {
 
 /** A name as the key of an object type. */
 export function propertyName(name: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name)
+}
+
+/** Types that declarations refer to, and that a type of a component must not hide. */
+const GLOBALS = new Set(
+  (
+    'Array AsyncDisposable BigInt64Array BigUint64Array Disposable Float32Array Float64Array Int16Array Int32Array ' +
+    'Int8Array Map Promise Uint16Array Uint32Array Uint8Array'
+  ).split(' '),
+)
+
+/** The name of a type. */
+export function typeName(name: string): string {
+  return GLOBALS.has(name) ? `${name}_` : name
+}
+
+/** A name as text of TypeScript, on one line. */
+export function quoted(name: string): string {
+  const escaped = JSON.stringify(name).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")
+  return `'${escaped.replace(/[\u2028\u2029]/g, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`)}'`
 }

@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
+import { load, type WasiexecError } from '../support/package.ts'
+import { folder, thrown, wat } from '../support/guest.ts'
+import { echoComponent } from '../support/wit-echo.ts'
+import { witTypes } from '../support/wit-values.ts'
+
+const exec = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The oldest TypeScript that has `using` with its types, and those after it. */
+const COMPILERS = ['typescript-5.4', 'typescript-6', 'typescript']
+
+/** Compiles files strictly with each compiler; returns what it says. */
+async function compile(t: ExecutionContext, files: Record<string, string>): Promise<string[]> {
+  const place = await folder(t)
+  await mkdir(join(place, 'node_modules'))
+  await symlink(root, join(place, 'node_modules/wasiexec'), 'junction')
+  await symlink(join(root, 'node_modules/@types'), join(place, 'node_modules/@types'), 'junction')
+  await writeFile(join(place, 'package.json'), '{ "type": "module" }')
+  for (const [name, text] of Object.entries(files)) await writeFile(join(place, name), text)
+  const options = [
+    ...['--strict', '--noEmit', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'],
+    ...['--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types', 'node'],
+    ...['--module', 'nodenext', '--moduleResolution', 'nodenext', '--skipLibCheck', 'false'],
+  ]
+  const said = []
+  for (const compiler of COMPILERS) {
+    const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
+    const sources = Object.keys(files)
+    try {
+      await exec(process.execPath, [tsc, ...options, ...sources], { cwd: place })
+    } catch (error) {
+      said.push(`${compiler}: ${(error as { stdout: string }).stdout}`)
+    }
+  }
+  return said
+}
+
+test('declarations of a component compile, and fit its instances', async (t) => {
+  const program = await wat('calc-component')
+  const use = `
+import { load, type Instance } from 'wasiexec'
+import type { Counters, Exports } from './calc.d.ts'
+const program = await load('calc.wasm')
+const calc: Instance<Exports> = await program.instantiate<Exports>()
+export const sum: number = await calc.exports.add(1, 2)
+export const bytes: Uint8Array = await calc.exports.echoBytes(new Uint8Array())
+const division = await calc.exports.math.divide(7, 0)
+export const shown: string | number = division.tag === 'ok' ? division.val : division.val.toUpperCase()
+const counter: Counters.Counter = await calc.exports['my:pkg/counters'].Counter.create(5)
+export const next: number = await counter.nextValue()
+counter[Symbol.dispose]()
+const outcome = await calc.call('my:pkg/math#divide', 7, 2)
+if (outcome.kind === 'returned') outcome.values[0].tag
+const added = calc.callSync('add', 1, 2)
+if (added.kind === 'returned') added.values[0].toFixed()
+// @ts-expect-error
+await calc.exports.add('1', 2)
+// @ts-expect-error
+await calc.call('my:pkg/math#nothing', 7, 2)
+`
+  const files = { 'calc.d.ts': await program.types(), 'use.ts': use }
+  t.deepEqual(await compile(t, files), [])
+})
+
+test('declarations of imports fit the option', async (t) => {
+  const program = await wat('store-component')
+  const use = `
+import { load } from 'wasiexec'
+import type { Exports, Imports, Store } from './store.d.ts'
+class Cursor implements Store.Cursor {
+  static openCount = (): number => 0
+  constructor(readonly from: number) {}
+  nextValue(): number | undefined {
+    return this.from
+  }
+}
+const store: Store.Needs = { get: (key) => key, putAll: async (pairs) => pairs.length, Cursor }
+const imports: Imports = { logLine: (line) => console.log(line), 'my:pkg/store': store }
+const program = await load('store.wasm')
+const instance = await program.instantiate<Exports>({ imports })
+export const found: string | undefined = await instance.exports.lookup('a')
+await program.run({ imports })
+`
+  const files = { 'store.d.ts': await program.types(), 'use.ts': use }
+  t.deepEqual(await compile(t, files), [])
+})
+
+test('declarations of a module compile, and fit its instances', async (t) => {
+  const use = `
+import { load } from 'wasiexec'
+import type { Exports } from './exports.d.ts'
+const program = await load('exports.wasm')
+const instance = await program.instantiate<Exports>()
+export const sum: number = await instance.exports.add(1, 2)
+export const wide: bigint = await instance.exports.add64(1n, 2n)
+`
+  const declared = await (await wat('exports')).types()
+  t.regex(declared, /\/\/ 'takes_v128' cannot be called: \(v128\)/)
+  const odd = await load(
+    Buffer.from(`(module
+      (import "a-b" "c d" (func (param i32 i64) (result f64)))
+      (import "env" "table" (table 1 funcref))
+      (func (export "it's*/\\e2\\80\\a8 \\22odd\\22"))
+      (func (export "class") (result i32 f32) (unreachable))
+      (memory (export "memory") 1))`),
+    { cache: false },
+  )
+  const files = { 'exports.d.ts': declared, 'use.ts': use, 'odd.d.ts': await odd.types() }
+  t.deepEqual(await compile(t, files), [])
+  t.regex(
+    files['odd.d.ts'],
+    /'c d'\(p0: number, p1: bigint, guest: CallingGuest\): number \| Promise<number>/,
+  )
+})
+
+test('declarations of made-up types compile', async (t) => {
+  const files: Record<string, string> = {}
+  for (const [index, type] of fc.sample(witTypes, 40).entries()) {
+    const program = await load(Buffer.from(echoComponent(type, 'memory')), { cache: false })
+    files[`t${index}.d.ts`] = await program.types()
+  }
+  t.deepEqual(await compile(t, files), [])
+})
+
+test('only components have WIT', async (t) => {
+  t.regex(
+    await (await wat('calc-component')).wit(),
+    /divide: func\(a: s32, b: s32\) -> result<s32, problem>;/,
+  )
+  const error = (await thrown(async () => (await wat('exports')).wit())) as WasiexecError
+  t.is(error.code, 'ERR_UNSUPPORTED_WASM')
+})
