@@ -48,7 +48,9 @@ async function compare(program, jco, { type, way, values }) {
     wrong += 1
     if (wrong > 10) continue
     console.log(JSON.stringify(type))
-    console.log(`${way}: ${fc.stringify(value)}: ${fc.stringify(ours)}, jco ${fc.stringify(theirs)}`)
+    console.log(
+      `${way}: ${fc.stringify(value)}: ${fc.stringify(ours)}, jco ${fc.stringify(theirs)}`,
+    )
   }
 }
 

@@ -205,7 +205,7 @@ test('what is missing is named before anything starts', async (t) => {
     /a class `Cursor`/,
   )
   t.regex(
-    await messageOf({ logLine, 'my:pkg/store': { ...store, Cursor: class {} } }),
+    await messageOf({ logLine, 'my:pkg/store': { ...store, Cursor: Date } }),
     /a method `nextValue` of the class `Cursor`/,
   )
   const none = (await thrown(() => program.run())) as WasiexecError

@@ -24,17 +24,15 @@ async function compile(t: ExecutionContext, files: Record<string, string>): Prom
   await symlink(join(root, 'node_modules/@types'), join(place, 'node_modules/@types'), 'junction')
   await writeFile(join(place, 'package.json'), '{ "type": "module" }')
   for (const [name, text] of Object.entries(files)) await writeFile(join(place, name), text)
-  const options = [
-    ...['--strict', '--noEmit', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'],
-    ...['--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types', 'node'],
-    ...['--module', 'nodenext', '--moduleResolution', 'nodenext', '--skipLibCheck', 'false'],
-  ]
+  const options =
+    '--strict --noEmit --exactOptionalPropertyTypes --noUncheckedIndexedAccess --target es2022 ' +
+    '--lib es2022,esnext.disposable --types node --module nodenext --moduleResolution nodenext --skipLibCheck false'
   const said = []
   for (const compiler of COMPILERS) {
     const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
     const sources = Object.keys(files)
     try {
-      await exec(process.execPath, [tsc, ...options, ...sources], { cwd: place })
+      await exec(process.execPath, [tsc, ...options.split(' '), ...sources], { cwd: place })
     } catch (error) {
       said.push(`${compiler}: ${(error as { stdout: string }).stdout}`)
     }

@@ -8,16 +8,7 @@ import {
   splitInterface,
 } from '../wit/names.ts'
 import { Lines, isIdentifier, propertyName, typeName } from './source.ts'
-import type {
-  Documented,
-  Function,
-  Interface,
-  Part,
-  Resolved,
-  Type,
-  TypeKind,
-  WorldItem,
-} from './resolved.ts'
+import type { Documented, Function, Part, Resolved, Type, TypeKind, WorldItem } from './resolved.ts'
 
 const PRIMITIVES: Readonly<Record<string, string>> = {
   bool: 'boolean',
