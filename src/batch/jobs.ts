@@ -254,7 +254,7 @@ export class Jobs {
     this.#calls = new Calls({
       port,
       owner,
-      starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions),
+      starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions, 'batch'),
       instances: Math.min(this.#concurrency, most),
       fresh: this.#fresh,
       batch: this.#number,

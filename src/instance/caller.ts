@@ -1,4 +1,5 @@
 import { invalid } from '../check.ts'
+import { calls, limitsOf, withOutcome, type CallMessage } from '../diagnostics.ts'
 import { ProgramError } from '../errors.ts'
 import {
   neverStarted,
@@ -80,6 +81,16 @@ export class Caller<Functions, Failure extends HostError = never> {
     name: Name,
     ...args: ArgumentsOf<Functions[Name]>
   ): CallOutcome<ValuesOf<Functions[Name]>> | Failure {
+    if (!calls.isObserved) return this.#callSync(name, args)
+    const program = this.#link.state.imports.name
+    const message = callMessage(program, 'callSync', name, this.#options)
+    return calls.during(message, () => this.#callSync(name, args), withOutcome)
+  }
+
+  #callSync<Name extends FunctionName<Functions>>(
+    name: Name,
+    args: ArgumentsOf<Functions[Name]>,
+  ): CallOutcome<ValuesOf<Functions[Name]>> | Failure {
     const { limits, signal } = this.#options
     if (signal !== undefined) {
       throw invalid('signal', 'absent: `callSync` cannot be aborted', signal)
@@ -97,34 +108,62 @@ export class Caller<Functions, Failure extends HostError = never> {
   }
 
   #start(name: string, args: readonly unknown[]): Promise<AnyCallOutcome> {
-    try {
-      const { state } = this.#link
-      const call = this.#prepare(name, args)
-      const { signal } = call
-      if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
-      return state.port.call(state.number, call)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    const link = this.#link
+    const options = this.#options
+    if (!calls.isObserved) return startCall(link, options, name, args)
+    const message = callMessage(link.state.imports.name, 'call', name, options)
+    return calls.until(message, () => startCall(link, options, name, args), withOutcome)
   }
+}
 
-  #prepare(name: string, args: readonly unknown[]): PortCall {
-    const { state } = this.#link
-    state.checkOpen()
-    const called = state.exports.function(name)
-    scratch.clear()
-    encodeArguments(called, args, scratch)
-    const { limits, signal } = this.#options
-    if (limits !== undefined) scratch.append(limits)
-    return {
-      instance: state,
-      function: called.number,
-      payload: scratch,
-      signal,
-      // Keeps the instance, of which users may have nothing else, until the call has ended.
-      read: (delivery, reason) => this.#link.state.read(called, delivery, reason),
-    }
+/** Starts a call. It rejects as {@link Caller.call} does. */
+export function startCall(
+  link: InstanceLink,
+  options: CheckedCallOptions,
+  name: string,
+  args: readonly unknown[],
+): Promise<AnyCallOutcome> {
+  try {
+    const { state } = link
+    const call = prepare(link, options, name, args)
+    const { signal } = call
+    if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
+    return state.port.call(state.number, call)
+  } catch (error) {
+    return Promise.reject(error)
   }
+}
+
+function prepare(
+  link: InstanceLink,
+  { limits, signal }: CheckedCallOptions,
+  name: string,
+  args: readonly unknown[],
+): PortCall {
+  const { state } = link
+  state.checkOpen()
+  const called = state.exports.function(name)
+  scratch.clear()
+  encodeArguments(called, args, scratch)
+  if (limits !== undefined) scratch.append(limits)
+  return {
+    instance: state,
+    function: called.number,
+    payload: scratch,
+    signal,
+    // Keeps the instance, of which users may have nothing else, until the call has ended.
+    read: (delivery, reason) => link.state.read(called, delivery, reason),
+  }
+}
+
+/** What subscribers are told of a call. */
+export function callMessage(
+  program: string,
+  method: CallMessage['method'],
+  name: string,
+  { given }: CheckedCallOptions,
+): CallMessage {
+  return { program, method, function: name, limits: limitsOf(given) }
 }
 
 /** What a function of {@link Caller.exports} returns. */

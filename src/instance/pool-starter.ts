@@ -1,4 +1,5 @@
 import { invalid } from '../check.ts'
+import { instantiations, limitsOf, type InstantiateMessage } from '../diagnostics.ts'
 import type { Imports } from '../imports.ts'
 import {
   encodeInput,
@@ -31,12 +32,15 @@ export class PoolStarter {
   readonly #encoded = new Encoder(OPTIONS_BYTES)
   readonly #local: LocalOptions
   readonly #making = new Set<InstanceState>()
+  /** What subscribers are told of each instance. */
+  readonly #message: InstantiateMessage
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(
     port: Port,
     owner: RunOwner,
     { signal, ...options }: PoolInstanceOptions | HostedPoolInstanceOptions,
+    method: 'pool' | 'batch',
   ) {
     this.#port = port
     this.#owner = owner
@@ -48,9 +52,19 @@ export class PoolStarter {
     encodeShared(local, this.#encoded)
     if (local.input !== undefined) encodeInput(local.input, this.#encoded)
     this.#local = { ...local, signal, input: undefined }
+    this.#message = { program: owner.imports.name, method, limits: limitsOf(options) }
   }
 
   start(): Promise<Started> {
+    if (!instantiations.isObserved) return this.#start()
+    return instantiations.until(
+      { ...this.#message },
+      () => this.#start(),
+      ({ initialization }) => ({ outcome: initialization }),
+    )
+  }
+
+  #start(): Promise<Started> {
     const encoded = new Encoder(this.#encoded.length)
     encoded.append(this.#encoded)
     const closed = this.#owner.closeReason ?? this.#port.closeReason
