@@ -81,7 +81,6 @@ type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
 /**
  * Starts a program.
  *
- * @param end Publishes its end.
  * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
  */
 export function spawnGuest<Options extends SpawnOptions | HostedSpawnOptions>(

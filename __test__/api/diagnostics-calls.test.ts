@@ -133,10 +133,11 @@ test.serial('each instance publishes, whoever makes it', async (t) => {
   await context.run('caller', () => Promise.all([pool.call('next'), pool.call('next')]))
   const ofPool = made()
   t.is(ofPool.length, pool.stats().instances + pool.stats().starting)
-  for (const { atStart, message, ends, startedIn } of ofPool.slice(0, pool.stats().instances)) {
+  for (const { atStart, startedIn } of ofPool) {
     t.deepEqual(atStart, { program: 'exports.wat', method: 'pool', limits })
-    t.deepEqual([ends, startedIn, message['outcome'].kind], [1, 'caller', 'returned'])
+    t.is(startedIn, 'caller')
   }
+  t.true(ofPool.some(({ ends, message }) => ends === 1 && message['outcome'].kind === 'returned'))
 
   const jobs = Array.from({ length: 100 }, () => ({ call: ['trap'] as const }))
   const batch = context.run('maker', () => program.batch(jobs, { defaults: { limits } }))
