@@ -1152,7 +1152,6 @@ type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
 /**
  * Starts a program.
  *
- * @param end Publishes its end.
  * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
  */
 /** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */

@@ -26,9 +26,13 @@ export interface Observed {
   ends: number
 }
 
-/** Subscribes to everything until the test ends. What ends without a start fails the test. */
+/**
+ * Subscribes to everything until the test ends. Tests may empty what is returned. What starts twice, or ends without a
+ * start, fails the test.
+ */
 export function observe(t: ExecutionContext): Observed[] {
   const all: Observed[] = []
+  const begun = new Map<unknown, Observed>()
   const listen = (name: string, listener: (message: unknown) => void): void => {
     subscribe(name, listener)
     t.teardown(() => unsubscribe(name, listener))
@@ -37,14 +41,18 @@ export function observe(t: ExecutionContext): Observed[] {
     listen(`wasiexec:${operation}:start`, (given) => {
       const message = given as Message
       const atStart = { ...message }
-      all.push({ operation, message, atStart, startedIn: context.getStore(), ends: 0 })
+      const startedIn = context.getStore()
+      const observed: Observed = { operation, message, atStart, startedIn, ends: 0 }
+      t.false(begun.has(message), 'a second start')
+      begun.set(message, observed)
+      all.push(observed)
     })
     listen(`wasiexec:${operation}:end`, (message) => {
-      const begun = all.find((observed) => observed.message === message)
-      t.is(begun?.operation, operation, 'an end without its start')
-      if (begun === undefined) return
-      begun.ends += 1
-      begun.endedIn = context.getStore()
+      const observed = begun.get(message)
+      t.is(observed?.operation, operation, 'an end without its start')
+      if (observed === undefined) return
+      observed.ends += 1
+      observed.endedIn = context.getStore()
     })
   }
   return all

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import { invalid, unknown } from '../check.ts'
 import { encodeArguments, type ExportedFunction } from '../instance/exports.ts'
 import type { InstanceLink } from '../instance/link.ts'
@@ -76,7 +76,7 @@ export class Calls {
   #closed = false
   #sending = false
   /** Instances are made in the context of the first call, and not in that of whatever has ended. */
-  readonly #inContext = AsyncLocalStorage.snapshot()
+  readonly #context = new AsyncResource('wasiexec:batch')
 
   constructor(place: CallPlace) {
     this.#place = place
@@ -238,7 +238,7 @@ export class Calls {
   async #start(): Promise<void> {
     this.#starting += 1
     try {
-      const { link } = await this.#inContext(() => this.#place.starter.start())
+      const { link } = await this.#context.runInAsyncScope(() => this.#place.starter.start())
       if (this.#closed || this.#place.aborted() !== undefined) link.dispose()
       else this.#members.push({ link, load: 0 })
     } catch (error) {

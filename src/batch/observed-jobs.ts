@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import { calls, limitsOf, runs } from '../diagnostics.ts'
 import type { BatchPlace } from './jobs.ts'
 import { read, type PendingResult } from './lazy-result.ts'
@@ -10,7 +10,7 @@ export class ObservedJobs {
   /** What publishes the end of a job, by its index. */
   readonly #ends = new Map<number, (ending: object) => void>()
   /** Jobs start in the context in which the batch was made, and not in that of a job that has ended. */
-  readonly #inContext = AsyncLocalStorage.snapshot()
+  readonly #context = new AsyncResource('wasiexec:batch')
 
   constructor(place: BatchPlace, defaults: object) {
     this.#place = place
@@ -21,7 +21,7 @@ export class ObservedJobs {
   submit(index: number, job: unknown, submit: () => void): void {
     const isCall = partOf(job, 'call') !== undefined
     if (isCall ? calls.isObserved : runs.isObserved) {
-      this.#inContext(() => this.#begin(index, job, isCall, submit))
+      this.#context.runInAsyncScope(() => this.#begin(index, job, isCall, submit))
     } else submit()
   }
 
@@ -48,8 +48,8 @@ export class ObservedJobs {
       job: { index, id: partOf(job, 'id') },
     } as const
     const act = (end: (ending: object) => void): void => {
-      const inContext = AsyncLocalStorage.snapshot()
-      this.#ends.set(index, (ending) => inContext(end, ending))
+      const context = new AsyncResource('wasiexec:job')
+      this.#ends.set(index, (ending) => context.runInAsyncScope(end, undefined, ending))
       submit()
     }
     if (isCall) calls.begin({ ...message, function: functionOf(partOf(job, 'call')) }, act)
