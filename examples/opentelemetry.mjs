@@ -112,20 +112,21 @@ const adder = `(module
   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`
 
 await request('GET /one', async () => {
-  await run(rust, { args: ['upper'], stdin: 'one line' })
+  await run(rust, { args: ['cat'], stdin: 'one line' })
 })
 await request('POST /many', async () => {
   const program = await load(rust)
   const jobs = [['cat'], ['exit', '3'], ['panic'], ['spin']].map((args) => ({ args }))
   const batch = program.batch(jobs, { concurrency: 1, defaults: { limits: { cpuMs: 100 } } })
   await batch.summary
-  await program.run({ preopens: { '/': '/no/such/folder' } }).catch(() => {})
+  await program.run({ limits: { cpuMs: -1 } }).catch(() => {})
 })
 await request('GET /sum', async () => {
   const program = await load(Buffer.from(adder), { name: 'adder' })
-  await using pool = program.pool({ instances: 1 })
+  const pool = program.pool({ instances: 1 })
   await pool.call('add', 1, 2)
   await pool.call('add', 3, 4)
+  await pool[Symbol.asyncDispose]()
 })
 
 // What a collector would get.

@@ -69,12 +69,12 @@ await once(server, 'listening')
 const program = await load(await guest('rust'))
 const limits = { cpuMs: 100, memoryBytes: 64 << 20 }
 const jobs = Array.from({ length: 100 }, (_, index) => ({
-  args: index % 10 === 0 ? ['exit', `${index}`] : ['upper'],
+  args: index % 10 === 9 ? ['exit', `${index}`] : ['cat'],
   stdin: `line ${index}`,
 }))
 await program.batch(jobs, { defaults: { limits } }).summary
 await Promise.all([['panic'], ['spin']].map((args) => program.run({ args, limits })))
-await program.run({ preopens: { '/': '/no/such/folder' } }).catch(() => {})
+await program.run({ limits: { cpuMs: -1 } }).catch(() => {})
 
 const scraped = await fetch(`http://127.0.0.1:${server.address().port}/metrics`)
 console.log(await scraped.text())
