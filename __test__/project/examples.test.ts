@@ -140,10 +140,10 @@ wasiexec.active (instantiate, adder): 0
 test('prometheus.mjs', async (t) => {
   const { code, stdout, stderr } = await script(at('examples/prometheus.mjs'))
   t.is(code, 0, stderr)
-  // Without the times, and what depends on them.
+  // Without the times, and what depends on them. A series is made when something ends like that for the first time.
   const rows = stdout.split('\n').filter((line) => /_(?:total|active|count)\{/.test(line))
   t.deepEqual(
-    rows.map((row) => row.replace(/(?<=^wasiexec_cpu_seconds_total.* ).+$/, 'seconds')),
+    rows.map((row) => row.replace(/(?<=^wasiexec_cpu_seconds_total.* ).+$/, 'seconds')).toSorted(),
     [
       'wasiexec_runs_active{program="rust.wasm",method="batch"} 0',
       'wasiexec_runs_active{program="rust.wasm",method="run"} 0',
@@ -155,7 +155,7 @@ test('prometheus.mjs', async (t) => {
       'wasiexec_run_seconds_count{program="rust.wasm"} 102',
       'wasiexec_cpu_seconds_total{program="rust.wasm"} seconds',
       'wasiexec_run_memory_bytes_count{program="rust.wasm"} 102',
-    ],
+    ].toSorted(),
   )
   t.regex(stdout, /^# TYPE wasiexec_run_seconds histogram$/m)
 })
