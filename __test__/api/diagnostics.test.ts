@@ -300,25 +300,27 @@ test.serial(
     t.teardown(() => start.unbindStore(context))
     const seen = observe(t)
     const program = await wat('host-adds')
-    let inside: string | undefined
+    const inside: (string | undefined)[] = []
     const next = (): number => {
-      inside = context.getStore()
+      inside.push(context.getStore())
       return -1
     }
     const imports = { env: { next } }
-    context.run('caller', () => program.runSync({ imports }))
-    t.is(inside, 'run of host-adds.wat')
+    const bound = 'run of host-adds.wat'
     await context.run('caller', async () => {
+      program.runSync({ imports })
       await program.run({ imports })
       t.is(context.getStore(), 'caller')
       await program.spawn({ imports }).outcome
+      await drain(program.batch([{ imports }]))
+      t.deepEqual(inside.splice(0), [bound, bound, bound, bound])
+      // Shared functions are not those of one job.
       await drain(program.batch([{}, {}], { defaults: { imports } }))
+      t.deepEqual(inside, ['caller', 'caller'])
       t.is(context.getStore(), 'caller')
     })
-    t.is(seen.length, 5)
-    for (const { startedIn, endedIn } of seen) {
-      t.deepEqual([startedIn, endedIn], [inside, inside])
-    }
+    t.is(seen.length, 6)
+    for (const { startedIn, endedIn } of seen) t.deepEqual([startedIn, endedIn], [bound, bound])
   },
 )
 

@@ -75,7 +75,7 @@ export class Calls {
   #meanMs = Infinity
   #closed = false
   #sending = false
-  /** Instances are made in the context of the first call, and not in that of whatever has ended. */
+  /** Instances are made in the context of the batch, and not in that of whatever has ended. */
   readonly #context = new AsyncResource('wasiexec:batch')
 
   constructor(place: CallPlace) {

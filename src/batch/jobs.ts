@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
@@ -9,6 +10,7 @@ import {
   type LocalOptions,
   type SharedLocal,
 } from '../port/encode-options.ts'
+import { runs } from '../diagnostics.ts'
 import { WasiexecError } from '../errors.ts'
 import { bindImports, type BoundFunction } from '../imports.ts'
 import { neverStarted, type AnyOutcome } from '../outcome.ts'
@@ -54,6 +56,8 @@ export class Jobs {
   readonly #hostCalls = new Map<number, HostCalls>()
   readonly #defaults: AnyRunOptions
   readonly #fresh: boolean
+  /** Host functions are called in it, and instances are made in it. */
+  readonly #context = new AsyncResource('wasiexec:batch')
   #calls: Calls | undefined
   #concurrency = 1
   #number = 0
@@ -154,7 +158,7 @@ export class Jobs {
     const owner = this.#slots.owner(slot)
     const functions = owner && this.#functions.get(owner)
     if (functions === undefined) return undefined
-    const calls = new HostCalls(this.#place.port, id, functions)
+    const calls = new HostCalls(this.#place.port, id, functions, false, this.#context)
     this.#hostCalls.set(slot, calls)
     return calls
   }
@@ -234,7 +238,10 @@ export class Jobs {
         return reason()
       },
     }
-    const run = this.#place.port.start(target, { encoded, local, source }, this.#number)
+    const start = (): Promise<AnyOutcome> =>
+      this.#place.port.start(target, { encoded, local, source }, this.#number)
+    // A job that is observed starts in a context of its own.
+    const run = runs.isObserved ? start() : this.#context.runInAsyncScope(start)
     this.#special += 1
     this.inputBytes += inputBytes
     this.#calls?.makeRoom()
@@ -246,12 +253,15 @@ export class Jobs {
 
   /** The instances of the batch, which are made for its first call. */
   #callsOf(): Calls {
-    if (this.#calls !== undefined) return this.#calls
+    return (this.#calls ??= this.#context.runInAsyncScope(() => this.#makeCalls()))
+  }
+
+  #makeCalls(): Calls {
     const { port, owner } = this.#place
     const { aborted, ended } = this.#events
     // A slot is left for what else is run.
     const most = Math.max(1, port.stats().maxConcurrentRuns - 1)
-    this.#calls = new Calls({
+    return new Calls({
       port,
       owner,
       starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions, 'batch'),
@@ -264,7 +274,6 @@ export class Jobs {
         else ended({ index, id, error: toWasiexecError(end.error) })
       },
     })
-    return this.#calls
   }
 
   #reason(owner: RunOwner): unknown {

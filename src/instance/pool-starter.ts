@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { invalid } from '../check.ts'
 import { instantiations, limitsOf, type InstantiateMessage } from '../diagnostics.ts'
 import type { Imports } from '../imports.ts'
@@ -32,6 +33,8 @@ export class PoolStarter {
   readonly #encoded = new Encoder(OPTIONS_BYTES)
   readonly #local: LocalOptions
   readonly #making = new Set<InstanceState>()
+  /** Host functions are called in it: an instance has calls of many callers. */
+  readonly #context = new AsyncResource('wasiexec:pool')
   /** What subscribers are told of each instance. */
   readonly #message: InstantiateMessage
 
@@ -70,7 +73,9 @@ export class PoolStarter {
     const closed = this.#owner.closeReason ?? this.#port.closeReason
     if (closed !== undefined) return Promise.reject(closed)
     const prepared = { encoded, local: this.#local, source: undefined }
-    return start(this.#port, this.#owner, prepared, this.#making)
+    return this.#context.runInAsyncScope(() =>
+      start(this.#port, this.#owner, prepared, this.#making),
+    )
   }
 
   /** Ends the instances that are being made; {@link start} rejects for them. Returns when each of them has ended. */

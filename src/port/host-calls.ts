@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
@@ -44,6 +44,8 @@ export class HostCalls {
   #isOnStack = false
   /** Whether it has to be known what a function has started. */
   readonly #isInstance: boolean
+  /** Functions are called in it, and not in the context of whoever has made the port. */
+  readonly #context: AsyncResource
   /** What a function threw. */
   failure: { readonly error: unknown } | undefined
 
@@ -52,8 +54,10 @@ export class HostCalls {
     run: number,
     functions: readonly BoundFunction[],
     isInstance = false,
+    context: AsyncResource = new AsyncResource('wasiexec:run'),
   ) {
     this.#isInstance = isInstance
+    this.#context = context
     this.#port = port
     this.#run = run
     this.#functions = functions
@@ -65,7 +69,7 @@ export class HostCalls {
     this.#current = call
     try {
       const bound = this.#bound(index)
-      const result = this.#invoke(bound, words)
+      const result = this.#context.runInAsyncScope(this.#invoke, this, bound, words)
       if (!isThenable(result)) {
         this.#returned(call, bound, words, result)
         return
