@@ -197,20 +197,25 @@ test.serial('a call of a pool publishes once, however long it waits', async (t) 
     all.map((outcome, index) => [`caller ${index}`, `caller ${index}`, 1, outcome]),
   )
   seen.splice(0)
-  const waiting = pool.call('next')
+  // The instance has the first; the second waits in the pool, and the third is refused.
+  const given = ['first', 'second'].map(() => became(() => pool.call('next')))
   pool[Symbol.dispose]()
-  t.is((await waiting).kind, 'abort')
-  t.is(
-    ((await became(() => pool.call('next'))) as { error: WasiexecError }).error.code,
-    'ERR_INSTANCE_CLOSED',
-  )
+  const ends = await Promise.all([...given, became(() => pool.call('next'))])
   t.deepEqual(
-    seen.map(({ operation, ends }) => [operation, ends]),
-    [
-      ['call', 1],
-      ['call', 1],
-    ],
+    seen.map(({ operation, ends, message }) => [
+      operation,
+      ends,
+      message['outcome'],
+      message['error'],
+    ]),
+    ends.map((end) => [
+      'call',
+      1,
+      ...('outcome' in end ? [end.outcome, undefined] : [undefined, end.error]),
+    ]),
   )
+  t.is(seen[1]!.message['outcome'].kind, 'abort')
+  t.is(seen[2]!.message['error'].code, 'ERR_INSTANCE_CLOSED')
 })
 
 test.serial(
