@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Buffer } from 'node:buffer'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
@@ -237,6 +238,7 @@ export class Program {
     const place: BatchPlace = {
       port,
       owner: this.#owner,
+      context: new AsyncResource('wasiexec:batch'),
       ownerOf: (program) => {
         const other =
           typeof program === 'object' && program !== null ? parts.get(program) : undefined

@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks'
+import type { AsyncResource } from 'node:async_hooks'
 import { invalid, unknown } from '../check.ts'
 import { encodeArguments, type ExportedFunction } from '../instance/exports.ts'
 import type { InstanceLink } from '../instance/link.ts'
@@ -15,6 +15,8 @@ export interface CallPlace {
   readonly port: Port
   readonly owner: RunOwner
   readonly starter: PoolStarter
+  /** In which instances are made. */
+  readonly context: AsyncResource
   /** The most instances at a time. */
   readonly instances: number
   /** Whether each call has an instance of its own. */
@@ -75,8 +77,6 @@ export class Calls {
   #meanMs = Infinity
   #closed = false
   #sending = false
-  /** Instances are made in the context of the batch, and not in that of whatever has ended. */
-  readonly #context = new AsyncResource('wasiexec:batch')
 
   constructor(place: CallPlace) {
     this.#place = place
@@ -238,7 +238,8 @@ export class Calls {
   async #start(): Promise<void> {
     this.#starting += 1
     try {
-      const { link } = await this.#context.runInAsyncScope(() => this.#place.starter.start())
+      const { starter, context } = this.#place
+      const { link } = await context.runInAsyncScope(() => starter.start())
       if (this.#closed || this.#place.aborted() !== undefined) link.dispose()
       else this.#members.push({ link, load: 0 })
     } catch (error) {

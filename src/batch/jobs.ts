@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks'
+import type { AsyncResource } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
@@ -29,6 +29,8 @@ import { Slots } from './slots.ts'
 export interface BatchPlace {
   readonly port: Port
   readonly owner: RunOwner
+  /** The context in which the batch was made, and not that of a job that has ended. */
+  readonly context: AsyncResource
   /** @throws {WasiexecError} when it is not a program, or one of another runtime. */
   ownerOf(program: unknown): RunOwner
 }
@@ -56,8 +58,6 @@ export class Jobs {
   readonly #hostCalls = new Map<number, HostCalls>()
   readonly #defaults: AnyRunOptions
   readonly #fresh: boolean
-  /** Host functions are called in it, and instances are made in it. */
-  readonly #context = new AsyncResource('wasiexec:batch')
   #calls: Calls | undefined
   #concurrency = 1
   #number = 0
@@ -158,7 +158,8 @@ export class Jobs {
     const owner = this.#slots.owner(slot)
     const functions = owner && this.#functions.get(owner)
     if (functions === undefined) return undefined
-    const calls = new HostCalls(this.#place.port, id, functions, false, this.#context)
+    const { port, context } = this.#place
+    const calls = new HostCalls(port, id, functions, false, context)
     this.#hostCalls.set(slot, calls)
     return calls
   }
@@ -238,10 +239,11 @@ export class Jobs {
         return reason()
       },
     }
+    const { port, context } = this.#place
     const start = (): Promise<AnyOutcome> =>
-      this.#place.port.start(target, { encoded, local, source }, this.#number)
+      port.start(target, { encoded, local, source }, this.#number)
     // A job that is observed starts in a context of its own.
-    const run = runs.isObserved ? start() : this.#context.runInAsyncScope(start)
+    const run = runs.isObserved ? start() : context.runInAsyncScope(start)
     this.#special += 1
     this.inputBytes += inputBytes
     this.#calls?.makeRoom()
@@ -253,18 +255,17 @@ export class Jobs {
 
   /** The instances of the batch, which are made for its first call. */
   #callsOf(): Calls {
-    return (this.#calls ??= this.#context.runInAsyncScope(() => this.#makeCalls()))
-  }
-
-  #makeCalls(): Calls {
-    const { port, owner } = this.#place
+    if (this.#calls !== undefined) return this.#calls
+    const { port, owner, context } = this.#place
     const { aborted, ended } = this.#events
     // A slot is left for what else is run.
     const most = Math.max(1, port.stats().maxConcurrentRuns - 1)
-    return new Calls({
+    const options = this.#defaults as PoolInstanceOptions
+    this.#calls = new Calls({
       port,
       owner,
-      starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions, 'batch'),
+      context,
+      starter: new PoolStarter(port, owner, options, 'batch', context),
       instances: Math.min(this.#concurrency, most),
       fresh: this.#fresh,
       batch: this.#number,
@@ -274,6 +275,7 @@ export class Jobs {
         else ended({ index, id, error: toWasiexecError(end.error) })
       },
     })
+    return this.#calls
   }
 
   #reason(owner: RunOwner): unknown {

@@ -9,8 +9,6 @@ export class ObservedJobs {
   readonly #defaults: object
   /** What publishes the end of a job, by its index. */
   readonly #ends = new Map<number, (ending: object) => void>()
-  /** Jobs start in the context in which the batch was made, and not in that of a job that has ended. */
-  readonly #context = new AsyncResource('wasiexec:batch')
 
   constructor(place: BatchPlace, defaults: object) {
     this.#place = place
@@ -21,7 +19,8 @@ export class ObservedJobs {
   submit(index: number, job: unknown, submit: () => void): void {
     const isCall = partOf(job, 'call') !== undefined
     if (isCall ? calls.isObserved : runs.isObserved) {
-      this.#context.runInAsyncScope(() => this.#begin(index, job, isCall, submit))
+      const { context } = this.#place
+      context.runInAsyncScope(() => this.#begin(index, job, isCall, submit))
     } else submit()
   }
 

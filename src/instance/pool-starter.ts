@@ -34,7 +34,7 @@ export class PoolStarter {
   readonly #local: LocalOptions
   readonly #making = new Set<InstanceState>()
   /** Host functions are called in it: an instance has calls of many callers. */
-  readonly #context = new AsyncResource('wasiexec:pool')
+  readonly #context: AsyncResource
   /** What subscribers are told of each instance. */
   readonly #message: InstantiateMessage
 
@@ -44,7 +44,9 @@ export class PoolStarter {
     owner: RunOwner,
     { signal, ...options }: PoolInstanceOptions | HostedPoolInstanceOptions,
     method: 'pool' | 'batch',
+    context: AsyncResource = new AsyncResource('wasiexec:pool'),
   ) {
+    this.#context = context
     this.#port = port
     this.#owner = owner
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
