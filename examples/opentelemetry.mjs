@@ -1,5 +1,5 @@
 // Makes OpenTelemetry spans and metrics of what wasiexec publishes, and prints them. In a project of your own:
-// npm install wasiexec @opentelemetry/api @opentelemetry/sdk-trace-base @opentelemetry/sdk-metrics @opentelemetry/context-async-hooks
+// npm install wasiexec @opentelemetry/api@1.9 @opentelemetry/sdk-trace-base@2 @opentelemetry/sdk-metrics@2 @opentelemetry/context-async-hooks@2
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel, subscribe } from 'node:diagnostics_channel'
 import { context, metrics, SpanStatusCode, trace } from '@opentelemetry/api'
