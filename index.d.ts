@@ -175,6 +175,10 @@ interface Usage {
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
 }
+/** How a run ends, whether it has imports or not. */
+type AnyOutcome = Outcome | HostError
+/** How a call ends, whether its instance has imports or not. */
+type AnyCallOutcome = CallOutcome | HostError
 /** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
 type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
 /** What every outcome has as JSON. */
@@ -649,6 +653,95 @@ interface CallOptions {
    * for `callSync`.
    */
   signal?: AbortSignal | undefined
+}
+/**
+ * What `wasiexec:run:start` and `wasiexec:run:end` publish: one object for each run and each job of a batch, the same at
+ * both. Subscribers may add properties to it, or use it as the key of a WeakMap. At the end it has either `outcome` or
+ * `error`.
+ *
+ * @example
+ * subscribe('wasiexec:run:end', (message) => {
+ *   const { program, outcome } = message as RunMessage
+ *   console.log(program, outcome?.kind, outcome?.usage.wallMs)
+ * })
+ */
+interface RunMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** How it is run; `'run'` also for the one-shot `run`. */
+  readonly method: 'run' | 'runSync' | 'spawn' | 'batch'
+  /** The caps that were given, not yet checked at the start; in a batch, with those of its `defaults`. */
+  readonly limits: Readonly<Limits> | undefined
+  /** Which job of a batch it is; only for `'batch'`. */
+  readonly job?: ObservedJob
+  /** How the run ended. */
+  outcome?: AnyOutcome
+  /** What it rejected with or threw, or the error in the result of the job. */
+  error?: unknown
+}
+/** What `wasiexec:call:start` and `wasiexec:call:end` publish: as {@link RunMessage}, for each call of a function. */
+interface CallMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** How it is called; `'call'` also for `exports`, and `'pool'` for all calls of a pool. */
+  readonly method: 'call' | 'callSync' | 'pool' | 'batch'
+  /** The name of the function. */
+  readonly function: string
+  /** The caps that were given with this call; in a batch, with those of its `defaults`. */
+  readonly limits: Readonly<Limits> | undefined
+  /** Which job of a batch it is; only for `'batch'`. */
+  readonly job?: ObservedJob
+  /** How the call ended. */
+  outcome?: AnyCallOutcome
+  /** What it rejected with or threw, or the error in the result of the job. */
+  error?: unknown
+}
+/** A job of a batch. */
+interface ObservedJob {
+  /** Which job of the batch, from 0. */
+  readonly index: number
+  /** The job's own `id`. */
+  readonly id: unknown
+}
+/**
+ * What `wasiexec:instantiate:start` and `wasiexec:instantiate:end` publish: as {@link RunMessage}, for each instance that
+ * is made.
+ */
+interface InstantiateMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** Whether a user, a pool or a batch of calls makes it. */
+  readonly method: 'instantiate' | 'pool' | 'batch'
+  /** The caps that were given. */
+  readonly limits: Readonly<Limits> | undefined
+  /** What was printed and used while it was made. */
+  outcome?: Returned<readonly []>
+  /** Why it could not be made. */
+  error?: unknown
+}
+/** What `wasiexec:load:start` and `wasiexec:load:end` publish: as {@link RunMessage}, for each program that is loaded. */
+interface LoadMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** Which function loads it; the one-shot `run` loads a program once. */
+  readonly method: 'load' | 'loadSync' | 'run'
+  /** Which compiler was asked for. */
+  readonly compiler: 'optimizing' | 'baseline' | 'tiered'
+  /** A core module or a component; once it was loaded. */
+  kind?: 'module' | 'component'
+  /** The WASI that it uses; once it was loaded. */
+  wasi?: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
+  /** Why it could not be loaded. */
+  error?: unknown
+}
+/** What `wasiexec:snapshot:start` and `wasiexec:snapshot:end` publish: as {@link RunMessage}, for each snapshot. */
+interface SnapshotMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** The caps that were given. */
+  readonly limits: Readonly<Limits> | undefined
+  /** Why there is none; an `ERR_SNAPSHOT` has the `outcome` of the run that ended before. */
+  error?: unknown
 }
 /** The functions of a program whose types are not given. */
 interface AnyFunctions {
@@ -1565,6 +1658,7 @@ export {
   type BatchSummary,
   BatchTotals,
   type CallJob,
+  type CallMessage,
   type CallOptions,
   type CallOutcome,
   type CallResult,
@@ -1597,6 +1691,7 @@ export {
   type InspectedImport,
   type Inspection,
   Instance,
+  type InstantiateMessage,
   type InstantiateOptions,
   type Job,
   type JobError,
@@ -1613,8 +1708,10 @@ export {
   type Limit,
   type Limits,
   type LinesOptions,
+  type LoadMessage,
   type LoadOptions,
   type MemoryInfo,
+  type ObservedJob,
   type Outcome,
   Pool,
   type PoolInstanceOptions,
@@ -1625,11 +1722,13 @@ export {
   Program,
   ProgramError,
   type Returned,
+  type RunMessage,
   type RunOptions,
   type RunSyncOptions,
   Runtime,
   type RuntimeOptions,
   type RuntimeStats,
+  type SnapshotMessage,
   type SnapshotOptions,
   type SnapshotUntil,
   type SpawnOptions,

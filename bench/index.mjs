@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { calls } from './calls.mjs'
 import { cold } from './cold.mjs'
+import { diagnostics } from './diagnostics.mjs'
 import { fairness } from './fairness.mjs'
 import { files } from './files.mjs'
 import { guests } from './guests.mjs'
@@ -35,6 +36,7 @@ const SECTIONS = {
   snapshots,
   host,
   files,
+  diagnostics,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { invalid } from './check.ts'
+import { ended, withOutcome, type End, type RunMessage } from './diagnostics.ts'
 import { GuestInput } from './guest/input.ts'
 import { checkLines, LineReader, type LinesOptions } from './guest/lines.ts'
 import { GuestOutput } from './guest/output.ts'
@@ -86,6 +87,7 @@ export function spawnGuest<Options extends SpawnOptions | HostedSpawnOptions>(
   port: Port,
   owner: RunOwner,
   options: Options,
+  end?: End<RunMessage>,
 ): GuestOf<Options> {
   const prepared = prepareSpawn(options)
   const { stdin, stdout, stderr } = prepared.local.pipes ?? {}
@@ -95,8 +97,9 @@ export function spawnGuest<Options extends SpawnOptions | HostedSpawnOptions>(
     stderr: stderr ? new GuestOutput() : undefined,
   }
   const [id, outcome] = port.spawn(owner, prepared, streams)
+  const told = end === undefined ? outcome : ended(outcome, end, withOutcome)
   // Null or not as its type says.
-  return new RunningGuest(port, id, outcome, streams) as unknown as GuestOf<Options>
+  return new RunningGuest(port, id, told, streams) as unknown as GuestOf<Options>
 }
 
 interface Streams {

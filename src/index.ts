@@ -20,6 +20,14 @@ export type {
 export type { BatchAdvice } from './batch/advice.ts'
 export type { BatchEnd, BatchSummary } from './batch/summary.ts'
 export { BatchTotals, type BatchCounts, type CountableResult } from './batch/totals.ts'
+export type {
+  CallMessage,
+  InstantiateMessage,
+  LoadMessage,
+  ObservedJob,
+  RunMessage,
+  SnapshotMessage,
+} from './diagnostics.ts'
 export { ProgramError, WasiexecError, orThrow, type WasiexecErrorCode } from './errors.ts'
 export type { Guest, GuestOf } from './guest.ts'
 export type { LinesOptions } from './guest/lines.ts'

@@ -1,9 +1,21 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Buffer } from 'node:buffer'
 import { RunningBatch, type Batch } from './batch/batch.ts'
 import type { BatchPlace } from './batch/jobs.ts'
 import type { BatchOptions, CallJob, HostedBatchOptions, HostedJob, Job } from './batch/options.ts'
 import type { HostImport, ProgramImports } from './imports.ts'
 import { invalid } from './check.ts'
+import {
+  instantiations,
+  limitsOf,
+  loads,
+  runs,
+  snapshots,
+  withOutcome,
+  type End,
+  type LoadMessage,
+  type RunMessage,
+} from './diagnostics.ts'
 import { WasiexecError } from './errors.ts'
 import { declareComponent, declareModule, type Resolved } from './declarations.ts'
 import type { AnyFunctions } from './instance/functions.ts'
@@ -109,6 +121,11 @@ export class Program {
   run(options: HostedRunOptions): Promise<Outcome | HostError>
   run(options?: RunOptions): Promise<Outcome>
   run(options?: AnyRunOptions): Promise<AnyOutcome> {
+    if (!runs.isObserved) return this.#run(options)
+    return runs.until(this.#message('run', options), () => this.#run(options), withOutcome)
+  }
+
+  #run(options: AnyRunOptions | undefined): Promise<AnyOutcome> {
     const closed = this.#closed()
     return closed ? Promise.reject(closed) : this.#port.run(this.#owner, options)
   }
@@ -142,6 +159,11 @@ export class Program {
   runSync(options: HostedRunSyncOptions): Outcome | HostError
   runSync(options?: RunSyncOptions): Outcome
   runSync(options?: RunSyncOptions | HostedRunSyncOptions): AnyOutcome {
+    if (!runs.isObserved) return this.#runSync(options)
+    return runs.during(this.#message('runSync', options), () => this.#runSync(options), withOutcome)
+  }
+
+  #runSync(options: RunSyncOptions | HostedRunSyncOptions | undefined): AnyOutcome {
     const closed = this.#closed()
     if (closed) throw closed
     return this.#port.runSync(this.#owner, options)
@@ -161,9 +183,17 @@ export class Program {
   spawn<const Options extends SpawnOptions | HostedSpawnOptions = Record<never, never>>(
     options?: Options,
   ): GuestOf<Options> {
+    if (!runs.isObserved) return this.#spawn(options)
+    return runs.begin(this.#message('spawn', options), (end) => this.#spawn(options, end))
+  }
+
+  #spawn<Options extends SpawnOptions | HostedSpawnOptions>(
+    options: Options | undefined,
+    end?: End<RunMessage>,
+  ): GuestOf<Options> {
     const closed = this.#closed()
     if (closed) throw closed
-    return spawnGuest(this.#port, this.#owner, options ?? ({} as Options))
+    return spawnGuest(this.#port, this.#owner, options ?? ({} as Options), end)
   }
 
   /**
@@ -212,6 +242,7 @@ export class Program {
     const place: BatchPlace = {
       port,
       owner: this.#owner,
+      context: new AsyncResource('wasiexec:batch'),
       ownerOf: (program) => {
         const other =
           typeof program === 'object' && program !== null ? parts.get(program) : undefined
@@ -243,7 +274,17 @@ export class Program {
    * const warm = await python.snapshot({ args: ['-c', 'import json, sys; exec(sys.stdin.read())'] })
    * const { stdout } = await warm.run({ stdin: 'print(json.dumps([1]))' })
    */
-  async snapshot(options: SnapshotOptions = {}): Promise<Program> {
+  snapshot(options: SnapshotOptions = {}): Promise<Program> {
+    if (!snapshots.isObserved) return this.#snapshot(options)
+    const message = { program: this.name, limits: limitsOf(options) }
+    return snapshots.until(
+      message,
+      () => this.#snapshot(options),
+      () => ({}),
+    )
+  }
+
+  async #snapshot(options: SnapshotOptions): Promise<Program> {
     const closed = this.#closed()
     if (closed) throw closed
     const { run, call, compiler = this.#how.compiler } = checkSnapshot(options)
@@ -278,7 +319,23 @@ export class Program {
     options: HostedInstantiateOptions,
   ): Promise<Instance<Functions, HostError>>
   instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
-  async instantiate(options: InstantiateOptions | HostedInstantiateOptions = {}): Promise<unknown> {
+  instantiate(options: InstantiateOptions | HostedInstantiateOptions = {}): Promise<unknown> {
+    if (!instantiations.isObserved) return this.#instantiate(options)
+    const message = {
+      program: this.name,
+      method: 'instantiate',
+      limits: limitsOf(options),
+    } as const
+    return instantiations.until(
+      message,
+      () => this.#instantiate(options),
+      ({ initialization }) => ({ outcome: initialization }),
+    )
+  }
+
+  async #instantiate(
+    options: InstantiateOptions | HostedInstantiateOptions,
+  ): Promise<Instance<AnyFunctions, HostError>> {
     const closed = this.#closed()
     if (closed) throw closed
     const prepared = prepareRun(options)
@@ -397,6 +454,10 @@ export class Program {
     return this.#owner.closeReason ?? this.#port.closeReason
   }
 
+  #message(method: RunMessage['method'], options: unknown): RunMessage {
+    return { program: this.name, method, limits: limitsOf(options) }
+  }
+
   static {
     create = (port, how, handle, info) => new Program(port, how, handle, info)
   }
@@ -422,13 +483,26 @@ export async function load(
   source: string | URL | Uint8Array,
   options: LoadOptions = {},
 ): Promise<Program> {
-  return loadChecked(loadRequest(source, options))
+  return loadChecked(loadRequest(source, options), 'load')
 }
 
 /** Reads bytes that are to be loaded before it returns. */
-export async function loadChecked({ port, request }: CheckedLoad): Promise<Program> {
-  const [handle, info] = await port.load(request)
-  return create(port, request.options, handle, info as ProgramInfo)
+export function loadChecked(checked: CheckedLoad, method: LoadMessage['method']): Promise<Program> {
+  const { port, request } = checked
+  const read = async (): Promise<Program> => {
+    const [handle, info] = await port.load(request)
+    return create(port, request.options, handle, info as ProgramInfo)
+  }
+  return loads.isObserved ? loads.until(loadMessage(checked, method), read, loaded) : read()
+}
+
+function loadMessage({ request }: CheckedLoad, method: LoadMessage['method']): LoadMessage {
+  const { name, compiler } = request.options
+  return { program: name, method, compiler }
+}
+
+function loaded({ kind, wasi }: Program): Partial<LoadMessage> {
+  return { kind, wasi }
 }
 
 /** Starts a run that was prepared before its program was loaded. */
@@ -445,7 +519,11 @@ export async function startPrepared(program: Program, prepared: Prepared): Promi
  * @throws {WasiexecError} as {@link load}.
  */
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
-  const { port, request } = loadRequest(source, options)
-  const [handle, info] = port.loadSync(request)
-  return create(port, request.options, handle, info as ProgramInfo)
+  const checked = loadRequest(source, options)
+  const { port, request } = checked
+  const read = (): Program => {
+    const [handle, info] = port.loadSync(request)
+    return create(port, request.options, handle, info as ProgramInfo)
+  }
+  return loads.isObserved ? loads.during(loadMessage(checked, 'loadSync'), read, loaded) : read()
 }

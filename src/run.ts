@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { checkObject } from './check.ts'
+import { limitsOf, runs, withOutcome, type RunMessage } from './diagnostics.ts'
 import { loadRequest, splitOptions, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { HostedRunOptions, RunOptions } from './options.ts'
-import type { HostError, Outcome } from './outcome.ts'
+import type { AnyOutcome, HostError, Outcome } from './outcome.ts'
 import type { Port } from './port/port.ts'
-import { prepareRun } from './port/prepared.ts'
+import { prepareRun, type AnyRunOptions } from './port/prepared.ts'
 import { loadChecked, startPrepared, type Program } from './program.ts'
 
 /** How many programs one-shot runs keep. */
@@ -33,12 +34,20 @@ export async function run(
 ): Promise<Outcome | HostError> {
   checkObject('options', options)
   const given = splitOptions(options)
+  const checked = loadRequest(source, given.load)
+  if (!runs.isObserved) return runLoaded(checked, given.run)
+  const program = checked.request.options.name
+  const message: RunMessage = { program, method: 'run', limits: limitsOf(given.run) }
+  return runs.until(message, () => runLoaded(checked, given.run), withOutcome)
+}
+
+async function runLoaded(checked: CheckedLoad, options: AnyRunOptions): Promise<AnyOutcome> {
   // Everything is read before anything is waited for: the caller may change it afterwards.
-  const prepared = prepareRun(given.run)
+  const prepared = prepareRun(options)
   const { local } = prepared
   if (local.input instanceof Uint8Array) local.input = local.input.slice()
   try {
-    return await startPrepared(await loadOnce(loadRequest(source, given.load)), prepared)
+    return await startPrepared(await loadOnce(checked), prepared)
   } catch (error) {
     void prepared.source?.close()
     throw error
@@ -73,7 +82,7 @@ function loadNew(checked: CheckedLoad, identity: string[]): Promise<Program> {
   if (kept === undefined) programs.set(port, (kept = new Map()))
   let program = kept.get(key)
   kept.delete(key)
-  program ??= loadChecked(checked)
+  program ??= loadChecked(checked, 'run')
   kept.set(key, program)
   if (kept.size > MAX_PROGRAMS) kept.delete(kept.keys().next().value as string)
   // A file that could not be loaded may be there the next time.

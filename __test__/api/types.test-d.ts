@@ -11,6 +11,7 @@ import type {
   BatchSummary,
   CallingGuest,
   CallJob,
+  CallMessage,
   CallOutcome,
   CallResult,
   CallValues,
@@ -23,16 +24,20 @@ import type {
   GuestOf,
   Inspection,
   Instance,
+  InstantiateMessage,
   InstantiateOptions,
   Job,
   JsonOutcome,
   Limits,
+  LoadMessage,
   LoadOptions,
   Outcome,
   Pool,
   Program,
   Returned,
+  RunMessage,
   RunOptions,
+  SnapshotMessage,
   SpawnOptions,
   WasiexecError,
 } from 'wasiexec'
@@ -313,4 +318,27 @@ export function batchOfCalls(program: Program, jobs: CallJob<string>[]): void {
   const hosted = program.batch(jobs, { defaults: { imports: {} } })
   expectTypeOf(hosted).toEqualTypeOf<Batch<string, CallOutcome | HostError>>()
   expectTypeOf(program.batch([{ args: ['a'] }])).toEqualTypeOf<Batch<unknown>>()
+}
+
+export function messages(
+  run: RunMessage,
+  call: CallMessage,
+  instantiate: InstantiateMessage,
+  load: LoadMessage,
+  snapshot: SnapshotMessage,
+): void {
+  expectTypeOf(run.outcome).toEqualTypeOf<Outcome | HostError | undefined>()
+  expectTypeOf(call.outcome).toEqualTypeOf<CallOutcome | HostError | undefined>()
+  expectTypeOf(instantiate.outcome).toEqualTypeOf<Returned<readonly []> | undefined>()
+  expectTypeOf(load.kind).toEqualTypeOf<Program['kind'] | undefined>()
+  expectTypeOf(load.wasi).toEqualTypeOf<Program['wasi'] | undefined>()
+  expectTypeOf(load.compiler).toEqualTypeOf<NonNullable<LoadOptions['compiler']>>()
+  for (const { program, limits } of [run, call, instantiate, snapshot]) {
+    expectTypeOf(program).toEqualTypeOf<string>()
+    expectTypeOf(limits).toEqualTypeOf<Readonly<Limits> | undefined>()
+  }
+  for (const { error } of [run, call, instantiate, load, snapshot])
+    expectTypeOf(error).toBeUnknown()
+  // The same, whoever is told.
+  expectTypeOf(run.job).toEqualTypeOf(call.job)
 }

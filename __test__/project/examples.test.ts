@@ -95,6 +95,71 @@ for (const [name, printed] of Object.entries(PRINTED)) {
   })
 }
 
+test('opentelemetry.mjs', async (t) => {
+  const { code, stdout, stderr } = await script(at('examples/opentelemetry.mjs'))
+  t.is(code, 0, stderr)
+  t.is(
+    stdout.replaceAll(/(?<=^wasiexec\.cpu\.time .*: ).+$/gm, 'seconds'),
+    `\
+GET /one
+  run rust.wasm (run): exit
+    load rust.wasm (run): done
+POST /many
+  load rust.wasm (load): done
+  run rust.wasm (batch): exit
+  run rust.wasm (batch): exit, the program exited with code 3
+  run rust.wasm (batch): trap, the program trapped: wasm \`unreachable\` instruction executed (unreachable)
+  run rust.wasm (batch): limit, the program was ended by its cpu limit
+  run rust.wasm (run): error, \`limits.cpuMs\` must be a positive number, got -1
+GET /sum
+  load adder (load): done
+  call adder add (pool): returned
+    instantiate adder (pool): returned
+  call adder add (pool): returned
+wasiexec.duration (run, rust.wasm, exit, true): 2
+wasiexec.duration (run, rust.wasm, exit, false): 1
+wasiexec.duration (run, rust.wasm, trap, false): 1
+wasiexec.duration (run, rust.wasm, limit, false): 1
+wasiexec.duration (instantiate, adder, returned, true): 1
+wasiexec.duration (call, adder, returned, true): 2
+wasiexec.cpu.time (run, rust.wasm): seconds
+wasiexec.cpu.time (instantiate, adder): seconds
+wasiexec.cpu.time (call, adder): seconds
+wasiexec.active (run, rust.wasm): 0
+wasiexec.active (load, rust.wasm): 0
+wasiexec.active (load, adder): 0
+wasiexec.active (call, adder): 0
+wasiexec.active (instantiate, adder): 0
+`,
+  )
+  // The spans are printed in the docs, too.
+  const text = await readFile(at('docs/observability.md'), 'utf8')
+  t.true(text.includes(stdout.slice(0, stdout.indexOf('wasiexec.duration'))))
+})
+
+test('prometheus.mjs', async (t) => {
+  const { code, stdout, stderr } = await script(at('examples/prometheus.mjs'))
+  t.is(code, 0, stderr)
+  // Without the times, and what depends on them. A series is made when something ends like that for the first time.
+  const rows = stdout.split('\n').filter((line) => /_(?:total|active|count)\{/.test(line))
+  t.deepEqual(
+    rows.map((row) => row.replace(/(?<=^wasiexec_cpu_seconds_total.* ).+$/, 'seconds')).toSorted(),
+    [
+      'wasiexec_runs_active{program="rust.wasm",method="batch"} 0',
+      'wasiexec_runs_active{program="rust.wasm",method="run"} 0',
+      'wasiexec_runs_total{program="rust.wasm",method="batch",ending="ok"} 90',
+      'wasiexec_runs_total{program="rust.wasm",method="batch",ending="failed"} 10',
+      'wasiexec_runs_total{program="rust.wasm",method="run",ending="trap"} 1',
+      'wasiexec_runs_total{program="rust.wasm",method="run",ending="limit cpu"} 1',
+      'wasiexec_runs_total{program="rust.wasm",method="run",ending="ERR_INVALID_OPTION"} 1',
+      'wasiexec_run_seconds_count{program="rust.wasm"} 102',
+      'wasiexec_cpu_seconds_total{program="rust.wasm"} seconds',
+      'wasiexec_run_memory_bytes_count{program="rust.wasm"} 102',
+    ].toSorted(),
+  )
+  t.regex(stdout, /^# TYPE wasiexec_run_seconds histogram$/m)
+})
+
 /** What an example makes of many lines, from stdin and from a file. */
 async function overLines(t: ExecutionContext, name: string): Promise<[text: string, Ended[]]> {
   const text = numbers(20_000)
@@ -160,6 +225,7 @@ for (const [page, least] of [
   ['exports.md', 4],
   ['files.md', 3],
   ['host-functions.md', 3],
+  ['observability.md', 3],
   ['streams.md', 3],
 ] as const) {
   test(`the examples of docs/${page} print what stands below them`, async (t) => {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { calls, runs } from '../diagnostics.ts'
 import { WasiexecError } from '../errors.ts'
 import { Jobs, type BatchPlace } from './jobs.ts'
 import { LazyResult, read, type PendingResult } from './lazy-result.ts'
@@ -9,6 +10,7 @@ import {
   type CheckedBatchOptions,
 } from './options.ts'
 import type { AnyCallOutcome, CallOutcome, HostError, Outcome } from '../outcome.ts'
+import { ObservedJobs } from './observed-jobs.ts'
 import { InOrder } from './order.ts'
 import { Results } from './results.ts'
 import { JobSource } from './source.ts'
@@ -65,6 +67,7 @@ export class RunningBatch implements Batch<unknown, AnyCallOutcome> {
   readonly #concurrency: number
   readonly #source: JobSource
   readonly #jobs: Jobs
+  readonly #observed: ObservedJobs
   readonly #window: Window
   readonly #totals = new BatchTotals()
   readonly #results = new Results()
@@ -103,6 +106,7 @@ export class RunningBatch implements Batch<unknown, AnyCallOutcome> {
         this.#endWhenDone()
       },
     })
+    this.#observed = new ObservedJobs(place, defaults)
     const inOrder = this.#options.ordered ? new InOrder(this.#release) : undefined
     this.#put = inOrder === undefined ? this.#release : (result) => inOrder.put(result)
     this.#summary = new Promise((resolve) => (this.#summarize = resolve))
@@ -259,10 +263,14 @@ export class RunningBatch implements Batch<unknown, AnyCallOutcome> {
     if (this.#end !== undefined) return
     const index = this.#taken
     this.#taken += 1
-    this.#jobs.submit(index, result.value)
+    const job = result.value
+    if (runs.isObserved || calls.isObserved) {
+      this.#observed.submit(index, job, () => this.#jobs.submit(index, job))
+    } else this.#jobs.submit(index, job)
   }
 
-  #ended(result: PendingResult): void {
+  #ended(pending: PendingResult): void {
+    const result = this.#observed.isAwaited ? this.#observed.ended(pending) : pending
     if (result instanceof LazyResult) this.#totals.addExit(result.code, result)
     else this.#totals.add(result)
     this.#put(result)

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { invalid, unknown } from '../check.ts'
 import { giveWriterBack, takeWriter } from '../instance/call.ts'
 import type { Callee, InstanceLink } from '../instance/link.ts'
@@ -14,6 +15,8 @@ export interface CallPlace {
   readonly port: Port
   readonly owner: RunOwner
   readonly starter: PoolStarter
+  /** In which instances are made. */
+  readonly context: AsyncResource
   /** The most instances at a time. */
   readonly instances: number
   /** Whether each call has an instance of its own. */
@@ -235,7 +238,8 @@ export class Calls {
   async #start(): Promise<void> {
     this.#starting += 1
     try {
-      const { link } = await this.#place.starter.start()
+      const { starter, context } = this.#place
+      const { link } = await context.runInAsyncScope(() => starter.start())
       if (this.#closed || this.#place.aborted() !== undefined) link.dispose()
       else this.#members.push({ link, load: 0 })
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
 import { checkObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
@@ -9,6 +10,7 @@ import {
   type LocalOptions,
   type SharedLocal,
 } from '../port/encode-options.ts'
+import { runs } from '../diagnostics.ts'
 import { WasiexecError } from '../errors.ts'
 import { bindImports, type BoundFunction } from '../imports.ts'
 import { neverStarted, type AnyOutcome } from '../outcome.ts'
@@ -27,6 +29,8 @@ import { Slots } from './slots.ts'
 export interface BatchPlace {
   readonly port: Port
   readonly owner: RunOwner
+  /** The context in which the batch was made, and not that of a job that has ended. */
+  readonly context: AsyncResource
   /** @throws {WasiexecError} when it is not a program, or one of another runtime. */
   ownerOf(program: unknown): RunOwner
 }
@@ -154,7 +158,8 @@ export class Jobs {
     const owner = this.#slots.owner(slot)
     const functions = owner && this.#functions.get(owner)
     if (functions === undefined) return undefined
-    const calls = new HostCalls(this.#place.port, id, functions)
+    const { port, context } = this.#place
+    const calls = new HostCalls(port, id, functions, false, context)
     this.#hostCalls.set(slot, calls)
     return calls
   }
@@ -234,7 +239,11 @@ export class Jobs {
         return reason()
       },
     }
-    const run = this.#place.port.start(target, { encoded, local, source }, this.#number)
+    const { port, context } = this.#place
+    const start = (): Promise<AnyOutcome> =>
+      port.start(target, { encoded, local, source }, this.#number)
+    // A job that is observed starts in a context of its own.
+    const run = runs.isObserved ? start() : context.runInAsyncScope(start)
     this.#special += 1
     this.inputBytes += inputBytes
     this.#calls?.makeRoom()
@@ -247,14 +256,16 @@ export class Jobs {
   /** The instances of the batch, which are made for its first call. */
   #callsOf(): Calls {
     if (this.#calls !== undefined) return this.#calls
-    const { port, owner } = this.#place
+    const { port, owner, context } = this.#place
     const { aborted, ended } = this.#events
     // A slot is left for what else is run.
     const most = Math.max(1, port.stats().maxConcurrentRuns - 1)
+    const options = this.#defaults as PoolInstanceOptions
     this.#calls = new Calls({
       port,
       owner,
-      starter: new PoolStarter(port, owner, this.#defaults as PoolInstanceOptions),
+      context,
+      starter: new PoolStarter(port, owner, options, 'batch', context),
       instances: Math.min(this.#concurrency, most),
       fresh: this.#fresh,
       batch: this.#number,

@@ -1,3 +1,4 @@
+import { calls, limitsOf, withOutcome, type CallMessage } from '../diagnostics.ts'
 import { ProgramError } from '../errors.ts'
 import { neverStarted, type AnyCallOutcome, type CallValues } from '../outcome.ts'
 import { ValueWriter } from '../wit/value-writer.ts'
@@ -52,6 +53,44 @@ export function startCall(
   } finally {
     giveWriterBack(writer)
   }
+}
+
+/** The same, of which subscribers are told. */
+export function observedCall(
+  link: InstanceLink,
+  callee: Callee,
+  args: readonly unknown[],
+  options: CheckedCallOptions,
+): Promise<AnyCallOutcome> {
+  const start = (): Promise<AnyCallOutcome> => startCall(link, callee, args, options)
+  if (!calls.isObserved) return start()
+  const message = callMessage(link.state.imports.name, 'call', callee.name, options)
+  return calls.until(message, start, withOutcome)
+}
+
+/** Starts a call of a function by its name. It rejects as {@link Caller.call} does. */
+export function startNamedCall(
+  link: InstanceLink,
+  options: CheckedCallOptions,
+  name: string,
+  args: readonly unknown[],
+): Promise<AnyCallOutcome> {
+  try {
+    link.state.checkOpen()
+    return startCall(link, link.exports.function(name), args, options)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** What subscribers are told of a call. */
+export function callMessage(
+  program: string,
+  method: CallMessage['method'],
+  name: string,
+  { given }: CheckedCallOptions,
+): CallMessage {
+  return { program, method, function: name, limits: limitsOf(given) }
 }
 
 /** What a function of `exports` returns. */

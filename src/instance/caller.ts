@@ -1,6 +1,14 @@
 import { invalid } from '../check.ts'
+import { calls, withOutcome } from '../diagnostics.ts'
 import type { AnyCallOutcome, CallOutcome, HostError } from '../outcome.ts'
-import { giveWriterBack, startCall, takeWriter, valueOf } from './call.ts'
+import {
+  callMessage,
+  giveWriterBack,
+  observedCall,
+  startNamedCall,
+  takeWriter,
+  valueOf,
+} from './call.ts'
 import type {
   ArgumentsOf,
   AsyncFunctions,
@@ -37,7 +45,7 @@ export class Caller<Functions, Failure extends HostError = never> {
   get exports(): AsyncFunctions<Functions> {
     return (this.#exports ??= this.#link.exports.expose(this.#link, async (callee, args) => {
       this.#link.state.checkOpen()
-      return valueOf(await startCall(this.#link, callee, args, this.#options))
+      return valueOf(await observedCall(this.#link, callee, args, this.#options))
     }) as AsyncFunctions<Functions>)
   }
 
@@ -75,6 +83,16 @@ export class Caller<Functions, Failure extends HostError = never> {
     name: Name,
     ...args: ArgumentsOf<FunctionOf<Functions, Name>>
   ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure {
+    if (!calls.isObserved) return this.#callSync(name, args)
+    const program = this.#link.state.imports.name
+    const message = callMessage(program, 'callSync', name, this.#options)
+    return calls.during(message, () => this.#callSync(name, args), withOutcome)
+  }
+
+  #callSync<Name extends FunctionName<Functions>>(
+    name: Name,
+    args: ArgumentsOf<FunctionOf<Functions, Name>>,
+  ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure {
     const { limits, signal } = this.#options
     if (signal !== undefined) {
       throw invalid('signal', 'absent: `callSync` cannot be aborted', signal)
@@ -107,12 +125,10 @@ export class Caller<Functions, Failure extends HostError = never> {
   }
 
   #start(name: string, args: readonly unknown[]): Promise<AnyCallOutcome> {
-    try {
-      const { state } = this.#link
-      state.checkOpen()
-      return startCall(this.#link, this.#link.exports.function(name), args, this.#options)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    const link = this.#link
+    const options = this.#options
+    if (!calls.isObserved) return startNamedCall(link, options, name, args)
+    const message = callMessage(link.state.imports.name, 'call', name, options)
+    return calls.until(message, () => startNamedCall(link, options, name, args), withOutcome)
   }
 }

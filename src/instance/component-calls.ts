@@ -10,7 +10,7 @@ import { HostObjects } from '../wit/host-objects.ts'
 import { Resources } from '../wit/resources.ts'
 import { ValueReader } from '../wit/value-reader.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
-import { startCall, valueOf } from './call.ts'
+import { observedCall, startCall, valueOf } from './call.ts'
 import type {
   Callee,
   CallExport,
@@ -77,7 +77,7 @@ export class ComponentExports implements Exports {
       const { types, list } = this.#interface
       const guests = new Resources(types, list, {
         invoke: async (called, args) =>
-          valueOf(await startCall(link, this.#callees[called.number]!, args, ALL)),
+          valueOf(await observedCall(link, this.#callees[called.number]!, args, ALL)),
         drop: (number) => this.#drop(link, number),
       })
       handles = { guests, hosts: link.state.hostCalls?.objects ?? new HostObjects() }
@@ -103,11 +103,13 @@ const handlesOf = new WeakMap<InstanceLink, InstanceHandles>()
 
 /** A function of a component. */
 export class ComponentCallee implements Callee {
+  readonly name: string
   readonly number: number
   readonly #called: ComponentFunction
   readonly #exports: ComponentExports
 
   constructor(called: ComponentFunction, exports: ComponentExports) {
+    this.name = called.name
     this.number = called.number
     this.#called = called
     this.#exports = exports
@@ -127,6 +129,7 @@ export class ComponentCallee implements Callee {
 
 /** Drops a handle: the core has it after all functions. */
 class DropCallee implements Callee {
+  readonly name = '[resource-drop]'
   readonly number: number
 
   constructor(number: number) {

@@ -6,6 +6,8 @@ import type { InstanceState } from './state.ts'
 
 /** A function that can be called. */
 export interface Callee {
+  /** As `call` takes it. */
+  readonly name: string
   /** The core's number for it. */
   readonly number: number
   /**

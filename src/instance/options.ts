@@ -23,6 +23,8 @@ const OPTIONS = ['limits', 'signal'] as const
 export interface CheckedCallOptions {
   readonly limits: Encoder | undefined
   readonly signal: AbortSignal | undefined
+  /** The limits that were given. */
+  readonly given: { readonly limits: CallOptions['limits'] }
 }
 
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
@@ -32,10 +34,11 @@ export function checkCallOptions(options: unknown): CheckedCallOptions {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid('signal', 'an AbortSignal', signal)
   }
-  if (limits === undefined) return { limits: undefined, signal }
+  if (limits === undefined) return { limits: undefined, signal, given: { limits } }
   const encoded = new Encoder(OPTIONS_BYTES)
   encodeCallLimits(limits, encoded)
-  return { limits: encoded.length === 0 ? undefined : encoded, signal }
+  const given = { limits: { ...limits } }
+  return { limits: encoded.length === 0 ? undefined : encoded, signal, given }
 }
 
 /** Those of calls that have none of their own. */

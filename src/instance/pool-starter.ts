@@ -1,4 +1,6 @@
+import { AsyncResource } from 'node:async_hooks'
 import { invalid } from '../check.ts'
+import { instantiations, limitsOf, type InstantiateMessage } from '../diagnostics.ts'
 import type { Imports } from '../imports.ts'
 import {
   encodeInput,
@@ -31,13 +33,20 @@ export class PoolStarter {
   readonly #encoded = new Encoder(OPTIONS_BYTES)
   readonly #local: LocalOptions
   readonly #making = new Set<InstanceState>()
+  /** Host functions are called in it: an instance has calls of many callers. */
+  readonly #context: AsyncResource
+  /** What subscribers are told of each instance. */
+  readonly #message: InstantiateMessage
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(
     port: Port,
     owner: RunOwner,
     { signal, ...options }: PoolInstanceOptions | HostedPoolInstanceOptions,
+    method: 'pool' | 'batch',
+    context: AsyncResource = new AsyncResource('wasiexec:pool'),
   ) {
+    this.#context = context
     this.#port = port
     this.#owner = owner
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -48,15 +57,27 @@ export class PoolStarter {
     encodeShared(local, this.#encoded)
     if (local.input !== undefined) encodeInput(local.input, this.#encoded)
     this.#local = { ...local, signal, input: undefined }
+    this.#message = { program: owner.imports.name, method, limits: limitsOf(options) }
   }
 
   start(): Promise<Started> {
+    if (!instantiations.isObserved) return this.#start()
+    return instantiations.until(
+      { ...this.#message },
+      () => this.#start(),
+      ({ initialization }) => ({ outcome: initialization }),
+    )
+  }
+
+  #start(): Promise<Started> {
     const encoded = new Encoder(this.#encoded.length)
     encoded.append(this.#encoded)
     const closed = this.#owner.closeReason ?? this.#port.closeReason
     if (closed !== undefined) return Promise.reject(closed)
     const prepared = { encoded, local: this.#local, source: undefined }
-    return start(this.#port, this.#owner, prepared, this.#making)
+    return this.#context.runInAsyncScope(() =>
+      start(this.#port, this.#owner, prepared, this.#making),
+    )
   }
 
   /** Ends the instances that are being made; {@link start} rejects for them. Returns when each of them has ended. */

@@ -1,12 +1,12 @@
 import { checkInteger, checkOptions, invalid } from '../check.ts'
+import { calls, withOutcome } from '../diagnostics.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Imports } from '../imports.ts'
 import { neverStarted, type AnyCallOutcome, type CallOutcome, type HostError } from '../outcome.ts'
 import { RUN_OPTIONS } from '../port/encode-options.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
-import { valueOf } from './call.ts'
-import { Caller } from './caller.ts'
+import { callMessage, startNamedCall, valueOf } from './call.ts'
 import type {
   AnyFunctions,
   ArgumentsOf,
@@ -16,7 +16,7 @@ import type {
   ValuesOf,
 } from './functions.ts'
 import type { InstanceLink } from './link.ts'
-import { checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
+import { ALL, checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
 import { PoolStarter, type PoolInstanceOptions } from './pool-starter.ts'
 import { WaitingCalls, type WaitingCall } from './waiting-calls.ts'
 
@@ -50,7 +50,6 @@ export interface PoolStats {
 
 /** More is a mistake: a runtime has no more slots. */
 const MAX_INSTANCES = 4096
-const ALL = checkCallOptions({})
 
 /**
  * Instances of one program that share the calls. Made by {@link Program.pool}.
@@ -60,6 +59,7 @@ const ALL = checkCallOptions({})
  * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
  */
 export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
+  readonly #program: string
   readonly #starter: PoolStarter
   readonly #size: number
   readonly #free: InstanceLink[] = []
@@ -78,7 +78,8 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
       instances === undefined ? port.stats().threads : checkInteger('instances', instances, 1)
     if (this.#size > MAX_INSTANCES)
       throw invalid('instances', `at most ${MAX_INSTANCES}`, instances)
-    this.#starter = new PoolStarter(port, owner, rest)
+    this.#program = owner.imports.name
+    this.#starter = new PoolStarter(port, owner, rest, 'pool')
   }
 
   /**
@@ -149,6 +150,16 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     args: readonly unknown[],
     options: CheckedCallOptions,
   ): Promise<AnyCallOutcome> {
+    if (!calls.isObserved) return this.#queue(name, args, options)
+    const message = callMessage(this.#program, 'pool', name, options)
+    return calls.until(message, () => this.#queue(name, args, options), withOutcome)
+  }
+
+  #queue(
+    name: string,
+    args: readonly unknown[],
+    options: CheckedCallOptions,
+  ): Promise<AnyCallOutcome> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     const { signal } = options
     if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
@@ -183,8 +194,7 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   ): Promise<void> {
     this.#busy.add(link)
     try {
-      const caller = new Caller<AnyFunctions>(link, options)
-      resolve(await caller.call(name, ...(args as number[])))
+      resolve(await startNamedCall(link, options, name, args))
     } catch (error) {
       reject(error)
     }

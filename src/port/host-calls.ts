@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
@@ -47,6 +47,8 @@ export class HostCalls {
   readonly objects: HostObjects = new HostObjects()
   /** Whether it has to be known what a function has started. */
   readonly #isInstance: boolean
+  /** Functions are called in it, and not in the context of whoever has made the port. */
+  readonly #context: AsyncResource
   /** What a function threw. */
   failure: { readonly error: unknown } | undefined
 
@@ -55,8 +57,10 @@ export class HostCalls {
     run: number,
     functions: readonly BoundFunction[],
     isInstance = false,
+    context: AsyncResource = new AsyncResource('wasiexec:run'),
   ) {
     this.#isInstance = isInstance
+    this.#context = context
     this.#port = port
     this.#run = run
     this.#functions = functions
@@ -68,7 +72,7 @@ export class HostCalls {
     this.#current = call
     try {
       const bound = this.#bound(index)
-      const result = this.#invoke(bound, words)
+      const result = this.#context.runInAsyncScope(this.#invoke, this, bound, words)
       if (!isThenable(result)) {
         this.#returned(call, bound, words, result)
         return
@@ -93,7 +97,7 @@ export class HostCalls {
         const message = `the host function ${bound.name} returned a promise, which a thread that waits cannot await; use \`run\``
         throw new WasiexecError('ERR_HOST_FUNCTION', message)
       }
-      return bound.put(words, result, this.#context())
+      return bound.put(words, result, this.#callContext())
     } catch (error) {
       this.failure = { error }
       return -1
@@ -152,10 +156,10 @@ export class HostCalls {
   }
 
   #apply(bound: BoundFunction, words: Words): unknown {
-    return bound.apply(words, this.#context())
+    return bound.apply(words, this.#callContext())
   }
 
-  #context(): CallContext {
+  #callContext(): CallContext {
     return { caller: new HostCaller(this, this.#current), objects: this.objects }
   }
 
@@ -163,7 +167,7 @@ export class HostCalls {
     if (this.#current !== call) return
     let results
     try {
-      results = bound.put(words, value, this.#context())
+      results = bound.put(words, value, this.#callContext())
     } catch (error) {
       this.#threw(call, error)
       return
