@@ -15,10 +15,10 @@ export const CORE = {
   files: ['error'],
   guest: ['error', 'files', 'lock', 'platform'],
   stdio: ['guest', 'lock'],
-  host_functions: ['lock'],
+  host_functions: ['error', 'lock'],
   component: ['error', 'lock'],
   options: ['files', 'guest', 'host_functions', 'stdio'],
-  wasi: ['error', 'files', 'guest', 'host_functions', 'lock', 'options', 'stdio'],
+  wasi: ['component', 'error', 'files', 'guest', 'host_functions', 'lock', 'options', 'stdio'],
   engine: ['error', 'lock', 'wasi'],
   program: [
     'component',

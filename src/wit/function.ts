@@ -1,6 +1,7 @@
 import { shorten } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
-import type { AllHandles, Codec } from './codec.ts'
+import type { Codec } from './codec.ts'
+import type { AllHandles } from './handles.ts'
 import { Foreign, type Codecs } from './codecs.ts'
 import type { FunctionType } from './interface.ts'
 import { Mismatch } from './mismatch.ts'

@@ -1,4 +1,4 @@
-import type { Given, Handles } from './codec.ts'
+import type { Given, Handles } from './handles.ts'
 
 /** The objects of a host that a guest has as resources. */
 export class HostObjects implements Handles {

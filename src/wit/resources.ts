@@ -1,4 +1,4 @@
-import type { Given, Handles } from './codec.ts'
+import type { Given, Handles } from './handles.ts'
 import type { ComponentFunction } from './function.ts'
 import type { InterfaceTypes } from './interface.ts'
 import { memberName, pascalCase } from './names.ts'

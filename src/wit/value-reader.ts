@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import type { AllHandles } from './codec.ts'
+import type { AllHandles } from './handles.ts'
 
 /** Reads values from what the core sent. */
 export class ValueReader {

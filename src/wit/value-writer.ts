@@ -1,5 +1,5 @@
 import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
-import type { AllHandles, Given } from './codec.ts'
+import type { AllHandles, Given } from './handles.ts'
 
 /** Values on their way to the core. */
 export class ValueWriter extends Encoder {
