@@ -1,0 +1,302 @@
+//! The streams of WASI 0.3's TCP sockets: what goes in, what comes out, and clients.
+
+use super::RunState;
+use super::p3_tcp::{Connection, TcpSocket};
+use super::run_network::Shared;
+use rustix::net::{Shutdown, shutdown};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, oneshot};
+use wasmtime::component::{
+    Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult,
+};
+use wasmtime::{AsContextMut, Result, StoreContextMut};
+use wasmtime_wasi::p3::bindings::sockets::types::{ErrorCode, IpAddressFamily};
+
+/// Bytes that are read at once where the reader is not a guest with a buffer of its own.
+const CHUNK: usize = 8 << 10;
+
+/// How a stream ended: what its future says. It says so when the stream is dropped, too.
+struct Ending(Option<oneshot::Sender<std::result::Result<(), ErrorCode>>>);
+
+impl Ending {
+    fn is(&mut self, result: std::result::Result<(), ErrorCode>) {
+        if let Some(sender) = self.0.take() {
+            // Nobody may wait for it.
+            let _ = sender.send(result);
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.is(Ok(()));
+    }
+}
+
+/// Both halves of a future that says how a stream ended.
+type EndingSender = oneshot::Sender<std::result::Result<(), ErrorCode>>;
+
+/// A poll that finds nothing to do.
+fn nothing_yet(finish: bool) -> Poll<Result<StreamResult>> {
+    match finish {
+        true => Poll::Ready(Ok(StreamResult::Cancelled)),
+        false => Poll::Pending,
+    }
+}
+
+/// Carries out `attempt` once the socket is ready.
+fn when_ready<T>(
+    mut attempt: impl FnMut() -> io::Result<T>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return Poll::Ready(done),
+        }
+    }
+}
+
+/// What a guest receives.
+pub(super) struct Receiving {
+    /// Unset after the end.
+    connection: Option<Arc<Connection>>,
+    ending: Ending,
+}
+
+impl Receiving {
+    pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
+        Self {
+            connection: Some(connection),
+            ending: Ending(Some(ending)),
+        }
+    }
+
+    fn end(&mut self, result: std::result::Result<(), ErrorCode>) {
+        if let Some(connection) = self.connection.take() {
+            // The other side may have closed the connection.
+            let _ = shutdown(&connection.stream, Shutdown::Read);
+        }
+        self.ending.is(result);
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.end(Ok(()));
+    }
+}
+
+impl StreamProducer<RunState> for Receiving {
+    type Item = u8;
+    type Buffer = bytes::BytesMut;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'a, RunState>,
+        destination: Destination<'a, u8, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        let Some(connection) = self.connection.clone() else {
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        };
+        let stream = &connection.stream;
+        // A guest that only asks whether there is something.
+        if destination.remaining(store.as_context_mut()) == Some(0) {
+            return match stream.poll_read_ready(context) {
+                Poll::Ready(_) => Poll::Ready(Ok(StreamResult::Completed)),
+                Poll::Pending => nothing_yet(finish),
+            };
+        }
+        let mut destination = destination.as_direct(store, CHUNK);
+        let read = when_ready(
+            || stream.try_read(destination.remaining()),
+            || stream.poll_read_ready(context),
+        );
+        match read {
+            Poll::Pending => return nothing_yet(finish),
+            Poll::Ready(Ok(0)) => self.end(Ok(())),
+            Poll::Ready(Ok(length)) => {
+                destination.mark_written(length);
+                connection.shared.count_received(length);
+                return Poll::Ready(Ok(StreamResult::Completed));
+            }
+            Poll::Ready(Err(error)) => self.end(Err(error.into())),
+        }
+        Poll::Ready(Ok(StreamResult::Dropped))
+    }
+}
+
+/// What a guest sends.
+pub(super) struct Sending {
+    /// Unset after the end.
+    connection: Option<Arc<Connection>>,
+    ending: Ending,
+}
+
+impl Sending {
+    pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
+        Self {
+            connection: Some(connection),
+            ending: Ending(Some(ending)),
+        }
+    }
+
+    fn end(&mut self, result: std::result::Result<(), ErrorCode>) {
+        if let Some(connection) = self.connection.take() {
+            // The other side may have closed the connection.
+            let _ = shutdown(&connection.stream, Shutdown::Write);
+        }
+        self.ending.is(result);
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.end(Ok(()));
+    }
+}
+
+impl StreamConsumer<RunState> for Sending {
+    type Item = u8;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        store: StoreContextMut<'_, RunState>,
+        source: Source<'_, u8>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        let Some(connection) = self.connection.clone() else {
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        };
+        let stream = &connection.stream;
+        let mut source = source.as_direct(store);
+        // A guest that only asks whether there is room.
+        if source.remaining().is_empty() {
+            return match stream.poll_write_ready(context) {
+                Poll::Ready(_) => Poll::Ready(Ok(StreamResult::Completed)),
+                Poll::Pending => nothing_yet(finish),
+            };
+        }
+        let written = when_ready(
+            || stream.try_write(source.remaining()),
+            || stream.poll_write_ready(context),
+        );
+        match written {
+            Poll::Pending => nothing_yet(finish),
+            Poll::Ready(Ok(length)) => {
+                source.mark_read(length);
+                connection.shared.count_sent(length);
+                Poll::Ready(Ok(StreamResult::Completed))
+            }
+            Poll::Ready(Err(error)) => {
+                self.end(Err(write_error(error)));
+                Poll::Ready(Ok(StreamResult::Dropped))
+            }
+        }
+    }
+}
+
+fn write_error(error: io::Error) -> ErrorCode {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ErrorCode::ConnectionBroken,
+        // Windows says so of a socket that was shut down.
+        io::ErrorKind::ConnectionAborted if cfg!(windows) => ErrorCode::ConnectionBroken,
+        _ => error.into(),
+    }
+}
+
+type Room = Pin<
+    Box<dyn Future<Output = std::result::Result<OwnedSemaphorePermit, AcquireError>> + Send>,
+>;
+
+/// The clients of a listener. While the run has as many sockets as it may have, clients wait to be accepted.
+pub(super) struct Accepting {
+    pub(super) listener: Arc<TcpListener>,
+    pub(super) family: IpAddressFamily,
+    pub(super) shared: Arc<Shared>,
+    /// The listener counts as open while its clients can be accepted.
+    pub(super) _permit: Arc<OwnedSemaphorePermit>,
+    /// Set while there is no room for another socket.
+    pub(super) waits: Option<Room>,
+}
+
+impl Accepting {
+    /// Room for another socket. It is given back when no client comes.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Option<OwnedSemaphorePermit>> {
+        if self.waits.is_none() {
+            if let Ok(permit) = self.shared.sockets.clone().try_acquire_owned() {
+                return Poll::Ready(Some(permit));
+            }
+        }
+        let sockets = &self.shared.sockets;
+        let waits = self
+            .waits
+            .get_or_insert_with(|| Box::pin(sockets.clone().acquire_owned()));
+        let room = ready!(waits.as_mut().poll(context));
+        self.waits = None;
+        Poll::Ready(room.ok())
+    }
+
+    fn poll_client(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<(std::result::Result<TcpStream, ErrorCode>, OwnedSemaphorePermit)> {
+        let Some(permit) = ready!(self.poll_room(context)) else {
+            return Poll::Pending;
+        };
+        loop {
+            let client = match ready!(self.listener.poll_accept(context)) {
+                Ok((client, _)) => Ok(client),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(accept_error(error)),
+            };
+            return Poll::Ready((client, permit));
+        }
+    }
+}
+
+/// On Linux, errors of the network that are pending at the client come from the listener.
+fn accept_error(error: io::Error) -> ErrorCode {
+    match ErrorCode::from(&error) {
+        ErrorCode::ConnectionReset | ErrorCode::RemoteUnreachable | ErrorCode::NotSupported => {
+            ErrorCode::ConnectionAborted
+        }
+        code => code,
+    }
+}
+
+impl StreamProducer<RunState> for Accepting {
+    type Item = Resource<TcpSocket>;
+    type Buffer = Option<Resource<TcpSocket>>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'a, RunState>,
+        mut destination: Destination<'a, Self::Item, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        // Whether a client waits cannot be seen without taking the client.
+        if destination.remaining(store.as_context_mut()) == Some(0) {
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        let Poll::Ready((client, permit)) = self.poll_client(context) else {
+            return nothing_yet(finish);
+        };
+        if let Ok(client) = &client {
+            super::options::inherit(&*self.listener, client, self.family);
+        }
+        let socket = TcpSocket::accepted(self.family, self.shared.clone(), client, permit);
+        let (wasi, _) = store.data_mut().sockets_of_run();
+        destination.set_buffer(Some(wasi.table.push(socket)?));
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+}
