@@ -30,6 +30,7 @@ export type {
   HostedRunSyncOptions,
   HostedSpawnOptions,
   Limits,
+  NetworkOptions,
   Preopen,
   RunOptions,
   RunSyncOptions,

@@ -18,6 +18,8 @@ export type NetworkHost =
 
 const MAX_PORT = 65_535
 
+const SHAPE = "[tcp:|udp:]HOST:PORTS, such as '127.0.0.1:5432' or 'udp:[::1]:53'"
+
 /**
  * Takes a rule of `network.allow` or `network.listen` apart.
  *
@@ -32,7 +34,7 @@ export function parseNetworkRule(
   const [, protocol, rest = ''] = /^(?:(tcp|udp):)?(.*)$/su.exec(text) ?? []
   const end = rest.startsWith('[') ? rest.indexOf(']') + 1 : rest.lastIndexOf(':')
   if (end <= 0 || rest[end] !== ':')
-    throw refuse("[tcp:|udp:]HOST:PORTS, such as '127.0.0.1:5432' or 'udp:[::1]:53'")
+    throw refuse(SHAPE)
   const host = parseHost(option, rest.slice(0, end), text)
   if (list === 'listen' && host.kind === 'name')
     throw refuse('a rule with an address: names are not bound')
@@ -71,7 +73,8 @@ function parseHost(option: string, host: string, text: string): NetworkHost {
   const refuse = (expected: string) => invalid(option, expected, text)
   if (host === '*') return { kind: 'any' }
   if (host.startsWith('[')) return parseIPv6(host.slice(1, -1), refuse)
-  if (host.includes(':')) throw refuse('a rule whose IPv6 address is in brackets: [::1]:80')
+  if (isIPv6(host)) throw refuse(`a rule whose IPv6 address is in brackets: [${host}]`)
+  if (host.includes(':')) throw refuse(SHAPE)
   const { address, prefix } = splitPrefix(host)
   if (isIPv4(address)) {
     const bytes = Uint8Array.from(address.split('.').map(Number))
