@@ -313,8 +313,12 @@ test('bytes that nobody reads end in the backpressure of the connection', async 
 
 test('a client of Redis works', async (t) => {
   const at = await redisServer(t)
-  const commands = ['PING', 'GET a', 'SET a 1', 'INCR a', 'GET a']
-  t.is(await prints(['redis', at, ...commands], { allow: [at] }), `${at}: PONG, nil, OK, 2, 2\n`)
+  const args = [at, 'PING', 'GET a', 'SET a 1', 'INCR a', 'GET a']
+  const client = await real('redis')
+  const { stdout } = await client.run({ args, network: { allow: [at] } })
+  t.is(stdout.toString(), 'PONG, nil, okay, int(2), 2\n')
+  const refused = await client.run({ args, network: { allow: ['127.0.0.1:1'] } })
+  t.regex(refused.stdout.toString(), /^Io: Permission denied/)
 })
 
 test('each job of a batch has the network of the defaults or its own', async (t) => {

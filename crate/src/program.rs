@@ -41,7 +41,7 @@ pub(crate) use snapshot::{
     GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
 };
 
-use crate::engine::{Checks, Engines, Host, Nans};
+use crate::engine::{Checks, Engines, Host, Nans, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
 use crate::options::{Clock, Preopen, RunOptions};

@@ -10,7 +10,6 @@ fn main() {
     match words[..] {
         ["connect", ref addresses @ ..] => addresses.iter().for_each(|to| say(to, connect(to))),
         ["get", to, message] => say(to, get(to, message)),
-        ["redis", to, ref commands @ ..] => say(to, redis(to, commands)),
         ["send", to, size] => say(to, send(to, size.parse().unwrap())),
         ["bind", ref addresses @ ..] => addresses.iter().for_each(|at| say(at, bind(at))),
         ["echo", at, clients] => say(at, echo(at, clients.parse().unwrap())),
@@ -48,39 +47,6 @@ fn get(to: &str, message: &str) -> io::Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
-}
-
-/// Sends commands of Redis, one after the other, and returns the answers: lines, strings and numbers.
-fn redis(to: &str, commands: &[&str]) -> io::Result<String> {
-    let mut stream = io::BufReader::new(TcpStream::connect(to)?);
-    let mut answers = Vec::new();
-    for command in commands {
-        let words: Vec<&str> = command.split(' ').collect();
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request += &format!("${}\r\n{word}\r\n", word.len());
-        }
-        stream.get_mut().write_all(request.as_bytes())?;
-        let head = line(&mut stream)?;
-        answers.push(match head.split_at(1) {
-            ("$", "-1") => "nil".into(),
-            ("$", length) => {
-                let mut bytes = vec![0; length.parse::<usize>().unwrap() + 2];
-                stream.read_exact(&mut bytes)?;
-                String::from_utf8_lossy(&bytes[..bytes.len() - 2]).into_owned()
-            }
-            (_, rest) => rest.to_owned(),
-        });
-    }
-    Ok(answers.join(", "))
-}
-
-fn line(from: &mut impl io::BufRead) -> io::Result<String> {
-    let mut line = String::new();
-    match from.read_line(&mut line)? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(line.trim_end().to_owned()),
-    }
 }
 
 /// Sends as many bytes.
