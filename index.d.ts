@@ -174,6 +174,10 @@ interface Usage {
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
+  /** Bytes that it has read from connections and received as datagrams; only where the run had a network. */
+  readonly networkReceivedBytes?: number
+  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network. */
+  readonly networkSentBytes?: number
 }
 /** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
 type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
@@ -506,8 +510,11 @@ interface RunOptions {
    * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
    */
   collect?: readonly string[] | undefined
-  /** Guests have no network: every address is refused. */
-  network?: false | undefined
+  /**
+   * What the guest may use of the network. `false`: every address is refused. Only for components, because WASI 0.1 cannot
+   * make sockets. See docs/network.md. Default: `false`.
+   */
+  network?: false | NetworkOptions | undefined
   /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
@@ -538,6 +545,33 @@ interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
    * left out. See docs/host-functions.md.
    */
   imports: Imports
+}
+/**
+ * A granted part of the network. A rule is `[tcp:|udp:]HOST:PORTS`; without a protocol, it is for TCP. HOST is an IPv4
+ * address, an IPv6 address in brackets, a network (`10.0.0.0/8`, `[fd00::/8]`), `*`, or a name. PORTS is a port, a range
+ * (`8000-8099`), a list of both (`80,443`) or `*`.
+ *
+ * @example
+ * const network = { allow: ['127.0.0.1:5432', 'db.internal:*', 'udp:10.0.0.0/8:53'], listen: ['127.0.0.1:0'] }
+ */
+interface NetworkOptions {
+  /**
+   * Remote addresses: those to which the guest may connect and send datagrams, and from which it may receive datagrams.
+   * A rule with a name (`db.internal:5432`, `*.internal:*`) lets the guest look that name up, and allows the addresses
+   * that the lookups in this run return. Default: none.
+   */
+  allow?: readonly string[] | undefined
+  /**
+   * Local addresses that the guest may bind. Whoever can reach a listener may connect to it. Port 0 is any port that the
+   * operating system chooses. Names are refused here. Default: none.
+   */
+  listen?: readonly string[] | undefined
+  /**
+   * Names that the guest may look up, besides those in `allow`: `db.internal`, `*.internal` (what is below it) or `*`.
+   * The addresses that it gets are checked like all others when they are used. `false` and `[]`: no others.
+   * Default: none.
+   */
+  dns?: readonly string[] | false | undefined
 }
 /** Files in memory, by name or path: text, bytes, or a directory of files. */
 interface Files {
@@ -601,6 +635,11 @@ interface Limits {
   filesBytes?: number | undefined
   /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
   filesCount?: number | undefined
+  /**
+   * Sockets that are open at the same time. A guest that asks for more gets an error; clients of its listeners wait until
+   * it has closed one. At most 512. Default: 64.
+   */
+  sockets?: number | undefined
 }
 /** What a runtime has and does. */
 interface RuntimeStats {
@@ -1566,6 +1605,7 @@ export {
   type LinesOptions,
   type LoadOptions,
   type MemoryInfo,
+  type NetworkOptions,
   type Outcome,
   Pool,
   type PoolInstanceOptions,

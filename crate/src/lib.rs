@@ -37,8 +37,8 @@ pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
 pub use files::{CollectedFiles, FileLimits, GivenFile, GivenTree, Patterns};
 pub use guest::{
-    CallControl, CallOutcome, Cause, Ending, Frame, LimitKind, Limits, NetworkUsage,
-    NumberType, OnMemory, OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
+    CallControl, CallOutcome, Cause, Ending, Frame, LimitKind, Limits, NetworkUsage, NumberType,
+    OnMemory, OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
 };
 pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
 pub use network::{Host, NamePattern, Network, Protocol, Rule, Subnet};

@@ -167,7 +167,13 @@ mod tests {
                     assert!(!access.permits(at(address), purpose(other)), "{address}");
                 }
             }
-            for address in ["127.0.0.1:79", "127.0.0.1:91", "127.0.0.2:80", "[::1]:80", "0.0.0.0:80"] {
+            for address in [
+                "127.0.0.1:79",
+                "127.0.0.1:91",
+                "127.0.0.2:80",
+                "[::1]:80",
+                "0.0.0.0:80",
+            ] {
                 for purpose in [Purpose::Reach, Purpose::Bind] {
                     assert!(!access.permits(at(address), purpose(own)), "{address}");
                 }
@@ -223,8 +229,12 @@ mod tests {
         for number in 0..1000 {
             access.learn("many.internal", &[address(number), address(number)]);
         }
-        let reaches = |number| access.permits(SocketAddr::new(address(number), 1), Purpose::Reach(Tcp));
-        assert_eq!((0..1000).filter(|&number| reaches(number)).count(), MOST_LEARNED);
+        let reaches =
+            |number| access.permits(SocketAddr::new(address(number), 1), Purpose::Reach(Tcp));
+        assert_eq!(
+            (0..1000).filter(|&number| reaches(number)).count(),
+            MOST_LEARNED
+        );
         assert!(reaches(999) && !reaches(0));
     }
 }

@@ -46,7 +46,14 @@ mod tests {
         for name in ["db.internal", "DB.INTERNAL", "db.internal."] {
             assert!(pattern.matches(name), "{name}");
         }
-        for name in ["", ".", "internal", "xdb.internal", "db.internal..", "a.db.internal"] {
+        for name in [
+            "",
+            ".",
+            "internal",
+            "xdb.internal",
+            "db.internal..",
+            "a.db.internal",
+        ] {
             assert!(!pattern.matches(name), "{name}");
         }
         assert!(Exact("db.internal.".into()).matches("db.internal"));
@@ -58,7 +65,14 @@ mod tests {
         for name in ["a.example.com", "a.b.EXAMPLE.com", "a.example.com."] {
             assert!(pattern.matches(name), "{name}");
         }
-        for name in ["example.com", ".example.com", "aexample.com", "com", "", "a.example.com.org"] {
+        for name in [
+            "example.com",
+            ".example.com",
+            "aexample.com",
+            "com",
+            "",
+            "a.example.com.org",
+        ] {
             assert!(!pattern.matches(name), "{name}");
         }
         assert!(Any.matches("anything"));

@@ -109,7 +109,10 @@ mod tests {
         ] {
             let network = Subnet::new(ip(address), prefix);
             assert!(network.contains(ip(inside)), "{address}/{prefix} {inside}");
-            assert!(!network.contains(ip(outside)), "{address}/{prefix} {outside}");
+            assert!(
+                !network.contains(ip(outside)),
+                "{address}/{prefix} {outside}"
+            );
         }
     }
 }

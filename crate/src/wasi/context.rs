@@ -220,7 +220,11 @@ impl Wasi {
     /// What the sockets have moved, if the run has a network.
     pub(super) fn network_usage(&self) -> Option<NetworkUsage> {
         match self {
-            Self::Untouched(this) => this.options().network.as_ref().map(|_| NetworkUsage::default()),
+            Self::Untouched(this) => this
+                .options()
+                .network
+                .as_ref()
+                .map(|_| NetworkUsage::default()),
             Self::Context(made) => made.network.usage(),
         }
     }

@@ -8,6 +8,7 @@ mod p2;
 mod p3_tcp;
 mod p3_tcp_streams;
 mod p3_udp;
+mod places;
 mod run_network;
 
 pub(super) use run_network::RunNetwork;

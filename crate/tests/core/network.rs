@@ -66,7 +66,9 @@ fn connections_are_made_to_what_is_allowed_and_counted() {
 fn nothing_is_reached_without_a_rule_for_the_protocol() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let address = listener.local_addr().expect("an address");
-    listener.set_nonblocking(true).expect("a listener that does not wait");
+    listener
+        .set_nonblocking(true)
+        .expect("a listener that does not wait");
     let to = address.to_string();
     let udp = Network {
         allow: vec![at(Protocol::Udp, address)],
@@ -100,11 +102,18 @@ fn datagrams_go_to_what_is_allowed() {
         allow: vec![at(Protocol::Udp, to), at(Protocol::Tcp, other)],
         ..Network::default()
     };
-    let words = ["udp", "0.0.0.0:0", &to.to_string(), "yes", &format!("{other}=no")];
+    let words = [
+        "udp",
+        "0.0.0.0:0",
+        &to.to_string(),
+        "yes",
+        &format!("{other}=no"),
+    ];
     let outcome = run("net", &words, Some(network));
     assert_eq!(outcome.stdout(), format!("{to}: yes, PermissionDenied\n"));
     answers.join().expect("answered");
-    no.set_nonblocking(true).expect("a socket that does not wait");
+    no.set_nonblocking(true)
+        .expect("a socket that does not wait");
     assert!(no.recv(&mut [0; 16]).is_err(), "nothing has come");
 }
 
@@ -176,6 +185,10 @@ fn a_listener_of_a_guest_serves_whoever_can_reach_it() {
         let at = address.to_string();
         let outcome = run(guest, &["echo", &at, "1"], Some(network));
         assert_eq!(client.join().expect("served"), "to the guest");
-        assert_eq!(outcome.stdout(), format!("{at}\n{at}: echoed 12\n"), "{guest}");
+        assert_eq!(
+            outcome.stdout(),
+            format!("{at}\n{at}: echoed 12\n"),
+            "{guest}"
+        );
     }
 }

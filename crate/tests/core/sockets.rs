@@ -239,7 +239,11 @@ fn too_many_sockets_are_an_error_and_dropping_one_makes_room() {
                 ..RunOptions::default()
             };
             let outcome = block_on(runtime().run(&program, options)).expect("an outcome");
-            assert_eq!(outcome.exit_code(), Some(code), "{sockets} {types}: {outcome:?}");
+            assert_eq!(
+                outcome.exit_code(),
+                Some(code),
+                "{sockets} {types}: {outcome:?}"
+            );
         }
     }
 }

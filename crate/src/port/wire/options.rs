@@ -225,7 +225,10 @@ impl Fields {
         String::from_utf8(self.bytes()?.into()).map_err(|_| malformed())
     }
 
-    pub(super) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Arc<[T]>> {
+    pub(super) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Arc<[T]>> {
         let length = self.length()?;
         (0..length).map(|_| item(self)).collect()
     }

@@ -24,8 +24,7 @@ const MOST_THREADS: usize = 16;
 /// Addresses of one name; the rest is left out.
 const MOST_ADDRESSES: usize = 256;
 
-static THREADS: LazyLock<Arc<Semaphore>> =
-    LazyLock::new(|| Arc::new(Semaphore::new(MOST_THREADS)));
+static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MOST_THREADS)));
 
 /// Why a name has no addresses.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +41,10 @@ enum Failure {
 type Found = std::result::Result<Vec<IpAddr>, Failure>;
 
 /// Looks a name up, unless it is an address.
-fn look_up(name: &str, network: &Shared) -> std::result::Result<BoxFuture<'static, Found>, Failure> {
+fn look_up(
+    name: &str,
+    network: &Shared,
+) -> std::result::Result<BoxFuture<'static, Found>, Failure> {
     let name = match Host::parse(name) {
         Ok(Host::Domain(name)) => name,
         Ok(Host::Ipv4(address)) => return Ok(known(address.into())),
@@ -116,7 +118,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
                         Err(failure) => Err(failure),
                     };
                     let addresses = found.map(|addresses| {
-                        addresses.into_iter().map(IpAddress::from).collect::<Vec<_>>()
+                        addresses
+                            .into_iter()
+                            .map(IpAddress::from)
+                            .collect::<Vec<_>>()
                     });
                     Ok((addresses.map_err(p3::ErrorCode::from),))
                 })

@@ -116,7 +116,11 @@ fn keep_alive(nanoseconds: u64) -> Answer<Duration> {
 /// Linux returns twice the size that it was given.
 fn given(size: usize) -> u64 {
     let size = size as u64;
-    if cfg!(target_os = "linux") { size / 2 } else { size }
+    if cfg!(target_os = "linux") {
+        size / 2
+    } else {
+        size
+    }
 }
 
 fn size(value: u64) -> Answer<usize> {

@@ -27,13 +27,13 @@ fn add_creation(linker: &mut Linker<RunState>) -> Result<()> {
             "create-tcp-socket",
             |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
                 let (mut wasi, network) = store.data_mut().sockets_of_run();
-                let Some(permit) = network.room(wasi.table) else {
+                let Some(place) = network.room(wasi.table) else {
                     return Ok((Err(ErrorCode::NewSocketLimit),));
                 };
                 let made = tcp_create_socket::Host::create_tcp_socket(&mut wasi, family);
                 let made = settle(made)?;
                 if let Ok(socket) = &made {
-                    network.hold(socket.rep(), permit);
+                    network.hold(socket.rep(), place);
                 }
                 Ok((made,))
             },
@@ -45,13 +45,13 @@ fn add_creation(linker: &mut Linker<RunState>) -> Result<()> {
             |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
                 Box::new(async move {
                     let (mut wasi, network) = store.data_mut().sockets_of_run();
-                    let Some(permit) = network.room(wasi.table) else {
+                    let Some(place) = network.room(wasi.table) else {
                         return Ok((Err(ErrorCode::NewSocketLimit),));
                     };
                     let made = udp_create_socket::Host::create_udp_socket(&mut wasi, family);
                     let made = settle(made.await)?;
                     if let Ok(socket) = &made {
-                        network.hold(socket.rep(), permit);
+                        network.hold(socket.rep(), place);
                     }
                     Ok((made,))
                 })
@@ -82,8 +82,7 @@ fn add_tcp(linker: &mut Linker<RunState>) -> Result<()> {
         "[method]tcp-socket.finish-connect",
         |mut store: StoreContextMut<'_, RunState>, (socket,): (Resource<TcpSocket>,)| {
             let (mut wasi, network) = store.data_mut().sockets_of_run();
-            let connected: std::result::Result<Streams, _> =
-                settle(wasi.finish_connect(socket))?;
+            let connected: std::result::Result<Streams, _> = settle(wasi.finish_connect(socket))?;
             if let Ok((input, output)) = &connected {
                 count_input(wasi.table.get_mut(input)?, network.shared());
                 count_output(wasi.table.get_mut(output)?, network.shared());
@@ -95,12 +94,12 @@ fn add_tcp(linker: &mut Linker<RunState>) -> Result<()> {
         "[method]tcp-socket.accept",
         |mut store: StoreContextMut<'_, RunState>, (socket,): (Resource<TcpSocket>,)| {
             let (mut wasi, network) = store.data_mut().sockets_of_run();
-            let Some(permit) = network.room(wasi.table) else {
+            let Some(place) = network.room(wasi.table) else {
                 return Ok((Err(ErrorCode::NewSocketLimit),));
             };
             let accepted: std::result::Result<Accepted, _> = settle(wasi.accept(socket))?;
             if let Ok((socket, input, output)) = &accepted {
-                network.hold(socket.rep(), permit);
+                network.hold(socket.rep(), place);
                 count_input(wasi.table.get_mut(input)?, network.shared());
                 count_output(wasi.table.get_mut(output)?, network.shared());
             }
@@ -139,7 +138,10 @@ fn add_udp(linker: &mut Linker<RunState>) -> Result<()> {
         |mut store: StoreContextMut<'_, RunState>,
          (stream, datagrams): (Resource<OutgoingDatagramStream>, Vec<OutgoingDatagram>)| {
             let (mut wasi, network) = store.data_mut().sockets_of_run();
-            let lengths: Vec<_> = datagrams.iter().map(|datagram| datagram.data.len()).collect();
+            let lengths: Vec<_> = datagrams
+                .iter()
+                .map(|datagram| datagram.data.len())
+                .collect();
             let sent = settle(HostOutgoingDatagramStream::send(
                 &mut wasi, stream, datagrams,
             ))?;

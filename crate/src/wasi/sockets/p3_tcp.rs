@@ -3,18 +3,19 @@
 
 use super::address::{check_local, check_remote, unspecified};
 use super::p3_tcp_streams::{Accepting, Receiving, Sending};
+use super::places::Place;
 use super::run_network::Shared;
 use super::{RunState, options};
 use crate::network::{Protocol, Purpose};
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::Errno;
 use rustix::net::sockopt;
-use std::io;
 use std::iter::empty;
 use std::mem::replace;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::component::{
     Accessor, FutureReader, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
     StreamReader,
@@ -31,7 +32,7 @@ type Answer<T> = std::result::Result<T, ErrorCode>;
 pub(super) struct Connection {
     pub(super) stream: TcpStream,
     pub(super) shared: Arc<Shared>,
-    _permit: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Place>,
 }
 
 pub(super) struct TcpSocket {
@@ -39,7 +40,7 @@ pub(super) struct TcpSocket {
     shared: Arc<Shared>,
     state: State,
     backlog: u32,
-    permit: Arc<OwnedSemaphorePermit>,
+    place: Arc<Place>,
 }
 
 enum State {
@@ -56,11 +57,7 @@ enum State {
 }
 
 impl TcpSocket {
-    fn create(
-        family: IpAddressFamily,
-        shared: Arc<Shared>,
-        permit: OwnedSemaphorePermit,
-    ) -> Answer<Self> {
+    fn create(family: IpAddressFamily, shared: Arc<Shared>, place: Place) -> Answer<Self> {
         let socket = match family {
             IpAddressFamily::Ipv4 => tokio::net::TcpSocket::new_v4()?,
             IpAddressFamily::Ipv6 => {
@@ -74,7 +71,7 @@ impl TcpSocket {
             shared,
             state: State::New(socket),
             backlog: DEFAULT_BACKLOG,
-            permit: Arc::new(permit),
+            place: Arc::new(place),
         })
     }
 
@@ -83,14 +80,14 @@ impl TcpSocket {
         family: IpAddressFamily,
         shared: Arc<Shared>,
         client: Answer<TcpStream>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         let mut socket = Self {
             family,
             shared,
             state: State::Connecting,
             backlog: DEFAULT_BACKLOG,
-            permit: Arc::new(permit),
+            place: Arc::new(place),
         };
         socket.set_connected(client);
         socket
@@ -102,7 +99,7 @@ impl TcpSocket {
                 connection: Arc::new(Connection {
                     stream,
                     shared: self.shared.clone(),
-                    _permit: self.permit.clone(),
+                    _place: self.place.clone(),
                 }),
                 sends: false,
                 receives: false,
@@ -158,8 +155,7 @@ impl TcpSocket {
                 self.check(implied, Purpose::Bind(Protocol::Tcp))
             }
         };
-        let permitted =
-            permitted.and_then(|()| self.check(address, Purpose::Reach(Protocol::Tcp)));
+        let permitted = permitted.and_then(|()| self.check(address, Purpose::Reach(Protocol::Tcp)));
         let next = match &permitted {
             Ok(()) => State::Connecting,
             Err(error) => State::Failed(error.clone()),
@@ -192,7 +188,7 @@ impl TcpSocket {
             listener,
             family: self.family,
             shared: self.shared.clone(),
-            _permit: self.permit.clone(),
+            _place: self.place.clone(),
             waits: None,
         })
     }
@@ -271,11 +267,14 @@ fn bind(socket: &tokio::net::TcpSocket, address: SocketAddr) -> Answer<()> {
     // A port that was in use a moment ago can be bound again; on Windows it can without this.
     #[cfg(not(windows))]
     sockopt::set_socket_reuseaddr(socket, true)?;
-    socket.bind(address).map_err(|error| match error.kind() {
-        // What Windows returns when there is no port left.
-        io::ErrorKind::Other if cfg!(windows) => ErrorCode::AddressInUse,
-        _ => error.into(),
-    })
+    socket
+        .bind(address)
+        .map_err(|error| match Errno::from_io_error(&error) {
+            // What Windows returns when there is no port left.
+            Some(Errno::NOBUFS) if cfg!(windows) => ErrorCode::AddressInUse,
+            Some(Errno::AFNOSUPPORT) => ErrorCode::InvalidArgument,
+            _ => error.into(),
+        })
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
@@ -338,10 +337,10 @@ fn add_life(types: &mut LinkerInstance<'_, RunState>) -> Result<()> {
         "[static]tcp-socket.create",
         |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
             let (wasi, network) = store.data_mut().sockets_of_run();
-            let Some(permit) = network.room(wasi.table) else {
+            let Some(place) = network.room(wasi.table) else {
                 return Ok((Err(ErrorCode::OutOfMemory),));
             };
-            let made = TcpSocket::create(family, network.shared().clone(), permit);
+            let made = TcpSocket::create(family, network.shared().clone(), place);
             let pushed = made.map(|socket| wasi.table.push(socket));
             Ok((match pushed {
                 Ok(handle) => Ok(handle?),

@@ -2,14 +2,17 @@
 
 use super::RunState;
 use super::p3_tcp::{Connection, TcpSocket};
+use super::places::Place;
 use super::run_network::Shared;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rustix::net::{Shutdown, shutdown};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::component::{
     Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult,
 };
@@ -213,52 +216,44 @@ fn write_error(error: io::Error) -> ErrorCode {
     }
 }
 
-type Room = Pin<
-    Box<dyn Future<Output = std::result::Result<OwnedSemaphorePermit, AcquireError>> + Send>,
->;
-
 /// The clients of a listener. While the run has as many sockets as it may have, clients wait to be accepted.
 pub(super) struct Accepting {
     pub(super) listener: Arc<TcpListener>,
     pub(super) family: IpAddressFamily,
     pub(super) shared: Arc<Shared>,
     /// The listener counts as open while its clients can be accepted.
-    pub(super) _permit: Arc<OwnedSemaphorePermit>,
-    /// Set while there is no room for another socket.
-    pub(super) waits: Option<Room>,
+    pub(super) _place: Arc<Place>,
+    /// Set while there is no place for another socket.
+    pub(super) waits: Option<BoxFuture<'static, ()>>,
 }
 
 impl Accepting {
-    /// Room for another socket. It is given back when no client comes.
-    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Option<OwnedSemaphorePermit>> {
-        if self.waits.is_none() {
-            if let Ok(permit) = self.shared.sockets.clone().try_acquire_owned() {
-                return Poll::Ready(Some(permit));
+    /// A place for another socket. It is given back when no client comes.
+    fn poll_place(&mut self, context: &mut Context<'_>) -> Poll<Place> {
+        loop {
+            // Before the attempt, so that no place is missed.
+            let freed = self.shared.sockets.freed();
+            if let Some(place) = self.shared.sockets.take() {
+                self.waits = None;
+                return Poll::Ready(place);
             }
+            let waits = self.waits.insert(freed.boxed());
+            ready!(waits.as_mut().poll(context));
         }
-        let sockets = &self.shared.sockets;
-        let waits = self
-            .waits
-            .get_or_insert_with(|| Box::pin(sockets.clone().acquire_owned()));
-        let room = ready!(waits.as_mut().poll(context));
-        self.waits = None;
-        Poll::Ready(room.ok())
     }
 
     fn poll_client(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<(std::result::Result<TcpStream, ErrorCode>, OwnedSemaphorePermit)> {
-        let Some(permit) = ready!(self.poll_room(context)) else {
-            return Poll::Pending;
-        };
+    ) -> Poll<(std::result::Result<TcpStream, ErrorCode>, Place)> {
+        let place = ready!(self.poll_place(context));
         loop {
             let client = match ready!(self.listener.poll_accept(context)) {
                 Ok((client, _)) => Ok(client),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => Err(accept_error(error)),
             };
-            return Poll::Ready((client, permit));
+            return Poll::Ready((client, place));
         }
     }
 }
@@ -288,13 +283,13 @@ impl StreamProducer<RunState> for Accepting {
         if destination.remaining(store.as_context_mut()) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        let Poll::Ready((client, permit)) = self.poll_client(context) else {
+        let Poll::Ready((client, place)) = self.poll_client(context) else {
             return nothing_yet(finish);
         };
         if let Ok(client) = &client {
             super::options::inherit(&*self.listener, client, self.family);
         }
-        let socket = TcpSocket::accepted(self.family, self.shared.clone(), client, permit);
+        let socket = TcpSocket::accepted(self.family, self.shared.clone(), client, place);
         let (wasi, _) = store.data_mut().sockets_of_run();
         destination.set_buffer(Some(wasi.table.push(socket)?));
         Poll::Ready(Ok(StreamResult::Completed))

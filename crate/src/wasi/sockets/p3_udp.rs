@@ -25,12 +25,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
         |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
             Box::new(async move {
                 let (mut wasi, network) = store.data_mut().sockets_of_run();
-                let Some(permit) = network.room(wasi.table) else {
+                let Some(place) = network.room(wasi.table) else {
                     return Ok((Err(ErrorCode::OutOfMemory),));
                 };
                 let made = settle(HostUdpSocket::create(&mut wasi, family).await)?;
                 if let Ok(socket) = &made {
-                    network.hold(socket.rep(), permit);
+                    network.hold(socket.rep(), place);
                 }
                 Ok((made,))
             })
@@ -59,13 +59,17 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
         |accessor: &Accessor<RunState>, (socket,): (Resource<UdpSocket>,)| {
             Box::pin(async move {
                 let sockets = &accessor.with_getter::<WasiSockets>(RunState::sockets);
-                let received = <WasiSockets as HostUdpSocketWithStore<RunState>>::receive(
-                    sockets, socket,
-                );
+                let received =
+                    <WasiSockets as HostUdpSocketWithStore<RunState>>::receive(sockets, socket);
                 let received = settle(received.await)?;
                 if let Ok((data, _)) = &received {
                     accessor.with(|mut store| {
-                        store.get().sockets_of_run().1.shared().count_received(data.len());
+                        store
+                            .get()
+                            .sockets_of_run()
+                            .1
+                            .shared()
+                            .count_received(data.len());
                     });
                 }
                 Ok((received,))

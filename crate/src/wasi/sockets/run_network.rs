@@ -1,12 +1,13 @@
 //! The network of one run: what it may use, how many sockets it has, and how much it has moved.
 
 use super::super::resources::is_full;
+use super::places::{Place, Places};
 use crate::guest::NetworkUsage;
 use crate::network::{Access, Network};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 
 /// Lookups of names that one run may have in progress; further ones wait.
@@ -19,15 +20,14 @@ pub(crate) struct RunNetwork {
     most_sockets: u32,
     /// Made when it is needed: most runs have no socket.
     shared: Option<Arc<Shared>>,
-    /// The permits of the sockets in the resource table. Those of WASI 0.3's TCP keep theirs themselves.
-    held: HashMap<u32, OwnedSemaphorePermit>,
+    /// The places of the sockets in the resource table. TCP sockets of WASI 0.3 keep theirs themselves.
+    held: HashMap<u32, Place>,
 }
 
 /// What the sockets of a run have in common.
 pub(super) struct Shared {
     pub(super) access: Option<Arc<Access>>,
-    /// A permit per socket that may be open.
-    pub(super) sockets: Arc<Semaphore>,
+    pub(super) sockets: Arc<Places>,
     /// A permit per lookup of a name that may be in progress.
     pub(super) lookups: Arc<Semaphore>,
     received: AtomicU64,
@@ -52,7 +52,7 @@ impl RunNetwork {
         self.shared.get_or_insert_with(|| {
             Arc::new(Shared {
                 access: self.access.clone(),
-                sockets: Arc::new(Semaphore::new(self.most_sockets as usize)),
+                sockets: Places::new(self.most_sockets),
                 lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
                 received: AtomicU64::new(0),
                 sent: AtomicU64::new(0),
@@ -61,16 +61,16 @@ impl RunNetwork {
     }
 
     /// Room for one more socket in the run's resource table, if there is any.
-    pub(super) fn room(&mut self, table: &mut ResourceTable) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn room(&mut self, table: &mut ResourceTable) -> Option<Place> {
         match is_full(table) {
             true => None,
-            false => self.shared().sockets.clone().try_acquire_owned().ok(),
+            false => self.shared().sockets.take(),
         }
     }
 
-    /// Ties a permit to the socket that has this number in the resource table.
-    pub(super) fn hold(&mut self, socket: u32, permit: OwnedSemaphorePermit) {
-        self.held.insert(socket, permit);
+    /// Ties a place to the socket that has this number in the resource table.
+    pub(super) fn hold(&mut self, socket: u32, place: Place) {
+        self.held.insert(socket, place);
     }
 
     /// The socket of this number is closed.
@@ -81,10 +81,14 @@ impl RunNetwork {
     /// What has been moved since the last [`begin`](Self::begin), if the run has a network.
     pub(in super::super) fn usage(&self) -> Option<NetworkUsage> {
         self.access.as_ref()?;
-        Some(self.shared.as_ref().map_or_else(Default::default, |shared| NetworkUsage {
-            received: shared.received.load(Ordering::Relaxed),
-            sent: shared.sent.load(Ordering::Relaxed),
-        }))
+        Some(
+            self.shared
+                .as_ref()
+                .map_or_else(Default::default, |shared| NetworkUsage {
+                    received: shared.received.load(Ordering::Relaxed),
+                    sent: shared.sent.load(Ordering::Relaxed),
+                }),
+        )
     }
 
     /// Counts from 0 again.
