@@ -61,7 +61,11 @@ const RULES: readonly (readonly [text: string, canonical: string])[] = [
 
 for (const [text, expected] of RULES) {
   test(`the rule ${text}`, (t) => {
-    if (expected === '') t.regex(message(() => canonical(text)), /must be \[tcp:\|udp:\]HOST:PORTS/)
+    if (expected === '')
+      t.regex(
+        message(() => canonical(text)),
+        /must be \[tcp:\|udp:\]HOST:PORTS/,
+      )
     else t.is(canonical(text), expected)
   })
 }
@@ -173,10 +177,13 @@ test('what is no network is refused, and names what is wrong', (t) => {
     [{ alow: [] }, 'unknown option `network.alow`; did you mean `allow`?'],
     [{ allow: '127.0.0.1:80' }, '`network.allow` must be an array of rules, got "127.0.0.1:80"'],
     [{ allow: [80] }, '`network.allow[0]` must be a string, got 80'],
-    [{ allow: [, '*:*'] }, '`network.allow[0]` must be a string, got undefined'],
+    [{ allow: Array(1) }, '`network.allow[0]` must be a string, got undefined'],
     [{ listen: ['*:*', '80'] }, '`network.listen[1]` must be [tcp:|udp:]HOST:PORTS'],
     [{ dns: true }, '`network.dns` must be false or an array of names, got true'],
-    [{ dns: ['a', '127.0.0.1'] }, "`network.dns[1]` must be a name, '*.' and a name, or '*' (127.0.0.1 is an address)"],
+    [
+      { dns: ['a', '127.0.0.1'] },
+      "`network.dns[1]` must be a name, '*.' and a name, or '*' (127.0.0.1 is an address)",
+    ],
     [
       { allow: ['localhost:80'], dns: false },
       '`network.allow[0]` must be a rule with an address, because `network.dns` is false, got "localhost:80"',

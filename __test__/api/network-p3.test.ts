@@ -42,7 +42,8 @@ test('a guest reaches no address that no rule allows', async (t) => {
     { listen: ['*:*'], dns: ['*'] },
     { allow: [`localhost:${portOf(at)}`] },
   ]
-  for (const network of networks) t.is(await prints(['get', at, 'x'], network), `${at}: ${DENIED}\n`)
+  for (const network of networks)
+    t.is(await prints(['get', at, 'x'], network), `${at}: ${DENIED}\n`)
   t.is(connections, 0)
 })
 
@@ -84,7 +85,10 @@ test('a guest serves clients, and its listener ends with it', async (t) => {
 
 test('datagrams are checked and counted', async (t) => {
   const { at, received } = await udpEcho(t)
-  t.is(await prints(['udp', at, 'four'], { allow: ['*:*'], listen: ['udp:*:*'] }), `${at}: ${DENIED}\n`)
+  t.is(
+    await prints(['udp', at, 'four'], { allow: ['*:*'], listen: ['udp:*:*'] }),
+    `${at}: ${DENIED}\n`,
+  )
   t.is(received(), 0)
   const { stdout, usage } = await (
     await real('net-p3')

@@ -101,7 +101,10 @@ const hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
   t.is(await prints(['get', at, 'six'], { allow: ['[::/0]:*'] }), `${at}: six\n`)
   t.is(await prints(['get', at, 'six'], { allow: ['0.0.0.0/0:*'] }), `${at}: PermissionDenied\n`)
   t.is(await prints(['bind', '[::1]:0'], { listen: ['[::1]:0'] }), '[::1]:0: listening\n')
-  t.is(await prints(['bind', '[::1]:0'], { listen: ['127.0.0.1:0'] }), '[::1]:0: PermissionDenied\n')
+  t.is(
+    await prints(['bind', '[::1]:0'], { listen: ['127.0.0.1:0'] }),
+    '[::1]:0: PermissionDenied\n',
+  )
 })
 
 test('a guest binds what it may listen on, and nothing else', async (t) => {
@@ -154,8 +157,9 @@ test('a guest that listens and never accepts holds no thread, and is stopped wit
   const port = Number(portOf(String(value).trimEnd()))
   const client = connect(port, '127.0.0.1')
   await once(client, 'connect')
-  const closed = once(client, 'close')
+  // A reset, or an end.
   client.on('error', () => {})
+  const closed = new Promise((resolve) => client.once('close', resolve))
   guest.kill()
   t.is(ending(await guest.outcome), 'abort')
   client.resume()
@@ -203,7 +207,10 @@ test('datagrams go to the addresses that a rule allows, each by itself', async (
   t.is(await ask({ allow: ['udp:127.0.0.1:*'] }), `${yes.at}: a, bb, ccc\n`)
   t.is(no.received(), 1)
   t.is(await ask({ allow: ['*:*'] }), `${yes.at}: PermissionDenied\n`)
-  t.is(await ask({ listen: ['udp:*:*'] }), `${yes.at}: PermissionDenied, PermissionDenied, PermissionDenied\n`)
+  t.is(
+    await ask({ listen: ['udp:*:*'] }),
+    `${yes.at}: PermissionDenied, PermissionDenied, PermissionDenied\n`,
+  )
   const { usage } = await (
     await net()
   ).run({
@@ -293,7 +300,7 @@ test('open sockets are capped, and closed ones make room', async (t) => {
   t.is(await held(), '64')
   t.is(await held(0), '0')
   t.is(await held(5), '5')
-  t.is(await held(500), '500')
+  t.is(await held(100), '100')
   t.is(await prints(['again', '500'], network, { limits: { sockets: 1 } }), 'again: 500\n')
 })
 
@@ -330,7 +337,9 @@ test('each job of a batch has the network of the defaults or its own', async (t)
     { id: 'other', args: ['connect', at], network: { allow: ['127.0.0.1:1'] } },
   ]
   const printed = new Map<unknown, string | undefined>()
-  for await (const { id, outcome } of program.batch(jobs, { defaults: { network: { allow: [at] } } }))
+  for await (const { id, outcome } of program.batch(jobs, {
+    defaults: { network: { allow: [at] } },
+  }))
     printed.set(id, outcome?.stdout.toString())
   t.deepEqual(
     [...printed],
@@ -345,7 +354,10 @@ test('each job of a batch has the network of the defaults or its own', async (t)
 test('a run that is waited for has a network, too', async (t) => {
   const at = '127.0.0.1:9'
   const program = await net()
-  const { stdout, usage } = program.runSync({ args: ['bind', '127.0.0.1:0'], network: { listen: ['*:*'] } })
+  const { stdout, usage } = program.runSync({
+    args: ['bind', '127.0.0.1:0'],
+    network: { listen: ['*:*'] },
+  })
   t.is(stdout.toString(), '127.0.0.1:0: listening\n')
   t.is(usage.networkSentBytes, 0)
   const denied = program.runSync({ args: ['connect', at], network: { allow: ['127.0.0.1:10'] } })
@@ -363,7 +375,10 @@ test('usage says nothing of the network where there is none', async (t) => {
 test('a module is refused a network, which it could not use', async (t) => {
   const error = await refusal((await wat('hello')).run({ network: { allow: ['*:*'] } }))
   t.is(error.code, 'ERR_INVALID_OPTION')
-  t.regex(error.message, /^`network` cannot be given to .*hello.*, which is a core module: WASI 0\.1/)
+  t.regex(
+    error.message,
+    /^`network` cannot be given to .*hello.*, which is a core module: WASI 0\.1/,
+  )
   t.is(ending(await (await wat('hello')).run({ network: false })), 'exit 0')
   await setTimeout(0)
 })

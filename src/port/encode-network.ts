@@ -61,7 +61,11 @@ function readList(option: string, value: unknown, what: string): [option: string
   })
 }
 
-function writeList<T>(list: readonly T[], to: Encoder, write: (item: T, to: Encoder) => void): void {
+function writeList<T>(
+  list: readonly T[],
+  to: Encoder,
+  write: (item: T, to: Encoder) => void,
+): void {
   to.uint32(list.length)
   for (const item of list) write(item, to)
 }

@@ -4,8 +4,7 @@ import { invalid, shorten } from '../check.ts'
 
 /** Every name, one name, or the names below one. Names are in the form in which DNS has them. */
 export type NamePattern =
-  | { readonly kind: 'any' }
-  | { readonly kind: 'exact' | 'below'; readonly name: string }
+  { readonly kind: 'any' } | { readonly kind: 'exact' | 'below'; readonly name: string }
 
 /** As in DNS: of a name, and of a label in it. */
 const MAX_NAME = 253

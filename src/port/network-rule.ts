@@ -33,8 +33,7 @@ export function parseNetworkRule(
   const refuse = (expected: string) => invalid(option, expected, text)
   const [, protocol, rest = ''] = /^(?:(tcp|udp):)?(.*)$/su.exec(text) ?? []
   const end = rest.startsWith('[') ? rest.indexOf(']') + 1 : rest.lastIndexOf(':')
-  if (end <= 0 || rest[end] !== ':')
-    throw refuse(SHAPE)
+  if (end <= 0 || rest[end] !== ':') throw refuse(SHAPE)
   const host = parseHost(option, rest.slice(0, end), text)
   if (list === 'listen' && host.kind === 'name')
     throw refuse('a rule with an address: names are not bound')
@@ -59,7 +58,9 @@ function parsePorts(
   if (text === '*') return [least, MAX_PORT]
   const [, first, last] = /^(0|[1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/.exec(text) ?? []
   if (first === undefined)
-    throw refuse("a rule whose ports are '*', a number, a range (80-90) or a list of these (80,443)")
+    throw refuse(
+      "a rule whose ports are '*', a number, a range (80-90) or a list of these (80,443)",
+    )
   const range = [Number(first), Number(last ?? first)] as const
   if (range[0] < least || range[1] > MAX_PORT)
     throw refuse(`a rule whose ports are from ${least} to ${MAX_PORT}`)
@@ -89,7 +90,8 @@ function parseIPv6(host: string, refuse: Refuse): NetworkHost {
   const { address, prefix } = splitPrefix(host)
   if (address.includes('%'))
     throw refuse('a rule without a zone (%): it is for the address in every zone')
-  if (!isIPv6(address)) throw refuse('a rule whose brackets have an IPv6 address or network in them')
+  if (!isIPv6(address))
+    throw refuse('a rule whose brackets have an IPv6 address or network in them')
   const bytes = ipv6Bytes(address)
   if (isMapped(bytes))
     throw refuse(`a rule with the IPv4 address itself: ${bytes.slice(12).join('.')}`)
