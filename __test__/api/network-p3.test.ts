@@ -3,21 +3,22 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import test from 'ava'
 import type { NetworkOptions, RunOptions } from '../support/package.ts'
-import { ending, observed, real, until } from '../support/guest.ts'
-import { echoServer, tcpServer, udpEcho } from '../support/servers.ts'
+import { ending, real, until } from '../support/guest.ts'
+import {
+  counter,
+  echoServer,
+  nobody,
+  portOf,
+  prints as printed,
+  tcpServer,
+  udpEcho,
+} from '../support/servers.ts'
 
-/** What the guest prints with these arguments. */
-async function prints(
+const prints = (
   args: readonly string[],
-  network: false | NetworkOptions | undefined,
-  options: RunOptions = {},
-): Promise<string> {
-  const outcome = await (await real('net-p3')).run({ args, network, ...options })
-  const [end, stdout, stderr] = observed(outcome)
-  return end === 'exit 0' ? stdout : `${end}: ${stdout}${stderr}`
-}
-
-const portOf = (at: string) => at.slice(at.lastIndexOf(':') + 1)
+  network?: false | NetworkOptions,
+  options?: RunOptions,
+): Promise<string> => printed('net-p3', args, network, options)
 const DENIED = 'ErrorCode::AccessDenied'
 
 test('a guest reaches the addresses that a rule allows, and its bytes are counted', async (t) => {
@@ -31,9 +32,7 @@ test('a guest reaches the addresses that a rule allows, and its bytes are counte
 })
 
 test('a guest reaches no address that no rule allows', async (t) => {
-  const { at, server } = await tcpServer(t, (socket) => socket.end())
-  let connections = 0
-  server.on('connection', () => (connections += 1))
+  const { at, count } = await counter(t)
   const networks: (false | NetworkOptions | undefined)[] = [
     undefined,
     false,
@@ -44,13 +43,11 @@ test('a guest reaches no address that no rule allows', async (t) => {
   ]
   for (const network of networks)
     t.is(await prints(['get', at, 'x'], network), `${at}: ${DENIED}\n`)
-  t.is(connections, 0)
+  t.is(count(), 0)
 })
 
 test('where nothing listens, the connection is refused', async (t) => {
-  const { at, server } = await tcpServer(t, () => {})
-  server.close()
-  await once(server, 'close')
+  const at = await nobody(t)
   const printed = await prints(['get', at, 'x'], { allow: [at] })
   t.is(printed, `${at}: ErrorCode::ConnectionRefused\n`)
 })
@@ -69,7 +66,7 @@ test('a guest serves clients, and its listener ends with it', async (t) => {
     network: { listen: ['127.0.0.1:0'] },
   })
   const { value } = await guest.lines()[Symbol.asyncIterator]().next()
-  const port = Number(portOf(String(value)))
+  const port = portOf(String(value))
   for (const text of ['one', 'three']) {
     const client = connect(port, '127.0.0.1')
     client.end(text)
@@ -127,7 +124,7 @@ test('clients wait while the guest has as many sockets as it may have', async (t
     limits: { sockets: 4 },
   })
   const lines = guest.lines()[Symbol.asyncIterator]()
-  const port = Number(portOf(String((await lines.next()).value)))
+  const port = portOf(String((await lines.next()).value))
   const clients: Socket[] = []
   for (let left = 6; left > 0; left -= 1) {
     const client = connect(port, '127.0.0.1')

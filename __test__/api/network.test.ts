@@ -7,27 +7,29 @@ import { networkInterfaces } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { NetworkOptions, RunOptions } from '../support/package.ts'
-import { ending, observed, real, refusal, until, wat } from '../support/guest.ts'
-import { echoServer, redisServer, tcpServer, udpEcho } from '../support/servers.ts'
+import { ending, real, refusal, until, wat } from '../support/guest.ts'
+import {
+  counter,
+  echoServer,
+  nobody,
+  portOf,
+  prints as printed,
+  redisServer,
+  tcpServer,
+  udpEcho,
+} from '../support/servers.ts'
 
 const net = () => real('net')
 
-/** What the guest prints with these arguments. */
-async function prints(
+const prints = (
   args: readonly string[],
-  network: false | NetworkOptions | undefined,
-  options: RunOptions = {},
-): Promise<string> {
-  const outcome = await (await net()).run({ args, network, ...options })
-  const [end, stdout, stderr] = observed(outcome)
-  return end === 'exit 0' ? stdout : `${end}: ${stdout}${stderr}`
-}
-
-const portOf = (at: string) => at.slice(at.lastIndexOf(':') + 1)
+  network?: false | NetworkOptions,
+  options?: RunOptions,
+): Promise<string> => printed('net', args, network, options)
 
 /** Networks that do not reach this server. */
 function others(at: string): [what: string, network: false | NetworkOptions | undefined][] {
-  const port = Number(portOf(at))
+  const port = portOf(at)
   return [
     ['nothing is given', undefined],
     ['it is off', false],
@@ -65,18 +67,14 @@ test('a guest reaches the addresses that a rule allows', async (t) => {
 })
 
 test('a guest reaches no address that no rule allows', async (t) => {
-  const { at, server } = await tcpServer(t, (socket) => socket.end())
-  let connections = 0
-  server.on('connection', () => (connections += 1))
+  const { at, count } = await counter(t)
   for (const [what, network] of others(at))
     t.is(await prints(['connect', at], network), `${at}: PermissionDenied\n`, what)
-  t.is(connections, 0)
+  t.is(count(), 0)
 })
 
 test('where nothing listens, the connection is refused, and is not a lack of permission', async (t) => {
-  const { at, server } = await tcpServer(t, () => {})
-  server.close()
-  await once(server, 'close')
+  const at = await nobody(t)
   t.is(await prints(['connect', at], { allow: [at] }), `${at}: ConnectionRefused\n`)
 })
 
@@ -131,7 +129,7 @@ test('a guest serves clients, and its listener ends with it', async (t) => {
   })
   const lines = guest.lines()[Symbol.asyncIterator]()
   const first = await lines.next()
-  const port = Number(portOf(String(first.value).trimEnd()))
+  const port = portOf(String(first.value).trimEnd())
   for (const text of ['one', 'three']) {
     const client = connect(port, '127.0.0.1')
     client.end(text)
@@ -154,7 +152,7 @@ test('a guest that listens and never accepts holds no thread, and is stopped wit
     limits: { cpuMs: 10_000 },
   })
   const { value } = await guest.lines()[Symbol.asyncIterator]().next()
-  const port = Number(portOf(String(value).trimEnd()))
+  const port = portOf(String(value).trimEnd())
   const client = connect(port, '127.0.0.1')
   await once(client, 'connect')
   // A reset, or an end.
@@ -237,7 +235,7 @@ test('a guest receives datagrams from the addresses that a rule allows', async (
     network: { allow: [`udp:127.0.0.1:${port}`], listen: ['udp:127.0.0.1:0'] },
   })
   const { value } = await guest.lines()[Symbol.asyncIterator]().next()
-  const at = Number(portOf(String(value).trimEnd()))
+  const at = portOf(String(value).trimEnd())
   const answered = once(allowed, 'message')
   other.on('message', () => t.fail('it was answered'))
   await new Promise<void>((sent) => other.send('other', at, '127.0.0.1', () => sent()))
@@ -275,20 +273,20 @@ test('names are looked up if they are granted, and their addresses are checked',
     t.is(await resolve(network), 'localhost: loopback\n', JSON.stringify(network))
   t.is(await resolve({ dns: ['localhost'] }, 'LocalHost'), 'LocalHost: loopback\n')
 
-  const fetch = (network: NetworkOptions) => prints(['fetch', 'localhost', port], network)
+  const fetch = (network: NetworkOptions) => prints(['fetch', 'localhost', `${port}`], network)
   const denied = 'localhost: PermissionDenied\n'
   t.is(await fetch({ dns: ['localhost'] }), denied)
   t.is(await fetch({ dns: ['localhost'], allow: ['10.0.0.0/8:*'] }), denied)
   t.is(await fetch({ dns: ['localhost'], allow: ['127.0.0.0/8:*'] }), 'localhost: connected\n')
   t.is(await fetch({ allow: [`localhost:${port}`] }), 'localhost: connected\n')
-  t.is(await fetch({ allow: [`localhost:${Number(port) - 1}`] }), denied)
+  t.is(await fetch({ allow: [`localhost:${port - 1}`] }), denied)
   t.is(await fetch({ allow: [`udp:localhost:${port}`] }), denied)
 })
 
 test('what one run has looked up is nothing to the next', async (t) => {
   const at = await echoServer(t)
   const network = { allow: [`localhost:${portOf(at)}`] }
-  t.is(await prints(['fetch', 'localhost', portOf(at)], network), 'localhost: connected\n')
+  t.is(await prints(['fetch', 'localhost', `${portOf(at)}`], network), 'localhost: connected\n')
   t.is(await prints(['connect', at], network), `${at}: PermissionDenied\n`)
 })
 

@@ -3,6 +3,43 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { ExecutionContext } from 'ava'
+import type { NetworkOptions, RunOptions } from './package.ts'
+import { observed, real } from './guest.ts'
+
+/** What a real guest prints with these arguments, and how it ended if it failed. */
+export async function prints(
+  guest: string,
+  args: readonly string[],
+  network: false | NetworkOptions | undefined,
+  options: RunOptions = {},
+): Promise<string> {
+  const outcome = await (await real(guest)).run({ args, network, ...options })
+  const [end, stdout, stderr] = observed(outcome)
+  return end === 'exit 0' ? stdout : `${end}: ${stdout}${stderr}`
+}
+
+/** The port of `HOST:PORT`. */
+export function portOf(at: string): number {
+  return Number(at.slice(at.lastIndexOf(':') + 1))
+}
+
+/** An address where nothing listens any more. */
+export async function nobody(t: ExecutionContext): Promise<string> {
+  const { at, server } = await tcpServer(t, () => {})
+  server.close()
+  await once(server, 'close')
+  return at
+}
+
+/** A server that counts those who connect. */
+export async function counter(t: ExecutionContext): Promise<{ at: string; count: () => number }> {
+  let count = 0
+  const { at } = await tcpServer(t, (socket) => {
+    count += 1
+    socket.end()
+  })
+  return { at, count: () => count }
+}
 
 /** A server that hands its connections to `serve`; it ends with the test. Returns `HOST:PORT`. */
 export async function tcpServer(

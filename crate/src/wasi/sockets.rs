@@ -17,6 +17,7 @@ use super::preview1::{P0, P1};
 use super::state::RunState;
 use crate::network::{Access, Protocol, Purpose};
 use std::sync::Arc;
+use wasmtime::component::{Resource, ResourceType};
 use wasmtime::{Linker, Result, component};
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{TrappableError, WasiCtxBuilder};
@@ -56,6 +57,19 @@ fn purpose(used: SocketAddrUse) -> Purpose {
         SocketAddrUse::UdpBind => Purpose::Bind(Protocol::Udp),
         SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => Purpose::Reach(Protocol::Udp),
     }
+}
+
+/// A resource whose values are dropped from the table, with the place that they have if they are sockets.
+fn add_resource<T: 'static>(
+    types: &mut component::LinkerInstance<'_, RunState>,
+    name: &str,
+) -> Result<()> {
+    types.resource(name, ResourceType::host::<T>(), |mut store, number| {
+        let (wasi, network) = store.data_mut().sockets_of_run();
+        wasi.table.delete(Resource::<T>::new_own(number))?;
+        network.release(number);
+        Ok(())
+    })
 }
 
 /// An error of WASI as a value; what is none is a trap.

@@ -11,21 +11,27 @@ use wasmtime_wasi::p2::{
 
 /// Has `stream` count what is read from it.
 pub(super) fn count_input(stream: &mut DynInputStream, network: &Arc<Shared>) {
-    let inner = replace(stream, Box::new(Nothing));
-    let network = network.clone();
-    *stream = Box::new(Counted { inner, network });
+    *stream = Box::new(Counted::new(stream, Box::new(Nothing), network));
 }
 
 /// Has `stream` count what is written to it.
 pub(super) fn count_output(stream: &mut DynOutputStream, network: &Arc<Shared>) {
-    let inner = replace(stream, Box::new(Nothing));
-    let network = network.clone();
-    *stream = Box::new(Counted { inner, network });
+    *stream = Box::new(Counted::new(stream, Box::new(Nothing), network));
 }
 
 struct Counted<S> {
     inner: S,
     network: Arc<Shared>,
+}
+
+impl<S> Counted<S> {
+    /// Takes a stream out of its place, where it leaves `nothing`.
+    fn new(stream: &mut S, nothing: S, network: &Arc<Shared>) -> Self {
+        Self {
+            inner: replace(stream, nothing),
+            network: network.clone(),
+        }
+    }
 }
 
 #[async_trait]

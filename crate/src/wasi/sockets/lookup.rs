@@ -1,8 +1,8 @@
 //! Lookups of names. A name that was not granted is not looked up, and what a lookup finds is checked like any other
 //! address when it is used.
 
-use super::RunState;
 use super::run_network::Shared;
+use super::{RunState, add_resource};
 use crate::network::Access;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::vec;
 use tokio::sync::{Semaphore, oneshot};
 use url::Host;
-use wasmtime::component::{Accessor, Linker, Resource, ResourceType};
+use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::bindings::sockets::network as p2;
@@ -184,15 +184,7 @@ impl Pollable for Lookup {
 
 fn add_p2(linker: &mut Linker<RunState>) -> Result<()> {
     let mut lookups = linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?;
-    lookups.resource(
-        "resolve-address-stream",
-        ResourceType::host::<Lookup>(),
-        |mut store, lookup| {
-            let (wasi, _) = store.data_mut().sockets_of_run();
-            wasi.table.delete(Resource::<Lookup>::new_own(lookup))?;
-            Ok(())
-        },
-    )?;
+    add_resource::<Lookup>(&mut lookups, "resolve-address-stream")?;
     lookups.func_wrap(
         "resolve-addresses",
         |mut store: StoreContextMut<'_, RunState>, (network, name): (Resource<Network>, String)| {

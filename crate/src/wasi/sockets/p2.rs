@@ -2,13 +2,13 @@
 
 use super::RunState;
 use super::counted_streams::{count_input, count_output};
-use super::settle;
-use wasmtime::component::{Linker, Resource, ResourceType};
+use super::{add_resource, settle};
+use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::bindings::sockets::tcp::{HostTcpSocket, InputStream, OutputStream};
 use wasmtime_wasi::p2::bindings::sockets::udp::{
-    HostIncomingDatagramStream, HostOutgoingDatagramStream, HostUdpSocket, IncomingDatagram,
+    HostIncomingDatagramStream, HostOutgoingDatagramStream, IncomingDatagram,
     IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream,
 };
 use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
@@ -68,16 +68,7 @@ type Accepted = (
 
 fn add_tcp(linker: &mut Linker<RunState>) -> Result<()> {
     let mut tcp = linker.instance("wasi:sockets/tcp@0.2.12")?;
-    tcp.resource(
-        "tcp-socket",
-        ResourceType::host::<TcpSocket>(),
-        |mut store, socket| {
-            let (mut wasi, network) = store.data_mut().sockets_of_run();
-            HostTcpSocket::drop(&mut wasi, Resource::new_own(socket))?;
-            network.release(socket);
-            Ok(())
-        },
-    )?;
+    add_resource::<TcpSocket>(&mut tcp, "tcp-socket")?;
     tcp.func_wrap(
         "[method]tcp-socket.finish-connect",
         |mut store: StoreContextMut<'_, RunState>, (socket,): (Resource<TcpSocket>,)| {
@@ -110,16 +101,7 @@ fn add_tcp(linker: &mut Linker<RunState>) -> Result<()> {
 
 fn add_udp(linker: &mut Linker<RunState>) -> Result<()> {
     let mut udp = linker.instance("wasi:sockets/udp@0.2.12")?;
-    udp.resource(
-        "udp-socket",
-        ResourceType::host::<UdpSocket>(),
-        |mut store, socket| {
-            let (mut wasi, network) = store.data_mut().sockets_of_run();
-            HostUdpSocket::drop(&mut wasi, Resource::new_own(socket))?;
-            network.release(socket);
-            Ok(())
-        },
-    )?;
+    add_resource::<UdpSocket>(&mut udp, "udp-socket")?;
     udp.func_wrap(
         "[method]incoming-datagram-stream.receive",
         |mut store: StoreContextMut<'_, RunState>,

@@ -5,7 +5,7 @@ use super::address::{check_local, check_remote, unspecified};
 use super::p3_tcp_streams::{Accepting, Receiving, Sending};
 use super::places::Place;
 use super::run_network::Shared;
-use super::{RunState, options};
+use super::{RunState, add_resource, options};
 use crate::network::{Protocol, Purpose};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
@@ -17,8 +17,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use wasmtime::component::{
-    Accessor, FutureReader, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
-    StreamReader,
+    Accessor, FutureReader, Lift, Linker, LinkerInstance, Lower, Resource, StreamReader,
 };
 use wasmtime::{AsContextMut, Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::sockets::types::{ErrorCode, IpAddressFamily, IpSocketAddress};
@@ -324,15 +323,7 @@ fn set<T: Lift + 'static>(
 }
 
 fn add_life(types: &mut LinkerInstance<'_, RunState>) -> Result<()> {
-    types.resource(
-        "tcp-socket",
-        ResourceType::host::<TcpSocket>(),
-        |mut store, socket| {
-            let (wasi, _) = store.data_mut().sockets_of_run();
-            wasi.table.delete(Resource::<TcpSocket>::new_own(socket))?;
-            Ok(())
-        },
-    )?;
+    add_resource::<TcpSocket>(types, "tcp-socket")?;
     types.func_wrap(
         "[static]tcp-socket.create",
         |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {

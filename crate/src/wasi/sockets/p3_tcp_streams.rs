@@ -22,8 +22,11 @@ use wasmtime_wasi::p3::bindings::sockets::types::{ErrorCode, IpAddressFamily};
 /// Bytes that are read at once where the reader is not a guest with a buffer of its own.
 const CHUNK: usize = 8 << 10;
 
-/// How a stream ended: what its future says. It says so when the stream is dropped, too.
-struct Ending(Option<oneshot::Sender<std::result::Result<(), ErrorCode>>>);
+/// The sender of the future that says how a stream ended.
+type EndingSender = oneshot::Sender<std::result::Result<(), ErrorCode>>;
+
+/// How a stream ended: what its future says, once.
+struct Ending(Option<EndingSender>);
 
 impl Ending {
     fn is(&mut self, result: std::result::Result<(), ErrorCode>) {
@@ -34,20 +37,20 @@ impl Ending {
     }
 }
 
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.is(Ok(()));
-    }
-}
-
-/// Both halves of a future that says how a stream ended.
-type EndingSender = oneshot::Sender<std::result::Result<(), ErrorCode>>;
-
 /// A poll that finds nothing to do.
 fn nothing_yet(finish: bool) -> Poll<Result<StreamResult>> {
     match finish {
         true => Poll::Ready(Ok(StreamResult::Cancelled)),
         false => Poll::Pending,
+    }
+}
+
+/// The answer to a guest that only asks whether there is something to do.
+fn readiness(ready: Poll<io::Result<()>>, finish: bool) -> Poll<Result<StreamResult>> {
+    match ready {
+        // What went wrong is said to the one that does something.
+        Poll::Ready(_) => Poll::Ready(Ok(StreamResult::Completed)),
+        Poll::Pending => nothing_yet(finish),
     }
 }
 
@@ -65,33 +68,45 @@ fn when_ready<T>(
     }
 }
 
-/// What a guest receives.
-pub(super) struct Receiving {
+/// One direction of a connection, which ends when this is dropped, if not before.
+struct Half {
     /// Unset after the end.
     connection: Option<Arc<Connection>>,
+    direction: Shutdown,
     ending: Ending,
 }
 
-impl Receiving {
-    pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
+impl Half {
+    fn new(connection: Arc<Connection>, direction: Shutdown, ending: EndingSender) -> Self {
         Self {
             connection: Some(connection),
+            direction,
             ending: Ending(Some(ending)),
         }
     }
 
-    fn end(&mut self, result: std::result::Result<(), ErrorCode>) {
+    fn end(&mut self, result: std::result::Result<(), ErrorCode>) -> Poll<Result<StreamResult>> {
         if let Some(connection) = self.connection.take() {
             // The other side may have closed the connection.
-            let _ = shutdown(&connection.stream, Shutdown::Read);
+            let _ = shutdown(&connection.stream, self.direction);
         }
         self.ending.is(result);
+        Poll::Ready(Ok(StreamResult::Dropped))
     }
 }
 
-impl Drop for Receiving {
+impl Drop for Half {
     fn drop(&mut self) {
-        self.end(Ok(()));
+        let _ = self.end(Ok(()));
+    }
+}
+
+/// What a guest receives.
+pub(super) struct Receiving(Half);
+
+impl Receiving {
+    pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
+        Self(Half::new(connection, Shutdown::Read, ending))
     }
 }
 
@@ -106,16 +121,13 @@ impl StreamProducer<RunState> for Receiving {
         destination: Destination<'a, u8, Self::Buffer>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        let Some(connection) = self.connection.clone() else {
+        let Some(connection) = self.0.connection.clone() else {
             return Poll::Ready(Ok(StreamResult::Dropped));
         };
         let stream = &connection.stream;
         // A guest that only asks whether there is something.
         if destination.remaining(store.as_context_mut()) == Some(0) {
-            return match stream.poll_read_ready(context) {
-                Poll::Ready(_) => Poll::Ready(Ok(StreamResult::Completed)),
-                Poll::Pending => nothing_yet(finish),
-            };
+            return readiness(stream.poll_read_ready(context), finish);
         }
         let mut destination = destination.as_direct(store, CHUNK);
         let read = when_ready(
@@ -123,46 +135,24 @@ impl StreamProducer<RunState> for Receiving {
             || stream.poll_read_ready(context),
         );
         match read {
-            Poll::Pending => return nothing_yet(finish),
-            Poll::Ready(Ok(0)) => self.end(Ok(())),
+            Poll::Pending => nothing_yet(finish),
+            Poll::Ready(Ok(0)) => self.0.end(Ok(())),
             Poll::Ready(Ok(length)) => {
                 destination.mark_written(length);
                 connection.shared.count_received(length);
-                return Poll::Ready(Ok(StreamResult::Completed));
+                Poll::Ready(Ok(StreamResult::Completed))
             }
-            Poll::Ready(Err(error)) => self.end(Err(error.into())),
+            Poll::Ready(Err(error)) => self.0.end(Err(error.into())),
         }
-        Poll::Ready(Ok(StreamResult::Dropped))
     }
 }
 
 /// What a guest sends.
-pub(super) struct Sending {
-    /// Unset after the end.
-    connection: Option<Arc<Connection>>,
-    ending: Ending,
-}
+pub(super) struct Sending(Half);
 
 impl Sending {
     pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
-        Self {
-            connection: Some(connection),
-            ending: Ending(Some(ending)),
-        }
-    }
-
-    fn end(&mut self, result: std::result::Result<(), ErrorCode>) {
-        if let Some(connection) = self.connection.take() {
-            // The other side may have closed the connection.
-            let _ = shutdown(&connection.stream, Shutdown::Write);
-        }
-        self.ending.is(result);
-    }
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        self.end(Ok(()));
+        Self(Half::new(connection, Shutdown::Write, ending))
     }
 }
 
@@ -176,17 +166,14 @@ impl StreamConsumer<RunState> for Sending {
         source: Source<'_, u8>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        let Some(connection) = self.connection.clone() else {
+        let Some(connection) = self.0.connection.clone() else {
             return Poll::Ready(Ok(StreamResult::Dropped));
         };
         let stream = &connection.stream;
         let mut source = source.as_direct(store);
         // A guest that only asks whether there is room.
         if source.remaining().is_empty() {
-            return match stream.poll_write_ready(context) {
-                Poll::Ready(_) => Poll::Ready(Ok(StreamResult::Completed)),
-                Poll::Pending => nothing_yet(finish),
-            };
+            return readiness(stream.poll_write_ready(context), finish);
         }
         let written = when_ready(
             || stream.try_write(source.remaining()),
@@ -199,10 +186,7 @@ impl StreamConsumer<RunState> for Sending {
                 connection.shared.count_sent(length);
                 Poll::Ready(Ok(StreamResult::Completed))
             }
-            Poll::Ready(Err(error)) => {
-                self.end(Err(write_error(error)));
-                Poll::Ready(Ok(StreamResult::Dropped))
-            }
+            Poll::Ready(Err(error)) => self.0.end(Err(write_error(error))),
         }
     }
 }

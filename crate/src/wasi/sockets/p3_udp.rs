@@ -1,7 +1,7 @@
 //! UDP sockets of WASI 0.3: wasmtime-wasi's, with a cap on their number, and counted.
 
-use super::{RunState, settle};
-use wasmtime::component::{Accessor, Linker, Resource, ResourceType};
+use super::{RunState, add_resource, settle};
+use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::sockets::types::{
     ErrorCode, HostUdpSocket, HostUdpSocketWithStore, IpAddressFamily, IpSocketAddress,
@@ -10,16 +10,7 @@ use wasmtime_wasi::sockets::{UdpSocket, WasiSockets, WasiSocketsView};
 
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
     let mut types = linker.instance("wasi:sockets/types@0.3.0")?;
-    types.resource(
-        "udp-socket",
-        ResourceType::host::<UdpSocket>(),
-        |mut store, socket| {
-            let (mut wasi, network) = store.data_mut().sockets_of_run();
-            HostUdpSocket::drop(&mut wasi, Resource::new_own(socket))?;
-            network.release(socket);
-            Ok(())
-        },
-    )?;
+    add_resource::<UdpSocket>(&mut types, "udp-socket")?;
     types.func_wrap_async(
         "[static]udp-socket.create",
         |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
