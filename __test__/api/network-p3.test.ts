@@ -7,6 +7,7 @@ import { ending, real, until } from '../support/guest.ts'
 import {
   counter,
   echoServer,
+  exchange,
   nobody,
   portOf,
   prints as printed,
@@ -67,13 +68,7 @@ test('a guest serves clients, and its listener ends with it', async (t) => {
   })
   const { value } = await guest.lines()[Symbol.asyncIterator]().next()
   const port = portOf(String(value))
-  for (const text of ['one', 'three']) {
-    const client = connect(port, '127.0.0.1')
-    client.end(text)
-    let got = ''
-    for await (const chunk of client.setEncoding('utf8')) got += chunk as string
-    t.is(got, text)
-  }
+  for (const text of ['one', 'three']) t.is(await exchange(port, text), text)
   const { usage } = await guest.outcome
   t.deepEqual([usage.networkReceivedBytes, usage.networkSentBytes], [8, 8])
   const [error] = (await once(connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException]

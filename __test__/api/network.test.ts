@@ -11,6 +11,7 @@ import { ending, real, refusal, until, wat } from '../support/guest.ts'
 import {
   counter,
   echoServer,
+  exchange,
   nobody,
   portOf,
   prints as printed,
@@ -130,13 +131,7 @@ test('a guest serves clients, and its listener ends with it', async (t) => {
   const lines = guest.lines()[Symbol.asyncIterator]()
   const first = await lines.next()
   const port = portOf(String(first.value).trimEnd())
-  for (const text of ['one', 'three']) {
-    const client = connect(port, '127.0.0.1')
-    client.end(text)
-    let got = ''
-    for await (const chunk of client.setEncoding('utf8')) got += chunk as string
-    t.is(got, text)
-  }
+  for (const text of ['one', 'three']) t.is(await exchange(port, text), text)
   const outcome = await guest.outcome
   t.is(ending(outcome), 'exit 0')
   t.deepEqual([outcome.usage.networkReceivedBytes, outcome.usage.networkSentBytes], [8, 8])

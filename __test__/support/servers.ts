@@ -1,7 +1,7 @@
 // Servers on this machine, for guests with a network.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import type { NetworkOptions, RunOptions } from './package.ts'
 import { observed, real } from './guest.ts'
@@ -29,6 +29,15 @@ export async function nobody(t: ExecutionContext): Promise<string> {
   server.close()
   await once(server, 'close')
   return at
+}
+
+/** What a server on this machine sends back to a text. */
+export async function exchange(port: number, text: string): Promise<string> {
+  const client = connect(port, '127.0.0.1')
+  client.end(text)
+  let got = ''
+  for await (const chunk of client.setEncoding('utf8')) got += chunk as string
+  return got
 }
 
 /** A server that counts those who connect. */

@@ -68,10 +68,9 @@ fn when_ready<T>(
     }
 }
 
-/// One direction of a connection, which ends when this is dropped, if not before.
+/// One direction of a connection, which is shut down when this is dropped.
 struct Half {
-    /// Unset after the end.
-    connection: Option<Arc<Connection>>,
+    connection: Arc<Connection>,
     direction: Shutdown,
     ending: Ending,
 }
@@ -79,17 +78,14 @@ struct Half {
 impl Half {
     fn new(connection: Arc<Connection>, direction: Shutdown, ending: EndingSender) -> Self {
         Self {
-            connection: Some(connection),
+            connection,
             direction,
             ending: Ending(Some(ending)),
         }
     }
 
+    /// Says how the stream ended, and ends it.
     fn end(&mut self, result: std::result::Result<(), ErrorCode>) -> Poll<Result<StreamResult>> {
-        if let Some(connection) = self.connection.take() {
-            // The other side may have closed the connection.
-            let _ = shutdown(&connection.stream, self.direction);
-        }
         self.ending.is(result);
         Poll::Ready(Ok(StreamResult::Dropped))
     }
@@ -97,7 +93,9 @@ impl Half {
 
 impl Drop for Half {
     fn drop(&mut self) {
-        let _ = self.end(Ok(()));
+        // The other side may have closed the connection.
+        let _ = shutdown(&self.connection.stream, self.direction);
+        self.ending.is(Ok(()));
     }
 }
 
@@ -121,9 +119,7 @@ impl StreamProducer<RunState> for Receiving {
         destination: Destination<'a, u8, Self::Buffer>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        let Some(connection) = self.0.connection.clone() else {
-            return Poll::Ready(Ok(StreamResult::Dropped));
-        };
+        let connection = self.0.connection.clone();
         let stream = &connection.stream;
         // A guest that only asks whether there is something.
         if destination.remaining(store.as_context_mut()) == Some(0) {
@@ -166,9 +162,7 @@ impl StreamConsumer<RunState> for Sending {
         source: Source<'_, u8>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        let Some(connection) = self.0.connection.clone() else {
-            return Poll::Ready(Ok(StreamResult::Dropped));
-        };
+        let connection = self.0.connection.clone();
         let stream = &connection.stream;
         let mut source = source.as_direct(store);
         // A guest that only asks whether there is room.
@@ -260,7 +254,7 @@ impl StreamProducer<RunState> for Accepting {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         mut store: StoreContextMut<'a, RunState>,
-        mut destination: Destination<'a, Self::Item, Self::Buffer>,
+        mut destination: Destination<'a, Resource<TcpSocket>, Self::Buffer>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
         // Whether a client waits cannot be seen without taking the client.
