@@ -69,6 +69,7 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   preopens: '--dir',
   files: '--file',
   collect: '--collect',
+  network: '--allow-net, --listen and --allow-dns',
   'network.allow': '--allow-net',
   'network.listen': '--listen',
   'network.dns': '--allow-dns',
