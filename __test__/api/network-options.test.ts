@@ -78,7 +78,7 @@ test('listeners have port 0, and all ports include it', (t) => {
 
 const SHAPE = "[tcp:|udp:]HOST:PORTS, such as '127.0.0.1:5432' or 'udp:[::1]:53'"
 const PORTS = "a rule whose ports are '*', a number, a range (80-90) or a list of these (80,443)"
-const NAME = "a name, '*.' and a name, or '*'"
+const NAME = 'a rule whose host is an address, a network, a name or *'
 
 const REFUSED: readonly (readonly [text: string, expected: string])[] = [
   ['', SHAPE],

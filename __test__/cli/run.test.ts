@@ -246,7 +246,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   ],
   [
     ['--allow-net', '127.1:80', watPath('hello')],
-    /^--allow-net must be a name, .* \(127\.1 is the address 127\.0\.0\.1 in another notation\), got "127\.1:80"/,
+    /^--allow-net must be a rule whose host is .* \(127\.1 is the address 127\.0\.0\.1 in another notation\), got "127\.1:80"/,
   ],
   [['--listen', '80', watPath('hello')], /^--listen must be \[tcp:\|udp:\]HOST:PORTS, /],
   [['--allow-dns', 'a/b', watPath('hello')], /^--allow-dns must be a name, /],

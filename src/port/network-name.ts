@@ -14,27 +14,34 @@ const FOREIGN = /[\s/\\?#@:%[\]*<>^|"`{}]/
 
 const EXPECTED = "a name, '*.' and a name, or '*'"
 
-/** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
-export function parseNamePattern(option: string, text: string): NamePattern {
+/**
+ * Takes a pattern of names apart.
+ *
+ * @param refuse Makes the error from what was expected.
+ * @throws {WasiexecError} What `refuse` returns; `ERR_INVALID_OPTION` without it.
+ */
+export function parseNamePattern(
+  option: string,
+  text: string,
+  refuse: (why: string) => Error = (why) => invalid(option, EXPECTED + why, text),
+): NamePattern {
   if (text === '*') return { kind: 'any' }
   const below = text.startsWith('*.')
-  const name = parseName(option, below ? text.slice(2) : text, text)
-  return { kind: below ? 'below' : 'exact', name }
+  return { kind: below ? 'below' : 'exact', name: parseName(below ? text.slice(2) : text, refuse) }
 }
 
 /** The name in lower case and ASCII, without a dot at its end. */
-function parseName(option: string, name: string, text: string): string {
-  if (FOREIGN.test(name)) throw invalid(option, EXPECTED, text)
+function parseName(name: string, refuse: (why: string) => Error): string {
+  if (FOREIGN.test(name)) throw refuse('')
   const plain = name.endsWith('.') ? name.slice(0, -1) : name
   const ascii = domainToASCII(plain)
   // URLs read numbers as parts of an address: `127.1`, `0x7f000001`, `010.0.0.1`.
   if (isIP(ascii) !== 0) {
     const what = isIP(plain) === 0 ? `the address ${ascii} in another notation` : 'an address'
-    throw invalid(option, `${EXPECTED} (${shorten(plain)} is ${what})`, text)
+    throw refuse(` (${shorten(plain)} is ${what})`)
   }
   const isName = ascii.length <= MAX_NAME && ascii.split('.').every((label) => LABEL.test(label))
-  if (!isName || isNumber(ascii.slice(ascii.lastIndexOf('.') + 1)))
-    throw invalid(option, EXPECTED, text)
+  if (!isName || isNumber(ascii.slice(ascii.lastIndexOf('.') + 1))) throw refuse('')
   return ascii
 }
 

@@ -83,7 +83,9 @@ function parseHost(option: string, host: string, text: string): NetworkHost {
   }
   if (prefix !== undefined)
     throw refuse('a rule whose network is an address and the length of its prefix: 10.0.0.0/8')
-  return { kind: 'name', pattern: parseNamePattern(option, host) }
+  const expected = 'a rule whose host is an address, a network, a name or *'
+  const pattern = parseNamePattern(option, host, (why) => refuse(expected + why))
+  return { kind: 'name', pattern }
 }
 
 function parseIPv6(host: string, refuse: Refuse): NetworkHost {
