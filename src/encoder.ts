@@ -48,6 +48,11 @@ export class Encoder {
     this.#length += 1
   }
 
+  uint16(value: number): void {
+    this.#reserve(2)
+    this.#length = this.#buffer.writeUInt16LE(value, this.#length)
+  }
+
   uint32(value: number): void {
     this.#reserve(4)
     this.#length = this.#buffer.writeUInt32LE(value, this.#length)

@@ -38,6 +38,7 @@ export type {
   HostedRunSyncOptions,
   HostedSpawnOptions,
   Limits,
+  NetworkOptions,
   Preopen,
   RunOptions,
   RunSyncOptions,

@@ -51,8 +51,11 @@ export interface RunOptions {
    * `**` as a whole name for any number of directories (at the end: for everything below). Default: none.
    */
   collect?: readonly string[] | undefined
-  /** Guests have no network: every address is refused. */
-  network?: false | undefined
+  /**
+   * What the guest may use of the network. `false`: every address is refused. Only for components, because WASI 0.1 cannot
+   * make sockets. See docs/network.md. Default: `false`.
+   */
+  network?: false | NetworkOptions | undefined
   /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
@@ -79,6 +82,34 @@ export interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
    * left out. See docs/host-functions.md.
    */
   imports: Imports
+}
+
+/**
+ * A granted part of the network. A rule is `[tcp:|udp:]HOST:PORTS`; without a protocol, it is for TCP. HOST is an IPv4
+ * address, an IPv6 address in brackets, a network (`10.0.0.0/8`, `[fd00::/8]`), `*`, or a name. PORTS is a port, a range
+ * (`8000-8099`), a list of both (`80,443`) or `*`.
+ *
+ * @example
+ * const network = { allow: ['127.0.0.1:5432', 'db.internal:*', 'udp:10.0.0.0/8:53'], listen: ['127.0.0.1:0'] }
+ */
+export interface NetworkOptions {
+  /**
+   * Remote addresses: those to which the guest may connect and send datagrams, and from which it may receive datagrams.
+   * A rule with a name (`db.internal:5432`, `*.internal:*`) lets the guest look that name up, and allows the addresses
+   * that the lookups in this run return. Default: none.
+   */
+  allow?: readonly string[] | undefined
+  /**
+   * Local addresses that the guest may bind. Whoever can reach a listener may connect to it. Port 0 is any port that the
+   * operating system chooses. Names are refused here. Default: none.
+   */
+  listen?: readonly string[] | undefined
+  /**
+   * Names that the guest may look up, besides those in `allow`: `db.internal`, `*.internal` (what is below it) or `*`.
+   * The addresses that it gets are checked like all others when they are used. `false` and `[]`: no others.
+   * Default: none.
+   */
+  dns?: readonly string[] | false | undefined
 }
 
 /** Files in memory, by name or path: text, bytes, or a directory of files. */
@@ -149,4 +180,9 @@ export interface Limits {
   filesBytes?: number | undefined
   /** Files, directories and links that the guest may make there. At most 1,000,000. Default: 65,536. */
   filesCount?: number | undefined
+  /**
+   * Sockets that are open at the same time. A guest that asks for more gets an error; clients of its listeners wait until
+   * it has closed one. At most 512. Default: 64.
+   */
+  sockets?: number | undefined
 }

@@ -86,6 +86,7 @@ export const SECTION = {
   files: 5,
   exports: 6,
   values: 7,
+  network: 8,
 } as const
 
 export const SECTION_LAYOUT = {
@@ -143,6 +144,9 @@ export const OPTION = {
   collect: 20,
   filesBytes: 21,
   filesCount: 22,
+  network: 23,
+  sockets: 24,
+  noNetwork: 25,
 } as const
 
 export const STDIN = {
@@ -177,6 +181,24 @@ export const ON_MEMORY = {
 export const ON_OUTPUT = {
   stop: 0,
   truncate: 1,
+} as const
+
+export const NETWORK_PROTOCOL = {
+  tcp: 0,
+  udp: 1,
+} as const
+
+export const NETWORK_HOST = {
+  any: 0,
+  ipv4: 1,
+  ipv6: 2,
+  name: 3,
+} as const
+
+export const NAME_PATTERN = {
+  any: 0,
+  exact: 1,
+  below: 2,
 } as const
 
 /** The stable name of a Wasm fault. */

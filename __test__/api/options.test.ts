@@ -89,8 +89,8 @@ const REFUSED: readonly [options: unknown, message: string][] = [
     '`preopens["/"].hostPath` must be a string, got undefined',
   ],
   [{ preopens: { '/': { path: '/', access: 'read' } } }, 'unknown option `preopens["/"].path`'],
-  [{ network: true }, '`network` must be false'],
-  [{ network: {} }, '`network` must be false'],
+  [{ network: true }, '`network` must be false or { allow, listen, dns }, got true'],
+  [{ network: { allow: ['80'] } }, '`network.allow[0]` must be [tcp:|udp:]HOST:PORTS'],
   [{ clock: 'fake' }, '`clock` must be'],
   [{ clock: null }, '`clock` must be'],
   [{ clock: {} }, '`clock.now` must be a Date or milliseconds since 1970, got undefined'],
@@ -131,6 +131,8 @@ const REFUSED: readonly [options: unknown, message: string][] = [
       `\`limits.${name}\` must be an integer of at least 0, got `,
     ]),
   ),
+  [{ limits: { sockets: 513 } }, '`limits.sockets` must be at most 512, got 513'],
+  [{ limits: { sockets: -1 } }, '`limits.sockets` must be an integer of at least 0, got -1'],
   ...[-1, -1n, 0.5, Number.NaN, Infinity, 2 ** 53, 1n << 64n, '5', null].map(
     (value): [unknown, string] => [
       { limits: { fuel: value } },

@@ -15,6 +15,7 @@ const BAD_LINES: readonly [line: string, code: string, message: RegExp][] = [
   ['{"id":"\xff"}', 'ERR_INVALID_LINE', /^not UTF-8$/],
   ['{"argv":[]}', 'ERR_INVALID_OPTION', /^unknown field "argv"; known fields: id, args, /],
   ['{"__proto__":{}}', 'ERR_INVALID_OPTION', /^unknown field "__proto__"/],
+  ['{"network":{"allow":["*:*"]}}', 'ERR_INVALID_OPTION', /grants no network.*--allow-net/],
   ['{"preopens":{"/":"/"}}', 'ERR_INVALID_OPTION', /grants no directories.*--dir/],
   ['{"program":{}}', 'ERR_INVALID_OPTION', /^unknown field "program"/],
   ['{"signal":{}}', 'ERR_INVALID_OPTION', /^unknown field "signal"/],

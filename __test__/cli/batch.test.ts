@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { batch, jobsFile, lasting, parseResults, readResults } from '../support/batch-command.ts'
-import { folder, numbers, wat, watPath } from '../support/guest.ts'
+import { folder, numbers, realPath, wat, watPath } from '../support/guest.ts'
+import { echoServer } from '../support/servers.ts'
 
 /** How `words` and jobs end, as results on stdout. */
 async function results(
@@ -271,6 +272,16 @@ test('worker processes and threads of its own', async (t) => {
       numbers(20),
     )
   }
+})
+
+test('a network is granted by the command line', async (t) => {
+  const at = await echoServer(t)
+  const jobs = lines({ args: ['connect', at] }, { args: ['connect', '127.0.0.1:1'] })
+  const all = await results([await realPath('net'), '-', '--allow-net', at], jobs)
+  t.deepEqual(
+    all.map(({ outcome }) => outcome!.stdout),
+    [`${at}: connected\n`, '127.0.0.1:1: PermissionDenied\n'],
+  )
 })
 
 test('directories are granted by the command line', async (t) => {

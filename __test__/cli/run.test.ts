@@ -5,6 +5,7 @@ import { PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
 import { call, run } from '../support/cli.ts'
 import { folder, real, realPath, watPath } from '../support/guest.ts'
+import { echoServer } from '../support/servers.ts'
 
 /** Words, the status, and what is said on stderr in all. */
 const ENDINGS: readonly [words: string[], status: number, said: string][] = [
@@ -105,6 +106,22 @@ test('variables are given with a value, or with the one that the caller has', as
   t.is((await run([watPath('env')], { env: { B: 'b' } })).stdout, '')
   // What every object has is nobody's variable.
   t.is((await run(['-e', 'toString', watPath('env')])).stdout, '')
+})
+
+test('a network is granted by rules', async (t) => {
+  const at = await echoServer(t)
+  const guest = await realPath('net')
+  const said = async (words: string[], ...args: string[]) =>
+    (await run([...words, guest, ...args])).stdout
+  t.is(await said([], 'connect', at), `${at}: PermissionDenied\n`)
+  t.is(
+    await said(['--allow-net', '[::1]:*', '--allow-net', at], 'connect', at),
+    `${at}: connected\n`,
+  )
+  const local = '127.0.0.1:0'
+  t.is(await said(['--allow-net', at], 'bind', local), `${local}: PermissionDenied\n`)
+  t.is(await said(['--listen', local], 'bind', local), `${local}: listening\n`)
+  t.is(await said(['--allow-dns', 'localhost'], 'resolve', 'localhost'), 'localhost: loopback\n')
 })
 
 test('directories are granted by name, read-only unless they end with :rw', async (t) => {
@@ -226,6 +243,16 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [
     ['--dir', '/nowhere-at-all::/x', watPath('hello')],
     /^--dir: cannot open the directory \S*nowhere-at-all: /,
+  ],
+  [
+    ['--allow-net', '127.1:80', watPath('hello')],
+    /^--allow-net must be a rule whose host is .* \(127\.1 is the address 127\.0\.0\.1 in another notation\), got "127\.1:80"/,
+  ],
+  [['--listen', '80', watPath('hello')], /^--listen must be \[tcp:\|udp:\]HOST:PORTS, /],
+  [['--allow-dns', 'a/b', watPath('hello')], /^--allow-dns must be a name, /],
+  [
+    ['--listen', '*:*', watPath('hello')],
+    /^--allow-net, --listen and --allow-dns cannot be given to "hello\.wat", which is a core module/,
   ],
   [['--fixed-clock', 'noon', 'x'], /Expected a time from 1970 on/],
   [['--seed', 'x', 'x'], /^option '--seed /],

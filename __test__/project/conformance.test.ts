@@ -4,7 +4,7 @@ import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { folder, watPath } from '../support/guest.ts'
+import { folder, realPath, watPath } from '../support/guest.ts'
 
 const script = fileURLToPath(new URL('../../scripts/conformance.mjs', import.meta.url))
 
@@ -36,7 +36,7 @@ async function suite(t: ExecutionContext, cases: Case[]): Promise<string> {
 
 const operations = (...all: unknown[]): object => ({ operations: all })
 
-test('cases of every style pass, and those that need a network are counted apart', async (t) => {
+test('cases of every style pass, and those that need HTTP are counted apart', async (t) => {
   const root = await suite(t, [
     ['plain/no-specification', 'return'],
     ['plain/stdout', 'hello', { stdout: 'hello\n' }],
@@ -56,10 +56,10 @@ test('cases of every style pass, and those that need a network are counted apart
         { type: 'wait' },
       ),
     ],
-    ['net/proposal', 'return', { proposals: ['sockets'] }],
-    ['net/world', 'return', { world: 'wasi:http/service', operations: [{ type: 'run' }] }],
-    ['net/servers', 'return', { servers: [{ name: 'main' }] }],
-    ['net/operation', 'return', operations({ type: 'run' }, { type: 'connect' })],
+    ['http/proposal', 'return', { proposals: ['sockets', 'http'] }],
+    ['http/world', 'return', { world: 'wasi:http/service', operations: [{ type: 'run' }] }],
+    ['http/servers', 'return', { servers: [{ name: 'main' }] }],
+    ['http/operation', 'return', operations({ type: 'run' }, { type: 'request' })],
   ])
   const files = join(root, 'deep/er/files')
   await mkdir(files)
@@ -67,11 +67,11 @@ test('cases of every style pass, and those that need a network are counted apart
   t.deepEqual(await conformance(root), {
     status: 0,
     stdout: [
-      'folder   pass  fail  needs network',
-      'deep/er     4     0              0',
-      'net         0     0              4',
-      'plain       5     0              0',
-      'total       9     0              4',
+      'folder   pass  fail  needs HTTP',
+      'deep/er     4     0           0',
+      'http        0     0           4',
+      'plain       5     0           0',
+      'total       9     0           4',
       '',
     ].join('\n'),
     stderr: '',
@@ -118,6 +118,42 @@ test('a case that fails is listed with its reason', async (t) => {
   t.deepEqual(lines.at(-1)!.split(/ +/), ['total', '1', `${failing.length}`, '0'])
 })
 
+test('cases of sockets have a network, and those that talk to a server are talked to', async (t) => {
+  const root = await folder(t)
+  const cases: [name: string, guest: string, spec: object][] = [
+    ['bind', 'net', { args: ['bind', '127.0.0.1:0'], stdout: '127.0.0.1:0: PermissionDenied\n' }],
+    ['talk', 'net', echo('hello')],
+    ['talk-3', 'net-p3', echo('hello')],
+    ['wrong', 'net', echo('other')],
+  ]
+  for (const [name, guest, spec] of cases) {
+    await copyFile(await realPath(guest), join(root, `${name}.wasm`))
+    await writeFile(join(root, `${name}.json`), JSON.stringify(spec))
+  }
+  const { status, stdout } = await conformance(root)
+  t.is(status, 1)
+  t.deepEqual(stdout.trimEnd().split('\n'), [
+    'FAIL wrong: s must send "other", got "hello"',
+    'folder  pass  fail  needs HTTP',
+    '.          3     1           0',
+    'total      3     1           0',
+  ])
+})
+
+/** A server that sends back what it gets. */
+function echo(payload: string): object {
+  return {
+    proposals: ['sockets'],
+    operations: [
+      { type: 'run', args: ['echo', '127.0.0.1:0', '1'] },
+      { type: 'connect', id: 's' },
+      { type: 'send', id: 's', payload: 'hello' },
+      { type: 'recv', id: 's', payload },
+      { type: 'wait' },
+    ],
+  }
+}
+
 test('what is no suite is refused', async (t) => {
   const root = await folder(t)
   const file = join(root, 'file.wasm')
@@ -150,9 +186,9 @@ test('with --memory the cases that have a folder run with files in memory', asyn
   t.deepEqual(await conformance('--memory', root), {
     status: 0,
     stdout: [
-      'folder  pass  fail  needs network',
-      'a          2     0              0',
-      'total      2     0              0',
+      'folder  pass  fail  needs HTTP',
+      'a          2     0           0',
+      'total      2     0           0',
       '',
     ].join('\n'),
     stderr: '',

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { ended, type Ended } from '../support/child.ts'
-import { compiled, folder, numbers, watPath } from '../support/guest.ts'
+import { compiled, folder, numbers, realPath, watPath } from '../support/guest.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
@@ -204,6 +204,7 @@ const PROGRAMS: Record<string, string> = {
   'sleep.wasm': watPath('sleep-argv'),
   'trap.wasm': watPath('trap-divide-by-zero'),
   'plugin.wasm': watPath('host-row'),
+  'net.wasm': await realPath('net'),
 }
 
 /** A folder below this package, so that `wasiexec` is found, with programs under the names they have in the docs. */
@@ -225,6 +226,7 @@ for (const [page, least] of [
   ['exports.md', 4],
   ['files.md', 3],
   ['host-functions.md', 3],
+  ['network.md', 2],
   ['observability.md', 3],
   ['streams.md', 3],
 ] as const) {

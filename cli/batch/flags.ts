@@ -2,13 +2,14 @@ import { access, constants } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { BatchOptions, RunOptions, RuntimeOptions } from '../../src/index.ts'
 import type { FileFlags } from '../guest-files.ts'
+import { networkOptions, type NetworkFlags } from '../network.ts'
 import { runOptions, type LoadFlags, type RunFlags } from '../run-options.ts'
 import { CliError } from '../status.ts'
 import { objection } from '../whole-file.ts'
 import type { Comparison } from './verdict.ts'
 
 /** The options of the command line, as commander names them. */
-export interface BatchFlags extends RunFlags, LoadFlags, FileFlags {
+export interface BatchFlags extends RunFlags, LoadFlags, FileFlags, NetworkFlags {
   eachLine?: boolean
   eachFile?: string
   compare: Comparison
@@ -88,7 +89,8 @@ export function batchOptions(
   defaults: NonNullable<BatchOptions['defaults']>
 } {
   const { concurrency, unordered } = flags
-  return { defaults: { ...runOptions(flags), ...files, args }, concurrency, ordered: !unordered }
+  const grants = { ...runOptions(flags), ...networkOptions(flags), ...files }
+  return { defaults: { ...grants, args }, concurrency, ordered: !unordered }
 }
 
 /** `undefined` when the shared runtime will do. */

@@ -73,6 +73,11 @@ function unknown(name: string): BadJob {
   if (name === 'preopens') {
     return option('a job grants no directories; the command line does (--dir)')
   }
+  if (name === 'network') {
+    return option(
+      'a job grants no network; the command line does (--allow-net, --listen, --allow-dns)',
+    )
+  }
   if (name === 'files' || name === 'collect') {
     return option(`a job has no \`${name}\` of its own; the command line has (--file, --collect)`)
   }

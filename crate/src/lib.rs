@@ -22,6 +22,7 @@ mod files;
 mod guest;
 mod host_functions;
 mod lock;
+mod network;
 mod options;
 mod platform;
 mod port;
@@ -37,10 +38,11 @@ pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
 pub use files::{CollectedFiles, FileLimits, GivenFile, GivenTree, Patterns};
 pub use guest::{
-    CallControl, CallOutcome, Cause, Ending, Frame, LimitKind, Limits, NumberType, OnMemory,
-    OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
+    CallControl, CallOutcome, Cause, Ending, Frame, LimitKind, Limits, NetworkUsage, NumberType,
+    OnMemory, OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
 };
 pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
+pub use network::{Host, NamePattern, Network, Protocol, Rule, Subnet};
 pub use options::{Clock, Preopen, RunOptions};
 pub use port::{
     Delivery, LoadRequest, PendingRun, Port, ProgramSource, RemoteRun, SnapshotRequest,

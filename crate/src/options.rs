@@ -3,6 +3,7 @@
 use crate::files::{GivenTree, Patterns};
 use crate::guest::Limits;
 use crate::host_functions::HostCalls;
+use crate::network::Network;
 use crate::stdio::{Input, OnBrokenPipe, Output};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub files_at: Option<Arc<str>>,
     /// Which of its files are in the outcome.
     pub collect: Option<Arc<Patterns>>,
+    /// What it may use of the network: nothing by default. Only for components: WASI 0.1 cannot make sockets.
+    pub network: Option<Arc<Network>>,
     /// What the clocks say.
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.

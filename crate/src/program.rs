@@ -232,6 +232,23 @@ impl Program {
         Err(Error::new(ErrorCode::InvalidOption, message))
     }
 
+    /// Refuses a network for programs that could not use it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    fn check_network(&self) -> Result<()> {
+        if self.info.kind == ProgramKind::Component {
+            return Ok(());
+        }
+        let message = format!(
+            "`network` cannot be given to {:?}, which is a core module: WASI 0.1 has no way to make sockets; \
+             compile it to a component (WASI 0.2 or later)",
+            self.name()
+        );
+        Err(Error::new(ErrorCode::InvalidOption, message))
+    }
+
     /// Refuses options that its runs cannot have.
     ///
     /// # Errors
@@ -241,6 +258,9 @@ impl Program {
         self.check_limits(&options.limits)?;
         if options.files.is_some() {
             self.check_files()?;
+        }
+        if options.network.is_some() {
+            self.check_network()?;
         }
         match &self.snapshot {
             Some(snapshot) => snapshot.check_options(options),

@@ -135,6 +135,10 @@ export interface Usage {
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
+  /** Bytes that it has read from connections and received as datagrams; only where the run had a network. */
+  readonly networkReceivedBytes?: number
+  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network. */
+  readonly networkSentBytes?: number
 }
 
 /** What comes with every ending. */

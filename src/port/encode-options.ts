@@ -13,6 +13,7 @@ import {
 } from '../check.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
+import { encodeNetwork } from './encode-network.ts'
 import { readImports, type GivenImports } from '../imports.ts'
 import type {
   HostedRunOptions,
@@ -75,6 +76,7 @@ const LIMITS = [
   'onOutput',
   'filesBytes',
   'filesCount',
+  'sockets',
 ] as const
 
 /** The limits that a call cannot have, and why. */
@@ -83,6 +85,7 @@ const INSTANCE_LIMITS = [
   ['onMemory', 'memory belongs'],
   ['filesBytes', 'files belong'],
   ['filesCount', 'files belong'],
+  ['sockets', 'sockets belong'],
 ] as const
 
 const onBrokenPipe = numbering(ON_BROKEN_PIPE)
@@ -96,6 +99,8 @@ const MAX_OUTPUT = 2 ** 31 - 1
 /** With what was given, the files of a run fit into one Buffer. */
 const MAX_FILES_BYTES = 2 ** 30
 const MAX_FILES_COUNT = 1_000_000
+/** A run may have no more open files, either: more could be the process's last. */
+const MAX_SOCKETS = 512
 
 /**
  * Checks `options` and writes what is given, in one pass.
@@ -159,7 +164,7 @@ export function encodeRunOptions(
         encodeCollect(value, to)
         break
       case 'network':
-        if (value !== false) throw invalid('network', 'false (guests have no network)', value)
+        encodeNetwork(value, to)
         break
       case 'clock':
         encodeClock(value, to)
@@ -408,6 +413,13 @@ function encodeLimits(value: unknown, to: Encoder): void {
         const count = checkInteger(option, limit, 0)
         if (count > MAX_FILES_COUNT) throw invalid(option, `at most ${MAX_FILES_COUNT}`, limit)
         to.byte(OPTION.filesCount)
+        to.float64(count)
+        break
+      }
+      case 'sockets': {
+        const count = checkInteger(option, limit, 0)
+        if (count > MAX_SOCKETS) throw invalid(option, `at most ${MAX_SOCKETS}`, limit)
+        to.byte(OPTION.sockets)
         to.float64(count)
         break
       }

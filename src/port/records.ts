@@ -248,7 +248,17 @@ export class Delivery {
     const sections = this.#get(FIELD.sections, place)
     if (sections === 0) return printed
     const files = this.#findSection(SECTION.files, end, end + sections)
+    const network = this.#findSection(SECTION.network, end, end + sections)
+    if (network !== undefined) printed.usage = { ...printed.usage, ...this.#networkAt(network[0]) }
     return files === undefined ? printed : { ...printed, files: this.#filesAt(...files) }
+  }
+
+  /** What the sockets of the run have moved. */
+  #networkAt(start: number): Pick<Usage, 'networkReceivedBytes' | 'networkSentBytes'> {
+    return {
+      networkReceivedBytes: Number(this.#bytes.readBigUInt64LE(start)),
+      networkSentBytes: Number(this.#bytes.readBigUInt64LE(start + 8)),
+    }
   }
 
   /** The files of a section, by path. */

@@ -21,7 +21,7 @@ export const PRIMITIVES: Readonly<Record<PrimitiveKind, Codec>> = {
     read: (from) => from.uint8(),
   }),
   s16: integer('s16', -(2 ** 15), 2 ** 15 - 1, {
-    write: (value, to) => to.uint16(value),
+    write: (value, to) => to.uint16(value & 0xffff),
     read: (from) => from.int16(),
   }),
   u16: integer('u16', 0, 2 ** 16 - 1, {

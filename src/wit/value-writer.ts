@@ -27,11 +27,6 @@ export class ValueWriter extends Encoder {
     this.byte(value & 0xff)
   }
 
-  uint16(value: number): void {
-    const at = this.room(2)
-    this.buffer.writeUInt16LE(value & 0xffff, at)
-  }
-
   int32(value: number): void {
     const at = this.room(4)
     this.buffer.writeInt32LE(value, at)

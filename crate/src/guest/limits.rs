@@ -34,6 +34,8 @@ pub struct Limits {
     pub on_output: OnOutput,
     /// Files in memory. A guest that reaches these caps is told that there is no space left.
     pub files: FileLimits,
+    /// Sockets that are open at the same time. A guest that asks for more gets an error.
+    pub sockets: u32,
 }
 
 impl Limits {
@@ -41,6 +43,8 @@ impl Limits {
     pub const DEFAULT_MEMORY_BYTES: u64 = 4 << 30;
     /// 16 MiB.
     pub const DEFAULT_OUTPUT_BYTES: u64 = 16 << 20;
+    /// As many as a client with several pools of connections has.
+    pub const DEFAULT_SOCKETS: u32 = 64;
 }
 
 impl Default for Limits {
@@ -54,6 +58,7 @@ impl Default for Limits {
             output_bytes: None,
             on_output: OnOutput::Stop,
             files: FileLimits::default(),
+            sockets: Self::DEFAULT_SOCKETS,
         }
     }
 }

@@ -141,6 +141,17 @@ pub struct Usage {
     pub memory_denied: bool,
     /// Whether output beyond the cap was dropped.
     pub output_truncated: bool,
+    /// What its sockets have moved; only where the run had a network.
+    pub network: Option<NetworkUsage>,
+}
+
+/// Bytes that sockets have moved, without the headers of protocols.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetworkUsage {
+    /// What the guest has read from connections, and the datagrams that it has received.
+    pub received: u64,
+    /// What the guest has written to connections, and the datagrams that it has sent.
+    pub sent: u64,
 }
 
 /// WASI's exit, carried through wasm as an error because WASI has no other way to unwind.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod files_section;
+mod network;
 mod operations;
 mod options;
 mod protocol;

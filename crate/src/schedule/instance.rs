@@ -194,6 +194,7 @@ impl Instance {
         state.limits = *limits;
         state.limiter.denied = false;
         state.control.begin(call.clone());
+        state.begin_network();
         Ok(())
     }
 
@@ -212,6 +213,7 @@ impl Instance {
             memory_peak: limiter.used,
             memory_denied: limiter.denied,
             output_truncated: false,
+            network: self.store.data().network_usage(),
         }
     }
 

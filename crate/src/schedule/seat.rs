@@ -32,6 +32,10 @@ struct SeatState {
 }
 
 /// What the thread does next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per poll, and taken apart at once"
+)]
 pub(super) enum Step {
     Poll,
     Start(Slot),

@@ -6,8 +6,10 @@ use super::listing::Directories;
 use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
 use super::resources::MAX_RESOURCES;
 use super::resumption::Resumption;
+use super::sockets::{self, RunNetwork};
 use super::virtual_clock::VirtualClock;
 use crate::error::{Error, ErrorCode, Result};
+use crate::guest::{Limits, NetworkUsage};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{self, Capture, OutputStreamKind};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::time::Instant;
 use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::sockets::{WasiSocketsCtxView, WasiSocketsView};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 /// What runs that were started together have in common.
@@ -43,6 +46,7 @@ pub(crate) struct MadeContext {
     /// The files in memory, if the run has any.
     pub(super) files: Option<Box<GrantedFiles>>,
     pub(super) own: OwnSources,
+    network: RunNetwork,
 }
 
 /// What the guest gets from us and not from the host.
@@ -100,7 +104,7 @@ impl Untouched {
     }
 
     /// The context, with exactly what the options grant, but for directories.
-    fn builder(&self) -> (WasiCtxBuilder, OwnSources) {
+    fn builder(&self) -> (WasiCtxBuilder, OwnSources, RunNetwork) {
         let mut builder = WasiCtxBuilder::new();
         builder.arg(self.name()).args(self.args()).envs(self.env());
         let own = set_up(
@@ -109,7 +113,12 @@ impl Untouched {
             &self.capture,
             self.invocation.resumption(),
         );
-        (builder, own)
+        let options = self.options();
+        let network = RunNetwork::new(options.network.as_ref(), options.limits.sockets);
+        if let Some(access) = network.access() {
+            sockets::check_addresses(&mut builder, access);
+        }
+        (builder, own, network)
     }
 }
 
@@ -136,11 +145,11 @@ impl Wasi {
         if preopens.is_empty() && files.is_none() {
             return Ok(Self::Untouched(this));
         }
-        let (mut builder, own) = this.builder();
+        let (mut builder, own, network) = this.builder();
         for preopen in preopens {
             grant(&mut builder, preopen)?;
         }
-        Ok(Self::made(build(&mut builder), files, own))
+        Ok(Self::made(build(&mut builder), files, own, network))
     }
 
     /// The WASI of a store in which nothing runs.
@@ -149,15 +158,22 @@ impl Wasi {
             build(&mut WasiCtxBuilder::new()),
             None,
             OwnSources::default(),
+            RunNetwork::new(None, Limits::DEFAULT_SOCKETS),
         )
     }
 
-    fn made(context: WasiP1Ctx, files: Option<GrantedFiles>, own: OwnSources) -> Self {
+    fn made(
+        context: WasiP1Ctx,
+        files: Option<GrantedFiles>,
+        own: OwnSources,
+        network: RunNetwork,
+    ) -> Self {
         Self::Context(Box::new(MadeContext {
             context,
             directories: Directories::default(),
             files: files.map(Box::new),
             own,
+            network,
         }))
     }
 
@@ -195,6 +211,31 @@ impl Wasi {
         }
     }
 
+    /// wasmtime-wasi's sockets, and what the run may do with them.
+    pub(super) fn sockets(&mut self) -> (WasiSocketsCtxView<'_>, &mut RunNetwork) {
+        let made = self.make();
+        (made.context.sockets(), &mut made.network)
+    }
+
+    /// What the sockets have moved, if the run has a network.
+    pub(super) fn network_usage(&self) -> Option<NetworkUsage> {
+        match self {
+            Self::Untouched(this) => this
+                .options()
+                .network
+                .as_ref()
+                .map(|_| NetworkUsage::default()),
+            Self::Context(made) => made.network.usage(),
+        }
+    }
+
+    /// Counts what the sockets move from 0 again.
+    pub(super) fn begin_network(&self) {
+        if let Self::Context(made) = self {
+            made.network.begin();
+        }
+    }
+
     /// The files in memory, if the run has any.
     pub(crate) fn files(&self) -> Option<&GrantedFiles> {
         match self {
@@ -209,8 +250,8 @@ impl Wasi {
 
     pub(super) fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
-            let (mut builder, own) = this.builder();
-            *self = Self::made(build(&mut builder), None, own);
+            let (mut builder, own, network) = this.builder();
+            *self = Self::made(build(&mut builder), None, own, network);
         }
         match self {
             Self::Context(made) => made,

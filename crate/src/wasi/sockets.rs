@@ -1,13 +1,26 @@
-//! Sockets, which count as open files of a run.
+//! Sockets: what each run may do with them.
+
+mod address;
+mod counted_streams;
+mod lookup;
+mod options;
+mod p2;
+mod p3_tcp;
+mod p3_tcp_streams;
+mod p3_udp;
+mod places;
+mod run_network;
+
+pub(super) use run_network::RunNetwork;
 
 use super::preview1::{P0, P1};
-use super::resources::is_full;
 use super::state::RunState;
-use wasmtime::component;
-use wasmtime::{Linker, Result, StoreContextMut};
-use wasmtime_wasi::p2::bindings::sockets as p2;
-use wasmtime_wasi::p3::bindings::sockets::types as p3;
-use wasmtime_wasi::sockets::WasiSocketsView;
+use crate::network::{Access, Protocol, Purpose};
+use std::sync::Arc;
+use wasmtime::component::{Resource, ResourceType};
+use wasmtime::{Linker, Result, component};
+use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi::{TrappableError, WasiCtxBuilder};
 
 /// Takes the place of wasmtime-wasi's functions for the preview before WASI 0.1, which trap. The functions
 /// of WASI 0.1 have the same types, and return the errno of a descriptor that is not a socket.
@@ -18,72 +31,53 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
     Ok(())
 }
 
-/// Takes the place of the functions with which components make sockets, which trap where there are too many.
+/// Takes the place of the functions of wasmtime-wasi that make sockets, hand out their bytes or look up names.
 pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
-    use p2::network::{ErrorCode, IpAddressFamily};
-    linker
-        .instance("wasi:sockets/tcp-create-socket@0.2.12")?
-        .func_wrap(
-            "create-tcp-socket",
-            |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
-                let mut sockets = store.data_mut().sockets();
-                if is_full(sockets.table) {
-                    return Ok((Err(ErrorCode::NewSocketLimit),));
-                }
-                let made = p2::tcp_create_socket::Host::create_tcp_socket(&mut sockets, family);
-                Ok((match made {
-                    Ok(socket) => Ok(socket),
-                    Err(error) => Err(error.downcast()?),
-                },))
-            },
-        )?;
-    linker
-        .instance("wasi:sockets/udp-create-socket@0.2.12")?
-        .func_wrap_async(
-            "create-udp-socket",
-            |mut store: StoreContextMut<'_, RunState>, (family,): (IpAddressFamily,)| {
-                Box::new(async move {
-                    let mut sockets = store.data_mut().sockets();
-                    if is_full(sockets.table) {
-                        return Ok((Err(ErrorCode::NewSocketLimit),));
-                    }
-                    let made = p2::udp_create_socket::Host::create_udp_socket(&mut sockets, family);
-                    Ok((match made.await {
-                        Ok(socket) => Ok(socket),
-                        Err(error) => Err(error.downcast()?),
-                    },))
-                })
-            },
-        )?;
-    let mut types = linker.instance("wasi:sockets/types@0.3.0")?;
-    types.func_wrap(
-        "[static]tcp-socket.create",
-        |mut store: StoreContextMut<'_, RunState>, (family,): (p3::IpAddressFamily,)| {
-            let mut sockets = store.data_mut().sockets();
-            if is_full(sockets.table) {
-                return Ok((Err(p3::ErrorCode::OutOfMemory),));
-            }
-            Ok((match p3::HostTcpSocket::create(&mut sockets, family) {
-                Ok(socket) => Ok(socket),
-                Err(error) => Err(error.downcast()?),
-            },))
-        },
-    )?;
-    types.func_wrap_async(
-        "[static]udp-socket.create",
-        |mut store: StoreContextMut<'_, RunState>, (family,): (p3::IpAddressFamily,)| {
-            Box::new(async move {
-                let mut sockets = store.data_mut().sockets();
-                if is_full(sockets.table) {
-                    return Ok((Err(p3::ErrorCode::OutOfMemory),));
-                }
-                Ok((
-                    match p3::HostUdpSocket::create(&mut sockets, family).await {
-                        Ok(socket) => Ok(socket),
-                        Err(error) => Err(error.downcast()?),
-                    },
-                ))
-            })
-        },
-    )
+    p2::add_to_linker(linker)?;
+    p3_udp::add_to_linker(linker)?;
+    p3_tcp::add_to_linker(linker)?;
+    lookup::add_to_linker(linker)
+}
+
+/// Has wasmtime-wasi ask for each address.
+pub(super) fn check_addresses(builder: &mut WasiCtxBuilder, access: &Arc<Access>) {
+    let access = access.clone();
+    builder.socket_addr_check(move |address, used| {
+        let permitted = access.permits(address, purpose(used));
+        Box::pin(async move { permitted })
+    });
+}
+
+fn purpose(used: SocketAddrUse) -> Purpose {
+    match used {
+        SocketAddrUse::TcpBind => Purpose::Bind(Protocol::Tcp),
+        SocketAddrUse::TcpListen => Purpose::Listen,
+        SocketAddrUse::TcpAccept => Purpose::Accept,
+        SocketAddrUse::TcpConnect => Purpose::Reach(Protocol::Tcp),
+        SocketAddrUse::UdpBind => Purpose::Bind(Protocol::Udp),
+        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => Purpose::Reach(Protocol::Udp),
+    }
+}
+
+/// A resource whose values are dropped from the table, with the place that they have if they are sockets.
+fn add_resource<T: 'static>(
+    types: &mut component::LinkerInstance<'_, RunState>,
+    name: &str,
+) -> Result<()> {
+    types.resource(name, ResourceType::host::<T>(), |mut store, number| {
+        let (wasi, network) = store.data_mut().sockets_of_run();
+        wasi.table.delete(Resource::<T>::new_own(number))?;
+        network.release(number);
+        Ok(())
+    })
+}
+
+/// An error of WASI as a value; what is none is a trap.
+fn settle<T, E: std::error::Error + Send + Sync + 'static>(
+    result: std::result::Result<T, TrappableError<E>>,
+) -> Result<std::result::Result<T, E>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => Ok(Err(error.downcast()?)),
+    }
 }

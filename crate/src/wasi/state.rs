@@ -3,10 +3,12 @@
 use super::clocks::GuestClock;
 use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
-use crate::guest::{InstanceControl, Limits, MemoryLimiter};
+use super::sockets::RunNetwork;
+use crate::guest::{InstanceControl, Limits, MemoryLimiter, NetworkUsage};
 use crate::host_functions::HostCalls;
 use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 /// The data of every store, whatever kind of program runs in it.
@@ -48,6 +50,21 @@ impl RunState {
     /// The files in memory, if the run has any.
     pub(crate) fn files(&self) -> Option<&GrantedFiles> {
         self.wasi.files()
+    }
+
+    /// wasmtime-wasi's sockets, and what the run may do with them.
+    pub(super) fn sockets_of_run(&mut self) -> (WasiSocketsCtxView<'_>, &mut RunNetwork) {
+        self.wasi.sockets()
+    }
+
+    /// What the sockets have moved, if the run has a network.
+    pub(crate) fn network_usage(&self) -> Option<NetworkUsage> {
+        self.wasi.network_usage()
+    }
+
+    /// Another call begins, whose bytes are counted apart.
+    pub(crate) fn begin_network(&self) {
+        self.wasi.begin_network();
     }
 
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {

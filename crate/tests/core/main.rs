@@ -21,6 +21,7 @@ mod limits;
 mod malformed;
 mod memory;
 mod memory_files;
+mod network;
 mod output;
 mod port;
 mod precompiled;

@@ -1,7 +1,7 @@
 //! No descriptor of WASI 0.1 is a socket; sockets of components reach no address.
 
 use crate::host::{Text, block_on, runtime};
-use wasiexec::{LoadOptions, Preopen, RunOptions};
+use wasiexec::{Limits, LoadOptions, Preopen, RunOptions};
 
 const BADF: u32 = 8;
 const NOTSOCK: u32 = 57;
@@ -116,9 +116,9 @@ fn sockets_of_components_can_be_made_and_no_address_be_used() {
     }
 }
 
-/// A component that makes sockets until it is refused, drops one, and makes one again. It exits with the error
-/// code, or with a number for anything else that went wrong.
-fn makes_many(kind: &str, types: &str) -> String {
+/// A component that makes sockets until it is refused, drops one if it has one, and makes one again. It exits with the
+/// error code, or with a number for anything else that went wrong: also if it did not get `most` sockets.
+fn makes_many(kind: &str, types: &str, most: u32) -> String {
     format!(
         "(component
            {types}
@@ -149,8 +149,8 @@ fn makes_many(kind: &str, types: &str) -> String {
                      (local.set $count (i32.add (local.get $count) (i32.const 1)))
                      (br $more))))
                (local.set $code (i32.load8_u (i32.const 4)))
-               (if (i32.lt_u (local.get $count) (i32.const 400)) (then (call $exit (i32.const 100))))
-               (if (i32.gt_u (local.get $count) (i32.const 600)) (then (call $exit (i32.const 101))))
+               (if (i32.ne (local.get $count) (i32.const {most})) (then (call $exit (i32.const 100))))
+               (if (i32.eqz (local.get $count)) (then (call $exit (local.get $code))))
                (call $drop (local.get $last))
                (call $create (i32.const 0) (i32.const 0))
                (if (i32.load8_u (i32.const 0)) (then (call $exit (i32.const 102))))
@@ -225,12 +225,25 @@ fn too_many_sockets_are_an_error_and_dropping_one_makes_room() {
         ("tcp", p3("tcp"), OUT_OF_MEMORY),
         ("udp", p3("udp"), OUT_OF_MEMORY),
     ] {
-        let wat = makes_many(kind, &types);
-        let program = runtime()
-            .load(wat.as_bytes(), LoadOptions::named("sockets"))
-            .unwrap_or_else(|error| panic!("{error}: {wat}"));
-        let run = runtime().run(&program, RunOptions::default());
-        let outcome = block_on(run).expect("an outcome");
-        assert_eq!(outcome.exit_code(), Some(code), "{types}: {outcome:?}");
+        for sockets in [Limits::DEFAULT_SOCKETS, 0, 1, 200, 512] {
+            let wat = makes_many(kind, &types, sockets);
+            let program = runtime()
+                .load(wat.as_bytes(), LoadOptions::named("sockets"))
+                .unwrap_or_else(|error| panic!("{error}: {wat}"));
+            let limits = Limits {
+                sockets,
+                ..Limits::default()
+            };
+            let options = RunOptions {
+                limits,
+                ..RunOptions::default()
+            };
+            let outcome = block_on(runtime().run(&program, options)).expect("an outcome");
+            assert_eq!(
+                outcome.exit_code(),
+                Some(code),
+                "{sockets} {types}: {outcome:?}"
+            );
+        }
     }
 }

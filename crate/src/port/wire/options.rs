@@ -1,5 +1,6 @@
 //! Options as they cross: tagged fields, little-endian, only those that were given.
 
+use super::network;
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
 use crate::error::{Error, Result};
 use crate::files::{GivenFile, GivenTree, Patterns};
@@ -107,6 +108,8 @@ pub(crate) fn run_options(
                 let patterns = Patterns::new(patterns.iter().map(String::as_str))?;
                 options.collect = Some(Arc::new(patterns));
             }
+            option::NO_NETWORK => options.network = None,
+            option::NETWORK => options.network = Some(Arc::new(network::decode(&mut fields)?)),
             _ => return Err(malformed()),
         }
     }
@@ -131,7 +134,7 @@ pub(crate) fn limits(base: Limits, encoded: &Bytes) -> Result<Limits> {
     Ok(limits)
 }
 
-struct Fields(Bytes);
+pub(super) struct Fields(Bytes);
 
 impl Fields {
     /// Reads the field of this tag into `limits`, if it is a limit.
@@ -158,6 +161,7 @@ impl Fields {
             }
             option::FILES_BYTES => limits.files.bytes = self.number()? as u64,
             option::FILES_COUNT => limits.files.count = self.number()? as u64,
+            option::SOCKETS => limits.sockets = self.number()? as u32,
             _ => return Ok(false),
         }
         Ok(true)
@@ -168,12 +172,22 @@ impl Fields {
     }
 
     /// One of several, by its number.
-    fn case(&mut self) -> Result<u32> {
+    pub(super) fn case(&mut self) -> Result<u32> {
         self.byte().map(u32::from)
     }
 
-    fn byte(&mut self) -> Result<u8> {
+    pub(super) fn byte(&mut self) -> Result<u8> {
         self.0.try_get_u8().map_err(|_| malformed())
+    }
+
+    pub(super) fn short(&mut self) -> Result<u16> {
+        self.0.try_get_u16_le().map_err(|_| malformed())
+    }
+
+    pub(super) fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH]> {
+        let mut bytes = [0; LENGTH];
+        let filled = self.0.try_copy_to_slice(&mut bytes);
+        filled.map(|()| bytes).map_err(|_| malformed())
     }
 
     fn length(&mut self) -> Result<usize> {
@@ -207,11 +221,14 @@ impl Fields {
         }
     }
 
-    fn string(&mut self) -> Result<String> {
+    pub(super) fn string(&mut self) -> Result<String> {
         String::from_utf8(self.bytes()?.into()).map_err(|_| malformed())
     }
 
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Arc<[T]>> {
+    pub(super) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Arc<[T]>> {
         let length = self.length()?;
         (0..length).map(|_| item(self)).collect()
     }
@@ -227,6 +244,6 @@ impl Fields {
     }
 }
 
-fn malformed() -> Error {
+pub(super) fn malformed() -> Error {
     Error::internal("options are not well-formed")
 }

@@ -184,6 +184,8 @@ numbers! {
         EXPORTS = 6 as "exports",
         /// Numbers: 64 bits each, of which a 32-bit number has the lower half.
         VALUES = 7 as "values",
+        /// Bytes that a run with a network has received and sent: 64 bits each.
+        NETWORK = 8 as "network",
     }
 }
 
@@ -196,7 +198,8 @@ numbers! {
     }
 }
 
-/// The sections of a kind of record, in their order. An outcome may have one of files after these.
+/// The sections of a kind of record, in their order. After these, an outcome may have one of files, and whatever says
+/// what was used may have one of the network.
 pub(crate) fn sections_of(record: u32) -> &'static [u32] {
     match record {
         record::TRAP => &[section::TRAP],
@@ -282,6 +285,12 @@ numbers! {
         COLLECT = 20 as "collect",
         FILES_BYTES = 21 as "filesBytes",
         FILES_COUNT = 22 as "filesCount",
+        /// Three lists: rules of addresses that may be reached, rules of those that may be bound, and patterns of names.
+        /// A rule is its protocol, its host and a list of ranges of ports (16 bits twice).
+        NETWORK = 23 as "network",
+        SOCKETS = 24 as "sockets",
+        /// None, whatever the jobs of the batch have in common: without a value.
+        NO_NETWORK = 25 as "noNetwork",
     }
 }
 
@@ -340,6 +349,38 @@ numbers! {
     }
 }
 
+numbers! {
+    /// The protocol of a rule.
+    network_protocol as "NETWORK_PROTOCOL" {
+        TCP = 0 as "tcp",
+        UDP = 1 as "udp",
+    }
+}
+
+numbers! {
+    /// The host of a rule.
+    network_host as "NETWORK_HOST" {
+        ANY = 0 as "any",
+        /// Four bytes and the length of the prefix.
+        IPV4 = 1 as "ipv4",
+        /// Sixteen bytes and the length of the prefix.
+        IPV6 = 2 as "ipv6",
+        /// A pattern.
+        NAME = 3 as "name",
+    }
+}
+
+numbers! {
+    /// A pattern of names.
+    name_pattern as "NAME_PATTERN" {
+        ANY = 0 as "any",
+        /// With the name.
+        EXACT = 1 as "exact",
+        /// With the name that the others are below.
+        BELOW = 2 as "below",
+    }
+}
+
 #[cfg(test)]
 pub(super) struct Table {
     object: &'static str,
@@ -375,6 +416,9 @@ mod tests {
         super::on_broken_pipe::TABLE,
         super::on_memory::TABLE,
         super::on_output::TABLE,
+        super::network_protocol::TABLE,
+        super::network_host::TABLE,
+        super::name_pattern::TABLE,
     ];
 
     fn union(

@@ -126,6 +126,7 @@ impl<'a> Record<'a> {
             record::EXIT | record::TRAP | record::LIMIT | record::ABORT | record::HOST_ERROR
         );
         if is_outcome {
+            kinds.pop_if(|kind| *kind == section::NETWORK);
             kinds.pop_if(|kind| *kind == section::FILES);
         }
         kinds == sections_of(kind)
@@ -184,10 +185,18 @@ fn is_right_section(&(kind, content): &records::RecordSection<'_>) -> bool {
     match kind {
         section::TRAP => serde_json::from_slice::<Trap>(content).is_ok(),
         section::FILES => are_files(content),
+        section::NETWORK => are_counts(content),
         section::ERROR => serde_json::from_slice::<Fault>(content).is_ok(),
         section::CALL => !content.is_empty() && content.len().is_multiple_of(size_of::<u64>()),
         _ => true,
     }
+}
+
+/// Whether it is two numbers that JavaScript can have.
+fn are_counts(content: &[u8]) -> bool {
+    let (counts, rest) = content.as_chunks::<8>();
+    let mut counts = counts.iter().map(|count| u64::from_le_bytes(*count));
+    rest.is_empty() && counts.len() == 2 && counts.all(|count| count <= MAX_SAFE as u64)
 }
 
 /// What JavaScript reads of a trap.
@@ -213,7 +222,7 @@ mod tests {
     use super::super::records::{Delivery, Outbox, RECORD};
     use super::{MAX_SAFE, Record, RecordKind};
     use crate::error::{Error, ErrorCode};
-    use crate::guest::{Ending, Outcome, Usage};
+    use crate::guest::{Ending, NetworkUsage, Outcome, Usage};
     use crate::host_functions::{HostCall, MemoryAnswer};
     use crate::stdio::OutputStreamKind;
     use std::time::Duration;
@@ -230,6 +239,10 @@ mod tests {
                 wall: Duration::from_millis(3),
                 fuel: Some(u64::MAX),
                 memory_denied: true,
+                network: Some(NetworkUsage {
+                    received: 1 << 40,
+                    sent: 2,
+                }),
                 ..Usage::default()
             },
         };
@@ -352,6 +365,14 @@ mod tests {
         ];
         for sections in wrong {
             assert!(!accepts(&sections), "{sections:?}");
+        }
+        let network = |length: usize, byte: u8| {
+            let content = section_of(section::NETWORK, length as u64, &vec![byte; length]);
+            [&right[..], &content].concat()
+        };
+        assert!(accepts(&network(16, 0)));
+        for (length, byte) in [(0, 0), (8, 0), (15, 0), (17, 0), (24, 0), (16, 255)] {
+            assert!(!accepts(&network(length, byte)), "{length} of {byte}");
         }
         for kind in (0..=section::COUNT as u32 + 1).chain([u32::MAX]) {
             let sections = section_of(kind, length, json);

@@ -153,7 +153,16 @@ impl Outbox {
             Some(fuel) => (f64::from(fuel as u32), f64::from((fuel >> 32) as u32)),
             None => (-1.0, -1.0),
         };
-        let section_bytes = length(sections);
+        let network = usage.network.map(|used| {
+            let mut content = [0; 2 * size_of::<u64>()];
+            let (received, sent) = content.split_at_mut(size_of::<u64>());
+            received.copy_from_slice(&used.received.to_le_bytes());
+            sent.copy_from_slice(&used.sent.to_le_bytes());
+            content
+        });
+        let network = network.as_ref();
+        let network = network.map(|content| (section::NETWORK, &content[..]));
+        let section_bytes = length(sections) + network.as_ref().map_or(0, section_length);
         self.make_room(stdout.len() + stderr.len() + section_bytes);
         self.delivery.records.extend([
             f64::from(kind),
@@ -173,6 +182,7 @@ impl Outbox {
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
         write(sections, bytes);
+        write(network.as_slice(), bytes);
     }
 
     pub(crate) fn instantiated(&mut self, id: u64, returned: &Returned, exports: &str) {

@@ -1,0 +1,31 @@
+import type { Command } from 'commander'
+import type { RunOptions } from '../src/index.ts'
+
+/** What {@link addNetworkOptions} adds, as commander names it. */
+export interface NetworkFlags {
+  allowNet?: string[]
+  listen?: string[]
+  allowDns?: string[]
+}
+
+/** What the runs of `run` and `batch` may use of the network. */
+export function addNetworkOptions(command: Command): void {
+  command
+    .optionsGroup('What the program may use of the network:')
+    .option(
+      '--allow-net <rule>',
+      'addresses to connect and send to, [tcp:|udp:]HOST:PORTS; may be repeated',
+      append,
+    )
+    .option('--listen <rule>', 'addresses to listen on; port 0 is any; may be repeated', append)
+    .option('--allow-dns <name>', 'a name to look up, such as *.internal; may be repeated', append)
+}
+
+export function networkOptions({ allowNet, listen, allowDns }: NetworkFlags): RunOptions {
+  if (allowNet === undefined && listen === undefined && allowDns === undefined) return {}
+  return { network: { allow: allowNet, listen, dns: allowDns } }
+}
+
+function append(text: string, previous: string[] = []): string[] {
+  return [...previous, text]
+}

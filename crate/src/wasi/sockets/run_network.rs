@@ -1,0 +1,111 @@
+//! The network of one run: what it may use, how many sockets it has, and how much it has moved.
+
+use super::super::resources::is_full;
+use super::places::{Place, Places};
+use crate::guest::NetworkUsage;
+use crate::network::{Access, Network};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+use wasmtime::component::ResourceTable;
+
+/// Lookups of names that one run may have in progress; further ones wait.
+const MOST_LOOKUPS: usize = 4;
+
+/// The network of one run.
+pub(crate) struct RunNetwork {
+    /// Unset if the run was granted nothing.
+    access: Option<Arc<Access>>,
+    most_sockets: u32,
+    /// Made when it is needed: most runs have no socket.
+    shared: Option<Arc<Shared>>,
+    /// The places of the sockets in the resource table. TCP sockets of WASI 0.3 keep theirs themselves.
+    held: HashMap<u32, Place>,
+}
+
+/// What the sockets of a run have in common.
+pub(super) struct Shared {
+    pub(super) access: Option<Arc<Access>>,
+    pub(super) sockets: Arc<Places>,
+    /// A permit per lookup of a name that may be in progress.
+    pub(super) lookups: Arc<Semaphore>,
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl RunNetwork {
+    pub(in super::super) fn new(network: Option<&Arc<Network>>, most_sockets: u32) -> Self {
+        Self {
+            access: network.map(|network| Arc::new(Access::new(network.clone()))),
+            most_sockets,
+            shared: None,
+            held: HashMap::new(),
+        }
+    }
+
+    pub(in super::super) fn access(&self) -> Option<&Arc<Access>> {
+        self.access.as_ref()
+    }
+
+    pub(super) fn shared(&mut self) -> &Arc<Shared> {
+        self.shared.get_or_insert_with(|| {
+            Arc::new(Shared {
+                access: self.access.clone(),
+                sockets: Places::new(self.most_sockets),
+                lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
+                received: AtomicU64::new(0),
+                sent: AtomicU64::new(0),
+            })
+        })
+    }
+
+    /// Room for one more socket in the run's resource table, if there is any.
+    pub(super) fn room(&mut self, table: &mut ResourceTable) -> Option<Place> {
+        match is_full(table) {
+            true => None,
+            false => self.shared().sockets.take(),
+        }
+    }
+
+    /// Ties a place to the socket that has this number in the resource table.
+    pub(super) fn hold(&mut self, socket: u32, place: Place) {
+        self.held.insert(socket, place);
+    }
+
+    /// The socket of this number is closed.
+    pub(super) fn release(&mut self, socket: u32) {
+        self.held.remove(&socket);
+    }
+
+    /// What has been moved since the last [`begin`](Self::begin), if the run has a network.
+    pub(in super::super) fn usage(&self) -> Option<NetworkUsage> {
+        self.access.as_ref()?;
+        Some(
+            self.shared
+                .as_ref()
+                .map_or_else(Default::default, |shared| NetworkUsage {
+                    received: shared.received.load(Ordering::Relaxed),
+                    sent: shared.sent.load(Ordering::Relaxed),
+                }),
+        )
+    }
+
+    /// Counts from 0 again.
+    pub(in super::super) fn begin(&self) {
+        if let Some(shared) = &self.shared {
+            shared.received.store(0, Ordering::Relaxed);
+            shared.sent.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn count_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
