@@ -29,6 +29,7 @@ import type { AnyOutcome, CallOutcome, HostError, Outcome } from './outcome.ts'
 import type { Port } from './port/port.ts'
 import { checkRun, prepareRun, type AnyRunOptions, type Prepared } from './port/prepared.ts'
 import type { RunOwner } from './port/run-target.ts'
+import { Weight } from './port/weight.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
 
 /** What the core says about a program. */
@@ -39,6 +40,7 @@ interface ProgramInfo {
   imports: ExternInfo[]
   exports: ExternInfo[]
   hostImports: HostImport[]
+  bytes: number
 }
 
 /** Calls the constructor, which is private. */
@@ -80,6 +82,7 @@ export class Program {
     closeReason: WasiexecError | undefined
     imports: ProgramImports
   }
+  readonly #weight = new Weight()
 
   private constructor(port: Port, how: How, handle: number, info: ProgramInfo) {
     this.name = info.name
@@ -92,7 +95,8 @@ export class Program {
     const { name, kind, imports: all, hostImports: fromHost } = info
     this.#owner = { handle, closeReason: undefined, imports: { name, kind, all, fromHost } }
     parts.set(this, { port, owner: this.#owner })
-    collected.register(this.#owner, { port, handle }, this.#owner)
+    this.#weight.set(info.bytes)
+    collected.register(this.#owner, { port, handle, weight: this.#weight }, this.#owner)
   }
 
   /**
@@ -348,6 +352,7 @@ export class Program {
       `the program ${JSON.stringify(this.name)} was disposed of`,
     )
     collected.unregister(owner)
+    this.#weight.set(0)
     this.#port.dispose(owner.handle)
   }
 
@@ -361,11 +366,14 @@ export class Program {
 }
 
 /** Runs refer to the owner, not to the program: the code is freed once the owner is gone. */
-const collected = new FinalizationRegistry<{ port: Port; handle: RunOwner['handle'] }>(
-  ({ port, handle }) => {
-    port.release(handle)
-  },
-)
+const collected = new FinalizationRegistry<{
+  port: Port
+  handle: RunOwner['handle']
+  weight: Weight
+}>(({ port, handle, weight }) => {
+  weight.set(0)
+  port.release(handle)
+})
 
 /**
  * Compiles a program, off the event loop. A string is a path; bytes are a binary or WAT text.

@@ -497,6 +497,12 @@ impl BindingPort {
         self.port.close_runtime(id as u64);
     }
 
+    /// Whether something waits for a slot, and instances have some of them.
+    #[napi(catch_unwind)]
+    pub fn waits_for_instances(&self) -> bool {
+        self.port.waits_for_instances()
+    }
+
     /// Keeps the event loop alive, or no longer.
     #[napi(catch_unwind)]
     pub fn hold(&self, env: Env, alive: bool) {
@@ -512,6 +518,13 @@ impl BindingPort {
             }
         }
     }
+}
+
+/// Tells JavaScript's engine that its objects keep so many bytes more outside of its heap, or less: it then collects
+/// them in time.
+#[napi(catch_unwind)]
+pub fn adjust_memory(env: Env, bytes: f64) -> napi::Result<()> {
+    env.adjust_external_memory(bytes as i64).map(drop)
 }
 
 impl Drop for BindingPort {

@@ -4,6 +4,7 @@ use super::host_imports::HostImport;
 use crate::engine::ProgramKind;
 use crate::wasi::{P0, P1};
 use serde::Serialize;
+use std::ops::Range;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{ExternType, Module};
@@ -52,6 +53,8 @@ pub struct ProgramInfo {
     /// What it needs and WASI does not have.
     #[serde(rename = "hostImports")]
     pub host_imports: Vec<HostImport>,
+    /// Bytes of memory that its binary and its code take.
+    pub bytes: usize,
 }
 
 pub(crate) fn describe_module(
@@ -88,7 +91,12 @@ pub(crate) fn describe_module(
         exports: exports.collect(),
         imports,
         host_imports: host_imports.to_vec(),
+        bytes: length(&module.image_range()),
     }
+}
+
+fn length(range: &Range<*const u8>) -> usize {
+    range.end as usize - range.start as usize
 }
 
 pub(crate) fn describe_component(name: String, component: &Component) -> ProgramInfo {
@@ -120,6 +128,7 @@ pub(crate) fn describe_component(name: String, component: &Component) -> Program
         imports,
         exports,
         host_imports: Vec::new(),
+        bytes: length(&component.image_range()),
     }
 }
 

@@ -82,7 +82,7 @@ impl Callable {
         };
         let end = supervise(work, context, &limits, &call).await;
         let (Some(returned), Some(linked)) = (instance.settle(&call, &end), linked) else {
-            return instance.end(&call, end).map(Started::Ended);
+            return instance.end(&call, end).await.map(Started::Ended);
         };
         let this = Self {
             instance,
@@ -118,7 +118,7 @@ impl Callable {
                 let returned = CallOutcome::Returned(Returned { values, ..returned });
                 Called::GoesOn(self, Ok(returned))
             }
-            None => Called::Over(self.instance.end(call, end)),
+            None => Called::Over(self.instance.end(call, end).await),
         }
     }
 

@@ -1,0 +1,49 @@
+/** How long something waits before it is looked at, and the longest time between two collections that found nothing. */
+const FIRST_MS = 10
+const LONGEST_MS = 30_000
+
+/**
+ * Frees the slots of instances that nobody uses any more, when something waits for a slot.
+ *
+ * Such an instance ends when it is garbage-collected, and a process that only waits collects no garbage.
+ */
+export class SlotWatch {
+  readonly #port: WatchedPort
+  #timer: NodeJS.Timeout | undefined
+  #delay = FIRST_MS
+  /** How many instances there were before the last collection. */
+  #before = 0
+
+  constructor(port: WatchedPort) {
+    this.#port = port
+  }
+
+  /** To be called when something may have to wait, and there are instances. */
+  start(): void {
+    // What waits keeps the process alive, if it is to.
+    this.#timer ??= setTimeout(this.#look, this.#delay).unref()
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined
+    const { instances, isAwaited } = this.#port.watched()
+    if (instances < this.#before) this.#delay = FIRST_MS
+    this.#before = instances
+    if (!isAwaited || instances === 0) return
+    if (this.#port.isStalled()) {
+      this.#port.collect()
+      // Where all slots are in use, looking again and again would cost time and free nothing.
+      this.#delay = Math.min(this.#delay * 2, LONGEST_MS)
+    }
+    this.start()
+  }
+}
+
+/** What is watched. */
+export interface WatchedPort {
+  /** The number of instances, and whether anything is waited for. */
+  watched(): { readonly instances: number; readonly isAwaited: boolean }
+  /** Whether something waits for a slot that an instance has. */
+  isStalled(): boolean
+  collect(): void
+}
