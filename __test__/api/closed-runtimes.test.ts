@@ -24,14 +24,17 @@ const USE = `
     const [hello, sleeping, library] = await Promise.all([
       ownWat('hello', options), ownWat('sleep-hour', options), ownWat('exports', options),
     ])
-    const instance = await library.instantiate()
-    const pool = library.pool({ instances: 1 })
+    // Worker processes have no instances yet.
+    const hasInstances = runtime.stats().workers === 'threads'
+    const instance = hasInstances && (await library.instantiate())
+    const pool = hasInstances && library.pool({ instances: 1 })
     const batch = hello.batch([{}, {}])
     const results = []
     for await (const result of batch) results.push(result)
     return {
       runtime, hello, sleeping, library, instance, pool, batch, results,
-      sync: [hello.runSync(), instance.callSync('add', 1, 2), await pool.call('add', 1, 2)],
+      sync: hello.runSync(),
+      called: hasInstances && [instance.callSync('add', 1, 2), await pool.call('add', 1, 2)],
       ended: await hello.run({ limits: { fuel: 1_000_000n } }),
       guest: sleeping.spawn(),
       running: sleeping.run(),
@@ -93,12 +96,14 @@ if (process.platform === 'linux') {
        const { startTask } = await import(${JSON.stringify(new URL('../support/tasks.ts', import.meta.url).href)})
        const { once } = await import('node:events')
        const round = () => once(startTask('leave'), 'exit')
-       for (let number = 0; number < 3; number += 1) await round()
+       await round()
+       await round()
        // What is freed late belongs to the base as well: there must be no more of it.
        await delay(500)
        const base = descriptors()
-       for (let number = 0; number < 10; number += 1) await round()
+       for (let number = 0; number < 4; number += 1) await round()
        console.log(await until(() => descriptors() <= base))`,
+      { timeout: 240_000 },
     )
     t.like(child, { code: 0, stdout: 'true\n' }, child.stderr)
   })

@@ -1,7 +1,10 @@
 import type { InstanceState } from './state.ts'
 
 /** Ends instances that nothing of what users have refers to any more. */
-const collected = new FinalizationRegistry<InstanceState>((state) => state.dispose())
+const collected = new FinalizationRegistry<InstanceState>((state) => {
+  state.port.abandoned += 1
+  state.dispose()
+})
 
 /** What everything that users have of an instance refers to. */
 export class InstanceLink {

@@ -30,7 +30,7 @@ import { Delivery, RECORD_FIELDS } from './records.ts'
 import type { RunOwner, RunTarget } from './run-target.ts'
 import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
-import { SlotWatch, type WatchedPort } from './slot-watch.ts'
+import { SlotWatch, type Watched, type WatchedPort } from './slot-watch.ts'
 import type { RuntimeStats } from '../stats.ts'
 import type { StdinReader } from './stdin.ts'
 import { collectGarbage, RUNTIME_BYTES, Weight } from './weight.ts'
@@ -122,6 +122,8 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #shortWait = new ShortWait()
   readonly #slotWatch: SlotWatch
   readonly #weight = new Weight()
+  /** How many instances have been garbage-collected before they had ended. */
+  abandoned = 0
   /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
@@ -571,8 +573,9 @@ export class Port implements PipeEvents, HostCallPort {
   }
 
   /** For the watch of its slots. */
-  get watched(): { instances: number; isAwaited: boolean } {
-    return { instances: this.#instances.size, isAwaited: this.#awaited > 0 }
+  get watched(): Watched {
+    const { size: instances } = this.#instances
+    return { instances, found: this.abandoned, isAwaited: this.#awaited > 0 }
   }
 
   get isStalled(): boolean {
@@ -814,7 +817,7 @@ export class Port implements PipeEvents, HostCallPort {
 /** A port, which its watch does not keep. */
 function watched(port: WeakRef<Port>): WatchedPort {
   return {
-    watched: () => port.deref()?.watched ?? { instances: 0, isAwaited: false },
+    watched: () => port.deref()?.watched ?? { instances: 0, found: 0, isAwaited: false },
     isStalled: () => port.deref()?.isStalled === true,
     collect: collectGarbage,
   }

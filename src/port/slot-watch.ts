@@ -11,8 +11,8 @@ export class SlotWatch {
   readonly #port: WatchedPort
   #timer: NodeJS.Timeout | undefined
   #delay = FIRST_MS
-  /** How many instances there were before the last collection. */
-  #before = 0
+  /** How many instances had been found before the last collection. */
+  #found = 0
 
   constructor(port: WatchedPort) {
     this.#port = port
@@ -26,23 +26,32 @@ export class SlotWatch {
 
   readonly #look = (): void => {
     this.#timer = undefined
-    const { instances, isAwaited } = this.#port.watched()
-    if (instances < this.#before) this.#delay = FIRST_MS
-    this.#before = instances
+    const { instances, found, isAwaited } = this.#port.watched()
+    if (found > this.#found || !isAwaited) this.#delay = FIRST_MS
     if (!isAwaited || instances === 0) return
     if (this.#port.isStalled()) {
+      this.#found = found
       this.#port.collect()
-      // Where all slots are in use, looking again and again would cost time and free nothing.
+      // Where all slots are in use, looking again and again would cost time and find nothing.
       this.#delay = Math.min(this.#delay * 2, LONGEST_MS)
-    }
+    } else this.#delay = Math.max(this.#delay / 2, FIRST_MS)
     this.start()
   }
 }
 
+/** What is looked at. */
+export interface Watched {
+  /** The instances that have not ended. */
+  readonly instances: number
+  /** How many instances that nobody used any more have been found so far. */
+  readonly found: number
+  /** Whether anything is waited for. */
+  readonly isAwaited: boolean
+}
+
 /** What is watched. */
 export interface WatchedPort {
-  /** The number of instances, and whether anything is waited for. */
-  watched(): { readonly instances: number; readonly isAwaited: boolean }
+  watched(): Watched
   /** Whether something waits for a slot that an instance has. */
   isStalled(): boolean
   collect(): void

@@ -623,7 +623,7 @@ fn collect(tree: &Tree, patterns: &[&str]) -> CollectedFiles {
 fn put_all(tree: &mut Tree, path: &str, text: &str) {
     for (at, _) in path.match_indices('/') {
         match tree.create_directory(ROOT, &path[..at]) {
-            Ok(()) | Err(Code::Exists) => {}
+            Ok(()) | Err(Code::Exist) => {}
             Err(code) => panic!("{code:?}"),
         }
     }
