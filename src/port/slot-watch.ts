@@ -21,7 +21,8 @@ export class SlotWatch {
   /** To be called when something may have to wait, and there are instances. */
   start(): void {
     // What waits keeps the process alive, if it is to.
-    this.#timer ??= setTimeout(this.#look, this.#delay).unref()
+    if (this.#timer !== undefined) return
+    this.#timer = setTimeout(this.#look, this.#delay).unref()
   }
 
   readonly #look = (): void => {

@@ -125,6 +125,9 @@ mod tests {
     use super::{MAX_BYTES, MAX_PATTERNS, Patterns};
 
     fn accepts(patterns: &Patterns, path: &str) -> bool {
+        if patterns.paths().iter().any(|own| &**own == path) {
+            return true;
+        }
         let automaton = patterns.automaton();
         let mut place = automaton.start();
         let mut names = path.split('/').peekable();
@@ -134,7 +137,7 @@ mod tests {
                 return false;
             }
         }
-        automaton.accepts(&place) || patterns.paths().iter().any(|own| &**own == path)
+        automaton.accepts(&place)
     }
 
     /// What the patterns mean, in the simplest words.
