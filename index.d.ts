@@ -279,7 +279,7 @@ declare function describeOutcome(
  * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
- * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
+ * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads, descriptors or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
 type WasiexecErrorCode =
@@ -518,7 +518,8 @@ interface RunOptions {
   /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
-   * docs/determinism.md. Default: `'real'`.
+   * docs/determinism.md. `now` is a Date or a whole number of milliseconds since 1970, from 0 to 18446744073709 (July
+   * 2554). Default: `'real'`.
    */
   clock?:
     | 'real'
@@ -976,7 +977,11 @@ declare class Runtime {
   constructor(options?: RuntimeOptions)
   /** What the runtime has and does right now. */
   stats(): RuntimeStats
-  /** Aborts all runs, refuses new ones, and resolves when the last run has ended. */
+  /**
+   * Aborts all runs, refuses new ones, and resolves when the last run has ended. By then the threads, descriptors and
+   * address space of the runtime are given back, whatever objects still refer to it. Only a host call of a guest that
+   * the operating system does not end, or a compilation that has begun, keeps them until it ends by itself.
+   */
   close(): Promise<void>
   /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>

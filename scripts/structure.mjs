@@ -18,7 +18,7 @@ export const CORE = {
   network: ['lock'],
   host_functions: ['error', 'lock'],
   component: ['error', 'lock'],
-  options: ['files', 'guest', 'host_functions', 'network', 'stdio'],
+  options: ['error', 'files', 'guest', 'host_functions', 'network', 'stdio'],
   wasi: [
     'component',
     'error',
@@ -46,6 +46,7 @@ export const CORE = {
     'component',
     'engine',
     'error',
+    'files',
     'guest',
     'host_functions',
     'lock',

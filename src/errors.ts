@@ -35,7 +35,7 @@ import { describeOutcome, type Exit, type HostError, type Outcome } from './outc
  * - `ERR_CALL_ENDED`: the guest that called a host function was used after the call.
  * - `ERR_WORKER_DIED`: the worker process that had the run died.
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
- * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads or processes.
+ * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads, descriptors or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
  */
 export type WasiexecErrorCode =

@@ -59,7 +59,8 @@ export interface RunOptions {
   /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
-   * docs/determinism.md. Default: `'real'`.
+   * docs/determinism.md. `now` is a Date or a whole number of milliseconds since 1970, from 0 to 18446744073709 (July
+   * 2554). Default: `'real'`.
    */
   clock?: 'real' | { now: Date | number } | undefined
   /** Seed (0 to 2^64 - 1) that makes random numbers the same in every run. Default: the operating system's. */

@@ -42,6 +42,7 @@ import type { AnyOutcome, CallOutcome, HostError, Outcome } from './outcome.ts'
 import type { Port } from './port/port.ts'
 import { checkRun, prepareRun, type AnyRunOptions, type Prepared } from './port/prepared.ts'
 import type { RunOwner } from './port/run-target.ts'
+import { Weight } from './port/weight.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
 import type { InterfaceTypes } from './wit/interface.ts'
 
@@ -54,6 +55,7 @@ interface ProgramInfo {
   exports: ExternInfo[]
   hostImports: HostImport[]
   componentImports?: InterfaceTypes
+  bytes: number
 }
 
 /** Calls the constructor, which is private. */
@@ -95,6 +97,7 @@ export class Program {
     closeReason: WasiexecError | undefined
     imports: ProgramImports
   }
+  readonly #weight = new Weight()
 
   private constructor(port: Port, how: How, handle: number, info: ProgramInfo) {
     this.name = info.name
@@ -108,7 +111,8 @@ export class Program {
     const imports = { name, kind, all, fromHost, ofComponent }
     this.#owner = { handle, closeReason: undefined, imports }
     parts.set(this, { port, owner: this.#owner })
-    collected.register(this.#owner, { port, handle }, this.#owner)
+    this.#weight.set(info.bytes)
+    collected.register(this.#owner, { port, handle, weight: this.#weight }, this.#owner)
   }
 
   /**
@@ -447,6 +451,7 @@ export class Program {
       `the program ${JSON.stringify(this.name)} was disposed of`,
     )
     collected.unregister(owner)
+    this.#weight.set(0)
     this.#port.dispose(owner.handle)
   }
 
@@ -464,11 +469,14 @@ export class Program {
 }
 
 /** Runs refer to the owner, not to the program: the code is freed once the owner is gone. */
-const collected = new FinalizationRegistry<{ port: Port; handle: RunOwner['handle'] }>(
-  ({ port, handle }) => {
-    port.release(handle)
-  },
-)
+const collected = new FinalizationRegistry<{
+  port: Port
+  handle: RunOwner['handle']
+  weight: Weight
+}>(({ port, handle, weight }) => {
+  weight.set(0)
+  port.release(handle)
+})
 
 /**
  * Compiles a program, off the event loop. A string is a path; bytes are a binary or WAT text.

@@ -70,7 +70,11 @@ export class Runtime {
     return this.#port.stats()
   }
 
-  /** Aborts all runs, refuses new ones, and resolves when the last run has ended. */
+  /**
+   * Aborts all runs, refuses new ones, and resolves when the last run has ended. By then the threads, descriptors and
+   * address space of the runtime are given back, whatever objects still refer to it. Only a host call of a guest that
+   * the operating system does not end, or a compilation that has begun, keeps them until it ends by itself.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#port.close(
       new WasiexecError('ERR_RUNTIME_CLOSED', 'the runtime is closed'),

@@ -18,6 +18,9 @@ import { ending, folder, observed, ownWat, refusal, Sink, wat, watPath } from '.
 
 const HALF = '\u{d800}'
 const { signal } = new AbortController()
+/** In milliseconds; the next one has more nanoseconds than 64 bits can count. */
+const LAST_TIME = 18_446_744_073_709
+const TIME = `\`clock.now\` must be a Date or a whole number of milliseconds since 1970, from 0 to ${LAST_TIME} (July 2554)`
 
 /** Options of a run that are refused, and how the message begins. */
 const REFUSED: readonly [options: unknown, message: string][] = [
@@ -93,18 +96,41 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ network: { allow: ['80'] } }, '`network.allow[0]` must be [tcp:|udp:]HOST:PORTS'],
   [{ clock: 'fake' }, '`clock` must be'],
   [{ clock: null }, '`clock` must be'],
-  [{ clock: {} }, '`clock.now` must be a Date or milliseconds since 1970, got undefined'],
-  [{ clock: { now: -1 } }, '`clock.now` must be'],
-  [{ clock: { now: Number.NaN } }, '`clock.now` must be'],
-  [
-    { clock: { now: new Date(Number.NaN) } },
-    '`clock.now` must be a Date or milliseconds since 1970, got an invalid Date',
-  ],
-  [
-    { clock: { now: new Date(-1) } },
-    '`clock.now` must be a Date or milliseconds since 1970, got the Date 1969-12-31T23:59:59.999Z',
-  ],
-  [{ clock: { now: '2020' } }, '`clock.now` must be'],
+  [{ clock: {} }, `${TIME}, got undefined`],
+  [{ clock: { now: new Date(Number.NaN) } }, `${TIME}, got an invalid Date`],
+  [{ clock: { now: new Date(-1) } }, `${TIME}, got the Date 1969-12-31T23:59:59.999Z`],
+  [{ clock: { now: new Date(LAST_TIME + 1) } }, `${TIME}, got the Date 2554-07-21T23:34:33.710Z`],
+  [{ clock: { now: new Date(8.64e15) } }, `${TIME}, got the Date +275760-09-13T00:00:00.000Z`],
+  ...[
+    -1,
+    -Number.MIN_VALUE,
+    -0.5,
+    -Infinity,
+    -Number.MAX_VALUE,
+    Number.MIN_VALUE,
+    0.5,
+    1.5,
+    LAST_TIME - 0.5,
+    1e12 + 0.25,
+    LAST_TIME + 1,
+    2 ** 64,
+    Number.MAX_SAFE_INTEGER,
+    Number.MAX_VALUE,
+    Infinity,
+    Number.NaN,
+    '2020',
+    '',
+    0n,
+    5n,
+    true,
+    null,
+    [],
+    [5],
+    {},
+    { valueOf: () => 5 },
+    () => 5,
+    Symbol.iterator,
+  ].map((now): [unknown, string] => [{ clock: { now } }, TIME]),
   [{ clock: { now: 0, zone: 'UTC' } }, 'unknown option `clock.zone`'],
   [{ randomSeed: -1 }, '`randomSeed` must be an integer from 0 to 2^64 - 1, got -1'],
   [{ randomSeed: 1.5 }, '`randomSeed` must be an integer'],
@@ -199,7 +225,10 @@ const ALLOWED: Readonly<Record<string, RunOptions>> = {
   'a transparent Proxy': new Proxy({ args: new Proxy(['a'], {}) }, {}),
   'the environment of this process': { env: process.env as Record<string, string> },
   'the largest seed': { randomSeed: (1n << 64n) - 1n },
-  'an absurdly late clock': { clock: { now: Number.MAX_VALUE } },
+  'the first time of all': { clock: { now: 0 } },
+  'no negative time': { clock: { now: -0 } },
+  'the last time of all': { clock: { now: LAST_TIME } },
+  'the last date of all': { clock: { now: new Date(LAST_TIME) } },
 }
 for (const [name, options] of Object.entries(ALLOWED)) {
   test(`allowed: ${name}`, async (t) => {
@@ -445,6 +474,7 @@ test('a clock can stand still, and counts from 0 then', async (t) => {
   t.is(wall, BigInt(now.getTime()) * 1_000_000n)
   t.true(monotonic! < 10_000_000_000n)
   t.is((await read({ now: 0 }))[0], 0n)
+  t.is((await read({ now: LAST_TIME }))[0], BigInt(LAST_TIME) * 1_000_000n)
   const before = BigInt(Date.now() - 1) * 1_000_000n
   t.true((await read('real'))[0]! >= before)
 })

@@ -6,7 +6,15 @@ import test, { type ExecutionContext } from 'ava'
 import { load, type RunOptions } from '../support/package.ts'
 import { drain, ending, folder, numbers, real } from '../support/guest.ts'
 import { folderState } from '../support/folder-state.ts'
-import { open, read, script, SCRATCH, write, type Step } from '../support/wasi-script.ts'
+import {
+  open,
+  read,
+  script,
+  SCRATCH,
+  write,
+  type CoreWasi,
+  type Step,
+} from '../support/wasi-script.ts'
 
 /** A folder `granted` with files and links, beside a folder `outside` with a secret. */
 async function folders(t: ExecutionContext): Promise<{ granted: string; outside: string }> {
@@ -30,6 +38,8 @@ async function folders(t: ExecutionContext): Promise<{ granted: string; outside:
   return { granted, outside }
 }
 
+const CORE: readonly CoreWasi[] = ['wasi_snapshot_preview1', 'wasi_unstable']
+
 /** Each way in which a guest could change a directory. */
 const CHANGES: Readonly<Record<string, Step>> = {
   create: open(3, 'new', 1),
@@ -47,48 +57,81 @@ const CHANGES: Readonly<Record<string, Step>> = {
   'set the times of the directory': ['fd_filestat_set_times', 3, 1n, 1n, 5],
 }
 
-test('what is granted to read cannot be changed in any way', async (t) => {
-  const { granted } = await folders(t)
-  const before = await folderState(granted)
-  const steps: Step[] = [
-    ...Object.values(CHANGES),
-    // A file that is open to be read.
-    ['path_open', 3, 1, 'file', 0, 2n, 0n, 0, SCRATCH],
-    write(4, 'x'),
-    ['fd_pwrite', 4, 'x', 1, 0n, SCRATCH],
-    ['fd_filestat_set_size', 4, 0n],
-    ['fd_filestat_set_times', 4, 1n, 1n, 5],
-  ]
-  for (const grant of [granted, { hostPath: granted, access: 'read' }] as const) {
-    const { errnos } = await script(steps, { preopens: { '/': grant } })
-    const [changes, rest] = [
-      errnos.slice(0, Object.keys(CHANGES).length),
-      errnos.slice(Object.keys(CHANGES).length),
-    ]
-    t.deepEqual(
-      Object.keys(CHANGES).map((name, index) => `${name}: ${changes[index]}`),
-      Object.keys(CHANGES).map((name) => `${name}: perm`),
-    )
-    t.is(rest[0], 'success')
-    for (const errno of rest.slice(1)) t.not(errno, 'success')
-  }
-  t.deepEqual(await folderState(granted), before)
-})
-
-test('the times of a directory that is granted to write can be set, by each way to name it', async (t) => {
-  for (const step of [
-    ['fd_filestat_set_times', 3, 1n, 1n, 5],
-    ['path_filestat_set_times', 3, 1, '.', 1n, 1n, 5],
-  ] as const) {
+for (const wasi of CORE) {
+  test(`what is granted to read cannot be changed in any way (${wasi})`, async (t) => {
     const { granted } = await folders(t)
     const before = await folderState(granted)
-    const { errnos } = await script([[...step]], {
-      preopens: { '/': { hostPath: granted, access: 'write' } },
-    })
-    t.deepEqual(errnos, ['success'])
-    t.notDeepEqual(await folderState(granted), before)
-  }
-})
+    const steps: Step[] = [
+      ...Object.values(CHANGES),
+      // A file that is open to be read.
+      ['path_open', 3, 1, 'file', 0, 2n, 0n, 0, SCRATCH],
+      write(4, 'x'),
+      ['fd_pwrite', 4, 'x', 1, 0n, SCRATCH],
+      ['fd_filestat_set_size', 4, 0n],
+      ['fd_filestat_set_times', 4, 1n, 1n, 5],
+    ]
+    for (const grant of [granted, { hostPath: granted, access: 'read' }] as const) {
+      const { errnos } = await script(steps, { preopens: { '/': grant } }, undefined, wasi)
+      const [changes, rest] = [
+        errnos.slice(0, Object.keys(CHANGES).length),
+        errnos.slice(Object.keys(CHANGES).length),
+      ]
+      t.deepEqual(
+        Object.keys(CHANGES).map((name, index) => `${name}: ${changes[index]}`),
+        Object.keys(CHANGES).map((name) => `${name}: perm`),
+      )
+      t.is(rest[0], 'success')
+      for (const errno of rest.slice(1)) t.not(errno, 'success')
+    }
+    t.deepEqual(await folderState(granted), before)
+  })
+
+  test(`the times of what is granted to write can be set, by each way to name it (${wasi})`, async (t) => {
+    const opened = open(3, 'inside', 2)
+    const file = open(3, 'file')
+    for (const [name, steps] of Object.entries<Step[]>({
+      'the granted directory': [['fd_filestat_set_times', 3, 1n, 1n, 5]],
+      'its path': [['path_filestat_set_times', 3, 1, '.', 1n, 1n, 5]],
+      'a directory in it': [opened, ['fd_filestat_set_times', 4, 1n, 1n, 5]],
+      'the path of a directory in it': [['path_filestat_set_times', 3, 1, 'inside', 1n, 1n, 5]],
+      'the path of an open directory': [opened, ['path_filestat_set_times', 4, 1, '.', 1n, 1n, 5]],
+      'a file': [file, ['fd_filestat_set_times', 4, 1n, 1n, 5]],
+      'the path of a file': [['path_filestat_set_times', 3, 1, 'file', 1n, 1n, 5]],
+      // With the flags of each time alone, and with that of now.
+      'the time of access': [['fd_filestat_set_times', 3, 1n, 0n, 1]],
+      'the time of change': [['fd_filestat_set_times', 3, 0n, 1n, 4]],
+      'both to now': [['fd_filestat_set_times', 3, 0n, 0n, 10]],
+    })) {
+      const { granted } = await folders(t)
+      const before = await folderState(granted)
+      const options = { preopens: { '/': { hostPath: granted, access: 'write' } } } as const
+      const { errnos } = await script(steps, options, undefined, wasi)
+      t.deepEqual(
+        errnos,
+        steps.map(() => 'success'),
+        name,
+      )
+      t.notDeepEqual(await folderState(granted), before, name)
+    }
+  })
+
+  test(`what has no times keeps its error (${wasi})`, async (t) => {
+    const { granted } = await folders(t)
+    const { errnos } = await script(
+      [
+        ['fd_filestat_set_times', 99, 1n, 1n, 5],
+        ['fd_filestat_set_times', 1, 1n, 1n, 5],
+        // Both times of one kind at once.
+        ['fd_filestat_set_times', 3, 1n, 1n, 15],
+        ['fd_filestat_set_times', 3, 1n, 1n, 0x10000],
+      ],
+      { preopens: { '/': { hostPath: granted, access: 'write' } } },
+      undefined,
+      wasi,
+    )
+    t.deepEqual(errnos, ['badf', 'badf', 'inval', 'inval'])
+  })
+}
 
 /** Paths that lead outside, in every way that is known. */
 const ESCAPES = [

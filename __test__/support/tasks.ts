@@ -14,6 +14,7 @@ export type Task =
   | 'endless'
   | 'batch'
   | 'talk'
+  | 'leave'
 
 export function startTask(task: Task): Worker {
   return new Worker(new URL('worker-tasks.ts', import.meta.url), {

@@ -61,6 +61,9 @@ export function write(fd: number, text: string): Step {
   return ['fd_write', fd, text, 1, SCRATCH + 4004]
 }
 
+/** WASI 0.1 and the preview before it, whose functions of these names take the same. */
+export type CoreWasi = 'wasi_snapshot_preview1' | 'wasi_unstable'
+
 interface Printed {
   /** What each call returned. */
   errnos: string[]
@@ -74,8 +77,9 @@ export async function script(
   steps: readonly Step[],
   options: RunOptions,
   end = '(nop)',
+  wasi: CoreWasi = 'wasi_snapshot_preview1',
 ): Promise<Printed> {
-  const program = await load(Buffer.from(source(steps, end)), { cache: false })
+  const program = await load(Buffer.from(source(steps, end, wasi)), { cache: false })
   const outcome = await program.run({ limits: { timeoutMs: 60_000 }, ...options })
   const { stdout } = outcome
   if (stdout.length !== steps.length + SCRATCH_BYTES)
@@ -87,7 +91,11 @@ export async function script(
   }
 }
 
-export function source(steps: readonly Step[], end = '(nop)'): string {
+export function source(
+  steps: readonly Step[],
+  end = '(nop)',
+  wasi: CoreWasi = 'wasi_snapshot_preview1',
+): string {
   let strings = STRINGS
   let vectors = VECTORS
   const data: string[] = []
@@ -128,7 +136,7 @@ export function source(steps: readonly Step[], end = '(nop)'): string {
     const types = [...signature].flatMap((type) =>
       type === 's' ? ['i32', 'i32'] : [type === 'I' ? 'i64' : 'i32'],
     )
-    return `(import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${types.join(' ')}) (result i32)))`
+    return `(import "${wasi}" "${name}" (func $${name} (param ${types.join(' ')}) (result i32)))`
   })
   return `(module
     ${imports.join('\n')}

@@ -128,6 +128,15 @@ async function talk(): Promise<void> {
   await Promise.all(left.map((guest) => guest.lines().next()))
 }
 
+/** Leaves an open runtime, with programs and an instance, behind. */
+async function leave(): Promise<void> {
+  const runtime = new Runtime({ threads: 1 })
+  const program = await ownWat('exports', { runtime })
+  const instance = await program.instantiate()
+  await instance.call('sleep', 1n)
+  process.exit(0)
+}
+
 const tasks: Record<string, () => Promise<void>> = {
   processes,
   busy,
@@ -140,5 +149,6 @@ const tasks: Record<string, () => Promise<void>> = {
   endless: uninterruptible,
   batch,
   talk,
+  leave,
 }
 await tasks[workerData as string]!()

@@ -94,6 +94,7 @@ pub(crate) struct Host {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker,
     pub(crate) allocation: Allocation,
+    pub(crate) heap: Heap,
 }
 
 pub(crate) enum Linker {
@@ -181,6 +182,19 @@ pub enum Tier {
     Optimizing,
 }
 
+/// Where the garbage-collected objects of programs are: those of the GC proposal, `externref`s and exceptions.
+///
+/// A heap takes as much of a pool as a memory, so programs that need one have a pool of their own, with room for both. An
+/// engine without heaps refuses such programs: its code can never ask for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Heap {
+    /// There are none.
+    Absent,
+    /// Each run may have a heap beside its memory.
+    Present,
+}
+
 /// What a guest looks at in its loops and functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -196,12 +210,13 @@ pub(crate) enum Checks {
 /// The engines of a runtime, each made at first use.
 pub(crate) struct Engines {
     slots: PoolSize,
-    hosts: Mutex<HashMap<(Compilation, Placement), Arc<HostCell>>>,
+    hosts: Mutex<HashMap<HostKey, Arc<HostCell>>>,
     /// Every engine made so far, for the ticker.
     made: Mutex<Vec<Engine>>,
     closed: AtomicBool,
 }
 
+type HostKey = (Compilation, Heap, Placement);
 type HostCell = Mutex<Option<Arc<Host>>>;
 
 /// Which programs an engine is for.
@@ -227,17 +242,17 @@ impl Engines {
 
     /// The engine that programs are compiled with. Its instances live in slots, unless the process has too
     /// little address space.
-    pub(crate) fn host(&self, compilation: Compilation) -> Result<Arc<Host>> {
-        self.get_or_make((compilation, Placement::Slot), || {
-            self.make(compilation, Allocation::Pooling)
-                .or_else(|_| self.make(compilation, Allocation::Compact))
+    pub(crate) fn host(&self, compilation: Compilation, heap: Heap) -> Result<Arc<Host>> {
+        self.get_or_make((compilation, heap, Placement::Slot), || {
+            self.make(compilation, heap, Allocation::Pooling)
+                .or_else(|_| self.make(compilation, heap, Allocation::Compact))
         })
     }
 
     /// The engine whose instances are not bound to slots.
-    pub(crate) fn on_demand(&self, compilation: Compilation) -> Result<Arc<Host>> {
-        self.get_or_make((compilation, Placement::OnDemand), || {
-            self.make(compilation, Allocation::OnDemand)
+    pub(crate) fn on_demand(&self, compilation: Compilation, heap: Heap) -> Result<Arc<Host>> {
+        self.get_or_make((compilation, heap, Placement::OnDemand), || {
+            self.make(compilation, heap, Allocation::OnDemand)
         })
     }
 
@@ -254,13 +269,14 @@ impl Engines {
         // Where there is no room for slots, there is none for reservations either. Asked before, because it looks at
         // all engines.
         let allocation = self.allocation().without_slots();
-        let host = self.get_or_make((compilation, Placement::Debug), || {
-            let mut config = config(compilation, allocation, self.slots);
+        let heap = Heap::Present;
+        let host = self.get_or_make((compilation, heap, Placement::Debug), || {
+            let mut config = config(compilation, heap, allocation, self.slots);
             compile_fast(&mut config)
                 .guest_debug(true)
                 .max_wasm_stack(DEBUG_WASM_STACK)
                 .async_stack_size(DEBUG_FIBER_STACK);
-            host(&config, compilation, allocation)
+            host(&config, compilation, heap, allocation)
         });
         Ok(host?.engine.clone())
     }
@@ -274,7 +290,7 @@ impl Engines {
         host: &Host,
     ) -> wasmtime::Result<Vec<u8>> {
         let allocation = host.allocation.without_slots();
-        let mut config = config(compilation, allocation, self.slots);
+        let mut config = config(compilation, host.heap, allocation, self.slots);
         let image = wasm.len() as u64 * IMAGE_TO_FILE / memories.max(1);
         config.memory_guaranteed_dense_image_size(image.clamp(IMAGE, SNAPSHOT_IMAGE));
         Engine::new(&config)?.precompile_module(wasm)
@@ -309,11 +325,7 @@ impl Engines {
         lock(&self.made).clear();
     }
 
-    fn get_or_make(
-        &self,
-        key: (Compilation, Placement),
-        make: impl FnOnce() -> Result<Host>,
-    ) -> Result<Arc<Host>> {
+    fn get_or_make(&self, key: HostKey, make: impl FnOnce() -> Result<Host>) -> Result<Arc<Host>> {
         let cell = lock(&self.hosts).entry(key).or_default().clone();
         // Held while the engine is made: other threads that want it would only make another.
         let mut cell = lock(&cell);
@@ -328,13 +340,18 @@ impl Engines {
         Ok(cell.insert(host).clone())
     }
 
-    fn make(&self, compilation: Compilation, allocation: Allocation) -> Result<Host> {
-        let config = config(compilation, allocation, self.slots);
-        host(&config, compilation, allocation)
+    fn make(&self, compilation: Compilation, heap: Heap, allocation: Allocation) -> Result<Host> {
+        let config = config(compilation, heap, allocation, self.slots);
+        host(&config, compilation, heap, allocation)
     }
 }
 
-fn host(config: &Config, compilation: Compilation, allocation: Allocation) -> Result<Host> {
+fn host(
+    config: &Config,
+    compilation: Compilation,
+    heap: Heap,
+    allocation: Allocation,
+) -> Result<Host> {
     let engine = Engine::new(config).map_err(|error| {
         let message = format!(
             "cannot set up the {} engine: {error:#}",
@@ -350,10 +367,11 @@ fn host(config: &Config, compilation: Compilation, allocation: Allocation) -> Re
         linker: linker.map_err(Error::internal)?,
         engine,
         allocation,
+        heap,
     })
 }
 
-fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> Config {
+fn config(compilation: Compilation, heap: Heap, allocation: Allocation, slots: PoolSize) -> Config {
     let mut config = Config::new();
     let wasm_stack = wasm_stack(compilation.tier);
     config
@@ -378,9 +396,11 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
             .collector(Collector::DeferredReferenceCounting)
             // Atomics are fine on a memory of one's own; shared memories are refused at load.
             .wasm_features(WasmFeatures::THREADS, true)
-            .wasm_function_references(true)
-            .wasm_gc(true)
-            .wasm_exceptions(true),
+            // What needs a heap.
+            .gc_support(heap == Heap::Present)
+            .wasm_function_references(heap == Heap::Present)
+            .wasm_gc(heap == Heap::Present)
+            .wasm_exceptions(heap == Heap::Present),
     };
     match compilation.kind {
         ProgramKind::Module => config.concurrency_support(false),
@@ -390,6 +410,7 @@ fn config(compilation: Compilation, allocation: Allocation, slots: PoolSize) -> 
         Allocation::Pooling => {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
                 compilation,
+                heap,
                 slots,
             )));
         }
@@ -425,15 +446,20 @@ const fn wasm_stack(tier: Tier) -> usize {
     }
 }
 
-fn pool(compilation: Compilation, slots: PoolSize) -> PoolingAllocationConfig {
+fn pool(compilation: Compilation, heap: Heap, slots: PoolSize) -> PoolingAllocationConfig {
     let PoolSize { total, warm } = slots;
+    // A run has at most one of each: what has more does not fit into a slot.
+    let memories = match heap {
+        Heap::Absent => total,
+        Heap::Present => total.saturating_mul(2),
+    };
     // Unused room costs time when the engine is made.
     let (instances, tables) = match compilation.kind {
         ProgramKind::Module => (1, TABLES_PER_MODULE),
         ProgramKind::Component => (CORE_INSTANCES_PER_COMPONENT, TABLES_PER_COMPONENT),
     };
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_memories(total)
+    pool.total_memories(memories)
         .total_stacks(total)
         .total_gc_heaps(total)
         .total_component_instances(total)

@@ -1,6 +1,7 @@
 //! Trees of files in memory. One [`GivenTree`] is shared by any number of runs, and each run has its own
 //! [`Tree`]: what it has changed, over what it was given.
 
+mod automaton;
 mod budget;
 mod change;
 mod code;
@@ -22,6 +23,7 @@ mod tree;
 pub use budget::FileLimits;
 pub(crate) use code::Code;
 pub use collect::CollectedFiles;
+pub(crate) use collect::Collecting;
 pub use given::{GivenFile, GivenTree};
 pub(crate) use id::{Kind, NodeId, ROOT};
 pub(crate) use node::Stat;

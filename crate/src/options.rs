@@ -1,5 +1,6 @@
 //! What a caller grants to one run. Nothing is granted by default.
 
+use crate::error::{Error, ErrorCode, Result};
 use crate::files::{GivenTree, Patterns};
 use crate::guest::Limits;
 use crate::host_functions::HostCalls;
@@ -61,7 +62,26 @@ pub enum Clock {
     /// The host's clocks.
     #[default]
     Real,
-    /// The wall clock stands still at this time since the Unix epoch. The monotonic clock starts at 0 and goes on by a
-    /// microsecond with each reading, and by as much as the guest sleeps.
+    /// The wall clock stands still at this time since the Unix epoch, which is less than 2^64 nanoseconds: guests have
+    /// no other times. The monotonic clock starts at 0 and goes on by a microsecond with each reading, and by as much as
+    /// the guest sleeps.
     Fixed(Duration),
+}
+
+impl Clock {
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`] for a time that guests cannot be told.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::Fixed(now) if u64::try_from(now.as_nanos()).is_err() => Err(Error::new(
+                ErrorCode::InvalidOption,
+                format!(
+                    "`clock.now` must be less than 2^64 nanoseconds after 1970 (July 2554), got {} seconds",
+                    now.as_secs()
+                ),
+            )),
+            Self::Real | Self::Fixed(_) => Ok(()),
+        }
+    }
 }

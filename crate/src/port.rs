@@ -86,6 +86,17 @@ impl Port {
         self.backend.stats(self.runtime.stats())
     }
 
+    /// Whether something waits for a slot, and instances have some of them.
+    pub fn waits_for_instances(&self) -> bool {
+        let RuntimeStats {
+            counts,
+            max_concurrent_runs,
+            ..
+        } = self.stats();
+        let taken = counts.running + counts.instances;
+        counts.queued > 0 && counts.instances > 0 && taken >= max_concurrent_runs
+    }
+
     /// The runtime at the other end.
     pub fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
@@ -154,7 +165,6 @@ impl Port {
         let started = waiting.spawn(move || {
             this.backend.close_and_wait();
             this.runtime.close_and_wait();
-            this.runtime.release();
             this.backend.forget();
             this.mailbox.deliver(|outbox| outbox.closed(id));
         });

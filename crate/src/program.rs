@@ -83,7 +83,8 @@ impl Program {
     ) -> Result<Arc<Self>> {
         let code = ProgramCode::new(given, &options, engines, cache)?;
         let snapshot = loaded_snapshot(&code.wasm, options.preopens)?;
-        let info = code.present()?.0.describe(options.name);
+        let mut info = code.present()?.0.describe(options.name);
+        info.bytes += code.wasm.bytes.len();
         Ok(Arc::new(Self {
             info,
             code,
@@ -255,6 +256,7 @@ impl Program {
     ///
     /// [`ErrorCode::InvalidOption`].
     pub(crate) fn check_options(&self, options: &RunOptions) -> Result<()> {
+        options.clock.check()?;
         self.check_limits(&options.limits)?;
         if options.files.is_some() {
             self.check_files()?;

@@ -2,7 +2,7 @@
 
 pub(crate) mod guest_instance;
 
-use crate::engine::{Allocation, Compilation, Engines, PoolSize};
+use crate::engine::{Allocation, Compilation, Engines, Heap, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
@@ -29,6 +29,9 @@ use wasmtime::PoolingAllocationConfig;
 
 /// Enough for programs that take turns to find their slots as they left them.
 const WARM_SLOTS_PER_THREAD: usize = 8;
+
+/// How long a close waits for threads that carry out host calls of guests that have ended.
+const RELEASE_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How a runtime is set up.
 #[derive(Clone, Debug)]
@@ -100,7 +103,8 @@ pub struct Runtime {
     engines: Arc<Engines>,
     ticker: Arc<Ticker>,
     scheduler: Arc<Scheduler>,
-    handle: Handle,
+    /// The only handles that outlive a call are those that this and the scheduler have: a runtime of tokio has its
+    /// descriptors until the last handle is gone.
     threads: Mutex<Option<tokio::runtime::Runtime>>,
     /// Loading a program twice compiles it once.
     programs: Mutex<HashMap<ProgramKey, ProgramCell>>,
@@ -117,7 +121,10 @@ impl Runtime {
         let failed = |error| {
             Error::new(
                 ErrorCode::OutOfResources,
-                format!("cannot start the runtime's threads: {error}"),
+                format!(
+                    "cannot start the runtime's threads: {error}; close runtimes that are no longer used, or let the \
+                     process have more threads and open files"
+                ),
             )
         };
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -141,9 +148,9 @@ impl Runtime {
         let _ = PoolingAllocationConfig::is_pagemap_scan_available();
         // The most common engine is then ready when the first program has been read.
         let warming = engines.clone();
-        handle.spawn_blocking(move || drop(warming.host(Compilation::COMMON)));
+        handle.spawn_blocking(move || drop(warming.host(Compilation::COMMON, Heap::Absent)));
         let scheduler = Scheduler::new(
-            handle.clone(),
+            handle,
             ticker.clone(),
             options.threads,
             options.max_concurrent_runs,
@@ -153,7 +160,6 @@ impl Runtime {
             engines,
             ticker,
             scheduler: Arc::new(scheduler),
-            handle,
             threads: Mutex::new(Some(threads)),
             programs: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -230,8 +236,15 @@ impl Runtime {
         self.scheduler.counts().queued as u64
     }
 
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
+    /// What runs futures on the threads of this runtime. To be dropped soon: whoever holds it keeps descriptors open.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::RuntimeClosed`] when the threads are gone.
+    pub(crate) fn handle(&self) -> Result<Handle> {
+        let threads = lock(&self.threads);
+        let handle = threads.as_ref().map(|threads| threads.handle().clone());
+        handle.ok_or_else(closed)
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -296,7 +309,7 @@ impl Runtime {
         function: usize,
         payload: Bytes,
     ) -> Result<CallerCall> {
-        CallerCall::new(&self.handle, instance, function, payload)
+        CallerCall::new(self.handle()?, instance, function, payload)
     }
 
     /// Queues a run that `control` can stop.
@@ -340,7 +353,7 @@ impl Runtime {
         let entry = key.and_then(|key| program.snapshot_entry(&key));
         let (place, preopens) = (entry.clone(), options.preopens.clone());
         let read = move || Ok(place.as_ref().and_then(CacheEntry::read));
-        if let Some(wasm) = joined(self.handle.spawn_blocking(read).await)? {
+        if let Some(wasm) = joined(self.handle()?.spawn_blocking(read).await)? {
             return Ok(Snapshot { wasm, preopens });
         }
         let (program, engines) = (program.clone(), self.engines.clone());
@@ -363,7 +376,7 @@ impl Runtime {
             }
             Ok(snapshot)
         };
-        let work = self.handle.spawn_blocking(finish);
+        let work = self.handle()?.spawn_blocking(finish);
         joined(work.await).map_err(Into::into)
     }
 
@@ -373,7 +386,10 @@ impl Runtime {
         control: &CallControl,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Option<std::result::Result<T, SnapshotError>> {
-        let mut work = self.handle.spawn_blocking(work);
+        let mut work = match self.handle() {
+            Ok(handle) => handle.spawn_blocking(work),
+            Err(error) => return Some(Err(error.into())),
+        };
         let done = poll_fn(|context| {
             control.register(context.waker());
             match control.cause() {
@@ -394,15 +410,24 @@ impl Runtime {
         self.scheduler.abort(which);
     }
 
-    /// Refuses new runs and programs, aborts all runs and waits for them to end.
+    /// Refuses new runs and programs, aborts all runs and waits for them to end. Then gives back what the runtime has of
+    /// the process, its threads, descriptors and address space, without waiting for the threads.
     pub async fn close(&self) {
+        self.end_runs().await;
+        self.release();
+    }
+
+    async fn end_runs(&self) {
         self.closed.store(true, Ordering::Release);
         self.scheduler.close().await;
     }
 
-    /// The same, blocking the calling thread.
+    /// The same, blocking the calling thread, which also waits for the threads.
     pub fn close_and_wait(&self) {
-        self.handle.block_on(self.close());
+        if let Ok(handle) = self.handle() {
+            handle.block_on(self.end_runs());
+        }
+        self.release_within(RELEASE_PATIENCE);
     }
 
     /// The size and the state of this runtime.
@@ -433,13 +458,18 @@ impl Runtime {
 
     /// Stops the threads, whatever they are doing, and drops the engines. For a runtime that is closed.
     pub fn release(&self) {
-        let mut threads = lock(&self.threads);
-        if let Some(threads) = threads.take() {
-            // A host call of a guest may block for ever; its thread must not hold up this one.
-            threads.shutdown_background();
-        }
+        self.release_within(Duration::ZERO);
+    }
+
+    /// The same, and waits for the end of the threads. A host call of a guest may block for ever: its thread is not
+    /// waited for any longer than this.
+    fn release_within(&self, patience: Duration) {
         self.scheduler.release();
-        self.ticker.stop();
+        let threads = lock(&self.threads).take();
+        if let Some(threads) = threads {
+            threads.shutdown_timeout(patience);
+        }
+        self.ticker.stop(!patience.is_zero());
         self.engines.close();
     }
 }

@@ -35,7 +35,7 @@ mod state;
 mod types;
 mod way;
 
-use crate::engine::{Allocation, Engines, Host, Linker, ProgramKind};
+use crate::engine::{Allocation, Engines, Heap, Host, Linker, ProgramKind};
 use crate::error::{Error, Result};
 use crate::guest::{Limits, OnOutput, Outcome};
 use crate::options::{Clock, Preopen, RunOptions};
@@ -189,6 +189,7 @@ pub(crate) fn prepare(
         engine,
         linker: Linker::Module(linker),
         allocation: Allocation::OnDemand,
+        heap: Heap::Present,
     };
     Ok(Prepared {
         program: program.instrumented(source.bytes.to_vec(), host, needs, probe.clone())?,

@@ -28,7 +28,7 @@ pub(crate) use context::{Invocation, Wasi};
 pub(crate) use descriptors::MAX_DESCRIPTORS;
 pub(crate) use host_functions::{add_host_function, crosses};
 pub(crate) use linker::{component_linker, module_linker};
-pub(crate) use memory_files::GrantedFiles;
+pub(crate) use memory_files::{Collector, GrantedFiles};
 pub(crate) use preview1::{P0, P1};
 pub(crate) use resumption::Resumption;
 pub(crate) use state::RunState;

@@ -53,7 +53,10 @@ export interface ExportedGlobal {
 }
 
 /** Ends instances that nothing of what users have refers to any more. */
-const collected = new FinalizationRegistry<InstanceState>((state) => state.dispose())
+const collected = new FinalizationRegistry<InstanceState>((state) => {
+  state.port.abandoned += 1
+  state.dispose()
+})
 
 /** What everything that users have of an instance refers to. */
 export class InstanceLink {

@@ -837,5 +837,6 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.BindingPort = nativeBinding.BindingPort
 module.exports.addonUrl = nativeBinding.addonUrl
+module.exports.adjustMemory = nativeBinding.adjustMemory
 module.exports.BindingCompiler = nativeBinding.BindingCompiler
 module.exports.serveWorker = nativeBinding.serveWorker

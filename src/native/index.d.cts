@@ -97,12 +97,20 @@ export declare class BindingPort {
   stats(): BindingStats
   /** Closes the runtime; a record for `id` says when all its runs have ended. */
   close(id: number): void
+  /** Whether something waits for a slot, and instances have some of them. */
+  waitsForInstances(): boolean
   /** Keeps the event loop alive, or no longer. */
   hold(alive: boolean): void
 }
 
 /** The URL of this addon's file. */
 export declare function addonUrl(): string
+
+/**
+ * Tells JavaScript's engine that its objects keep so many bytes more outside of its heap, or less: it then collects
+ * them in time.
+ */
+export declare function adjustMemory(bytes: number): void
 
 /** Which compiler makes a program's code. */
 export type BindingCompiler = 'optimizing' | 'baseline' | 'tiered'

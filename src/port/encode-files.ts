@@ -9,6 +9,8 @@ const MAX_BYTES = 2 ** 29
 const MAX_PATH = 4095
 const MAX_NAME = 255
 const MAX_PATTERNS = 1000
+/** Of all patterns together that have `*` or `?`. */
+const MAX_WILD_BYTES = 65_536
 /** The most characters of how messages name a file. */
 const MAX_OPTION = 200
 
@@ -160,12 +162,19 @@ export function encodeCollect(value: unknown, to: Encoder): void {
     throw invalid('collect', `at most ${MAX_PATTERNS} patterns`, value.length)
   to.byte(OPTION.collect)
   to.uint32(value.length)
+  const wild = new Set<string>()
   for (let index = 0; index < value.length; index += 1) {
     const pattern: unknown = value[index]
     const option = `collect[${index}]`
     checkString(option, pattern)
     checkPattern(option, pattern)
+    if (/[*?]/.test(pattern)) wild.add(pattern)
     to.string(pattern)
+  }
+  const bytes = [...wild].reduce((sum, pattern) => sum + Buffer.byteLength(pattern), 0)
+  if (bytes > MAX_WILD_BYTES) {
+    const expected = `at most ${MAX_WILD_BYTES} bytes of patterns with * or ? (paths without these do not count)`
+    throw invalid('collect', expected, bytes)
   }
 }
 

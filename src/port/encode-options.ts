@@ -101,6 +101,8 @@ const MAX_FILES_BYTES = 2 ** 30
 const MAX_FILES_COUNT = 1_000_000
 /** A run may have no more open files, either: more could be the process's last. */
 const MAX_SOCKETS = 512
+/** Guests are told the time in nanoseconds, as an unsigned 64-bit number. */
+const MAX_TIME = Number(2n ** 64n / 1_000_000n)
 
 /**
  * Checks `options` and writes what is given, in one pass.
@@ -351,11 +353,16 @@ function encodeClock(value: unknown, to: Encoder): void {
   const { now, ...rest } = value as { now: unknown }
   for (const name of Object.keys(rest)) throw unknown(`clock.${name}`, name, ['now'])
   const time = now instanceof Date ? now.getTime() : now
-  if (typeof time !== 'number' || !(time >= 0 && time < Infinity)) {
-    throw invalid('clock.now', 'a Date or milliseconds since 1970', now)
+  if (!isTime(time)) {
+    const expected = `a Date or a whole number of milliseconds since 1970, from 0 to ${MAX_TIME} (July 2554)`
+    throw invalid('clock.now', expected, now)
   }
   to.byte(OPTION.clockFixed)
   to.float64(time)
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIME
 }
 
 /**

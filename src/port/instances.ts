@@ -5,6 +5,7 @@ import type { HostCalls } from './host-calls.ts'
 import type { Pipes } from './pipes.ts'
 import type { Delivery } from './records.ts'
 import type { RunTarget } from './run-target.ts'
+import { INSTANCE_BYTES, Weight } from './weight.ts'
 
 /** How an instance ended, or why it could not be made or go on. */
 export type InstanceEnd = { outcome: AnyOutcome } | { error: unknown }
@@ -27,6 +28,7 @@ interface KnownInstance {
   readonly streams: Pipes | undefined
   /** Whether somebody waits until it is made or has ended. */
   awaited: boolean
+  readonly weight: Weight
 }
 
 /** One call of an instance. */
@@ -45,7 +47,11 @@ export class Instances {
   readonly #known = new Map<number, KnownInstance>()
 
   add(number: number, instance: PortInstance, streams: Pipes | undefined): void {
-    this.#known.set(number, { instance, streams, awaited: true })
+    this.#known.set(number, { instance, streams, awaited: true, weight: new Weight() })
+  }
+
+  get size(): number {
+    return this.#known.size
   }
 
   has(number: number): boolean {
@@ -69,8 +75,14 @@ export class Instances {
     const known = this.#known.get(number)
     if (known === undefined) return false
     known.awaited = false
+    known.weight.set(INSTANCE_BYTES + delivery.memoryPeak)
     known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
     return true
+  }
+
+  /** A call of an instance has ended; its memories may have grown. */
+  grown(number: number, { memoryPeak }: Delivery): void {
+    this.#known.get(number)?.weight.raise(INSTANCE_BYTES + memoryPeak)
   }
 
   /** The end of an instance is waited for; returns whether nobody has waited for it before. */
@@ -84,6 +96,7 @@ export class Instances {
   remove(number: number): KnownInstance | undefined {
     const known = this.#known.get(number)
     this.#known.delete(number)
+    known?.weight.set(0)
     return known
   }
 }

@@ -30,8 +30,10 @@ import { Delivery, RECORD_FIELDS } from './records.ts'
 import type { RunOwner, RunTarget } from './run-target.ts'
 import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
+import { SlotWatch, type Watched, type WatchedPort } from './slot-watch.ts'
 import type { RuntimeStats } from '../stats.ts'
 import type { StdinReader } from './stdin.ts'
+import { collectGarbage, RUNTIME_BYTES, Weight } from './weight.ts'
 import { Words } from './words.ts'
 
 /** A delivery of up to so many records, and as many bytes as above, is small. */
@@ -60,6 +62,8 @@ interface Waiting {
   isLoose?: boolean
   /** Makes what it resolves to of a record of a call. */
   read?: (delivery: Delivery, abortReason: unknown) => unknown
+  /** The number of the instance that is called. */
+  instance?: number
 }
 
 /** Who hears of the jobs of a batch. */
@@ -73,6 +77,9 @@ interface BatchJobs {
 
 /** Ids from here on are those of batches' jobs: the batch's number times this, plus the slot. */
 const BATCH_IDS = 2 ** 32
+
+/** Runtimes that nobody has closed. */
+const collected = new FinalizationRegistry<Weight>((weight) => weight.set(0))
 
 /** Ports with records to come; others may be garbage-collected, once their programs are. */
 const busy = new Set<Port>()
@@ -113,6 +120,10 @@ export class Port implements PipeEvents, HostCallPort {
   #lastId = 0
   #flushing = false
   readonly #shortWait = new ShortWait()
+  readonly #slotWatch: SlotWatch
+  readonly #weight = new Weight()
+  /** How many instances have been garbage-collected before they had ended. */
+  abandoned = 0
   /** Why runs are aborted, once the runtime is closed. */
   closeReason: WasiexecError | undefined
 
@@ -139,6 +150,11 @@ export class Port implements PipeEvents, HostCallPort {
     } catch (error) {
       throw fromNative(error)
     }
+    this.#slotWatch = new SlotWatch(watched(self))
+    // The shared one stays.
+    if (options === undefined) return
+    this.#weight.set(RUNTIME_BYTES)
+    collected.register(this, this.#weight)
   }
 
   run(owner: RunOwner, options: AnyRunOptions | undefined): Promise<AnyOutcome> {
@@ -278,6 +294,7 @@ export class Port implements PipeEvents, HostCallPort {
         signal,
         streams: undefined,
         read: call.read,
+        instance: number,
       })
     })
   }
@@ -302,7 +319,9 @@ export class Port implements PipeEvents, HostCallPort {
         other === undefined
           ? port.callSync(id, number, called, length, TURN_MS)
           : port.callSyncWith(id, number, called, other, length, TURN_MS)
-      return this.#callerWait.end(port, id, hostCalls, first)
+      const delivery = this.#callerWait.end(port, id, hostCalls, first)
+      this.#instances.grown(number, delivery)
+      return delivery
     } catch (error) {
       throw fromNative(error)
     }
@@ -562,6 +581,17 @@ export class Port implements PipeEvents, HostCallPort {
     this.#native.close(id)
     for (const batch of this.#batches) batch?.closed()
     await closed
+    this.#weight.set(0)
+  }
+
+  /** For the watch of its slots. */
+  get watched(): Watched {
+    const { size: instances } = this.#instances
+    return { instances, found: this.abandoned, isAwaited: this.#awaited > 0 }
+  }
+
+  get isStalled(): boolean {
+    return this.#native.waitsForInstances()
   }
 
   #abortSnapshots(which: (owner: RunOwner) => boolean): void {
@@ -585,6 +615,7 @@ export class Port implements PipeEvents, HostCallPort {
 
   /** Keeps the process alive until the record has come. */
   #await(): void {
+    if (this.#instances.size > 0) this.#slotWatch.start()
     this.#awaited += 1
     if (this.#awaited === 1) busy.add(this)
     this.#hold()
@@ -745,6 +776,7 @@ export class Port implements PipeEvents, HostCallPort {
     try {
       const reason = aborted === undefined ? this.#closeReason(target) : aborted.reason
       if (waiting.read !== undefined) {
+        this.#instances.grown(waiting.instance!, delivery)
         waiting.resolve(waiting.read(delivery, reason))
         return
       }
@@ -791,6 +823,15 @@ export class Port implements PipeEvents, HostCallPort {
   #closeReason(target: RunTarget | undefined): unknown {
     const reason = target?.closeReason
     return reason === undefined ? this.closeReason : reason
+  }
+}
+
+/** A port, which its watch does not keep. */
+function watched(port: WeakRef<Port>): WatchedPort {
+  return {
+    watched: () => port.deref()?.watched ?? { instances: 0, found: 0, isAwaited: false },
+    isStalled: () => port.deref()?.isStalled === true,
+    collect: collectGarbage,
   }
 }
 

@@ -182,6 +182,10 @@ export class Delivery {
     }
   }
 
+  get memoryPeak(): number {
+    return this.#get(FIELD.memoryPeak)
+  }
+
   /** What an instance has printed and used while it was made. */
   get initialization(): Returned {
     return outcomes.returned([], this.#printedAt(this.#place, this.#start))

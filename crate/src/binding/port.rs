@@ -546,6 +546,12 @@ impl BindingPort {
         self.port.close_runtime(id as u64);
     }
 
+    /// Whether something waits for a slot, and instances have some of them.
+    #[napi(catch_unwind)]
+    pub fn waits_for_instances(&self) -> bool {
+        self.port.waits_for_instances()
+    }
+
     /// Keeps the event loop alive, or no longer.
     #[napi(catch_unwind)]
     pub fn hold(&self, env: Env, alive: bool) {

@@ -1,8 +1,8 @@
 //! Trees as their guests use them.
 
 use super::{
-    Code, FileLimits, GivenFile, GivenTree, Kind, NewTime, NewTimes, NodeId, Now, Open, Patterns,
-    ROOT, Tree,
+    Code, CollectedFiles, Collecting, FileLimits, GivenFile, GivenTree, Kind, NewTime, NewTimes,
+    NodeId, Now, Open, Patterns, ROOT, Tree,
 };
 use crate::error::ErrorCode;
 use bytes::Bytes;
@@ -520,9 +520,8 @@ fn deep_directories_are_made_collected_and_dropped_without_recursion() {
         at = tree.find(at, "d", true).expect("a directory");
     }
     tree.open(at, "f", CREATE).expect("made");
-    let patterns = Patterns::new(["**"]).expect("patterns");
     // Nobody could name the file.
-    assert_eq!(tree.collect(&patterns).expect("collected").iter().len(), 0);
+    assert_eq!(collect(&tree, &["**"]).iter().len(), 0);
     // A directory cannot be moved below itself, however far.
     assert_eq!(tree.rename((ROOT, "d"), (at, "x")), Err(Code::Invalid));
     drop(tree);
@@ -536,10 +535,7 @@ fn files_are_collected_once_under_all_their_names() {
     tree.link((ROOT, "out/d/a"), false, (ROOT, "out/b"))
         .expect("linked");
     tree.symlink("d", ROOT, "out/s").expect("a link");
-    let collect = |patterns: &[&str]| {
-        let patterns = Patterns::new(patterns.iter().copied()).expect("patterns");
-        tree.collect(&patterns).expect("collected")
-    };
+    let collect = |patterns: &[&str]| collect(&tree, patterns);
     let found = collect(&["out/**"]);
     let listed: Vec<_> = found
         .iter()
@@ -551,4 +547,85 @@ fn files_are_collected_once_under_all_their_names() {
     assert_eq!(found.get("out"), None);
     assert_eq!(collect(&["*"]).get("in"), Some(&b"given"[..]));
     assert_eq!(collect(&[]).iter().len(), 0);
+    // By paths alone, and by paths and patterns.
+    assert_eq!(collect(&["out/d/a"]).get("out/d/a"), Some(&b"text"[..]));
+    for absent in ["out", "out/s", "out/d", "none", "in/x", "out/d/a/x"] {
+        assert_eq!(collect(&[absent]).iter().len(), 0, "{absent}");
+    }
+    let listed = collect(&["out/empty", "out/b", "**/a"]);
+    let listed: Vec<_> = listed.iter().map(|(path, _)| path).collect();
+    assert_eq!(listed, ["out/b", "out/d/a", "out/empty"]);
+}
+
+#[test]
+fn files_are_collected_piece_by_piece_in_the_order_of_their_paths() {
+    let mut tree = tree(&[]);
+    let large = "x".repeat(5 << 20);
+    for path in ["a", "a-b", "a.d/x", "b/c/d", "b/c-d", "b-", "z"] {
+        put_all(&mut tree, path, &large[..path.len() << 20]);
+    }
+    for name in 0..2000 {
+        put_all(&mut tree, &format!("many/{name}"), "1");
+    }
+    let patterns = ["**", "*/*/*", "z"];
+    let patterns = Arc::new(Patterns::new(patterns).expect("patterns"));
+    let mut collecting = Collecting::new(patterns);
+    let mut pieces = 1;
+    while !collecting.go_on(&tree, 1000).expect("room") {
+        pieces += 1;
+    }
+    // Copying, of which nothing is longer than a piece, and 2000 names.
+    assert!((100..5000).contains(&pieces), "{pieces}");
+    let files = collecting.finish();
+    let paths: Vec<_> = files.iter().map(|(path, _)| path.to_owned()).collect();
+    assert_eq!(paths.len(), 2007);
+    assert!(paths.is_sorted());
+    for (path, bytes) in files.iter() {
+        match path.starts_with("many/") {
+            true => assert_eq!(bytes, b"1"),
+            false => assert_eq!(bytes.len(), path.len() << 20, "{path}"),
+        }
+    }
+}
+
+#[test]
+fn what_many_patterns_cost_depends_on_their_length_and_the_names_alone() {
+    let mut tree = tree(&[]);
+    for directory in 0..20 {
+        for name in 0..100 {
+            let path = format!("aaaaaaaa{directory}/aaaaaaaa{name}");
+            put_all(&mut tree, &path, "");
+        }
+    }
+    let patterns: Vec<_> = (0..500)
+        .map(|number| format!("**/*a*a*a{number}/**/*a*a*b{number}"))
+        .collect();
+    let wild = Patterns::new(patterns.iter().map(String::as_str)).expect("patterns");
+    let mut collecting = Collecting::new(Arc::new(wild));
+    let mut pieces = 0;
+    while !collecting.go_on(&tree, 1_000_000).expect("room") {
+        pieces += 1;
+    }
+    assert_eq!(collecting.finish().iter().len(), 0);
+    // 2,020 names of some 10 bytes, and half a word per byte of the patterns.
+    assert!(pieces < 10, "{pieces}");
+}
+
+/// Collects all at once.
+fn collect(tree: &Tree, patterns: &[&str]) -> CollectedFiles {
+    let patterns = Patterns::new(patterns.iter().copied()).expect("patterns");
+    let mut collecting = Collecting::new(Arc::new(patterns));
+    assert!(collecting.go_on(tree, usize::MAX).expect("room"));
+    collecting.finish()
+}
+
+/// Makes a file, and the directories on its way.
+fn put_all(tree: &mut Tree, path: &str, text: &str) {
+    for (at, _) in path.match_indices('/') {
+        match tree.create_directory(ROOT, &path[..at]) {
+            Ok(()) | Err(Code::Exist) => {}
+            Err(code) => panic!("{code:?}"),
+        }
+    }
+    put(tree, path, text).expect("made");
 }

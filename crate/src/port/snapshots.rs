@@ -18,9 +18,13 @@ impl Port {
     pub fn snapshot(self: &Arc<Self>, id: u64, handle: u64, request: SnapshotRequest) {
         let question = Question::new(self, id);
         let control = Arc::<CallControl>::default();
-        lock(&self.snapshots).insert(id, control.clone());
         let program = self.backend.program(handle);
-        self.runtime.handle().spawn(async move {
+        let Ok(runtime) = self.runtime.handle() else {
+            // The question, which is dropped, says that the runtime is closed.
+            return;
+        };
+        lock(&self.snapshots).insert(id, control.clone());
+        runtime.spawn(async move {
             let this = question.port.clone();
             let taken = async {
                 let (program, options) = (program?, options(&request)?);

@@ -6,7 +6,7 @@ use super::debug_info;
 use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
 use super::wasm::Wasm;
-use crate::engine::{Allocation, Compilation, Engines, Host, ProgramKind};
+use crate::engine::{Allocation, Compilation, Engines, Heap, Host, ProgramKind, Tier};
 use crate::error::{Error, ErrorCode, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -92,13 +92,37 @@ impl Compiler {
     }
 
     fn compile_as<A: Link>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Compiled> {
-        let place = self.place(wasm, compilation)?;
+        self.with_heap_if_needed(wasm, compilation, |place| {
+            self.compile_at::<A>(wasm, &place)
+        })
+    }
+
+    /// Makes code without a heap, and with one where that fails: an engine without refuses the programs that need one,
+    /// most of them before it has compiled a function.
+    fn with_heap_if_needed(
+        &self,
+        wasm: &Wasm,
+        compilation: Compilation,
+        make: impl Fn(Place<'_>) -> Result<Compiled>,
+    ) -> Result<Compiled> {
+        let make = |heap| {
+            let made = self.place(wasm, compilation, heap).and_then(&make)?;
+            let _ = wasm.heap.set(heap);
+            Ok(made)
+        };
+        match wasm.heap.get() {
+            Some(heap) => make(*heap),
+            None => make(Heap::Absent).or_else(|_| make(Heap::Present)),
+        }
+    }
+
+    fn compile_at<A: Link>(&self, wasm: &Wasm, place: &Place<'_>) -> Result<Compiled> {
         if let Some(found) = place.load_entry::<A>() {
             return Ok(found);
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
         let code = self
-            .code::<A>(wasm, &bytes, &place)
+            .code::<A>(wasm, &bytes, place)
             .map_err(|error| invalid(&error))?;
         if let Some(entry) = &place.entry {
             entry.store(&code);
@@ -118,12 +142,19 @@ impl Compiler {
         wasm: &Wasm,
         compilation: Compilation,
     ) -> Result<Option<Compiled>> {
-        Ok(self.place(wasm, compilation)?.load_entry::<A>())
+        let heap = wasm.heap.get().copied().unwrap_or(Heap::Absent);
+        let cached = self.place(wasm, compilation, heap)?.load_entry::<A>();
+        if cached.is_some() {
+            let _ = wasm.heap.set(heap);
+        }
+        Ok(cached)
     }
 
     fn baseline_as<A: Link>(&self, wasm: &Wasm, compilation: Compilation) -> Result<Baseline> {
-        let place = self.place(wasm, compilation)?;
+        // This compiler has no heaps.
+        let place = self.place(wasm, compilation, Heap::Absent)?;
         if let Some(found) = place.load_entry::<A>() {
+            let _ = wasm.heap.set(Heap::Absent);
             return Ok(Baseline::Made(Box::new(found), None));
         }
         let bytes = debug_info::disarmed(&wasm.bytes);
@@ -140,6 +171,7 @@ impl Compiler {
         // SAFETY: `code` comes from `compile` above.
         match unsafe { place.load_code::<A>(&code) } {
             Ok(made) => {
+                let _ = wasm.heap.set(Heap::Absent);
                 let unstored = place.entry.map(|entry| Unstored { entry, code });
                 Ok(Baseline::Made(Box::new(made), unstored))
             }
@@ -173,7 +205,11 @@ impl Compiler {
         code: PrecompiledCode<'_>,
         compilation: Compilation,
     ) -> Result<Compiled> {
-        let place = self.place(wasm, compilation)?;
+        let heap = match compilation.tier {
+            Tier::Baseline => Heap::Absent,
+            Tier::Optimizing => wasm.heap.get().copied().unwrap_or(Heap::Absent),
+        };
+        let place = self.place(wasm, compilation, heap)?;
         // SAFETY: a `PrecompiledCode` is from a file whose digest is right and whose maker the caller trusts to
         // have written what `compile` returned; of which version and settings that was, wasmtime checks itself.
         unsafe { place.load_code::<A>(code.bytes()) }.map_err(|error| {
@@ -182,8 +218,8 @@ impl Compiler {
         })
     }
 
-    fn place(&self, wasm: &Wasm, compilation: Compilation) -> Result<Place<'_>> {
-        let host = self.engines.host(compilation)?;
+    fn place(&self, wasm: &Wasm, compilation: Compilation, heap: Heap) -> Result<Place<'_>> {
+        let host = self.engines.host(compilation, heap)?;
         Ok(Place {
             engines: &self.engines,
             compilation,
@@ -225,7 +261,7 @@ impl Place<'_> {
     ) -> wasmtime::Result<Compiled> {
         match load(&self.host.engine) {
             Err(_) if self.host.allocation == Allocation::Pooling => {
-                let on_demand = self.engines.on_demand(self.compilation);
+                let on_demand = self.engines.on_demand(self.compilation, self.host.heap);
                 let host = on_demand.map_err(wasmtime::Error::new)?;
                 Ok(load(&host.engine)?.link(&host, self.starts_early))
             }

@@ -5,6 +5,7 @@ use crate::component::Described;
 use crate::engine::ProgramKind;
 use crate::wasi::{P0, P1};
 use serde::Serialize;
+use std::ops::Range;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{ExternType, Module};
@@ -56,6 +57,8 @@ pub struct ProgramInfo {
     /// The same for a component.
     #[serde(rename = "componentImports", skip_serializing_if = "Option::is_none")]
     pub(crate) component_imports: Option<Described>,
+    /// Bytes of memory that its binary and its code take.
+    pub bytes: usize,
 }
 
 pub(crate) fn describe_module(
@@ -93,7 +96,12 @@ pub(crate) fn describe_module(
         imports,
         host_imports: host_imports.to_vec(),
         component_imports: None,
+        bytes: length(&module.image_range()),
     }
+}
+
+fn length(range: &Range<*const u8>) -> usize {
+    range.end as usize - range.start as usize
 }
 
 pub(crate) fn describe_component(
@@ -130,6 +138,7 @@ pub(crate) fn describe_component(
         exports,
         host_imports: Vec::new(),
         component_imports: component_imports.cloned(),
+        bytes: length(&component.image_range()),
     }
 }
 

@@ -5,7 +5,7 @@
 //! load one is to run machine code from it, outside of any sandbox.
 
 use super::wasm::Wasm;
-use crate::engine::{Checks, Compilation, Nans, Tier};
+use crate::engine::{Checks, Compilation, Heap, Nans, Tier};
 use crate::error::{Error, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ struct FileHeader {
     interruptible: bool,
     /// Digest of what the Wasm came from, as hexadecimal digits.
     source: String,
+    /// Whether the code needs a heap.
+    heap: Option<Heap>,
     /// In the order of their bytes.
     sections: Vec<FileSection>,
 }
@@ -52,6 +54,7 @@ pub(crate) struct Precompiled<'a> {
     pub(crate) interruptible: bool,
     /// Digest of what the Wasm came from, by which code that the file does not have is found in the cache.
     source: blake3::Hash,
+    heap: Option<Heap>,
     wasm: &'a [u8],
     pub(crate) code: Vec<(Checks, Tier, Nans, PrecompiledCode<'a>)>,
 }
@@ -95,6 +98,7 @@ pub(crate) fn encode(
         target: target(),
         interruptible,
         source: wasm.digest.to_hex().to_string(),
+        heap: wasm.heap.get().copied(),
         sections: sections
             .iter()
             .map(|&(holds, bytes)| FileSection {
@@ -166,6 +170,7 @@ impl<'a> Precompiled<'a> {
         Ok(Self {
             interruptible: head.interruptible,
             source: blake3::Hash::from_hex(&head.source).map_err(|_| damaged())?,
+            heap: head.heap,
             wasm: wasm.ok_or_else(damaged)?,
             code,
         })
@@ -175,7 +180,11 @@ impl<'a> Precompiled<'a> {
     ///
     /// [`ErrorCode::InvalidWasm`].
     pub(crate) fn wasm(&self) -> Result<Wasm> {
-        Wasm::from_binary(self.wasm.to_vec(), self.source)
+        let wasm = Wasm::from_binary(self.wasm.to_vec(), self.source)?;
+        if let Some(heap) = self.heap {
+            let _ = wasm.heap.set(heap);
+        }
+        Ok(wasm)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The bytes of programs.
 
 use super::snapshot::{SNAPSHOT_SECTION, SnapshotSection};
-use crate::engine::ProgramKind;
+use crate::engine::{Heap, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmparser::{Parser, Payload, TypeRef};
 
 /// A Wasm binary, and the digest of the source that it came from.
@@ -16,6 +16,8 @@ pub(crate) struct Wasm {
     pub(crate) starts_early: bool,
     /// Set if it is a snapshot.
     pub(crate) snapshot: Option<Arc<SnapshotSection>>,
+    /// Whether it needs a heap; known once there is code of it.
+    pub(super) heap: OnceLock<Heap>,
 }
 
 impl Wasm {
@@ -63,6 +65,7 @@ impl Wasm {
             snapshot,
             bytes,
             digest,
+            heap: OnceLock::new(),
         })
     }
 }

@@ -95,7 +95,7 @@ impl Callable {
         };
         let end = supervise(work, context, &limits, &call).await;
         let (Some(returned), Some(calls)) = (instance.settle(&call, &end), calls) else {
-            return instance.end(&call, end).map(Started::Ended);
+            return instance.end(&call, end).await.map(Started::Ended);
         };
         let this = Self {
             instance,
@@ -135,7 +135,7 @@ impl Callable {
                 }
                 Called::GoesOn(self, Ok(CallOutcome::Returned(returned)))
             }
-            None => Called::Over(self.instance.end(call, end)),
+            None => Called::Over(self.instance.end(call, end).await),
         }
     }
 

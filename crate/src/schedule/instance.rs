@@ -1,5 +1,6 @@
 //! One instance of a program: one store, with what its guest may use.
 
+use super::collecting::collect;
 use super::context::RunContext;
 use super::supervised::{CallEnd, at_epoch};
 use crate::error::{Error, Result};
@@ -82,7 +83,6 @@ impl Instance {
         });
         let wasi = Wasi::new(context.clone(), own, capture.clone())?;
         let mut state = RunState::new(wasi, limits, control);
-        state.started = context.group.program.starts_early();
         state.host_calls.clone_from(&host_calls);
         let mut store = Store::new(compiled.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -152,6 +152,7 @@ impl Instance {
             let wasi = store.data_mut().wasi();
             wasi.resume(snapshot.resumption()).await?;
         }
+        self.store.data_mut().started = self.context.group.program.starts_early();
         Ok(())
     }
 
@@ -257,7 +258,7 @@ impl Instance {
     /// # Errors
     ///
     /// Those of [`classify`].
-    pub(super) fn end(self, call: &CallControl, returned: CallEnd) -> Result<Outcome> {
+    pub(super) async fn end(self, call: &CallControl, returned: CallEnd) -> Result<Outcome> {
         let CallEnd { result, at } = returned;
         let fuel_left = self.fuel_left();
         let mut usage = self.usage(call, at, fuel_left);
@@ -269,12 +270,19 @@ impl Instance {
             replay: _,
         } = self;
         let started = store.data().started;
-        let collector = store.data().files().and_then(GrantedFiles::collector);
+        // A guest that has not begun leaves nothing, as one that never got a thread.
+        let files = store.data().files().filter(|_| started);
+        let collector = files.and_then(GrantedFiles::collector);
         capture.enforce();
         drop(host_calls);
         // Before the output is taken: only the store's end is the end of all that might print.
         drop(store);
 
+        // Before the ending is settled, so that an abort ends this, too.
+        let files = match collector {
+            Some(collector) => Box::pin(collect(collector, call)).await?,
+            None => None,
+        };
         let cause = call.settle(own_cause(&result, fuel_left));
         let mut ending = classify(result, cause, started)?;
         if let Ending::Trap(trap) = &mut ending
@@ -282,14 +290,13 @@ impl Instance {
         {
             snapshot.restore(&mut trap.frames);
         }
-        let files = collector.map(|collector| collector.collect());
         let printed = capture.take();
         usage.output_truncated = printed.truncated;
         Ok(Outcome {
             ending,
             stdout: printed.stdout,
             stderr: printed.stderr,
-            files: files.transpose()?,
+            files,
             usage,
         })
     }

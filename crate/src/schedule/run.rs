@@ -72,5 +72,5 @@ async fn execute(
     };
     let mut instance = Instance::new(context, own, compiled)?;
     let returned = supervise(instance.start(entry, control), context, &limits, control).await;
-    instance.end(control, returned)
+    instance.end(control, returned).await
 }

@@ -50,7 +50,6 @@ pub struct Counts {
 
 /// The queue, the slots and the runs that are going on.
 pub(crate) struct Scheduler {
-    handle: Handle,
     ticker: Arc<Ticker>,
     permits: Arc<ComputePermits>,
     threads: usize,
@@ -84,19 +83,19 @@ enum Next {
 impl Scheduler {
     pub(crate) fn new(handle: Handle, ticker: Arc<Ticker>, threads: usize, slots: usize) -> Self {
         Self {
-            handle,
             ticker,
             permits: Arc::new(ComputePermits::new(threads)),
             threads,
             slots,
-            state: Mutex::new(State::new(threads)),
+            state: Mutex::new(State::new(handle, threads)),
             on_started: OnceLock::new(),
             empty: Notify::new(),
         }
     }
 
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
+    /// The runtime of its threads, unless these are gone. Whoever holds it keeps its descriptors open.
+    pub(super) fn handle(&self) -> Option<Handle> {
+        self.lock().runtime.clone()
     }
 
     /// What a runner of this scheduler needs for the runs of a group.
@@ -253,7 +252,7 @@ impl Scheduler {
     /// Drops all runs in whatever state they are: nothing polls them any more.
     pub(crate) fn release(&self) {
         let mut state = self.lock();
-        state.released = true;
+        let runtime = state.runtime.take();
         let tasks = state
             .live
             .iter_mut()
@@ -261,6 +260,7 @@ impl Scheduler {
         let tasks: Vec<_> = tasks.collect();
         state.ready = Ready::default();
         drop(state);
+        drop(runtime);
         for task in tasks {
             drop(task.drop_body());
         }
@@ -269,15 +269,15 @@ impl Scheduler {
     /// Starts a runner for each run that could go on now; busy runners would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
         let idle = self.threads - state.runners;
-        if idle == 0 {
+        let Some(runtime) = state.runtime.as_ref().filter(|_| idle > 0) else {
             return;
-        }
+        };
         let resumed = state.ready.len().min(idle);
         let started = state.turns(state.free_starts(self.slots).min(idle - resumed));
         for _ in 0..resumed + started {
-            state.runners += 1;
-            self.handle.spawn(unconstrained(self.clone().runner()));
+            runtime.spawn(unconstrained(self.clone().runner()));
         }
+        state.runners += resumed + started;
     }
 
     /// Shortens slices while short runs wait and long ones compute.
@@ -407,7 +407,8 @@ impl Scheduler {
         key: usize,
     ) {
         let scheduler = self.clone();
-        self.handle.spawn(async move {
+        // This is called on one of the runtime's threads.
+        tokio::spawn(async move {
             let ended = run.await;
             let output = ended.output();
             let mut completions = Completions::default();
@@ -421,7 +422,7 @@ impl Scheduler {
     fn keep(&self, task: Arc<Task>, body: Body) {
         let key = body.key;
         let mut state = self.lock();
-        if state.released {
+        if state.runtime.is_none() {
             drop(state);
             drop(body);
             return;

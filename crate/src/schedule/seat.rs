@@ -40,26 +40,25 @@ pub(super) enum Step {
     Poll,
     Start(Slot),
     End(Result<Outcome>),
-    Return,
 }
 
 impl Seat {
-    /// Waits for something to do, up to `deadline`.
-    pub(super) fn step(&self, deadline: Option<Instant>) -> Step {
+    /// Waits for something to do; `None` after `deadline`.
+    pub(super) fn step(&self, deadline: Option<Instant>) -> Option<Step> {
         let mut state = self.lock();
         loop {
             if let Some(result) = state.ended.take() {
-                return Step::End(result);
+                return Some(Step::End(result));
             }
             if let Some(slot) = state.slot.take() {
-                return Step::Start(slot);
+                return Some(Step::Start(slot));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
-                return Step::Return;
+                return None;
             }
             if std::mem::take(&mut state.woken) {
-                return Step::Poll;
+                return Some(Step::Poll);
             }
             state.sleeps = true;
             state = match left {

@@ -2,6 +2,7 @@
 
 use super::callable::{Callable, Called, Started};
 use super::context::RunContext;
+use super::give_way::give_way;
 use super::instance_handle::{InstanceHandle, Step, never_started};
 use super::panics::catch_panics;
 use super::queued_call::{EndedCall, QueuedCall};
@@ -13,7 +14,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -196,17 +196,4 @@ impl Serving {
 fn has_cores() -> bool {
     static CORES: OnceLock<bool> = OnceLock::new();
     *CORES.get_or_init(|| available_parallelism().is_ok_and(|cores| cores.get() > 1))
-}
-
-/// Lets others have the thread.
-async fn give_way() {
-    let mut gave_way = false;
-    poll_fn(|context| match std::mem::replace(&mut gave_way, true) {
-        true => Poll::Ready(()),
-        false => {
-            context.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await;
 }

@@ -11,9 +11,12 @@ use crate::guest::CallControl;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// What a scheduler knows under its lock.
 pub(super) struct State {
+    /// Where runs are polled; `None` once the threads are gone.
+    pub(super) runtime: Option<Handle>,
     /// Whose turn it is, one after the other.
     pub(super) order: VecDeque<Starts>,
     /// The runs of no batch.
@@ -37,8 +40,6 @@ pub(super) struct State {
     pub(super) crowded: bool,
     pub(super) finished: u64,
     pub(super) closed: bool,
-    /// The threads are gone: nothing is polled any more.
-    pub(super) released: bool,
 }
 
 /// Which runs start next.
@@ -50,8 +51,9 @@ pub(super) enum Starts {
 }
 
 impl State {
-    pub(super) fn new(threads: usize) -> Self {
+    pub(super) fn new(runtime: Handle, threads: usize) -> Self {
         Self {
+            runtime: Some(runtime),
             order: VecDeque::new(),
             queue: RunQueue::default(),
             ready: Ready::default(),
@@ -66,7 +68,6 @@ impl State {
             crowded: false,
             finished: 0,
             closed: false,
-            released: false,
         }
     }
 

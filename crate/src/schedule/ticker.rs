@@ -19,6 +19,7 @@ const LINGER: Duration = Duration::from_millis(100);
 
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -52,7 +53,10 @@ impl Ticker {
         shared.clock.set_thread(thread.thread().clone());
         // It may have parked before it could be woken.
         shared.clock.wake();
-        Ok(Self { shared })
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// While the returned guard lives, on this thread, a guest may compute; its slice begins now. A guard inside
@@ -91,10 +95,15 @@ impl Ticker {
         self.shared.clock.set_crowded(crowded);
     }
 
-    /// Ends the thread.
-    pub(crate) fn stop(&self) {
+    /// Ends the thread, and waits for its end if asked to.
+    pub(crate) fn stop(&self, waits: bool) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.shared.clock.wake();
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread.filter(|_| waits) {
+            // It has nothing to say, not even by a panic.
+            let _ = thread.join();
+        }
     }
 
     /// Makes every computing guest look at its cause of ending now.
@@ -105,7 +114,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.stop();
+        self.stop(false);
     }
 }
 

@@ -90,15 +90,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             )*
         };
     }
-    // All of WASI 0.1 except `path_open` and `sock_*`, which are below, `proc_exit`, which returns nothing,
-    // and the functions in [`super::directories`].
+    // All of WASI 0.1 except `path_open`, `sock_*` and `fd_filestat_set_times`, which are below, `proc_exit`, which
+    // returns nothing, and the functions in [`super::directories`].
     wrap! {
         async fn fd_advise(fd: i32, offset: i64, length: i64, advice: i32);
         async fn fd_datasync(fd: i32);
         async fn fd_fdstat_get(fd: i32, stat: i32);
         async fn fd_filestat_get(fd: i32, stat: i32);
         async fn fd_filestat_set_size(fd: i32, size: i64);
-        async fn fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32);
         async fn fd_pread(fd: i32, iovs: i32, count: i32, offset: i64, read: i32);
         async fn fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32);
         async fn fd_read(fd: i32, iovs: i32, count: i32, read: i32);
@@ -139,6 +138,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     wrap!(@sync P1, p1, sock_recv(fd: i32, iovs: i32, count: i32, flags: i32, read: i32, done: i32));
     wrap!(@sync P1, p1, sock_send(fd: i32, iovs: i32, count: i32, flags: i32, written: i32));
     wrap!(@sync P1, p1, sock_shutdown(fd: i32, how: i32));
+    // Both are one function, so that directories are the same for both: see [`super::directory_times`].
+    wrap!(@async P0, p1, fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32));
+    wrap!(@async P1, p1, fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32));
     wrap!(@open P0, p0);
     wrap!(@open P1, p1);
     Ok(())

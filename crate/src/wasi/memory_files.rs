@@ -14,5 +14,5 @@ mod tests;
 
 pub(super) use component::{ComponentFiles, GuestFiles};
 pub(super) use component_descriptor::MemoryDescriptor;
-pub(crate) use granted::GrantedFiles;
+pub(crate) use granted::{Collector, GrantedFiles};
 pub(super) use preview1::Preview1;

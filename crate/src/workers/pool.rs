@@ -67,7 +67,12 @@ pub fn port_to_workers(
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Result<Arc<Port>> {
     Port::with_backend(runtime, wake, |runtime, mailbox| {
-        Pool::start(options, runtime.cache().clone(), mailbox, runtime.handle())
+        Pool::start(
+            options,
+            runtime.cache().clone(),
+            mailbox,
+            &runtime.handle()?,
+        )
     })
 }
 

@@ -113,12 +113,12 @@ impl<W: Write + Send + 'static> Worker<W> {
     fn send_in_time(self: Arc<Self>) {
         let is_early = self.output().sent.elapsed() < INTERVAL;
         let runtime = self.port.runtime();
-        if !is_early || runtime.queued() == 0 {
+        let waits = is_early && runtime.queued() > 0;
+        let Some(handle) = waits.then(|| runtime.handle().ok()).flatten() else {
             self.send();
             return;
-        }
+        };
         // Until these records are sent, later ones do not call `wake`, so this is the only task that waits.
-        let handle = runtime.handle().clone();
         handle.spawn(async move {
             tokio::time::sleep(INTERVAL).await;
             self.send();

@@ -13,6 +13,7 @@ mod errnos;
 mod fairness;
 mod files;
 mod first_calls;
+mod heaps;
 mod host;
 mod host_functions;
 mod inspection;

@@ -1,6 +1,12 @@
-use crate::host::{Text, args, load_real, random_bytes, run, run_plain, run_real};
+use crate::host::{
+    Text, args, block_on, load, load_in, load_real, random_bytes, run, run_plain, run_real, runtime,
+};
+use std::sync::Arc;
 use std::time::Duration;
-use wasiexec::{Clock, Ending, Input, Limits, Outcome, Preopen, RunOptions, TrapCode, TrapInfo};
+use wasiexec::{
+    Clock, Ending, ErrorCode, Input, Limits, Outcome, Preopen, RunOptions, Runtime,
+    SnapshotOptions, TrapCode, TrapInfo,
+};
 
 /// What the program prints on stdout and how it exits.
 fn assert_exit(outcome: &Outcome, code: u32, stdout: &str) {
@@ -70,10 +76,54 @@ fn clocks(clock: Clock) -> (u64, u64) {
 
 #[test]
 fn a_fixed_clock_stands_still_and_the_monotonic_one_counts_from_zero() {
-    for now in [Duration::ZERO, Duration::new(1_700_000_000, 123_456_789)] {
+    for now in [
+        Duration::ZERO,
+        Duration::new(1_700_000_000, 123_456_789),
+        Duration::from_nanos(u64::MAX),
+    ] {
         let (wall, monotonic) = clocks(Clock::Fixed(now));
         assert_eq!(u128::from(wall), now.as_nanos());
         assert_eq!(monotonic, 0);
+    }
+}
+
+#[test]
+fn a_time_that_no_guest_can_be_told_is_refused_wherever_there_is_a_clock() {
+    let first = Duration::from_nanos(u64::MAX) + Duration::from_nanos(1);
+    for now in [first, first + Duration::from_secs(1), Duration::MAX] {
+        let clock = Clock::Fixed(now);
+        let options = || RunOptions {
+            clock,
+            ..RunOptions::default()
+        };
+        let program = load("clock");
+        let shared = Arc::new(Runtime::new(crate::host::options()).expect("a runtime"));
+        let own = load_in(&shared, "clock");
+        let snapshot = SnapshotOptions {
+            clock,
+            ..SnapshotOptions::default()
+        };
+        let refusals = [
+            block_on(runtime().run(&program, options())).expect_err("a refusal"),
+            runtime()
+                .run_sync(&program, options())
+                .expect_err("a refusal"),
+            match block_on(shared.instantiate(&own, options())) {
+                Err(error) => error,
+                Ok(_) => panic!("an instance"),
+            },
+            block_on(runtime().snapshot(&program, snapshot, Arc::default()))
+                .expect_err("a refusal")
+                .error,
+        ];
+        for error in refusals {
+            assert_eq!(error.code(), ErrorCode::InvalidOption, "{error}");
+            let message = format!(
+                "`clock.now` must be less than 2^64 nanoseconds after 1970 (July 2554), got {} seconds",
+                now.as_secs()
+            );
+            assert_eq!(error.message(), message);
+        }
     }
 }
 

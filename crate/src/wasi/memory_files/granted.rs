@@ -2,9 +2,12 @@
 
 use super::descriptors::{Descriptors, FileTree};
 use crate::error::{Error, ErrorCode, Result};
-use crate::files::{CollectedFiles, Now, Patterns, Tree};
+use crate::files::{Collecting, Now, Patterns, Tree};
 use crate::options::{Clock, Preopen, RunOptions};
 use std::sync::Arc;
+
+/// How much is collected at a time: half a millisecond, about.
+const WORK: usize = 150_000;
 
 /// The files of one run.
 pub(crate) struct GrantedFiles {
@@ -21,11 +24,17 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
+    pub(crate) fn begin(&self) -> Collecting {
+        Collecting::new(self.patterns.clone())
+    }
+
+    /// Goes on for less than a millisecond; returns whether all is done.
+    ///
     /// # Errors
     ///
     /// [`ErrorCode::OutOfResources`] when there are too many.
-    pub(crate) fn collect(&self) -> Result<CollectedFiles> {
-        self.tree.lock().collect(&self.patterns)
+    pub(crate) fn go_on(&self, collecting: &mut Collecting) -> Result<bool> {
+        collecting.go_on(&self.tree.lock(), WORK)
     }
 }
 

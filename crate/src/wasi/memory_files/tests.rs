@@ -77,7 +77,9 @@ impl Guest {
 
     fn collected(&self) -> Vec<(String, String)> {
         let collector = self.granted.collector().expect("a collector");
-        let files = collector.collect().expect("files");
+        let mut collecting = collector.begin();
+        while !collector.go_on(&mut collecting).expect("files") {}
+        let files = collecting.finish();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
         files
             .iter()
