@@ -204,7 +204,6 @@ const PROGRAMS: Record<string, string> = {
   'sleep.wasm': watPath('sleep-argv'),
   'trap.wasm': watPath('trap-divide-by-zero'),
   'plugin.wasm': watPath('host-row'),
-  'net.wasm': await realPath('net'),
 }
 
 /** A folder below this package, so that `wasiexec` is found, with programs under the names they have in the docs. */
@@ -213,9 +212,11 @@ async function documented(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(join(dirname(compiled), 'docs-'))
   t.teardown(() => rm(path, { recursive: true, force: true }))
   await Promise.all(
-    Object.entries(PROGRAMS).map(async ([name, source]) => {
-      await writeFile(join(path, name), await readFile(source))
-    }),
+    Object.entries({ ...PROGRAMS, 'net.wasm': await realPath('net') }).map(
+      async ([name, source]) => {
+        await writeFile(join(path, name), await readFile(source))
+      },
+    ),
   )
   return path
 }

@@ -12,6 +12,7 @@ mod host_functions;
 mod linker;
 mod listing;
 mod memory_files;
+mod network;
 mod poll;
 mod poll_unstable;
 mod preview1;

@@ -1,6 +1,6 @@
 //! The decisions about one run's use of the network.
 
-use super::Network;
+use super::grant::Network;
 use super::name::NamePattern;
 use super::rule::{Host, Protocol, Rule};
 use crate::lock::lock;

@@ -1,6 +1,7 @@
 //! What crosses between a submitter and a port: operations one way, records the other, as numbers and bytes.
 
 mod calls;
+mod fields;
 mod files_section;
 mod network;
 mod operations;

@@ -4,9 +4,9 @@ use super::clocks::GuestClock;
 use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
 use super::listing::Directories;
 use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
+use super::network::{self, RunNetwork};
 use super::resources::MAX_RESOURCES;
 use super::resumption::Resumption;
-use super::sockets::{self, RunNetwork};
 use super::virtual_clock::VirtualClock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{Limits, NetworkUsage};
@@ -116,7 +116,7 @@ impl Untouched {
         let options = self.options();
         let network = RunNetwork::new(options.network.as_ref(), options.limits.sockets);
         if let Some(access) = network.access() {
-            sockets::check_addresses(&mut builder, access);
+            network::check_addresses(&mut builder, access);
         }
         (builder, own, network)
     }

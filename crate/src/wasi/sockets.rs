@@ -6,21 +6,15 @@ mod lookup;
 mod options;
 mod p2;
 mod p3_tcp;
+mod p3_tcp_socket;
 mod p3_tcp_streams;
 mod p3_udp;
-mod places;
-mod run_network;
-
-pub(super) use run_network::RunNetwork;
 
 use super::preview1::{P0, P1};
 use super::state::RunState;
-use crate::network::{Access, Protocol, Purpose};
-use std::sync::Arc;
 use wasmtime::component::{Resource, ResourceType};
 use wasmtime::{Linker, Result, component};
-use wasmtime_wasi::sockets::SocketAddrUse;
-use wasmtime_wasi::{TrappableError, WasiCtxBuilder};
+use wasmtime_wasi::TrappableError;
 
 /// Takes the place of wasmtime-wasi's functions for the preview before WASI 0.1, which trap. The functions
 /// of WASI 0.1 have the same types, and return the errno of a descriptor that is not a socket.
@@ -37,26 +31,6 @@ pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) 
     p3_udp::add_to_linker(linker)?;
     p3_tcp::add_to_linker(linker)?;
     lookup::add_to_linker(linker)
-}
-
-/// Has wasmtime-wasi ask for each address.
-pub(super) fn check_addresses(builder: &mut WasiCtxBuilder, access: &Arc<Access>) {
-    let access = access.clone();
-    builder.socket_addr_check(move |address, used| {
-        let permitted = access.permits(address, purpose(used));
-        Box::pin(async move { permitted })
-    });
-}
-
-fn purpose(used: SocketAddrUse) -> Purpose {
-    match used {
-        SocketAddrUse::TcpBind => Purpose::Bind(Protocol::Tcp),
-        SocketAddrUse::TcpListen => Purpose::Listen,
-        SocketAddrUse::TcpAccept => Purpose::Accept,
-        SocketAddrUse::TcpConnect => Purpose::Reach(Protocol::Tcp),
-        SocketAddrUse::UdpBind => Purpose::Bind(Protocol::Udp),
-        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => Purpose::Reach(Protocol::Udp),
-    }
 }
 
 /// A resource whose values are dropped from the table, with the place that they have if they are sockets.

@@ -3,7 +3,7 @@
 use super::clocks::GuestClock;
 use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
-use super::sockets::RunNetwork;
+use super::network::RunNetwork;
 use crate::guest::{InstanceControl, Limits, MemoryLimiter, NetworkUsage};
 use crate::host_functions::HostCalls;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The network of a run as it crosses.
 
-use super::options::{Fields, malformed};
+use super::fields::{Fields, malformed};
 use super::protocol::{name_pattern, network_host, network_protocol};
 use crate::error::Result;
 use crate::network::{Host, NamePattern, Network, Protocol, Rule, Subnet};

@@ -1,6 +1,6 @@
 //! The streams of WASI 0.2's connections, which count their bytes.
 
-use super::run_network::Shared;
+use super::super::network::Shared;
 use bytes::Bytes;
 use std::mem::replace;
 use std::sync::Arc;

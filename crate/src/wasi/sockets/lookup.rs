@@ -1,7 +1,7 @@
 //! Lookups of names. A name that was not granted is not looked up, and what a lookup finds is checked like any other
 //! address when it is used.
 
-use super::run_network::Shared;
+use super::super::network::Shared;
 use super::{RunState, add_resource};
 use crate::network::Access;
 use futures_util::FutureExt;

@@ -1,9 +1,8 @@
 //! The streams of WASI 0.3's TCP sockets: what goes in, what comes out, and clients.
 
+use super::super::network::{Place, Shared};
 use super::RunState;
-use super::p3_tcp::{Connection, TcpSocket};
-use super::places::Place;
-use super::run_network::Shared;
+use super::p3_tcp_socket::{Connection, TcpSocket};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rustix::net::{Shutdown, shutdown};
@@ -196,16 +195,31 @@ fn write_error(error: io::Error) -> ErrorCode {
 
 /// The clients of a listener. While the run has as many sockets as it may have, clients wait to be accepted.
 pub(super) struct Accepting {
-    pub(super) listener: Arc<TcpListener>,
-    pub(super) family: IpAddressFamily,
-    pub(super) shared: Arc<Shared>,
+    listener: Arc<TcpListener>,
+    family: IpAddressFamily,
+    shared: Arc<Shared>,
     /// The listener counts as open while its clients can be accepted.
-    pub(super) _place: Arc<Place>,
+    _place: Arc<Place>,
     /// Set while there is no place for another socket.
-    pub(super) waits: Option<BoxFuture<'static, ()>>,
+    waits: Option<BoxFuture<'static, ()>>,
 }
 
 impl Accepting {
+    pub(super) fn new(
+        listener: Arc<TcpListener>,
+        place: Arc<Place>,
+        family: IpAddressFamily,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            listener,
+            family,
+            shared,
+            _place: place,
+            waits: None,
+        }
+    }
+
     /// A place for another socket. It is given back when no client comes.
     fn poll_place(&mut self, context: &mut Context<'_>) -> Poll<Place> {
         loop {

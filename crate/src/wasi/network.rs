@@ -1,14 +1,20 @@
 //! The network of one run: what it may use, how many sockets it has, and how much it has moved.
 
-use super::super::resources::is_full;
-use super::places::{Place, Places};
+mod places;
+
+pub(super) use places::Place;
+
+use super::resources::is_full;
 use crate::guest::NetworkUsage;
-use crate::network::{Access, Network};
+use crate::network::{Access, Network, Protocol, Purpose};
+use places::Places;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// Lookups of names that one run may have in progress; further ones wait.
 const MOST_LOOKUPS: usize = 4;
@@ -35,7 +41,7 @@ pub(super) struct Shared {
 }
 
 impl RunNetwork {
-    pub(in super::super) fn new(network: Option<&Arc<Network>>, most_sockets: u32) -> Self {
+    pub(super) fn new(network: Option<&Arc<Network>>, most_sockets: u32) -> Self {
         Self {
             access: network.map(|network| Arc::new(Access::new(network.clone()))),
             most_sockets,
@@ -44,7 +50,7 @@ impl RunNetwork {
         }
     }
 
-    pub(in super::super) fn access(&self) -> Option<&Arc<Access>> {
+    pub(super) fn access(&self) -> Option<&Arc<Access>> {
         self.access.as_ref()
     }
 
@@ -79,7 +85,7 @@ impl RunNetwork {
     }
 
     /// What has been moved since the last [`begin`](Self::begin), if the run has a network.
-    pub(in super::super) fn usage(&self) -> Option<NetworkUsage> {
+    pub(super) fn usage(&self) -> Option<NetworkUsage> {
         self.access.as_ref()?;
         Some(
             self.shared
@@ -92,7 +98,7 @@ impl RunNetwork {
     }
 
     /// Counts from 0 again.
-    pub(in super::super) fn begin(&self) {
+    pub(super) fn begin(&self) {
         if let Some(shared) = &self.shared {
             shared.received.store(0, Ordering::Relaxed);
             shared.sent.store(0, Ordering::Relaxed);
@@ -107,5 +113,25 @@ impl Shared {
 
     pub(super) fn count_sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Has wasmtime-wasi ask for each address.
+pub(super) fn check_addresses(builder: &mut WasiCtxBuilder, access: &Arc<Access>) {
+    let access = access.clone();
+    builder.socket_addr_check(move |address, used| {
+        let permitted = access.permits(address, purpose(used));
+        Box::pin(async move { permitted })
+    });
+}
+
+fn purpose(used: SocketAddrUse) -> Purpose {
+    match used {
+        SocketAddrUse::TcpBind => Purpose::Bind(Protocol::Tcp),
+        SocketAddrUse::TcpListen => Purpose::Listen,
+        SocketAddrUse::TcpAccept => Purpose::Accept,
+        SocketAddrUse::TcpConnect => Purpose::Reach(Protocol::Tcp),
+        SocketAddrUse::UdpBind => Purpose::Bind(Protocol::Udp),
+        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => Purpose::Reach(Protocol::Udp),
     }
 }

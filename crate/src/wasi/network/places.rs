@@ -5,14 +5,14 @@ use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
 /// The places for sockets that are not taken.
-pub(super) struct Places {
+pub(crate) struct Places {
     free: AtomicU32,
     freed: Arc<Notify>,
     me: Weak<Self>,
 }
 
 /// A place, taken until this is dropped.
-pub(super) struct Place(Arc<Places>);
+pub(crate) struct Place(Arc<Places>);
 
 impl Places {
     pub(super) fn new(most: u32) -> Arc<Self> {
@@ -23,7 +23,7 @@ impl Places {
         })
     }
 
-    pub(super) fn take(&self) -> Option<Place> {
+    pub(crate) fn take(&self) -> Option<Place> {
         let less = |free: u32| free.checked_sub(1);
         let taken = self
             .free
@@ -33,7 +33,7 @@ impl Places {
     }
 
     /// Resolves when a place gets free after this call. It is not kept for whoever waits.
-    pub(super) fn freed(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn freed(&self) -> impl Future<Output = ()> + Send + use<> {
         self.freed.clone().notified_owned()
     }
 }
