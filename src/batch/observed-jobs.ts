@@ -43,7 +43,7 @@ export class ObservedJobs {
     const message = {
       program: this.#programOf(partOf(job, 'program')),
       method: 'batch',
-      limits: limitsOf(this.#defaults, job),
+      limits: limitsOf(job, this.#defaults),
       job: { index, id: partOf(job, 'id') },
     } as const
     const act = (end: (ending: object) => void): void => {

@@ -96,14 +96,19 @@ export interface SnapshotMessage {
   error?: unknown
 }
 
-/** A copy of the caps that were given, which may be anything: whoever checks them says what is wrong. */
-export function limitsOf(...given: readonly unknown[]): Limits | undefined {
+/**
+ * A copy of the caps that were given, which may be anything: whoever checks them says what is wrong.
+ *
+ * @param shared The options with those that hold unless `options` gives others.
+ */
+export function limitsOf(options: unknown, shared?: object): Limits | undefined {
   try {
-    const all = given.flatMap((options) =>
-      Object.entries((options as { limits?: Limits } | undefined)?.limits ?? {}),
-    )
-    const limits = all.filter(([, limit]) => limit !== undefined)
-    return limits.length === 0 ? undefined : Object.freeze(Object.fromEntries(limits) as Limits)
+    const own = (options as { limits?: Limits } | undefined)?.limits
+    const others = (shared as { limits?: Limits } | undefined)?.limits
+    if (own === undefined && others === undefined) return undefined
+    const all = [others, own].flatMap((limits) => Object.entries(limits ?? {}))
+    const given = all.filter(([, limit]) => limit !== undefined)
+    return given.length === 0 ? undefined : Object.freeze(Object.fromEntries(given) as Limits)
   } catch {
     return undefined
   }
