@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { calls } from './calls.mjs'
 import { cold } from './cold.mjs'
+import { components } from './components.mjs'
 import { diagnostics } from './diagnostics.mjs'
 import { fairness } from './fairness.mjs'
 import { files } from './files.mjs'
@@ -29,6 +30,7 @@ const SECTIONS = {
   latency,
   spawn,
   calls,
+  components,
   limits,
   fairness,
   loading,

@@ -204,6 +204,8 @@ const PROGRAMS: Record<string, string> = {
   'sleep.wasm': watPath('sleep-argv'),
   'trap.wasm': watPath('trap-divide-by-zero'),
   'plugin.wasm': watPath('host-row'),
+  'calc.wasm': watPath('calc-component'),
+  'store.wasm': watPath('store-component'),
 }
 
 /** A folder below this package, so that `wasiexec` is found, with programs under the names they have in the docs. */
@@ -223,6 +225,7 @@ async function documented(t: ExecutionContext): Promise<string> {
 
 for (const [page, least] of [
   ['batch.md', 6],
+  ['components.md', 3],
   ['determinism.md', 2],
   ['exports.md', 4],
   ['files.md', 3],
