@@ -179,6 +179,10 @@ interface Usage {
   /** Bytes that it has written to connections and sent as datagrams; only where the run had a network. */
   readonly networkSentBytes?: number
 }
+/** How a run ends, whether it has imports or not. */
+type AnyOutcome = Outcome | HostError
+/** How a call ends, whether its instance has imports or not. */
+type AnyCallOutcome = CallOutcome | HostError
 /** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
 type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
 /** What every outcome has as JSON. */
@@ -349,6 +353,34 @@ declare function orThrow<T extends Outcome | HostError>(
 ): Exit & {
   code: 0
 }
+/**
+ * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
+ * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
+ * promise of these; what a function without results returns is ignored.
+ */
+type HostFunction = (...args: any[]) => unknown
+/** A class of the host whose objects a component has as resources. */
+type HostClass = abstract new (...args: any[]) => object
+/** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
+interface CallingGuest {
+  /** The memory that the guest exports under the name `memory`. */
+  readonly memory: CallerMemory
+}
+/**
+ * The memory of a guest that waits for a host function. It can be used until the function returns, or its promise
+ * settles, or the run ends; after that everything here throws `ERR_CALL_ENDED`. A range outside of the memory throws
+ * `ERR_OUT_OF_BOUNDS`. A pointer may be given as it came: an `i32` that is negative stands for an address from 2^31 on.
+ */
+interface CallerMemory {
+  /** Its size in bytes. */
+  readonly byteLength: number
+  /** Returns a copy of bytes. */
+  read(pointer: number | bigint, length: number): Buffer$1
+  /** Returns UTF-8 text; what is not UTF-8 is U+FFFD. */
+  readString(pointer: number | bigint, length: number): string
+  /** Writes bytes. */
+  write(pointer: number | bigint, bytes: Uint8Array): void
+}
 /** An import or export of a program. */
 interface ExternInfo {
   /** The module of a core module's import. */
@@ -426,40 +458,17 @@ interface Producer {
   readonly version: string
 }
 /**
- * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
- * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
- * promise of these; what a function without results returns is ignored.
- */
-type HostFunction = (...args: any[]) => unknown
-/**
  * Functions by the modules and names under which programs import them.
  *
  * @example
  * const imports = { env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) } }
  */
 type Imports = Readonly<
-  Record<string, Readonly<Record<string, HostFunction | undefined>> | undefined>
+  Record<
+    string,
+    Readonly<Record<string, HostFunction | HostClass | undefined>> | HostFunction | undefined
+  >
 >
-/** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
-interface CallingGuest {
-  /** The memory that the guest exports under the name `memory`. */
-  readonly memory: CallerMemory
-}
-/**
- * The memory of a guest that waits for a host function. It can be used until the function returns, or its promise
- * settles, or the run ends; after that everything here throws `ERR_CALL_ENDED`. A range outside of the memory throws
- * `ERR_OUT_OF_BOUNDS`. A pointer may be given as it came: an `i32` that is negative stands for an address from 2^31 on.
- */
-interface CallerMemory {
-  /** Its size in bytes. */
-  readonly byteLength: number
-  /** Returns a copy of bytes. */
-  read(pointer: number | bigint, length: number): Buffer$1
-  /** Returns UTF-8 text; what is not UTF-8 is U+FFFD. */
-  readString(pointer: number | bigint, length: number): string
-  /** Writes bytes. */
-  write(pointer: number | bigint, bytes: Uint8Array): void
-}
 /** The options of one run. A guest is granted nothing else. */
 interface RunOptions {
   /** argv from index 1 on. Default: none. */
@@ -685,15 +694,123 @@ interface CallOptions {
    */
   signal?: AbortSignal | undefined
 }
+/**
+ * What `wasiexec:run:start` and `wasiexec:run:end` publish: one object for each run and each job of a batch, the same at
+ * both. Subscribers may add properties to it, or use it as the key of a WeakMap. At the end it has either `outcome` or
+ * `error`.
+ *
+ * @example
+ * subscribe('wasiexec:run:end', (message) => {
+ *   const { program, outcome } = message as RunMessage
+ *   console.log(program, outcome?.kind, outcome?.usage.wallMs)
+ * })
+ */
+interface RunMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** How it is run; `'run'` also for the one-shot `run`. */
+  readonly method: 'run' | 'runSync' | 'spawn' | 'batch'
+  /** The caps that were given, not yet checked at the start; in a batch, with those of its `defaults`. */
+  readonly limits: Readonly<Limits> | undefined
+  /** Which job of a batch it is; only for `'batch'`. */
+  readonly job?: ObservedJob
+  /** How the run ended. */
+  outcome?: AnyOutcome
+  /** What it rejected with or threw, or the error in the result of the job. */
+  error?: unknown
+}
+/** What `wasiexec:call:start` and `wasiexec:call:end` publish: as {@link RunMessage}, for each call of a function. */
+interface CallMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** How it is called; `'call'` also for `exports`, and `'pool'` for all calls of a pool. */
+  readonly method: 'call' | 'callSync' | 'pool' | 'batch'
+  /** The name of the function. */
+  readonly function: string
+  /** The caps that were given with this call; in a batch, with those of its `defaults`. */
+  readonly limits: Readonly<Limits> | undefined
+  /** Which job of a batch it is; only for `'batch'`. */
+  readonly job?: ObservedJob
+  /** How the call ended. */
+  outcome?: AnyCallOutcome
+  /** What it rejected with or threw, or the error in the result of the job. */
+  error?: unknown
+}
+/** A job of a batch. */
+interface ObservedJob {
+  /** Which job of the batch, from 0. */
+  readonly index: number
+  /** The job's own `id`. */
+  readonly id: unknown
+}
+/**
+ * What `wasiexec:instantiate:start` and `wasiexec:instantiate:end` publish: as {@link RunMessage}, for each instance that
+ * is made.
+ */
+interface InstantiateMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** Whether a user, a pool or a batch of calls makes it. */
+  readonly method: 'instantiate' | 'pool' | 'batch'
+  /** The caps that were given. */
+  readonly limits: Readonly<Limits> | undefined
+  /** What was printed and used while it was made. */
+  outcome?: Returned<readonly []>
+  /** Why it could not be made. */
+  error?: unknown
+}
+/** What `wasiexec:load:start` and `wasiexec:load:end` publish: as {@link RunMessage}, for each program that is loaded. */
+interface LoadMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** Which function loads it; the one-shot `run` loads a program once. */
+  readonly method: 'load' | 'loadSync' | 'run'
+  /** Which compiler was asked for. */
+  readonly compiler: 'optimizing' | 'baseline' | 'tiered'
+  /** A core module or a component; once it was loaded. */
+  kind?: 'module' | 'component'
+  /** The WASI that it uses; once it was loaded. */
+  wasi?: 'p0' | 'p1' | 'p2' | 'p3' | 'none'
+  /** Why it could not be loaded. */
+  error?: unknown
+}
+/** What `wasiexec:snapshot:start` and `wasiexec:snapshot:end` publish: as {@link RunMessage}, for each snapshot. */
+interface SnapshotMessage {
+  /** The name of the program. */
+  readonly program: string
+  /** The caps that were given. */
+  readonly limits: Readonly<Limits> | undefined
+  /** Why there is none; an `ERR_SNAPSHOT` has the `outcome` of the run that ended before. */
+  error?: unknown
+}
 /** The functions of a program whose types are not given. */
 interface AnyFunctions {
-  [name: string]: (...args: (number | bigint)[]) => number | bigint | CallValues | undefined
+  [name: string]: (...args: unknown[]) => number | bigint | CallValues | undefined
 }
-/** The names of the functions among a program's exports. */
-type FunctionName<Functions> = {
+/** The names of the members that are functions. */
+type OwnNames<Functions> = {
   [Name in keyof Functions]: Functions[Name] extends (...args: never[]) => unknown ? Name : never
 }[keyof Functions] &
   string
+/**
+ * The names of the functions among a program's exports: of a module and of a component itself, `'add'`; of an interface
+ * that a component exports, `'my:pkg/calc#add'`.
+ */
+type FunctionName<Functions> =
+  | OwnNames<Functions>
+  | {
+      [Name in keyof Functions & string]: Functions[Name] extends (...args: never[]) => unknown
+        ? never
+        : `${Name}#${OwnNames<Functions[Name]>}`
+    }[keyof Functions & string]
+/** The function of a name. */
+type FunctionOf<Functions, Name> = Name extends keyof Functions
+  ? Functions[Name]
+  : Name extends `${infer Interface extends keyof Functions & string}#${infer Own}`
+    ? Own extends keyof Functions[Interface]
+      ? Functions[Interface][Own]
+      : never
+    : never
 /** What a function takes. */
 type ArgumentsOf<Function> = Function extends (...args: infer Arguments) => unknown
   ? Arguments
@@ -702,22 +819,28 @@ type ArgumentsOf<Function> = Function extends (...args: infer Arguments) => unkn
 type ValuesOf<Function> = Function extends (...args: never[]) => infer Result
   ? [CallValues] extends [Result]
     ? CallValues
-    : [Result] extends [undefined | void]
+    : [Result] extends [undefined | void | Promise<void>]
       ? readonly []
       : Result extends readonly unknown[]
         ? Readonly<Result>
-        : readonly [Result]
+        : readonly [Awaited<Result>]
   : never
-/** Functions that return a promise of what a program's functions return. */
+/** Functions that return a promise of what a program's functions return, also inside of interfaces; classes as they are. */
 type AsyncFunctions<Functions> = {
-  readonly [Name in FunctionName<Functions>]: Functions[Name] extends (
-    ...args: infer Arguments
-  ) => infer Result
-    ? (...args: Arguments) => Promise<Result>
-    : never
+  readonly [
+    Name in keyof Functions as Functions[Name] extends (...args: never[]) => unknown
+      ? Name
+      : Functions[Name] extends object
+        ? Name
+        : never
+  ]: Functions[Name] extends (...args: infer Arguments) => infer Result
+    ? (...args: Arguments) => Promise<Awaited<Result>>
+    : Functions[Name]
 }
 /** What a function returns. */
-type ResultOf<Function> = Function extends (...args: never[]) => infer Result ? Result : never
+type ResultOf<Function> = Function extends (...args: never[]) => infer Result
+  ? Awaited<Result>
+  : never
 /**
  * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
  */
@@ -747,8 +870,8 @@ declare class Caller<Functions, Failure extends HostError = never> {
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure>
   /**
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
@@ -759,8 +882,8 @@ declare class Caller<Functions, Failure extends HostError = never> {
    */
   callSync<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): CallOutcome<ValuesOf<Functions[Name]>> | Failure
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
 }
 /** The globals that a program exports, to be read and written between two calls. */
 declare class GuestGlobals {
@@ -917,8 +1040,8 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): Promise<CallOutcome<ValuesOf<Functions[Name]>> | Failure>
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure>
   /**
    * The same, and returns the value alone, as {@link Instance.exports} do.
    *
@@ -926,8 +1049,8 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    */
   value<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<Functions[Name]>
-  ): Promise<ResultOf<Functions[Name]>>
+    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+  ): Promise<ResultOf<FunctionOf<Functions, Name>>>
   /**
    * Returns what calls functions of this pool with these options.
    *
@@ -1256,7 +1379,7 @@ declare class Program {
    * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
    *
    * @throws {WasiexecError} (rejects) `ERR_INSTANTIATE` with the `outcome` if the program ends meanwhile, by a trap or a
-   * limit, for example; the `signal`'s reason; `ERR_UNSUPPORTED_WASM` for components; and as {@link run}.
+   * limit, for example; the `signal`'s reason; and as {@link run}.
    * @example
    * interface Functions {
    *   add(a: number, b: number): number
@@ -1293,6 +1416,25 @@ declare class Program {
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
   inspect(): Promise<Inspection>
+  /**
+   * Returns the WIT of a component: its world, and the interfaces and types that it uses, with their comments where the
+   * component carries these.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_UNSUPPORTED_WASM` for a core module, and for a component that WIT cannot
+   * describe; `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   */
+  wit(): Promise<string>
+  /**
+   * Returns TypeScript declarations: an interface `Exports` for {@link instantiate}, and `Imports` for the option, if the
+   * program needs some.
+   *
+   * @throws {WasiexecError} (rejects) as {@link wit}, but not for a core module.
+   * @example
+   * await writeFile('calc.d.ts', await program.types())
+   * // import type { Exports } from './calc.d.ts'
+   * const calc = await program.instantiate<Exports>()
+   */
+  types(): Promise<string>
   /**
    * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered program. It can be loaded with
    * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
@@ -1343,7 +1485,7 @@ interface JobParts<Id = unknown> {
 /** One call of a batch, of a function that the batch's program exports. */
 interface CallJob<Id = unknown> {
   /** The name of the function, and its arguments. */
-  call: readonly [name: string, ...args: (number | bigint)[]]
+  call: readonly [name: string, ...args: unknown[]]
   /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
   /** The caps of this call. Default: those of `defaults`. */
@@ -1560,6 +1702,7 @@ export {
   type BatchSummary,
   BatchTotals,
   type CallJob,
+  type CallMessage,
   type CallOptions,
   type CallOutcome,
   type CallResult,
@@ -1592,6 +1735,7 @@ export {
   type InspectedImport,
   type Inspection,
   Instance,
+  type InstantiateMessage,
   type InstantiateOptions,
   type Job,
   type JobError,
@@ -1608,9 +1752,11 @@ export {
   type Limit,
   type Limits,
   type LinesOptions,
+  type LoadMessage,
   type LoadOptions,
   type MemoryInfo,
   type NetworkOptions,
+  type ObservedJob,
   type Outcome,
   Pool,
   type PoolInstanceOptions,
@@ -1621,11 +1767,13 @@ export {
   Program,
   ProgramError,
   type Returned,
+  type RunMessage,
   type RunOptions,
   type RunSyncOptions,
   Runtime,
   type RuntimeOptions,
   type RuntimeStats,
+  type SnapshotMessage,
   type SnapshotOptions,
   type SnapshotUntil,
   type SpawnOptions,
