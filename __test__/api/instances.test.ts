@@ -471,7 +471,6 @@ async function abortedBy(signal: AbortSignal): Promise<unknown> {
 
 test('what cannot be instantiated is refused by name', async (t) => {
   const cases: [guest: string, options: object, code: string, message: RegExp][] = [
-    ['component-hello', {}, 'ERR_UNSUPPORTED_WASM', /components cannot be instantiated/],
     ['unresolved-import', {}, 'ERR_UNRESOLVED_IMPORT', /env/],
     ['exports', { preopens: { '/': '/missing/folder' } }, 'ERR_PREOPEN', /missing/],
     ['exports', { unknown: 1 }, 'ERR_INVALID_OPTION', /unknown option/],
