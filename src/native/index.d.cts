@@ -100,9 +100,9 @@ export declare function addonUrl(): string
 
 /**
  * Tells JavaScript's engine that its objects keep so many bytes more outside of its heap, or less: it then collects
- * them in time.
+ * them in time. Returns how many bytes that are in all.
  */
-export declare function adjustMemory(bytes: number): void
+export declare function adjustMemory(bytes: number): number
 
 /** Which compiler makes a program's code. */
 export type BindingCompiler = 'optimizing' | 'baseline' | 'tiered'
