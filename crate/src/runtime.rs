@@ -31,7 +31,7 @@ use wasmtime::PoolingAllocationConfig;
 const WARM_SLOTS_PER_THREAD: usize = 8;
 
 /// How long a close waits for threads that carry out host calls of guests that have ended.
-const RELEASE_PATIENCE: Duration = Duration::from_millis(200);
+const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a runtime is set up.
 #[derive(Clone, Debug)]

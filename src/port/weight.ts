@@ -3,7 +3,7 @@ import { native } from './native.ts'
 /** What an instance takes besides its memories: a stack, tables, and its part of the lists of the runtime. */
 export const INSTANCE_BYTES: number = 256 * 1024
 /** What a runtime takes: threads, lists of slots, and descriptors and address space, of which a process has few. */
-export const RUNTIME_BYTES: number = 64 * 1024 * 1024
+export const RUNTIME_BYTES: number = 16 * 1024 * 1024
 
 /** More than any heap has: whoever adds so much has the garbage collector look for what it can free, at once. */
 const ALL_BYTES = 2 ** 40
