@@ -27,11 +27,11 @@
     (field "is-new" bool) (field "kind" char)))
   (func $add (param "a" s32) (param "b" s32) (result s32) (canon lift (core func $i "add")))
   (func $describe (param "settings" $settings) (param "text" string) (result string)
-    (canon lift (core func $i "describe") (memory $i "memory") (realloc (func $i "realloc"))
-      (post-return (func $i "free"))))
+    (canon lift (core func $i "describe") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))
+      (post-return (core func $i "free"))))
   (func $echo (param "bytes" (list u8)) (result (list u8))
-    (canon lift (core func $i "echo") (memory $i "memory") (realloc (func $i "realloc"))
-      (post-return (func $i "free"))))
+    (canon lift (core func $i "echo") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))
+      (post-return (core func $i "free"))))
   (component $values
     (type $own (record
       (field "name" string) (field "width" u32) (field "height" u32) (field "depth" u32)
