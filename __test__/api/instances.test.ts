@@ -212,9 +212,9 @@ const ENDINGS: [
   ['divide', [1, 0], {}, 'trap integer-divide-by-zero', ''],
   ['load', [-1], {}, 'trap memory-out-of-bounds', ''],
   ['recurse', [], {}, 'trap stack-overflow', ''],
-  ['loop', [], { timeoutMs: 100 }, 'limit timeout', 'text'],
-  ['loop', [], { cpuMs: 50 }, 'limit cpu', 'text'],
-  ['sleep', [3_600_000n], { timeoutMs: 100 }, 'limit timeout', 'text'],
+  ['loop', [], { timeoutMs: 500 }, 'limit timeout', 'text'],
+  ['loop', [], { cpuMs: 200 }, 'limit cpu', 'text'],
+  ['sleep', [3_600_000n], { timeoutMs: 500 }, 'limit timeout', 'text'],
   ['flood', [], { outputBytes: 10 }, 'limit output', 'texttextte'],
 ]
 
