@@ -17,6 +17,9 @@ const shared = {
   resolveId: (id) => (id.endsWith('/binding.cjs') ? { id: binding, external: true } : null),
 }
 
+/** The types have the API's comments; in the bundles they would be a seventh of the package. */
+const comments = { jsdoc: false }
+
 /** One CommonJS file: the only copy of the code and of its state. */
 async function bundle() {
   const build = await rolldown({
@@ -30,6 +33,7 @@ async function bundle() {
   const { output } = await build.write({
     file: 'dist/index.cjs',
     format: 'cjs',
+    comments,
     exports: 'named',
   })
   await build.close()
@@ -61,6 +65,7 @@ async function bundleCommand() {
     // All chunks in one folder, so that the path to the library is the same for all.
     dir: 'dist/cli',
     format: 'esm',
+    comments,
     entryFileNames: '[name].mjs',
     chunkFileNames: '[name].mjs',
   })

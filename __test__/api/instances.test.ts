@@ -212,9 +212,9 @@ const ENDINGS: [
   ['divide', [1, 0], {}, 'trap integer-divide-by-zero', ''],
   ['load', [-1], {}, 'trap memory-out-of-bounds', ''],
   ['recurse', [], {}, 'trap stack-overflow', ''],
-  ['loop', [], { timeoutMs: 100 }, 'limit timeout', 'text'],
-  ['loop', [], { cpuMs: 50 }, 'limit cpu', 'text'],
-  ['sleep', [3_600_000n], { timeoutMs: 100 }, 'limit timeout', 'text'],
+  ['loop', [], { timeoutMs: 500 }, 'limit timeout', 'text'],
+  ['loop', [], { cpuMs: 200 }, 'limit cpu', 'text'],
+  ['sleep', [3_600_000n], { timeoutMs: 500 }, 'limit timeout', 'text'],
   ['flood', [], { outputBytes: 10 }, 'limit output', 'texttextte'],
 ]
 
@@ -246,14 +246,14 @@ async function isOver(
 }
 
 test('the limits of the instance are those of each call', async (t) => {
-  await using instance = await library({ limits: { timeoutMs: 50, outputBytes: 4 } })
+  await using instance = await library({ limits: { timeoutMs: 1000, outputBytes: 4 } })
   for (let call = 0; call < 3; call += 1) {
     t.is(callEnding(await instance.call('print', 1, 1024, 4)), 'returned')
-    await delay(30)
+    await delay(400)
   }
   // A call replaces those that it gives.
   const patient = instance.with({ limits: { timeoutMs: 60_000 } })
-  t.is(callEnding(await patient.call('sleep', 100n)), 'returned')
+  t.is(callEnding(await patient.call('sleep', 1100n)), 'returned')
   t.is(callEnding(await instance.call('loop')), 'limit timeout')
 })
 

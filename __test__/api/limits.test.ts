@@ -115,7 +115,7 @@ test('stdout and stderr share the output cap', async (t) => {
 
 test('truncated output goes on until another limit', async (t) => {
   const program = await wat('flood')
-  const limits = { outputBytes: 100, onOutput: 'truncate', timeoutMs: 50 } as const
+  const limits = { outputBytes: 100, onOutput: 'truncate', timeoutMs: 500 } as const
   const outcome = await program.run({ limits })
   t.deepEqual(observed(outcome), ['limit timeout', flood(100), ''])
   t.true(outcome.usage.outputTruncated)

@@ -1,6 +1,7 @@
 // Run once more with worker processes, and with each compiler.
 import test from 'ava'
 import { node } from '../support/child.ts'
+import { PATIENCE_MS } from '../support/patience.ts'
 
 /** Much more than any buffer, and little enough for a loaded machine. */
 const BYTES = 2 ** 30
@@ -11,7 +12,7 @@ const linux = process.platform === 'linux' ? test : test.skip
 linux(
   'a gibibyte through a guest to a slow reader takes little memory on both sides',
   async (t) => {
-    t.timeout(300_000)
+    t.timeout(5 * PATIENCE_MS)
     const child = await node(
       `
     import { readFileSync } from 'node:fs'
@@ -47,7 +48,7 @@ linux(
     const before = await peaks()
     await through(${BYTES})
     console.log(JSON.stringify((await peaks()).map((peak, index) => peak - before[index])))`,
-      { timeout: 280_000 },
+      { timeout: 4.5 * PATIENCE_MS },
     )
     t.is(child.code, 0, child.stderr)
     for (const grown of JSON.parse(child.stdout) as number[]) t.true(grown < 64, `${grown} MiB`)

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import { call, type CallOptions, type Called } from './cli.ts'
 import { compiled, folder } from './guest.ts'
+import { PATIENCE_MS } from './patience.ts'
 
 /** Calls `wasiexec batch` in this process. */
 export function batch(words: readonly string[], options?: CallOptions): Promise<Called> {
@@ -17,7 +18,7 @@ const bin = fileURLToPath(new URL('../../bin/wasiexec.mjs', import.meta.url))
 /** Starts it as a process; `npm run build:ts` has to have been run. */
 export function startBatch(words: readonly string[]): ChildProcessWithoutNullStreams {
   const all = [bin, 'batch', '--cache-dir', compiled, ...words]
-  return spawn(process.execPath, all, { timeout: 60_000, killSignal: 'SIGKILL' })
+  return spawn(process.execPath, all, { timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
 }
 
 /** A line of results, as far as tests look at it. */

@@ -1,6 +1,7 @@
 // Scripts in a Node process of their own, for what only a process can show.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { text } from 'node:stream/consumers'
+import { PATIENCE_MS } from './patience.ts'
 
 /** How a process ended. */
 export interface Ended {
@@ -19,7 +20,7 @@ export interface ChildOptions {
   addressSpace?: number
   /** A command that runs it. */
   under?: string[]
-  /** Milliseconds after which it is killed; default: a minute. */
+  /** Milliseconds after which it is killed, since a hang must fail a test and not the whole suite; default: `PATIENCE_MS`. */
   timeout?: number
 }
 
@@ -29,8 +30,6 @@ const PRELUDE = `
   import { Sink, deferred, ending, ownWat, real, observed, wat, watPath } from ${at('./guest.ts')}
   import { held } from ${at('./held.ts')}
 `
-/** A hang must fail a test, not the whole suite. */
-const TIMEOUT = 60_000
 
 /** Starts a script; it sees the package and the guests without importing them. */
 export function start(script: string, options?: ChildOptions): ChildProcess {
@@ -38,7 +37,7 @@ export function start(script: string, options?: ChildOptions): ChildProcess {
 }
 
 function startBare(script: string, options: ChildOptions = {}): ChildProcess {
-  const { env = {}, nodeArguments = [], addressSpace, under = [], timeout = TIMEOUT } = options
+  const { env = {}, nodeArguments = [], addressSpace, under = [], timeout = PATIENCE_MS } = options
   const words = [
     ...under,
     process.execPath,

@@ -6,6 +6,7 @@ import type { InterruptSignal, Io } from '../../cli/io.ts'
 import { main } from '../../cli/main.ts'
 import { ended, type Ended } from './child.ts'
 import { compiled } from './guest.ts'
+import { PATIENCE_MS } from './patience.ts'
 
 /** A stream that keeps what it gets, maybe as a terminal. */
 export class Screen extends Writable {
@@ -71,7 +72,7 @@ export function run(words: readonly string[], options?: CallOptions): Promise<Ca
 const bin = fileURLToPath(new URL('../../bin/wasiexec.mjs', import.meta.url))
 const env = { ...process.env, XDG_CACHE_HOME: compiled, LOCALAPPDATA: compiled }
 /** A hang must fail a test, not the whole suite. */
-const ENOUGH = { timeout: 60_000, killSignal: 'SIGKILL' } as const
+const ENOUGH = { timeout: PATIENCE_MS, killSignal: 'SIGKILL' } as const
 
 /** Starts the command as a process; `npm run build:ts` has to have been run. */
 export function start(words: readonly string[]): ChildProcess {

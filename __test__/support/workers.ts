@@ -2,9 +2,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
-
-/** No condition of a test takes so long, on any machine. */
-const PATIENCE_MS = 60_000
+import { PATIENCE_MS } from './patience.ts'
 
 interface Process {
   pid: number

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { ending, folder, idle, ownWat, Sink } from '../support/guest.ts'
 import { Runtime, type Job, type Outcome } from '../support/package.ts'
+import { PATIENCE_MS } from '../support/patience.ts'
 import { isReaped, kill, someWorkers, until } from '../support/workers.ts'
 
 /** Those that look for the workers of this process have to be alone. */
@@ -40,7 +41,7 @@ if (process.platform !== 'win32') {
   serial(
     '20,000 jobs of all kinds have one right result each while workers are killed',
     async (t) => {
-      t.timeout(300_000)
+      t.timeout(5 * PATIENCE_MS)
       await using runtime = new Runtime({ threads: 2, workers: 'processes', retry: true })
       const [exit, cat, trap, flood, loop] = await Promise.all(
         ['exit-argv', 'cat', 'trap-unreachable', 'flood-argv', 'loop'].map((name) =>
@@ -86,7 +87,7 @@ if (process.platform !== 'win32') {
     serial(
       `no job is started twice without retry, or more often than twice with it (${retry})`,
       async (t) => {
-        t.timeout(300_000)
+        t.timeout(5 * PATIENCE_MS)
         const data = await folder(t)
         await using runtime = new Runtime({ threads: 2, workers: 'processes', retry })
         const program = await ownWat('append-file', { runtime })

@@ -9,7 +9,7 @@ import { buildEnvironment } from './toolchain.mjs'
 const LIBRARIES = { linux: 'libwasiexec.so', darwin: 'libwasiexec.dylib', win32: 'wasiexec.dll' }
 
 function build({ platform, triple, built = triple, env = {} }) {
-  const args = ['zigbuild', '--release', '--lib', '-Zbuild-std', '--jobs', '1', '--target', built]
+  const args = ['zigbuild', '--release', '--lib', '-Zbuild-std', '--target', built]
   run('cargo-zigbuild', args, { cwd: ROOT, env: { ...buildEnvironment(), ...env } })
   // Without the version of glibc.
   const folder = join(CACHE, 'target', built.replace(/\.[\d.]+$/, ''), 'release')

@@ -6,7 +6,7 @@ import { checkEnvironment } from './toolchain.mjs'
 
 const names = process.argv.slice(2)
 const targets = names.length > 0 ? names.map(findTarget) : TARGETS
-const args = ['check', '--release', '--lib', '-Zbuild-std', '--jobs', '1', '--target']
+const args = ['check', '--release', '--lib', '-Zbuild-std', '--target']
 const results = targets.map(({ name, triple }) => {
   console.log(`== ${name}: ${triple}`)
   const options = { cwd: ROOT, stdio: 'inherit', env: checkEnvironment(triple) }

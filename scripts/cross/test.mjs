@@ -20,6 +20,9 @@ const machine = MACHINES[name]()
 run(process.execPath, ['scripts/build.mjs'], { cwd: ROOT })
 const cwd = stage(target)
 
+/** Emulated programs are ten times slower, or more. */
+const PATIENCE = '10'
+
 /** Runs Node in the machine; returns its status and what it printed. */
 function node(args, output) {
   const log = join(CACHE, output)
@@ -29,7 +32,7 @@ function node(args, output) {
   const { status } = spawnSync(command, words, {
     cwd,
     stdio: ['ignore', file, 'inherit'],
-    env: { ...process.env, ...machine.env, CI: 'true' },
+    env: { ...process.env, ...machine.env, CI: 'true', WASIEXEC_TEST_PATIENCE: PATIENCE },
   })
   closeSync(file)
   return [readFileSync(log, 'utf8'), status ?? 1]

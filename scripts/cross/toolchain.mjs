@@ -69,6 +69,8 @@ export function buildEnvironment() {
   const sysroot = join(rust(), 'sysroot')
   const tools = zig()
   return {
+    // Beside other work; the variable may ask for more.
+    CARGO_BUILD_JOBS: '1',
     ...process.env,
     PATH: [join(sysroot, 'bin'), join(tools, 'bin'), process.env.PATH].join(delimiter),
     // Of the copy, for rust-objcopy.
