@@ -2,6 +2,7 @@
 //! address when it is used.
 
 use super::super::network::Shared;
+use super::super::resources::has_no_stream_left;
 use super::{RunState, add_resource};
 use crate::network::Access;
 use futures_util::FutureExt;
@@ -34,7 +35,7 @@ enum Failure {
     /// It is neither a name nor an address.
     Malformed,
     Unknown,
-    /// The system has no thread for it.
+    /// The system has no thread for it, or the run too much open.
     Busy,
 }
 
@@ -190,6 +191,9 @@ fn add_p2(linker: &mut Linker<RunState>) -> Result<()> {
         |mut store: StoreContextMut<'_, RunState>, (network, name): (Resource<Network>, String)| {
             let (wasi, of_run) = store.data_mut().sockets_of_run();
             wasi.table.get(&network)?;
+            if has_no_stream_left(wasi.table) {
+                return Ok((Err(Failure::Busy.into()),));
+            }
             let lookup = match look_up(&name, of_run.shared()) {
                 Ok(answer) => Lookup::Asked(answer),
                 Err(failure) => return Ok((Err(p2::ErrorCode::from(failure)),)),
