@@ -1,6 +1,6 @@
 import { invalid } from '../check.ts'
 import { calls, withOutcome } from '../diagnostics.ts'
-import type { AnyCallOutcome, CallOutcome, HostError } from '../outcome.ts'
+import type { AnyCallOutcome, HostError } from '../outcome.ts'
 import {
   callMessage,
   giveWriterBack,
@@ -9,13 +9,7 @@ import {
   takeWriter,
   valueOf,
 } from './call.ts'
-import type {
-  ArgumentsOf,
-  AsyncFunctions,
-  FunctionName,
-  FunctionOf,
-  ValuesOf,
-} from './functions.ts'
+import type { CallArguments, CallEnd, AsyncFunctions, FunctionName } from './functions.ts'
 import type { InstanceLink } from './link.ts'
 import { ModuleFunction, writeArguments } from './module-exports.ts'
 import type { CheckedCallOptions } from './options.ts'
@@ -64,11 +58,9 @@ export class Caller<Functions, Failure extends HostError = never> {
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
-  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure> {
-    return this.#start(name, args) as Promise<
-      CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
-    >
+    ...args: CallArguments<Functions, Name>
+  ): Promise<CallEnd<Functions, Name, Failure>> {
+    return this.#start(name, args) as Promise<CallEnd<Functions, Name, Failure>>
   }
 
   /**
@@ -81,8 +73,8 @@ export class Caller<Functions, Failure extends HostError = never> {
    */
   callSync<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
-  ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure {
+    ...args: CallArguments<Functions, Name>
+  ): CallEnd<Functions, Name, Failure> {
     if (!calls.isObserved) return this.#callSync(name, args)
     const program = this.#link.state.imports.name
     const message = callMessage(program, 'callSync', name, this.#options)
@@ -91,8 +83,8 @@ export class Caller<Functions, Failure extends HostError = never> {
 
   #callSync<Name extends FunctionName<Functions>>(
     name: Name,
-    args: ArgumentsOf<FunctionOf<Functions, Name>>,
-  ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure {
+    args: CallArguments<Functions, Name>,
+  ): CallEnd<Functions, Name, Failure> {
     const { limits, signal } = this.#options
     if (signal !== undefined) {
       throw invalid('signal', 'absent: `callSync` cannot be aborted', signal)
@@ -121,7 +113,7 @@ export class Caller<Functions, Failure extends HostError = never> {
       }
     }
     const outcome = link.read(callee, delivery, state.abortReason)
-    return outcome as CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
+    return outcome as CallEnd<Functions, Name, Failure>
   }
 
   #start(name: string, args: readonly unknown[]): Promise<AnyCallOutcome> {

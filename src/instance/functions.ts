@@ -1,4 +1,4 @@
-import type { CallValues } from '../outcome.ts'
+import type { CallOutcome, CallValues, HostError } from '../outcome.ts'
 
 /** The functions of a program whose types are not given. */
 export interface AnyFunctions {
@@ -47,6 +47,13 @@ export type ValuesOf<Function> = Function extends (...args: never[]) => infer Re
         ? Readonly<Result>
         : readonly [Awaited<Result>]
   : never
+
+/** The arguments of a call of the function of a name. */
+export type CallArguments<Functions, Name> = ArgumentsOf<FunctionOf<Functions, Name>>
+
+/** How a call of the function of a name ends. */
+export type CallEnd<Functions, Name, Failure extends HostError> =
+  CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
 
 /** Functions that return a promise of what a program's functions return, also inside of interfaces; classes as they are. */
 export type AsyncFunctions<Functions> = {

@@ -2,18 +2,18 @@ import { checkInteger, checkOptions, invalid } from '../check.ts'
 import { calls, withOutcome } from '../diagnostics.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Imports } from '../imports.ts'
-import { neverStarted, type AnyCallOutcome, type CallOutcome, type HostError } from '../outcome.ts'
+import { neverStarted, type AnyCallOutcome, type HostError } from '../outcome.ts'
 import { RUN_OPTIONS } from '../port/encode-options.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import { callMessage, startNamedCall, valueOf } from './call.ts'
 import type {
   AnyFunctions,
-  ArgumentsOf,
+  CallArguments,
+  CallEnd,
   FunctionName,
   FunctionOf,
   ResultOf,
-  ValuesOf,
 } from './functions.ts'
 import type { InstanceLink } from './link.ts'
 import { ALL, checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
@@ -93,11 +93,9 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
-  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure> {
-    return this.#call(name, args, ALL) as Promise<
-      CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
-    >
+    ...args: CallArguments<Functions, Name>
+  ): Promise<CallEnd<Functions, Name, Failure>> {
+    return this.#call(name, args, ALL) as Promise<CallEnd<Functions, Name, Failure>>
   }
 
   /**
@@ -107,7 +105,7 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    */
   async value<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+    ...args: CallArguments<Functions, Name>
   ): Promise<ResultOf<FunctionOf<Functions, Name>>> {
     const outcome = await this.#call(name, args, ALL)
     return valueOf(outcome) as ResultOf<FunctionOf<Functions, Name>>

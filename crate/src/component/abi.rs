@@ -1,7 +1,7 @@
 //! What lowering and lifting have in common: how types lie in linear memory.
 
 use wasmtime::component::__internal::wasmtime_environ::component::RecordField;
-use wasmtime::component::__internal::{ComponentTypes, InterfaceType};
+use wasmtime::component::__internal::{CanonicalAbiInfo, ComponentTypes, InterfaceType};
 
 /// The most core values that arguments are passed as; more go through memory.
 pub(super) const FLAT_ARGUMENTS: usize = 16;
@@ -69,13 +69,12 @@ pub(super) fn plain_size(ty: InterfaceType) -> Option<usize> {
     }
 }
 
-/// How many bytes flags take, and how many core values.
-pub(super) fn flags_size(count: usize) -> (usize, usize) {
+/// Bytes of so many flags, of which a type has at most 32.
+pub(super) fn flags_size(count: usize) -> usize {
     match count {
-        0 => (0, 0),
-        1..=8 => (1, 1),
-        9..=16 => (2, 1),
-        _ => (4 * count.div_ceil(32), count.div_ceil(32)),
+        0..=8 => 1,
+        9..=16 => 2,
+        _ => 4,
     }
 }
 
@@ -92,19 +91,75 @@ pub(super) fn parts(types: &ComponentTypes, ty: InterfaceType) -> Option<Parts<'
     }
 }
 
+/// What an element of a list or a map consists of, and how it lies in memory.
+pub(super) fn element(
+    types: &ComponentTypes,
+    ty: InterfaceType,
+) -> Option<(Parts<'_>, &CanonicalAbiInfo)> {
+    match ty {
+        InterfaceType::Map(index) => {
+            let map = &types[index];
+            Some((Parts::Pair([map.key, map.value]), &map.entry_abi))
+        }
+        InterfaceType::List(index) => {
+            let element = types[index].element;
+            Some((Parts::Same(element, 1), types.canonical_abi(&element)))
+        }
+        _ => None,
+    }
+}
+
 /// Types that follow one another.
 pub(super) enum Parts<'a> {
     Record(&'a [RecordField]),
     Tuple(&'a [InterfaceType]),
+    Pair([InterfaceType; 2]),
     Same(InterfaceType, usize),
 }
 
 impl Parts<'_> {
-    pub(super) fn get(&self, index: usize) -> Option<InterfaceType> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = InterfaceType> {
+        let count = match self {
+            Self::Record(fields) => fields.len(),
+            Self::Tuple(types) => types.len(),
+            Self::Pair(types) => types.len(),
+            Self::Same(_, count) => *count,
+        };
+        (0..count).map(|index| match self {
+            Self::Record(fields) => fields[index].ty,
+            Self::Tuple(types) => types[index],
+            Self::Pair(types) => types[index],
+            Self::Same(ty, _) => *ty,
+        })
+    }
+
+    /// Bytes of the only part, if it lies in memory as it crosses.
+    pub(super) fn plain_size(&self) -> Option<usize> {
         match self {
-            Self::Record(fields) => fields.get(index).map(|field| field.ty),
-            Self::Tuple(types) => types.get(index).copied(),
-            Self::Same(ty, count) => (index < *count).then_some(*ty),
+            Self::Same(ty, _) => plain_size(*ty),
+            Self::Record(_) | Self::Tuple(_) | Self::Pair(_) => None,
         }
     }
 }
+
+/// Implements what makes a type usable for all functions, each of which tells its own types.
+macro_rules! for_all_functions {
+    ($name:ident) => {
+        // SAFETY: `Lower` is a sequence of `ValRaw`. `typecheck` accepts all types, because the values are read and
+        // written as the types of the function say, of which each call tells. `ABI` is not used: what it is used for,
+        // values in memory, is done by `Lift` and `Lower` themselves.
+        unsafe impl<const FLAT: usize> wasmtime::component::ComponentType for $name<FLAT> {
+            type Lower = [wasmtime::ValRaw; FLAT];
+
+            const ABI: CanonicalAbiInfo = CanonicalAbiInfo::ZERO;
+
+            fn typecheck(_: &InterfaceType, _: &InstanceType<'_>) -> wasmtime::Result<()> {
+                Ok(())
+            }
+        }
+
+        // SAFETY: see above.
+        unsafe impl<const FLAT: usize> wasmtime::component::ComponentNamedList for $name<FLAT> {}
+    };
+}
+pub(super) use for_all_functions;

@@ -1,6 +1,6 @@
 //! What a component exports and imports, with the types of its values.
 
-use super::abi::{FLAT_ARGUMENTS, flags_size};
+use super::abi::FLAT_ARGUMENTS;
 use serde::Serialize;
 use std::collections::HashMap;
 use wasmtime::Engine;
@@ -101,7 +101,11 @@ enum ResourceOwner {
 
 /// A type; numbers are places among the types, or of `own` and `borrow` among the resources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
 enum ValueType {
     Bool,
     S8,
@@ -173,9 +177,8 @@ impl Imports {
 impl Interface {
     /// `is_provided` says which imports are not the submitter's.
     pub(crate) fn of(component: &Component, is_provided: fn(&str) -> bool) -> Self {
-        let engine = component.engine();
-        let ty = component.component_type();
         let mut all = Collected::of(component, is_provided);
+        let (ty, engine) = (component.component_type(), component.engine());
         let mut functions = Vec::new();
         for (name, export) in ty.exports(engine) {
             match export.ty {
@@ -305,7 +308,11 @@ impl Collected {
             ComponentItem::Resource(ty) => {
                 let place = self.resource(ty);
                 // One that is passed on is defined where it comes from.
-                if self.described.resources[place as usize].interface.as_deref() == interface {
+                if self.described.resources[place as usize]
+                    .interface
+                    .as_deref()
+                    == interface
+                {
                     to.resources.push((name.to_owned(), place));
                 }
             }
@@ -375,7 +382,9 @@ impl Collected {
     /// As how many core values a type is passed; anything over [`FLAT_ARGUMENTS`] for more than these.
     fn flat_count(&self, ty: u32) -> usize {
         let sum = |types: &mut dyn Iterator<Item = u32>| -> usize {
-            types.map(|ty| self.flat_count(ty)).fold(0, usize::saturating_add)
+            types
+                .map(|ty| self.flat_count(ty))
+                .fold(0, usize::saturating_add)
         };
         let cases = |types: &mut dyn Iterator<Item = u32>| {
             let most = types.map(|ty| self.flat_count(ty)).max();
@@ -389,8 +398,6 @@ impl Collected {
             ValueType::Record { fields } => sum(&mut fields.iter().map(|(_, ty)| *ty)),
             ValueType::Tuple { types } => sum(&mut types.iter().copied()),
             ValueType::Variant { cases: all } => cases(&mut all.iter().filter_map(|(_, ty)| *ty)),
-            ValueType::Enum { .. } => 1,
-            ValueType::Flags { names } => flags_size(names.len()).1,
             ValueType::Option { some } => cases(&mut [*some].into_iter()),
             ValueType::Result { ok, err } => cases(&mut ok.iter().chain(err).copied()),
             ValueType::Bool
@@ -409,6 +416,8 @@ impl Collected {
             | ValueType::Borrow { .. }
             | ValueType::Stream { .. }
             | ValueType::Future { .. }
+            | ValueType::Enum { .. }
+            | ValueType::Flags { .. }
             | ValueType::ErrorContext => 1,
         }
     }

@@ -1,14 +1,12 @@
 //! From what a guest gives to bytes for its submitter.
 
-use super::abi::{Cases, Parts, flags_size, flat_count, parts, plain_size};
+use super::abi::{
+    Cases, Parts, element, flags_size, flat_count, for_all_functions, parts, plain_size,
+};
 use std::slice::Iter;
 use wasmtime::ValRaw;
-use wasmtime::component::__internal::{
-    CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext,
-};
-use wasmtime::component::{
-    ComponentNamedList, ComponentType, Lift, ResourceAny, ResourceDynamic,
-};
+use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
+use wasmtime::component::{ComponentType, Lift, ResourceAny, ResourceDynamic};
 
 /// Values that a guest gave: what an export has returned, or the arguments of a host function. `FLAT` is how many core
 /// values they came as; 1 if more than fit came through memory.
@@ -25,21 +23,7 @@ pub(crate) struct LiftedValues {
     pub(crate) resources: Vec<(usize, ResourceAny)>,
 }
 
-// SAFETY: `Lower` is a sequence of `ValRaw`, all of which were initialised by the guest's code. The types are those of the
-// function itself, of which each call tells (`typecheck` accepts all). `ABI` is not used: what it is used for, results in
-// memory, is done here.
-unsafe impl<const FLAT: usize> ComponentType for Lifted<FLAT> {
-    type Lower = [ValRaw; FLAT];
-
-    const ABI: CanonicalAbiInfo = CanonicalAbiInfo::ZERO;
-
-    fn typecheck(_: &InterfaceType, _: &InstanceType<'_>) -> wasmtime::Result<()> {
-        Ok(())
-    }
-}
-
-// SAFETY: see above.
-unsafe impl<const FLAT: usize> ComponentNamedList for Lifted<FLAT> {}
+for_all_functions!(Lifted);
 
 // SAFETY: no more is read than is there: core values by an iterator, and memory in its bounds.
 unsafe impl<const FLAT: usize> Lift for Lifted<FLAT> {
@@ -82,12 +66,9 @@ impl LiftedValues {
     ) -> wasmtime::Result<()> {
         let types = cx.types;
         if let Some(parts) = parts(types, ty) {
-            let mut index = 0;
-            while let Some(part) = parts.get(index) {
-                self.lift_from_flat(cx, part, flat)?;
-                index += 1;
-            }
-            return Ok(());
+            return parts
+                .iter()
+                .try_for_each(|part| self.lift_from_flat(cx, part, flat));
         }
         if let Some(cases) = Cases::of(types, ty) {
             let rest = flat_count(types, ty).saturating_sub(1);
@@ -126,12 +107,8 @@ impl LiftedValues {
                 self.list(cx, ty, pointer, length)?;
             }
             InterfaceType::Flags(index) => {
-                let (bytes, words) = flags_size(types[index].names.len());
-                let start = self.bytes.len();
-                for _ in 0..words {
-                    self.put(&take(flat)?.get_u32().to_le_bytes());
-                }
-                self.bytes.truncate(start + bytes);
+                let bits = take(flat)?.get_u32().to_le_bytes();
+                self.put(&bits[..flags_size(types[index].names.len())]);
             }
             InterfaceType::Own(_) | InterfaceType::Borrow(_) => {
                 let index = take(flat)?;
@@ -185,12 +162,10 @@ impl LiftedValues {
                 self.list(cx, ty, word(bytes), word(&bytes[4..]))?;
             }
             InterfaceType::Flags(_) => self.put(bytes),
-            InterfaceType::Own(_) | InterfaceType::Borrow(_) => {
-                match is_hosts(cx, ty) {
-                    true => self.hosts(&ResourceDynamic::linear_lift_from_memory(cx, ty, bytes)?),
-                    false => self.guests(ResourceAny::linear_lift_from_memory(cx, ty, bytes)?),
-                }
-            }
+            InterfaceType::Own(_) | InterfaceType::Borrow(_) => match is_hosts(cx, ty) {
+                true => self.hosts(&ResourceDynamic::linear_lift_from_memory(cx, ty, bytes)?),
+                false => self.guests(ResourceAny::linear_lift_from_memory(cx, ty, bytes)?),
+            },
             other => return Err(foreign(other)),
         }
         Ok(())
@@ -202,13 +177,10 @@ impl LiftedValues {
         parts: &Parts<'_>,
         mut offset: usize,
     ) -> wasmtime::Result<()> {
-        let mut index = 0;
-        while let Some(part) = parts.get(index) {
+        parts.iter().try_for_each(|part| {
             let at = cx.types.canonical_abi(&part).next_field32_size(&mut offset);
-            self.lift_from_memory(cx, part, at)?;
-            index += 1;
-        }
-        Ok(())
+            self.lift_from_memory(cx, part, at)
+        })
     }
 
     fn list(
@@ -219,19 +191,7 @@ impl LiftedValues {
         count: u32,
     ) -> wasmtime::Result<()> {
         let types = cx.types;
-        let entry;
-        let (parts, abi) = match ty {
-            InterfaceType::Map(index) => {
-                let map = &types[index];
-                entry = [map.key, map.value];
-                (Parts::Tuple(&entry), &map.entry_abi)
-            }
-            InterfaceType::List(index) => {
-                let element = types[index].element;
-                (Parts::Same(element, 1), types.canonical_abi(&element))
-            }
-            other => return Err(foreign(other)),
-        };
+        let (parts, abi) = element(types, ty).ok_or_else(|| foreign(ty))?;
         let (size, count) = (abi.size32 as usize, count as usize);
         // Lists may overlap: what is copied has a limit of its own.
         cx.consume_fuel_array(count, size)?;
@@ -241,12 +201,11 @@ impl LiftedValues {
         }
         let bytes = memory(cx, pointer, size.saturating_mul(count))?;
         self.put(&(count as u32).to_le_bytes());
-        match parts {
-            Parts::Same(element, _) if plain_size(element).is_some() => self.put(bytes),
-            parts => {
-                for index in 0..count {
-                    self.parts_from_memory(cx, &parts, pointer + index * size)?;
-                }
+        if parts.plain_size().is_some() {
+            self.put(bytes);
+        } else {
+            for index in 0..count {
+                self.parts_from_memory(cx, &parts, pointer + index * size)?;
             }
         }
         Ok(())
@@ -270,7 +229,9 @@ impl LiftedValues {
                 self.put(&value.to_le_bytes());
                 Ok(())
             }
-            None => Err(wasmtime::Error::msg("a `char` that is not a Unicode scalar value")),
+            None => Err(wasmtime::Error::msg(
+                "a `char` that is not a Unicode scalar value",
+            )),
         }
     }
 
@@ -317,7 +278,9 @@ fn memory<'a>(cx: &LiftContext<'a>, offset: usize, length: usize) -> wasmtime::R
 
 /// Little-endian; the slice has four bytes or more.
 fn word(bytes: &[u8]) -> u32 {
-    bytes.first_chunk().map_or(0, |word| u32::from_le_bytes(*word))
+    bytes
+        .first_chunk()
+        .map_or(0, |word| u32::from_le_bytes(*word))
 }
 
 fn foreign(ty: InterfaceType) -> wasmtime::Error {

@@ -1,6 +1,9 @@
 //! From a submitter's bytes to what a guest gets.
 
-use super::abi::{Cases, FLAT_ARGUMENTS, Parts, flags_size, flat_count, parts, plain_size};
+use super::abi::{
+    Cases, FLAT_ARGUMENTS, Parts, element, flags_size, flat_count, for_all_functions, parts,
+    plain_size,
+};
 use super::handles::Handles;
 use super::reader::Reader;
 use crate::error::Error;
@@ -12,9 +15,7 @@ use wasmtime::ValRaw;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext,
 };
-use wasmtime::component::{
-    ComponentNamedList, ComponentType, Lower, ResourceAny, ResourceDynamic,
-};
+use wasmtime::component::{ComponentType, Lower, ResourceAny, ResourceDynamic};
 
 /// Values that a guest gets, as bytes that fit their types: the arguments of an export, or what a host function returns.
 /// `FLAT` is how many core values there is room for, at least as many as the guest's function takes.
@@ -24,21 +25,7 @@ pub(crate) struct Arguments<const FLAT: usize = FLAT_ARGUMENTS> {
     pub(crate) handles: Arc<Handles>,
 }
 
-// SAFETY: `Lower` is a sequence of `ValRaw`. The types are those of the function itself, of which each call tells
-// (`typecheck` accepts all): `Lower` below writes every core value, and memory as its type says. `ABI` is not used: what
-// it is used for, arguments in memory, is done here.
-unsafe impl<const FLAT: usize> ComponentType for Arguments<FLAT> {
-    type Lower = [ValRaw; FLAT];
-
-    const ABI: CanonicalAbiInfo = CanonicalAbiInfo::ZERO;
-
-    fn typecheck(_: &InterfaceType, _: &InstanceType<'_>) -> wasmtime::Result<()> {
-        Ok(())
-    }
-}
-
-// SAFETY: see above.
-unsafe impl<const FLAT: usize> ComponentNamedList for Arguments<FLAT> {}
+for_all_functions!(Arguments);
 
 // SAFETY: all core values are initialised, and memory is written through the context, which checks bounds.
 unsafe impl<const FLAT: usize> Lower for Arguments<FLAT> {
@@ -100,12 +87,9 @@ impl Source<'_> {
     ) -> wasmtime::Result<()> {
         let types = cx.types;
         if let Some(parts) = parts(types, ty) {
-            let mut index = 0;
-            while let Some(part) = parts.get(index) {
-                self.lower_to_flat(cx, part, flat)?;
-                index += 1;
-            }
-            return Ok(());
+            return parts
+                .iter()
+                .try_for_each(|part| self.lower_to_flat(cx, part, flat));
         }
         if let Some(cases) = Cases::of(types, ty) {
             let case = self.case(&cases)?;
@@ -147,14 +131,10 @@ impl Source<'_> {
                 ValRaw::u32(length)
             }
             InterfaceType::Flags(index) => {
-                let (bytes, words) = flags_size(types[index].names.len());
-                let mut bits = self.reader.take(bytes)?.chunks(4);
-                return (0..words).try_for_each(|_| {
-                    let mut word = [0; 4];
-                    let part = bits.next().unwrap_or_default();
-                    word[..part.len()].copy_from_slice(part);
-                    put(flat, ValRaw::u32(u32::from_le_bytes(word)))
-                });
+                let bits = self
+                    .reader
+                    .wide(flags_size(types[index].names.len()) as u32)?;
+                ValRaw::u32(bits)
             }
             InterfaceType::Own(_) | InterfaceType::Borrow(_) => {
                 let mut lowered = MaybeUninit::uninit();
@@ -214,7 +194,7 @@ impl Source<'_> {
                 copy(cx, offset + 4, &length.to_le_bytes())
             }
             InterfaceType::Flags(index) => {
-                let (bytes, _) = flags_size(types[index].names.len());
+                let bytes = flags_size(types[index].names.len());
                 copy(cx, offset, self.reader.take(bytes)?)
             }
             InterfaceType::Own(_) | InterfaceType::Borrow(_) => match self.resource(cx, ty)? {
@@ -231,13 +211,10 @@ impl Source<'_> {
         parts: &Parts<'_>,
         mut offset: usize,
     ) -> wasmtime::Result<()> {
-        let mut index = 0;
-        while let Some(part) = parts.get(index) {
+        parts.iter().try_for_each(|part| {
             let at = cx.types.canonical_abi(&part).next_field32_size(&mut offset);
-            self.lower_to_memory(cx, part, at)?;
-            index += 1;
-        }
-        Ok(())
+            self.lower_to_memory(cx, part, at)
+        })
     }
 
     /// Allocates a list or a map in the guest and fills it; returns where it is and how many elements it has.
@@ -248,19 +225,7 @@ impl Source<'_> {
     ) -> wasmtime::Result<(u32, u32)> {
         let types = cx.types;
         let count = self.reader.u32()?;
-        let entry;
-        let (parts, abi) = match ty {
-            InterfaceType::Map(index) => {
-                let map = &types[index];
-                entry = [map.key, map.value];
-                (Parts::Tuple(&entry), &map.entry_abi)
-            }
-            InterfaceType::List(index) => {
-                let element = types[index].element;
-                (Parts::Same(element, 1), types.canonical_abi(&element))
-            }
-            other => return Err(foreign(other)),
-        };
+        let (parts, abi) = element(types, ty).ok_or_else(|| foreign(ty))?;
         let size = abi.size32 as usize;
         let bytes = size.checked_mul(count as usize);
         let bytes = bytes.filter(|bytes| u32::try_from(*bytes).is_ok());
@@ -268,14 +233,11 @@ impl Source<'_> {
             wasmtime::Error::msg("a list is longer than the memory of a guest can be")
         })?;
         let pointer = cx.realloc(0, 0, abi.align32, bytes)?;
-        match parts {
-            Parts::Same(element, _) if plain_size(element).is_some() => {
-                copy(cx, pointer, self.reader.take(bytes)?)?;
-            }
-            parts => {
-                for index in 0..count as usize {
-                    self.parts_to_memory(cx, &parts, pointer + index * size)?;
-                }
+        if parts.plain_size().is_some() {
+            copy(cx, pointer, self.reader.take(bytes)?)?;
+        } else {
+            for index in 0..count as usize {
+                self.parts_to_memory(cx, &parts, pointer + index * size)?;
             }
         }
         Ok((u32::try_from(pointer)?, count))

@@ -164,9 +164,8 @@ impl Compiled {
                 Linked::Module(pre, self.exports.get_or_init(exports))
             }
             Pre::Component(pre) => {
-                let interface = || {
-                    Arc::new(Interface::of(pre.component(), entry::is_package_provided))
-                };
+                let interface =
+                    || Arc::new(Interface::of(pre.component(), entry::is_package_provided));
                 Linked::Component(pre, self.interface.get_or_init(interface))
             }
         })

@@ -28,12 +28,13 @@ impl Wit {
     }
 
     fn read(wasm: &[u8]) -> Result<Self> {
-        let (resolve, world) = match decode(wasm).map_err(|error| unsupported(format!("{error:#}")))? {
-            DecodedWasm::Component(resolve, world) => (resolve, world),
-            DecodedWasm::WitPackage(..) => {
-                return Err(unsupported("it is a WIT package, which has no code"));
-            }
-        };
+        let (resolve, world) =
+            match decode(wasm).map_err(|error| unsupported(format!("{error:#}")))? {
+                DecodedWasm::Component(resolve, world) => (resolve, world),
+                DecodedWasm::WitPackage(..) => {
+                    return Err(unsupported("it is a WIT package, which has no code"));
+                }
+            };
         let text = print(&resolve, world).map_err(|error| unsupported(format!("{error:#}")))?;
         Ok(Self {
             text,

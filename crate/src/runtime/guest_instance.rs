@@ -135,7 +135,9 @@ impl GuestInstance {
     fn prepare(&self, name: &str, arguments: &[Value]) -> Result<(usize, Vec<u8>)> {
         let refused = |message| Err(Error::new(ErrorCode::InvalidCall, message));
         let Some(exports) = self.handle.exports() else {
-            return refused(format!("{name:?} is of a component, whose values are not numbers"));
+            return refused(format!(
+                "{name:?} is of a component, whose values are not numbers"
+            ));
         };
         let Some(number) = exports.function_named(name) else {
             return refused(format!("the program exports no function {name:?}"));

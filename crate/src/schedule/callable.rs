@@ -103,7 +103,11 @@ impl Callable {
             limits,
             context: context.clone(),
         };
-        Ok(Started::Ready(Box::new(this), returned, linked.described().to_owned()))
+        Ok(Started::Ready(
+            Box::new(this),
+            returned,
+            linked.described().to_owned(),
+        ))
     }
 
     /// Carries out one call, from its start to its end.

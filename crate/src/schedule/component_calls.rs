@@ -40,11 +40,7 @@ enum Next {
 }
 
 impl ComponentCalls {
-    pub(super) fn new(
-        linked: Instance,
-        interface: Arc<Interface>,
-        handles: Arc<Handles>,
-    ) -> Self {
+    pub(super) fn new(linked: Instance, interface: Arc<Interface>, handles: Arc<Handles>) -> Self {
         Self {
             linked,
             functions: vec![None; interface.functions.len()].into(),
