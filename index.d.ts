@@ -825,6 +825,11 @@ type ValuesOf<Function> = Function extends (...args: never[]) => infer Result
         ? Readonly<Result>
         : readonly [Awaited<Result>]
   : never
+/** The arguments of a call of the function of a name. */
+type CallArguments<Functions, Name> = ArgumentsOf<FunctionOf<Functions, Name>>
+/** How a call of the function of a name ends. */
+type CallEnd<Functions, Name, Failure extends HostError> =
+  CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
 /** Functions that return a promise of what a program's functions return, also inside of interfaces; classes as they are. */
 type AsyncFunctions<Functions> = {
   readonly [
@@ -870,8 +875,8 @@ declare class Caller<Functions, Failure extends HostError = never> {
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
-  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure>
+    ...args: CallArguments<Functions, Name>
+  ): Promise<CallEnd<Functions, Name, Failure>>
   /**
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
@@ -882,8 +887,8 @@ declare class Caller<Functions, Failure extends HostError = never> {
    */
   callSync<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
-  ): CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure
+    ...args: CallArguments<Functions, Name>
+  ): CallEnd<Functions, Name, Failure>
 }
 /** The globals that a program exports, to be read and written between two calls. */
 declare class GuestGlobals {
@@ -1040,8 +1045,8 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    */
   call<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
-  ): Promise<CallOutcome<ValuesOf<FunctionOf<Functions, Name>>> | Failure>
+    ...args: CallArguments<Functions, Name>
+  ): Promise<CallEnd<Functions, Name, Failure>>
   /**
    * The same, and returns the value alone, as {@link Instance.exports} do.
    *
@@ -1049,7 +1054,7 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    */
   value<Name extends FunctionName<Functions>>(
     name: Name,
-    ...args: ArgumentsOf<FunctionOf<Functions, Name>>
+    ...args: CallArguments<Functions, Name>
   ): Promise<ResultOf<FunctionOf<Functions, Name>>>
   /**
    * Returns what calls functions of this pool with these options.

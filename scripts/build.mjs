@@ -66,6 +66,8 @@ async function bundleCommand() {
     dir: 'dist/cli',
     format: 'esm',
     comments,
+    // Most of it is packages, which nobody reads here.
+    minify: true,
     entryFileNames: '[name].mjs',
     chunkFileNames: '[name].mjs',
   })
