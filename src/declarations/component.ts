@@ -279,10 +279,10 @@ class Declarations {
   /** A member that is a function; the first `skipped` parameters are not the caller's. */
   #function(called: Function, style: Style, skipped = 0): void {
     this.#docs(called)
-    const { name } = functionName(called.name)
+    const { kind, name } = functionName(called.name)
     const { result } = called
     const returned = result === undefined || result === null ? 'void' : this.#of(result)
-    const key = propertyName(memberName(name))
+    const key = propertyName(kind === 'function' ? camelCase(name) : memberName(name))
     this.#out.line(`${key}(${this.#parameters(called, skipped)}): ${style.result(returned)}`)
   }
 
