@@ -218,3 +218,19 @@ test('a class whose objects cannot be constructed is named before anything start
   t.is(error.code, 'ERR_UNRESOLVED_IMPORT')
   t.regex(error.message, /a class `Cursor` that can be constructed/)
 })
+
+test('interfaces of WASI cannot be replaced under any name', async (t) => {
+  const text = `(component
+    (import "wasi:random/random@0.2.0"
+      (instance (export "get-random-u64" (func (result u64))))))`
+  const program = await load(Buffer.from(text), { cache: false })
+  const getRandomU64 = (): bigint => 1n
+  for (const version of ['', '@0.2.0', '@0.2.3']) {
+    const imports = { [`wasi:random/random${version}`]: { getRandomU64 } }
+    t.is(await codeOf(() => program.instantiate({ imports })), 'ERR_INVALID_OPTION', version)
+  }
+  // Of another version, which it does not import.
+  const imports = { 'wasi:random/random@0.3.0': { getRandomU64 } }
+  await using instance = await program.instantiate({ imports })
+  t.deepEqual(Object.keys(instance.exports), [])
+})
