@@ -6,6 +6,7 @@ import { NumberFunction } from './imports/numbers.ts'
 import type { HostClass, HostFunction, NumberType } from './imports/types.ts'
 import type { ExternInfo } from './inspection.ts'
 import type { InterfaceTypes } from './wit/interface.ts'
+import { canStandFor } from './wit/names.ts'
 
 export type { BoundFunction, CallContext, CallWords } from './imports/binding.ts'
 export type {
@@ -122,7 +123,7 @@ function bindComponent(
   for (const module of modules.keys()) {
     // Limits and endings depend on what WASI has.
     if (wanted.has(module) || !module.startsWith('wasi:')) continue
-    if (!all.some(({ name }) => name === module)) continue
+    if (!all.some(({ name }) => !wanted.has(name) && canStandFor(module, name))) continue
     throw new WasiexecError(
       'ERR_INVALID_OPTION',
       `\`imports['${module}']\` must be absent: wasiexec provides this interface of WASI itself`,

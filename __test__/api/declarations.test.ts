@@ -135,3 +135,39 @@ test('only components have WIT', async (t) => {
   const error = (await thrown(async () => (await wat('exports')).wit())) as WasiexecError
   t.is(error.code, 'ERR_UNSUPPORTED_WASM')
 })
+
+test('names that are those of other things as well do not hide these', async (t) => {
+  const program = await wat('odd-names-component')
+  const use = `
+import type { Instance } from 'wasiexec'
+import type { Exports, Exports_ } from './odd.d.ts'
+declare const odd: Instance<Exports>
+const { Foo, makeFoo, then } = odd.exports['my:odd/exports']
+const foo: Exports_.Foo = await makeFoo()
+export const numbers: number[] = [
+  await then(1), await Foo.create(), await Foo.name(), await Foo.prototype_(),
+  await foo.constructor_(), await foo.then_(), await foo.toString(),
+  await odd.exports.delete(), await odd.exports.HTTPGet(),
+]
+export const parts: [Exports_.Promise_, Exports_.Members_, Exports_.Needs_, Exports_.FooClass_] =
+  [{ then: 1 }, { then: 1 }, { then: 1 }, { then: 1 }]
+export const map: Exports_.Map_ = { tag: 'promise', val: { then: 1 } }
+`
+  t.deepEqual(await compile(t, { 'odd.d.ts': await program.types(), 'use.ts': use }), [])
+})
+
+test('functions with such names can be called', async (t) => {
+  type Odd = Record<string, (...args: unknown[]) => Promise<unknown>>
+  await using instance = await (
+    await wat('odd-names-component')
+  ).instantiate<Odd & { 'my:odd/exports': Odd }>()
+  const { then, makeFoo, Foo } = instance.exports['my:odd/exports'] as Odd
+  const statics = Foo as unknown as Odd
+  t.is(await then!(5), 5)
+  for (const name of ['name', 'prototype_', 'create']) t.is(await statics[name]!(), 1, name)
+  const foo = (await makeFoo!()) as Odd
+  for (const name of ['constructor_', 'then_', 'toString']) t.is(await foo[name]!(), 7, name)
+  for (const name of ['delete', 'constructor', 'HTTPGet'] as const) {
+    t.is(await instance.exports[name]!(), 1, name)
+  }
+})

@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks'
 import { invalid, unknown } from '../check.ts'
-import { giveWriterBack, takeWriter } from '../instance/call.ts'
+import { giveWriterBack, settleGiven, takeWriter } from '../instance/call.ts'
 import type { Callee, InstanceLink } from '../instance/link.ts'
 import type { PoolStarter } from '../instance/pool-starter.ts'
 import { neverStarted, type AnyCallOutcome } from '../outcome.ts'
@@ -9,6 +9,7 @@ import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import type { Delivery } from '../port/records.ts'
+import type { Given } from '../wit/handles.ts'
 
 /** Where calls go, and what is asked of their batch and reported to it. */
 export interface CallPlace {
@@ -48,6 +49,8 @@ interface Sent {
   readonly call: Call
   readonly member: Member
   readonly callee: Callee
+  /** What the call was given. */
+  readonly given: readonly Given[] | undefined
 }
 
 /** The slots of calls begin here; those of runs are below. */
@@ -104,9 +107,10 @@ export class Calls {
     if (sent === undefined) return
     this.#sent[slot] = undefined
     this.#free.push(slot)
-    const { call, member } = sent
+    const { call, member, given } = sent
     const { state } = member.link
     member.load -= 1
+    settleGiven(given, delivery.hasStarted)
     const end = this.#read(sent, delivery)
     if (this.#place.fresh || state.isOver) this.#retire(member)
     if (end === undefined) this.#waiting.push(call)
@@ -218,9 +222,10 @@ export class Calls {
       if (call.limits !== undefined) payload.append(call.limits)
       const slot = this.#free.pop() ?? this.#sent.length
       port.submitCall(batch, CALL_SLOTS + slot, state.number, callee.number, payload)
-      this.#sent[slot] = { call, member, callee }
+      this.#sent[slot] = { call, member, callee, given: payload.takeGiven() }
       member.load += 1
     } catch (error) {
+      payload.takeBack()
       ended(call.index, call.id, { error })
     } finally {
       giveWriterBack(payload)

@@ -215,7 +215,7 @@ class Declarations {
   #type(id: number, functions: readonly Function[], style: Style): void {
     const { name, kind } = this.#wit.types[id]!
     if (name === null) return
-    const own = typeName(pascalCase(name))
+    const own = this.#typeName(id)
     if (kind === 'resource') {
       this.#resource(id, own, functions, style)
       return
@@ -230,6 +230,20 @@ class Declarations {
         ({ name }) => `${propertyName(camelCase(name))}?: boolean`,
       )
     } else out.line(`type ${own} = ${this.#kind(kind)}`)
+  }
+
+  /** The name of a type, which is not that of the class of a resource beside it. */
+  #typeName(id: number): string {
+    const { name, owner } = this.#wit.types[id]!
+    const own = typeName(pascalCase(name ?? ''))
+    if (!own.endsWith('Class')) return own
+    const isTaken = this.#wit.types.some(
+      (other) =>
+        other.kind === 'resource' &&
+        JSON.stringify(other.owner) === JSON.stringify(owner) &&
+        `${pascalCase(other.name ?? '')}Class` === own,
+    )
+    return isTaken ? `${own}_` : own
   }
 
   #object(name: string, parts: readonly Part[], write: (part: Part) => string): void {
@@ -260,14 +274,17 @@ class Declarations {
     }
     out.close('}')
     out.open(`interface ${name}Class {`)
+    const isExported = style.side === 'exports'
+    // As at run time.
+    const hasCreate = members.some(({ name: it }) => it === `[static]${own}.create`)
     for (const member of members) {
       const { kind } = functionName(member.name)
       if (kind === 'static') this.#function(member, style)
-      if (kind !== 'constructor') continue
+      if (kind !== 'constructor' || (isExported && hasCreate)) continue
       this.#docs(member)
       const parameters = this.#parameters(member, 0)
       out.line(
-        style.side === 'exports'
+        isExported
           ? `create(${parameters}): ${style.result(name)}`
           : `new (${parameters}): ${name}`,
       )
@@ -279,10 +296,10 @@ class Declarations {
   /** A member that is a function; the first `skipped` parameters are not the caller's. */
   #function(called: Function, style: Style, skipped = 0): void {
     this.#docs(called)
-    const { name } = functionName(called.name)
+    const { kind, name } = functionName(called.name)
     const { result } = called
     const returned = result === undefined || result === null ? 'void' : this.#of(result)
-    const key = propertyName(memberName(name))
+    const key = propertyName(kind === 'function' ? camelCase(name) : memberName(name))
     this.#out.line(`${key}(${this.#parameters(called, skipped)}): ${style.result(returned)}`)
   }
 
@@ -311,7 +328,7 @@ class Declarations {
     if (typeof type === 'string') return PRIMITIVES[type] ?? 'never'
     const { name, owner, kind } = this.#wit.types[type]!
     if (name === null) return this.#kind(kind)
-    const own = typeName(pascalCase(name))
+    const own = this.#typeName(type)
     if (owner === null || 'world' in owner) return own
     return `${this.#namespaceOf(owner.interface)}.${own}`
   }

@@ -52,11 +52,11 @@ export function propertyName(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name)
 }
 
-/** Types that declarations refer to, and that a type of a component must not hide. */
+/** Types that declarations refer to or have themselves, and that a type of a component must not hide or extend. */
 const GLOBALS = new Set(
   (
-    'Array AsyncDisposable BigInt64Array BigUint64Array Disposable Float32Array Float64Array Int16Array Int32Array ' +
-    'Int8Array Map Promise Uint16Array Uint32Array Uint8Array'
+    'Array AsyncDisposable BigInt64Array BigUint64Array Disposable Exports Float32Array Float64Array Imports Int16Array ' +
+    'Int32Array Int8Array Map Members Needs Promise Uint16Array Uint32Array Uint8Array'
   ).split(' '),
 )
 

@@ -7,8 +7,8 @@ import type { FunctionType, InterfaceTypes } from '../wit/interface.ts'
 import { Mismatch } from '../wit/mismatch.ts'
 import {
   camelCase,
+  canStandFor,
   functionName,
-  isCompatible,
   memberName,
   pascalCase,
   splitInterface,
@@ -84,14 +84,9 @@ function signatureOf({ parameters, result }: FunctionType, codecs: Codecs): Sign
 /** The functions that were given for an interface: under its name, or that of a version that can stand for its. */
 function givenFor(name: string | undefined, given: GivenInterfaces): Given | undefined {
   if (name === undefined) return given.root
-  const { path, version } = splitInterface(name)
+  const { path } = splitInterface(name)
   const exact = given.interfaces.get(name) ?? given.interfaces.get(path)
-  if (exact !== undefined) return exact
-  for (const [key, functions] of given.interfaces) {
-    const other = splitInterface(key)
-    if (other.path === path && isCompatible(other.version, version)) return functions
-  }
-  return undefined
+  return exact ?? [...given.interfaces].find(([key]) => canStandFor(key, name))?.[1]
 }
 
 function targetOf(type: FunctionType, given: GivenInterfaces): Target {
@@ -114,6 +109,8 @@ function targetOf(type: FunctionType, given: GivenInterfaces): Target {
   }
   if (typeof Class !== 'function') throw new Missing(`, a class \`${className}\``)
   if (kind === 'constructor') {
+    if (!isConstructor(Class))
+      throw new Missing(`, a class \`${className}\` that can be constructed`)
     return (args) => Reflect.construct(Class, args) as unknown
   }
   const own = (Class as unknown as Record<string, unknown>)[member]
@@ -121,6 +118,17 @@ function targetOf(type: FunctionType, given: GivenInterfaces): Target {
     throw new Missing(`, a static method \`${member}\` of the class \`${className}\``)
   }
   return (args) => Reflect.apply(own, Class, args) as unknown
+}
+
+/** Whether `new` can be used: arrow functions and methods are not constructors. */
+function isConstructor(value: abstract new (...args: never[]) => object): boolean {
+  try {
+    // Does not call it.
+    Reflect.construct(Object, [], value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function plainTarget(name: string, members: Given): Target {

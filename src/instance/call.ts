@@ -1,6 +1,7 @@
 import { calls, limitsOf, withOutcome, type CallMessage } from '../diagnostics.ts'
 import { ProgramError } from '../errors.ts'
 import { neverStarted, type AnyCallOutcome, type CallValues } from '../outcome.ts'
+import type { Given } from '../wit/handles.ts'
 import { ValueWriter } from '../wit/value-writer.ts'
 import type { Callee, InstanceLink } from './link.ts'
 import type { CheckedCallOptions } from './options.ts'
@@ -10,13 +11,14 @@ const spare: ValueWriter[] = []
 
 /** A writer for the arguments of one call, to be given back. */
 export function takeWriter(): ValueWriter {
-  const writer = spare.pop() ?? new ValueWriter()
-  writer.clear()
-  return writer
+  return spare.pop() ?? new ValueWriter()
 }
 
 export function giveWriterBack(writer: ValueWriter): void {
-  if (spare.length < 4) spare.push(writer)
+  if (spare.length >= 4) return
+  // It would keep the instance and what the call was given.
+  writer.clear()
+  spare.push(writer)
 }
 
 /** Starts a call once the calls before it have ended. */
@@ -35,7 +37,7 @@ export function startCall(
       return Promise.resolve(neverStarted(signal.reason))
     }
     if (limits !== undefined) writer.append(limits)
-    const given = writer.given.length === 0 ? undefined : [...writer.given]
+    const given = writer.takeGiven()
     return state.port.call(state.number, {
       instance: state,
       function: callee.number,
@@ -43,10 +45,7 @@ export function startCall(
       signal,
       // Keeps the instance, of which users may have nothing else, until the call has ended.
       read: (delivery, reason) => {
-        for (const it of given ?? []) {
-          if (delivery.hasStarted) it.ended?.()
-          else it.takeBack()
-        }
+        settleGiven(given, delivery.hasStarted)
         return link.read(callee, delivery, reason)
       },
     })
@@ -91,6 +90,14 @@ export function callMessage(
   { given }: CheckedCallOptions,
 ): CallMessage {
   return { program, method, function: name, limits: limitsOf(given) }
+}
+
+/** What a call was given, once it has ended or it is known that it was not made. */
+export function settleGiven(given: readonly Given[] | undefined, hasStarted: boolean): void {
+  for (const it of given ?? []) {
+    if (hasStarted) it.ended?.()
+    else it.takeBack()
+  }
 }
 
 /** What a function of `exports` returns. */

@@ -1,16 +1,19 @@
 import { invalid } from '../check.ts'
 import { calls, withOutcome } from '../diagnostics.ts'
+import type { Encoder } from '../encoder.ts'
 import type { AnyCallOutcome, HostError } from '../outcome.ts'
+import type { Delivery } from '../port/records.ts'
 import {
   callMessage,
   giveWriterBack,
   observedCall,
+  settleGiven,
   startNamedCall,
   takeWriter,
   valueOf,
 } from './call.ts'
 import type { CallArguments, CallEnd, AsyncFunctions, FunctionName } from './functions.ts'
-import type { InstanceLink } from './link.ts'
+import type { Callee, InstanceLink } from './link.ts'
 import { ModuleFunction, writeArguments } from './module-exports.ts'
 import type { CheckedCallOptions } from './options.ts'
 
@@ -101,19 +104,33 @@ export class Caller<Functions, Failure extends HostError = never> {
       if (limits !== undefined) length += limits.buffer.copy(passed, length, 0, limits.length)
       delivery = port.callSync(state.number, hostCalls, callee.number, length)
     } else {
-      const writer = takeWriter()
-      try {
-        callee.write(args, writer, link)
-        if (limits !== undefined) writer.append(limits)
-        const { buffer, length } = writer
-        delivery = port.callSync(state.number, hostCalls, callee.number, length, buffer)
-        for (const given of writer.given) given.ended?.()
-      } finally {
-        giveWriterBack(writer)
-      }
+      link.exports.waitForCollected(link, (drop, handle) => {
+        link.read(drop, this.#wait(drop, [handle], undefined), state.abortReason)
+        state.checkOpen()
+      })
+      delivery = this.#wait(callee, args, limits)
     }
     const outcome = link.read(callee, delivery, state.abortReason)
     return outcome as CallEnd<Functions, Name, Failure>
+  }
+
+  /** Carries out a call of a component. */
+  #wait(callee: Callee, args: readonly unknown[], limits: Encoder | undefined): Delivery {
+    const link = this.#link
+    const { number, port, hostCalls } = link.state
+    const writer = takeWriter()
+    try {
+      callee.write(args, writer, link)
+      if (limits !== undefined) writer.append(limits)
+      const { buffer, length } = writer
+      const delivery = port.callSync(number, hostCalls, callee.number, length, buffer)
+      settleGiven(writer.takeGiven(), delivery.hasStarted)
+      return delivery
+    } finally {
+      // The call was not made.
+      writer.takeBack()
+      giveWriterBack(writer)
+    }
   }
 
   #start(name: string, args: readonly unknown[]): Promise<AnyCallOutcome> {

@@ -75,28 +75,56 @@ export class ComponentExports implements Exports {
     let handles = handlesOf.get(link)
     if (handles === undefined) {
       const { types, list } = this.#interface
+      const collected: number[] = []
       const guests = new Resources(types, list, {
-        invoke: async (called, args) =>
-          valueOf(await observedCall(link, this.#callees[called.number]!, args, ALL)),
+        invoke: async (called, args) => {
+          link.state.checkOpen()
+          return valueOf(await observedCall(link, this.#callees[called.number]!, args, ALL))
+        },
+        checkWaits: () => link.state.checkNotInside(),
         drop: (number) => this.#drop(link, number),
+        collected: (number) => void collected.push(number),
       })
-      handles = { guests, hosts: link.state.hostCalls?.objects ?? new HostObjects() }
+      handles = { guests, hosts: link.state.hostCalls?.objects ?? new HostObjects(), collected }
       handlesOf.set(link, handles)
     }
     return handles
   }
 
+  /** Starts to drop what was garbage-collected. */
+  dropCollected(link: InstanceLink): void {
+    const { collected } = this.handles(link)
+    // The end of the instance is told to those that make a call.
+    for (const handle of collected.splice(0)) this.#drop(link, handle).catch(() => {})
+  }
+
+  waitForCollected(link: InstanceLink, call: (callee: Callee, handle: number) => void): void {
+    const { collected } = this.handles(link)
+    for (let handle = collected.at(-1); handle !== undefined; handle = collected.at(-1)) {
+      call(this.#dropCallee, handle)
+      collected.pop()
+    }
+  }
+
+  get #dropCallee(): DropCallee {
+    return new DropCallee(this.#interface.list.length)
+  }
+
   async #drop(link: InstanceLink, handle: number): Promise<void> {
     // The resources of an instance end with it.
     if (link.state.isOver) return
-    const callee = new DropCallee(this.#interface.list.length)
-    const outcome = await startCall(link, callee, [handle], ALL)
+    const outcome = await startCall(link, this.#dropCallee, [handle], ALL)
     if (outcome.kind !== 'returned') throw new ProgramError(outcome)
   }
 }
 
 interface InstanceHandles extends AllHandles {
   readonly guests: Resources
+  /**
+   * Of the objects that were garbage-collected. They are dropped before the next call: a call at any other time would be
+   * in the way of `callSync`.
+   */
+  readonly collected: number[]
 }
 
 const handlesOf = new WeakMap<InstanceLink, InstanceHandles>()
@@ -116,6 +144,7 @@ export class ComponentCallee implements Callee {
   }
 
   write(args: readonly unknown[], to: ValueWriter, link: InstanceLink): void {
+    this.#exports.dropCollected(link)
     this.#called.write(args, to, this.#exports.handles(link))
   }
 

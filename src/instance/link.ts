@@ -30,6 +30,8 @@ export interface Exports {
   memory(name: string): ExportedMemory
   /** @throws {WasiexecError} `ERR_INVALID_CALL`, unless it is a number. */
   global(name: string): ExportedGlobal & { type: NumberType }
+  /** Calls what drops the resources that were garbage-collected, one by one. */
+  waitForCollected(link: InstanceLink, call: (callee: Callee, handle: number) => void): void
   /** The functions as users call them; `call` carries out a call. */
   expose(link: InstanceLink, call: CallExport): object
 }

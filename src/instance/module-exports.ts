@@ -101,6 +101,9 @@ export class ModuleExports implements Exports {
     return { ...found, type }
   }
 
+  /** Modules have no resources. */
+  waitForCollected(): void {}
+
   expose(_: InstanceLink, call: CallExport): object {
     const functions = Object.create(null) as Record<string, unknown>
     for (const name of this.functions.keys()) {

@@ -104,17 +104,25 @@ export class InstanceState implements PortInstance {
    * @throws {WasiexecError} `ERR_INSTANCE_BUSY` in a host function that it has called; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
   checkOpen(): void {
-    if (this.hostCalls?.isInside === true) {
-      const message =
-        'a host function cannot use the instance that called it, which waits for the function'
-      throw new WasiexecError('ERR_INSTANCE_BUSY', message)
-    }
+    this.checkNotInside()
     if (this.#end === undefined && this.#aborted === undefined) {
       const closed = this.#owner.closeReason ?? this.port.closeReason
       if (closed === undefined) return
       throw closed
     }
     throw this.#over()
+  }
+
+  /**
+   * Throws inside of a host function that it has called, which cannot wait for it.
+   *
+   * @throws {WasiexecError} `ERR_INSTANCE_BUSY`.
+   */
+  checkNotInside(): void {
+    if (this.hostCalls?.isInside !== true) return
+    const message =
+      'a host function cannot use the instance that called it, which waits for the function'
+    throw new WasiexecError('ERR_INSTANCE_BUSY', message)
   }
 
   /** What a record says of a call that has not returned. */

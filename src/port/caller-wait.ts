@@ -51,6 +51,7 @@ export class CallerWait {
 
   /** Calls a host function, and goes on with the run. */
   #call(port: NativePort, id: number, calls: HostCalls, index: number): number {
+    this.#words.filled()
     const results = calls.calledSync(index, this.#words)
     if (results < 0) return port.throwSync(id, TURN_MS)
     return this.#words.isLarge(results)

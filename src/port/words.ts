@@ -17,8 +17,10 @@ export class Words implements CallWords {
   readonly #integers = new BigInt64Array(this.raw.buffer)
   readonly #numbers = new Float64Array(this.raw.buffer)
   readonly #bytes = Buffer.from(this.raw.buffer)
-  /** Arguments or results for which there is no room in `raw`. */
-  #large: Buffer | undefined
+  /** Arguments for which there is no room in `raw`, if they came with a record. */
+  #largeArguments: Buffer | undefined
+  /** Results for which there is no room in `raw`. */
+  #largeResults: Buffer | undefined
   readonly #fetch: () => Buffer
 
   /** @param fetch Gets arguments of the core for which there was no room. */
@@ -28,8 +30,14 @@ export class Words implements CallWords {
 
   /** Takes in what came as bytes. */
   fill(bytes: Buffer): void {
-    this.#large = bytes.length > this.#bytes.length ? bytes.subarray(WORD_BYTES) : undefined
+    this.#largeArguments =
+      bytes.length > this.#bytes.length ? bytes.subarray(WORD_BYTES) : undefined
     bytes.copy(this.#bytes)
+  }
+
+  /** The core has written to `raw`: arguments for which there was no room there have to be fetched. */
+  filled(): void {
+    this.#largeArguments = undefined
   }
 
   /** The number of the call, which comes first. */
@@ -49,8 +57,10 @@ export class Words implements CallWords {
   takeValues(): Buffer {
     const length = Number(this.raw[1])
     const isLarge = length > this.#bytes.length - 2 * WORD_BYTES
-    const bytes = isLarge ? (this.#large ?? this.#fetch()) : this.#bytes.subarray(WORD_BYTES)
-    this.#large = undefined
+    const bytes = isLarge
+      ? (this.#largeArguments ?? this.#fetch())
+      : this.#bytes.subarray(WORD_BYTES)
+    this.#largeArguments = undefined
     return bytes.subarray(WORD_BYTES, WORD_BYTES + length)
   }
 
@@ -61,7 +71,7 @@ export class Words implements CallWords {
     const to = size > this.#bytes.length ? Buffer.alloc(size) : this.#bytes
     to.writeBigUInt64LE(BigInt(length), 0)
     buffer.copy(to, WORD_BYTES, 0, length)
-    this.#large = to === this.#bytes ? undefined : to
+    this.#largeResults = to === this.#bytes ? undefined : to
     return words
   }
 
@@ -72,7 +82,8 @@ export class Words implements CallWords {
 
   /** The first of them as bytes. */
   bytes(count: number): Buffer {
-    const bytes = this.isLarge(count) ? this.#large! : this.#bytes
+    const bytes = this.isLarge(count) ? this.#largeResults! : this.#bytes
+    this.#largeResults = undefined
     return bytes.subarray(0, count * WORD_BYTES)
   }
 }

@@ -1,10 +1,13 @@
-import { nearest } from '../check.ts'
+import { nearest, shorten } from '../check.ts'
 import type { Codec } from './codec.ts'
 import { writePart } from './lists.ts'
 import { Mismatch, within } from './mismatch.ts'
 import { camelCase } from './names.ts'
 import type { ValueReader } from './value-reader.ts'
 import type { ValueWriter } from './value-writer.ts'
+
+/** The most names that a message lists. */
+const MAX_LISTED = 20
 
 /** A named part or case, if it has a type. */
 type Named = readonly [name: string, codec: Codec | undefined]
@@ -21,7 +24,7 @@ export function record(fields: readonly (readonly [name: string, codec: Codec])[
       try {
         for (; index < parts.length; index += 1) {
           const { key, codec } = parts[index]!
-          codec.write(given[key], to)
+          codec.write(partOf(given, key), to)
         }
       } catch (error) {
         throw within(error, `.${parts[index]!.key}`)
@@ -145,7 +148,7 @@ export function flags(names: readonly string[]): Codec {
       if (unknown !== undefined) throw notAmong(keys, unknown)
       const bits = new Uint8Array(bytes)
       for (const [index, key] of keys.entries()) {
-        const flag = given[key] ?? false
+        const flag = partOf(given, key) ?? false
         if (typeof flag !== 'boolean') throw new Mismatch('a boolean', flag).in(`.${key}`)
         if (flag) bits[index >> 3]! |= 1 << (index & 7)
       }
@@ -169,6 +172,14 @@ function objectOf(value: unknown, expected: string): Record<string, unknown> {
   throw new Mismatch(expected, value)
 }
 
+/** A part that was given: all objects have a `constructor` and a `toString`. */
+function partOf(given: Record<string, unknown>, key: string): unknown {
+  const value = given[key]
+  const isInherited =
+    typeof value === 'function' && value === (Object.prototype as Record<string, unknown>)[key]
+  return isInherited || (key === 'constructor' && !Object.hasOwn(given, key)) ? undefined : value
+}
+
 function writePayload(codec: Codec | undefined, value: unknown, to: ValueWriter): void {
   if (codec !== undefined) writePart(codec, value, to, '.val')
   else if (value !== undefined) throw new Mismatch('nothing', value).in('.val')
@@ -176,8 +187,10 @@ function writePayload(codec: Codec | undefined, value: unknown, to: ValueWriter)
 
 function notAmong(names: readonly string[], value: unknown): Mismatch {
   const near = typeof value === 'string' ? nearest(value, names) : undefined
-  const list = names.map((name) => `'${name}'`).join(', ')
-  const hint = near === undefined ? '' : ` (did you mean '${near}'?)`
+  const more = names.length - MAX_LISTED
+  const shown = names.slice(0, MAX_LISTED).map((name) => `'${shorten(name)}'`)
+  const list = shown.join(', ') + (more > 0 ? ` and ${more} more` : '')
+  const hint = near === undefined ? '' : ` (did you mean '${shorten(near)}'?)`
   return new Mismatch(`one of ${list}${hint}`, value)
 }
 

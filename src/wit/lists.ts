@@ -91,11 +91,16 @@ function typedList(
     type,
     hasUndefined: false,
     write(value, to) {
-      if (value instanceof Typed || (kind === 'u8' && value instanceof Uint8ClampedArray)) {
-        checkLength(value, length)
-        const { buffer, byteOffset, byteLength } = value
-        if (length === undefined) to.uint32(value.length)
-        to.raw(new Uint8Array(buffer, byteOffset, byteLength))
+      const isTyped =
+        value instanceof Typed || (kind === 'u8' && value instanceof Uint8ClampedArray)
+      // A proxy of one is an instance of its class as well.
+      if (isTyped && ArrayBuffer.isView(value)) {
+        const bytes = bytesOf(value)
+        // Of the bytes: a class of the caller's may have a length of its own.
+        const count = bytes.length / Typed.BYTES_PER_ELEMENT
+        if (length === undefined) to.uint32(count)
+        else if (count !== length) throw new Mismatch(`${length} elements`, count)
+        to.raw(bytes)
         return
       }
       if (!Array.isArray(value)) {
@@ -106,6 +111,11 @@ function typedList(
     },
     read: (from) => readTyped(from, Typed, length ?? from.uint32()),
   }
+}
+
+/** One whose memory went to another thread has no bytes, and none can be seen in its memory. */
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return byteLength === 0 ? new Uint8Array() : new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function readTyped(

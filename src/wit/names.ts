@@ -86,13 +86,22 @@ export function functionName(name: string): FunctionName {
   }
 }
 
-/** A member of a class; an object with a `then` would be taken for a promise. */
+/** Members that classes and promises have already: an object with a `then` would be taken for a promise. */
+const TAKEN = new Set(['then', 'constructor', 'prototype'])
+
+/** A member of a class. */
 export function memberName(name: string): string {
-  return name === 'then' ? 'then_' : camelCase(name)
+  return TAKEN.has(name) ? `${name}_` : camelCase(name)
+}
+
+/** Whether an interface of the name `given`, with or without a version, can stand for `wanted`. */
+export function canStandFor(given: string, wanted: string): boolean {
+  const [left, right] = [splitInterface(given), splitInterface(wanted)]
+  return left.path === right.path && isCompatible(left.version, right.version)
 }
 
 /** Whether an interface of version `given` can stand for one of version `wanted`, as semver says. */
-export function isCompatible(given: string | undefined, wanted: string | undefined): boolean {
+function isCompatible(given: string | undefined, wanted: string | undefined): boolean {
   if (given === undefined || wanted === undefined) return true
   const [left, right] = [given, wanted].map((version) => partsOf(version))
   // A draft stands for itself alone.

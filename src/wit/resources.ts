@@ -7,8 +7,12 @@ import { memberName, pascalCase } from './names.ts'
 export interface ResourceHost {
   /** Calls a function; resolves to what it returns. */
   invoke(called: ComponentFunction, args: readonly unknown[]): Promise<unknown>
+  /** Throws where the instance cannot be waited for. */
+  checkWaits(): void
   /** Drops a handle. */
   drop(number: number): Promise<void>
+  /** Nobody refers to the object of a handle any more. */
+  collected(number: number): void
 }
 
 /** The class of a resource, as users see it. */
@@ -25,11 +29,9 @@ interface Held {
 /** Of each object of a resource. */
 const held = new WeakMap<object, Held>()
 
-/** Drops what nobody refers to any more. */
+/** Tells of what nobody refers to any more. */
 const collected = new FinalizationRegistry<{ host: ResourceHost; number: number }>(
-  ({ host, number }) => {
-    host.drop(number).catch(() => {})
-  },
+  ({ host, number }) => host.collected(number),
 )
 
 /** The classes of the resources of one instance, and their objects. */
@@ -81,9 +83,10 @@ export class Resources implements Handles {
   }
 
   /** Drops the handle of an object, once. */
-  async #dispose(object: object): Promise<void> {
+  async #dispose(object: object, waits: boolean): Promise<void> {
     const known = held.get(object)
     if (known?.number === undefined) return
+    if (waits) this.#host.checkWaits()
     const { number } = known
     known.number = undefined
     collected.unregister(object)
@@ -94,7 +97,7 @@ export class Resources implements Handles {
     const type = this.#types.resources[resource]
     const name = pascalCase(type?.name ?? 'resource')
     const host = this.#host
-    const dispose = (object: object): Promise<void> => this.#dispose(object)
+    const dispose = (object: object, waits: boolean): Promise<void> => this.#dispose(object, waits)
     const { [name]: made } = {
       [name]: class {
         constructor() {
@@ -104,12 +107,12 @@ export class Resources implements Handles {
 
         /** Drops the resource. */
         [Symbol.dispose](): void {
-          dispose(this).catch(() => {})
+          dispose(this, false).catch(() => {})
         }
 
         /** Drops the resource, and resolves when the component has dropped it. */
         [Symbol.asyncDispose](): Promise<void> {
-          return dispose(this)
+          return dispose(this, true)
         }
       },
     }

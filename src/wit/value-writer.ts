@@ -20,7 +20,12 @@ export class ValueWriter extends Encoder {
 
   /** Gives back what the call would have taken over. */
   takeBack(): void {
-    for (const given of this.given) given.takeBack()
+    for (const given of this.given.splice(0)) given.takeBack()
+  }
+
+  /** What is to be settled when the call has ended. */
+  takeGiven(): Given[] | undefined {
+    return this.given.length === 0 ? undefined : this.given.splice(0)
   }
 
   int8(value: number): void {
