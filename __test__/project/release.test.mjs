@@ -8,7 +8,7 @@ import test from 'ava'
 import { findFaults } from '../../scripts/check-crates.mjs'
 import * as versions from '../../scripts/release/check-version.mjs'
 import { writePlatformPackages } from '../../scripts/release/platform-packages.mjs'
-import { binaryOf, platforms, stage } from '../../scripts/release/stage.mjs'
+import { binaryOf, here, platforms, stage } from '../../scripts/release/stage.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (...path) => readFile(join(root, ...path), 'utf8')
@@ -41,6 +41,17 @@ test('without stubs a release needs the binary of each platform', async (t) => {
   const staging = () => stage(folder, { stubs: false })
   if (missing.length === 0) t.notThrows(staging)
   else t.throws(staging, { message: /^expected npm\/.*\.node, got no such file/ })
+})
+
+const linux = process.platform === 'linux' ? test : test.skip
+linux('the binary has no symbols but those that Node looks up', async (t) => {
+  const SYMTAB = 2
+  const elf = await readFile(binaryOf(here))
+  const sections = Number(elf.readBigUInt64LE(0x28))
+  const [size, count] = [elf.readUInt16LE(0x3a), elf.readUInt16LE(0x3c)]
+  const types = Array.from({ length: count }, (_, n) => elf.readUInt32LE(sections + n * size + 4))
+  t.true(types.length > 1)
+  t.false(types.includes(SYMTAB))
 })
 
 test('the error for a missing binary knows all platforms', async (t) => {
