@@ -265,9 +265,10 @@ test('pools and batches call components', async (t) => {
 test('a large list goes in and out', async (t) => {
   await using instance = await calc()
   const bytes = new Uint8Array(5 << 20).map((_, index) => index * 7)
-  t.deepEqual(await instance.exports.echoBytes(bytes), bytes)
+  // A deep comparison of so many numbers takes half a minute.
+  t.is(Buffer.compare(await instance.exports.echoBytes(bytes), bytes), 0)
   const outcome = instance.callSync('echoBytes', bytes)
-  t.deepEqual(outcome.kind === 'returned' && outcome.values[0], bytes)
+  t.is(Buffer.compare(outcome.kind === 'returned' ? outcome.values[0] : Buffer.of(), bytes), 0)
 })
 
 test('a getter of an argument may call as well', async (t) => {

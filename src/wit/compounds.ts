@@ -172,12 +172,10 @@ function objectOf(value: unknown, expected: string): Record<string, unknown> {
   throw new Mismatch(expected, value)
 }
 
-/** A part that was given: all objects have a `constructor` and a `toString`. */
+/** A part that was given: methods, such as the `toString` of all objects, are none. */
 function partOf(given: Record<string, unknown>, key: string): unknown {
   const value = given[key]
-  const isInherited =
-    typeof value === 'function' && value === (Object.prototype as Record<string, unknown>)[key]
-  return isInherited || (key === 'constructor' && !Object.hasOwn(given, key)) ? undefined : value
+  return typeof value === 'function' && !Object.hasOwn(given, key) ? undefined : value
 }
 
 function writePayload(codec: Codec | undefined, value: unknown, to: ValueWriter): void {
