@@ -234,6 +234,7 @@ test('what breaks the rules of components is a trap', async (t) => {
     'wrong-char',
     'wrong-pointer',
     'overlapping',
+    'too-many',
   ]) {
     await using instance = await program.instantiate()
     const outcome = await instance.call(name)

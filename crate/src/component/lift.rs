@@ -8,6 +8,10 @@ use wasmtime::ValRaw;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
 use wasmtime::component::{ComponentType, Lift, ResourceAny, ResourceDynamic};
 
+/// What a value counts of the bytes that a host call may copy, but those in lists of numbers: JavaScript takes more memory
+/// and time for a value than its bytes say, and lists may overlap.
+const VALUE_COST: usize = 128;
+
 /// Values that a guest gave: what an export has returned, or the arguments of a host function. `FLAT` is how many core
 /// values they came as; 1 if more than fit came through memory.
 #[derive(Default)]
@@ -128,6 +132,7 @@ impl LiftedValues {
         ty: InterfaceType,
         offset: usize,
     ) -> wasmtime::Result<()> {
+        cx.consume_fuel(VALUE_COST)?;
         let types = cx.types;
         let abi = types.canonical_abi(&ty);
         if !offset.is_multiple_of(abi.align32 as usize) {

@@ -55,6 +55,12 @@
       (i32.store (i32.const 16) (i32.const 64))
       (i32.store (i32.const 20) (i32.const 64))
       (i32.const 16))
+    ;; More values than one call may return: 2,000,000.
+    (func (export "too-many") (result i32)
+      (drop (memory.grow (i32.const 40)))
+      (i32.store (i32.const 16) (i32.const 1024))
+      (i32.store (i32.const 20) (i32.const 2000000))
+      (i32.const 16))
     ;; A counter is where its number is.
     (func (export "new") (param i32) (result i32)
       (local $at i32)
@@ -111,6 +117,9 @@
     (canon lift (core func $early "wrong-pointer") (memory $early "memory")))
   (func (export "overlapping") (result (list (list u8)))
     (canon lift (core func $early "overlapping") (memory $early "memory")))
+
+  (func (export "too-many") (result (list bool))
+    (canon lift (core func $early "too-many") (memory $early "memory")))
 
   (component $math
     (import "sub" (func $sub (param "a" s32) (param "b" s32) (result s32)))
