@@ -68,6 +68,7 @@ impl LiftedValues {
         ty: InterfaceType,
         flat: &mut Iter<'_, ValRaw>,
     ) -> wasmtime::Result<()> {
+        cx.consume_fuel(VALUE_COST)?;
         let types = cx.types;
         if let Some(parts) = parts(types, ty) {
             return parts
