@@ -392,12 +392,17 @@ fn each_call_of_an_instance_with_fuel_has_its_own() {
 }
 
 #[test]
-fn components_are_refused() {
+fn functions_of_components_take_no_numbers() {
     let runtime = own_runtime();
-    let program = load_in(&runtime, "component-hello");
-    let refused = block_on(runtime.instantiate(&program, RunOptions::default()));
-    let refused = refused.err().expect("a fault");
-    assert_eq!(refused.code(), ErrorCode::UnsupportedWasm, "{refused}");
+    let program = load_in(&runtime, "calc-component");
+    let made = block_on(runtime.instantiate(&program, RunOptions::default()));
+    let instance = made.expect("an instance").expect("one that can be called");
+    let numbers = [Value::I32(1), Value::I32(2)];
+    let refused = block_on(instance.call("add", &numbers));
+    let refused = refused.expect_err("a fault");
+    assert_eq!(refused.code(), ErrorCode::InvalidCall, "{refused}");
+    let outcome = block_on(instance.close()).expect("an outcome");
+    assert_eq!(outcome.ending, Ending::Abort);
 }
 
 #[test]
