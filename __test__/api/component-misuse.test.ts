@@ -3,7 +3,13 @@ import test from 'ava'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { load, type CallOptions, type Instance, type WasiexecError } from '../support/package.ts'
+import {
+  load,
+  type CallOptions,
+  type HostError,
+  type Instance,
+  type WasiexecError,
+} from '../support/package.ts'
 import { node } from '../support/child.ts'
 import { thrown, wat } from '../support/guest.ts'
 
@@ -47,6 +53,23 @@ function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
   gc()
+}
+
+/** An instance with a thing of its own, which its host function `ask` has. */
+async function withThing(
+  ask: (held: { thing?: Thing }) => unknown,
+): Promise<{ instance: Instance<Things, HostError>; held: { thing?: Thing } }> {
+  const held: { thing?: Thing } = {}
+  const imports = {
+    big: (bytes: Uint8Array) => bytes,
+    async ask() {
+      await ask(held)
+      return 1
+    },
+  }
+  const instance = await (await things()).instantiate<Things>({ imports })
+  held.thing = await instance.exports.things.Thing.create(7)
+  return { instance, held }
 }
 
 test('the large result of one host call is not an argument of the next', async (t) => {
@@ -94,35 +117,21 @@ test('a call that cannot be made takes nothing over', async (t) => {
 
 test('a host function cannot wait for resources of the instance that calls it', async (t) => {
   const codes: (string | undefined)[] = []
-  const held: { thing?: Thing } = {}
-  const imports = {
-    big: (bytes: Uint8Array) => bytes,
-    async ask() {
-      await setTimeout(1)
-      codes.push(await codeOf(() => held.thing!.get()))
-      codes.push(await codeOf(() => held.thing![Symbol.asyncDispose]()))
-      return 1
-    },
-  }
-  await using instance = await (await things()).instantiate<Things>({ imports })
-  held.thing = await instance.exports.things.Thing.create(7)
+  const { instance, held } = await withThing(async ({ thing }) => {
+    await setTimeout(1)
+    codes.push(await codeOf(() => thing!.get()))
+    codes.push(await codeOf(() => thing![Symbol.asyncDispose]()))
+  })
+  await using _ = instance
   t.is(await instance.exports.ask(), 1)
   t.deepEqual(codes, ['ERR_INSTANCE_BUSY', 'ERR_INSTANCE_BUSY'])
   // It was not given up.
-  t.is(await held.thing.get(), 7)
+  t.is(await held.thing!.get(), 7)
 })
 
 test('a host function gives up resources of the instance that calls it', async (t) => {
-  const held: { thing?: Thing } = {}
-  const imports = {
-    big: (bytes: Uint8Array) => bytes,
-    ask() {
-      held.thing![Symbol.dispose]()
-      return 1
-    },
-  }
-  await using instance = await (await things()).instantiate<Things>({ imports })
-  held.thing = await instance.exports.things.Thing.create(7)
+  const { instance, held } = await withThing(({ thing }) => thing![Symbol.dispose]())
+  await using _ = instance
   t.is(await instance.exports.ask(), 1)
   t.is(await codeOf(() => held.thing!.get()), 'ERR_INVALID_CALL')
   t.is(await instance.exports.ask(), 1)
