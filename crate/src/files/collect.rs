@@ -236,9 +236,8 @@ impl Collecting {
         };
         let files = &mut self.files;
         let copied = self.copies.entry(*first.get()).or_default();
-        let range = copied
-            .range
-            .get_or_insert_with(|| files.bytes.len()..files.bytes.len());
+        let end = files.bytes.len();
+        let range = copied.range.get_or_insert(end..end);
         let rest = &bytes[range.len()..];
         let rest = &rest[..rest.len().min(COPY_AT_ONCE)];
         if files.bytes.capacity() < self.bytes {
