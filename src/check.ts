@@ -6,6 +6,11 @@ export function invalid(option: string, expected: string, value: unknown): Wasie
   return new WasiexecError('ERR_INVALID_OPTION', message)
 }
 
+/** An error for a call that cannot be made. */
+export function invalidCall(message: string): WasiexecError {
+  return new WasiexecError('ERR_INVALID_CALL', message)
+}
+
 /** An error for an option that does not exist, with the nearest that does. */
 export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
   const near = nearest(name, known)
@@ -89,6 +94,21 @@ export function checkUint64(option: string, value: unknown): bigint {
 /** The beginning of a text that may be long. */
 export function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
+/** A name as messages show it. */
+export function quote(name: string): string {
+  return JSON.stringify(shorten(name))
+}
+
+/** The most texts that a message lists. */
+const MAX_LISTED = 20
+
+/** The first of these texts, and how many more there are. */
+export function listed(texts: readonly string[]): string {
+  if (texts.length === 0) return 'none'
+  const more = texts.length - MAX_LISTED
+  return texts.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }
 
 /** A value as messages show it. */

@@ -3,7 +3,7 @@ import { WasiexecError } from '../errors.ts'
 import type { Codec } from '../wit/codec.ts'
 import { Codecs, Foreign } from '../wit/codecs.ts'
 import { handle } from '../wit/handle-codec.ts'
-import type { FunctionType, InterfaceTypes } from '../wit/interface.ts'
+import { fullName, type FunctionType, type InterfaceTypes } from '../wit/interface.ts'
 import { Mismatch } from '../wit/mismatch.ts'
 import {
   camelCase,
@@ -44,7 +44,7 @@ export function bindInterfaces(
   })
   const bound: BoundFunction[] = []
   for (const type of types.functions) {
-    const name = type.interface === undefined ? type.name : `${type.interface}#${type.name}`
+    const name = fullName(type)
     try {
       bound.push(new ComponentFunction(name, targetOf(type, given), signatureOf(type, codecs)))
     } catch (error) {

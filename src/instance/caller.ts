@@ -95,7 +95,7 @@ export class Caller<Functions, Failure extends HostError = never> {
     const link = this.#link
     const { state } = link
     state.checkOpen()
-    const callee = this.#link.exports.function(name)
+    const callee = link.exports.function(name)
     const { port, hostCalls } = state
     let delivery
     if (callee instanceof ModuleFunction) {

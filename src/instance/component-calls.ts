@@ -1,4 +1,4 @@
-import { nearest, show, shorten } from '../check.ts'
+import { invalidCall, listed, nearest, quote, show } from '../check.ts'
 import { ProgramError } from '../errors.ts'
 import type { AnyCallOutcome, CallValues } from '../outcome.ts'
 import type { NumberType } from '../port/numbers.ts'
@@ -19,11 +19,7 @@ import type {
   Exports,
   InstanceLink,
 } from './link.ts'
-import { invalidCall } from './module-exports.ts'
 import { ALL } from './options.ts'
-
-/** The most names that a message lists. */
-const MAX_LISTED = 20
 
 /** What an instance of a component offers. */
 export class ComponentExports implements Exports {
@@ -47,12 +43,7 @@ export class ComponentExports implements Exports {
     if (found !== undefined) return this.#callees[found.number]!
     const near = nearest(name, [...functions.keys()])
     const names = this.#interface.list.map((called) => quote(called.name))
-    const more = names.length - MAX_LISTED
-    const listed =
-      names.length === 0
-        ? 'none'
-        : names.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
-    const hint = near === undefined ? `it exports ${listed}` : `did you mean ${quote(near)}?`
+    const hint = near === undefined ? `it exports ${listed(names)}` : `did you mean ${quote(near)}?`
     throw invalidCall(`the component exports no function ${quote(name)}; ${hint}`)
   }
 
@@ -173,8 +164,4 @@ class DropCallee implements Callee {
   read(delivery: Delivery): AnyCallOutcome {
     return delivery.returned([])
   }
-}
-
-function quote(name: string): string {
-  return JSON.stringify(shorten(name))
 }

@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { show } from '../check.ts'
+import { invalidCall, show } from '../check.ts'
 import { EXPECTED, NUMBER_BYTES, readNumber, writeNumber } from '../port/numbers.ts'
-import { invalidCall } from './module-exports.ts'
 import type { InstanceLink } from './link.ts'
 
 /** The globals that a program exports, to be read and written between two calls. */

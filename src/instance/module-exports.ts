@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer'
-import { nearest, shorten, show } from '../check.ts'
-import { WasiexecError } from '../errors.ts'
+import { invalidCall, listed, nearest, quote, show } from '../check.ts'
+import type { WasiexecError } from '../errors.ts'
 import type { Returned } from '../outcome.ts'
 import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'
 import type { Delivery } from '../port/records.ts'
@@ -51,9 +51,6 @@ export class ModuleFunction implements Callee {
     return delivery.returned(this.results)
   }
 }
-
-/** The most names that a message lists. */
-const MAX_LISTED = 20
 
 /** What an instance of a module offers, by name. */
 export class ModuleExports implements Exports {
@@ -124,7 +121,10 @@ export class ModuleExports implements Exports {
       if (map.has(name)) return invalidCall(`${quote(name)} is a ${other}, not a ${kind}`)
     }
     const near = nearest(name, [...known.keys()])
-    const hint = near === undefined ? `it exports ${list(known)}` : `did you mean ${quote(near)}?`
+    const hint =
+      near === undefined
+        ? `it exports ${listed([...known.keys()].map(quote))}`
+        : `did you mean ${quote(near)}?`
     return invalidCall(`the program exports no ${kind} ${quote(name)}; ${hint}`)
   }
 }
@@ -155,26 +155,10 @@ export function writeArguments(
   return length * NUMBER_BYTES
 }
 
-/** An error for a call that cannot be made. */
-export function invalidCall(message: string): WasiexecError {
-  return new WasiexecError('ERR_INVALID_CALL', message)
-}
-
 function describe({ name, type }: ModuleFunction): string {
   return `${quote(name)} ${type}`
 }
 
 function isNumberType(type: string): type is NumberType {
   return Object.hasOwn(EXPECTED, type)
-}
-
-function list(known: ReadonlyMap<string, unknown>): string {
-  if (known.size === 0) return 'none'
-  const names = [...known.keys()].map(quote)
-  const more = names.length - MAX_LISTED
-  return names.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
-}
-
-function quote(name: string): string {
-  return JSON.stringify(shorten(name))
 }

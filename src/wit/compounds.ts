@@ -1,13 +1,10 @@
-import { nearest, shorten } from '../check.ts'
+import { listed, nearest, shorten } from '../check.ts'
 import type { Codec } from './codec.ts'
 import { writePart } from './lists.ts'
 import { Mismatch, within } from './mismatch.ts'
 import { camelCase } from './names.ts'
 import type { ValueReader } from './value-reader.ts'
 import type { ValueWriter } from './value-writer.ts'
-
-/** The most names that a message lists. */
-const MAX_LISTED = 20
 
 /** A named part or case, if it has a type. */
 type Named = readonly [name: string, codec: Codec | undefined]
@@ -185,9 +182,7 @@ function writePayload(codec: Codec | undefined, value: unknown, to: ValueWriter)
 
 function notAmong(names: readonly string[], value: unknown): Mismatch {
   const near = typeof value === 'string' ? nearest(value, names) : undefined
-  const more = names.length - MAX_LISTED
-  const shown = names.slice(0, MAX_LISTED).map((name) => `'${shorten(name)}'`)
-  const list = shown.join(', ') + (more > 0 ? ` and ${more} more` : '')
+  const list = listed(names.map((name) => `'${shorten(name)}'`))
   const hint = near === undefined ? '' : ` (did you mean '${shorten(near)}'?)`
   return new Mismatch(`one of ${list}${hint}`, value)
 }

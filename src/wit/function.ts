@@ -1,9 +1,8 @@
-import { shorten } from '../check.ts'
-import { WasiexecError } from '../errors.ts'
+import { invalidCall, quote } from '../check.ts'
 import type { Codec } from './codec.ts'
 import type { AllHandles } from './handles.ts'
 import { Foreign, type Codecs } from './codecs.ts'
-import type { FunctionType } from './interface.ts'
+import { fullName, type FunctionType } from './interface.ts'
 import { Mismatch } from './mismatch.ts'
 import { camelCase, functionName, type FunctionName } from './names.ts'
 import type { ValueReader } from './value-reader.ts'
@@ -27,7 +26,7 @@ export class ComponentFunction {
   constructor(type: FunctionType, number: number, codecs: Codecs) {
     this.number = number
     this.interface = type.interface
-    this.name = type.interface === undefined ? type.name : `${type.interface}#${type.name}`
+    this.name = fullName(type)
     this.of = functionName(type.name)
     this.#type = type
     this.#codecs = codecs
@@ -63,7 +62,7 @@ export class ComponentFunction {
   }
 
   get #shown(): string {
-    return JSON.stringify(shorten(this.name))
+    return quote(this.name)
   }
 
   #prepare(): readonly (readonly [string, Codec])[] {
@@ -82,8 +81,4 @@ export class ComponentFunction {
       )
     }
   }
-}
-
-function invalidCall(message: string): WasiexecError {
-  return new WasiexecError('ERR_INVALID_CALL', message)
 }

@@ -16,6 +16,11 @@ export interface FunctionType {
   readonly isAsync: boolean
 }
 
+/** A function as `call` takes it: `my:pkg/calc@1.0.0#add-two`, or `add-two` for one of the component itself. */
+export function fullName({ interface: owner, name }: FunctionType): string {
+  return owner === undefined ? name : `${owner}#${name}`
+}
+
 /** A resource type. */
 export interface ResourceType {
   readonly interface?: string
