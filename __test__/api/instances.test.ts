@@ -402,7 +402,7 @@ test('what ends an instance aborts its calls with the reason', async (t) => {
       }
       await t.throwsAsync(instance.call('next'), { code: later }, `${name}, ${busy}`)
       await instance[Symbol.asyncDispose]()
-      if (name !== 'runtime') t.is(runtime.stats().instances, 0)
+      if (name !== 'runtime') t.is(runtime.stats().instances, 0, `${name} ${busy}`)
       await runtime.close()
     }
   }

@@ -94,7 +94,7 @@ pub(crate) struct Host {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker,
     pub(crate) allocation: Allocation,
-    pub(crate) heap: Heap,
+    pub(crate) needs: EngineNeeds,
 }
 
 pub(crate) enum Linker {
@@ -182,6 +182,32 @@ pub enum Tier {
     Optimizing,
 }
 
+/// What an engine has for the programs that need it. The others do better without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct EngineNeeds {
+    pub(crate) heap: Heap,
+    pub(crate) tasks: Tasks,
+}
+
+impl EngineNeeds {
+    pub(crate) const NOTHING: Self = Self {
+        heap: Heap::Absent,
+        tasks: Tasks::Absent,
+    };
+}
+
+/// Whether functions of components may be async, and have streams and futures.
+///
+/// Where they may, wasmtime makes a task of each call, also of those that need none: a short call takes 1.4 times as long.
+/// An engine without tasks refuses such components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tasks {
+    /// They may not.
+    Absent,
+    /// They may.
+    Present,
+}
+
 /// Where the garbage-collected objects of programs are: those of the GC proposal, `externref`s and exceptions.
 ///
 /// A heap takes as much of a pool as a memory, so programs that need one have a pool of their own, with room for both. An
@@ -216,7 +242,7 @@ pub(crate) struct Engines {
     closed: AtomicBool,
 }
 
-type HostKey = (Compilation, Heap, Placement);
+type HostKey = (Compilation, EngineNeeds, Placement);
 type HostCell = Mutex<Option<Arc<Host>>>;
 
 /// Which programs an engine is for.
@@ -242,17 +268,21 @@ impl Engines {
 
     /// The engine that programs are compiled with. Its instances live in slots, unless the process has too
     /// little address space.
-    pub(crate) fn host(&self, compilation: Compilation, heap: Heap) -> Result<Arc<Host>> {
-        self.get_or_make((compilation, heap, Placement::Slot), || {
-            self.make(compilation, heap, Allocation::Pooling)
-                .or_else(|_| self.make(compilation, heap, Allocation::Compact))
+    pub(crate) fn host(&self, compilation: Compilation, needs: EngineNeeds) -> Result<Arc<Host>> {
+        self.get_or_make((compilation, needs, Placement::Slot), || {
+            self.make(compilation, needs, Allocation::Pooling)
+                .or_else(|_| self.make(compilation, needs, Allocation::Compact))
         })
     }
 
     /// The engine whose instances are not bound to slots.
-    pub(crate) fn on_demand(&self, compilation: Compilation, heap: Heap) -> Result<Arc<Host>> {
-        self.get_or_make((compilation, heap, Placement::OnDemand), || {
-            self.make(compilation, heap, Allocation::OnDemand)
+    pub(crate) fn on_demand(
+        &self,
+        compilation: Compilation,
+        needs: EngineNeeds,
+    ) -> Result<Arc<Host>> {
+        self.get_or_make((compilation, needs, Placement::OnDemand), || {
+            self.make(compilation, needs, Allocation::OnDemand)
         })
     }
 
@@ -269,14 +299,17 @@ impl Engines {
         // Where there is no room for slots, there is none for reservations either. Asked before, because it looks at
         // all engines.
         let allocation = self.allocation().without_slots();
-        let heap = Heap::Present;
-        let host = self.get_or_make((compilation, heap, Placement::Debug), || {
-            let mut config = config(compilation, heap, allocation, self.slots);
+        let needs = EngineNeeds {
+            heap: Heap::Present,
+            tasks: Tasks::Absent,
+        };
+        let host = self.get_or_make((compilation, needs, Placement::Debug), || {
+            let mut config = config(compilation, needs, allocation, self.slots);
             compile_fast(&mut config)
                 .guest_debug(true)
                 .max_wasm_stack(DEBUG_WASM_STACK)
                 .async_stack_size(DEBUG_FIBER_STACK);
-            host(&config, compilation, heap, allocation)
+            host(&config, compilation, needs, allocation)
         });
         Ok(host?.engine.clone())
     }
@@ -290,7 +323,7 @@ impl Engines {
         host: &Host,
     ) -> wasmtime::Result<Vec<u8>> {
         let allocation = host.allocation.without_slots();
-        let mut config = config(compilation, host.heap, allocation, self.slots);
+        let mut config = config(compilation, host.needs, allocation, self.slots);
         let image = wasm.len() as u64 * IMAGE_TO_FILE / memories.max(1);
         config.memory_guaranteed_dense_image_size(image.clamp(IMAGE, SNAPSHOT_IMAGE));
         Engine::new(&config)?.precompile_module(wasm)
@@ -340,16 +373,21 @@ impl Engines {
         Ok(cell.insert(host).clone())
     }
 
-    fn make(&self, compilation: Compilation, heap: Heap, allocation: Allocation) -> Result<Host> {
-        let config = config(compilation, heap, allocation, self.slots);
-        host(&config, compilation, heap, allocation)
+    fn make(
+        &self,
+        compilation: Compilation,
+        needs: EngineNeeds,
+        allocation: Allocation,
+    ) -> Result<Host> {
+        let config = config(compilation, needs, allocation, self.slots);
+        host(&config, compilation, needs, allocation)
     }
 }
 
 fn host(
     config: &Config,
     compilation: Compilation,
-    heap: Heap,
+    needs: EngineNeeds,
     allocation: Allocation,
 ) -> Result<Host> {
     let engine = Engine::new(config).map_err(|error| {
@@ -361,20 +399,29 @@ fn host(
     })?;
     let linker = match compilation.kind {
         ProgramKind::Module => wasi::module_linker(&engine).map(Linker::Module),
-        ProgramKind::Component => wasi::component_linker(&engine).map(Linker::Component),
+        ProgramKind::Component => {
+            wasi::component_linker(&engine, needs.tasks == Tasks::Present).map(Linker::Component)
+        }
     };
     Ok(Host {
         linker: linker.map_err(Error::internal)?,
         engine,
         allocation,
-        heap,
+        needs,
     })
 }
 
-fn config(compilation: Compilation, heap: Heap, allocation: Allocation, slots: PoolSize) -> Config {
+fn config(
+    compilation: Compilation,
+    needs: EngineNeeds,
+    allocation: Allocation,
+    slots: PoolSize,
+) -> Config {
+    let EngineNeeds { heap, tasks } = needs;
     let mut config = Config::new();
     let wasm_stack = wasm_stack(compilation.tier);
     config
+        .concurrency_support(tasks == Tasks::Present)
         .epoch_interruption(compilation.checks != Checks::Nothing)
         .consume_fuel(compilation.checks == Checks::EpochAndFuel)
         .max_wasm_stack(wasm_stack)
@@ -401,10 +448,6 @@ fn config(compilation: Compilation, heap: Heap, allocation: Allocation, slots: P
             .wasm_function_references(heap == Heap::Present)
             .wasm_gc(heap == Heap::Present)
             .wasm_exceptions(heap == Heap::Present),
-    };
-    match compilation.kind {
-        ProgramKind::Module => config.concurrency_support(false),
-        ProgramKind::Component => config.wasm_component_model_async(true),
     };
     match allocation {
         Allocation::Pooling => {

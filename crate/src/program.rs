@@ -18,6 +18,7 @@ mod load_options;
 mod precompiled;
 mod rehearsal;
 mod snapshot;
+mod tasks;
 mod tiering;
 mod type_text;
 mod wasm;

@@ -2,7 +2,7 @@
 
 pub(crate) mod guest_instance;
 
-use crate::engine::{Allocation, Compilation, Engines, Heap, PoolSize};
+use crate::engine::{Allocation, Compilation, EngineNeeds, Engines, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
 use crate::guest::{CallControl, Outcome};
 use crate::lock::lock;
@@ -148,7 +148,8 @@ impl Runtime {
         let _ = PoolingAllocationConfig::is_pagemap_scan_available();
         // The most common engine is then ready when the first program has been read.
         let warming = engines.clone();
-        handle.spawn_blocking(move || drop(warming.host(Compilation::COMMON, Heap::Absent)));
+        handle
+            .spawn_blocking(move || drop(warming.host(Compilation::COMMON, EngineNeeds::NOTHING)));
         let scheduler = Scheduler::new(
             handle,
             ticker.clone(),

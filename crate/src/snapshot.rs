@@ -35,7 +35,7 @@ mod state;
 mod types;
 mod way;
 
-use crate::engine::{Allocation, Engines, Heap, Host, Linker, ProgramKind};
+use crate::engine::{Allocation, EngineNeeds, Engines, Heap, Host, Linker, ProgramKind, Tasks};
 use crate::error::{Error, Result};
 use crate::guest::{Limits, OnOutput, Outcome};
 use crate::options::{Clock, Preopen, RunOptions};
@@ -189,7 +189,10 @@ pub(crate) fn prepare(
         engine,
         linker: Linker::Module(linker),
         allocation: Allocation::OnDemand,
-        heap: Heap::Present,
+        needs: EngineNeeds {
+            heap: Heap::Present,
+            tasks: Tasks::Absent,
+        },
     };
     Ok(Prepared {
         program: program.instrumented(source.bytes.to_vec(), host, needs, probe.clone())?,

@@ -10,7 +10,7 @@ use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
 use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
-use crate::engine::{Checks, Compilation, Engines, Heap, Host, Nans, Tier};
+use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
 use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -297,8 +297,8 @@ impl ProgramCode {
         let compilation = self.without_fuel(self.tier(), Nans::Any);
         let compiled = self.compilations.get(compilation);
         let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
-        let heap = self.wasm.heap.get().copied().unwrap_or(Heap::Absent);
-        Ok((compiled, self.compiler.engines.host(compilation, heap)?))
+        let needs = self.wasm.needs();
+        Ok((compiled, self.compiler.engines.host(compilation, needs)?))
     }
 
     pub(super) fn snapshot_entry(&self, how: &str) -> Option<CacheEntry> {

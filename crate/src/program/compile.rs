@@ -6,7 +6,7 @@ use super::debug_info;
 use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
 use super::wasm::Wasm;
-use crate::engine::{Allocation, Compilation, Engines, Heap, Host, ProgramKind, Tier};
+use crate::engine::{Allocation, Compilation, EngineNeeds, Engines, Heap, Host, ProgramKind, Tier};
 use crate::error::{Error, ErrorCode, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -142,7 +142,7 @@ impl Compiler {
         wasm: &Wasm,
         compilation: Compilation,
     ) -> Result<Option<Compiled>> {
-        let heap = wasm.heap.get().copied().unwrap_or(Heap::Absent);
+        let EngineNeeds { heap, .. } = wasm.needs();
         let cached = self.place(wasm, compilation, heap)?.load_entry::<A>();
         if cached.is_some() {
             let _ = wasm.heap.set(heap);
@@ -207,7 +207,7 @@ impl Compiler {
     ) -> Result<Compiled> {
         let heap = match compilation.tier {
             Tier::Baseline => Heap::Absent,
-            Tier::Optimizing => wasm.heap.get().copied().unwrap_or(Heap::Absent),
+            Tier::Optimizing => wasm.needs().heap,
         };
         let place = self.place(wasm, compilation, heap)?;
         // SAFETY: a `PrecompiledCode` is from a file whose digest is right and whose maker the caller trusts to
@@ -219,7 +219,11 @@ impl Compiler {
     }
 
     fn place(&self, wasm: &Wasm, compilation: Compilation, heap: Heap) -> Result<Place<'_>> {
-        let host = self.engines.host(compilation, heap)?;
+        let needs = EngineNeeds {
+            heap,
+            ..wasm.needs()
+        };
+        let host = self.engines.host(compilation, needs)?;
         Ok(Place {
             engines: &self.engines,
             compilation,
@@ -261,7 +265,7 @@ impl Place<'_> {
     ) -> wasmtime::Result<Compiled> {
         match load(&self.host.engine) {
             Err(_) if self.host.allocation == Allocation::Pooling => {
-                let on_demand = self.engines.on_demand(self.compilation, self.host.heap);
+                let on_demand = self.engines.on_demand(self.compilation, self.host.needs);
                 let host = on_demand.map_err(wasmtime::Error::new)?;
                 Ok(load(&host.engine)?.link(&host, self.starts_early))
             }

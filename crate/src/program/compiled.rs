@@ -39,16 +39,6 @@ pub(crate) enum Linked<'a> {
     Component(&'a component::InstancePre<RunState>, &'a Arc<Interface>),
 }
 
-impl Linked<'_> {
-    /// What a caller is told of the exports, as JSON.
-    pub(crate) fn described(&self) -> &str {
-        match self {
-            Self::Module(_, exports) => &exports.described,
-            Self::Component(_, interface) => &interface.described,
-        }
-    }
-}
-
 /// A program linked with host functions.
 struct Hosted {
     linked: Result<Pre>,

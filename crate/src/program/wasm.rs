@@ -1,7 +1,8 @@
 //! The bytes of programs.
 
 use super::snapshot::{SNAPSHOT_SECTION, SnapshotSection};
-use crate::engine::{Heap, ProgramKind};
+use super::tasks::tasks_of;
+use crate::engine::{EngineNeeds, Heap, ProgramKind, Tasks};
 use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +19,7 @@ pub(crate) struct Wasm {
     pub(crate) snapshot: Option<Arc<SnapshotSection>>,
     /// Whether it needs a heap; known once there is code of it.
     pub(super) heap: OnceLock<Heap>,
+    tasks: Tasks,
 }
 
 impl Wasm {
@@ -59,6 +61,10 @@ impl Wasm {
                 Err(_) => break,
             }
         }
+        let tasks = match kind {
+            ProgramKind::Module => Tasks::Absent,
+            ProgramKind::Component => tasks_of(&bytes),
+        };
         Ok(Self {
             kind,
             starts_early,
@@ -66,7 +72,16 @@ impl Wasm {
             bytes,
             digest,
             heap: OnceLock::new(),
+            tasks,
         })
+    }
+
+    /// What it needs of an engine, as far as is known.
+    pub(super) fn needs(&self) -> EngineNeeds {
+        EngineNeeds {
+            heap: self.heap.get().copied().unwrap_or(Heap::Absent),
+            tasks: self.tasks,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::instance::Instance;
 use super::module_calls::{ModuleCalls, function, initialize};
 use super::queued_call::QueuedCall;
 use super::supervised::supervise;
-use crate::component::Handles;
+use crate::component::{Handles, Interface};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{CallControl, CallOutcome, InstanceControl, Limits, Outcome, Returned};
 use crate::host_functions::HostCalls;
@@ -31,10 +31,26 @@ enum Calls {
     Component(Box<ComponentCalls>),
 }
 
+/// What an instance offers.
+pub(super) enum Offered {
+    Module(Arc<Exports>),
+    Component(Arc<Interface>),
+}
+
+impl Offered {
+    /// As JSON.
+    pub(super) fn described(&self) -> &str {
+        match self {
+            Self::Module(exports) => &exports.described,
+            Self::Component(interface) => &interface.described,
+        }
+    }
+}
+
 /// What became of an instance.
 pub(super) enum Started {
-    /// It can be called; this is what its caller is told of it.
-    Ready(Box<Callable>, Returned, String),
+    /// It can be called.
+    Ready(Box<Callable>, Returned),
     /// Its program ended before.
     Ended(Outcome),
 }
@@ -103,11 +119,14 @@ impl Callable {
             limits,
             context: context.clone(),
         };
-        Ok(Started::Ready(
-            Box::new(this),
-            returned,
-            linked.described().to_owned(),
-        ))
+        Ok(Started::Ready(Box::new(this), returned))
+    }
+
+    pub(super) fn offered(&self) -> Offered {
+        match &self.calls {
+            Calls::Module(calls) => Offered::Module(calls.exports().clone()),
+            Calls::Component(calls) => Offered::Component(calls.interface().clone()),
+        }
     }
 
     /// Carries out one call, from its start to its end.

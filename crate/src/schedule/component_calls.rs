@@ -51,6 +51,10 @@ impl ComponentCalls {
         }
     }
 
+    pub(super) fn interface(&self) -> &Arc<Interface> {
+        &self.interface
+    }
+
     /// Makes ready for a call; returns how many bytes of the payload its arguments take. The number after the last
     /// function drops the handle that the payload names.
     pub(super) fn prepare(

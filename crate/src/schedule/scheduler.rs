@@ -385,13 +385,16 @@ impl Scheduler {
             after.time = now - began;
             after.now = now;
             began = now;
-            done = Some(after);
             if slice.is_over(now) {
                 drop(slice);
+                // Who hears of an end finds its slot free.
+                scheduler.take_in(&mut scheduler.lock(), after);
                 completions.flush_if_due(now, scheduler.ticker.is_crowded());
                 tokio::task::yield_now().await;
                 slice = Slice::new(scheduler);
                 began = slice.start;
+            } else {
+                done = Some(after);
             }
         }
         drop(slice);
@@ -434,6 +437,24 @@ impl Scheduler {
         }
     }
 
+    fn take_in(self: &Arc<Self>, state: &mut State, done: Done) {
+        state.resuming -= usize::from(done.resumed);
+        // While there is nothing else, the time need not be shared.
+        if done.resumed || !state.ready.is_empty() {
+            state.ready.charge(done.level, done.time);
+        }
+        if let Some((key, output)) = done.ended {
+            state.vacate(key, output);
+        }
+        if !done.resumed {
+            state.starting -= 1;
+            let waiting = !state.order.is_empty();
+            if state.pace.count(done.now, waiting) {
+                self.start_runners(state);
+            }
+        }
+    }
+
     /// Takes in what a runner has `done` and returns what it does next; with `None` the runner has ended.
     fn next(
         self: &Arc<Self>,
@@ -443,21 +464,7 @@ impl Scheduler {
     ) -> Option<Next> {
         let mut state = self.lock();
         if let Some(done) = done {
-            state.resuming -= usize::from(done.resumed);
-            // While there is nothing else, the time need not be shared.
-            if done.resumed || !state.ready.is_empty() {
-                state.ready.charge(done.level, done.time);
-            }
-            if let Some((key, output)) = done.ended {
-                state.vacate(key, output);
-            }
-            if !done.resumed {
-                state.starting -= 1;
-                let waiting = !state.order.is_empty();
-                if state.pace.count(done.now, waiting) {
-                    self.start_runners(&mut state);
-                }
-            }
+            self.take_in(&mut state, done);
         }
         let mut next = self.choose(&mut state, known);
         if next.is_none() {

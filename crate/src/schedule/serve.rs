@@ -1,6 +1,6 @@
 //! The task of an instance: makes it, and carries out its calls in their order.
 
-use super::callable::{Callable, Called, Started};
+use super::callable::{Callable, Called, Offered, Started};
 use super::context::RunContext;
 use super::give_way::give_way;
 use super::instance_handle::{InstanceHandle, Step, never_started};
@@ -58,17 +58,18 @@ impl Serving {
         let Some(started) = self.start(id, payload).await else {
             return Ok(Outcome::never_started());
         };
-        let (mut callable, returned, described) = match started? {
+        let (callable, returned) = match started? {
             Started::Ended(outcome) => return Ok(outcome),
-            Started::Ready(callable, returned, described) => (callable, returned, described),
+            Started::Ready(callable, returned) => (callable, returned),
         };
-        if let Ok((_, _, exports)) = callable.module() {
+        let offered = callable.offered();
+        if let Offered::Module(exports) = &offered {
             self.handle.set_exports(exports);
         }
         // First: who hears of it may use it at once.
         self.handle.put(callable);
         let client = self.handle.client();
-        client.instantiated(id, returned, &described);
+        client.instantiated(id, returned, offered.described());
         client.notify();
         self.take_calls().await
     }

@@ -253,9 +253,13 @@ macro_rules! code {
     };
 }
 
-/// Takes the place of the functions with which components read a directory.
-pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
-    add_p2(&mut linker.instance(P2_TYPES)?)?;
+/// Takes the place of the functions with which components of WASI 0.2 read a directory.
+pub(super) fn add_to_p2_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
+    add_p2(&mut linker.instance(P2_TYPES)?)
+}
+
+/// The same for WASI 0.3.
+pub(super) fn add_to_p3_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
     linker.instance(P3_TYPES)?.func_wrap(
         "[method]descriptor.read-directory",
         |mut store: StoreContextMut<'_, RunState>, (fd,): (Resource<Descriptor>,)| {

@@ -14,7 +14,7 @@ pub(super) const P3_TYPES: &str = "wasi:filesystem/types@0.3.0";
 const OPEN_AT: &str = "[method]descriptor.open-at";
 const SET_TIMES: &str = "[method]descriptor.set-times";
 
-pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
+pub(super) fn add_to_p3_linker(linker: &mut Linker<RunState>) -> Result<()> {
     add_open(linker)?;
     add_set_times(linker)
 }

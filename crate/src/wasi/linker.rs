@@ -44,19 +44,26 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
     Ok(linker)
 }
 
-/// The imports of components: WASI 0.2, and 0.3 as far as wasmtime-wasi's experimental p3 goes.
-pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::Linker<RunState>> {
+/// The imports of components: WASI 0.2, and, with tasks, 0.3 as far as wasmtime-wasi's experimental p3 goes.
+pub(crate) fn component_linker(
+    engine: &Engine,
+    has_tasks: bool,
+) -> wasmtime::Result<component::Linker<RunState>> {
     let mut linker = component::Linker::new(engine);
     p2::add_to_linker_async(&mut linker)?;
-    p3::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     filesystem::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     p2_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
-    p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
-    files::add_to_linker(&mut linker)?;
-    directories::add_to_component_linker(&mut linker)?;
-    sockets::add_to_component_linker(&mut linker)?;
+    directories::add_to_p2_linker(&mut linker)?;
+    sockets::add_to_p2_linker(&mut linker)?;
+    if has_tasks {
+        p3::add_to_linker(&mut linker)?;
+        p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
+        files::add_to_p3_linker(&mut linker)?;
+        directories::add_to_p3_linker(&mut linker)?;
+        sockets::add_to_p3_linker(&mut linker)?;
+    }
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -25,12 +25,17 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
     Ok(())
 }
 
-/// Takes the place of the functions of wasmtime-wasi that make sockets, hand out their bytes or look up names.
-pub(super) fn add_to_component_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
+/// Takes the place of the functions of wasmtime-wasi's WASI 0.2 that make sockets, hand out their bytes or look up names.
+pub(super) fn add_to_p2_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
     p2::add_to_linker(linker)?;
+    lookup::add_to_p2_linker(linker)
+}
+
+/// The same for WASI 0.3.
+pub(super) fn add_to_p3_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
     p3_udp::add_to_linker(linker)?;
     p3_tcp::add_to_linker(linker)?;
-    lookup::add_to_linker(linker)
+    lookup::add_to_p3_linker(linker)
 }
 
 /// A resource whose values are dropped from the table, with the place that they have if they are sockets.

@@ -102,8 +102,7 @@ async fn ask_system(name: String, access: Arc<Access>) -> Found {
     }
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
-    add_p2(linker)?;
+pub(super) fn add_to_p3_linker(linker: &mut Linker<RunState>) -> Result<()> {
     linker
         .instance("wasi:sockets/ip-name-lookup@0.3.0")?
         .func_wrap_concurrent(
@@ -183,7 +182,7 @@ impl Pollable for Lookup {
     }
 }
 
-fn add_p2(linker: &mut Linker<RunState>) -> Result<()> {
+pub(super) fn add_to_p2_linker(linker: &mut Linker<RunState>) -> Result<()> {
     let mut lookups = linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?;
     add_resource::<Lookup>(&mut lookups, "resolve-address-stream")?;
     lookups.func_wrap(
