@@ -12,6 +12,7 @@ export const CORE = {
   error: [],
   lock: [],
   platform: [],
+  digest: ['platform'],
   files: ['error'],
   guest: ['error', 'files', 'lock', 'platform'],
   stdio: ['guest', 'lock'],
@@ -33,6 +34,7 @@ export const CORE = {
   engine: ['error', 'lock', 'wasi'],
   program: [
     'component',
+    'digest',
     'engine',
     'error',
     'guest',
@@ -65,6 +67,7 @@ export const CORE = {
     'lock',
     'network',
     'options',
+    'platform',
     'program',
     'runtime',
     'schedule',

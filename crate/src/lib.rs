@@ -16,6 +16,7 @@
 
 mod binding;
 mod component;
+mod digest;
 mod engine;
 mod error;
 mod files;

@@ -1,6 +1,7 @@
 //! Programs in files.
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::platform;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -28,27 +29,7 @@ fn read(path: &Path, length: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     // One more, so that the end is seen without growing.
     bytes.try_reserve_exact(length.saturating_add(1))?;
-    use_huge_pages(&mut bytes);
+    platform::use_huge_pages(&mut bytes);
     File::open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
-
-/// Faulting in 13 MB by pages of 4 KiB takes longer than reading them.
-#[cfg(target_os = "linux")]
-fn use_huge_pages(bytes: &mut Vec<u8>) {
-    use rustix::mm::{Advice, madvise};
-    const HUGE_PAGE: usize = 2 << 20;
-    let room = bytes.spare_capacity_mut();
-    let start = room.as_mut_ptr();
-    let skipped = start.align_offset(HUGE_PAGE);
-    if skipped >= room.len() {
-        return;
-    }
-    let length = (room.len() - skipped) / HUGE_PAGE * HUGE_PAGE;
-    // SAFETY: the range lies in the vector's own allocation, and this advice changes how its memory is
-    // backed, never what it holds. A refusal costs only the speed.
-    let _ = unsafe { madvise(start.add(skipped).cast(), length, Advice::LinuxHugepage) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn use_huge_pages(_: &mut Vec<u8>) {}

@@ -1,10 +1,11 @@
 //! Compiled code on disk.
 //!
-//! An entry is the serialized code followed by the BLAKE3 digest of its name and code, in a file named
+//! An entry is the serialized code followed by the BLAKE3 digest of its name and of the code's digest, in a file named
 //! by a digest of the program, the engine's settings and wasmtime's version. Entries appear by rename, so a reader sees
 //! a whole entry or none; a fault of an entry, or of the folder, only costs speed.
 
 use super::artifact::Artifact;
+use crate::digest::{digest, digest_of_file};
 use crate::platform;
 use std::fs::{self, DirEntry, File};
 use std::hash::{Hash, Hasher};
@@ -15,7 +16,6 @@ use std::time::Duration;
 use wasmtime::Engine;
 
 const DIGEST: usize = blake3::OUT_LEN;
-const CHUNK: usize = 1 << 20;
 /// Nobody writes an entry for so long.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 /// Held by the process that compiles in the background.
@@ -102,10 +102,16 @@ impl CacheEntry {
 
     /// What was stored, if it is there and is what was written.
     pub(crate) fn read(&self) -> Option<Vec<u8>> {
-        self.intact()?;
-        let mut content = fs::read(&self.path).ok()?;
-        content.truncate(content.len().checked_sub(DIGEST)?);
-        Some(content)
+        let (mut file, length) = self.open().ok()??;
+        let mut content = Vec::new();
+        content
+            .try_reserve_exact(length as usize + DIGEST + 1)
+            .ok()?;
+        platform::use_huge_pages(&mut content);
+        file.read_to_end(&mut content).ok()?;
+        let expected = *content.last_chunk::<DIGEST>()?;
+        content.truncate(length as usize);
+        (self.seal(&digest(&content)) == expected).then_some(content)
     }
 
     /// Best effort: a folder that cannot be written costs the next process a compilation.
@@ -120,7 +126,7 @@ impl CacheEntry {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
         let temporary = self.path.with_extension(format!("{process}-{serial}.tmp"));
-        let digest = self.hasher().update(code).finalize();
+        let digest = self.seal(&digest(code));
         let written =
             write_new(&temporary, code, &digest).and_then(|()| fs::rename(&temporary, &self.path));
         if written.is_err() {
@@ -131,33 +137,31 @@ impl CacheEntry {
 
     /// Whether the file is ours and its digest is right.
     fn is_intact(&self) -> io::Result<bool> {
-        let mut file = File::open(&self.path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file()
-            || !platform::is_private(&metadata)
-            || metadata.len() <= DIGEST as u64
-        {
+        let Some((file, length)) = self.open()? else {
             return Ok(false);
-        }
-        let mut rest = metadata.len() - DIGEST as u64;
-        let mut buffer = vec![0; CHUNK.min(rest as usize)];
-        let mut actual = self.hasher();
-        while rest > 0 {
-            let chunk = &mut buffer[..CHUNK.min(rest as usize)];
-            file.read_exact(chunk)?;
-            actual.update(chunk);
-            rest -= chunk.len() as u64;
-        }
+        };
         let mut expected = [0; DIGEST];
-        file.read_exact(&mut expected)?;
-        Ok(actual.finalize() == expected)
+        platform::read_exact_at(&file, &mut expected, length)?;
+        Ok(self.seal(&digest_of_file(&file, length)?) == expected)
+    }
+
+    /// The file with the length of its content; `None` if it cannot be ours.
+    fn open(&self) -> io::Result<Option<(File, u64)>> {
+        let file = File::open(&self.path)?;
+        let metadata = file.metadata()?;
+        let length = metadata.len().checked_sub(DIGEST as u64);
+        let length = length.filter(|length| *length > 0);
+        let is_ours = metadata.is_file() && platform::is_private(&metadata);
+        Ok(length.filter(|_| is_ours).map(|length| (file, length)))
     }
 
     /// Has the entry's name in it: another program's entry is not this one's.
-    fn hasher(&self) -> blake3::Hasher {
+    fn seal(&self, content: &blake3::Hash) -> blake3::Hash {
+        let name = self.path.file_name().unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.path.file_name().unwrap_or_default().as_encoded_bytes());
-        hasher
+        hasher.update(content.as_bytes());
+        hasher.update(name.as_encoded_bytes());
+        hasher.finalize()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a caller gave to be loaded.
 
 use super::precompiled;
+use crate::digest::digest;
 use crate::error::{Error, ErrorCode, Result};
 use std::borrow::Cow;
 
@@ -19,11 +20,11 @@ impl<'a> Given<'a> {
     pub(crate) fn new(bytes: Cow<'a, [u8]>, trusts_precompiled: bool) -> Result<Self> {
         match precompiled::content(&bytes) {
             None => {
-                let digest = blake3::hash(&bytes);
+                let digest = digest(&bytes);
                 Ok(Self::Source(bytes, digest))
             }
             Some(content) if trusts_precompiled => {
-                let digest = blake3::hash(content);
+                let digest = digest(content);
                 Ok(Self::Precompiled(bytes, digest))
             }
             Some(_) => Err(Error::new(

@@ -5,6 +5,7 @@
 //! load one is to run machine code from it, outside of any sandbox.
 
 use super::wasm::Wasm;
+use crate::digest::digest;
 use crate::engine::{Checks, Compilation, Heap, Nans, Tier};
 use crate::error::{Error, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
@@ -114,7 +115,7 @@ pub(crate) fn encode(
     for (_, bytes) in sections {
         file.extend_from_slice(bytes);
     }
-    file.extend(blake3::hash(&file).as_bytes());
+    file.extend(digest(&file).as_bytes());
     Ok(file)
 }
 
