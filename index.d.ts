@@ -680,6 +680,8 @@ interface RuntimeStats {
   readonly finished: number
   /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
   readonly instances: number
+  /** Where compiled code is kept; null without a cache. */
+  readonly cacheDir: string | null
 }
 /** The options of calls; others are those of the instance. */
 interface CallOptions {

@@ -33,6 +33,18 @@ const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
     summary: 'run a program up to its first read of stdin, and keep it there',
     load: () => import('./snapshot.ts'),
   },
+  doctor: {
+    summary: 'say what is slow or does not work on this system',
+    load: () => import('./doctor.ts'),
+  },
+  completions: {
+    summary: 'print what completes this command in a shell',
+    load: () => import('./completions.ts'),
+  },
+  man: {
+    summary: 'print the manual page',
+    load: () => import('./man.ts'),
+  },
 }
 
 /**
@@ -89,7 +101,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
     const { verb } = await load()
     verb.describe(command, io)
     command.action(async () => {
-      status = await verb.execute(io, command.args, command.opts())
+      status = await verb.execute(io, command.args, command.opts(), () => wholeCommand(io))
     })
   }
   try {
@@ -107,6 +119,16 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
     }
   }
   return status
+}
+
+/** All verbs with their options. */
+async function wholeCommand(io: Io): Promise<Command> {
+  const program = new Command('wasiexec').enablePositionalOptions()
+  for (const [name, { summary, load }] of Object.entries(VERBS)) {
+    const { verb } = await load()
+    verb.describe(program.command(name).summary(summary), io)
+  }
+  return program
 }
 
 /** What is wrong with the command line, in one line. */

@@ -5,8 +5,16 @@ import type { Io } from './io.ts'
 export interface Verb {
   /** Adds arguments, options and examples. */
   describe(command: Command, io: Io): void
-  /** Carries the verb out and returns the exit status. Commander made `args` and `flags` of the command line. */
-  execute(io: Io, args: readonly string[], flags: object): Promise<number>
+  /**
+   * Carries the verb out and returns the exit status. Commander made `args` and `flags` of the command line; `all` returns
+   * the whole command, with the options of all verbs.
+   */
+  execute(
+    io: Io,
+    args: readonly string[],
+    flags: object,
+    all: () => Promise<Command>,
+  ): Promise<number>
 }
 
 /** The end of a verb's help. */

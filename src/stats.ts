@@ -27,4 +27,6 @@ export interface RuntimeStats {
   readonly finished: number
   /** Instances, each of which has a slot from its making to its end. They are not counted as runs. */
   readonly instances: number
+  /** Where compiled code is kept; null without a cache. */
+  readonly cacheDir: string | null
 }

@@ -18,6 +18,7 @@ test('a runtime says what it has', async (t) => {
     running: 0,
     finished: 0,
     instances: 0,
+    cacheDir: null,
   })
 })
 

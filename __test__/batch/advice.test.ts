@@ -18,6 +18,7 @@ const none: RuntimeStats = {
   running: 0,
   finished: 0,
   instances: 0,
+  cacheDir: null,
 }
 
 test('processes are advised when a long batch did without some of its threads', (t) => {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -60,7 +61,7 @@ impl Default for RuntimeOptions {
 }
 
 /// The size and the state of a runtime.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RuntimeStats {
     /// Threads that run guests.
     pub threads: usize,
@@ -76,6 +77,8 @@ pub struct RuntimeStats {
     pub programs: usize,
     /// Programs whose optimized code is still to be made.
     pub optimizing: usize,
+    /// Where compiled code is kept, if anywhere.
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// Two loads with equal keys return the same program.
@@ -445,6 +448,7 @@ impl Runtime {
                 .iter()
                 .filter(|program| program.waits_for_optimized())
                 .count(),
+            cache_dir: self.options.cache.folder().map(Path::to_owned),
         }
     }
 

@@ -155,6 +155,7 @@ export interface BindingStats {
   running: number
   finished: number
   instances: number
+  cacheDir?: string
 }
 
 /** How worker processes are started. */

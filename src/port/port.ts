@@ -569,7 +569,8 @@ export class Port implements PipeEvents, HostCallPort {
 
   stats(): RuntimeStats {
     this.#flush()
-    return this.#native.stats() as RuntimeStats
+    const { cacheDir, ...stats } = this.#native.stats()
+    return { ...stats, cacheDir: cacheDir ?? null } as RuntimeStats
   }
 
   async close(reason: WasiexecError): Promise<void> {

@@ -149,6 +149,7 @@ pub struct BindingStats {
     pub running: u32,
     pub finished: f64,
     pub instances: u32,
+    pub cache_dir: Option<String>,
 }
 
 impl BindingStats {
@@ -169,6 +170,9 @@ impl BindingStats {
             running: count(stats.counts.running),
             finished: stats.counts.finished as f64,
             instances: count(stats.counts.instances),
+            cache_dir: stats
+                .cache_dir
+                .map(|folder| folder.to_string_lossy().into_owned()),
         }
     }
 }
