@@ -69,6 +69,10 @@ type Outcome = Exit | Trap | Limit | Abort
 /**
  * How a run ended in which a host function threw. Only runs with `imports` end like this, so it is not one of the
  * {@link Outcome}s.
+ *
+ * @example
+ * const outcome = await program.run({ imports })
+ * if (outcome.kind === 'host-error') console.error(outcome.error)
  */
 interface HostError extends Ending {
   readonly kind: 'host-error'
@@ -76,7 +80,12 @@ interface HostError extends Ending {
   /** What the function threw, or what its promise was rejected with. */
   readonly error: unknown
 }
-/** What every outcome has. */
+/**
+ * What every outcome has.
+ *
+ * @example
+ * const seconds = ({ usage }: Ending) => usage.wallMs / 1000
+ */
 interface Ending {
   /** Whether the program ended with exit code 0. */
   readonly ok: boolean
@@ -92,19 +101,34 @@ interface Ending {
   /** What the run used. */
   readonly usage: Usage
 }
-/** The program returned (code 0) or called WASI's exit. */
+/**
+ * The program returned (code 0) or called WASI's exit.
+ *
+ * @example
+ * if (outcome.kind === 'exit') console.log(outcome.code) // 255
+ */
 interface Exit extends Ending {
   readonly kind: 'exit'
   /** The guest's own number, an unsigned 32-bit integer, exactly as the guest gave it. */
   readonly code: number
 }
-/** A Wasm fault. */
+/**
+ * A Wasm fault.
+ *
+ * @example
+ * if (outcome.kind === 'trap') console.log(outcome.trap.code) // 'unreachable'
+ */
 interface Trap extends Ending {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
-/** What a trap was and where. */
+/**
+ * What a trap was and where.
+ *
+ * @example
+ * const describe = ({ code, frames }: TrapInfo) => `${code} in ${frames[0]?.function ?? 'the program'}`
+ */
 interface TrapInfo {
   readonly code: TrapCode
   /** The fault in words. */
@@ -112,13 +136,24 @@ interface TrapInfo {
   /** The guest's call stack, innermost first; at most 20 frames. */
   readonly frames: readonly Frame[]
 }
-/** A cap ended the run. */
+/**
+ * A cap ended the run.
+ *
+ * @example
+ * if (outcome.kind === 'limit') console.log(`${outcome.limit} limit exceeded`)
+ */
 interface Limit extends Ending {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
-/** The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output. */
+/**
+ * The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output.
+ *
+ * @example
+ * const outcome = await program.run({ signal: AbortSignal.timeout(100) })
+ * if (outcome.kind === 'abort') console.log(outcome.reason) // a DOMException named TimeoutError
+ */
 interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
@@ -134,16 +169,34 @@ interface Abort extends Ending {
  * if (outcome.kind === 'returned') console.log(outcome.values[0])
  */
 type CallOutcome<Values extends readonly unknown[] = CallValues> = Returned<Values> | Outcome
-/** What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed. */
+/**
+ * What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed.
+ *
+ * @example
+ * const show = (values: CallValues) => values.join(', ')
+ */
 type CallValues = readonly (number | bigint)[]
-/** A function that was called has returned. The instance can be called again. */
+/**
+ * A function that was called has returned. The instance can be called again.
+ *
+ * @example
+ * const outcome = await instance.call('add', 1, 2)
+ * if (outcome.kind === 'returned') console.log(outcome.values, outcome.usage.cpuMs)
+ */
 interface Returned<Values extends readonly unknown[] = CallValues> extends Ending {
   readonly kind: 'returned'
   readonly ok: true
   /** What it returned, in order; empty if it returned nothing. */
   readonly values: Values
 }
-/** One frame of a guest's call stack. */
+/**
+ * One frame of a guest's call stack.
+ *
+ * @example
+ * if (outcome.kind === 'trap') {
+ *   for (const { function: name, file, line } of outcome.trap.frames) console.log(name, file, line)
+ * }
+ */
 interface Frame {
   /** The function's index in its module. */
   readonly functionIndex: number
@@ -160,7 +213,12 @@ interface Frame {
   /** Column in that line, from 1. */
   readonly column?: number
 }
-/** What a run used. */
+/**
+ * What a run used.
+ *
+ * @example
+ * const { cpuMs, memoryPeakBytes } = (await program.run()).usage
+ */
 interface Usage {
   /** Wall clock from the guest's start to its end, in milliseconds. */
   readonly wallMs: number
@@ -183,9 +241,21 @@ interface Usage {
 type AnyOutcome = Outcome | HostError
 /** How a call ends, whether its instance has imports or not. */
 type AnyCallOutcome = CallOutcome | HostError
-/** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
+/**
+ * What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost.
+ *
+ * @example
+ * const json: JsonOutcome = JSON.parse(line)
+ * console.log(describeOutcome(json))
+ */
 type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
-/** What every outcome has as JSON. */
+/**
+ * What every outcome has as JSON.
+ *
+ * @example
+ * const bytes = ({ stdout, stdoutBase64 }: JsonEnding) =>
+ *   stdoutBase64 === undefined ? Buffer.from(stdout) : Buffer.from(stdoutBase64, 'base64')
+ */
 interface JsonEnding {
   readonly ok: boolean
   /** Stdout as text; what is not UTF-8 is U+FFFD. */
@@ -202,38 +272,68 @@ interface JsonEnding {
   readonly filesBase64?: Readonly<Record<string, string>>
   readonly usage: JsonUsage
 }
-/** An {@link Exit} as JSON. */
+/**
+ * An {@link Exit} as JSON.
+ *
+ * @example
+ * if (json.kind === 'exit') console.log(json.code)
+ */
 interface JsonExit extends JsonEnding {
   readonly kind: 'exit'
   readonly code: number
 }
-/** A {@link Trap} as JSON. */
+/**
+ * A {@link Trap} as JSON.
+ *
+ * @example
+ * if (json.kind === 'trap') console.log(json.trap.message)
+ */
 interface JsonTrap extends JsonEnding {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
-/** A {@link Limit} as JSON. */
+/**
+ * A {@link Limit} as JSON.
+ *
+ * @example
+ * if (json.kind === 'limit') console.log(json.limit)
+ */
 interface JsonLimit extends JsonEnding {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: Limit['limit']
 }
-/** An {@link Abort} as JSON. */
+/**
+ * An {@link Abort} as JSON.
+ *
+ * @example
+ * if (json.kind === 'abort') console.log(json.reason)
+ */
 interface JsonAbort extends JsonEnding {
   readonly kind: 'abort'
   readonly ok: false
   /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
   readonly reason?: unknown
 }
-/** A {@link HostError} as JSON. */
+/**
+ * A {@link HostError} as JSON.
+ *
+ * @example
+ * if (json.kind === 'host-error') console.log(json.error)
+ */
 interface JsonHostError extends JsonEnding {
   readonly kind: 'host-error'
   readonly ok: false
   /** Name and message of an Error; otherwise what `JSON.stringify` writes, and absent where it writes nothing. */
   readonly error?: unknown
 }
-/** A {@link Usage} as JSON. */
+/**
+ * A {@link Usage} as JSON.
+ *
+ * @example
+ * const fuel = BigInt(json.usage.fuel ?? 0)
+ */
 interface JsonUsage extends Omit<Usage, 'fuel'> {
   /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */
   readonly fuel?: number | string
@@ -285,6 +385,9 @@ declare function describeOutcome(
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads, descriptors or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
+ *
+ * @example
+ * const isClosed = (code: WasiexecErrorCode) => code === 'ERR_PROGRAM_CLOSED' || code === 'ERR_RUNTIME_CLOSED'
  */
 type WasiexecErrorCode =
   | 'ERR_INVALID_OPTION'
@@ -320,7 +423,16 @@ type WasiexecErrorCode =
   | 'ERR_SNAPSHOT'
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
-/** A host fault: misuse or a failing machine, never an ending of a guest. */
+/**
+ * A host fault: misuse or a failing machine, never an ending of a guest.
+ *
+ * @example
+ * try {
+ *   await load('missing.wasm')
+ * } catch (error) {
+ *   if (error instanceof WasiexecError) console.error(error.code) // 'ERR_READ_FAILED'
+ * }
+ */
 declare class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
@@ -335,7 +447,16 @@ declare class WasiexecError extends Error {
     },
   )
 }
-/** Thrown by {@link orThrow} for every ending other than exit 0. */
+/**
+ * Thrown by {@link orThrow} for every ending other than exit 0.
+ *
+ * @example
+ * try {
+ *   orThrow(await program.run())
+ * } catch (error) {
+ *   if (error instanceof ProgramError) console.error(error.outcome.kind)
+ * }
+ */
 declare class ProgramError<T extends Outcome | HostError = Outcome> extends Error {
   /** How the program ended, with all that it printed. */
   readonly outcome: T
@@ -357,11 +478,21 @@ declare function orThrow<T extends Outcome | HostError>(
  * A function of the host that guests call. It gets the guest's arguments, an `i64` as a bigint and all else as numbers,
  * and after them a {@link CallingGuest}. It returns a value of its type, an array of values if there are several, or a
  * promise of these; what a function without results returns is ignored.
+ *
+ * @example
+ * const add: HostFunction = (a: number, b: number) => a + b
+ * const outcome = await program.run({ imports: { env: { add } } })
  */
 type HostFunction = (...args: any[]) => unknown
 /** A class of the host whose objects a component has as resources. */
 type HostClass = abstract new (...args: any[]) => object
-/** What a host function gets after its arguments: the guest that called it, for as long as the call lasts. */
+/**
+ * What a host function gets after its arguments: the guest that called it, for as long as the call lasts.
+ *
+ * @example
+ * const log = (pointer: number, length: number, { memory }: CallingGuest) =>
+ *   console.log(memory.readString(pointer, length))
+ */
 interface CallingGuest {
   /** The memory that the guest exports under the name `memory`. */
   readonly memory: CallerMemory
@@ -370,18 +501,42 @@ interface CallingGuest {
  * The memory of a guest that waits for a host function. It can be used until the function returns, or its promise
  * settles, or the run ends; after that everything here throws `ERR_CALL_ENDED`. A range outside of the memory throws
  * `ERR_OUT_OF_BOUNDS`. A pointer may be given as it came: an `i32` that is negative stands for an address from 2^31 on.
+ *
+ * @example
+ * const clear = (memory: CallerMemory, pointer: number, length: number) =>
+ *   memory.write(pointer, new Uint8Array(length))
  */
 interface CallerMemory {
   /** Its size in bytes. */
   readonly byteLength: number
-  /** Returns a copy of bytes. */
+  /**
+   * Returns a copy of bytes.
+   *
+   * @example
+   * const bytes = caller.memory.read(pointer, length)
+   */
   read(pointer: number | bigint, length: number): Buffer$1
-  /** Returns UTF-8 text; what is not UTF-8 is U+FFFD. */
+  /**
+   * Returns UTF-8 text; what is not UTF-8 is U+FFFD.
+   *
+   * @example
+   * const text = caller.memory.readString(pointer, length)
+   */
   readString(pointer: number | bigint, length: number): string
-  /** Writes bytes. */
+  /**
+   * Writes bytes.
+   *
+   * @example
+   * caller.memory.write(pointer, Uint8Array.of(1, 2, 3))
+   */
   write(pointer: number | bigint, bytes: Uint8Array): void
 }
-/** An import or export of a program. */
+/**
+ * An import or export of a program.
+ *
+ * @example
+ * const functions = program.exports.filter(({ kind }) => kind === 'function')
+ */
 interface ExternInfo {
   /** The module of a core module's import. */
   readonly module?: string
@@ -398,17 +553,33 @@ interface ExternInfo {
     | 'type'
     | 'resource'
 }
-/** An import in detail. */
+/**
+ * An import in detail.
+ *
+ * @example
+ * const missing = (await program.inspect()).imports.filter(({ provided }) => !provided)
+ */
 interface InspectedImport extends InspectedExport {
   /** Whether wasiexec provides it. */
   readonly provided: boolean
 }
-/** An export in detail. */
+/**
+ * An export in detail.
+ *
+ * @example
+ * for (const { name, type } of (await program.inspect()).exports) console.log(name, type)
+ */
 interface InspectedExport extends ExternInfo {
   /** Its type as people read it, such as `(i32, i32) -> i32`; cut when it is very long. */
   readonly type: string
 }
-/** What a program is, needs and offers. */
+/**
+ * What a program is, needs and offers.
+ *
+ * @example
+ * const { entry, problem } = await program.inspect()
+ * if (problem !== null) console.error(problem.message)
+ */
 interface Inspection {
   /** Size of the binary. */
   readonly wasmBytes: number
@@ -437,7 +608,12 @@ interface Inspection {
     readonly message: string
   } | null
 }
-/** A linear memory. */
+/**
+ * A linear memory.
+ *
+ * @example
+ * const bytes = ({ minimumPages, pageBytes }: MemoryInfo) => minimumPages * pageBytes
+ */
 interface MemoryInfo {
   /** Pages at the start. */
   readonly minimumPages: number
@@ -451,7 +627,12 @@ interface MemoryInfo {
   readonly shared: boolean
   readonly imported: boolean
 }
-/** A tool or language that took part in making a program. */
+/**
+ * A tool or language that took part in making a program.
+ *
+ * @example
+ * const tools = (await program.inspect()).producers['processed-by'] // [{ name: 'clang', version: '22.1.8' }]
+ */
 interface Producer {
   readonly name: string
   /** As the tool wrote it; may be empty. */
@@ -461,7 +642,9 @@ interface Producer {
  * Functions by the modules and names under which programs import them.
  *
  * @example
- * const imports = { env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) } }
+ * const imports: Imports = {
+ *   env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) },
+ * }
  */
 type Imports = Readonly<
   Record<
@@ -469,7 +652,13 @@ type Imports = Readonly<
     Readonly<Record<string, HostFunction | HostClass | undefined>> | HostFunction | undefined
   >
 >
-/** The options of one run. A guest is granted nothing else. */
+/**
+ * The options of one run. A guest is granted nothing else.
+ *
+ * @example
+ * const options: RunOptions = { args: ['-v'], env: { TZ: 'UTC' }, stdin: 'text', limits: { timeoutMs: 1000 } }
+ * const outcome = await program.run(options)
+ */
 interface RunOptions {
   /** argv from index 1 on. Default: none. */
   args?: readonly string[] | undefined
@@ -548,6 +737,10 @@ interface RunOptions {
 /**
  * The options of a run that provides functions which the program imports. It ends as any run, or as a
  * {@link HostError}.
+ *
+ * @example
+ * const imports = { env: { add: (a: number, b: number) => a + b } }
+ * const outcome = await program.run({ imports, limits: { timeoutMs: 1000 } })
  */
 interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
   /**
@@ -562,7 +755,10 @@ interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
  * (`8000-8099`), a list of both (`80,443`) or `*`.
  *
  * @example
- * const network = { allow: ['127.0.0.1:5432', 'db.internal:*', 'udp:10.0.0.0/8:53'], listen: ['127.0.0.1:0'] }
+ * const network: NetworkOptions = {
+ *   allow: ['127.0.0.1:5432', 'db.internal:*', 'udp:10.0.0.0/8:53'],
+ *   listen: ['127.0.0.1:0'],
+ * }
  */
 interface NetworkOptions {
   /**
@@ -583,11 +779,21 @@ interface NetworkOptions {
    */
   dns?: readonly string[] | false | undefined
 }
-/** Files in memory, by name or path: text, bytes, or a directory of files. */
+/**
+ * Files in memory, by name or path: text, bytes, or a directory of files.
+ *
+ * @example
+ * await program.run({ files: { 'in.txt': 'text', 'lib/': { 'data.bin': Uint8Array.of(1, 2, 3) } } })
+ */
 interface Files {
   readonly [path: string]: string | Uint8Array | Files
 }
-/** The options of a live run. */
+/**
+ * The options of a live run.
+ *
+ * @example
+ * const guest = program.spawn({ stderr: 'inherit', limits: { memoryBytes: 64 << 20 } })
+ */
 interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
   /**
    * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
@@ -598,28 +804,53 @@ interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
   /** The same for stderr. Default: `'pipe'`. */
   stderr?: 'pipe' | RunOptions['stderr']
 }
-/** The options of a live run that provides functions which the program imports. */
+/**
+ * The options of a live run that provides functions which the program imports.
+ *
+ * @example
+ * const guest = program.spawn({ imports })
+ */
 interface HostedSpawnOptions extends Omit<SpawnOptions, 'imports'> {
   imports: Imports
 }
-/** A granted directory. */
+/**
+ * A granted directory.
+ *
+ * @example
+ * await program.run({ preopens: { '/out': { hostPath: './out', access: 'write' } } })
+ */
 interface Preopen {
   /** The directory on the host. */
   hostPath: string
   /** Whether the guest may also write. */
   access: 'read' | 'write'
 }
-/** The options of a run that the calling thread waits for: without those that need the thread meanwhile. */
+/**
+ * The options of a run that the calling thread waits for: without those that need the thread meanwhile.
+ *
+ * @example
+ * const { stdout } = program.runSync({ stdin: 'text', limits: { timeoutMs: 100 } })
+ */
 interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
   stdout?: 'capture' | 'inherit' | 'ignore' | undefined
   stderr?: 'capture' | 'inherit' | 'ignore' | undefined
 }
-/** {@link HostedRunOptions} of a run that the calling thread waits for. Its functions cannot return promises. */
+/**
+ * {@link HostedRunOptions} of a run that the calling thread waits for. Its functions cannot return promises.
+ *
+ * @example
+ * const outcome = program.runSync({ imports, limits: { timeoutMs: 100 } })
+ */
 interface HostedRunSyncOptions extends Omit<RunSyncOptions, 'imports'> {
   imports: Imports
 }
-/** The caps of a run. A cap that is not given has the default named here, or does not exist. */
+/**
+ * The caps of a run. A cap that is not given has the default named here, or does not exist.
+ *
+ * @example
+ * await program.run({ limits: { timeoutMs: 1000, memoryBytes: 64 * 1024 * 1024 } })
+ */
 interface Limits {
   /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
   timeoutMs?: number | undefined
@@ -651,7 +882,12 @@ interface Limits {
    */
   sockets?: number | undefined
 }
-/** What a runtime has and does. */
+/**
+ * What a runtime has and does.
+ *
+ * @example
+ * const { running, queued } = runtime.stats()
+ */
 interface RuntimeStats {
   /** Threads, or processes, that run guests. */
   readonly threads: number
@@ -683,7 +919,12 @@ interface RuntimeStats {
   /** Where compiled code is kept; null without a cache. */
   readonly cacheDir: string | null
 }
-/** The options of calls; others are those of the instance. */
+/**
+ * The options of calls; others are those of the instance.
+ *
+ * @example
+ * await instance.with({ limits: { timeoutMs: 50 } }).call('add', 1, 2)
+ */
 interface CallOptions {
   /**
    * The caps of one call. A cap that is not given is that of the instance. Memory and files belong to the instance, so a
@@ -721,7 +962,12 @@ interface RunMessage {
   /** What it rejected with or threw, or the error in the result of the job. */
   error?: unknown
 }
-/** What `wasiexec:call:start` and `wasiexec:call:end` publish: as {@link RunMessage}, for each call of a function. */
+/**
+ * What `wasiexec:call:start` and `wasiexec:call:end` publish: as {@link RunMessage}, for each call of a function.
+ *
+ * @example
+ * subscribe('wasiexec:call:end', (message) => console.log((message as CallMessage).function))
+ */
 interface CallMessage {
   /** The name of the program. */
   readonly program: string
@@ -738,7 +984,12 @@ interface CallMessage {
   /** What it rejected with or threw, or the error in the result of the job. */
   error?: unknown
 }
-/** A job of a batch. */
+/**
+ * A job of a batch.
+ *
+ * @example
+ * subscribe('wasiexec:run:end', (message) => console.log((message as RunMessage).job?.index))
+ */
 interface ObservedJob {
   /** Which job of the batch, from 0. */
   readonly index: number
@@ -748,6 +999,9 @@ interface ObservedJob {
 /**
  * What `wasiexec:instantiate:start` and `wasiexec:instantiate:end` publish: as {@link RunMessage}, for each instance that
  * is made.
+ *
+ * @example
+ * subscribe('wasiexec:instantiate:end', (message) => console.log((message as InstantiateMessage).method))
  */
 interface InstantiateMessage {
   /** The name of the program. */
@@ -761,7 +1015,12 @@ interface InstantiateMessage {
   /** Why it could not be made. */
   error?: unknown
 }
-/** What `wasiexec:load:start` and `wasiexec:load:end` publish: as {@link RunMessage}, for each program that is loaded. */
+/**
+ * What `wasiexec:load:start` and `wasiexec:load:end` publish: as {@link RunMessage}, for each program that is loaded.
+ *
+ * @example
+ * subscribe('wasiexec:load:end', (message) => console.log((message as LoadMessage).compiler))
+ */
 interface LoadMessage {
   /** The name of the program. */
   readonly program: string
@@ -776,7 +1035,12 @@ interface LoadMessage {
   /** Why it could not be loaded. */
   error?: unknown
 }
-/** What `wasiexec:snapshot:start` and `wasiexec:snapshot:end` publish: as {@link RunMessage}, for each snapshot. */
+/**
+ * What `wasiexec:snapshot:start` and `wasiexec:snapshot:end` publish: as {@link RunMessage}, for each snapshot.
+ *
+ * @example
+ * subscribe('wasiexec:snapshot:end', (message) => console.log((message as SnapshotMessage).error))
+ */
 interface SnapshotMessage {
   /** The name of the program. */
   readonly program: string
@@ -785,7 +1049,12 @@ interface SnapshotMessage {
   /** Why there is none; an `ERR_SNAPSHOT` has the `outcome` of the run that ended before. */
   error?: unknown
 }
-/** The functions of a program whose types are not given. */
+/**
+ * The functions of a program whose types are not given.
+ *
+ * @example
+ * const callByName = (instance: Instance<AnyFunctions>, name: string) => instance.call(name)
+ */
 interface AnyFunctions {
   [name: string]: (...args: unknown[]) => number | bigint | CallValues | undefined
 }
@@ -850,6 +1119,10 @@ type ResultOf<Function> = Function extends (...args: never[]) => infer Result
   : never
 /**
  * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
+ *
+ * @example
+ * const hasty: Caller<Functions> = instance.with({ limits: { timeoutMs: 50 } })
+ * const outcome = await hasty.call('add', 1, 2)
  */
 declare class Caller<Functions, Failure extends HostError = never> {
   #private
@@ -886,28 +1159,45 @@ declare class Caller<Functions, Failure extends HostError = never> {
    *
    * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits;
    * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
+   * @example
+   * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)
    */
   callSync<Name extends FunctionName<Functions>>(
     name: Name,
     ...args: CallArguments<Functions, Name>
   ): CallEnd<Functions, Name, Failure>
 }
-/** The globals that a program exports, to be read and written between two calls. */
+/**
+ * The globals that a program exports, to be read and written between two calls.
+ *
+ * @example
+ * const { globals } = instance
+ * globals.set('count', Number(globals.get('count')) + 1)
+ */
 declare class GuestGlobals {
   #private
-  /** The names of the globals. */
+  /**
+   * The names of the globals.
+   *
+   * @example
+   * console.log(instance.globals.names) // ['count']
+   */
   get names(): readonly string[]
   /**
    * Returns the value of a global: an `i64` as a bigint, other numbers as numbers.
    *
    * @throws {WasiexecError} `ERR_INVALID_CALL` unless it is a number; `ERR_INSTANCE_BUSY` while a call is in progress or
    * waits; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   * @example
+   * const count = instance.globals.get('count')
    */
   get(name: string): number | bigint
   /**
    * Sets a global that is mutable.
    *
    * @throws {WasiexecError} as {@link get}; `ERR_INVALID_CALL` also for a value of another type.
+   * @example
+   * instance.globals.set('count', 41)
    */
   set(name: string, value: number | bigint): void
 }
@@ -915,6 +1205,10 @@ declare class GuestGlobals {
  * A memory that a program exports, to be read and written between two calls.
  *
  * Addresses are numbers or bigints. Those of a 32-bit memory may be negative, as functions return them: an `i32` is signed.
+ *
+ * @example
+ * const length = instance.memory.write(2048, 'text')
+ * await instance.call('print', 2048, length)
  */
 declare class GuestMemory {
   #private
@@ -924,6 +1218,8 @@ declare class GuestMemory {
    * Its size in bytes.
    *
    * @throws {WasiexecError} `ERR_INSTANCE_BUSY`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   * @example
+   * const pages = instance.memory.byteLength / 65_536
    */
   get byteLength(): number
   /**
@@ -931,12 +1227,16 @@ declare class GuestMemory {
    *
    * @throws {WasiexecError} `ERR_OUT_OF_BOUNDS`; `ERR_INSTANCE_BUSY` while a call is in progress or waits;
    * `ERR_INVALID_OPTION`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   * @example
+   * const bytes = instance.memory.read(1024, 16)
    */
   read(address: number | bigint, length: number): Buffer$1
   /**
    * Reads UTF-8: `length` bytes, or up to the first zero byte. What is not UTF-8 is U+FFFD.
    *
    * @throws {WasiexecError} as {@link read}.
+   * @example
+   * const text = instance.memory.readString(1024)
    */
   readString(address: number | bigint, length?: number): string
   /**
@@ -944,10 +1244,17 @@ declare class GuestMemory {
    * if not all of them fit.
    *
    * @throws {WasiexecError} as {@link read}.
+   * @example
+   * const length = instance.memory.write(2048, 'grüße') // 7
    */
   write(address: number | bigint, bytes: Uint8Array | string): number
 }
-/** How an instance is made. */
+/**
+ * How an instance is made.
+ *
+ * @example
+ * const instance = await program.instantiate({ env: { TZ: 'UTC' }, limits: { timeoutMs: 1000 } })
+ */
 interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits' | 'signal'> {
   /**
    * `memoryBytes` and `onMemory` are for the instance as long as it lives. The other caps are for its making and for each
@@ -957,7 +1264,12 @@ interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits' | 'si
   /** Ends the instance: aborts its making, or the call in progress and those that wait. */
   signal?: AbortSignal | undefined
 }
-/** How an instance is made that provides functions which the program imports. */
+/**
+ * How an instance is made that provides functions which the program imports.
+ *
+ * @example
+ * const instance = await program.instantiate({ imports })
+ */
 interface HostedInstantiateOptions extends Omit<InstantiateOptions, 'imports'> {
   /** As for a run. The functions are called during all calls of the instance. */
   imports: Imports
@@ -967,6 +1279,10 @@ interface HostedInstantiateOptions extends Omit<InstantiateOptions, 'imports'> {
  *
  * It takes one slot of the runtime until it ends: with a call that does not return, by `using`, or when nothing refers to
  * it any more. While no call is in progress it has no thread, and it does not keep the process alive.
+ *
+ * @example
+ * await using instance = await program.instantiate<Functions>()
+ * const sum = await instance.exports.add(1, 2)
  */
 declare class Instance<Functions = AnyFunctions, Failure extends HostError = never> extends Caller<
   Functions,
@@ -983,6 +1299,8 @@ declare class Instance<Functions = AnyFunctions, Failure extends HostError = nev
    * The memory that is exported as "memory", as all compilers do.
    *
    * @throws {WasiexecError} `ERR_INVALID_CALL` if there is none.
+   * @example
+   * const text = instance.memory.readString(1024)
    */
   get memory(): GuestMemory
   /**
@@ -993,26 +1311,57 @@ declare class Instance<Functions = AnyFunctions, Failure extends HostError = nev
    * await instance.with({ limits: { timeoutMs: 50 } }).call('run')
    */
   with(options: CallOptions): Caller<Functions, Failure>
-  /** Aborts the calls of the instance and frees its slot. */
+  /**
+   * Aborts the calls of the instance and frees its slot.
+   *
+   * @example
+   * using instance = await program.instantiate()
+   */
   [Symbol.dispose](): void
-  /** The same, and resolves when the instance has ended. */
+  /**
+   * The same, and resolves when the instance has ended.
+   *
+   * @example
+   * await using instance = await program.instantiate()
+   */
   [Symbol.asyncDispose](): Promise<void>
 }
-/** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
+/**
+ * The options of each instance of a pool. Stdin cannot be a stream, which is read once.
+ *
+ * @example
+ * const options: PoolInstanceOptions = { env: { TZ: 'UTC' }, limits: { timeoutMs: 1000 } }
+ * const pool = program.pool({ ...options, instances: 4 })
+ */
 interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
 }
-/** How a pool is set up: the options of its instances, and how many there may be. */
+/**
+ * How a pool is set up: the options of its instances, and how many there may be.
+ *
+ * @example
+ * const pool = program.pool({ instances: 4, limits: { timeoutMs: 1000 } })
+ */
 interface PoolOptions extends PoolInstanceOptions {
   /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
   instances?: number | undefined
 }
-/** How a pool is set up that provides functions which the program imports. */
+/**
+ * How a pool is set up that provides functions which the program imports.
+ *
+ * @example
+ * const pool = program.pool({ imports, instances: 4 })
+ */
 interface HostedPoolOptions extends Omit<PoolOptions, 'imports'> {
   /** As for a run. The functions are called during all calls of all instances. */
   imports: Imports
 }
-/** What a pool has and does. */
+/**
+ * What a pool has and does.
+ *
+ * @example
+ * const { busy, waiting } = pool.stats()
+ */
 interface PoolStats {
   /** Instances that can be called. */
   readonly instances: number
@@ -1033,6 +1382,10 @@ interface PoolStats {
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
  * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ *
+ * @example
+ * await using pool = program.pool<Functions>({ instances: 4 })
+ * const sums = await Promise.all(numbers.map((n) => pool.value('add', n, 1)))
  */
 declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   #private
@@ -1053,6 +1406,8 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * The same, and returns the value alone, as {@link Instance.exports} do.
    *
    * @throws {ProgramError} (rejects) if the call ends in any other way than by a return.
+   * @example
+   * const sum = await pool.value('add', 1, 2) // 3
    */
   value<Name extends FunctionName<Functions>>(
     name: Name,
@@ -1062,16 +1417,38 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * Returns what calls functions of this pool with these options.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   * @example
+   * const outcome = await pool.with({ limits: { timeoutMs: 50 } }).call('add', 1, 2)
    */
   with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'>
-  /** What the pool has and does right now. */
+  /**
+   * What the pool has and does right now.
+   *
+   * @example
+   * console.log(pool.stats().waiting)
+   */
   stats(): PoolStats
-  /** Aborts the calls of the pool and ends its instances. */
+  /**
+   * Aborts the calls of the pool and ends its instances.
+   *
+   * @example
+   * using pool = program.pool()
+   */
   [Symbol.dispose](): void
-  /** The same, and resolves when the instances have ended. */
+  /**
+   * The same, and resolves when the instances have ended.
+   *
+   * @example
+   * await using pool = program.pool()
+   */
   [Symbol.asyncDispose](): Promise<void>
 }
-/** How a runtime is set up. */
+/**
+ * How a runtime is set up.
+ *
+ * @example
+ * const runtime = new Runtime({ threads: 4, cacheDir: '/var/cache/judge' })
+ */
 interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
@@ -1100,25 +1477,52 @@ interface RuntimeOptions {
 /**
  * Threads, memory slots and a cache. Programs that name no runtime use one that the whole process shares,
  * its worker threads included.
+ *
+ * @example
+ * await using runtime = new Runtime({ workers: 'processes' })
+ * const program = await load('tool.wasm', { runtime })
  */
 declare class Runtime {
   #private
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(options?: RuntimeOptions)
-  /** What the runtime has and does right now. */
+  /**
+   * What the runtime has and does right now.
+   *
+   * @example
+   * console.log(runtime.stats().queued)
+   */
   stats(): RuntimeStats
   /**
    * Aborts all runs, refuses new ones, and resolves when the last run has ended. By then the threads, descriptors and
    * address space of the runtime are given back, whatever objects still refer to it. Only a host call of a guest that
    * the operating system does not end, or a compilation that has begun, keeps them until it ends by itself.
+   *
+   * @example
+   * await runtime.close()
    */
   close(): Promise<void>
-  /** The same as {@link close}, for `await using`. */
+  /**
+   * The same as {@link close}, for `await using`.
+   *
+   * @example
+   * await using runtime = new Runtime()
+   */
   [Symbol.asyncDispose](): Promise<void>
 }
-/** Which compiler makes a program's code. */
+/**
+ * Which compiler makes a program's code.
+ *
+ * @example
+ * const program = await load('submission.wasm', { compiler: 'baseline' })
+ */
 type CompilerChoice = 'optimizing' | 'baseline' | 'tiered'
-/** How a program is loaded. */
+/**
+ * How a program is loaded.
+ *
+ * @example
+ * const program = await load('tool.wasm', { name: 'tool', compiler: 'tiered', runtime })
+ */
 interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
   name?: string | undefined
@@ -1154,7 +1558,12 @@ interface LoadOptions {
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
-/** How the lines of a guest are read. */
+/**
+ * How the lines of a guest are read.
+ *
+ * @example
+ * for await (const line of guest.lines({ from: 'stderr' })) console.error(line)
+ */
 interface LinesOptions {
   /** Which of its streams. Default: `'stdout'`. */
   from?: 'stdout' | 'stderr' | undefined
@@ -1171,6 +1580,12 @@ interface LinesOptions {
  *
  * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and the
  * guest waits when 256 KiB of an output were not read.
+ *
+ * @example
+ * await using guest = program.spawn()
+ * guest.stdin.end('1 + 1\n')
+ * for await (const line of guest.lines()) console.log(line)
+ * console.log((await guest.outcome).kind)
  */
 interface Guest<
   Stdin extends Writable | null = Writable,
@@ -1197,6 +1612,8 @@ interface Guest<
    * knows, or was aborted before.
    *
    * @param reason Default: a `DOMException` named `AbortError`.
+   * @example
+   * guest.kill(new Error('the user has left'))
    */
   kill(reason?: unknown): boolean
   /**
@@ -1208,14 +1625,34 @@ interface Guest<
    * for await (const line of guest.lines()) console.log(line)
    */
   lines(options?: LinesOptions): AsyncIterableIterator<string>
-  /** Lets the process end before the guest does, which aborts it. */
+  /**
+   * Lets the process end before the guest does, which aborts it.
+   *
+   * @example
+   * const guest = program.spawn().unref()
+   */
   unref(): this
-  /** Undoes {@link unref}. */
+  /**
+   * Undoes {@link unref}.
+   *
+   * @example
+   * const outcome = await guest.ref().outcome
+   */
   ref(): this
-  /** Kills the guest and waits until it has ended, for `await using`. */
+  /**
+   * Kills the guest and waits until it has ended, for `await using`.
+   *
+   * @example
+   * await using guest = program.spawn()
+   */
   [Symbol.asyncDispose](): Promise<void>
 }
-/** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
+/**
+ * The guest of these options: a stream is null if its option is something other than `'pipe'`.
+ *
+ * @example
+ * const start = (): GuestOf<{ stderr: 'inherit' }> => program.spawn({ stderr: 'inherit' })
+ */
 type GuestOf<Options extends SpawnOptions | HostedSpawnOptions> = Guest<
   GuestStream<Options, 'stdin', Writable>,
   GuestStream<Options, 'stdout', Readable>,
@@ -1231,17 +1668,22 @@ type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
     ? Stream | null
     : null
 /**
- * Starts a program.
+ * When a snapshot is taken: at the first read of stdin, or when an exported function has returned.
  *
- * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+ * @example
+ * const warm = await program.snapshot({ until: { call: 'warm_up' } })
  */
-/** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
 type SnapshotUntil =
   | 'stdin'
   | {
       readonly call: string
     }
-/** How a snapshot is taken. Apart from `until`, the options mean what they mean for a run. */
+/**
+ * How a snapshot is taken. Apart from `until`, the options mean what they mean for a run.
+ *
+ * @example
+ * const warm = await python.snapshot({ args: ['/app/main.py'], preopens: { '/app': './app' } })
+ */
 interface SnapshotOptions extends Pick<
   RunOptions,
   'args' | 'env' | 'preopens' | 'clock' | 'randomSeed' | 'signal'
@@ -1283,6 +1725,9 @@ declare class Program {
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
    * `ERR_OUT_OF_RESOURCES`.
+   * @example
+   * const outcome = await program.run({ args: ['world'], limits: { timeoutMs: 1000 } })
+   * if (outcome.ok) console.log(outcome.stdout.toString())
    */
   run(options: HostedRunOptions): Promise<Outcome | HostError>
   run(options?: RunOptions): Promise<Outcome>
@@ -1294,6 +1739,8 @@ declare class Program {
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * program.check({ limits: { timeoutMs: -1 } }) // throws ERR_INVALID_OPTION
    */
   check(options?: RunOptions | HostedRunOptions): void
   /**
@@ -1306,6 +1753,8 @@ declare class Program {
    * that was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
+   * @example
+   * const { stdout } = program.runSync({ stdin: 'text', limits: { timeoutMs: 100 } })
    */
   runSync(options: HostedRunSyncOptions): Outcome | HostError
   runSync(options?: RunSyncOptions): Outcome
@@ -1421,6 +1870,8 @@ declare class Program {
    * cannot be run, if it cannot. None of this is computed by `load`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * for (const { name, type } of (await program.inspect()).imports) console.log(name, type)
    */
   inspect(): Promise<Inspection>
   /**
@@ -1429,6 +1880,8 @@ declare class Program {
    *
    * @throws {WasiexecError} (rejects) `ERR_UNSUPPORTED_WASM` for a core module, and for a component that WIT cannot
    * describe; `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * console.log(await program.wit())
    */
   wit(): Promise<string>
   /**
@@ -1450,10 +1903,15 @@ declare class Program {
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
    * await writeFile('tool.cwasm', await program.serialize())
-   * const program = await load('tool.cwasm', { trustPrecompiled: true })
+   * const restored = await load('tool.cwasm', { trustPrecompiled: true })
    */
   serialize(): Promise<Buffer$1>
-  /** Aborts the program's runs, refuses new ones and frees its code. */
+  /**
+   * Aborts the program's runs, refuses new ones and frees its code.
+   *
+   * @example
+   * using program = await load('tool.wasm')
+   */
   [Symbol.dispose](): void
 }
 /**
@@ -1464,19 +1922,38 @@ declare class Program {
  * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_INVALID_WASM`, `ERR_UNSUPPORTED_WASM`,
  * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`; for precompiled programs `ERR_PRECOMPILED_UNTRUSTED`,
  * `ERR_PRECOMPILED_DAMAGED`, `ERR_PRECOMPILED_INCOMPATIBLE`.
+ * @example
+ * const program = await load(new URL('tool.wasm', import.meta.url))
  */
 declare function load(source: string | URL | Uint8Array, options?: LoadOptions): Promise<Program>
 /**
  * The same as {@link load}, on the calling thread, which waits: for seconds if the program is large.
  *
  * @throws {WasiexecError} as {@link load}.
+ * @example
+ * const program = loadSync('tool.wasm')
  */
 declare function loadSync(source: string | URL | Uint8Array, options?: LoadOptions): Program
-/** One run of a batch. */
+/**
+ * One run of a batch.
+ *
+ * @example
+ * const jobs: Job<string>[] = [{ id: 'one', args: ['1'] }, { id: 'two', stdin: 'text' }]
+ */
 interface Job<Id = unknown> extends RunOptions, JobParts<Id> {}
-/** One run of a batch that provides functions which its program imports. */
+/**
+ * One run of a batch that provides functions which its program imports.
+ *
+ * @example
+ * const job: HostedJob<string> = { id: 'one', args: ['1'], imports }
+ */
 interface HostedJob<Id = unknown> extends HostedRunOptions, JobParts<Id> {}
-/** What a job has beyond the options of a run. */
+/**
+ * What a job has beyond the options of a run.
+ *
+ * @example
+ * const parts: JobParts<number> = { id: 7, error: new Error('line 7 is not JSON') }
+ */
 interface JobParts<Id = unknown> {
   /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
@@ -1489,7 +1966,12 @@ interface JobParts<Id = unknown> {
    */
   error?: Error | undefined
 }
-/** One call of a batch, of a function that the batch's program exports. */
+/**
+ * One call of a batch, of a function that the batch's program exports.
+ *
+ * @example
+ * const jobs: CallJob<string>[] = [{ id: 'one', call: ['add', 1, 2] }]
+ */
 interface CallJob<Id = unknown> {
   /** The name of the function, and its arguments. */
   call: readonly [name: string, ...args: unknown[]]
@@ -1500,9 +1982,19 @@ interface CallJob<Id = unknown> {
   /** Why the job could not be made, as for a {@link Job}. */
   error?: Error | undefined
 }
-/** The result of one call of a batch: an outcome, or the error that came in its place. */
+/**
+ * The result of one call of a batch: an outcome, or the error that came in its place.
+ *
+ * @example
+ * const show = ({ id, outcome, error }: CallResult) => console.log(id, outcome?.kind ?? error?.code)
+ */
 type CallResult<Id = unknown> = BatchResult<Id, CallOutcome>
-/** How a batch is run. */
+/**
+ * How a batch is run.
+ *
+ * @example
+ * const batch = program.batch(jobs, { ordered: false, defaults: { limits: { cpuMs: 1000 } } })
+ */
 interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
@@ -1535,7 +2027,12 @@ interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = Outcome
    */
   deadline?: Date | number | undefined
 }
-/** How a batch is run whose jobs share functions that their programs import. */
+/**
+ * How a batch is run whose jobs share functions that their programs import.
+ *
+ * @example
+ * const batch = program.batch(jobs, { defaults: { imports } })
+ */
 interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcome> extends Omit<
   BatchOptions<Id, O | HostError>,
   'defaults'
@@ -1543,10 +2040,20 @@ interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcome> exte
   /** As {@link BatchOptions.defaults}. The `imports` of a job replace these as a whole. */
   defaults: Omit<HostedRunOptions, 'signal'>
 }
-/** The result of one job: an outcome, or the error that came in its place. */
+/**
+ * The result of one job: an outcome, or the error that came in its place.
+ *
+ * @example
+ * const show = ({ id, outcome, error }: BatchResult) => console.log(id, outcome?.kind ?? error?.code)
+ */
 type BatchResult<Id = unknown, O extends CallOutcome | HostError = Outcome> =
   JobOutcome<Id, O> | JobError<Id>
-/** A job that was run, or a call that was made. */
+/**
+ * A job that was run, or a call that was made.
+ *
+ * @example
+ * const isSlow = ({ outcome }: JobOutcome) => outcome.usage.wallMs > 100
+ */
 interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
@@ -1556,7 +2063,12 @@ interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Outcome> 
   readonly outcome: O
   readonly error?: undefined
 }
-/** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
+/**
+ * A job that could not be run: bad options, a preopen that does not open, an import that nobody provides.
+ *
+ * @example
+ * const show = ({ index, error }: JobError) => console.error(index, error.code)
+ */
 interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id
@@ -1564,9 +2076,20 @@ interface JobError<Id = unknown> {
   /** What the same `run()` would have rejected with, or the job's own `error`. */
   readonly error: WasiexecError
 }
-/** What would make a batch faster: a runtime with `workers: 'processes'`. */
+/**
+ * What would make a batch faster: a runtime with `workers: 'processes'`.
+ *
+ * @example
+ * const { advice } = await batch.summary
+ * const runtime = new Runtime({ workers: advice ?? 'threads' })
+ */
 type BatchAdvice = 'processes'
-/** What is counted of a result: of one of a batch, or of one that was read from JSON. */
+/**
+ * What is counted of a result: of one of a batch, or of one that was read from JSON.
+ *
+ * @example
+ * const results: CountableResult[] = lines.map((line) => JSON.parse(line))
+ */
 interface CountableResult {
   readonly outcome?: CallOutcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
@@ -1576,7 +2099,12 @@ interface CountableResult {
       }
     | undefined
 }
-/** What {@link BatchTotals} has counted. */
+/**
+ * What {@link BatchTotals} has counted.
+ *
+ * @example
+ * const { jobs, ok, exitCodes } = totals.counts()
+ */
 interface BatchCounts {
   /** Results. */
   readonly jobs: number
@@ -1619,20 +2147,55 @@ interface BatchCounts {
  */
 declare class BatchTotals {
   #private
-  /** Counts one more result. */
+  /**
+   * Counts one more result.
+   *
+   * @example
+   * totals.add(JSON.parse(line))
+   */
   add({ outcome, error }: CountableResult): void
-  /** The same as in {@link counts}, which has to compute the others too. */
+  /**
+   * The same as in {@link counts}, which has to compute the others too.
+   *
+   * @example
+   * console.log(totals.jobs)
+   */
   get jobs(): number
-  /** The same as in {@link counts}. */
+  /**
+   * The same as in {@link counts}.
+   *
+   * @example
+   * console.log(`${totals.ok} of ${totals.jobs} are ok`)
+   */
   get ok(): number
-  /** The same as in {@link counts}. */
+  /**
+   * The same as in {@link counts}.
+   *
+   * @example
+   * console.log(totals.kinds.trap)
+   */
   get kinds(): BatchCounts['kinds']
-  /** What was counted until now. */
+  /**
+   * What was counted until now.
+   *
+   * @example
+   * console.log(totals.counts().runMs.p99)
+   */
   counts(): BatchCounts
 }
-/** Why a batch took no more jobs. */
+/**
+ * Why a batch took no more jobs.
+ *
+ * @example
+ * if ((await batch.summary).endedBy === 'deadline') console.error('there was no time for all jobs')
+ */
 type BatchEnd = 'jobs' | 'signal' | 'deadline' | 'stop-on' | 'consumer' | 'error'
-/** The totals of a batch; `jobs` counts the jobs that were taken, each of which has one result. */
+/**
+ * The totals of a batch; `jobs` counts the jobs that were taken, each of which has one result.
+ *
+ * @example
+ * const { ok, kinds, runsPerSecond } = await batch.summary
+ */
 interface BatchSummary extends BatchCounts {
   /** From the first job taken to the end, in milliseconds. */
   readonly wallMs: number
@@ -1653,6 +2216,11 @@ interface BatchSummary extends BatchCounts {
  *
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
+ *
+ * @example
+ * const batch = program.batch(jobs)
+ * for await (const { id, outcome } of batch) console.log(id, outcome?.kind)
+ * console.log((await batch.summary).ok)
  */
 interface Batch<Id = unknown, O extends CallOutcome | HostError = Outcome> extends AsyncIterable<
   BatchResult<Id, O>
@@ -1667,6 +2235,8 @@ interface Batch<Id = unknown, O extends CallOutcome | HostError = Outcome> exten
    * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
+   * @example
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.ok)
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id, O>>
   /**

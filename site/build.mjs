@@ -1,10 +1,11 @@
 // Builds the documentation site into site/dist: the API from index.d.ts, and the pages that the repository has.
-// Fails on symbols without a comment and on links that lead nowhere.
+// Fails on symbols without a comment or without an example, and on links that lead nowhere.
 import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { exampleFaults } from './examples.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..')
@@ -71,12 +72,13 @@ async function copyMedia() {
 }
 
 async function document() {
-  const { Application } = await import('typedoc')
+  const { Application, ReflectionKind } = await import('typedoc')
   process.chdir(here)
   const app = await Application.bootstrapWithPlugins()
   const project = await app.convert()
   if (project === undefined) throw new Error('typedoc could not read index.d.ts')
   app.validate(project)
+  for (const fault of exampleFaults(project, ReflectionKind)) app.logger.error(fault)
   await app.generateOutputs(project)
   if (app.logger.hasErrors() || app.logger.hasWarnings()) {
     throw new Error('the documentation has the faults above')

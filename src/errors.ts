@@ -37,6 +37,9 @@ import { describeOutcome, type Exit, type HostError, type Outcome } from './outc
  * - `ERR_SNAPSHOT`: no snapshot can be taken of the program, or it ended before; its ending is the `outcome`.
  * - `ERR_OUT_OF_RESOURCES`: the operating system refused memory, threads, descriptors or processes.
  * - `ERR_INTERNAL`: a bug in wasiexec.
+ *
+ * @example
+ * const isClosed = (code: WasiexecErrorCode) => code === 'ERR_PROGRAM_CLOSED' || code === 'ERR_RUNTIME_CLOSED'
  */
 export type WasiexecErrorCode =
   | 'ERR_INVALID_OPTION'
@@ -73,7 +76,16 @@ export type WasiexecErrorCode =
   | 'ERR_OUT_OF_RESOURCES'
   | 'ERR_INTERNAL'
 
-/** A host fault: misuse or a failing machine, never an ending of a guest. */
+/**
+ * A host fault: misuse or a failing machine, never an ending of a guest.
+ *
+ * @example
+ * try {
+ *   await load('missing.wasm')
+ * } catch (error) {
+ *   if (error instanceof WasiexecError) console.error(error.code) // 'ERR_READ_FAILED'
+ * }
+ */
 export class WasiexecError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: WasiexecErrorCode
@@ -92,7 +104,16 @@ export class WasiexecError extends Error {
   }
 }
 
-/** Thrown by {@link orThrow} for every ending other than exit 0. */
+/**
+ * Thrown by {@link orThrow} for every ending other than exit 0.
+ *
+ * @example
+ * try {
+ *   orThrow(await program.run())
+ * } catch (error) {
+ *   if (error instanceof ProgramError) console.error(error.outcome.kind)
+ * }
+ */
 export class ProgramError<T extends Outcome | HostError = Outcome> extends Error {
   /** How the program ended, with all that it printed. */
   readonly outcome: T

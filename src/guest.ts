@@ -15,6 +15,12 @@ import type { RunOwner } from './port/run-target.ts'
  *
  * Its streams are those of a child process: they have backpressure, what was printed can be read after the end, and the
  * guest waits when 256 KiB of an output were not read.
+ *
+ * @example
+ * await using guest = program.spawn()
+ * guest.stdin.end('1 + 1\n')
+ * for await (const line of guest.lines()) console.log(line)
+ * console.log((await guest.outcome).kind)
  */
 export interface Guest<
   Stdin extends Writable | null = Writable,
@@ -41,6 +47,8 @@ export interface Guest<
    * knows, or was aborted before.
    *
    * @param reason Default: a `DOMException` named `AbortError`.
+   * @example
+   * guest.kill(new Error('the user has left'))
    */
   kill(reason?: unknown): boolean
   /**
@@ -52,15 +60,35 @@ export interface Guest<
    * for await (const line of guest.lines()) console.log(line)
    */
   lines(options?: LinesOptions): AsyncIterableIterator<string>
-  /** Lets the process end before the guest does, which aborts it. */
+  /**
+   * Lets the process end before the guest does, which aborts it.
+   *
+   * @example
+   * const guest = program.spawn().unref()
+   */
   unref(): this
-  /** Undoes {@link unref}. */
+  /**
+   * Undoes {@link unref}.
+   *
+   * @example
+   * const outcome = await guest.ref().outcome
+   */
   ref(): this
-  /** Kills the guest and waits until it has ended, for `await using`. */
+  /**
+   * Kills the guest and waits until it has ended, for `await using`.
+   *
+   * @example
+   * await using guest = program.spawn()
+   */
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The guest of these options: a stream is null if its option is something other than `'pipe'`. */
+/**
+ * The guest of these options: a stream is null if its option is something other than `'pipe'`.
+ *
+ * @example
+ * const start = (): GuestOf<{ stderr: 'inherit' }> => program.spawn({ stderr: 'inherit' })
+ */
 export type GuestOf<Options extends SpawnOptions | HostedSpawnOptions> = Guest<
   GuestStream<Options, 'stdin', Writable>,
   GuestStream<Options, 'stdout', Readable>,
@@ -81,6 +109,7 @@ type PipedStream<Option, Stream> = Option extends 'pipe' | undefined
 /**
  * Starts a program.
  *
+ * @internal
  * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
  */
 export function spawnGuest<Options extends SpawnOptions | HostedSpawnOptions>(

@@ -21,7 +21,9 @@ export type {
  * Functions by the modules and names under which programs import them.
  *
  * @example
- * const imports = { env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) } }
+ * const imports: Imports = {
+ *   env: { log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)) },
+ * }
  */
 export type Imports = Readonly<
   Record<

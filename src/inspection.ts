@@ -1,6 +1,11 @@
 import type { WasiexecErrorCode } from './errors.ts'
 
-/** An import or export of a program. */
+/**
+ * An import or export of a program.
+ *
+ * @example
+ * const functions = program.exports.filter(({ kind }) => kind === 'function')
+ */
 export interface ExternInfo {
   /** The module of a core module's import. */
   readonly module?: string
@@ -18,19 +23,35 @@ export interface ExternInfo {
     | 'resource'
 }
 
-/** An import in detail. */
+/**
+ * An import in detail.
+ *
+ * @example
+ * const missing = (await program.inspect()).imports.filter(({ provided }) => !provided)
+ */
 export interface InspectedImport extends InspectedExport {
   /** Whether wasiexec provides it. */
   readonly provided: boolean
 }
 
-/** An export in detail. */
+/**
+ * An export in detail.
+ *
+ * @example
+ * for (const { name, type } of (await program.inspect()).exports) console.log(name, type)
+ */
 export interface InspectedExport extends ExternInfo {
   /** Its type as people read it, such as `(i32, i32) -> i32`; cut when it is very long. */
   readonly type: string
 }
 
-/** What a program is, needs and offers. */
+/**
+ * What a program is, needs and offers.
+ *
+ * @example
+ * const { entry, problem } = await program.inspect()
+ * if (problem !== null) console.error(problem.message)
+ */
 export interface Inspection {
   /** Size of the binary. */
   readonly wasmBytes: number
@@ -54,7 +75,12 @@ export interface Inspection {
   readonly problem: { readonly code: WasiexecErrorCode; readonly message: string } | null
 }
 
-/** A linear memory. */
+/**
+ * A linear memory.
+ *
+ * @example
+ * const bytes = ({ minimumPages, pageBytes }: MemoryInfo) => minimumPages * pageBytes
+ */
 export interface MemoryInfo {
   /** Pages at the start. */
   readonly minimumPages: number
@@ -69,7 +95,12 @@ export interface MemoryInfo {
   readonly imported: boolean
 }
 
-/** A tool or language that took part in making a program. */
+/**
+ * A tool or language that took part in making a program.
+ *
+ * @example
+ * const tools = (await program.inspect()).producers['processed-by'] // [{ name: 'clang', version: '22.1.8' }]
+ */
 export interface Producer {
   readonly name: string
   /** As the tool wrote it; may be empty. */

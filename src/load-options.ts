@@ -6,12 +6,22 @@ import type { LoadRequest } from './port/native.ts'
 import type { Port } from './port/port.ts'
 import { checkFolder, portOf, type Runtime } from './runtime.ts'
 
-/** Which compiler makes a program's code. */
+/**
+ * Which compiler makes a program's code.
+ *
+ * @example
+ * const program = await load('submission.wasm', { compiler: 'baseline' })
+ */
 export type CompilerChoice = 'optimizing' | 'baseline' | 'tiered'
 
 const COMPILERS: readonly CompilerChoice[] = ['optimizing', 'baseline', 'tiered']
 
-/** How a program is loaded. */
+/**
+ * How a program is loaded.
+ *
+ * @example
+ * const program = await load('tool.wasm', { name: 'tool', compiler: 'tiered', runtime })
+ */
 export interface LoadOptions {
   /** argv[0] and name in traces. Default: the file's base name, or "program". */
   name?: string | undefined

@@ -1,7 +1,13 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Imports } from './imports.ts'
 
-/** The options of one run. A guest is granted nothing else. */
+/**
+ * The options of one run. A guest is granted nothing else.
+ *
+ * @example
+ * const options: RunOptions = { args: ['-v'], env: { TZ: 'UTC' }, stdin: 'text', limits: { timeoutMs: 1000 } }
+ * const outcome = await program.run(options)
+ */
 export interface RunOptions {
   /** argv from index 1 on. Default: none. */
   args?: readonly string[] | undefined
@@ -76,6 +82,10 @@ export interface RunOptions {
 /**
  * The options of a run that provides functions which the program imports. It ends as any run, or as a
  * {@link HostError}.
+ *
+ * @example
+ * const imports = { env: { add: (a: number, b: number) => a + b } }
+ * const outcome = await program.run({ imports, limits: { timeoutMs: 1000 } })
  */
 export interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
   /**
@@ -91,7 +101,10 @@ export interface HostedRunOptions extends Omit<RunOptions, 'imports'> {
  * (`8000-8099`), a list of both (`80,443`) or `*`.
  *
  * @example
- * const network = { allow: ['127.0.0.1:5432', 'db.internal:*', 'udp:10.0.0.0/8:53'], listen: ['127.0.0.1:0'] }
+ * const network: NetworkOptions = {
+ *   allow: ['127.0.0.1:5432', 'db.internal:*', 'udp:10.0.0.0/8:53'],
+ *   listen: ['127.0.0.1:0'],
+ * }
  */
 export interface NetworkOptions {
   /**
@@ -113,12 +126,22 @@ export interface NetworkOptions {
   dns?: readonly string[] | false | undefined
 }
 
-/** Files in memory, by name or path: text, bytes, or a directory of files. */
+/**
+ * Files in memory, by name or path: text, bytes, or a directory of files.
+ *
+ * @example
+ * await program.run({ files: { 'in.txt': 'text', 'lib/': { 'data.bin': Uint8Array.of(1, 2, 3) } } })
+ */
 export interface Files {
   readonly [path: string]: string | Uint8Array | Files
 }
 
-/** The options of a live run. */
+/**
+ * The options of a live run.
+ *
+ * @example
+ * const guest = program.spawn({ stderr: 'inherit', limits: { memoryBytes: 64 << 20 } })
+ */
 export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr'> {
   /**
    * `'pipe'`: `guest.stdin` is a Writable. Or as for a run; to give the text "pipe", pass bytes. Default: `'pipe'`.
@@ -130,12 +153,22 @@ export interface SpawnOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'std
   stderr?: 'pipe' | RunOptions['stderr']
 }
 
-/** The options of a live run that provides functions which the program imports. */
+/**
+ * The options of a live run that provides functions which the program imports.
+ *
+ * @example
+ * const guest = program.spawn({ imports })
+ */
 export interface HostedSpawnOptions extends Omit<SpawnOptions, 'imports'> {
   imports: Imports
 }
 
-/** A granted directory. */
+/**
+ * A granted directory.
+ *
+ * @example
+ * await program.run({ preopens: { '/out': { hostPath: './out', access: 'write' } } })
+ */
 export interface Preopen {
   /** The directory on the host. */
   hostPath: string
@@ -143,19 +176,34 @@ export interface Preopen {
   access: 'read' | 'write'
 }
 
-/** The options of a run that the calling thread waits for: without those that need the thread meanwhile. */
+/**
+ * The options of a run that the calling thread waits for: without those that need the thread meanwhile.
+ *
+ * @example
+ * const { stdout } = program.runSync({ stdin: 'text', limits: { timeoutMs: 100 } })
+ */
 export interface RunSyncOptions extends Omit<RunOptions, 'stdin' | 'stdout' | 'stderr' | 'signal'> {
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
   stdout?: 'capture' | 'inherit' | 'ignore' | undefined
   stderr?: 'capture' | 'inherit' | 'ignore' | undefined
 }
 
-/** {@link HostedRunOptions} of a run that the calling thread waits for. Its functions cannot return promises. */
+/**
+ * {@link HostedRunOptions} of a run that the calling thread waits for. Its functions cannot return promises.
+ *
+ * @example
+ * const outcome = program.runSync({ imports, limits: { timeoutMs: 100 } })
+ */
 export interface HostedRunSyncOptions extends Omit<RunSyncOptions, 'imports'> {
   imports: Imports
 }
 
-/** The caps of a run. A cap that is not given has the default named here, or does not exist. */
+/**
+ * The caps of a run. A cap that is not given has the default named here, or does not exist.
+ *
+ * @example
+ * await program.run({ limits: { timeoutMs: 1000, memoryBytes: 64 * 1024 * 1024 } })
+ */
 export interface Limits {
   /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
   timeoutMs?: number | undefined

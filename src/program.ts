@@ -121,6 +121,9 @@ export class Program {
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_UNRESOLVED_IMPORT`,
    * `ERR_NO_ENTRY_POINT`, `ERR_PREOPEN`, `ERR_STREAM`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`,
    * `ERR_OUT_OF_RESOURCES`.
+   * @example
+   * const outcome = await program.run({ args: ['world'], limits: { timeoutMs: 1000 } })
+   * if (outcome.ok) console.log(outcome.stdout.toString())
    */
   run(options: HostedRunOptions): Promise<Outcome | HostError>
   run(options?: RunOptions): Promise<Outcome>
@@ -142,6 +145,8 @@ export class Program {
    * a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * program.check({ limits: { timeoutMs: -1 } }) // throws ERR_INVALID_OPTION
    */
   check(options: RunOptions | HostedRunOptions = {}): void {
     const closed = this.#closed()
@@ -159,6 +164,8 @@ export class Program {
    * that was loaded with `interruptible: false` and never ends.
    *
    * @throws {WasiexecError} as {@link run}, and `ERR_NESTED_RUN` inside of another run on this thread.
+   * @example
+   * const { stdout } = program.runSync({ stdin: 'text', limits: { timeoutMs: 100 } })
    */
   runSync(options: HostedRunSyncOptions): Outcome | HostError
   runSync(options?: RunSyncOptions): Outcome
@@ -381,6 +388,8 @@ export class Program {
    * cannot be run, if it cannot. None of this is computed by `load`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * for (const { name, type } of (await program.inspect()).imports) console.log(name, type)
    */
   async inspect(): Promise<Inspection> {
     const closed = this.#closed()
@@ -394,6 +403,8 @@ export class Program {
    *
    * @throws {WasiexecError} (rejects) `ERR_UNSUPPORTED_WASM` for a core module, and for a component that WIT cannot
    * describe; `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * console.log(await program.wit())
    */
   async wit(): Promise<string> {
     const { text } = await this.#wit()
@@ -434,7 +445,7 @@ export class Program {
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
    * await writeFile('tool.cwasm', await program.serialize())
-   * const program = await load('tool.cwasm', { trustPrecompiled: true })
+   * const restored = await load('tool.cwasm', { trustPrecompiled: true })
    */
   async serialize(): Promise<Buffer> {
     const closed = this.#closed()
@@ -442,7 +453,12 @@ export class Program {
     return this.#port.serialize(this.#owner.handle)
   }
 
-  /** Aborts the program's runs, refuses new ones and frees its code. */
+  /**
+   * Aborts the program's runs, refuses new ones and frees its code.
+   *
+   * @example
+   * using program = await load('tool.wasm')
+   */
   [Symbol.dispose](): void {
     const owner = this.#owner
     if (owner.closeReason) return
@@ -486,6 +502,8 @@ const collected = new FinalizationRegistry<{
  * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION`, `ERR_INVALID_WASM`, `ERR_UNSUPPORTED_WASM`,
  * `ERR_READ_FAILED`, `ERR_RUNTIME_CLOSED`; for precompiled programs `ERR_PRECOMPILED_UNTRUSTED`,
  * `ERR_PRECOMPILED_DAMAGED`, `ERR_PRECOMPILED_INCOMPATIBLE`.
+ * @example
+ * const program = await load(new URL('tool.wasm', import.meta.url))
  */
 export async function load(
   source: string | URL | Uint8Array,
@@ -525,6 +543,8 @@ export async function startPrepared(program: Program, prepared: Prepared): Promi
  * The same as {@link load}, on the calling thread, which waits: for seconds if the program is large.
  *
  * @throws {WasiexecError} as {@link load}.
+ * @example
+ * const program = loadSync('tool.wasm')
  */
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
   const checked = loadRequest(source, options)

@@ -14,7 +14,12 @@ import { Port } from './port/port.ts'
 import { whyThreadsAlone } from './port/worker-host.ts'
 import type { RuntimeStats } from './stats.ts'
 
-/** How a runtime is set up. */
+/**
+ * How a runtime is set up.
+ *
+ * @example
+ * const runtime = new Runtime({ threads: 4, cacheDir: '/var/cache/judge' })
+ */
 export interface RuntimeOptions {
   /** Threads that run guests. Default: the number of cores. */
   threads?: number | undefined
@@ -54,6 +59,10 @@ let shared: Port | undefined
 /**
  * Threads, memory slots and a cache. Programs that name no runtime use one that the whole process shares,
  * its worker threads included.
+ *
+ * @example
+ * await using runtime = new Runtime({ workers: 'processes' })
+ * const program = await load('tool.wasm', { runtime })
  */
 export class Runtime {
   readonly #port: Port
@@ -65,7 +74,12 @@ export class Runtime {
     ports.set(this, this.#port)
   }
 
-  /** What the runtime has and does right now. */
+  /**
+   * What the runtime has and does right now.
+   *
+   * @example
+   * console.log(runtime.stats().queued)
+   */
   stats(): RuntimeStats {
     return this.#port.stats()
   }
@@ -74,6 +88,9 @@ export class Runtime {
    * Aborts all runs, refuses new ones, and resolves when the last run has ended. By then the threads, descriptors and
    * address space of the runtime are given back, whatever objects still refer to it. Only a host call of a guest that
    * the operating system does not end, or a compilation that has begun, keeps them until it ends by itself.
+   *
+   * @example
+   * await runtime.close()
    */
   close(): Promise<void> {
     this.#closed ??= this.#port.close(
@@ -82,7 +99,12 @@ export class Runtime {
     return this.#closed
   }
 
-  /** The same as {@link close}, for `await using`. */
+  /**
+   * The same as {@link close}, for `await using`.
+   *
+   * @example
+   * await using runtime = new Runtime()
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

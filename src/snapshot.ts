@@ -4,10 +4,20 @@ import { checkCompiler, type CompilerChoice } from './load-options.ts'
 import type { Limits, RunOptions } from './options.ts'
 import { describeOutcome, type Outcome } from './outcome.ts'
 
-/** When a snapshot is taken: at the first read of stdin, or when an exported function has returned. */
+/**
+ * When a snapshot is taken: at the first read of stdin, or when an exported function has returned.
+ *
+ * @example
+ * const warm = await program.snapshot({ until: { call: 'warm_up' } })
+ */
 export type SnapshotUntil = 'stdin' | { readonly call: string }
 
-/** How a snapshot is taken. Apart from `until`, the options mean what they mean for a run. */
+/**
+ * How a snapshot is taken. Apart from `until`, the options mean what they mean for a run.
+ *
+ * @example
+ * const warm = await python.snapshot({ args: ['/app/main.py'], preopens: { '/app': './app' } })
+ */
 export interface SnapshotOptions extends Pick<
   RunOptions,
   'args' | 'env' | 'preopens' | 'clock' | 'randomSeed' | 'signal'

@@ -1,4 +1,9 @@
-/** What a runtime has and does. */
+/**
+ * What a runtime has and does.
+ *
+ * @example
+ * const { running, queued } = runtime.stats()
+ */
 export interface RuntimeStats {
   /** Threads, or processes, that run guests. */
   readonly threads: number

@@ -1,7 +1,13 @@
 import { whyThreadsAlone } from '../port/worker-host.ts'
 import type { RuntimeStats } from '../stats.ts'
 
-/** What would make a batch faster: a runtime with `workers: 'processes'`. */
+/**
+ * What would make a batch faster: a runtime with `workers: 'processes'`.
+ *
+ * @example
+ * const { advice } = await batch.summary
+ * const runtime = new Runtime({ workers: advice ?? 'threads' })
+ */
 export type BatchAdvice = 'processes'
 
 /** A batch that ended sooner would gain less than workers take to start. */

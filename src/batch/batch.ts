@@ -23,6 +23,11 @@ import { Window } from './window.ts'
  *
  * Every job that was taken has exactly one result. Jobs are taken as results are read, a bounded
  * number ahead. Leaving the loop aborts the runs in progress and closes the source of the jobs.
+ *
+ * @example
+ * const batch = program.batch(jobs)
+ * for await (const { id, outcome } of batch) console.log(id, outcome?.kind)
+ * console.log((await batch.summary).ok)
  */
 export interface Batch<
   Id = unknown,
@@ -38,6 +43,8 @@ export interface Batch<
    * threw, or `ERR_PROGRAM_CLOSED` or `ERR_RUNTIME_CLOSED`, if one of these ended the batch.
    *
    * @throws {WasiexecError} `ERR_BATCH_USED` the second time.
+   * @example
+   * for await (const { index, outcome } of program.batch(jobs)) console.log(index, outcome?.ok)
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<BatchResult<Id, O>>
   /**

@@ -12,13 +12,28 @@ import type { AnyCallOutcome, CallOutcome, HostError, Outcome } from '../outcome
 import type { Program } from '../program.ts'
 import type { WasiexecError } from '../errors.ts'
 
-/** One run of a batch. */
+/**
+ * One run of a batch.
+ *
+ * @example
+ * const jobs: Job<string>[] = [{ id: 'one', args: ['1'] }, { id: 'two', stdin: 'text' }]
+ */
 export interface Job<Id = unknown> extends RunOptions, JobParts<Id> {}
 
-/** One run of a batch that provides functions which its program imports. */
+/**
+ * One run of a batch that provides functions which its program imports.
+ *
+ * @example
+ * const job: HostedJob<string> = { id: 'one', args: ['1'], imports }
+ */
 export interface HostedJob<Id = unknown> extends HostedRunOptions, JobParts<Id> {}
 
-/** What a job has beyond the options of a run. */
+/**
+ * What a job has beyond the options of a run.
+ *
+ * @example
+ * const parts: JobParts<number> = { id: 7, error: new Error('line 7 is not JSON') }
+ */
 export interface JobParts<Id = unknown> {
   /** Any value that identifies the job; comes back with its result. */
   id?: Id | undefined
@@ -32,7 +47,12 @@ export interface JobParts<Id = unknown> {
   error?: Error | undefined
 }
 
-/** One call of a batch, of a function that the batch's program exports. */
+/**
+ * One call of a batch, of a function that the batch's program exports.
+ *
+ * @example
+ * const jobs: CallJob<string>[] = [{ id: 'one', call: ['add', 1, 2] }]
+ */
 export interface CallJob<Id = unknown> {
   /** The name of the function, and its arguments. */
   call: readonly [name: string, ...args: unknown[]]
@@ -44,10 +64,20 @@ export interface CallJob<Id = unknown> {
   error?: Error | undefined
 }
 
-/** The result of one call of a batch: an outcome, or the error that came in its place. */
+/**
+ * The result of one call of a batch: an outcome, or the error that came in its place.
+ *
+ * @example
+ * const show = ({ id, outcome, error }: CallResult) => console.log(id, outcome?.kind ?? error?.code)
+ */
 export type CallResult<Id = unknown> = BatchResult<Id, CallOutcome>
 
-/** How a batch is run. */
+/**
+ * How a batch is run.
+ *
+ * @example
+ * const batch = program.batch(jobs, { ordered: false, defaults: { limits: { cpuMs: 1000 } } })
+ */
 export interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /**
    * The options that all jobs share; they cross to the core once. An option of a job replaces the shared
@@ -81,7 +111,12 @@ export interface BatchOptions<Id = unknown, O extends CallOutcome | HostError = 
   deadline?: Date | number | undefined
 }
 
-/** How a batch is run whose jobs share functions that their programs import. */
+/**
+ * How a batch is run whose jobs share functions that their programs import.
+ *
+ * @example
+ * const batch = program.batch(jobs, { defaults: { imports } })
+ */
 export interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcome> extends Omit<
   BatchOptions<Id, O | HostError>,
   'defaults'
@@ -90,14 +125,24 @@ export interface HostedBatchOptions<Id = unknown, O extends CallOutcome = Outcom
   defaults: Omit<HostedRunOptions, 'signal'>
 }
 
-/** The result of one job: an outcome, or the error that came in its place. */
+/**
+ * The result of one job: an outcome, or the error that came in its place.
+ *
+ * @example
+ * const show = ({ id, outcome, error }: BatchResult) => console.log(id, outcome?.kind ?? error?.code)
+ */
 export type BatchResult<Id = unknown, O extends CallOutcome | HostError = Outcome> =
   JobOutcome<Id, O> | JobError<Id>
 
 /** A result of whatever batch. */
 export type AnyResult = BatchResult<unknown, AnyCallOutcome>
 
-/** A job that was run, or a call that was made. */
+/**
+ * A job that was run, or a call that was made.
+ *
+ * @example
+ * const isSlow = ({ outcome }: JobOutcome) => outcome.usage.wallMs > 100
+ */
 export interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Outcome> {
   /** Which job of the batch, from 0. */
   readonly index: number
@@ -108,7 +153,12 @@ export interface JobOutcome<Id = unknown, O extends CallOutcome | HostError = Ou
   readonly error?: undefined
 }
 
-/** A job that could not be run: bad options, a preopen that does not open, an import that nobody provides. */
+/**
+ * A job that could not be run: bad options, a preopen that does not open, an import that nobody provides.
+ *
+ * @example
+ * const show = ({ index, error }: JobError) => console.error(index, error.code)
+ */
 export interface JobError<Id = unknown> {
   readonly index: number
   readonly id: Id

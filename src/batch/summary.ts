@@ -2,7 +2,12 @@ import type { RuntimeStats } from '../stats.ts'
 import { advice, type BatchAdvice } from './advice.ts'
 import type { BatchCounts } from './totals.ts'
 
-/** Why a batch took no more jobs. */
+/**
+ * Why a batch took no more jobs.
+ *
+ * @example
+ * if ((await batch.summary).endedBy === 'deadline') console.error('there was no time for all jobs')
+ */
 export type BatchEnd =
   /** There were no more. */
   | 'jobs'
@@ -15,7 +20,12 @@ export type BatchEnd =
   /** The jobs' iterator or `stopOn` threw, or the program or runtime was closed. */
   | 'error'
 
-/** The totals of a batch; `jobs` counts the jobs that were taken, each of which has one result. */
+/**
+ * The totals of a batch; `jobs` counts the jobs that were taken, each of which has one result.
+ *
+ * @example
+ * const { ok, kinds, runsPerSecond } = await batch.summary
+ */
 export interface BatchSummary extends BatchCounts {
   /** From the first job taken to the end, in milliseconds. */
   readonly wallMs: number

@@ -10,14 +10,24 @@ import type {
   TrapCode,
 } from '../outcome.ts'
 
-/** What is counted of a result: of one of a batch, or of one that was read from JSON. */
+/**
+ * What is counted of a result: of one of a batch, or of one that was read from JSON.
+ *
+ * @example
+ * const results: CountableResult[] = lines.map((line) => JSON.parse(line))
+ */
 export interface CountableResult {
   readonly outcome?: CallOutcome | HostError | JsonOutcome | JsonHostError | undefined
   /** In place of an outcome. */
   readonly error?: { readonly code: string } | undefined
 }
 
-/** What {@link BatchTotals} has counted. */
+/**
+ * What {@link BatchTotals} has counted.
+ *
+ * @example
+ * const { jobs, ok, exitCodes } = totals.counts()
+ */
 export interface BatchCounts {
   /** Results. */
   readonly jobs: number
@@ -80,7 +90,12 @@ export class BatchTotals {
   #maxMs = 0
   #cpuMs = 0
 
-  /** Counts one more result. */
+  /**
+   * Counts one more result.
+   *
+   * @example
+   * totals.add(JSON.parse(line))
+   */
   add({ outcome, error }: CountableResult): void {
     if (outcome === undefined) {
       this.#kinds.error += 1
@@ -133,24 +148,44 @@ export class BatchTotals {
     this.#runTimes.record(Math.max(1, Math.round(wallMs * NS)))
   }
 
-  /** The same as in {@link counts}, which has to compute the others too. */
+  /**
+   * The same as in {@link counts}, which has to compute the others too.
+   *
+   * @example
+   * console.log(totals.jobs)
+   */
   get jobs(): number {
     return this.#runs + this.#kinds.error
   }
 
-  /** The same as in {@link counts}. */
+  /**
+   * The same as in {@link counts}.
+   *
+   * @example
+   * console.log(`${totals.ok} of ${totals.jobs} are ok`)
+   */
   get ok(): number {
     return this.#ok + this.#returned
   }
 
-  /** The same as in {@link counts}. */
+  /**
+   * The same as in {@link counts}.
+   *
+   * @example
+   * console.log(totals.kinds.trap)
+   */
   get kinds(): BatchCounts['kinds'] {
     const rare = { 'host-error': this.#hostErrors, returned: this.#returned }
     const counted = Object.entries(rare).filter(([, number]) => number > 0)
     return { ...this.#kinds, ...Object.fromEntries(counted) }
   }
 
-  /** What was counted until now. */
+  /**
+   * What was counted until now.
+   *
+   * @example
+   * console.log(totals.counts().runMs.p99)
+   */
   counts(): BatchCounts {
     const codes = this.#ok === 0 ? [] : [[0, this.#ok] as const]
     const percentile = (p: number): number =>

@@ -27,7 +27,12 @@ export interface RunMessage {
   error?: unknown
 }
 
-/** What `wasiexec:call:start` and `wasiexec:call:end` publish: as {@link RunMessage}, for each call of a function. */
+/**
+ * What `wasiexec:call:start` and `wasiexec:call:end` publish: as {@link RunMessage}, for each call of a function.
+ *
+ * @example
+ * subscribe('wasiexec:call:end', (message) => console.log((message as CallMessage).function))
+ */
 export interface CallMessage {
   /** The name of the program. */
   readonly program: string
@@ -45,7 +50,12 @@ export interface CallMessage {
   error?: unknown
 }
 
-/** A job of a batch. */
+/**
+ * A job of a batch.
+ *
+ * @example
+ * subscribe('wasiexec:run:end', (message) => console.log((message as RunMessage).job?.index))
+ */
 export interface ObservedJob {
   /** Which job of the batch, from 0. */
   readonly index: number
@@ -56,6 +66,9 @@ export interface ObservedJob {
 /**
  * What `wasiexec:instantiate:start` and `wasiexec:instantiate:end` publish: as {@link RunMessage}, for each instance that
  * is made.
+ *
+ * @example
+ * subscribe('wasiexec:instantiate:end', (message) => console.log((message as InstantiateMessage).method))
  */
 export interface InstantiateMessage {
   /** The name of the program. */
@@ -70,7 +83,12 @@ export interface InstantiateMessage {
   error?: unknown
 }
 
-/** What `wasiexec:load:start` and `wasiexec:load:end` publish: as {@link RunMessage}, for each program that is loaded. */
+/**
+ * What `wasiexec:load:start` and `wasiexec:load:end` publish: as {@link RunMessage}, for each program that is loaded.
+ *
+ * @example
+ * subscribe('wasiexec:load:end', (message) => console.log((message as LoadMessage).compiler))
+ */
 export interface LoadMessage {
   /** The name of the program. */
   readonly program: string
@@ -86,7 +104,12 @@ export interface LoadMessage {
   error?: unknown
 }
 
-/** What `wasiexec:snapshot:start` and `wasiexec:snapshot:end` publish: as {@link RunMessage}, for each snapshot. */
+/**
+ * What `wasiexec:snapshot:start` and `wasiexec:snapshot:end` publish: as {@link RunMessage}, for each snapshot.
+ *
+ * @example
+ * subscribe('wasiexec:snapshot:end', (message) => console.log((message as SnapshotMessage).error))
+ */
 export interface SnapshotMessage {
   /** The name of the program. */
   readonly program: string

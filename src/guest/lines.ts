@@ -3,7 +3,12 @@ import { finished, type Readable } from 'node:stream'
 import { checkBoolean, checkInteger, checkOneOf, checkOptions } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 
-/** How the lines of a guest are read. */
+/**
+ * How the lines of a guest are read.
+ *
+ * @example
+ * for await (const line of guest.lines({ from: 'stderr' })) console.error(line)
+ */
 export interface LinesOptions {
   /** Which of its streams. Default: `'stdout'`. */
   from?: 'stdout' | 'stderr' | undefined

@@ -19,6 +19,10 @@ import type { CheckedCallOptions } from './options.ts'
 
 /**
  * Calls the functions of an instance, one after the other. `Failure` is {@link HostError} if the instance has `imports`.
+ *
+ * @example
+ * const hasty: Caller<Functions> = instance.with({ limits: { timeoutMs: 50 } })
+ * const outcome = await hasty.call('add', 1, 2)
  */
 export class Caller<Functions, Failure extends HostError = never> {
   readonly #link: InstanceLink
@@ -73,6 +77,8 @@ export class Caller<Functions, Failure extends HostError = never> {
    *
    * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits;
    * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
+   * @example
+   * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)
    */
   callSync<Name extends FunctionName<Functions>>(
     name: Name,

@@ -1,6 +1,11 @@
 import type { CallOutcome, CallValues, HostError } from '../outcome.ts'
 
-/** The functions of a program whose types are not given. */
+/**
+ * The functions of a program whose types are not given.
+ *
+ * @example
+ * const callByName = (instance: Instance<AnyFunctions>, name: string) => instance.call(name)
+ */
 export interface AnyFunctions {
   [name: string]: (...args: unknown[]) => number | bigint | CallValues | undefined
 }

@@ -3,7 +3,13 @@ import { invalidCall, show } from '../check.ts'
 import { EXPECTED, NUMBER_BYTES, readNumber, writeNumber } from '../port/numbers.ts'
 import type { InstanceLink } from './link.ts'
 
-/** The globals that a program exports, to be read and written between two calls. */
+/**
+ * The globals that a program exports, to be read and written between two calls.
+ *
+ * @example
+ * const { globals } = instance
+ * globals.set('count', Number(globals.get('count')) + 1)
+ */
 export class GuestGlobals {
   readonly #link: InstanceLink
 
@@ -12,7 +18,12 @@ export class GuestGlobals {
     this.#link = link
   }
 
-  /** The names of the globals. */
+  /**
+   * The names of the globals.
+   *
+   * @example
+   * console.log(instance.globals.names) // ['count']
+   */
   get names(): readonly string[] {
     return [...this.#link.exports.globals.keys()]
   }
@@ -22,6 +33,8 @@ export class GuestGlobals {
    *
    * @throws {WasiexecError} `ERR_INVALID_CALL` unless it is a number; `ERR_INSTANCE_BUSY` while a call is in progress or
    * waits; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   * @example
+   * const count = instance.globals.get('count')
    */
   get(name: string): number | bigint {
     const { state } = this.#link
@@ -35,6 +48,8 @@ export class GuestGlobals {
    * Sets a global that is mutable.
    *
    * @throws {WasiexecError} as {@link get}; `ERR_INVALID_CALL` also for a value of another type.
+   * @example
+   * instance.globals.set('count', 41)
    */
   set(name: string, value: number | bigint): void {
     const { state } = this.#link

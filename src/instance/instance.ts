@@ -12,7 +12,12 @@ import { GuestMemory } from './memory.ts'
 import { ALL, checkCallOptions, type CallOptions } from './options.ts'
 import { start } from './start.ts'
 
-/** How an instance is made. */
+/**
+ * How an instance is made.
+ *
+ * @example
+ * const instance = await program.instantiate({ env: { TZ: 'UTC' }, limits: { timeoutMs: 1000 } })
+ */
 export interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits' | 'signal'> {
   /**
    * `memoryBytes` and `onMemory` are for the instance as long as it lives. The other caps are for its making and for each
@@ -23,7 +28,12 @@ export interface InstantiateOptions extends Omit<RunOptions, 'collect' | 'limits
   signal?: AbortSignal | undefined
 }
 
-/** How an instance is made that provides functions which the program imports. */
+/**
+ * How an instance is made that provides functions which the program imports.
+ *
+ * @example
+ * const instance = await program.instantiate({ imports })
+ */
 export interface HostedInstantiateOptions extends Omit<InstantiateOptions, 'imports'> {
   /** As for a run. The functions are called during all calls of the instance. */
   imports: Imports
@@ -34,6 +44,10 @@ export interface HostedInstantiateOptions extends Omit<InstantiateOptions, 'impo
  *
  * It takes one slot of the runtime until it ends: with a call that does not return, by `using`, or when nothing refers to
  * it any more. While no call is in progress it has no thread, and it does not keep the process alive.
+ *
+ * @example
+ * await using instance = await program.instantiate<Functions>()
+ * const sum = await instance.exports.add(1, 2)
  */
 export class Instance<Functions = AnyFunctions, Failure extends HostError = never> extends Caller<
   Functions,
@@ -64,6 +78,8 @@ export class Instance<Functions = AnyFunctions, Failure extends HostError = neve
    * The memory that is exported as "memory", as all compilers do.
    *
    * @throws {WasiexecError} `ERR_INVALID_CALL` if there is none.
+   * @example
+   * const text = instance.memory.readString(1024)
    */
   get memory(): GuestMemory {
     return (
@@ -82,12 +98,22 @@ export class Instance<Functions = AnyFunctions, Failure extends HostError = neve
     return new Caller(this.#link, checkCallOptions(options))
   }
 
-  /** Aborts the calls of the instance and frees its slot. */
+  /**
+   * Aborts the calls of the instance and frees its slot.
+   *
+   * @example
+   * using instance = await program.instantiate()
+   */
   [Symbol.dispose](): void {
     this.#link.dispose()
   }
 
-  /** The same, and resolves when the instance has ended. */
+  /**
+   * The same, and resolves when the instance has ended.
+   *
+   * @example
+   * await using instance = await program.instantiate()
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#link.dispose()
     await this.#link.state.ending

@@ -10,6 +10,10 @@ const MAX_READ = 2 ** 31 - 1
  * A memory that a program exports, to be read and written between two calls.
  *
  * Addresses are numbers or bigints. Those of a 32-bit memory may be negative, as functions return them: an `i32` is signed.
+ *
+ * @example
+ * const length = instance.memory.write(2048, 'text')
+ * await instance.call('print', 2048, length)
  */
 export class GuestMemory {
   /** The name of the export. */
@@ -30,6 +34,8 @@ export class GuestMemory {
    * Its size in bytes.
    *
    * @throws {WasiexecError} `ERR_INSTANCE_BUSY`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   * @example
+   * const pages = instance.memory.byteLength / 65_536
    */
   get byteLength(): number {
     const { port, number } = this.#open()
@@ -41,6 +47,8 @@ export class GuestMemory {
    *
    * @throws {WasiexecError} `ERR_OUT_OF_BOUNDS`; `ERR_INSTANCE_BUSY` while a call is in progress or waits;
    * `ERR_INVALID_OPTION`, `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`.
+   * @example
+   * const bytes = instance.memory.read(1024, 16)
    */
   read(address: number | bigint, length: number): Buffer {
     const at = this.#address(address)
@@ -56,6 +64,8 @@ export class GuestMemory {
    * Reads UTF-8: `length` bytes, or up to the first zero byte. What is not UTF-8 is U+FFFD.
    *
    * @throws {WasiexecError} as {@link read}.
+   * @example
+   * const text = instance.memory.readString(1024)
    */
   readString(address: number | bigint, length?: number): string {
     if (length !== undefined) return this.read(address, length).toString('utf8')
@@ -70,6 +80,8 @@ export class GuestMemory {
    * if not all of them fit.
    *
    * @throws {WasiexecError} as {@link read}.
+   * @example
+   * const length = instance.memory.write(2048, 'grüße') // 7
    */
   write(address: number | bigint, bytes: Uint8Array | string): number {
     const at = this.#address(address)

@@ -3,7 +3,12 @@ import type { Limits } from '../options.ts'
 import { encodeCallLimits } from '../port/encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 
-/** The options of calls; others are those of the instance. */
+/**
+ * The options of calls; others are those of the instance.
+ *
+ * @example
+ * await instance.with({ limits: { timeoutMs: 50 } }).call('add', 1, 2)
+ */
 export interface CallOptions {
   /**
    * The caps of one call. A cap that is not given is that of the instance. Memory and files belong to the instance, so a

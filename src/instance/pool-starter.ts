@@ -15,7 +15,13 @@ import type { InstantiateOptions } from './instance.ts'
 import { checkCollectsNothing, start, type Started } from './start.ts'
 import type { InstanceState } from './state.ts'
 
-/** The options of each instance of a pool. Stdin cannot be a stream, which is read once. */
+/**
+ * The options of each instance of a pool. Stdin cannot be a stream, which is read once.
+ *
+ * @example
+ * const options: PoolInstanceOptions = { env: { TZ: 'UTC' }, limits: { timeoutMs: 1000 } }
+ * const pool = program.pool({ ...options, instances: 4 })
+ */
 export interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
   stdin?: string | Uint8Array | 'inherit' | 'empty' | undefined
 }

@@ -20,19 +20,34 @@ import { ALL, checkCallOptions, type CallOptions, type CheckedCallOptions } from
 import { PoolStarter, type PoolInstanceOptions } from './pool-starter.ts'
 import { WaitingCalls, type WaitingCall } from './waiting-calls.ts'
 
-/** How a pool is set up: the options of its instances, and how many there may be. */
+/**
+ * How a pool is set up: the options of its instances, and how many there may be.
+ *
+ * @example
+ * const pool = program.pool({ instances: 4, limits: { timeoutMs: 1000 } })
+ */
 export interface PoolOptions extends PoolInstanceOptions {
   /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
   instances?: number | undefined
 }
 
-/** How a pool is set up that provides functions which the program imports. */
+/**
+ * How a pool is set up that provides functions which the program imports.
+ *
+ * @example
+ * const pool = program.pool({ imports, instances: 4 })
+ */
 export interface HostedPoolOptions extends Omit<PoolOptions, 'imports'> {
   /** As for a run. The functions are called during all calls of all instances. */
   imports: Imports
 }
 
-/** What a pool has and does. */
+/**
+ * What a pool has and does.
+ *
+ * @example
+ * const { busy, waiting } = pool.stats()
+ */
 export interface PoolStats {
   /** Instances that can be called. */
   readonly instances: number
@@ -57,6 +72,10 @@ const MAX_INSTANCES = 4096
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
  * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ *
+ * @example
+ * await using pool = program.pool<Functions>({ instances: 4 })
+ * const sums = await Promise.all(numbers.map((n) => pool.value('add', n, 1)))
  */
 export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   readonly #program: string
@@ -102,6 +121,8 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    * The same, and returns the value alone, as {@link Instance.exports} do.
    *
    * @throws {ProgramError} (rejects) if the call ends in any other way than by a return.
+   * @example
+   * const sum = await pool.value('add', 1, 2) // 3
    */
   async value<Name extends FunctionName<Functions>>(
     name: Name,
@@ -115,13 +136,20 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    * Returns what calls functions of this pool with these options.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+   * @example
+   * const outcome = await pool.with({ limits: { timeoutMs: 50 } }).call('add', 1, 2)
    */
   with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'> {
     const checked = checkCallOptions(options)
     return { call: (name, ...args) => this.#call(name, args, checked) as never }
   }
 
-  /** What the pool has and does right now. */
+  /**
+   * What the pool has and does right now.
+   *
+   * @example
+   * console.log(pool.stats().waiting)
+   */
   stats(): PoolStats {
     return {
       instances: this.#free.length + this.#busy.size,
@@ -133,12 +161,22 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     }
   }
 
-  /** Aborts the calls of the pool and ends its instances. */
+  /**
+   * Aborts the calls of the pool and ends its instances.
+   *
+   * @example
+   * using pool = program.pool()
+   */
   [Symbol.dispose](): void {
     this.#close()
   }
 
-  /** The same, and resolves when the instances have ended. */
+  /**
+   * The same, and resolves when the instances have ended.
+   *
+   * @example
+   * await using pool = program.pool()
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#close())
   }

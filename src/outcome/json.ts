@@ -1,10 +1,22 @@
 import { constants, isUtf8 } from 'node:buffer'
 import type { Limit, Printed, TrapInfo, Usage } from './types.ts'
 
-/** What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost. */
+/**
+ * What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost.
+ *
+ * @example
+ * const json: JsonOutcome = JSON.parse(line)
+ * console.log(describeOutcome(json))
+ */
 export type JsonOutcome = JsonExit | JsonTrap | JsonLimit | JsonAbort
 
-/** What every outcome has as JSON. */
+/**
+ * What every outcome has as JSON.
+ *
+ * @example
+ * const bytes = ({ stdout, stdoutBase64 }: JsonEnding) =>
+ *   stdoutBase64 === undefined ? Buffer.from(stdout) : Buffer.from(stdoutBase64, 'base64')
+ */
 export interface JsonEnding {
   readonly ok: boolean
   /** Stdout as text; what is not UTF-8 is U+FFFD. */
@@ -22,27 +34,47 @@ export interface JsonEnding {
   readonly usage: JsonUsage
 }
 
-/** An {@link Exit} as JSON. */
+/**
+ * An {@link Exit} as JSON.
+ *
+ * @example
+ * if (json.kind === 'exit') console.log(json.code)
+ */
 export interface JsonExit extends JsonEnding {
   readonly kind: 'exit'
   readonly code: number
 }
 
-/** A {@link Trap} as JSON. */
+/**
+ * A {@link Trap} as JSON.
+ *
+ * @example
+ * if (json.kind === 'trap') console.log(json.trap.message)
+ */
 export interface JsonTrap extends JsonEnding {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
 
-/** A {@link Limit} as JSON. */
+/**
+ * A {@link Limit} as JSON.
+ *
+ * @example
+ * if (json.kind === 'limit') console.log(json.limit)
+ */
 export interface JsonLimit extends JsonEnding {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: Limit['limit']
 }
 
-/** An {@link Abort} as JSON. */
+/**
+ * An {@link Abort} as JSON.
+ *
+ * @example
+ * if (json.kind === 'abort') console.log(json.reason)
+ */
 export interface JsonAbort extends JsonEnding {
   readonly kind: 'abort'
   readonly ok: false
@@ -50,7 +82,12 @@ export interface JsonAbort extends JsonEnding {
   readonly reason?: unknown
 }
 
-/** A {@link HostError} as JSON. */
+/**
+ * A {@link HostError} as JSON.
+ *
+ * @example
+ * if (json.kind === 'host-error') console.log(json.error)
+ */
 export interface JsonHostError extends JsonEnding {
   readonly kind: 'host-error'
   readonly ok: false
@@ -58,7 +95,12 @@ export interface JsonHostError extends JsonEnding {
   readonly error?: unknown
 }
 
-/** A {@link Usage} as JSON. */
+/**
+ * A {@link Usage} as JSON.
+ *
+ * @example
+ * const fuel = BigInt(json.usage.fuel ?? 0)
+ */
 export interface JsonUsage extends Omit<Usage, 'fuel'> {
   /** A number, or a string where it is larger than `Number.MAX_SAFE_INTEGER`. */
   readonly fuel?: number | string

@@ -19,6 +19,10 @@ export type Outcome = Exit | Trap | Limit | Abort
 /**
  * How a run ended in which a host function threw. Only runs with `imports` end like this, so it is not one of the
  * {@link Outcome}s.
+ *
+ * @example
+ * const outcome = await program.run({ imports })
+ * if (outcome.kind === 'host-error') console.error(outcome.error)
  */
 export interface HostError extends Ending {
   readonly kind: 'host-error'
@@ -27,7 +31,12 @@ export interface HostError extends Ending {
   readonly error: unknown
 }
 
-/** What every outcome has. */
+/**
+ * What every outcome has.
+ *
+ * @example
+ * const seconds = ({ usage }: Ending) => usage.wallMs / 1000
+ */
 export interface Ending {
   /** Whether the program ended with exit code 0. */
   readonly ok: boolean
@@ -44,21 +53,36 @@ export interface Ending {
   readonly usage: Usage
 }
 
-/** The program returned (code 0) or called WASI's exit. */
+/**
+ * The program returned (code 0) or called WASI's exit.
+ *
+ * @example
+ * if (outcome.kind === 'exit') console.log(outcome.code) // 255
+ */
 export interface Exit extends Ending {
   readonly kind: 'exit'
   /** The guest's own number, an unsigned 32-bit integer, exactly as the guest gave it. */
   readonly code: number
 }
 
-/** A Wasm fault. */
+/**
+ * A Wasm fault.
+ *
+ * @example
+ * if (outcome.kind === 'trap') console.log(outcome.trap.code) // 'unreachable'
+ */
 export interface Trap extends Ending {
   readonly kind: 'trap'
   readonly ok: false
   readonly trap: TrapInfo
 }
 
-/** What a trap was and where. */
+/**
+ * What a trap was and where.
+ *
+ * @example
+ * const describe = ({ code, frames }: TrapInfo) => `${code} in ${frames[0]?.function ?? 'the program'}`
+ */
 export interface TrapInfo {
   readonly code: TrapCode
   /** The fault in words. */
@@ -67,14 +91,25 @@ export interface TrapInfo {
   readonly frames: readonly Frame[]
 }
 
-/** A cap ended the run. */
+/**
+ * A cap ended the run.
+ *
+ * @example
+ * if (outcome.kind === 'limit') console.log(`${outcome.limit} limit exceeded`)
+ */
 export interface Limit extends Ending {
   readonly kind: 'limit'
   readonly ok: false
   readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
 }
 
-/** The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output. */
+/**
+ * The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output.
+ *
+ * @example
+ * const outcome = await program.run({ signal: AbortSignal.timeout(100) })
+ * if (outcome.kind === 'abort') console.log(outcome.reason) // a DOMException named TimeoutError
+ */
 export interface Abort extends Ending {
   readonly kind: 'abort'
   readonly ok: false
@@ -92,10 +127,21 @@ export interface Abort extends Ending {
  */
 export type CallOutcome<Values extends readonly unknown[] = CallValues> = Returned<Values> | Outcome
 
-/** What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed. */
+/**
+ * What a function returned: `i32`, `f32` and `f64` as numbers, `i64` as a bigint. `i32` and `i64` are signed.
+ *
+ * @example
+ * const show = (values: CallValues) => values.join(', ')
+ */
 export type CallValues = readonly (number | bigint)[]
 
-/** A function that was called has returned. The instance can be called again. */
+/**
+ * A function that was called has returned. The instance can be called again.
+ *
+ * @example
+ * const outcome = await instance.call('add', 1, 2)
+ * if (outcome.kind === 'returned') console.log(outcome.values, outcome.usage.cpuMs)
+ */
 export interface Returned<Values extends readonly unknown[] = CallValues> extends Ending {
   readonly kind: 'returned'
   readonly ok: true
@@ -103,7 +149,14 @@ export interface Returned<Values extends readonly unknown[] = CallValues> extend
   readonly values: Values
 }
 
-/** One frame of a guest's call stack. */
+/**
+ * One frame of a guest's call stack.
+ *
+ * @example
+ * if (outcome.kind === 'trap') {
+ *   for (const { function: name, file, line } of outcome.trap.frames) console.log(name, file, line)
+ * }
+ */
 export interface Frame {
   /** The function's index in its module. */
   readonly functionIndex: number
@@ -121,7 +174,12 @@ export interface Frame {
   readonly column?: number
 }
 
-/** What a run used. */
+/**
+ * What a run used.
+ *
+ * @example
+ * const { cpuMs, memoryPeakBytes } = (await program.run()).usage
+ */
 export interface Usage {
   /** Wall clock from the guest's start to its end, in milliseconds. */
   readonly wallMs: number
