@@ -2,7 +2,12 @@
 /// <reference types="node" />
 import { Buffer as Buffer$1 } from 'node:buffer'
 import { Readable, Writable } from 'node:stream'
-/** The stable name of a Wasm fault. */
+/**
+ * The stable name of a Wasm fault.
+ *
+ * @example
+ * const isOverflow = (code: TrapCode) => code === 'stack-overflow'
+ */
 type TrapCode =
   | 'stack-overflow'
   | 'memory-out-of-bounds'
@@ -414,7 +419,6 @@ type WasiexecErrorCode =
   | 'ERR_INSTANCE_OVER'
   | 'ERR_INSTANCE_CLOSED'
   | 'ERR_INSTANCE_BUSY'
-  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_NESTED_RUN'
   | 'ERR_HOST_FUNCTION'
   | 'ERR_CALL_ENDED'

@@ -66,7 +66,6 @@ export type WasiexecErrorCode =
   | 'ERR_INSTANCE_OVER'
   | 'ERR_INSTANCE_CLOSED'
   | 'ERR_INSTANCE_BUSY'
-  | 'ERR_OUT_OF_BOUNDS'
   | 'ERR_NESTED_RUN'
   | 'ERR_HOST_FUNCTION'
   | 'ERR_CALL_ENDED'

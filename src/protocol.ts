@@ -201,7 +201,12 @@ export const NAME_PATTERN = {
   below: 2,
 } as const
 
-/** The stable name of a Wasm fault. */
+/**
+ * The stable name of a Wasm fault.
+ *
+ * @example
+ * const isOverflow = (code: TrapCode) => code === 'stack-overflow'
+ */
 export type TrapCode =
   | 'stack-overflow'
   | 'memory-out-of-bounds'
@@ -253,7 +258,9 @@ export type TrapCode =
   | 'uncaught-exception'
   | 'host-call'
 
-/** What the core throws. */
+/**
+ * What the core throws.
+ */
 export type CoreErrorCode =
   | 'ERR_INVALID_WASM'
   | 'ERR_UNSUPPORTED_WASM'

@@ -18,16 +18,10 @@ test('symbols without an example are named, whatever their kind', (t) => {
     reflection(2, 'Program.run', undefined, [EXAMPLE, undefined]),
     reflection(2, 'Program.wit', NONE, [NONE]),
     reflection(3, 'Outcome', EXAMPLE),
-    reflection(3, 'TrapCode', NONE),
     reflection(4, 'fresh', undefined),
   ]
   t.deepEqual(exampleFaults({ reflections }, KINDS), [
     'Method Program.wit has no @example',
     'SomethingNew fresh has no @example',
   ])
-})
-
-test('an exception that is none any more is named', (t) => {
-  const reflections = [reflection(3, 'TrapCode', EXAMPLE)]
-  t.deepEqual(exampleFaults({ reflections }, KINDS), ['TypeAlias TrapCode has an @example'])
 })

@@ -427,7 +427,7 @@ mod tests {
         name: &str,
         members: impl Iterator<Item = &'static str>,
     ) {
-        write!(text, "\n/** {doc} */\nexport type {name} =").expect("text");
+        write!(text, "\n/**\n * {doc}\n */\nexport type {name} =").expect("text");
         for member in members {
             write!(text, "\n  | '{member}'").expect("text");
         }
@@ -448,7 +448,7 @@ mod tests {
         let traps = TrapCode::ALL.iter().map(|code| code.as_str());
         union(
             &mut text,
-            "The stable name of a Wasm fault.",
+            "The stable name of a Wasm fault.\n *\n * @example\n * const isOverflow = (code: TrapCode) => code === 'stack-overflow'",
             "TrapCode",
             traps,
         );
