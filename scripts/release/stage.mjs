@@ -3,12 +3,16 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { minifySync } from 'rolldown/experimental'
 import { NOTICES } from './platform-packages.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What package.json says to those who work on the package, and to nobody else. */
 const OURS = ['scripts', 'devDependencies', 'overrides', 'ava', 'napi']
+
+/** What napi-rs writes, with long names and comments. */
+const LOADER = 'src/native/index.cjs'
 
 /** The platforms that have a package, such as `linux-x64-musl`. */
 export const platforms = readdirSync(join(root, 'npm'))
@@ -47,6 +51,7 @@ export function stage(folder, { stubs }) {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     cpSync(join(root, file), join(folder, file), { recursive: true })
   }
+  shorten(join(folder, LOADER))
   for (const platform of platforms) {
     const to = join(folder, 'npm', platform)
     cpSync(join(root, 'npm', platform), to, { recursive: true })
@@ -61,6 +66,18 @@ export function stage(folder, { stubs }) {
     platforms.map((platform) => [`@wasiexec/binding-${platform}`, manifest.version]),
   )
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+/** Shortens a script, and keeps its lines. */
+function shorten(path) {
+  const { code, errors } = minifySync(path, readFileSync(path, 'utf8'), {
+    module: false,
+    compress: false,
+    mangle: true,
+    codegen: { removeWhitespace: false },
+  })
+  if (errors.length > 0) throw new Error(`cannot shorten ${path}: ${errors[0].message}`)
+  writeFileSync(path, code)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
