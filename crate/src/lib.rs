@@ -21,6 +21,7 @@ mod error;
 mod files;
 mod guest;
 mod host_functions;
+mod http;
 mod lock;
 mod network;
 mod options;
@@ -42,6 +43,7 @@ pub use guest::{
     OnMemory, OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
 };
 pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
+pub use crate::http::{Exchange, HttpOrigin, HttpScheme, Origins, ResponseEvent, ServedRequest, Trust};
 pub use network::{Host, NamePattern, Network, Protocol, Rule, Subnet};
 pub use options::{Clock, Preopen, RunOptions};
 pub use port::{

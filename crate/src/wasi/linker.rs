@@ -49,6 +49,8 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<component::L
     let mut linker = component::Linker::new(engine);
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     filesystem::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
