@@ -1,5 +1,5 @@
+// Run once more with worker processes.
 // Requests that components handle, by `fetch`: what a client gets, and what the caller is told.
-// Run once more in worker processes.
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { bodyOf, serve } from '../support/handlers.ts'
