@@ -35,6 +35,9 @@ mod stdio;
 mod wasi;
 mod workers;
 
+pub use crate::http::{
+    Exchange, HttpOrigin, HttpScheme, Origins, ResponseEvent, ServedRequest, Trust,
+};
 pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
 pub use files::{CollectedFiles, FileLimits, GivenFile, GivenTree, Patterns};
@@ -43,7 +46,6 @@ pub use guest::{
     OnMemory, OnOutput, Outcome, Returned, TrapCode, TrapInfo, Usage, Value,
 };
 pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
-pub use crate::http::{Exchange, HttpOrigin, HttpScheme, Origins, ResponseEvent, ServedRequest, Trust};
 pub use network::{Host, NamePattern, Network, Protocol, Rule, Subnet};
 pub use options::{Clock, Preopen, RunOptions};
 pub use port::{

@@ -1,6 +1,6 @@
 //! The decisions about one run's requests.
 
-use super::origin::{HttpScheme, Match, HttpOrigin, Origins};
+use super::origin::{HttpOrigin, HttpScheme, Match, Origins};
 use super::trust::Trust;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -89,7 +89,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
         }
         // Assignments to protocols (Teredo among them), documentation, and 6to4, which has any IPv4 address in it.
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => {
+            false
+        }
         // All other addresses of one host in the internet.
         [first, ..] => first & 0xe000 == 0x2000,
     }

@@ -114,7 +114,10 @@ impl PipeMaker for PortPipes {
         });
         self.made.get_or_insert_default().body = Some(body.clone());
         let (mailbox, told) = (self.mailbox.clone(), self.mailbox.clone());
-        let tell = move |event: ResponseEvent<'_>| mailbox.record(|outbox| outbox.response(run, event));
-        Ok(Arc::new(Exchange::new(request, body, tell, move || told.notify())))
+        let tell =
+            move |event: ResponseEvent<'_>| mailbox.record(|outbox| outbox.response(run, event));
+        Ok(Arc::new(Exchange::new(request, body, tell, move || {
+            told.notify()
+        })))
     }
 }

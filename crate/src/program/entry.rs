@@ -238,7 +238,12 @@ pub(crate) fn handler(
     let handler = match handler_version(names.iter().map(String::as_str)) {
         Some(WasiVersion::P3) => http3::ServicePre::new(pre).map(Handler::P3),
         Some(_) => http2::ProxyPre::new(pre).map(Handler::P2),
-        None => return Err(no_handler(&format!("the component exports {}", list(names)))),
+        None => {
+            return Err(no_handler(&format!(
+                "the component exports {}",
+                list(names)
+            )));
+        }
     };
     handler.map_err(|error| {
         let message = format!("the component's HTTP handler is not usable: {error:#}");

@@ -16,8 +16,8 @@ use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings as http2;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p3::bindings as http3;
 use wasmtime_wasi_http::p3::Request;
+use wasmtime_wasi_http::p3::bindings as http3;
 
 /// Why there is no response where the guest has not said it.
 const NOTHING: &str = "the handler has returned without a response";

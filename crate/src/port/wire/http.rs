@@ -5,7 +5,7 @@ use super::network::host;
 use super::options::PipeMaker;
 use super::protocol::http_scheme;
 use crate::error::Result;
-use crate::http::{Exchange, HttpScheme, HttpOrigin, Origins, ServedRequest, Trust};
+use crate::http::{Exchange, HttpOrigin, HttpScheme, Origins, ServedRequest, Trust};
 use std::sync::Arc;
 
 pub(super) fn decode_origins(fields: &mut Fields) -> Result<Origins> {

@@ -1,8 +1,8 @@
 //! Options as they cross: tagged fields, little-endian, only those that were given.
 
 use super::fields::{Fields, malformed};
-use super::{http, network};
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
+use super::{http, network};
 use crate::error::{Error, Result};
 use crate::files::{GivenFile, GivenTree, Patterns};
 use crate::guest::{Limits, OnMemory, OnOutput};
@@ -46,7 +46,9 @@ impl PipeMaker for NoPipes {
     }
 
     fn exchange(&mut self, _: ServedRequest) -> Result<Arc<Exchange>> {
-        Err(Error::internal("a waiting submitter cannot take a response"))
+        Err(Error::internal(
+            "a waiting submitter cannot take a response",
+        ))
     }
 }
 

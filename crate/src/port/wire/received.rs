@@ -253,7 +253,9 @@ mod tests {
     use crate::error::{Error, ErrorCode};
     use crate::guest::{Ending, NetworkUsage, Outcome, Usage};
     use crate::host_functions::{HostCall, MemoryAnswer};
+    use crate::http::ResponseEvent;
     use crate::stdio::OutputStreamKind;
+    use http::header::{ACCEPT, HeaderMap, HeaderValue};
     use std::time::Duration;
 
     /// One record of each kind that a worker sends.
@@ -290,6 +292,15 @@ mod tests {
                 arguments: &[u64::MAX, 0],
             },
         );
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/plain"))]);
+        let head = ResponseEvent::Head {
+            status: 599,
+            headers: &headers,
+        };
+        outbox.response(9, head);
+        outbox.body(9, b"body");
+        outbox.response(9, ResponseEvent::End);
+        outbox.response(10, ResponseEvent::Refused("why"));
         outbox.memory(7, MemoryAnswer::Size(1 << 32), b"read");
         outbox.outcome(
             8,
@@ -316,6 +327,10 @@ mod tests {
             (4, Piped, 0),
             (5, Returned, 0),
             (6, Piped, 0),
+            (9, Piped, 0),
+            (9, Piped, 0),
+            (9, Piped, 0),
+            (10, Piped, 0),
             (7, Memory, 0),
             (8, End, 0),
         ];

@@ -75,7 +75,7 @@ async fn send(
     let (mut sender, connection) = opened.map_err(|_| Error::ConnectionTimeout)??;
     let mut connection = Box::pin(connection);
 
-    let request = for_server(request).map(|body| RequestBody { body, run });
+    let request = for_server(request)?.map(|body| RequestBody { body, run });
     let patience = options.first_byte_timeout.unwrap_or(PATIENCE);
     let sending = pin!(timeout(patience, sender.send_request(request)));
     let (sent, connection) = match select(sending, connection.as_mut()).await {
@@ -98,10 +98,15 @@ async fn send(
     Ok((response, Box::new(going_on)))
 }
 
-/// The request as the server that it names gets it: without scheme and host, which are in a header.
-fn for_server(mut request: Request<WasiBody>) -> Request<WasiBody> {
-    let path = request.uri().path_and_query().cloned();
-    let uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+/// The request as the server that it names gets it: without scheme and host, which is in a header.
+fn for_server(mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
+    let path = request.uri().path_and_query();
+    // An empty path is `/`, also before a query.
+    let path = match path.map_or("/", |path| path.as_str()) {
+        path if path.starts_with('?') => format!("/{path}"),
+        path => path.to_owned(),
+    };
+    let uri = Uri::try_from(path).map_err(|_| Error::HttpRequestUriInvalid)?;
     *request.uri_mut() = uri;
-    request
+    Ok(request)
 }

@@ -138,7 +138,11 @@ mod tests {
 
     #[test]
     fn a_host_that_servers_would_read_otherwise_is_no_host() {
-        for uri in ["http://user@any.example/", "http://a@b@any.example/", "/path"] {
+        for uri in [
+            "http://user@any.example/",
+            "http://a@b@any.example/",
+            "/path",
+        ] {
             let Ok(uri) = uri.parse() else { continue };
             assert!(Target::of(&uri, &access()).is_err(), "{uri}");
         }
