@@ -8,6 +8,7 @@ import { fairness } from './fairness.mjs'
 import { files } from './files.mjs'
 import { guests } from './guests.mjs'
 import { host } from './host.mjs'
+import { http } from './http.mjs'
 import { install } from './install.mjs'
 import { growth } from './growth.mjs'
 import { interruption } from './interruption.mjs'
@@ -37,6 +38,7 @@ const SECTIONS = {
   cold,
   snapshots,
   host,
+  http,
   files,
   diagnostics,
 }

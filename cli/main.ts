@@ -17,6 +17,10 @@ const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
     summary: 'run a program for each line or file of an input',
     load: () => import('./batch.ts'),
   },
+  serve: {
+    summary: 'serve HTTP with a program',
+    load: () => import('./serve.ts'),
+  },
   inspect: {
     summary: 'show what a program is, needs and offers',
     load: () => import('./inspect.ts'),

@@ -6,9 +6,10 @@ export interface NetworkFlags {
   allowNet?: string[]
   listen?: string[]
   allowDns?: string[]
+  allowHttp?: string[]
 }
 
-/** What the runs of `run` and `batch` may use of the network. */
+/** What runs may use of the network. */
 export function addNetworkOptions(command: Command): void {
   command
     .optionsGroup('What the program may use of the network:')
@@ -19,11 +20,22 @@ export function addNetworkOptions(command: Command): void {
     )
     .option('--listen <rule>', 'addresses to listen on; port 0 is any; may be repeated', append)
     .option('--allow-dns <name>', 'a name to look up, such as *.internal; may be repeated', append)
+    .option(
+      '--allow-http <origin>',
+      'origins to send requests to, such as https://*.example.com; may be repeated',
+      append,
+    )
 }
 
-export function networkOptions({ allowNet, listen, allowDns }: NetworkFlags): RunOptions {
-  if (allowNet === undefined && listen === undefined && allowDns === undefined) return {}
-  return { network: { allow: allowNet, listen, dns: allowDns } }
+export function networkOptions({
+  allowNet,
+  listen,
+  allowDns,
+  allowHttp,
+}: NetworkFlags): Pick<RunOptions, 'network' | 'http'> {
+  const http = allowHttp === undefined ? {} : { http: { allow: allowHttp } }
+  if (allowNet === undefined && listen === undefined && allowDns === undefined) return http
+  return { network: { allow: allowNet, listen, dns: allowDns }, ...http }
 }
 
 function append(text: string, previous: string[] = []): string[] {

@@ -35,6 +35,13 @@ export function count(text: string): number {
   return value
 }
 
+/** The number of a port; 0 is any. */
+export function port(text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Infinity
+  if (value > 65_535) throw expected('a port from 0 to 65535')
+  return value
+}
+
 /** A whole number that fits into 64 bits. */
 export function uint64(text: string): bigint {
   const value = /^\d+$/.test(text) ? BigInt(text) : -1n

@@ -7,13 +7,15 @@
 // With `--memory` the folder of a case is given as files in memory, and only cases that have a folder are run; those
 // of WASI 0.3 are left out.
 // A case is NAME.wasm with an optional NAME.json, which the suite's doc/specification.md describes. Those of the proposal
-// "sockets" are given a network: they may bind any address and reach this machine. Those that need HTTP are counted apart.
+// "sockets" are given a network: they may bind any address and reach this machine. Those of "http" may ask servers on this
+// machine, and what serves is asked through a server of Node's.
 import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { connect } from 'node:net'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { describeOutcome, load } from '../dist/index.mjs'
+import { Servers, Service } from './conformance-http.mjs'
 
 /** A case that takes longer hangs. */
 const PATIENCE_MS = 120_000
@@ -24,7 +26,8 @@ const KEYS = {
   legacy: ['args', 'root', 'env', 'exit_code', 'stdout', 'stderr'],
   operations: ['operations', 'proposals', 'world', 'servers', 'debug'],
 }
-const OPERATIONS = ['run', 'write', 'read', 'wait', 'connect', 'send', 'recv']
+const OPERATIONS = ['run', 'write', 'read', 'wait', 'connect', 'send', 'recv', 'request', 'kill']
+const WORLDS = ['wasi:cli/command', 'wasi:http/service']
 
 /** What cases of sockets may use. They bind addresses that the machine does not have, too. */
 const NETWORK = {
@@ -34,7 +37,7 @@ const NETWORK = {
 
 class Mismatch extends Error {}
 
-/** The operations of a specification in either style, and whether they need sockets or HTTP. */
+/** The operations of a specification in either style, with what they need. */
 function parse(text) {
   const spec = JSON.parse(text)
   const keys = Object.keys(spec)
@@ -44,19 +47,16 @@ function parse(text) {
     throw new Mismatch(`the specification has an unknown field "${unknown}"`)
   const { proposals = [], servers = [], world = 'wasi:cli/command' } = spec
   const operations = style === 'legacy' ? legacy(spec) : spec.operations
-  const needsHttp =
-    proposals.some((proposal) => proposal !== 'sockets') ||
-    servers.length > 0 ||
-    world !== 'wasi:cli/command' ||
-    operations?.some(
-      ({ type, protocol_type: protocol = 'tcp' }) =>
-        type === 'request' || (type === 'connect' && protocol !== 'tcp'),
-    )
+  if (!WORLDS.includes(world)) throw new Mismatch(`the world "${world}" is not known`)
+  const talksOther = ({ type, protocol_type: protocol = 'tcp' }) =>
+    type === 'connect' && protocol !== 'tcp'
+  if (operations?.some(talksOther)) throw new Mismatch('only TCP is talked')
   return {
     operations: operations ?? [{ type: 'run' }, { type: 'wait' }],
     needsSockets:
       proposals.includes('sockets') || operations?.some(({ type }) => type === 'connect') === true,
-    needsHttp,
+    servers,
+    isService: world === 'wasi:http/service',
   }
 }
 
@@ -212,17 +212,21 @@ function quote(text) {
 }
 
 /** Runs the operations of a case; throws if the result is not as specified. */
-async function runCase(wasm, { operations, needsSockets }, inMemory) {
+async function runCase(wasm, { operations, needsSockets, servers, isService }, inMemory) {
   const unknown = operations.find(({ type }) => !OPERATIONS.includes(type))
   if (unknown !== undefined) throw new Mismatch(`the operation "${unknown.type}" is not known`)
   const talks = operations.some(({ type }) => type === 'write' || type === 'connect')
   const program = await load(wasm, { cache: false })
   const scratch = await mkdtemp(join(tmpdir(), 'wasiexec-conformance-'))
+  const asked = new Servers()
   let guest
   try {
+    await asked.start(servers)
     for (const operation of operations) {
       if (operation.type !== 'run') {
         if (guest === undefined) throw new Mismatch(`"${operation.type}" comes before "run"`)
+        if (guest[operation.type] === undefined)
+          throw new Mismatch(`"${operation.type}" is not for what this case runs`)
         await guest[operation.type](operation)
         continue
       }
@@ -237,9 +241,17 @@ async function runCase(wasm, { operations, needsSockets }, inMemory) {
           : { preopens: { '/': { hostPath, access: 'write' } } }
       }
       if (needsSockets) grants.network = NETWORK
-      guest = new Guest(program, { args, env, grants, talks })
+      guest = isService
+        ? await Service.start(program, {
+            env: { ...env, ...asked.env },
+            grants,
+            limits: { timeoutMs: PATIENCE_MS },
+            mismatch: (message) => new Mismatch(message),
+          })
+        : new Guest(program, { args, env, grants, talks })
     }
   } finally {
+    asked.close()
     guest?.close()
     await guest?.outcome.catch(() => {})
     await rm(scratch, { recursive: true, force: true })
@@ -263,7 +275,7 @@ async function filesOf(folder) {
   return files
 }
 
-/** How a case ended: it passed, it failed (and why), or it needs HTTP. */
+/** How a case ended: it passed, it failed (and why), or it is left out. */
 async function judge(wasm, inMemory) {
   try {
     const text = await readFile(wasm.replace(/\.wasm$/, '.json'), 'utf8').catch((error) => {
@@ -271,7 +283,6 @@ async function judge(wasm, inMemory) {
       throw error
     })
     const spec = parse(text)
-    if (spec.needsHttp) return { verdict: 'http' }
     const hasRoot = spec.operations.some(({ root }) => root !== undefined)
     if (inMemory && (!hasRoot || wasm.includes('wasip3'))) return { verdict: 'left' }
     await runCase(wasm, spec, inMemory)
@@ -293,7 +304,7 @@ async function find(folder) {
 }
 
 function table(rows) {
-  const head = ['folder', 'pass', 'fail', 'needs HTTP']
+  const head = ['folder', 'pass', 'fail']
   const lines = [head, ...rows.map((row) => row.map(String))]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)))
   const cell = (text, column) =>
@@ -326,17 +337,17 @@ async function main(words) {
     return 2
   }
   const folders = new Map()
-  const total = { pass: 0, fail: 0, http: 0 }
+  const total = { pass: 0, fail: 0 }
   for (const wasm of cases) {
     const folder = relative(resolve(path), dirname(wasm)) || '.'
     const { verdict, reason } = await judge(wasm, inMemory)
     if (verdict === 'left') continue
-    if (!folders.has(folder)) folders.set(folder, { pass: 0, fail: 0, http: 0 })
+    if (!folders.has(folder)) folders.set(folder, { pass: 0, fail: 0 })
     folders.get(folder)[verdict] += 1
     total[verdict] += 1
     if (verdict === 'fail') console.log(`FAIL ${join(folder, basename(wasm, '.wasm'))}: ${reason}`)
   }
-  const row = ([name, { pass, fail, http }]) => [name, pass, fail, http]
+  const row = ([name, { pass, fail }]) => [name, pass, fail]
   console.log(table([...folders, ['total', total]].map(row)))
   return total.fail === 0 ? 0 : 1
 }

@@ -77,6 +77,13 @@ export class Encoder {
     this.#length = start + length
   }
 
+  /** Writes the length, then a byte per character, of which none is above U+00FF. */
+  latin1(value: string): void {
+    this.uint32(value.length)
+    this.#reserve(value.length)
+    this.#length += this.#buffer.write(value, this.#length, 'latin1')
+  }
+
   /** Writes the length, then the bytes. */
   sized(value: Uint8Array): void {
     this.uint32(value.length)

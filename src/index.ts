@@ -37,6 +37,7 @@ export type {
   HostedRunOptions,
   HostedRunSyncOptions,
   HostedSpawnOptions,
+  HttpOptions,
   Limits,
   NetworkOptions,
   Preopen,
@@ -93,5 +94,8 @@ export type { CompilerChoice, LoadOptions } from './load-options.ts'
 export { Program, load, loadSync } from './program.ts'
 export { run } from './run.ts'
 export { Runtime, type RuntimeOptions } from './runtime.ts'
+export type { Sent } from './serve/exchange.ts'
+export { Handler } from './serve/handler.ts'
+export type { HostedServeOptions, ServedRequest, ServeOptions } from './serve/options.ts'
 export type { SnapshotOptions, SnapshotUntil } from './snapshot.ts'
 export type { RuntimeStats } from './stats.ts'

@@ -73,6 +73,10 @@ export interface Inspection {
   >
   /** The error that its runs reject with; null for a program that can be run. */
   readonly problem: { readonly code: WasiexecErrorCode; readonly message: string } | null
+  /** Whether it exports what handles HTTP requests. */
+  readonly handler: boolean
+  /** The error that `serve` rejects with where no imports are provided; null for a program that can be served. */
+  readonly serveProblem: { readonly code: WasiexecErrorCode; readonly message: string } | null
 }
 
 /**

@@ -63,6 +63,11 @@ export interface RunOptions {
    */
   network?: false | NetworkOptions | undefined
   /**
+   * The origins to which the guest may send HTTP requests. `false`: every request is refused. Only for components. See
+   * docs/http.md. Default: `false`.
+   */
+  http?: false | HttpOptions | undefined
+  /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
    * docs/determinism.md. `now` is a Date or a whole number of milliseconds since 1970, from 0 to 18446744073709 (July
@@ -124,6 +129,23 @@ export interface NetworkOptions {
    * Default: none.
    */
   dns?: readonly string[] | false | undefined
+}
+
+/**
+ * Origins to which a guest may send requests. A rule is `http://HOST` or `https://HOST`, with `:PORT` for another port than
+ * that of the scheme. HOST is a name, `*.` and a name for the names below it, an IPv4 address, an IPv6 address in brackets,
+ * or `*` for every name and every public address. PORT is a number or `*`.
+ *
+ * @example
+ * const http = { allow: ['https://api.example.com', 'https://*.example.org', 'http://127.0.0.1:*'] }
+ */
+export interface HttpOptions {
+  /** Default: none. */
+  allow?: readonly string[] | undefined
+  /**
+   * Certificates, as PEM text, of authorities that are trusted besides Mozilla's. Default: none.
+   */
+  ca?: string | undefined
 }
 
 /**

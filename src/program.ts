@@ -44,6 +44,8 @@ import { checkRun, prepareRun, type AnyRunOptions, type Prepared } from './port/
 import type { RunOwner } from './port/run-target.ts'
 import { Weight } from './port/weight.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
+import { makeHandler, type Handler } from './serve/handler.ts'
+import type { HostedServeOptions, ServeOptions } from './serve/options.ts'
 import type { InterfaceTypes } from './wit/interface.ts'
 
 /** What the core says about a program. */
@@ -352,6 +354,26 @@ export class Program {
     const prepared = prepareRun(options)
     checkCollectsNothing(prepared.local, options)
     return startInstance(this.#port, this.#owner, prepared)
+  }
+
+  /**
+   * Returns a handler of HTTP requests, for a component that exports `wasi:http/incoming-handler` (WASI 0.2) or
+   * `wasi:http/handler` (0.3).
+   *
+   * @throws {WasiexecError} (rejects) `ERR_NO_ENTRY_POINT` for a program that is not a handler, `ERR_UNRESOLVED_IMPORT`,
+   * `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using handler = await program.serve({ limits: { timeoutMs: 1000 } })
+   * createServer(handler.node).listen(8080)
+   */
+  serve(options: HostedServeOptions): Promise<Handler>
+  serve(options?: ServeOptions): Promise<Handler>
+  async serve(options: ServeOptions | HostedServeOptions = {}): Promise<Handler> {
+    const handler = makeHandler(this.#port, this.#owner, this.name, options)
+    const { serveProblem } = await this.inspect()
+    const isProvided = serveProblem?.code === 'ERR_UNRESOLVED_IMPORT' && options.imports !== undefined
+    if (serveProblem === null || isProvided) return handler
+    throw new WasiexecError(serveProblem.code, serveProblem.message)
   }
 
   /**

@@ -41,6 +41,7 @@ export const RUN_FLAG = {
 export const STREAM = {
   stdout: 1,
   stderr: 2,
+  body: 3,
 } as const
 
 export const RECORD = {
@@ -60,6 +61,8 @@ export const RECORD = {
   memory: 32,
   instantiated: 11,
   callReturned: 12,
+  response: 13,
+  responseEnd: 14,
 } as const
 
 export const RECORD_FIELD = {
@@ -99,6 +102,12 @@ export const OUTCOME_FLAG = {
   memoryDenied: 1,
   outputTruncated: 2,
   neverStarted: 4,
+} as const
+
+export const RESPONSE_END = {
+  whole: 0,
+  broken: 1,
+  refused: 2,
 } as const
 
 export const ABORT = {
@@ -147,6 +156,9 @@ export const OPTION = {
   network: 23,
   sockets: 24,
   noNetwork: 25,
+  http: 26,
+  noHttp: 27,
+  request: 28,
 } as const
 
 export const STDIN = {
@@ -186,6 +198,11 @@ export const ON_OUTPUT = {
 export const NETWORK_PROTOCOL = {
   tcp: 0,
   udp: 1,
+} as const
+
+export const HTTP_SCHEME = {
+  http: 0,
+  https: 1,
 } as const
 
 export const NETWORK_HOST = {

@@ -124,9 +124,9 @@ const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [
   ['reactor', 'ERR_NO_ENTRY_POINT', /reactor/],
   ['component-no-command', 'ERR_NO_ENTRY_POINT', /not a command: it exports add/],
   [
-    'component-imports-http',
+    'component-imports-nn',
     'ERR_UNRESOLVED_IMPORT',
-    /unresolved imports: wasi:http\/types@0\.2\.0/,
+    /unresolved imports: wasi:nn\/types@0\.2\.0/,
   ],
   ['component-unknown-wasi', 'ERR_UNRESOLVED_IMPORT', /wasi:cli\/environment@0\.9\.0/],
 ]

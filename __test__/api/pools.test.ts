@@ -109,7 +109,7 @@ test('a pool whose program cannot be instantiated rejects its calls', async (t) 
   for (const [guest, code] of [
     ['trap-in-start-function', 'ERR_INSTANTIATE'],
     ['unresolved-import', 'ERR_UNRESOLVED_IMPORT'],
-    ['component-imports-http', 'ERR_UNRESOLVED_IMPORT'],
+    ['component-imports-nn', 'ERR_UNRESOLVED_IMPORT'],
   ] as const) {
     const pool = (await wat(guest)).pool({ instances: 2 })
     const calls = [pool.call('a'), pool.call('b'), pool.call('c')]

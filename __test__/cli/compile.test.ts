@@ -160,8 +160,8 @@ test('inspect shows what is missing, and that is no error', async (t) => {
   const reactor = await call(['inspect', watPath('reactor')])
   t.regex(reactor.stdout, /^kind +module, .*, reactor$/m)
   t.regex(reactor.stdout, /^cannot be run: the program is a reactor/m)
-  const component = await call(['inspect', watPath('component-imports-http')])
-  t.regex(component.stdout, /^ {2}wasi:http\/types@0\.2\.0 {2}instance {2}1 function, 1 resource$/m)
+  const component = await call(['inspect', watPath('component-imports-nn')])
+  t.regex(component.stdout, /^ {2}wasi:nn\/types@0\.2\.0 {2}instance {2}1 function, 1 resource$/m)
 })
 
 test('inspect --json has all of it', async (t) => {

@@ -214,7 +214,11 @@ async function documented(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(join(dirname(compiled), 'docs-'))
   t.teardown(() => rm(path, { recursive: true, force: true }))
   await Promise.all(
-    Object.entries({ ...PROGRAMS, 'net.wasm': await realPath('net') }).map(
+    Object.entries({
+      ...PROGRAMS,
+      'net.wasm': await realPath('net'),
+      'http.wasm': await realPath('http'),
+    }).map(
       async ([name, source]) => {
         await writeFile(join(path, name), await readFile(source))
       },
@@ -230,6 +234,7 @@ for (const [page, least] of [
   ['exports.md', 4],
   ['files.md', 3],
   ['host-functions.md', 3],
+  ['http.md', 3],
   ['network.md', 2],
   ['observability.md', 3],
   ['streams.md', 3],

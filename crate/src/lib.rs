@@ -22,6 +22,7 @@ mod error;
 mod files;
 mod guest;
 mod host_functions;
+mod http;
 mod lock;
 mod network;
 mod options;
@@ -35,6 +36,9 @@ mod stdio;
 mod wasi;
 mod workers;
 
+pub use crate::http::{
+    Exchange, HttpOrigin, HttpScheme, Origins, ResponseEvent, ServedRequest, Trust,
+};
 pub use engine::{Allocation, ProgramKind, Tier};
 pub use error::{Error, ErrorCode, Result};
 pub use files::{CollectedFiles, FileLimits, GivenFile, GivenTree, Patterns};

@@ -4,6 +4,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::files::{GivenTree, Patterns};
 use crate::guest::Limits;
 use crate::host_functions::HostCalls;
+use crate::http::{Exchange, Origins};
 use crate::network::Network;
 use crate::stdio::{Input, OnBrokenPipe, Output};
 use std::path::PathBuf;
@@ -33,6 +34,10 @@ pub struct RunOptions {
     pub collect: Option<Arc<Patterns>>,
     /// What it may use of the network: nothing by default. Only for components: WASI 0.1 cannot make sockets.
     pub network: Option<Arc<Network>>,
+    /// The origins to which it may send requests: none by default. Only for components.
+    pub http: Option<Arc<Origins>>,
+    /// The request that it serves, if it is not run as a command. Only for one run.
+    pub exchange: Option<Arc<Exchange>>,
     /// What the clocks say.
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.

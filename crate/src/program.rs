@@ -28,11 +28,12 @@ pub use cache::Cache;
 pub(crate) use cache::CacheEntry;
 pub(crate) use code::CodeNeeds;
 pub(crate) use compiled::{Compiled, Linked};
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, Handler};
 pub(crate) use exports::{Exports, Signature};
 pub(crate) use given::Given;
 pub(crate) use history::History;
 pub use host_imports::{HostImport, HostSignature};
+use info::handler_version;
 pub use info::{ExternInfo, ProgramInfo, WasiVersion};
 pub use inspection::{
     CompilerInfo, DetailedExtern, EntryKind, Inspection, MemoryInfo, Problem, Producer,
@@ -177,6 +178,8 @@ impl Program {
             memories,
             producers,
             problem: compiled.entry().err().map(Into::into),
+            handler: handler_version(self.info.exports.iter().map(|e| e.name.as_str())).is_some(),
+            serve_problem: compiled.handler(false).err().map(Into::into),
         })
     }
 
@@ -251,6 +254,23 @@ impl Program {
         Err(Error::new(ErrorCode::InvalidOption, message))
     }
 
+    /// Refuses origins for programs that could not send requests.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    fn check_http(&self) -> Result<()> {
+        if self.info.kind == ProgramKind::Component {
+            return Ok(());
+        }
+        let message = format!(
+            "`http` cannot be given to {:?}, which is a core module: WASI 0.1 has no requests; compile it to a \
+             component (WASI 0.2 or later)",
+            self.name()
+        );
+        Err(Error::new(ErrorCode::InvalidOption, message))
+    }
+
     /// Refuses options that its runs cannot have.
     ///
     /// # Errors
@@ -264,6 +284,9 @@ impl Program {
         }
         if options.network.is_some() {
             self.check_network()?;
+        }
+        if options.http.is_some() {
+            self.check_http()?;
         }
         match &self.snapshot {
             Some(snapshot) => snapshot.check_options(options),

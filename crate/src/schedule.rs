@@ -10,6 +10,7 @@ mod completions;
 mod component_calls;
 mod context;
 mod give_way;
+mod handle;
 mod instance;
 mod instance_handle;
 mod instance_parts;

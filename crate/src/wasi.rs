@@ -9,6 +9,7 @@ mod directory_times;
 mod errnos;
 mod files;
 mod host_functions;
+mod http;
 mod linker;
 mod listing;
 mod memory_files;

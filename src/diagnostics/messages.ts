@@ -16,7 +16,7 @@ export interface RunMessage {
   /** The name of the program. */
   readonly program: string
   /** How it is run; `'run'` also for the one-shot `run`. */
-  readonly method: 'run' | 'runSync' | 'spawn' | 'batch'
+  readonly method: 'run' | 'runSync' | 'spawn' | 'batch' | 'serve'
   /** The caps that were given, not yet checked at the start; in a batch, with those of its `defaults`. */
   readonly limits: Readonly<Limits> | undefined
   /** Which job of a batch it is; only for `'batch'`. */

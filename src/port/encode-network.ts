@@ -48,7 +48,11 @@ export function encodeNetwork(value: unknown, to: Encoder): void {
 }
 
 /** The entries of a list, each with the option that it is. */
-function readList(option: string, value: unknown, what: string): [option: string, text: string][] {
+export function readList(
+  option: string,
+  value: unknown,
+  what: string,
+): [option: string, text: string][] {
   const expected = option === 'network.dns' ? `false or an array of ${what}` : `an array of ${what}`
   if (!Array.isArray(value)) throw invalid(option, expected, value)
   if (value.length > MAX_ENTRIES)
@@ -61,7 +65,7 @@ function readList(option: string, value: unknown, what: string): [option: string
   })
 }
 
-function writeList<T>(
+export function writeList<T>(
   list: readonly T[],
   to: Encoder,
   write: (item: T, to: Encoder) => void,
@@ -79,7 +83,7 @@ function writeRule({ protocol, host, ports }: NetworkRule, to: Encoder): void {
   })
 }
 
-function writeHost(host: NetworkHost, to: Encoder): void {
+export function writeHost(host: NetworkHost, to: Encoder): void {
   to.byte(NETWORK_HOST[host.kind])
   switch (host.kind) {
     case 'any':

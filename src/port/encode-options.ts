@@ -13,6 +13,7 @@ import {
 } from '../check.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
+import { encodeHttp } from './encode-http.ts'
 import { encodeNetwork } from './encode-network.ts'
 import { readImports, type GivenImports } from '../imports.ts'
 import type {
@@ -24,8 +25,11 @@ import type {
 } from '../options.ts'
 import { ON_BROKEN_PIPE, ON_MEMORY, ON_OUTPUT, OPTION, OUTPUT, STDIN } from '../protocol.ts'
 
-/** What options are for: a run, a live run, a run that is waited for, a job of a batch, or what all jobs share. */
-export type Purpose = 'run' | 'spawn' | 'sync' | 'job' | 'defaults'
+/**
+ * What options are for: a run, a live run, a run that is waited for, a job of a batch, what all jobs share, or what all
+ * requests of a handler share.
+ */
+export type Purpose = 'run' | 'spawn' | 'sync' | 'job' | 'defaults' | 'serve'
 
 /** The parts of a run's options that stay on this side. */
 export interface LocalOptions {
@@ -60,6 +64,7 @@ export const RUN_OPTIONS = [
   'filesAt',
   'collect',
   'network',
+  'http',
   'clock',
   'randomSeed',
   'limits',
@@ -167,6 +172,9 @@ export function encodeRunOptions(
         break
       case 'network':
         encodeNetwork(value, to)
+        break
+      case 'http':
+        encodeHttp(value, to)
         break
       case 'clock':
         encodeClock(value, to)
@@ -463,7 +471,7 @@ function isJobsOwn(key: string): boolean {
 
 /** Whether there may be streams: they belong to one run, and need a thread that does not wait for it. */
 function canStream(purpose: Purpose): boolean {
-  return purpose === 'run' || purpose === 'spawn' || purpose === 'job'
+  return ['run', 'spawn', 'job', 'serve'].includes(purpose)
 }
 
 function pipe(purpose: Purpose): string {

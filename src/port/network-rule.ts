@@ -70,7 +70,12 @@ function parsePorts(
   return range
 }
 
-function parseHost(option: string, host: string, text: string): NetworkHost {
+/**
+ * Takes the host of a rule apart.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`, which shows the whole rule.
+ */
+export function parseHost(option: string, host: string, text: string): NetworkHost {
   const refuse = (expected: string) => invalid(option, expected, text)
   if (host === '*') return { kind: 'any' }
   if (host.startsWith('[')) return parseIPv6(host.slice(1, -1), refuse)

@@ -43,8 +43,21 @@ export interface LiveOutput {
   close(fault: unknown): void
 }
 
+/** The response of a run that serves a request. */
+export interface LiveResponse {
+  connect(run: Pick<OutputEvents, 'taken'>): void
+  /** Its head: names and values of headers, each with its length before it. To be read before this returns. */
+  head(status: number, headers: Buffer): void
+  write(bytes: Buffer): void
+  /** What became of it, as a number of {@link RESPONSE_END}, and why. */
+  end(how: number, why: string): void
+  /** The run has ended, or failed with `fault`. */
+  close(fault: unknown): void
+}
+
 /** The streams of a run that belong to it, and are not the caller's. */
 export interface LiveStreams {
+  readonly response?: LiveResponse
   readonly stdin: LiveInput | undefined
   readonly stdout: LiveOutput | undefined
   readonly stderr: LiveOutput | undefined
@@ -55,7 +68,8 @@ export class Pipes {
   readonly #events: PipeEvents
   readonly #source: StdinReader | undefined
   readonly #input: LiveInput | undefined
-  readonly #outputs: readonly [OutputEnd | undefined, OutputEnd | undefined]
+  readonly #outputs: readonly (OutputEnd | undefined)[]
+  readonly #response: LiveResponse | undefined
   readonly #id: number
   #ended = false
   #failure: WasiexecError | undefined
@@ -78,7 +92,14 @@ export class Pipes {
     this.#outputs = [
       this.#output(STREAM.stdout, stdout, live?.stdout),
       this.#output(STREAM.stderr, stderr, live?.stderr),
+      live?.response,
     ]
+    this.#response = live?.response
+    this.#response?.connect({
+      taken: (bytes) => {
+        if (!this.#ended) events.outputTaken(id, STREAM.body, bytes)
+      },
+    })
   }
 
   /** The guest waits for more of stdin, or there is room for so many bytes of it. */
@@ -90,6 +111,15 @@ export class Pipes {
   /** The guest printed. The bytes may be kept. */
   write(stream: number, bytes: Buffer): void {
     this.#outputs[stream - 1]?.write(bytes)
+  }
+
+  /** The head of the response. */
+  respond(status: number, headers: Buffer): void {
+    this.#response?.head(status, headers)
+  }
+
+  endResponse(how: number, why: string): void {
+    this.#response?.end(how, why)
   }
 
   /** Called when the run has ended or failed; returns what went wrong with a stream, if anything did. */

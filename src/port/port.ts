@@ -731,6 +731,12 @@ export class Port implements PipeEvents, HostCallPort {
       case RECORD.output:
         this.#streams(id)?.write(delivery.code, delivery.kept(SECTION.bytes))
         return
+      case RECORD.response:
+        this.#streams(id)?.respond(delivery.code, delivery.section(SECTION.bytes))
+        return
+      case RECORD.responseEnd:
+        this.#streams(id)?.endResponse(delivery.code, delivery.section(SECTION.bytes).toString())
+        return
       case RECORD.call:
         this.#words.fill(delivery.section(SECTION.call))
         this.#hostCalls(id)?.called(delivery.code, this.#words)

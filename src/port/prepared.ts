@@ -48,6 +48,23 @@ export function prepareSpawn(options: SpawnOptions | HostedSpawnOptions): Prepar
 }
 
 /**
+ * The options that all requests of a handler share.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function prepareServing(options: AnyRunOptions): Prepared {
+  return prepare(options, 'serve')
+}
+
+/** Those of one of its requests, which `write` adds. */
+export function prepareServed(shared: Prepared, write: (to: Encoder) => void): Prepared {
+  const encoded = take()
+  encoded.append(shared.encoded)
+  write(encoded)
+  return { ...shared, encoded }
+}
+
+/**
  * The same for `runSync`.
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.

@@ -14,7 +14,7 @@ pub enum NamePattern {
 }
 
 impl NamePattern {
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         let name = plain(name);
         match self {
             Self::Any => true,

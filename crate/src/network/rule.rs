@@ -61,7 +61,7 @@ impl Subnet {
         }
     }
 
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let (bits, is_ipv4) = bits_of(address);
         is_ipv4 == self.is_ipv4 && bits & self.mask == self.bits
     }

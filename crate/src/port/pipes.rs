@@ -4,6 +4,7 @@ use super::mailbox::Mailbox;
 use super::wire::{PIPE_WINDOW, PipeEvent, PipeMaker};
 use crate::error::Result;
 use crate::host_functions::{HostCall, HostCalls};
+use crate::http::{Exchange, ResponseEvent, ServedRequest};
 use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(super) struct Pipes {
     stdin: Option<Arc<InputPipe>>,
     stdout: Option<Arc<OutputPipe>>,
     stderr: Option<Arc<OutputPipe>>,
+    body: Option<Arc<OutputPipe>>,
     host_calls: Option<Arc<HostCalls>>,
 }
 
@@ -31,6 +33,7 @@ impl Pipes {
             PipeEvent::Taken(kind, bytes) => {
                 self.output(kind).iter().for_each(|pipe| pipe.take(bytes));
             }
+            PipeEvent::BodyTaken(bytes) => self.body.iter().for_each(|pipe| pipe.take(bytes)),
             PipeEvent::Closed(kind) => self.output(kind).iter().for_each(|pipe| pipe.close()),
         }
     }
@@ -102,5 +105,19 @@ impl PipeMaker for PortPipes {
         let calls = Arc::new(HostCalls::told(tell));
         self.made.get_or_insert_default().host_calls = Some(calls.clone());
         Ok(calls)
+    }
+
+    fn exchange(&mut self, request: ServedRequest) -> Result<Arc<Exchange>> {
+        let (mailbox, run) = (self.mailbox.clone(), self.run);
+        let body = OutputPipe::with_window(WINDOW, false, false, move |bytes| {
+            mailbox.record(|outbox| outbox.body(run, &bytes));
+        });
+        self.made.get_or_insert_default().body = Some(body.clone());
+        let (mailbox, told) = (self.mailbox.clone(), self.mailbox.clone());
+        let tell =
+            move |event: ResponseEvent<'_>| mailbox.record(|outbox| outbox.response(run, event));
+        Ok(Arc::new(Exchange::new(request, body, tell, move || {
+            told.notify()
+        })))
     }
 }

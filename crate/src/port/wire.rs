@@ -3,6 +3,7 @@
 mod calls;
 mod fields;
 mod files_section;
+mod http;
 mod network;
 mod operations;
 mod options;

@@ -1,7 +1,7 @@
 //! Compiled code, linked with what it imports.
 
 use super::artifact::Artifact;
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Handler};
 use super::exports::Exports;
 use super::host_imports::HostImport;
 use super::info::{ProgramInfo, describe_component, describe_module};
@@ -25,6 +25,7 @@ pub(crate) struct Compiled {
     component_imports: Option<Described>,
     exports: OnceLock<Arc<Exports>>,
     interface: OnceLock<Arc<Interface>>,
+    handler: OnceLock<Result<Handler>>,
 }
 
 /// Code with its imports.
@@ -43,6 +44,7 @@ pub(crate) enum Linked<'a> {
 struct Hosted {
     linked: Result<Pre>,
     entry: Result<Entry>,
+    handler: OnceLock<Result<Handler>>,
 }
 
 pub(super) enum Code {
@@ -72,6 +74,7 @@ impl Link for Module {
             Hosted {
                 entry: entry_of(&linked),
                 linked: linked.map(Pre::Module),
+                handler: OnceLock::new(),
             }
         });
         Compiled {
@@ -82,6 +85,7 @@ impl Link for Module {
             component_imports: None,
             exports: OnceLock::new(),
             interface: OnceLock::new(),
+            handler: OnceLock::new(),
             code: Code::Module(self),
         }
     }
@@ -104,6 +108,7 @@ impl Link for Component {
             Hosted {
                 entry: entry_of(&linked),
                 linked: linked.map(Pre::Component),
+                handler: OnceLock::new(),
             }
         });
         Compiled {
@@ -114,6 +119,7 @@ impl Link for Component {
             component_imports: imports.map(|imports| imports.described),
             exports: OnceLock::new(),
             interface: OnceLock::new(),
+            handler: OnceLock::new(),
             code: Code::Component(self),
         }
     }
@@ -136,6 +142,25 @@ impl Compiled {
     pub(crate) fn hosted_entry(&self) -> Result<&Entry> {
         let hosted = self.hosted.as_ref().map(|hosted| &hosted.entry);
         hosted.unwrap_or(&self.entry).as_ref().map_err(Clone::clone)
+    }
+
+    /// Where it handles requests, with host functions or without.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NoEntryPoint`] and [`ErrorCode::UnresolvedImport`].
+    pub(crate) fn handler(&self, is_hosted: bool) -> Result<&Handler> {
+        let (known, linked) = match &self.hosted {
+            Some(hosted) if is_hosted => (&hosted.handler, &hosted.linked),
+            _ => (&self.handler, &self.linked),
+        };
+        let find = || match (linked.as_ref().map_err(Clone::clone)?, &self.code) {
+            (Pre::Component(pre), Code::Component(component)) => {
+                entry::handler(component, pre.clone())
+            }
+            _ => Err(entry::no_handler("a core module has functions alone")),
+        };
+        known.get_or_init(find).as_ref().map_err(Clone::clone)
     }
 
     /// What an instance is made from, with host functions or without, and what its caller can use.

@@ -1,7 +1,7 @@
 //! Where a run of a program begins: checks that its imports are provided and that it has an entry point.
 
 use super::host_imports::{HostImport, function_type};
-use super::info::{WasiVersion, entry_version, in_line, kind_of, wasi_version};
+use super::info::{WasiVersion, entry_version, handler_version, in_line, kind_of, wasi_version};
 use crate::component::{Imports, link_imports};
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use wasmtime::component::{self, Component};
 use wasmtime::{Engine, ExternType, InstancePre, Module, ModuleExport, Store};
 use wasmtime_wasi::{p2, p3};
+use wasmtime_wasi_http::{p2::bindings as http2, p3::bindings as http3};
 
 /// Where a run of a command begins.
 pub(crate) enum Entry {
@@ -25,11 +26,18 @@ pub(crate) enum Entry {
     P3(p3::bindings::CommandPre<RunState>),
 }
 
+/// Where a component handles a request.
+pub(crate) enum Handler {
+    P2(http2::ProxyPre<RunState>),
+    P3(http3::ServicePre<RunState>),
+}
+
 /// The packages of WASI that components can import, with their versions.
-const PROVIDED_PACKAGES: [(&str, &[&str]); 6] = [
+const PROVIDED_PACKAGES: [(&str, &[&str]); 7] = [
     ("wasi:cli", &["0.2", "0.3"]),
     ("wasi:clocks", &["0.2", "0.3"]),
     ("wasi:filesystem", &["0.2", "0.3"]),
+    ("wasi:http", &["0.2", "0.3"]),
     ("wasi:io", &["0.2"]),
     ("wasi:random", &["0.2", "0.3"]),
     ("wasi:sockets", &["0.2", "0.3"]),
@@ -211,6 +219,45 @@ pub(crate) fn component_entry(
             format!("the component's `wasi:cli/run` is not usable: {error:#}"),
         )
     })
+}
+
+/// Where a component handles requests.
+///
+/// # Errors
+///
+/// [`ErrorCode::NoEntryPoint`].
+pub(crate) fn handler(
+    component: &Component,
+    pre: component::InstancePre<RunState>,
+) -> Result<Handler> {
+    let ty = component.component_type();
+    let names: Vec<String> = ty
+        .exports(component.engine())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let handler = match handler_version(names.iter().map(String::as_str)) {
+        Some(WasiVersion::P3) => http3::ServicePre::new(pre).map(Handler::P3),
+        Some(_) => http2::ProxyPre::new(pre).map(Handler::P2),
+        None => {
+            return Err(no_handler(&format!(
+                "the component exports {}",
+                list(names)
+            )));
+        }
+    };
+    handler.map_err(|error| {
+        let message = format!("the component's HTTP handler is not usable: {error:#}");
+        Error::new(ErrorCode::NoEntryPoint, message)
+    })
+}
+
+/// The error for a program that cannot serve requests; `what` it is.
+pub(crate) fn no_handler(what: &str) -> Error {
+    let message = format!(
+        "the program is not an HTTP handler: {what}, and no `wasi:http/incoming-handler` of WASI 0.2 or \
+         `wasi:http/handler` of WASI 0.3.0"
+    );
+    Error::new(ErrorCode::NoEntryPoint, message)
 }
 
 fn unresolved_module(module: &Module, provided: &Provided, error: &wasmtime::Error) -> Error {

@@ -157,13 +157,29 @@ pub(crate) fn in_line(version: &str, line: &str) -> bool {
 pub(crate) fn entry_version<'a>(
     exports: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<WasiVersion> {
-    let has = |line: &str| {
+    exported_version(exports, "wasi:cli/run", "wasi:cli/run")
+}
+
+/// The same for the handler of requests.
+pub(crate) fn handler_version<'a>(
+    exports: impl Iterator<Item = &'a str> + Clone,
+) -> Option<WasiVersion> {
+    exported_version(exports, "wasi:http/incoming-handler", "wasi:http/handler")
+}
+
+/// The newest WASI of an interface that is exported: it has one name in WASI 0.2 and one in 0.3.
+fn exported_version<'a>(
+    exports: impl Iterator<Item = &'a str> + Clone,
+    name_0_2: &str,
+    name_0_3: &str,
+) -> Option<WasiVersion> {
+    let has = |name: &str, line: &str| {
         let mut versions = exports.clone().filter_map(wasi_version);
         versions.any(|(interface, version)| {
-            interface == "wasi:cli/run" && in_line(version, line) && !is_prerelease(version)
+            interface == name && in_line(version, line) && !is_prerelease(version)
         })
     };
-    match (has("0.3"), has("0.2")) {
+    match (has(name_0_3, "0.3"), has(name_0_2, "0.2")) {
         (true, _) => Some(WasiVersion::P3),
         (false, true) => Some(WasiVersion::P2),
         (false, false) => None,

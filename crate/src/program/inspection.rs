@@ -34,6 +34,10 @@ pub struct Inspection {
     pub producers: BTreeMap<String, Vec<Producer>>,
     /// Why it cannot be run, if it cannot.
     pub problem: Option<Problem>,
+    /// Whether it exports what handles requests.
+    pub handler: bool,
+    /// Why it cannot serve requests, if it cannot.
+    pub serve_problem: Option<Problem>,
 }
 
 /// Which compiler made a program's code.

@@ -141,7 +141,7 @@ impl Instance {
     }
 
     /// Begins the first call, and brings a snapshot to where its guest goes on.
-    async fn prepare(&mut self, call: &Arc<CallControl>) -> wasmtime::Result<()> {
+    pub(super) async fn prepare(&mut self, call: &Arc<CallControl>) -> wasmtime::Result<()> {
         let store = &mut self.store;
         store.data().control.begin(call.clone());
         call.start(Instant::now);
@@ -245,6 +245,10 @@ impl Instance {
         })
     }
 
+    pub(super) fn store(&mut self) -> &mut Store<RunState> {
+        &mut self.store
+    }
+
     pub(super) fn host_calls(&self) -> Option<Arc<HostCalls>> {
         self.host_calls.0.clone()
     }
@@ -302,7 +306,7 @@ impl Instance {
     }
 }
 
-fn mark_instantiated(store: &mut Store<RunState>) {
+pub(super) fn mark_instantiated(store: &mut Store<RunState>) {
     let state = store.data_mut();
     state.limiter.instantiated = true;
     state.started = true;

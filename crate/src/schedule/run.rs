@@ -66,9 +66,18 @@ async fn execute(
 ) -> Result<Outcome> {
     let (options, compiled) = context.code_for(own.as_deref()).await?;
     let limits = options.limits;
-    let entry = match options.host_calls {
-        None => compiled.entry()?,
-        Some(_) => compiled.hosted_entry()?,
+    let is_hosted = options.host_calls.is_some();
+    if let Some(exchange) = options.exchange.clone() {
+        let handler = compiled.handler(is_hosted)?;
+        let mut instance = Instance::new(context, own, compiled)?;
+        // Apart, so that the future of a run stays small.
+        let handling = Box::pin(instance.handle(handler, &exchange, control));
+        let returned = supervise(handling, context, &limits, control).await;
+        return instance.end(control, returned).await;
+    }
+    let entry = match is_hosted {
+        false => compiled.entry()?,
+        true => compiled.hosted_entry()?,
     };
     let mut instance = Instance::new(context, own, compiled)?;
     let returned = supervise(instance.start(entry, control), context, &limits, control).await;

@@ -102,7 +102,7 @@ impl InputPipe {
         self.terminal
     }
 
-    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if !state.chunks.is_empty() || state.paused || state.ended {
             return Poll::Ready(());
@@ -113,7 +113,7 @@ impl InputPipe {
     }
 
     /// Up to `size` bytes; empty when none have arrived yet, `None` at the end.
-    pub(super) fn read(&self, size: usize) -> Option<Bytes> {
+    pub(crate) fn read(&self, size: usize) -> Option<Bytes> {
         let mut state = self.lock();
         let Some(bytes) = state.take(size) else {
             let is_end = std::mem::take(&mut state.paused) || state.ended;
@@ -177,7 +177,7 @@ impl InputState {
 
 /// Why output can no longer arrive.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     /// Nobody reads.
     Reader,
     /// The host could not pass output on, with this error of the operating system.
@@ -271,7 +271,7 @@ impl OutputPipe {
         self.lock().room(after)
     }
 
-    pub(super) fn poll_room(
+    pub(crate) fn poll_room(
         &self,
         after: Option<u64>,
         context: &mut Context<'_>,
@@ -287,7 +287,7 @@ impl OutputPipe {
     }
 
     /// Sends `bytes` and returns the position of the last one among all bytes sent.
-    pub(super) fn send(&self, bytes: Bytes) -> u64 {
+    pub(crate) fn send(&self, bytes: Bytes) -> u64 {
         let mut state = self.lock();
         state.sent += bytes.len() as u64;
         // Under the lock, so that the writers of one pipe keep their order.

@@ -2,6 +2,7 @@
 
 use super::clocks::GuestClock;
 use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
+use super::http::RunHttp;
 use super::listing::Directories;
 use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
 use super::network::{self, RunNetwork};
@@ -18,7 +19,8 @@ use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::sockets::{WasiSocketsCtxView, WasiSocketsView};
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 /// What runs that were started together have in common.
 pub(crate) trait Invocation: Send + Sync {
@@ -41,6 +43,8 @@ pub(crate) enum Wasi {
 
 /// wasmtime-wasi's context, and state that it has no place for.
 pub(crate) struct MadeContext {
+    /// Before the resources of the guest: what these leave unfinished must not look finished.
+    http: RunHttp,
     pub(super) context: WasiP1Ctx,
     pub(super) directories: Directories,
     /// The files in memory, if the run has any.
@@ -104,7 +108,7 @@ impl Untouched {
     }
 
     /// The context, with exactly what the options grant, but for directories.
-    fn builder(&self) -> (WasiCtxBuilder, OwnSources, RunNetwork) {
+    fn builder(&self) -> (WasiCtxBuilder, OwnSources, RunNetwork, RunHttp) {
         let mut builder = WasiCtxBuilder::new();
         builder.arg(self.name()).args(self.args()).envs(self.env());
         let own = set_up(
@@ -114,11 +118,13 @@ impl Untouched {
             self.invocation.resumption(),
         );
         let options = self.options();
-        let network = RunNetwork::new(options.network.as_ref(), options.limits.sockets);
+        let (granted, origins) = (options.network.as_ref(), options.http.as_ref());
+        let mut network = RunNetwork::new(granted, origins.is_some(), options.limits.sockets);
         if let Some(access) = network.access() {
             network::check_addresses(&mut builder, access);
         }
-        (builder, own, network)
+        let http = RunHttp::new(origins, &mut network);
+        (builder, own, network, http)
     }
 }
 
@@ -145,20 +151,23 @@ impl Wasi {
         if preopens.is_empty() && files.is_none() {
             return Ok(Self::Untouched(this));
         }
-        let (mut builder, own, network) = this.builder();
+        let (mut builder, own, network, http) = this.builder();
         for preopen in preopens {
             grant(&mut builder, preopen)?;
         }
-        Ok(Self::made(build(&mut builder), files, own, network))
+        Ok(Self::made(build(&mut builder), files, own, network, http))
     }
 
     /// The WASI of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
+        let mut network = RunNetwork::new(None, false, Limits::DEFAULT_SOCKETS);
+        let http = RunHttp::new(None, &mut network);
         Self::made(
             build(&mut WasiCtxBuilder::new()),
             None,
             OwnSources::default(),
-            RunNetwork::new(None, Limits::DEFAULT_SOCKETS),
+            network,
+            http,
         )
     }
 
@@ -167,8 +176,10 @@ impl Wasi {
         files: Option<GrantedFiles>,
         own: OwnSources,
         network: RunNetwork,
+        http: RunHttp,
     ) -> Self {
         Self::Context(Box::new(MadeContext {
+            http,
             context,
             directories: Directories::default(),
             files: files.map(Box::new),
@@ -217,14 +228,20 @@ impl Wasi {
         (made.context.sockets(), &mut made.network)
     }
 
+    /// Requests that it sends and serves.
+    pub(super) fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let made = self.make();
+        made.http.view(made.context.ctx().table)
+    }
+
     /// What the sockets have moved, if the run has a network.
     pub(super) fn network_usage(&self) -> Option<NetworkUsage> {
         match self {
-            Self::Untouched(this) => this
-                .options()
-                .network
-                .as_ref()
-                .map(|_| NetworkUsage::default()),
+            Self::Untouched(this) => {
+                let options = this.options();
+                let counts = options.network.is_some() || options.http.is_some();
+                counts.then(NetworkUsage::default)
+            }
             Self::Context(made) => made.network.usage(),
         }
     }
@@ -250,8 +267,8 @@ impl Wasi {
 
     pub(super) fn make(&mut self) -> &mut MadeContext {
         if let Self::Untouched(this) = self {
-            let (mut builder, own, network) = this.builder();
-            *self = Self::made(build(&mut builder), None, own, network);
+            let (mut builder, own, network, http) = this.builder();
+            *self = Self::made(build(&mut builder), None, own, network, http);
         }
         match self {
             Self::Context(made) => made,

@@ -51,6 +51,7 @@ pub(crate) fn component_linker(
 ) -> wasmtime::Result<component::Linker<RunState>> {
     let mut linker = component::Linker::new(engine);
     p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     linker.allow_shadowing(true);
     filesystem::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     filesystem::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
@@ -59,6 +60,7 @@ pub(crate) fn component_linker(
     sockets::add_to_p2_linker(&mut linker)?;
     if has_tasks {
         p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
         files::add_to_p3_linker(&mut linker)?;
         directories::add_to_p3_linker(&mut linker)?;

@@ -23,6 +23,8 @@ const MOST_LOOKUPS: usize = 4;
 pub(crate) struct RunNetwork {
     /// Unset if the run was granted nothing.
     access: Option<Arc<Access>>,
+    /// Whether the run was granted anything that moves bytes.
+    counts: bool,
     most_sockets: u32,
     /// Made when it is needed: most runs have no socket.
     shared: Option<Arc<Shared>>,
@@ -41,9 +43,11 @@ pub(super) struct Shared {
 }
 
 impl RunNetwork {
-    pub(super) fn new(network: Option<&Arc<Network>>, most_sockets: u32) -> Self {
+    /// The network of a run that was granted this one, and that may send requests if it `sends_http`.
+    pub(super) fn new(network: Option<&Arc<Network>>, sends_http: bool, most_sockets: u32) -> Self {
         Self {
             access: network.map(|network| Arc::new(Access::new(network.clone()))),
+            counts: network.is_some() || sends_http,
             most_sockets,
             shared: None,
             held: HashMap::new(),
@@ -86,15 +90,14 @@ impl RunNetwork {
 
     /// What has been moved since the last [`begin`](Self::begin), if the run has a network.
     pub(super) fn usage(&self) -> Option<NetworkUsage> {
-        self.access.as_ref()?;
-        Some(
+        self.counts.then(|| {
             self.shared
                 .as_ref()
                 .map_or_else(Default::default, |shared| NetworkUsage {
                     received: shared.received.load(Ordering::Relaxed),
                     sent: shared.sent.load(Ordering::Relaxed),
-                }),
-        )
+                })
+        })
     }
 
     /// Counts from 0 again.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 /// The data of every store, whatever kind of program runs in it.
 pub(crate) struct RunState {
@@ -69,6 +70,12 @@ impl RunState {
 
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
         self.wasi.context()
+    }
+}
+
+impl WasiHttpView for RunState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.wasi.http()
     }
 }
 

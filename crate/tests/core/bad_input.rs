@@ -239,9 +239,9 @@ fn interfaces_that_nobody_provides_are_named() {
     let unresolved = ErrorCode::UnresolvedImport;
     let provided = "wasi:cli@0.2/0.3";
     assert_fault(
-        "component-imports-http",
+        "component-imports-nn",
         unresolved,
-        &["wasi:http/types@0.2.0", provided],
+        &["wasi:nn/types@0.2.0", provided],
     );
     let words = ["wasi:cli/environment@0.9.0", provided];
     assert_fault("component-unknown-wasi", unresolved, &words);

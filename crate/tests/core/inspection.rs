@@ -58,11 +58,11 @@ fn a_module_tells_its_types_and_what_is_missing() {
 
 #[test]
 fn a_component_tells_what_its_interfaces_have() {
-    let inspection = inspect("component-imports-http");
+    let inspection = inspect("component-imports-nn");
     assert_eq!(inspection.entry, EntryKind::Command);
     assert_eq!(
         lines(&inspection.imports),
-        ["wasi:http/types@0.2.0 instance 1 function, 1 resource (missing)"]
+        ["wasi:nn/types@0.2.0 instance 1 function, 1 resource (missing)"]
     );
     assert_eq!(
         lines(&inspection.exports),

@@ -28,7 +28,7 @@ fn rule(fields: &mut Fields) -> Result<Rule> {
     })
 }
 
-fn host(fields: &mut Fields) -> Result<Host> {
+pub(super) fn host(fields: &mut Fields) -> Result<Host> {
     Ok(match fields.case()? {
         network_host::ANY => Host::Any,
         network_host::IPV4 => {

@@ -88,6 +88,8 @@ pub(crate) enum PipeEvent {
     Taken(OutputStreamKind, u64),
     /// The reader of this output is gone.
     Closed(OutputStreamKind),
+    /// This many bytes of the response's body have been taken.
+    BodyTaken(u64),
 }
 
 impl Operation {
@@ -164,6 +166,9 @@ impl Operation {
             operation::DISPOSE => Self::Dispose { handle: id },
             operation::STDIN_CHUNK => pipe(PipeEvent::Push(chunk()?)),
             operation::STDIN_END => pipe(PipeEvent::End),
+            operation::OUTPUT_TAKEN if argument as u32 == stream::BODY => {
+                pipe(PipeEvent::BodyTaken(offset as u64))
+            }
             operation::OUTPUT_TAKEN => pipe(PipeEvent::Taken(stream()?, offset as u64)),
             operation::OUTPUT_CLOSED => pipe(PipeEvent::Closed(stream()?)),
             operation::HOST_RETURN => Self::HostResult {
@@ -255,6 +260,10 @@ impl Operation {
                         0,
                         0,
                     )
+                }
+                PipeEvent::BodyTaken(taken) => {
+                    let (stream, taken) = (f64::from(stream::BODY), *taken as f64);
+                    (operation::OUTPUT_TAKEN, *id, stream, taken, 0.0, 0, 0)
                 }
                 PipeEvent::Closed(stream) => {
                     let stream = stream_number(*stream);

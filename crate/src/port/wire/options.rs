@@ -1,12 +1,13 @@
 //! Options as they cross: tagged fields, little-endian, only those that were given.
 
 use super::fields::{Fields, malformed};
-use super::network;
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
+use super::{http, network};
 use crate::error::{Error, Result};
 use crate::files::{GivenFile, GivenTree, Patterns};
 use crate::guest::{Limits, OnMemory, OnOutput};
 use crate::host_functions::HostCalls;
+use crate::http::{Exchange, ServedRequest};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub(crate) trait PipeMaker {
     fn pushed_input(&mut self) -> Result<Arc<InputPipe>>;
     fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>>;
     fn host_calls(&mut self) -> Result<Arc<HostCalls>>;
+    /// Where the response to a request goes.
+    fn exchange(&mut self, request: ServedRequest) -> Result<Arc<Exchange>>;
 }
 
 /// The pipes of runs whose submitter waits and so cannot serve a pipe: none. But its thread can carry out calls.
@@ -40,6 +43,12 @@ impl PipeMaker for NoPipes {
 
     fn host_calls(&mut self) -> Result<Arc<HostCalls>> {
         Ok(Arc::new(HostCalls::waited_for()))
+    }
+
+    fn exchange(&mut self, _: ServedRequest) -> Result<Arc<Exchange>> {
+        Err(Error::internal(
+            "a waiting submitter cannot take a response",
+        ))
     }
 }
 
@@ -110,6 +119,9 @@ pub(crate) fn run_options(
             }
             option::NO_NETWORK => options.network = None,
             option::NETWORK => options.network = Some(Arc::new(network::decode(&mut fields)?)),
+            option::NO_HTTP => options.http = None,
+            option::HTTP => options.http = Some(Arc::new(http::decode_origins(&mut fields)?)),
+            option::REQUEST => options.exchange = Some(http::decode_request(&mut fields, pipes)?),
             _ => return Err(malformed()),
         }
     }

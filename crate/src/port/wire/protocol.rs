@@ -101,6 +101,8 @@ numbers! {
     stream as "STREAM" {
         STDOUT = 1 as "stdout",
         STDERR = 2 as "stderr",
+        /// The body of the response, where a request is served. That of the request comes as stdin.
+        BODY = 3 as "body",
     }
 }
 
@@ -142,6 +144,11 @@ numbers! {
         /// A call of an instance has returned, with what was printed and used meanwhile: the code is the number of
         /// values. With a values section.
         CALL_RETURNED = 12 as "callReturned",
+        /// The head of the response, where a request is served: the code is the status. With a bytes section: names and
+        /// values of headers, each with its length (32 bits) before it.
+        RESPONSE = 13 as "response",
+        /// What became of the response: the code says what. With a bytes section, which says why.
+        RESPONSE_END = 14 as "responseEnd",
     }
 }
 
@@ -205,7 +212,11 @@ pub(crate) fn sections_of(record: u32) -> &'static [u32] {
         record::TRAP => &[section::TRAP],
         record::FAULT => &[section::ERROR],
         record::LOADED => &[section::PROGRAM],
-        record::OUTPUT | record::BYTES | record::MEMORY => &[section::BYTES],
+        record::OUTPUT
+        | record::BYTES
+        | record::MEMORY
+        | record::RESPONSE
+        | record::RESPONSE_END => &[section::BYTES],
         record::CALL => &[section::CALL],
         record::INSTANTIATED => &[section::EXPORTS],
         record::CALL_RETURNED => &[section::VALUES],
@@ -220,6 +231,18 @@ numbers! {
         OUTPUT_TRUNCATED = 2 as "outputTruncated",
         /// A call of an instance, which goes on, was aborted before it began.
         NEVER_STARTED = 4 as "neverStarted",
+    }
+}
+
+numbers! {
+    /// What became of a response.
+    response_end as "RESPONSE_END" {
+        /// Its body is whole.
+        WHOLE = 0 as "whole",
+        /// Its body breaks off.
+        BROKEN = 1 as "broken",
+        /// There is none.
+        REFUSED = 2 as "refused",
     }
 }
 
@@ -291,6 +314,14 @@ numbers! {
         SOCKETS = 24 as "sockets",
         /// None, whatever the jobs of the batch have in common: without a value.
         NO_NETWORK = 25 as "noNetwork",
+        /// Rules of origins, and PEM text of certificates, which may be empty. A rule is its scheme, its host and a range of
+        /// ports (16 bits twice).
+        HTTP = 26 as "http",
+        /// None, whatever the jobs of the batch have in common: without a value.
+        NO_HTTP = 27 as "noHttp",
+        /// The request that is served: method, scheme, authority, path, whether it has a body, and a list of names and
+        /// values of headers.
+        REQUEST = 28 as "request",
     }
 }
 
@@ -358,6 +389,14 @@ numbers! {
 }
 
 numbers! {
+    /// The scheme of a rule.
+    http_scheme as "HTTP_SCHEME" {
+        HTTP = 0 as "http",
+        HTTPS = 1 as "https",
+    }
+}
+
+numbers! {
     /// The host of a rule.
     network_host as "NETWORK_HOST" {
         ANY = 0 as "any",
@@ -406,6 +445,7 @@ mod tests {
         super::section::TABLE,
         super::section_layout::TABLE,
         super::outcome_flag::TABLE,
+        super::response_end::TABLE,
         super::abort::TABLE,
         super::memory_answer::TABLE,
         super::limit::TABLE,
@@ -417,6 +457,7 @@ mod tests {
         super::on_memory::TABLE,
         super::on_output::TABLE,
         super::network_protocol::TABLE,
+        super::http_scheme::TABLE,
         super::network_host::TABLE,
         super::name_pattern::TABLE,
     ];

@@ -2,8 +2,8 @@
 
 use super::files_section::{are_files, contents};
 use super::protocol::{
-    abort, limit, memory_answer, outcome_flag, pipe, record, record_field, section, sections_of,
-    stream,
+    abort, limit, memory_answer, outcome_flag, pipe, record, record_field, response_end, section,
+    sections_of, stream,
 };
 use super::records::{self, Delivery, RECORD};
 use crate::error::{Error, Result};
@@ -73,7 +73,9 @@ impl<'a> Record<'a> {
         let most_code = match kind {
             record::EXIT => u32::MAX,
             record::LIMIT => limit::COUNT as u32 - 1,
-            record::OUTPUT => stream::STDERR,
+            record::OUTPUT => stream::BODY,
+            record::RESPONSE => 599,
+            record::RESPONSE_END => response_end::REFUSED,
             record::ABORT => abort::BROKEN_PIPE,
             record::ASK => pipe::WINDOW,
             record::TRAP | record::FAULT | record::RETURNED | record::HOST_ERROR => 0,
@@ -101,7 +103,11 @@ impl<'a> Record<'a> {
         let (bytes, rest) = left.split_at_checked(usize::try_from(length).ok()?)?;
         *left = rest;
         let kind = match kind {
-            record::ASK | record::OUTPUT | record::CALL => RecordKind::Piped,
+            record::ASK
+            | record::OUTPUT
+            | record::CALL
+            | record::RESPONSE
+            | record::RESPONSE_END => RecordKind::Piped,
             record::RETURNED => RecordKind::Returned,
             record::MEMORY => RecordKind::Memory,
             _ => RecordKind::End,
@@ -133,6 +139,12 @@ impl<'a> Record<'a> {
             && sections.iter().all(is_right_section)
             && match kind {
                 _ if is_outcome => true,
+                record::RESPONSE => {
+                    let content = sections.first().map_or(&[][..], |(_, content)| content);
+                    self.output() == 0
+                        && self.numbers[record_field::CODE as usize] >= 200.0
+                        && are_headers(content)
+                }
                 record::OUTPUT => {
                     self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0
                 }
@@ -192,6 +204,23 @@ fn is_right_section(&(kind, content): &records::RecordSection<'_>) -> bool {
     }
 }
 
+/// Whether it is texts with their lengths, in pairs.
+fn are_headers(mut content: &[u8]) -> bool {
+    let mut texts = 0;
+    while !content.is_empty() {
+        let Some((length, rest)) = content.split_first_chunk() else {
+            return false;
+        };
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some((_, rest)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        content = rest;
+        texts += 1;
+    }
+    texts % 2 == 0
+}
+
 /// Whether it is two numbers that JavaScript can have.
 fn are_counts(content: &[u8]) -> bool {
     let (counts, rest) = content.as_chunks::<8>();
@@ -224,7 +253,9 @@ mod tests {
     use crate::error::{Error, ErrorCode};
     use crate::guest::{Ending, NetworkUsage, Outcome, Usage};
     use crate::host_functions::{HostCall, MemoryAnswer};
+    use crate::http::ResponseEvent;
     use crate::stdio::OutputStreamKind;
+    use http::header::{ACCEPT, HeaderMap, HeaderValue};
     use std::time::Duration;
 
     /// One record of each kind that a worker sends.
@@ -261,6 +292,15 @@ mod tests {
                 arguments: &[u64::MAX, 0],
             },
         );
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/plain"))]);
+        let head = ResponseEvent::Head {
+            status: 599,
+            headers: &headers,
+        };
+        outbox.response(9, head);
+        outbox.body(9, b"body");
+        outbox.response(9, ResponseEvent::End);
+        outbox.response(10, ResponseEvent::Refused("why"));
         outbox.memory(7, MemoryAnswer::Size(1 << 32), b"read");
         outbox.outcome(
             8,
@@ -287,6 +327,10 @@ mod tests {
             (4, Piped, 0),
             (5, Returned, 0),
             (6, Piped, 0),
+            (9, Piped, 0),
+            (9, Piped, 0),
+            (9, Piped, 0),
+            (10, Piped, 0),
             (7, Memory, 0),
             (8, End, 0),
         ];

@@ -4,14 +4,16 @@
 use super::files_section::encode_files;
 use super::protocol::pipe::WINDOW as PIPE_WINDOW;
 use super::protocol::{
-    abort, limit, memory_answer, outcome_flag, record, record_field, section, section_layout,
-    stream,
+    abort, limit, memory_answer, outcome_flag, record, record_field, response_end, section,
+    section_layout, stream,
 };
 use super::words::bytes_of;
 use crate::error::{Error, Result};
 use crate::guest::{CallOutcome, Ending, LimitKind, Outcome, Returned, Usage};
 use crate::host_functions::{HostCall, MemoryAnswer};
+use crate::http::ResponseEvent;
 use crate::stdio::OutputStreamKind;
+use http::HeaderMap;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::iter::once;
@@ -279,9 +281,34 @@ impl Outbox {
             OutputStreamKind::Stdout => stream::STDOUT,
             OutputStreamKind::Stderr => stream::STDERR,
         };
+        self.stream(id, code, bytes);
+    }
+
+    /// Bytes of the body of the response that a run gives.
+    pub(crate) fn body(&mut self, id: u64, bytes: &[u8]) {
+        self.stream(id, stream::BODY, bytes);
+    }
+
+    fn stream(&mut self, id: u64, code: u32, bytes: &[u8]) {
         if !self.extend_output(id, code, bytes) {
             self.event(record::OUTPUT, id, code, &[(section::BYTES, bytes)]);
         }
+    }
+
+    pub(crate) fn response(&mut self, id: u64, event: ResponseEvent<'_>) {
+        let (code, why) = match event {
+            ResponseEvent::Head { status, headers } => {
+                let head = encode_headers(headers);
+                let sections = [(section::BYTES, &head[..])];
+                self.event(record::RESPONSE, id, status.into(), &sections);
+                return;
+            }
+            ResponseEvent::End => (response_end::WHOLE, ""),
+            ResponseEvent::Broken(why) => (response_end::BROKEN, why),
+            ResponseEvent::Refused(why) => (response_end::REFUSED, why),
+        };
+        let sections = [(section::BYTES, why.as_bytes())];
+        self.event(record::RESPONSE_END, id, code, &sections);
     }
 
     /// Adds to the last record, if it is of the same output.
@@ -352,6 +379,17 @@ impl Outbox {
         self.delivery.records.extend(record);
         write(sections, &mut self.delivery.bytes);
     }
+}
+
+fn encode_headers(headers: &HeaderMap) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    for (name, value) in headers {
+        for text in [name.as_str().as_bytes(), value.as_bytes()] {
+            encoded.extend((text.len() as u32).to_le_bytes());
+            encoded.extend(text);
+        }
+    }
+    encoded
 }
 
 /// What a section holds, and its content.

@@ -4,7 +4,6 @@
 use super::super::network::Shared;
 use super::super::resources::has_no_stream_left;
 use super::{RunState, add_resource};
-use crate::network::Access;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs};
@@ -29,7 +28,7 @@ static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::
 
 /// Why a name has no addresses.
 #[derive(Clone, Copy, Debug)]
-enum Failure {
+pub(in crate::wasi) enum Failure {
     /// It was not granted.
     Denied,
     /// It is neither a name nor an address.
@@ -39,7 +38,7 @@ enum Failure {
     Busy,
 }
 
-type Found = std::result::Result<Vec<IpAddr>, Failure>;
+pub(in crate::wasi) type Found = std::result::Result<Vec<IpAddr>, Failure>;
 
 /// Looks a name up, unless it is an address.
 fn look_up(
@@ -62,7 +61,9 @@ fn look_up(
     let of_run = network.lookups.clone();
     Ok(async move {
         let _turn = of_run.acquire_owned().await;
-        ask_system(name, access).await
+        let found = ask_system(name.clone()).await?;
+        access.learn(&name, &found);
+        Ok(found)
     }
     .boxed())
 }
@@ -72,7 +73,7 @@ fn known(address: IpAddr) -> BoxFuture<'static, Found> {
 }
 
 /// Asks the operating system on a thread of its own: the run may end before the answer comes.
-async fn ask_system(name: String, access: Arc<Access>) -> Found {
+pub(in crate::wasi) async fn ask_system(name: String) -> Found {
     let permit = THREADS.clone().acquire_owned().await;
     let (answer, answered) = oneshot::channel();
     let thread = std::thread::Builder::new().name("wasiexec-dns".into());
@@ -88,10 +89,7 @@ async fn ask_system(name: String, access: Arc<Access>) -> Found {
         }
         let found = match addresses.is_empty() {
             true => Err(Failure::Unknown),
-            false => {
-                access.learn(&name, &addresses);
-                Ok(addresses)
-            }
+            false => Ok(addresses),
         };
         // The run may be over.
         let _ = answer.send(found);

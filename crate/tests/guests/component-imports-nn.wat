@@ -1,6 +1,6 @@
-;; A WASI 0.2 command that imports wasi:http/types@0.2.0, which only a host with HTTP provides: an unresolved import.
+;; A WASI 0.2 command that imports wasi:nn/types@0.2.0, which only a host with neural networks provides: an unresolved import.
 (component
-  (import "wasi:http/types@0.2.0" (instance $types
+  (import "wasi:nn/types@0.2.0" (instance $types
     (export "fields" (type $fields (sub resource)))
     (export "[constructor]fields" (func (result (own $fields))))))
   (core func $new-fields (canon lower (func $types "[constructor]fields")))

@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describeOutcome, type Handler, type ServeOptions } from '../src/index.ts'
+import { print, printable, say, type Io } from './io.ts'
+import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
+import { port } from './parse.ts'
+import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
+import {
+  addLoadOptions,
+  addRunOptions,
+  loadOptions,
+  runOptions,
+  type LoadFlags,
+  type RunFlags,
+} from './run-options.ts'
+import { CliError, STATUS } from './status.ts'
+import { examples, type Verb } from './verb.ts'
+
+interface Flags extends RunFlags, LoadFlags, NetworkFlags {
+  port: number
+  host: string
+}
+
+export const verb: Verb = {
+  describe(command, io) {
+    command
+      .description(
+        'Serves HTTP with a component that handles requests (wasi:http of WASI 0.2 or 0.3). Each request gets an instance ' +
+          'of its own, with the limits.',
+      )
+      .usage('[options] <prog.wasm>')
+      .argument('<prog.wasm>', PROGRAM_ARGUMENT)
+      .option('--port <number>', 'where to listen; 0 is any free port', port, 8080)
+      .option('--host <address>', 'the local address or name to listen on', '127.0.0.1')
+    addRunOptions(command, io)
+    addNetworkOptions(command)
+    addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
+    command.addHelpText(
+      'after',
+      `${examples(
+        ['wasiexec serve --port 8080 --timeout 1s app.wasm', 'at most a second per request'],
+        ['wasiexec serve --host 0.0.0.0 --memory 64MiB app.wasm', 'for other machines, too'],
+        ['wasiexec serve --allow-http https://api.example.com app.wasm', 'with an origin to ask'],
+      )}
+
+Prints its address. What programs print goes to stdout and stderr, and so do endings other than a success.
+Ctrl-C and SIGTERM end it when the requests that go on have ended; a second one ends it at once.
+
+Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
+    )
+  },
+
+  async execute(io, [path = ''], given) {
+    const flags = given as Flags
+    const program = await openProgram(io, path, loadOptions(flags))
+    const handler = await program.serve(serveOptions(io, program.name, flags))
+    const server = createServer(handler.node)
+    let end = (): void => {}
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    const stop = io.onInterrupt(() => end())
+    try {
+      await listen(server, flags)
+      await print(io.stdout, `listening on ${addressOf(server)}\n`)
+      await ended
+      await drain(server, handler)
+    } finally {
+      stop()
+    }
+    return STATUS.ok
+  },
+}
+
+function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
+  const { stdout, stderr } = io
+  const outputs = io.inherit ? ({ stdout: 'inherit', stderr: 'inherit' } as const) : { stdout, stderr }
+  return {
+    ...runOptions(flags),
+    ...networkOptions(flags),
+    ...outputs,
+    onOutcome: (outcome, { method = '', url = '' }, { problem }) => {
+      if (outcome.ok && problem === undefined) return
+      const isAbort = outcome.kind === 'abort'
+      const what = isAbort ? 'the client has disconnected' : describeOutcome(outcome)
+      const why = outcome.ok && problem !== undefined ? problem : what
+      void say(io, `wasiexec: ${printable(`${name}: ${method} ${url}: ${why}`)}`)
+    },
+    onError: (error, { method = '', url = '' }) => {
+      const text = error instanceof Error ? error.message : String(error)
+      void say(io, `wasiexec: ${printable(`${name}: ${method} ${url}: ${text}`)}`)
+    },
+  }
+}
+
+async function listen(server: Server, { port, host }: Flags): Promise<void> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const { message } = error as Error
+    throw new CliError(`cannot listen on ${host}, port ${port}: ${message}`, { cause: error })
+  }
+}
+
+/** Takes no new connections, and waits for the requests that go on. */
+async function drain(server: Server, handler: Handler): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  // Connections that wait for another request.
+  const closing = setInterval(() => server.closeIdleConnections(), 50)
+  await Promise.all([handler.close(), closed])
+  clearInterval(closing)
+}
+
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}

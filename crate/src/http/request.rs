@@ -1,0 +1,112 @@
+//! A request that a run serves.
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::stdio::InputPipe;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body::{Body, Frame, SizeHint};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// How much of a body a guest is given at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// A request from a client: its head was checked.
+#[derive(Debug)]
+pub struct ServedRequest(Request<RequestBody>);
+
+impl ServedRequest {
+    /// A request of this method to this absolute URL, whose body comes through a pipe, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`] for what HTTP does not have.
+    pub fn new<'a>(
+        method: &str,
+        (scheme, authority, path): (&str, &str, &str),
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        body: Option<Arc<InputPipe>>,
+    ) -> Result<Self> {
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(path)
+            .build();
+        let uri = uri.map_err(|_| invalid("URL", format!("{scheme}://{authority}{path}")))?;
+        let known = Method::from_bytes(method.as_bytes());
+        let method = known.map_err(|_| invalid("method", method.to_owned()))?;
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let shown = || String::from_utf8_lossy(name).into_owned();
+            let key = HeaderName::from_bytes(name).map_err(|_| invalid("header", shown()))?;
+            let value = HeaderValue::from_bytes(value)
+                .map_err(|_| invalid("header", format!("{} with its value", shown())))?;
+            let added = map.try_append(key, value);
+            added.map_err(|_| invalid("header", "more headers than a request can have".into()))?;
+        }
+        let mut request = Request::new(RequestBody(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = map;
+        Ok(Self(request))
+    }
+
+    pub(crate) fn into_request(self) -> Request<RequestBody> {
+        self.0
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.0.uri().scheme() == Some(&http::uri::Scheme::HTTPS)
+    }
+
+    /// Whether the response to it has no body, whatever its head says.
+    pub(super) fn wants_head_only(&self) -> bool {
+        self.0.method() == Method::HEAD
+    }
+}
+
+fn invalid(what: &str, shown: String) -> Error {
+    let mut shown: String = shown.chars().take(80).collect();
+    shown = shown.escape_debug().to_string();
+    let message = format!("the request has a {what} that HTTP does not allow: {shown}");
+    Error::new(ErrorCode::InvalidOption, message)
+}
+
+/// The body of a request, as the guest asks for it.
+pub(crate) struct RequestBody(Option<Arc<InputPipe>>);
+
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestBody")
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+        let Some(pipe) = &self.0 else {
+            return Poll::Ready(None);
+        };
+        ready!(pipe.poll_ready(context));
+        // Nobody else reads from it: what is ready is bytes or the end.
+        Poll::Ready(pipe.read(CHUNK).map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.0 {
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}

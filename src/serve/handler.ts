@@ -1,0 +1,282 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { invalid } from '../check.ts'
+import { ended, limitsOf, runs, withOutcome } from '../diagnostics.ts'
+import { WasiexecError } from '../errors.ts'
+import type { HostError, Outcome } from '../outcome.ts'
+import type { Port } from '../port/port.ts'
+import { prepareServed, prepareServing, type Prepared } from '../port/prepared.ts'
+import type { RunOwner } from '../port/run-target.ts'
+import { Exchange, type Client } from './exchange.ts'
+import { FetchClient } from './fetch-client.ts'
+import { encodeRequest, type RequestHead } from './head.ts'
+import { NodeClient, sendPlain } from './node-client.ts'
+import { checkServeOptions, type CheckedServeOptions, type ServedRequest } from './options.ts'
+import { RequestBody, type BodySource } from './request-body.ts'
+
+/** A run that serves a request. */
+interface Going {
+  /** Aborts it, unless it has ended. */
+  abort(reason: unknown): void
+  /** The client has room for so many more bytes of the body. */
+  taken(bytes: number): void
+}
+
+/**
+ * What handles HTTP requests with a program, made by {@link Program.serve}. Each request gets an instance of its own, which
+ * takes a slot of the runtime like a run, and waits for one like a run.
+ */
+export class Handler {
+  readonly #port: Port
+  readonly #owner: RunOwner
+  readonly #options: CheckedServeOptions
+  readonly #shared: Prepared
+  readonly #name: string
+  readonly #going = new Set<Promise<unknown>>()
+  #closed: WasiexecError | undefined
+
+  /** @internal */
+  constructor(port: Port, owner: RunOwner, name: string, options: CheckedServeOptions) {
+    this.#port = port
+    this.#owner = owner
+    this.#name = name
+    this.#options = options
+    this.#shared = prepareServing(options.run)
+  }
+
+  /**
+   * Handles a request and resolves to the response when its head is there. A run that ends before gives a plain response
+   * with the status 500, and a run that ends later breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`,
+   * and cancelling the response's body, abort the run. A body that is not read holds its run, so read it or cancel it.
+   *
+   * It needs no `this`, so it can be passed on.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION` for what is not a `Request` of HTTP, `ERR_HANDLER_CLOSED`; the
+   * reason of the `signal`, what the body of the request fails with; and as {@link Program.run}.
+   */
+  readonly fetch = async (request: Request): Promise<Response> => {
+    if (!(request instanceof Request)) throw invalid('request', 'a Request', request)
+    const closed = this.#closedReason
+    if (closed !== undefined) throw closed
+    const { signal } = request
+    signal.throwIfAborted()
+    const head = headOf(request)
+    if (request.bodyUsed) throw invalid('request', 'a Request whose body was not used', request)
+    const source = request.body === null ? undefined : webSource(request.body)
+    return new Promise((resolve, reject) => {
+      let going: Going | undefined
+      const abort = (reason: unknown): void => {
+        going?.abort(reason)
+        // If there is a response, this comes too late to matter.
+        reject(reason)
+      }
+      const onAbort = (): void => abort(signal.reason)
+      const client = new FetchClient({
+        resolve,
+        reject,
+        taken: (bytes) => going?.taken(bytes),
+        cancelled: (reason) => going?.abort(reason),
+      })
+      signal.addEventListener('abort', onAbort)
+      try {
+        going = this.#start(request, head, client, source, abort, () =>
+          signal.removeEventListener('abort', onAbort),
+        )
+      } catch (error) {
+        signal.removeEventListener('abort', onAbort)
+        reject(error)
+      }
+    })
+  }
+
+  /**
+   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before its
+   * response gets the status 500, and one that ends later ends the connection. A client that disconnects aborts the run.
+   *
+   * It needs no `this`, and it throws nothing: see {@link ServeOptions.onError}.
+   */
+  readonly node = (request: IncomingMessage, response: ServerResponse): void => {
+    if (this.#closedReason !== undefined) {
+      response.setHeader('connection', 'close')
+      sendPlain(response, 503)
+      return
+    }
+    const head = nodeHeadOf(request)
+    if (head === undefined) {
+      sendPlain(response, 400)
+      return
+    }
+    let going: Going | undefined
+    const client = new NodeClient(response, {
+      taken: (bytes) => going?.taken(bytes),
+      cancelled: (reason) => going?.abort(reason),
+      failed: (error) => this.#fail(error, request),
+    })
+    const source = head.hasBody ? nodeSource(request) : undefined
+    try {
+      going = this.#start(request, head, client, source, (error) => going?.abort(error))
+    } catch (error) {
+      client.refuse(error)
+    }
+  }
+
+  /** Refuses new requests, and resolves when those that go on have ended. */
+  async close(): Promise<void> {
+    this.#closed ??= new WasiexecError('ERR_HANDLER_CLOSED', 'the handler was closed')
+    while (this.#going.size > 0) await Promise.allSettled(this.#going)
+  }
+
+  /** The same as {@link close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get #closedReason(): WasiexecError | undefined {
+    return this.#closed ?? this.#owner.closeReason ?? this.#port.closeReason
+  }
+
+  #start(
+    request: ServedRequest,
+    head: RequestHead,
+    client: Client,
+    source: BodySource | undefined,
+    bodyFailed: (error: unknown) => void,
+    ended: () => void = ignore,
+  ): Going {
+    const exchange = new Exchange(client)
+    const prepared = prepareServed(this.#shared, (to) => encodeRequest(head, to))
+    const stdin = source && new RequestBody(source, bodyFailed)
+    const [stdout, stderr] = [undefined, undefined]
+    const live = { stdin, stdout, stderr, response: exchange }
+    const [id, outcome] = this.#spawn(prepared, live)
+    const going = outcome.then(
+      (outcome) => {
+        ended()
+        this.#options.onOutcome?.(outcome, request, exchange.sent)
+      },
+      // The client was told.
+      ended,
+    )
+    this.#going.add(going)
+    const forget = (): void => void this.#going.delete(going)
+    // What the caller's function throws is not hidden.
+    going.then(forget, (error: unknown) => {
+      forget()
+      process.nextTick(rethrow, error)
+    })
+    return {
+      abort: (reason) => this.#port.abort(id, reason),
+      taken: (bytes) => exchange.taken(bytes),
+    }
+  }
+
+  #spawn(
+    prepared: Prepared,
+    live: Parameters<Port['spawn']>[2],
+  ): [number, Promise<Outcome | HostError>] {
+    if (!runs.isObserved) return this.#port.spawn(this.#owner, prepared, live)
+    const message = {
+      program: this.#name,
+      method: 'serve',
+      limits: limitsOf(this.#options.run),
+    } as const
+    return runs.begin(message, (end) => {
+      const [id, outcome] = this.#port.spawn(this.#owner, prepared, live)
+      return [id, endedRun(outcome, end)]
+    })
+  }
+
+  #fail(error: unknown, request: ServedRequest): void {
+    const { onError } = this.#options
+    if (onError !== undefined) onError(error, request)
+    else process.emitWarning(error instanceof Error ? error : String(error))
+  }
+}
+
+const endedRun = (
+  outcome: Promise<Outcome | HostError>,
+  end: Parameters<typeof ended<Outcome | HostError, object>>[1],
+): Promise<Outcome | HostError> => ended(outcome, end, withOutcome)
+
+/**
+ * The head of a `Request`.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+function headOf(request: Request): RequestHead {
+  const url = new URL(request.url)
+  const scheme = url.protocol.slice(0, -1)
+  if (scheme !== 'http' && scheme !== 'https')
+    throw invalid('request', 'a Request to a URL of http or https', request.url)
+  return {
+    method: request.method,
+    scheme,
+    authority: url.host,
+    path: url.pathname + url.search,
+    headers: [...request.headers].flat(),
+    hasBody: request.body !== null,
+  }
+}
+
+/** The head of a request of Node's; undefined for one that means nothing. */
+function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
+  const { method = '', url: target = '', headers, rawHeaders, socket } = request
+  const scheme = 'encrypted' in socket ? 'https' : 'http'
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+  const of = (authority: string, path: string): RequestHead | undefined =>
+    AUTHORITY.test(authority) && PATH.test(path)
+      ? { method, scheme, authority, path, headers: rawHeaders, hasBody }
+      : undefined
+  const [, absolute, rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? []
+  if (absolute !== undefined) return of(absolute, rest.startsWith('/') ? rest : `/${rest}`)
+  // Before HTTP 1.1 a request need not name its host.
+  return of(headers.host || 'localhost', target)
+}
+
+const AUTHORITY = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?$/i
+/** As the core reads it; `*` is for OPTIONS. */
+const PATH = /^(?:\*|\/[\x21\x24-\x7e]*)$/
+
+function webSource(body: ReadableStream<Uint8Array>): BodySource {
+  const reader = body.getReader()
+  return {
+    next: async () => {
+      const { done, value } = await reader.read()
+      if (done) return undefined
+      if (!(value instanceof Uint8Array)) throw invalid('request (a chunk)', 'bytes', value)
+      return value
+    },
+    cancel: () => void reader.cancel().catch(ignore),
+  }
+}
+
+function nodeSource(request: IncomingMessage): BodySource {
+  // What the guest does not read is read by the server, before the next request of the connection.
+  const iterator = request.iterator({ destroyOnReturn: false })
+  return {
+    next: async () => {
+      const { done, value } = await iterator.next()
+      return done === true ? undefined : (value as Uint8Array)
+    },
+    cancel: () => void iterator.return?.()?.catch(ignore),
+  }
+}
+
+function ignore(): void {}
+
+function rethrow(error: unknown): never {
+  throw error
+}
+
+/**
+ * Makes a handler of a program that can be served.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function makeHandler(
+  port: Port,
+  owner: RunOwner,
+  name: string,
+  options: Parameters<typeof checkServeOptions>[0],
+): Handler {
+  return new Handler(port, owner, name, checkServeOptions(options))
+}

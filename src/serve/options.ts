@@ -1,0 +1,84 @@
+import type { IncomingMessage } from 'node:http'
+import { checkOptions, invalid } from '../check.ts'
+import type { Imports } from '../imports.ts'
+import type { RunOptions } from '../options.ts'
+import type { HostError, Outcome } from '../outcome.ts'
+import type { Sent } from './exchange.ts'
+
+/** What is served: by `fetch` or by `node`. */
+export type ServedRequest = Request | IncomingMessage
+
+/** How a component handles requests. Each request gets an instance of its own with these options. */
+export interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pick<
+  RunOptions,
+  | 'args'
+  | 'env'
+  | 'stdout'
+  | 'stderr'
+  | 'onBrokenPipe'
+  | 'preopens'
+  | 'network'
+  | 'http'
+  | 'clock'
+  | 'randomSeed'
+  | 'limits'
+> {
+  /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
+  imports?: undefined
+  /**
+   * Called when the run of a request has ended: with its outcome, the request, and what became of the response. What it
+   * throws is an uncaught exception.
+   */
+  onOutcome?: ((outcome: Ending, request: ServedRequest, response: Sent) => void) | undefined
+  /**
+   * Called with what keeps a request by `node` from being run: faults of the host, and misuse of the response. Default:
+   * the error is a warning of the process (`process.emitWarning`). `fetch` rejects instead.
+   */
+  onError?: ((error: unknown, request: ServedRequest) => void) | undefined
+}
+
+/** How a component handles requests for which functions are provided that it imports. */
+export interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'imports'> {
+  /** As for a run. */
+  imports: Imports
+}
+
+const OPTIONS = [
+  'args',
+  'env',
+  'stdout',
+  'stderr',
+  'onBrokenPipe',
+  'preopens',
+  'network',
+  'http',
+  'clock',
+  'randomSeed',
+  'limits',
+  'imports',
+  'onOutcome',
+  'onError',
+] as const
+
+type AnyServeOptions = ServeOptions | HostedServeOptions
+
+/** The options, apart: those of each run, and who hears of it. */
+export interface CheckedServeOptions {
+  readonly run: Omit<AnyServeOptions, 'onOutcome' | 'onError'>
+  readonly onOutcome: HostedServeOptions['onOutcome']
+  readonly onError: HostedServeOptions['onError']
+}
+
+/**
+ * Checks what is not an option of a run.
+ *
+ * @throws {WasiexecError} `ERR_INVALID_OPTION`.
+ */
+export function checkServeOptions(options: AnyServeOptions): CheckedServeOptions {
+  checkOptions(options, OPTIONS)
+  const { onOutcome, onError, ...run } = options as HostedServeOptions
+  for (const [name, value] of Object.entries({ onOutcome, onError })) {
+    if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
+  }
+  return { run, onOutcome, onError }
+}
