@@ -14,6 +14,7 @@ export const CORE = {
   platform: [],
   files: ['error'],
   guest: ['error', 'files', 'lock', 'platform'],
+  symbols: ['guest', 'lock'],
   stdio: ['guest', 'lock'],
   network: ['lock'],
   host_functions: ['error', 'lock'],
@@ -40,6 +41,7 @@ export const CORE = {
     'options',
     'platform',
     'stdio',
+    'symbols',
     'wasi',
   ],
   schedule: [

@@ -56,6 +56,13 @@ export interface RunOptions {
    * make sockets. See docs/network.md. Default: `false`.
    */
   network?: false | NetworkOptions | undefined
+  /** What a component is told by `wasi:config`, by name. See docs/components.md. Default: none. */
+  config?: Readonly<Record<string, string>> | undefined
+  /**
+   * The buckets of `wasi:keyvalue` that a component may use, by name, with keys and values: text or bytes. The guest's
+   * changes are its own and end with the run, or with the instance. Without this, no bucket opens. Default: none.
+   */
+  keyvalue?: Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>> | undefined
   /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see

@@ -147,6 +147,8 @@ export const OPTION = {
   network: 23,
   sockets: 24,
   noNetwork: 25,
+  config: 40,
+  keyvalue: 41,
 } as const
 
 export const STDIN = {

@@ -214,18 +214,20 @@ async function documented(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(join(dirname(compiled), 'docs-'))
   t.teardown(() => rm(path, { recursive: true, force: true }))
   await Promise.all(
-    Object.entries({ ...PROGRAMS, 'net.wasm': await realPath('net') }).map(
-      async ([name, source]) => {
-        await writeFile(join(path, name), await readFile(source))
-      },
-    ),
+    Object.entries({
+      ...PROGRAMS,
+      'net.wasm': await realPath('net'),
+      'stores.wasm': await realPath('stores'),
+    }).map(async ([name, source]) => {
+      await writeFile(join(path, name), await readFile(source))
+    }),
   )
   return path
 }
 
 for (const [page, least] of [
   ['batch.md', 6],
-  ['components.md', 3],
+  ['components.md', 4],
   ['determinism.md', 2],
   ['exports.md', 4],
   ['files.md', 3],

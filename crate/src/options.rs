@@ -6,6 +6,7 @@ use crate::guest::Limits;
 use crate::host_functions::HostCalls;
 use crate::network::Network;
 use crate::stdio::{Input, OnBrokenPipe, Output};
+use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,10 @@ pub struct RunOptions {
     pub collect: Option<Arc<Patterns>>,
     /// What it may use of the network: nothing by default. Only for components: WASI 0.1 cannot make sockets.
     pub network: Option<Arc<Network>>,
+    /// What a component is told by `wasi:config`.
+    pub config: Arc<[(String, String)]>,
+    /// The buckets of `wasi:keyvalue` that a component may use; none by default. Its changes are its own.
+    pub key_values: Option<Arc<KeyValues>>,
     /// What the clocks say.
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.
@@ -44,6 +49,9 @@ pub struct RunOptions {
     /// The calls of imports that the submitter provides. Only for one run.
     pub host_calls: Option<Arc<HostCalls>>,
 }
+
+/// The names of buckets, with their keys and values.
+pub type KeyValues = [(String, Arc<[(String, Bytes)]>)];
 
 /// A host directory granted at a guest path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

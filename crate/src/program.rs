@@ -6,9 +6,9 @@ mod code;
 mod compilations;
 mod compile;
 mod compiled;
-mod debug_info;
 mod entry;
 mod exports;
+mod features;
 mod given;
 mod history;
 mod host_imports;
@@ -44,7 +44,7 @@ pub(crate) use snapshot::{
 
 use crate::engine::{Checks, Engines, Host, Nans, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
-use crate::guest::Limits;
+use crate::guest::{Limits, TrapInfo};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::wasi::P0;
 use code::ProgramCode;
@@ -174,6 +174,7 @@ impl Program {
             imports,
             exports,
             memories,
+            features: features::used(&wasm.bytes),
             producers,
             problem: compiled.entry().err().map(Into::into),
         })
@@ -250,6 +251,29 @@ impl Program {
         Err(Error::new(ErrorCode::InvalidOption, message))
     }
 
+    /// Refuses what only components can be told or can keep.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidOption`].
+    fn check_stores(&self, options: &RunOptions) -> Result<()> {
+        let (option, interface) = match options {
+            _ if self.info.kind == ProgramKind::Component => return Ok(()),
+            RunOptions { config, .. } if !config.is_empty() => ("config", "wasi:config"),
+            RunOptions {
+                key_values: Some(_),
+                ..
+            } => ("keyvalue", "wasi:keyvalue"),
+            _ => return Ok(()),
+        };
+        let message = format!(
+            "`{option}` cannot be given to {:?}, which is a core module: only components can import `{interface}`; \
+             give it `env` or `files`",
+            self.name()
+        );
+        Err(Error::new(ErrorCode::InvalidOption, message))
+    }
+
     /// Refuses options that its runs cannot have.
     ///
     /// # Errors
@@ -264,6 +288,7 @@ impl Program {
         if options.network.is_some() {
             self.check_network()?;
         }
+        self.check_stores(options)?;
         match &self.snapshot {
             Some(snapshot) => snapshot.check_options(options),
             None => Ok(()),
@@ -337,6 +362,17 @@ impl Program {
                 true => Nans::Canonical,
                 false => Nans::Any,
             },
+        }
+    }
+
+    /// Finds out where in the source the frames of a trap are; for a snapshot, which of the program's functions they are,
+    /// too. What is run for a snapshot is changed, so it has no lines.
+    pub(crate) async fn explain(&self, trap: &mut TrapInfo) {
+        if let Some(snapshot) = self.snapshot() {
+            snapshot.restore(&mut trap.frames);
+        }
+        if self.rehearsal.is_none() {
+            self.code.explain(trap).await;
         }
     }
 

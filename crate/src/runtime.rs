@@ -17,6 +17,7 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -87,6 +88,7 @@ struct ProgramKey {
     interruptible: bool,
     compiler: CompilerChoice,
     preopens: Arc<[Preopen]>,
+    source_maps: Option<PathBuf>,
 }
 
 /// The place of a program, which is there from its load until its last holder drops it.
@@ -192,6 +194,7 @@ impl Runtime {
             interruptible: options.interruptible,
             compiler: options.compiler,
             preopens: options.preopens.clone(),
+            source_maps: options.source_maps.clone(),
         });
         // Held while the program compiles: other loads of the same program wait for it.
         let mut cell = lock(&cell);

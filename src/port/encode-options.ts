@@ -14,6 +14,7 @@ import {
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
 import { encodeNetwork } from './encode-network.ts'
+import { encodeConfig, encodeKeyValue } from './encode-stores.ts'
 import { readImports, type GivenImports } from '../imports.ts'
 import type {
   HostedRunOptions,
@@ -60,6 +61,8 @@ export const RUN_OPTIONS = [
   'filesAt',
   'collect',
   'network',
+  'config',
+  'keyvalue',
   'clock',
   'randomSeed',
   'limits',
@@ -167,6 +170,12 @@ export function encodeRunOptions(
         break
       case 'network':
         encodeNetwork(value, to)
+        break
+      case 'config':
+        encodeConfig(value, to)
+        break
+      case 'keyvalue':
+        encodeKeyValue(value, to)
         break
       case 'clock':
         encodeClock(value, to)

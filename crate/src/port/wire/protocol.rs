@@ -291,6 +291,10 @@ numbers! {
         SOCKETS = 24 as "sockets",
         /// None, whatever the jobs of the batch have in common: without a value.
         NO_NETWORK = 25 as "noNetwork",
+        /// Names and values.
+        CONFIG = 40 as "config",
+        /// Buckets: a name, and a list of keys and values.
+        KEY_VALUES = 41 as "keyvalue",
     }
 }
 
