@@ -138,8 +138,13 @@ interface TrapInfo {
   readonly code: TrapCode
   /** The fault in words. */
   readonly message: string
-  /** The guest's call stack, innermost first; at most 20 frames. */
+  /** The guest's call stack, innermost first: at most 20 calls, and the functions that were inlined into them. */
   readonly frames: readonly Frame[]
+  /**
+   * The frame to look at first: the innermost one that is not part of a language's own library or runtime. A panic of Rust
+   * has several of those before the line that panics. Absent where there are no frames.
+   */
+  readonly location?: Frame
 }
 /**
  * A cap ended the run.
@@ -207,11 +212,13 @@ interface Frame {
   readonly functionIndex: number
   /** The function's demangled name, where the program has names. */
   readonly function?: string
+  /** Whether it was inlined into the function of the next frame. Absent where it was not. */
+  readonly inlined?: boolean
   /** The module's name, where it has one. */
   readonly module?: string
-  /** Offset of the instruction in the module's bytes. */
+  /** Offset of the instruction in the program's bytes. */
   readonly offset?: number
-  /** Source file, where the program has DWARF. */
+  /** Source file, where the program has debug information: DWARF, Go's tables or a source map. */
   readonly file?: string
   /** Line in that file, from 1. */
   readonly line?: number
@@ -602,6 +609,11 @@ interface Inspection {
   readonly exports: readonly InspectedExport[]
   /** Its memories; of a component, the memories of its modules. */
   readonly memories: readonly MemoryInfo[]
+  /**
+   * What it uses of WebAssembly beyond its first version, by the names of the proposals: `bulk-memory`, `simd`,
+   * `tail-call`, … wasiexec runs all of it: a program that uses anything else is refused when it is loaded.
+   */
+  readonly features: readonly string[]
   /** The languages, tools and SDKs that its `producers` sections name. */
   readonly producers: Readonly<
     Partial<Record<'language' | 'processed-by' | 'sdk', readonly Producer[]>>
@@ -717,6 +729,13 @@ interface RunOptions {
    * make sockets. See docs/network.md. Default: `false`.
    */
   network?: false | NetworkOptions | undefined
+  /** What a component is told by `wasi:config`, by name. See docs/components.md. Default: none. */
+  config?: Readonly<Record<string, string>> | undefined
+  /**
+   * The buckets of `wasi:keyvalue` that a component may use, by name, with keys and values: text or bytes. The guest's
+   * changes are its own and end with the run, or with the instance. Without this, no bucket opens. Default: none.
+   */
+  keyvalue?: Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>> | undefined
   /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
@@ -1559,6 +1578,12 @@ interface LoadOptions {
    * program has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
    */
   trustPrecompiled?: boolean | undefined
+  /**
+   * Whether the source map of a program that was loaded from a path may be read when a guest traps: the file that the
+   * program names, if that is a plain name that ends in `.map`, in the program's own folder. AssemblyScript writes such
+   * files. Nothing is ever fetched; a map inside the program needs no option. Default: `false`.
+   */
+  sourceMaps?: boolean | undefined
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }

@@ -4,6 +4,7 @@ import type { BatchFlags } from './batch/flags.ts'
 import { COMPARISONS } from './batch/verdict.ts'
 import { addFilesOptions } from './guest-files.ts'
 import { addNetworkOptions } from './network.ts'
+import { addStoreOptions } from './stores.ts'
 import { count, duration } from './parse.ts'
 import { addLoadOptions, addRunOptions } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
@@ -74,6 +75,7 @@ export const verb: Verb = {
     )
     addRunOptions(command, io)
     addNetworkOptions(command)
+    addStoreOptions(command)
     addLoadOptions(command, ['optimizing', 'tiered', 'baseline'])
     command.addHelpText(
       'after',

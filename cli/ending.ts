@@ -1,17 +1,24 @@
-import type { CallOutcome, Limits } from '../src/index.ts'
+import { dirname } from 'node:path'
+import type { CallOutcome, Limits, Trap } from '../src/index.ts'
 import { print, printable, say, type Io } from './io.ts'
 import { isBrokenPipe } from './status.ts'
 import { freshLine } from './terminal.ts'
-import { describeLimit, traceLines } from './wording.ts'
+import { traceLines } from './trace.ts'
+import { describeLimit } from './wording.ts'
 
-/** Says why the program ended, unless it exited or its function returned. */
+/**
+ * Says why the program ended, unless it exited or its function returned. Source files are looked for in the current folder
+ * and in that of the program, if it came from a file.
+ */
 export async function tellEnding(
   io: Io,
-  name: string,
+  { name, path }: { name: string; path?: string },
   outcome: CallOutcome,
   limits: Limits | undefined,
 ): Promise<void> {
-  const lines = reason(outcome, limits)
+  const folders = path === undefined || path === '-' ? ['.'] : ['.', dirname(path)]
+  const lines =
+    outcome.kind === 'trap' ? await traceLines(io, outcome.trap, folders) : reason(outcome, limits)
   if (lines.length > 0) await sayOf(io, name, lines.join('\n'))
 }
 
@@ -22,13 +29,11 @@ export async function sayOf(io: Io, name: string, text: string): Promise<void> {
   await say(io, `wasiexec: ${printable(name)}: ${text}`)
 }
 
-function reason(outcome: CallOutcome, limits: Limits | undefined): string[] {
+function reason(outcome: Exclude<CallOutcome, Trap>, limits: Limits | undefined): string[] {
   switch (outcome.kind) {
     case 'exit':
     case 'returned':
       return []
-    case 'trap':
-      return traceLines(outcome.trap)
     case 'limit':
       return [describeLimit(outcome.limit, limits)]
     case 'abort':

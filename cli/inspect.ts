@@ -71,13 +71,17 @@ const WASI = { p0: 'WASI 0.0 (wasi_unstable)', p1: 'WASI 0.1', p2: 'WASI 0.2', p
 const ENTRY = { command: 'command', reactor: 'reactor', none: 'no entry point' }
 
 function describe({ name, kind, wasi }: Program, inspection: Inspection): string {
-  const { imports, exports, memories, producers, problem } = inspection
+  const { imports, exports, memories, features, producers, problem } = inspection
   const missing = imports.filter((extern) => !extern.provided)
   const head: [string, string][] = [
     ['name', name],
     ['kind', `${kind}, ${wasi === 'none' ? 'no WASI' : WASI[wasi]}, ${ENTRY[inspection.entry]}`],
     ['size', bytes(inspection.wasmBytes)],
     ...memories.map((memory): [string, string] => ['memory', describeMemory(memory)]),
+    ...wrapped(features).map((line, index): [string, string] => [
+      index === 0 ? 'features' : '',
+      line,
+    ]),
     ...Object.entries(producers).flatMap(([field, made]) =>
       made.map(({ name: tool, version }, index): [string, string] => [
         index === 0 ? field : '',
@@ -100,6 +104,18 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
       ? []
       : [`\ncannot be run: ${printable(problem.message)}`]),
   ].join('\n')
+}
+
+/** A list in lines that a terminal shows whole. */
+function wrapped(words: readonly string[]): string[] {
+  const lines: string[] = []
+  for (const word of words) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length < 60)
+      lines[lines.length - 1] = `${last}, ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 function section(title: string, externs: readonly InspectedExport[]): string[] {

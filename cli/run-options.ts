@@ -125,5 +125,7 @@ export function loadOptions(flags: LoadFlags): LoadOptions {
     compiler: flags.compiler,
     interruptible: flags.interruptible,
     trustPrecompiled: flags.trustPrecompiled,
+    // Only what lies beside a program that the user has named.
+    sourceMaps: true,
   }
 }

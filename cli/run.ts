@@ -3,6 +3,7 @@ import { tellEnding } from './ending.ts'
 import { invoke } from './invoke.ts'
 import { print, type Io } from './io.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
+import { addStoreOptions, storeOptions, type StoreFlags } from './stores.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { bytes } from './wording.ts'
 import {
@@ -23,7 +24,7 @@ import {
 import { CliError, interruptStatus, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags, FileFlags, NetworkFlags {
+interface Flags extends RunFlags, LoadFlags, FileFlags, NetworkFlags, StoreFlags {
   json?: boolean
   invoke?: string
 }
@@ -46,6 +47,7 @@ export const verb: Verb = {
     addFilesOptions(command, 'where these files are written')
     addRunOptions(command, io)
     addNetworkOptions(command)
+    addStoreOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
@@ -79,7 +81,12 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     const controller = new AbortController()
     const stop = io.onInterrupt((signal) => controller.abort(signal))
     const { signal } = controller
-    const grants = { ...runOptions(flags), ...networkOptions(flags), ...files }
+    const grants = {
+      ...runOptions(flags),
+      ...networkOptions(flags),
+      ...storeOptions(flags),
+      ...files,
+    }
     const options = { ...grants, ...streams(io, path, flags), signal }
     let outcome: CallOutcome
     let values: string[] = []
@@ -97,7 +104,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     if (flags.collectTo !== undefined) await writeCollected(flags.collectTo, outcome.files)
     if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
     else if (values.length > 0) await print(io.stdout, `${values.join('\n')}\n`)
-    else await tellEnding(io, program.name, outcome, options.limits)
+    else await tellEnding(io, { name: program.name, path }, outcome, options.limits)
     return statusOf(outcome)
   },
 }

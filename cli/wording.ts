@@ -1,23 +1,4 @@
-import type { Frame, Limit, Limits, TrapInfo } from '../src/index.ts'
-import { printable } from './io.ts'
-
-/** One line for the trap and one per frame, innermost first. */
-export function traceLines({ code, message, frames }: TrapInfo): string[] {
-  return [
-    `trap: ${printable(message)} (${code})`,
-    ...frames.map((frame) => `    at ${place(frame)}`),
-  ]
-}
-
-/** `inner (crash.c:12:5)`; where there are no names, the function's number and the offset. */
-function place(frame: Frame): string {
-  const name = printable(frame.function ?? `function ${frame.functionIndex}`)
-  if (frame.file !== undefined) {
-    const position = [frame.file, frame.line, frame.column].filter((part) => part !== undefined)
-    return `${name} (${printable(position.join(':'))})`
-  }
-  return frame.offset === undefined ? name : `${name} (offset 0x${frame.offset.toString(16)})`
-}
+import type { Limit, Limits } from '../src/index.ts'
 
 /** `timeout after 2 s`, `memory limit of 64 MiB`. */
 export function describeLimit(limit: Limit['limit'], limits: Limits = {}): string {
@@ -69,6 +50,8 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   preopens: '--dir',
   files: '--file',
   collect: '--collect',
+  config: '--config',
+  keyvalue: '--keyvalue',
   network: '--allow-net, --listen and --allow-dns',
   'network.allow': '--allow-net',
   'network.listen': '--listen',

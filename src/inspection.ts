@@ -67,6 +67,11 @@ export interface Inspection {
   readonly exports: readonly InspectedExport[]
   /** Its memories; of a component, the memories of its modules. */
   readonly memories: readonly MemoryInfo[]
+  /**
+   * What it uses of WebAssembly beyond its first version, by the names of the proposals: `bulk-memory`, `simd`,
+   * `tail-call`, … wasiexec runs all of it: a program that uses anything else is refused when it is loaded.
+   */
+  readonly features: readonly string[]
   /** The languages, tools and SDKs that its `producers` sections name. */
   readonly producers: Readonly<
     Partial<Record<'language' | 'processed-by' | 'sdk', readonly Producer[]>>

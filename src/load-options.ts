@@ -54,6 +54,12 @@ export interface LoadOptions {
    * program has the name that is given here, and is as interruptible as it was compiled. Default: `false`.
    */
   trustPrecompiled?: boolean | undefined
+  /**
+   * Whether the source map of a program that was loaded from a path may be read when a guest traps: the file that the
+   * program names, if that is a plain name that ends in `.map`, in the program's own folder. AssemblyScript writes such
+   * files. Nothing is ever fetched; a map inside the program needs no option. Default: `false`.
+   */
+  sourceMaps?: boolean | undefined
   /** The runtime of its runs. Default: one that the whole process shares. */
   runtime?: Runtime | undefined
 }
@@ -65,6 +71,7 @@ const LOAD_OPTIONS = [
   'fuel',
   'interruptible',
   'trustPrecompiled',
+  'sourceMaps',
   'runtime',
 ] as const
 
@@ -83,11 +90,13 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
   checkOptions(options, LOAD_OPTIONS)
   const { name, cache, fuel = false, runtime } = options
   const { compiler = 'optimizing', interruptible = true, trustPrecompiled = false } = options
+  const { sourceMaps = false } = options
   if (name !== undefined) checkString('name', name)
   checkCompiler(compiler)
   checkBoolean('fuel', fuel)
   checkBoolean('interruptible', interruptible)
   checkBoolean('trustPrecompiled', trustPrecompiled)
+  checkBoolean('sourceMaps', sourceMaps)
   const port = portOf(runtime)
   if (port.closeReason) throw port.closeReason
   const from = toSource(source)
@@ -98,6 +107,7 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
     compiler,
     interruptible,
     trustPrecompiled,
+    sourceMaps,
   }
   if (typeof cache === 'boolean') how.cache = cache
   else if (cache !== undefined) how.cache = checkFolder('cache', cache)

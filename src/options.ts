@@ -62,6 +62,13 @@ export interface RunOptions {
    * make sockets. See docs/network.md. Default: `false`.
    */
   network?: false | NetworkOptions | undefined
+  /** What a component is told by `wasi:config`, by name. See docs/components.md. Default: none. */
+  config?: Readonly<Record<string, string>> | undefined
+  /**
+   * The buckets of `wasi:keyvalue` that a component may use, by name, with keys and values: text or bytes. The guest's
+   * changes are its own and end with the run, or with the instance. Without this, no bucket opens. Default: none.
+   */
+  keyvalue?: Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>> | undefined
   /**
    * The origins to which the guest may send HTTP requests. `false`: every request is refused. Only for components. See
    * docs/http.md. Default: `false`.

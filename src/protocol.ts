@@ -159,6 +159,8 @@ export const OPTION = {
   http: 26,
   noHttp: 27,
   request: 28,
+  config: 40,
+  keyvalue: 41,
 } as const
 
 export const STDIN = {

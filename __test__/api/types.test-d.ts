@@ -227,6 +227,12 @@ expectTypeOf<Program['inspect']>().returns.resolves.toEqualTypeOf<Inspection>()
 expectTypeOf<Inspection['imports'][number]['provided']>().toEqualTypeOf<boolean>()
 expectTypeOf<RunOptions['onBrokenPipe']>().toEqualTypeOf<'fail' | 'stop' | undefined>()
 expectTypeOf<LoadOptions['trustPrecompiled']>().toEqualTypeOf<boolean | undefined>()
+expectTypeOf<LoadOptions['sourceMaps']>().toEqualTypeOf<boolean | undefined>()
+expectTypeOf<Inspection['features']>().toEqualTypeOf<readonly string[]>()
+// @ts-expect-error: configuration is text
+load('a.wasm').then((program) => program.run({ config: { a: 5 } }))
+// @ts-expect-error: a bucket has keys
+load('a.wasm').then((program) => program.run({ keyvalue: { a: 'b' } }))
 
 // Files are text, bytes and directories of these, and come back by path.
 expectTypeOf<{ a: string; b: Uint8Array; 'c/': { d: string } }>().toExtend<Files>()

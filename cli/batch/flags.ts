@@ -3,13 +3,14 @@ import { dirname, resolve } from 'node:path'
 import type { BatchOptions, RunOptions, RuntimeOptions } from '../../src/index.ts'
 import type { FileFlags } from '../guest-files.ts'
 import { networkOptions, type NetworkFlags } from '../network.ts'
+import { storeOptions, type StoreFlags } from '../stores.ts'
 import { runOptions, type LoadFlags, type RunFlags } from '../run-options.ts'
 import { CliError } from '../status.ts'
 import { objection } from '../whole-file.ts'
 import type { Comparison } from './verdict.ts'
 
 /** The options of the command line, as commander names them. */
-export interface BatchFlags extends RunFlags, LoadFlags, FileFlags, NetworkFlags {
+export interface BatchFlags extends RunFlags, LoadFlags, FileFlags, NetworkFlags, StoreFlags {
   eachLine?: boolean
   eachFile?: string
   compare: Comparison
@@ -89,7 +90,12 @@ export function batchOptions(
   defaults: NonNullable<BatchOptions['defaults']>
 } {
   const { concurrency, unordered } = flags
-  const grants = { ...runOptions(flags), ...networkOptions(flags), ...files }
+  const grants = {
+    ...runOptions(flags),
+    ...networkOptions(flags),
+    ...storeOptions(flags),
+    ...files,
+  }
   return { defaults: { ...grants, args }, concurrency, ordered: !unordered }
 }
 

@@ -7,6 +7,8 @@ const FIELDS = [
   'id',
   'args',
   'env',
+  'config',
+  'keyvalue',
   'stdin',
   'stdinBase64',
   'stdout',

@@ -13,9 +13,12 @@ const LIMITS: Readonly<Record<Limit['limit'], true>> = {
   output: true,
 }
 
-const FRAME: Readonly<Record<keyof Frame, 'number' | 'string'>> = {
+type FieldType = 'boolean' | 'number' | 'string'
+
+const FRAME: Readonly<Record<keyof Frame, FieldType>> = {
   functionIndex: 'number',
   function: 'string',
+  inlined: 'boolean',
   module: 'string',
   offset: 'number',
   file: 'string',
@@ -68,12 +71,13 @@ function isUsage(value: unknown): value is JsonUsage {
 
 function isTrap(value: unknown): boolean {
   if (!isObject(value)) return false
-  const { code, message, frames } = value
+  const { code, message, frames, location } = value
   return (
     typeof code === 'string' &&
     typeof message === 'string' &&
     Array.isArray(frames) &&
-    frames.every(isFrame)
+    frames.every(isFrame) &&
+    (location === undefined || isFrame(location))
   )
 }
 
@@ -82,7 +86,7 @@ function isFrame(value: unknown): value is Frame {
   return Object.entries(FRAME).every(([name, type]) => isOptional(value[name], type))
 }
 
-function isOptional(value: unknown, type: 'number' | 'string'): boolean {
+function isOptional(value: unknown, type: FieldType): boolean {
   return value === undefined || typeof value === type
 }
 

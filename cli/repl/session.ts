@@ -150,7 +150,7 @@ class Session {
   async #tell(outcome: CallOutcome): Promise<void> {
     const { name } = this.#program
     if (outcome.kind === 'exit') await sayOf(this.#io, name, `exited with code ${outcome.code}`)
-    else await tellEnding(this.#io, name, outcome, this.#options.limits)
+    else await tellEnding(this.#io, { name }, outcome, this.#options.limits)
     if (outcome.kind === 'abort') this.#stop(outcome.reason)
     if (this.#status === undefined) {
       const { place } = this.#lines
@@ -165,7 +165,7 @@ class Session {
       this.#stop(end)
     } else if (end.kind === 'exit') {
       await sayOf(this.#io, name, `exited with code ${end.code} while it was instantiated`)
-    } else await tellEnding(this.#io, name, end, this.#options.limits)
+    } else await tellEnding(this.#io, { name }, end, this.#options.limits)
   }
 
   /** What ends more than a call: where lines are typed, Ctrl-C does not. */

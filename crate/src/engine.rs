@@ -426,7 +426,8 @@ fn config(
         .consume_fuel(compilation.checks == Checks::EpochAndFuel)
         .max_wasm_stack(wasm_stack)
         .async_stack_size(wasm_stack + HOST_STACK)
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        // Debug information is read by us, and only when a guest traps.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         // Data segments cost fuel where they are copied, and none where they are mapped, which depends on the system,
         // the allocator and the cache. Copied, they cost the same everywhere.
         .memory_init_cow(compilation.checks != Checks::EpochAndFuel)

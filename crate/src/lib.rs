@@ -33,6 +33,7 @@ mod runtime;
 mod schedule;
 mod snapshot;
 mod stdio;
+mod symbols;
 mod wasi;
 mod workers;
 
@@ -48,7 +49,7 @@ pub use guest::{
 };
 pub use host_functions::{HostCall, HostCalls, HostResult, MemoryAccess, MemoryAnswer, Thrown};
 pub use network::{Host, NamePattern, Network, Protocol, Rule, Subnet};
-pub use options::{Clock, Preopen, RunOptions};
+pub use options::{Clock, KeyValues, Preopen, RunOptions};
 pub use port::{
     Delivery, LoadRequest, PendingRun, Port, ProgramSource, RemoteRun, SnapshotRequest,
 };

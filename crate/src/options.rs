@@ -7,6 +7,7 @@ use crate::host_functions::HostCalls;
 use crate::http::{Exchange, Origins};
 use crate::network::Network;
 use crate::stdio::{Input, OnBrokenPipe, Output};
+use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,10 @@ pub struct RunOptions {
     pub http: Option<Arc<Origins>>,
     /// The request that it serves, if it is not run as a command. Only for one run.
     pub exchange: Option<Arc<Exchange>>,
+    /// What a component is told by `wasi:config`.
+    pub config: Arc<[(String, String)]>,
+    /// The buckets of `wasi:keyvalue` that a component may use; none by default. Its changes are its own.
+    pub key_values: Option<Arc<KeyValues>>,
     /// What the clocks say.
     pub clock: Clock,
     /// Seed for deterministic random numbers; the operating system's otherwise.
@@ -49,6 +54,9 @@ pub struct RunOptions {
     /// The calls of imports that the submitter provides. Only for one run.
     pub host_calls: Option<Arc<HostCalls>>,
 }
+
+/// The names of buckets, with their keys and values.
+pub type KeyValues = [(String, Arc<[(String, Bytes)]>)];
 
 /// A host directory granted at a guest path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,9 +6,9 @@ mod code;
 mod compilations;
 mod compile;
 mod compiled;
-mod debug_info;
 mod entry;
 mod exports;
+mod features;
 mod given;
 mod history;
 mod host_imports;
@@ -46,7 +46,7 @@ pub(crate) use snapshot::{
 
 use crate::engine::{Checks, Engines, Host, Nans, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
-use crate::guest::Limits;
+use crate::guest::{Limits, TrapInfo};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::wasi::P0;
 use code::ProgramCode;
@@ -176,6 +176,7 @@ impl Program {
             imports,
             exports,
             memories,
+            features: features::used(&wasm.bytes),
             producers,
             problem: compiled.entry().err().map(Into::into),
             handler: handler_version(self.info.exports.iter().map(|e| e.name.as_str())).is_some(),
@@ -237,35 +238,39 @@ impl Program {
         Err(Error::new(ErrorCode::InvalidOption, message))
     }
 
-    /// Refuses a network for programs that could not use it.
+    /// Refuses what only components can send, be told or keep.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::InvalidOption`].
-    fn check_network(&self) -> Result<()> {
-        if self.info.kind == ProgramKind::Component {
-            return Ok(());
-        }
+    fn check_components_options(&self, options: &RunOptions) -> Result<()> {
+        let (option, lack) = match options {
+            _ if self.info.kind == ProgramKind::Component => return Ok(()),
+            RunOptions {
+                network: Some(_), ..
+            } => (
+                "network",
+                "WASI 0.1 has no way to make sockets; compile it to a component (WASI 0.2 or later)",
+            ),
+            RunOptions { http: Some(_), .. } => (
+                "http",
+                "WASI 0.1 has no requests; compile it to a component (WASI 0.2 or later)",
+            ),
+            RunOptions { config, .. } if !config.is_empty() => (
+                "config",
+                "only components can import `wasi:config`; give it `env` or `files`",
+            ),
+            RunOptions {
+                key_values: Some(_),
+                ..
+            } => (
+                "keyvalue",
+                "only components can import `wasi:keyvalue`; give it `env` or `files`",
+            ),
+            _ => return Ok(()),
+        };
         let message = format!(
-            "`network` cannot be given to {:?}, which is a core module: WASI 0.1 has no way to make sockets; \
-             compile it to a component (WASI 0.2 or later)",
-            self.name()
-        );
-        Err(Error::new(ErrorCode::InvalidOption, message))
-    }
-
-    /// Refuses origins for programs that could not send requests.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorCode::InvalidOption`].
-    fn check_http(&self) -> Result<()> {
-        if self.info.kind == ProgramKind::Component {
-            return Ok(());
-        }
-        let message = format!(
-            "`http` cannot be given to {:?}, which is a core module: WASI 0.1 has no requests; compile it to a \
-             component (WASI 0.2 or later)",
+            "`{option}` cannot be given to {:?}, which is a core module: {lack}",
             self.name()
         );
         Err(Error::new(ErrorCode::InvalidOption, message))
@@ -282,12 +287,7 @@ impl Program {
         if options.files.is_some() {
             self.check_files()?;
         }
-        if options.network.is_some() {
-            self.check_network()?;
-        }
-        if options.http.is_some() {
-            self.check_http()?;
-        }
+        self.check_components_options(options)?;
         match &self.snapshot {
             Some(snapshot) => snapshot.check_options(options),
             None => Ok(()),
@@ -361,6 +361,17 @@ impl Program {
                 true => Nans::Canonical,
                 false => Nans::Any,
             },
+        }
+    }
+
+    /// Finds out where in the source the frames of a trap are; for a snapshot, which of the program's functions they are,
+    /// too. What is run for a snapshot is changed, so it has no lines.
+    pub(crate) async fn explain(&self, trap: &mut TrapInfo) {
+        if let Some(snapshot) = self.snapshot() {
+            snapshot.restore(&mut trap.frames);
+        }
+        if self.rehearsal.is_none() {
+            self.code.explain(trap).await;
         }
     }
 

@@ -90,6 +90,7 @@ struct ProgramKey {
     interruptible: bool,
     compiler: CompilerChoice,
     preopens: Arc<[Preopen]>,
+    source_maps: Option<PathBuf>,
 }
 
 /// The place of a program, which is there from its load until its last holder drops it.
@@ -196,6 +197,7 @@ impl Runtime {
             interruptible: options.interruptible,
             compiler: options.compiler,
             preopens: options.preopens.clone(),
+            source_maps: options.source_maps.clone(),
         });
         // Held while the program compiles: other loads of the same program wait for it.
         let mut cell = lock(&cell);

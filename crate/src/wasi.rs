@@ -24,6 +24,7 @@ mod resumption;
 mod sockets;
 mod state;
 mod stdin_call;
+mod stores;
 mod virtual_clock;
 
 pub(crate) use context::{Invocation, Wasi};
@@ -35,3 +36,4 @@ pub(crate) use preview1::{P0, P1};
 pub(crate) use resumption::Resumption;
 pub(crate) use state::RunState;
 pub(crate) use stdin_call::{StdinCall, StdinHook, hook_stdin};
+pub(crate) use stores::{CONFIG, KEY_VALUE, LOGGING};

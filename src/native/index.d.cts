@@ -122,6 +122,7 @@ export interface BindingLoadOptions {
   compiler: BindingCompiler
   interruptible: boolean
   trustPrecompiled: boolean
+  sourceMaps: boolean
   cache?: string | boolean
 }
 

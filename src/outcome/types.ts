@@ -87,8 +87,13 @@ export interface TrapInfo {
   readonly code: TrapCode
   /** The fault in words. */
   readonly message: string
-  /** The guest's call stack, innermost first; at most 20 frames. */
+  /** The guest's call stack, innermost first: at most 20 calls, and the functions that were inlined into them. */
   readonly frames: readonly Frame[]
+  /**
+   * The frame to look at first: the innermost one that is not part of a language's own library or runtime. A panic of Rust
+   * has several of those before the line that panics. Absent where there are no frames.
+   */
+  readonly location?: Frame
 }
 
 /**
@@ -162,11 +167,13 @@ export interface Frame {
   readonly functionIndex: number
   /** The function's demangled name, where the program has names. */
   readonly function?: string
+  /** Whether it was inlined into the function of the next frame. Absent where it was not. */
+  readonly inlined?: boolean
   /** The module's name, where it has one. */
   readonly module?: string
-  /** Offset of the instruction in the module's bytes. */
+  /** Offset of the instruction in the program's bytes. */
   readonly offset?: number
-  /** Source file, where the program has DWARF. */
+  /** Source file, where the program has debug information: DWARF, Go's tables or a source map. */
   readonly file?: string
   /** Line in that file, from 1. */
   readonly line?: number

@@ -15,6 +15,7 @@ import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
 import { encodeHttp } from './encode-http.ts'
 import { encodeNetwork } from './encode-network.ts'
+import { encodeConfig, encodeKeyValue } from './encode-stores.ts'
 import { readImports, type GivenImports } from '../imports.ts'
 import type {
   HostedRunOptions,
@@ -65,6 +66,8 @@ export const RUN_OPTIONS = [
   'collect',
   'network',
   'http',
+  'config',
+  'keyvalue',
   'clock',
   'randomSeed',
   'limits',
@@ -175,6 +178,12 @@ export function encodeRunOptions(
         break
       case 'http':
         encodeHttp(value, to)
+        break
+      case 'config':
+        encodeConfig(value, to)
+        break
+      case 'keyvalue':
+        encodeKeyValue(value, to)
         break
       case 'clock':
         encodeClock(value, to)

@@ -170,7 +170,7 @@ export class Delivery {
     if (collects) printed.files ??= new Map()
     switch (this.kind) {
       case RECORD.trap:
-        return outcomes.trap(this.json(SECTION.trap) as TrapInfo, printed)
+        return outcomes.trap(trapOf(this.json(SECTION.trap) as SentTrap), printed)
       case RECORD.limit:
         return outcomes.limit(limitOf(this.code), printed)
       case RECORD.abort:
@@ -326,6 +326,14 @@ export class Delivery {
   #get(field: number, place = this.#place): number {
     return this.#records[place + field] as number
   }
+}
+
+/** What the core says of a trap: the location is the number of a frame. */
+type SentTrap = Omit<TrapInfo, 'location'> & { readonly location?: number }
+
+function trapOf({ location, ...trap }: SentTrap): TrapInfo {
+  const frame = location === undefined ? undefined : trap.frames[location]
+  return frame === undefined ? trap : { ...trap, location: frame }
 }
 
 const LIMITS = Object.entries(LIMIT) as [Limit['limit'], number][]

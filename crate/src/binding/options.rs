@@ -78,6 +78,7 @@ pub struct BindingLoadOptions {
     pub compiler: BindingCompiler,
     pub interruptible: bool,
     pub trust_precompiled: bool,
+    pub source_maps: bool,
     pub cache: Option<Either<String, bool>>,
 }
 
@@ -107,6 +108,7 @@ impl From<BindingLoadRequest> for LoadRequest {
                 // A copy: JavaScript may change its bytes while a thread of ours reads.
                 Either::B(bytes) => ProgramSource::Bytes(bytes.to_vec()),
             },
+            source_maps: request.options.source_maps,
             options: request.options.into(),
         }
     }
@@ -122,6 +124,7 @@ impl From<BindingLoadOptions> for LoadOptions {
             trust_precompiled: options.trust_precompiled,
             cache: options.cache.and_then(cache),
             preopens: Arc::default(),
+            source_maps: None,
         }
     }
 }

@@ -71,6 +71,8 @@ pub(crate) fn classify(
         code,
         message,
         frames: frames(error.downcast_ref::<WasmBacktrace>()),
+        // Where the program has debug information, its code says more.
+        location: None,
     }))
 }
 

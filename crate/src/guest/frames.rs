@@ -11,24 +11,20 @@ pub(crate) fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<Frame> {
 }
 
 fn frame(info: &FrameInfo) -> Frame {
-    // The first symbol is the innermost inlined function; DWARF names win over the name section.
-    let symbol = info.symbols().first();
-    let name = symbol.and_then(|s| s.name()).or(info.func_name());
     Frame {
         function_index: info.func_index(),
-        function: name.map(demangle),
+        function: info.func_name().map(demangle),
         module: info.module().name().map(clip),
         offset: info.module_offset(),
-        file: symbol.and_then(|s| s.file()).map(clip),
-        line: symbol.and_then(|s| s.line()),
-        column: symbol.and_then(|s| s.column()),
+        ..Frame::default()
     }
 }
 
 /// Names are the program's own text; a hostile one may be megabytes long, or become so.
 const MAX_NAME: usize = 500;
 
-fn demangle(name: &str) -> String {
+/// A function's name as its author has written it.
+pub(crate) fn demangle(name: &str) -> String {
     let mut out = Clipped(String::new());
     if let Ok(demangled) = rustc_demangle::try_demangle(name) {
         // Only a clip fails.

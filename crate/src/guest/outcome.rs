@@ -96,17 +96,20 @@ pub struct TrapInfo {
     pub code: TrapCode,
     /// wasmtime's words for it.
     pub message: String,
-    /// The guest's call stack, innermost first; at most 20 frames.
+    /// The guest's call stack, innermost first: at most 20 calls, and the functions that were inlined into them.
     pub frames: Vec<Frame>,
+    /// The number of the frame that the program's author has written, where others are of the language's library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<usize>,
 }
 
 /// One frame of a guest's call stack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Frame {
     /// The function's index in its module.
     pub function_index: u32,
-    /// The function's demangled name, from the name section or DWARF.
+    /// The function's demangled name, from the name section or debug information.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
     /// The module's own name.
@@ -115,7 +118,10 @@ pub struct Frame {
     /// Offset of the instruction in the module's bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<usize>,
-    /// Source file, where the program has DWARF.
+    /// Whether the function was inlined into that of the next frame.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub inlined: bool,
+    /// Source file, where the program has debug information.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// 1-based line in that file.

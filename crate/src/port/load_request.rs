@@ -10,6 +10,8 @@ pub struct LoadRequest {
     pub source: ProgramSource,
     /// How to load it.
     pub options: LoadOptions,
+    /// Whether a source map that lies beside the file may be read.
+    pub source_maps: bool,
 }
 
 /// Where a program's bytes are.

@@ -27,11 +27,17 @@ impl Port {
     /// As for [`Runtime::load`](crate::Runtime::load), and
     /// [`ErrorCode::ReadFailed`](crate::ErrorCode::ReadFailed).
     pub fn load_sync(&self, id: u64, request: LoadRequest) -> Result<String> {
+        let mut options = request.options;
         let bytes = match request.source {
             ProgramSource::Bytes(bytes) => bytes,
-            ProgramSource::File(path) => read_program(Path::new(&path))?,
+            ProgramSource::File(path) => {
+                let path = Path::new(&path);
+                if request.source_maps {
+                    options.source_maps = path.parent().map(Into::into);
+                }
+                read_program(path)?
+            }
         };
-        let mut options = request.options;
         let default = || self.runtime.cache().clone();
         let cache = options.cache.get_or_insert_with(default).clone();
         let encoded = self.backend.encode_program(&bytes, &options, &cache)?;

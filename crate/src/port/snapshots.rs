@@ -39,6 +39,7 @@ impl Port {
                 Ok((snapshot, interruptible)) => this.load(
                     id,
                     LoadRequest {
+                        source_maps: false,
                         source: ProgramSource::Bytes(snapshot.wasm),
                         options: LoadOptions {
                             preopens: snapshot.preopens,

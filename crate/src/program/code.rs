@@ -4,7 +4,7 @@ use super::cache::{Cache, CacheEntry};
 use super::compilations::Compilations;
 use super::compile::{self, Baseline, Compiler, Unstored};
 use super::compiled::{Compiled, Link};
-use super::debug_info;
+use super::features;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
@@ -12,6 +12,8 @@ use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
 use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
 use crate::error::{Error, Result};
+use crate::guest::TrapInfo;
+use crate::symbols::Symbols;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -28,6 +30,7 @@ pub(crate) struct CodeNeeds {
 pub(crate) struct ProgramCode {
     pub(super) wasm: Wasm,
     pub(super) interruptible: bool,
+    symbols: Symbols,
     compiler: Compiler,
     compilations: Compilations,
     choice: CompilerChoice,
@@ -65,13 +68,15 @@ impl ProgramCode {
         let this = Self {
             wasm,
             interruptible,
+            symbols: Symbols::new(options.source_maps.as_deref()),
             compiler,
             compilations,
             choice: options.compiler,
             refused: OnceLock::new(),
             canonical: AtomicBool::new(false),
         };
-        let unstored = this.make_first()?;
+        let unstored = this.make_first();
+        let unstored = unstored.map_err(|error| features::explained(error, &this.wasm.bytes))?;
         if options.fuel {
             this.compile(Compilation::with_fuel(this.wasm.kind, Nans::Any))?;
         }
@@ -116,12 +121,13 @@ impl ProgramCode {
         needs: CodeNeeds,
     ) -> Result<Arc<Self>> {
         let wasm = Wasm::from_binary(wasm, self.wasm.digest)?;
-        let module = Module::new(&host.engine, debug_info::disarmed(&wasm.bytes));
+        let module = Module::new(&host.engine, &wasm.bytes);
         let module = module.map_err(|error| compile::invalid(&error))?;
         let compiled = module.link(&host, wasm.starts_early);
         compiled.entry()?;
         let this = Self {
             interruptible: true,
+            symbols: Symbols::default(),
             compiler: Compiler {
                 engines: self.compiler.engines.clone(),
                 cache: Cache::none(),
@@ -290,6 +296,22 @@ impl ProgramCode {
             Err(error) => Error::internal(error),
         })??;
         self.compile(compilation)
+    }
+
+    /// Finds out where in the source the frames of a trap are.
+    pub(super) async fn explain(self: &Arc<Self>, trap: &mut TrapInfo) {
+        if !self.symbols.know(&trap.frames) {
+            let this = self.clone();
+            let offsets: Vec<_> = trap
+                .frames
+                .iter()
+                .filter_map(|frame| frame.offset)
+                .collect();
+            // Large tables would hold a scheduler thread for too long. Where this fails, frames have no lines.
+            let learn = move || this.symbols.learn(&this.wasm.bytes, &offsets);
+            let _ = tokio::task::spawn_blocking(learn).await;
+        }
+        self.symbols.explain(trap);
     }
 
     /// Code that is there without compiling, and what it was linked with.

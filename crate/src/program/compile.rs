@@ -2,7 +2,6 @@
 
 use super::cache::{Cache, CacheEntry};
 use super::compiled::{Compiled, Link};
-use super::debug_info;
 use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
 use super::wasm::Wasm;
@@ -120,10 +119,8 @@ impl Compiler {
         if let Some(found) = place.load_entry::<A>() {
             return Ok(found);
         }
-        let bytes = debug_info::disarmed(&wasm.bytes);
-        let code = self
-            .code::<A>(wasm, &bytes, place)
-            .map_err(|error| invalid(&error))?;
+        let code = self.code::<A>(wasm, place);
+        let code = code.map_err(|error| invalid(&error))?;
         if let Some(entry) = &place.entry {
             entry.store(&code);
             // Mapped from the file, the code shares its memory with other processes, and data segments need not be
@@ -157,9 +154,8 @@ impl Compiler {
             let _ = wasm.heap.set(Heap::Absent);
             return Ok(Baseline::Made(Box::new(found), None));
         }
-        let bytes = debug_info::disarmed(&wasm.bytes);
         // A part of the compiler that is not written yet panics.
-        let compile = AssertUnwindSafe(|| self.code::<A>(wasm, &bytes, &place));
+        let compile = AssertUnwindSafe(|| self.code::<A>(wasm, &place));
         let code = match catch_unwind(compile) {
             Ok(Ok(code)) => code,
             Ok(Err(error)) => return Ok(Baseline::Refused(format!("{error:#}"))),
@@ -179,16 +175,11 @@ impl Compiler {
         }
     }
 
-    /// Compiles `bytes`, which are those of `wasm` but for debug information.
-    fn code<A: Link>(
-        &self,
-        wasm: &Wasm,
-        bytes: &[u8],
-        place: &Place<'_>,
-    ) -> wasmtime::Result<Vec<u8>> {
+    fn code<A: Link>(&self, wasm: &Wasm, place: &Place<'_>) -> wasmtime::Result<Vec<u8>> {
         let Place {
             host, compilation, ..
         } = place;
+        let bytes = &wasm.bytes;
         match wasm.snapshot {
             Some(_) => {
                 let memories = Sections::read(bytes).memories.len() as u64;

@@ -6,7 +6,7 @@ use crate::component::{Imports, link_imports};
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Limits;
-use crate::wasi::{RunState, Wasi, add_host_function};
+use crate::wasi::{CONFIG, KEY_VALUE, LOGGING, RunState, Wasi, add_host_function};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -33,12 +33,15 @@ pub(crate) enum Handler {
 }
 
 /// The packages of WASI that components can import, with their versions.
-const PROVIDED_PACKAGES: [(&str, &[&str]); 7] = [
+const PROVIDED_PACKAGES: [(&str, &[&str]); 10] = [
     ("wasi:cli", &["0.2", "0.3"]),
     ("wasi:clocks", &["0.2", "0.3"]),
+    ("wasi:config", &[CONFIG]),
     ("wasi:filesystem", &["0.2", "0.3"]),
     ("wasi:http", &["0.2", "0.3"]),
     ("wasi:io", &["0.2"]),
+    ("wasi:keyvalue", &[KEY_VALUE]),
+    ("wasi:logging", &["0.1.0-draft"]),
     ("wasi:random", &["0.2", "0.3"]),
     ("wasi:sockets", &["0.2", "0.3"]),
 ];
@@ -342,7 +345,7 @@ fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error
 
 pub(crate) fn is_package_provided(import: &str) -> bool {
     let Some((interface, version)) = wasi_version(import) else {
-        return false;
+        return LOGGING.contains(&import);
     };
     let package = interface.split('/').next().unwrap_or_default();
     PROVIDED_PACKAGES

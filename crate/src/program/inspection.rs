@@ -30,6 +30,8 @@ pub struct Inspection {
     pub exports: Vec<DetailedExtern>,
     /// Its memories; for a component, those of its modules.
     pub memories: Vec<MemoryInfo>,
+    /// What it uses of WebAssembly beyond its first version, by the names of the proposals.
+    pub features: Vec<String>,
     /// The `producers` sections: names and versions, by `language`, `processed-by` and `sdk`.
     pub producers: BTreeMap<String, Vec<Producer>>,
     /// Why it cannot be run, if it cannot.

@@ -3,6 +3,7 @@
 use super::cache::Cache;
 use crate::options::Preopen;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Which compiler makes a program's code. Runs with a fuel limit have the optimizing compiler's in any case, so that
@@ -41,6 +42,8 @@ pub struct LoadOptions {
     /// Directories that a snapshot grants to those of its runs that grant none themselves. Only a snapshot has
     /// them; their guest paths must be those with which the snapshot was taken.
     pub preopens: Arc<[Preopen]>,
+    /// The folder in which a source map may be read that the program names: one of a plain name that ends in `.map`.
+    pub source_maps: Option<PathBuf>,
 }
 
 impl LoadOptions {
@@ -54,6 +57,7 @@ impl LoadOptions {
             trust_precompiled: false,
             cache: None,
             preopens: Arc::default(),
+            source_maps: None,
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::engine::Tasks;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
-/// The version of WASI whose functions need no tasks.
-const WITHOUT: &str = "0.2.";
+/// The versions of WASI whose functions need no tasks.
+const WITHOUT: [&str; 2] = ["0.1.", "0.2."];
 
 /// A component that is valid without async functions, streams and futures, and has nothing of a later WASI, needs no tasks.
 /// Bodies of functions are not looked at: core code cannot say.
@@ -26,7 +26,9 @@ pub(super) fn tasks_of(component: &[u8]) -> Tasks {
 fn is_of_later_wasi(payload: &Payload<'_>) -> bool {
     let is_later = |name: &str| {
         let version = name.split_once('@').map(|(_, version)| version);
-        name.starts_with("wasi:") && !version.is_some_and(|version| version.starts_with(WITHOUT))
+        name.starts_with("wasi:")
+            && !version
+                .is_some_and(|version| WITHOUT.iter().any(|without| version.starts_with(without)))
     };
     match payload {
         Payload::ComponentImportSection(section) => {

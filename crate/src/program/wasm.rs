@@ -118,13 +118,12 @@ fn binary_kind(wasm: &[u8]) -> Result<ProgramKind> {
 ///
 /// [`ErrorCode::UnsupportedWasm`].
 pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
-    // The compiler refuses threads inside a component.
-    if wasm.kind == ProgramKind::Component {
-        return Ok(());
-    }
     let needs = |what: &str| {
-        let message =
-            format!("the program needs threads ({what}), which wasiexec does not support");
+        let message = format!(
+            "the program needs threads ({what}), which wasiexec does not support: nothing could stop them with \
+             their run; compile it without them (Rust: for wasm32-wasip1, not wasm32-wasip1-threads; C and C++: \
+             without -pthread, for wasm32-wasip1, not wasm32-wasip1-threads), and let several runs share the work"
+        );
         Err(Error::new(ErrorCode::UnsupportedWasm, message))
     };
     for payload in Parser::new(0).parse_all(&wasm.bytes) {
@@ -142,8 +141,10 @@ pub(crate) fn refuse_threads(wasm: &Wasm) -> Result<()> {
                     return needs("it has a shared memory");
                 }
             }
-            // Neither section can follow. The compiler reports malformed programs.
-            Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+            // Neither section can follow, unless other modules do.
+            Ok(Payload::CodeSectionStart { .. }) if wasm.kind == ProgramKind::Module => break,
+            // The compiler reports malformed programs.
+            Err(_) => break,
             Ok(_) => {}
         }
     }

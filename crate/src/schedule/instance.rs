@@ -289,10 +289,8 @@ impl Instance {
         };
         let cause = call.settle(own_cause(&result, fuel_left));
         let mut ending = classify(result, cause, started)?;
-        if let Ending::Trap(trap) = &mut ending
-            && let Some(snapshot) = context.group.program.snapshot()
-        {
-            snapshot.restore(&mut trap.frames);
+        if let Ending::Trap(trap) = &mut ending {
+            Box::pin(context.group.program.explain(trap)).await;
         }
         let printed = capture.take();
         usage.output_truncated = printed.truncated;

@@ -8,6 +8,7 @@ use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
 use super::network::{self, RunNetwork};
 use super::resources::MAX_RESOURCES;
 use super::resumption::Resumption;
+use super::stores::kept::{Buckets, Stores};
 use super::virtual_clock::VirtualClock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{Limits, NetworkUsage};
@@ -60,6 +61,7 @@ pub(super) struct OwnSources {
     clock: Option<VirtualClock>,
     /// Set if the random numbers are seeded.
     pub(super) random: Option<SharedRandom>,
+    pub(super) stores: Stores,
 }
 
 /// What the context will be made from. It does not grant directories.
@@ -222,6 +224,11 @@ impl Wasi {
         }
     }
 
+    /// What a component is told, keeps and tells.
+    pub(super) fn stores(&mut self) -> &mut Stores {
+        &mut self.make().own.stores
+    }
+
     /// wasmtime-wasi's sockets, and what the run may do with them.
     pub(super) fn sockets(&mut self) -> (WasiSocketsCtxView<'_>, &mut RunNetwork) {
         let made = self.make();
@@ -321,6 +328,12 @@ fn set_up(
         builder.secure_random(random.clone());
     }
     builder.allow_tcp(true).allow_udp(true);
+    let key_values = options.key_values.as_deref();
+    own.stores = Stores {
+        config: options.config.clone(),
+        buckets: key_values.map(Buckets::new),
+        log: Some((options.stderr.clone(), capture.clone())),
+    };
     own
 }
 

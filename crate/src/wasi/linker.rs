@@ -4,7 +4,7 @@ use super::clocks::Clocks;
 use super::memory_files::ComponentFiles;
 use super::preview1::{P0, P1};
 use super::state::RunState;
-use super::{directories, errnos, files, poll_unstable, quick, sockets};
+use super::{directories, errnos, files, poll_unstable, quick, sockets, stores};
 use crate::guest::Exit;
 use std::sync::Arc;
 use wasmtime::{Engine, Store, WasmBacktrace, component};
@@ -21,8 +21,8 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
     p1::add_to_linker_async(&mut linker, RunState::p1)?;
     p0::add_to_linker_async(&mut linker, RunState::p1)?;
     linker.allow_shadowing(true);
-    // An error that has a backtrace gets no other one. Making one costs milliseconds where there is debug information,
-    // and nobody looks at that of an exit. In a store without frames it is empty.
+    // An error that has a backtrace gets no other one, and nobody looks at that of an exit. In a store without frames it
+    // is empty.
     let frameless = Arc::new(Store::new(engine, ()));
     for module in [P1, P0] {
         let frameless = frameless.clone();
@@ -58,6 +58,7 @@ pub(crate) fn component_linker(
     p2_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
     directories::add_to_p2_linker(&mut linker)?;
     sockets::add_to_p2_linker(&mut linker)?;
+    stores::add_to_linker(&mut linker)?;
     if has_tasks {
         p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;

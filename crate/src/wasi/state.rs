@@ -4,9 +4,11 @@ use super::clocks::GuestClock;
 use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
 use super::network::RunNetwork;
+use super::stores::kept::Stores;
 use crate::guest::{InstanceControl, Limits, MemoryLimiter, NetworkUsage};
 use crate::host_functions::HostCalls;
 use std::sync::Arc;
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -51,6 +53,15 @@ impl RunState {
     /// The files in memory, if the run has any.
     pub(crate) fn files(&self) -> Option<&GrantedFiles> {
         self.wasi.files()
+    }
+
+    pub(super) fn stores(&mut self) -> &mut Stores {
+        self.wasi.stores()
+    }
+
+    /// The resources that the guest holds.
+    pub(super) fn table(&mut self) -> &mut ResourceTable {
+        self.ctx().table
     }
 
     /// wasmtime-wasi's sockets, and what the run may do with them.

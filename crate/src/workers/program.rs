@@ -18,6 +18,7 @@ struct ProgramHeader {
     cache: Option<PathBuf>,
     /// Guest path, host path, and whether the guest may write.
     preopens: Vec<(String, PathBuf, bool)>,
+    source_maps: Option<PathBuf>,
 }
 
 pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Result<Vec<u8>> {
@@ -31,6 +32,7 @@ pub(crate) fn encode(bytes: &[u8], options: &LoadOptions, cache: &Cache) -> Resu
         trust_precompiled: options.trust_precompiled,
         cache: cache.folder().map(Into::into),
         preopens: preopens.collect(),
+        source_maps: options.source_maps.clone(),
     };
     let head = serde_json::to_vec(&head).map_err(Error::internal)?;
     let mut encoded = Vec::with_capacity(size_of::<u32>() + head.len() + bytes.len());
@@ -53,6 +55,8 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
         write,
     });
     Ok(LoadRequest {
+        // The folder is among the options.
+        source_maps: false,
         source: ProgramSource::Bytes(bytes.to_vec()),
         options: LoadOptions {
             name: head.name,
@@ -62,6 +66,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<LoadRequest> {
             trust_precompiled: head.trust_precompiled,
             cache: Some(head.cache.map_or_else(Cache::none, Cache::at)),
             preopens: preopens.collect(),
+            source_maps: head.source_maps,
         },
     })
 }

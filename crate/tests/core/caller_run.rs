@@ -462,6 +462,7 @@ const PROGRAM: u64 = 1;
 fn port(runtime: &Arc<Runtime>, name: &str, interruptible: bool) -> Arc<Port> {
     let port = Port::new(runtime.clone(), || {});
     let request = LoadRequest {
+        source_maps: false,
         source: ProgramSource::Bytes(source(name)),
         options: LoadOptions {
             interruptible,

@@ -34,6 +34,7 @@ impl Submitter {
             let _ = sender.send(());
         });
         let request = LoadRequest {
+            source_maps: false,
             source: ProgramSource::Bytes(source(name)),
             options: LoadOptions {
                 cache: None,

@@ -1,5 +1,5 @@
-use crate::host::{Text, run_plain};
-use wasiexec::{Ending, TrapCode, TrapInfo};
+use crate::host::{Text, block_on, load_real, run_plain, runtime};
+use wasiexec::{Ending, RunOptions, TrapCode, TrapInfo};
 
 fn trap(name: &str) -> TrapInfo {
     match run_plain(name).ending {
@@ -50,4 +50,22 @@ fn frames_name_the_functions_innermost_first() {
 #[test]
 fn output_before_a_trap_is_kept() {
     assert_eq!(run_plain("trap-unreachable").stdout(), "before trap\n");
+}
+
+#[test]
+fn the_location_is_the_frame_of_the_programs_own_source() {
+    for (kind, function, line) in [("index", "panic::pick", 5), ("div", "panic::work", 20)] {
+        let options = RunOptions {
+            args: [kind.to_owned()].into(),
+            ..RunOptions::default()
+        };
+        let outcome = block_on(runtime().run(&load_real("panic"), options)).expect("an outcome");
+        let Ending::Trap(trap) = outcome.ending else {
+            panic!("{kind} ended as {:?}", outcome.ending);
+        };
+        let location = &trap.frames[trap.location.expect("a location")];
+        assert_eq!(location.function.as_deref(), Some(function));
+        assert_eq!(location.line, Some(line));
+        assert!(trap.frames[0].function.as_deref() != Some(function));
+    }
 }

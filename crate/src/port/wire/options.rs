@@ -117,6 +117,13 @@ pub(crate) fn run_options(
                 let patterns = Patterns::new(patterns.iter().map(String::as_str))?;
                 options.collect = Some(Arc::new(patterns));
             }
+            option::CONFIG => options.config = fields.list(|f| Ok((f.string()?, f.string()?)))?,
+            option::KEY_VALUES => {
+                options.key_values = Some(
+                    fields
+                        .list(|f| Ok((f.string()?, f.list(|f| Ok((f.string()?, f.bytes()?)))?)))?,
+                );
+            }
             option::NO_NETWORK => options.network = None,
             option::NETWORK => options.network = Some(Arc::new(network::decode(&mut fields)?)),
             option::NO_HTTP => options.http = None,

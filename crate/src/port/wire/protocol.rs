@@ -322,6 +322,10 @@ numbers! {
         /// The request that is served: method, scheme, authority, path, whether it has a body, and a list of names and
         /// values of headers.
         REQUEST = 28 as "request",
+        /// Names and values.
+        CONFIG = 40 as "config",
+        /// Buckets: a name, and a list of keys and values.
+        KEY_VALUES = 41 as "keyvalue",
     }
 }
 

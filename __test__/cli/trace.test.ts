@@ -1,0 +1,103 @@
+// How a trap is shown: as a compiler shows a mistake.
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { run, Screen } from '../support/cli.ts'
+import { folder, realPath } from '../support/guest.ts'
+
+const SOURCE = fileURLToPath(new URL('../../guests/src/c/crash.c', import.meta.url))
+const HEAD = 'wasiexec: crash.wasm: trap: integer divide by zero (integer-divide-by-zero)'
+const FRAMES = [
+  '    at inner (./src/c/crash.c:12:12)',
+  '    at outer (./src/c/crash.c:16:10)',
+  '    at main (./src/c/crash.c:23:12)',
+  '    at _start (./src/c/crash.c:28:3)',
+]
+
+/** The program in a folder of its own, to which its paths are relative. */
+async function crash(t: ExecutionContext): Promise<{ program: string; source: string }> {
+  const home = await folder(t)
+  const program = join(home, 'crash.wasm')
+  await copyFile(await realPath('crash'), program)
+  const source = join(home, 'src', 'c', 'crash.c')
+  await mkdir(dirname(source), { recursive: true })
+  return { program, source }
+}
+
+async function shown(program: string, stderr = new Screen()): Promise<string[]> {
+  const { stderr: text } = await run([program], { stderr })
+  return text.trimEnd().split('\n')
+}
+
+test('the place comes first, then the frames', async (t) => {
+  const { program } = await crash(t)
+  t.deepEqual(await shown(program), [HEAD, '  --> ./src/c/crash.c:12:12', ...FRAMES])
+})
+
+test('the line of the source is shown where the file is there, with a mark below it', async (t) => {
+  const { program, source } = await crash(t)
+  await copyFile(SOURCE, source)
+  const line = (await readFile(SOURCE, 'utf8')).split('\n')[11]!
+  t.deepEqual(await shown(program), [
+    HEAD,
+    '  --> ./src/c/crash.c:12:12',
+    '   |',
+    `12 | ${line}`,
+    '   |            ^',
+    ...FRAMES,
+  ])
+  t.is(line[11], '/')
+})
+
+test('tabs, wide characters and what a terminal would obey do not move the mark', async (t) => {
+  const { program, source } = await crash(t)
+  const lines = Array.from({ length: 11 }, () => '')
+  await writeFile(source, [...lines, '\tü\u{1b}[31m = a / b;', ''].join('\r\n'))
+  const [, , , line, mark] = await shown(program)
+  t.is(line, '12 |     ü\\u{1b}[31m = a / b;')
+  // The twelfth byte is the first of `a`; before it are a tab, two bytes of ü, the escape and eight more.
+  t.is(mark!.indexOf('^'), line!.indexOf('a /'))
+})
+
+test('a file that is too short, or that nobody wrote, shows nothing', async (t) => {
+  const { program, source } = await crash(t)
+  for (const text of ['one line\n', `${'\n'.repeat(11)}${'x'.repeat(10_000)}\n`]) {
+    await writeFile(source, text)
+    t.deepEqual(await shown(program), [HEAD, '  --> ./src/c/crash.c:12:12', ...FRAMES])
+  }
+})
+
+test('a program cannot have a file elsewhere shown', async (t) => {
+  const elsewhere = join(await folder(t), 'secret.c')
+  await copyFile(SOURCE, elsewhere)
+  const { program, source } = await crash(t)
+  await symlink(elsewhere, source)
+  t.deepEqual(await shown(program), [HEAD, '  --> ./src/c/crash.c:12:12', ...FRAMES])
+})
+
+test('a program cannot have a file shown that is no source', async (t) => {
+  const { program, source } = await crash(t)
+  // As long as the name that the program has.
+  const [name, other] = ['crash.c', 'secrets']
+  const bytes = (await readFile(program)).toString('latin1').replaceAll(name, other)
+  await writeFile(program, bytes, 'latin1')
+  await copyFile(SOURCE, join(dirname(source), other))
+  const [head, place] = await shown(program)
+  t.is(head, HEAD)
+  t.is(place, `  --> ./src/c/${other}:12:12`)
+  t.is((await shown(program)).length, 6)
+})
+
+test('colours are for terminals, and NO_COLOR is obeyed', async (t) => {
+  const { program } = await crash(t)
+  const coloured = new Screen(true)
+  await run([program], { stderr: coloured })
+  t.true(coloured.text.includes('\u{1b}[1;31mtrap\u{1b}[0m: integer divide by zero'))
+  t.true(coloured.text.includes('\u{1b}[1;34m-->\u{1b}[0m'))
+  for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
+    const plain = new Screen(true)
+    await run([program], { stderr: plain, env })
+    t.notRegex(plain.text, /\[1;3/)
+  }
+})
