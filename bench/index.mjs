@@ -11,6 +11,7 @@ import { host } from './host.mjs'
 import { install } from './install.mjs'
 import { growth } from './growth.mjs'
 import { interruption } from './interruption.mjs'
+import { languages } from './languages.mjs'
 import { latency } from './latency.mjs'
 import { limits } from './limits.mjs'
 import { loading } from './loading.mjs'
@@ -39,6 +40,7 @@ const SECTIONS = {
   host,
   files,
   diagnostics,
+  languages,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
@@ -77,7 +79,7 @@ async function main() {
     const section = SECTIONS[name]
     const result = await section.run({ ...effort, guests: chosen, quick: values.quick === true })
     if (!values.write) continue
-    writePage(section.parts(result))
+    writePage(section.parts(result), section.page)
     for (const [file, svg] of Object.entries((await section.pictures?.(result)) ?? {}))
       writePicture(file, svg)
   }

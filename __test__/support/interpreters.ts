@@ -48,15 +48,22 @@ async function words(library: Library, allocate: Allocate, values: number[]): Pr
   return address
 }
 
-/** QuickJS-NG, which PyPI has: what a command line would do, by one call. */
+/** The path of QuickJS-NG, which PyPI has. */
+export function quickjsPath(): string {
+  const site = join(TOOLS, '.venv', process.platform === 'win32' ? 'Lib' : 'lib')
+  const found = readdirSync(site, { recursive: true, encoding: 'utf8' })
+  return join(
+    site,
+    found.find((path) => path.endsWith('qjs-wasi-reactor.wasm'))!,
+  )
+}
+
+/** What a command line of QuickJS would do, by one call. */
 export async function quickjs(
   args: readonly string[],
   limits: RunOptions['limits'] = {},
 ): Promise<CallOutcome | HostError> {
-  const site = join(TOOLS, '.venv', process.platform === 'win32' ? 'Lib' : 'lib')
-  const found = readdirSync(site, { recursive: true, encoding: 'utf8' })
-  const path = found.find((path) => path.endsWith('qjs-wasi-reactor.wasm'))
-  const program = await load(join(site, path!), OPTIONS)
+  const program = await load(quickjsPath(), OPTIONS)
   const library = (await program.instantiate({ limits })) as unknown as Library
   const allocate = (length: number) => number(library, 'malloc', length)
   const argv = []

@@ -1,4 +1,6 @@
 // Makes a component of JavaScript: node componentize.mjs ENGINE SOURCE WIT WORLD OUTPUT
+// componentize-js uses @bytecodealliance/preview2-shim and does not name it: package.json does, because 0.26 cannot read
+// a folder of WIT.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const [engine, source, witPath, world, output] = process.argv.slice(2)
