@@ -20,10 +20,10 @@ const program = (name) => venvProgram(join(TOOLS, '.venv'), name)
 /** How a language's component comes to be. */
 const WAYS = {
   rust: () => guest('tour-rust'),
-  python: () => build('tour-python', [SOURCES.python], python),
+  python: () => build('tour-python', [WIT, SOURCES.python], python(WIT, 'tour', SOURCES.python)),
   javascript: () =>
-    build('tour-javascript', [SOURCES.javascript], javascript('starlingmonkey')),
-  quickjs: () => build('tour-quickjs', [SOURCES.javascript], javascript('quickjs')),
+    build('tour-javascript', [WIT, SOURCES.javascript], javascript('starlingmonkey')),
+  quickjs: () => build('tour-quickjs', [WIT, SOURCES.javascript], javascript('quickjs')),
 }
 
 /** The languages that `tour` knows. */
@@ -64,9 +64,18 @@ export async function composed(language, store) {
   })
 }
 
-function python(output) {
-  const app = ['-p', SOURCES.python, 'app']
-  return run(program('componentize-py'), ['-d', WIT, '-w', 'tour', 'componentize', ...app, '-o', output])
+/**
+ * The path of a component of src/later/wit, whose functions are those of WASI 0.3 that are async, in Python.
+ * @returns {Promise<string>}
+ */
+export function later() {
+  const [wit, source] = [at('src/later/wit'), at('src/later/python')]
+  return build('later-python', [wit, source], python(wit, 'later', source))
+}
+
+function python(wit, world, source) {
+  const args = ['-d', wit, '-w', world, 'componentize', '-p', source, 'app', '-o']
+  return (output) => run(program('componentize-py'), [...args, output])
 }
 
 function javascript(engine) {
@@ -79,7 +88,7 @@ function javascript(engine) {
 async function build(name, sources, make) {
   const digest = createHash('sha256')
   const tools = ['package-lock.json', 'requirements.txt', 'componentize.mjs']
-  const files = [...tools.map((file) => join(TOOLS, file)), ...[WIT, ...sources].flatMap(filesOf)]
+  const files = [...tools.map((file) => join(TOOLS, file)), ...sources.flatMap(filesOf)]
   for (const file of files) digest.update(readFileSync(file))
   const path = join(BUILT, `${name}-${digest.digest('hex').slice(0, 16)}.wasm`)
   if (existsSync(path)) return path

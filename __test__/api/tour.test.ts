@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import {
   load,
   type AnyFunctions,
+  type CallOutcome,
   type HostError,
   type Instance,
   type Program,
@@ -364,6 +365,36 @@ testOfEach('the store may be another component', async (t, name, { faults }) => 
   t.deepEqual(lines, ['OUT'])
   const wit = await loaded.wit()
   t.false(wit.includes('import test:tour/store'), wit)
+})
+
+interface Later {
+  all(keys: readonly string[]): Promise<string[]>
+  fail(message: string): Promise<unknown>
+  sleep(milliseconds: number): Promise<number>
+}
+
+const testWithTools = withoutTools === undefined ? test : test.skip
+testWithTools('async functions of WASI 0.3 in Python, in both directions', async (t) => {
+  const loaded = await program('later', tours.later)
+  let broken = false
+  const wait = async (key: string): Promise<string> => {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (broken) throw new Error(key)
+    return key.toUpperCase()
+  }
+  const imports = { 'test:later/slow': { wait } }
+  await using instance = await loaded.instantiate<Later>({ imports })
+  const { all, fail, sleep } = instance.exports
+  t.deepEqual(await all(['a', 'ü', 'c']), ['A', 'Ü', 'C'])
+  t.deepEqual(await all([]), [])
+  t.deepEqual(await fail('oh'), { tag: 'err', val: 'oh' })
+  t.is(await sleep(5), 5)
+  const late = await instance.with({ limits: { timeoutMs: 50 } }).call('sleep', 60_000)
+  t.is(callEnding(late as CallOutcome), 'limit timeout')
+  broken = true
+  await using other = await loaded.instantiate<Later>({ imports })
+  const outcome = await other.call('all', ['a', 'b'])
+  t.is(outcome.kind === 'host-error' && (outcome.error as Error).message, 'a')
 })
 
 test('declarations and WIT are those of the world, whatever made the component', async (t) => {

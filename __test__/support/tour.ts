@@ -6,6 +6,7 @@ export const tours = (await import(new URL('../../guests/tour.mjs', import.meta.
   provideTools(): void
   tour(language: string): Promise<string>
   composed(language: string, store: string): Promise<string>
+  later(): Promise<string>
 }
 
 /** Why the tools cannot be installed: not every platform has them all. On the first one, that is a failure. */
