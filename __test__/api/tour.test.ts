@@ -6,6 +6,7 @@ import {
   type CallOutcome,
   type HostError,
   type Instance,
+  type Limits,
   type Program,
 } from '../support/package.ts'
 import { callEnding, compiled, ending, folder, realPath } from '../support/guest.ts'
@@ -284,9 +285,12 @@ testOfEach('how calls end otherwise', async (t, name, { crash }) => {
   ] as const
   for (const [what, args, expected, { ...limits }] of cases) {
     for (const sync of [false, true]) {
-      await using instance = await loaded.instantiate({ imports, limits })
+      // The time is that of the call: on a loaded machine, an instance may take long to be made.
+      const { timeoutMs, ...others } = limits as Limits
+      await using instance = await loaded.instantiate({ imports, limits: others })
+      const timed = timeoutMs === undefined ? instance : instance.with({ limits: { timeoutMs } })
       const name = `endings#${what}`
-      const outcome = sync ? instance.callSync(name, ...args) : await instance.call(name, ...args)
+      const outcome = sync ? timed.callSync(name, ...args) : await timed.call(name, ...args)
       t.is(callEnding(outcome), expected, `${what}: ${outcome.stderr.toString()}`)
       if (what === 'crash') t.regex(outcome.stderr.toString(), said)
       if (what === 'hoard') t.true(outcome.usage.memoryPeakBytes <= 96 << 20)

@@ -23,6 +23,7 @@ export const cpython: string = createRequire(import.meta.url).resolve(
 )
 
 type Library = Instance<AnyFunctions, HostError>
+type RunLimits = NonNullable<RunOptions['limits']>
 
 /** A number that a function returns. */
 async function number(library: Library, name: string, ...args: number[]): Promise<number> {
@@ -61,7 +62,7 @@ export function quickjsPath(): string {
 /** What a command line of QuickJS would do, by one call. */
 export async function quickjs(
   args: readonly string[],
-  limits: RunOptions['limits'] = {},
+  { timeoutMs, ...limits }: RunLimits = {},
 ): Promise<CallOutcome | HostError> {
   const program = await load(quickjsPath(), OPTIONS)
   const library = (await program.instantiate({ limits })) as unknown as Library
@@ -69,7 +70,9 @@ export async function quickjs(
   const argv = []
   for (const arg of ['qjs', ...args]) argv.push(await text(library, allocate, arg))
   const list = await words(library, allocate, [...argv, 0])
-  return library.call('qjs_init_argv', argv.length, list)
+  // The time is that of this call: on a loaded machine, any other may take long.
+  const timed = timeoutMs === undefined ? library : library.with({ limits: { timeoutMs } })
+  return timed.call('qjs_init_argv', argv.length, list)
 }
 
 /** An instance of Ruby of npm's package, which was made for JavaScript: what it wants of that is refused. */
@@ -83,7 +86,7 @@ export class Ruby {
     this.#names = names
   }
 
-  static async start(limits: RunOptions['limits'] = {}): Promise<Ruby> {
+  static async start(limits: RunLimits = {}): Promise<Ruby> {
     const path = join(TOOLS, 'node_modules/@ruby/3.4-wasm-wasi/dist/ruby.wasm')
     const program = await load(path, OPTIONS)
     const imports: Record<string, Record<string, () => number>> = {}
@@ -114,10 +117,14 @@ export class Ruby {
   readonly #allocate: Allocate = (length) => number(this.#library, 'cabi_realloc', 0, 0, 4, length)
 
   /** The outcome, and whether Ruby raised nothing. */
-  async evaluate(code: string): Promise<[CallOutcome | HostError, fine?: boolean]> {
+  async evaluate(
+    code: string,
+    limits: RunLimits = {},
+  ): Promise<[CallOutcome | HostError, fine?: boolean]> {
     const address = await text(this.#library, this.#allocate, code)
     const name = this.#names.get('rb-eval-string-protect')!
-    const outcome = await this.#library.call(name, address, Buffer.byteLength(code))
+    const length = Buffer.byteLength(code)
+    const outcome = await this.#library.with({ limits }).call(name, address, length)
     if (outcome.kind !== 'returned') return [outcome]
     const result = Buffer.from(this.#library.memory.read(Number(outcome.values[0]), 8))
     return [outcome, result.readInt32LE(4) === 0]
