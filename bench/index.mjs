@@ -12,6 +12,7 @@ import { http } from './http.mjs'
 import { install } from './install.mjs'
 import { growth } from './growth.mjs'
 import { interruption } from './interruption.mjs'
+import { languages } from './languages.mjs'
 import { latency } from './latency.mjs'
 import { limits } from './limits.mjs'
 import { loading } from './loading.mjs'
@@ -41,6 +42,7 @@ const SECTIONS = {
   http,
   files,
   diagnostics,
+  languages,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]
@@ -79,7 +81,7 @@ async function main() {
     const section = SECTIONS[name]
     const result = await section.run({ ...effort, guests: chosen, quick: values.quick === true })
     if (!values.write) continue
-    writePage(section.parts(result))
+    writePage(section.parts(result), section.page)
     for (const [file, svg] of Object.entries((await section.pictures?.(result)) ?? {}))
       writePicture(file, svg)
   }

@@ -1,11 +1,10 @@
-// Writes figures into docs/performance.md, between the markers `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
+// Writes figures into a page of docs/, between the markers `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, type } from 'node:os'
 import { digits } from './measure.mjs'
 
 const docs = new URL('../docs/', import.meta.url)
-const page = new URL('performance.md', docs)
 
 /** Rounds to three digits and separates the thousands. */
 export const number = (value) =>
@@ -18,14 +17,18 @@ export function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** @param {Record<string, string>} parts Markdown for each marker */
-export function writePage(parts) {
+/**
+ * @param {Record<string, string>} parts Markdown for each marker
+ * @param {string} [name] of the page
+ */
+export function writePage(parts, name = 'performance.md') {
+  const page = new URL(name, docs)
   let text = readFileSync(page, 'utf8')
-  for (const [name, markdown] of Object.entries({ ...parts, machine: machine() })) {
-    const [before, rest] = text.split(`<!-- bench:${name} -->`)
-    const after = rest?.split(`<!-- /bench:${name} -->`)[1]
-    if (after === undefined) throw new Error(`docs/performance.md has no marker "bench:${name}"`)
-    text = `${before}<!-- bench:${name} -->\n\n${markdown}\n\n<!-- /bench:${name} -->${after}`
+  for (const [part, markdown] of Object.entries({ ...parts, machine: machine() })) {
+    const [before, rest] = text.split(`<!-- bench:${part} -->`)
+    const after = rest?.split(`<!-- /bench:${part} -->`)[1]
+    if (after === undefined) throw new Error(`docs/${name} has no marker "bench:${part}"`)
+    text = `${before}<!-- bench:${part} -->\n\n${markdown}\n\n<!-- /bench:${part} -->${after}`
   }
   writeFileSync(page, text)
 }

@@ -2,26 +2,29 @@
 # Rebuilds guests from src/ and packs them into bin/. Tools that the machine does not have are installed into .work/,
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
-# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 as crash
-#                                crash-5 cpu panic stores
+# usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 cpp-zig as
+#                                crash crash-5 cpu panic stores tour-rust tour-shelf
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
-#   python3        c-zig, c-p2, crash, crash-5, cpu
+#   python3        c-zig, c-p2, cpp-zig, crash, crash-5, cpu
 #   go 1.26        go
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
 #   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net
-#   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic; net-p3, http, http-p3, redis, stores
+#   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic; net-p3, http, http-p3, redis,
+#                                                                                          stores, tour-rust, tour-shelf
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD work=$PWD/.work
 mkdir -p "$work"
 
-zig() { # Zig from PyPI, as a C compiler
+zig() { # Zig from PyPI, as a compiler: zig cc|c++ ARGUMENT...
   [ -x "$work/zig/bin/python" ] || python3 -m venv "$work/zig"
   "$work/zig/bin/python" -c 'import ziglang' 2>/dev/null || "$work/zig/bin/pip" -q install ziglang==0.17.1
-  "$work/zig/bin/python" -m ziglang cc -target wasm32-wasi "$@"
+  local language=$1
+  shift
+  "$work/zig/bin/python" -m ziglang "$language" -target wasm32-wasi "$@"
 }
 
 npm_tools() { # npm_tools FOLDER PACKAGE@VERSION...
@@ -33,7 +36,9 @@ npm_tools() { # npm_tools FOLDER PACKAGE@VERSION...
   npm --prefix "$folder" install --no-audit --no-fund --loglevel=error "$@"
 }
 
-build_c-zig() { zig -Os -s src/c/modes.c -o "$1"; }
+build_c-zig() { zig cc -Os -s src/c/modes.c -o "$1"; }
+
+build_cpp-zig() { zig c++ -std=c++20 -fno-exceptions -Os -s src/cpp/modes.cpp -o "$1"; }
 
 build_c-clang() { clang-19 --target=wasm32-wasi -Os -s src/c/modes.c -o "$1"; }
 
@@ -48,10 +53,10 @@ build_crash() { crash -g "$1"; }
 build_crash-5() { crash -gdwarf-5 "$1"; } # DWARF 5, which has other tables than 4
 
 crash() { # with debug information that names no folder of this machine
-  zig -nostdlib "$1" -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$2"
+  zig cc -nostdlib "$1" -O0 -fno-sanitize=all "-ffile-prefix-map=$here=." "-fdebug-prefix-map=$here=." src/c/crash.c -o "$2"
 }
 
-build_cpu() { zig -O2 -s src/c/cpu.c -o "$1"; }
+build_cpu() { zig cc -O2 -s src/c/cpu.c -o "$1"; }
 
 build_go() { (cd src/go && GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -o "$1" .); }
 
@@ -68,6 +73,8 @@ build_http() { cargo_p2 src/rust-http http "$1"; }
 build_http-p3() { cargo_p2 src/rust-http-p3 http_p3 "$1"; }
 build_redis() { cargo_p2 src/rust-redis redis-client "$1"; }
 build_stores() { cargo_p2 src/rust-stores stores "$1"; }
+build_tour-rust() { cargo_p2 src/tour/rust tour "$1"; }
+build_tour-shelf() { cargo_p2 src/tour/rust-shelf tour_shelf "$1"; }
 
 cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics
   RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$here=." \

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { provideTools } from '../guests/tour.mjs'
 import { chromium, provideChromium } from './chromium.mjs'
 import { avaFailures, cargoFailures, countAva, countCargo } from './count-tests.mjs'
 
@@ -47,6 +48,12 @@ async function runCargo(args, env) {
 
 // Installed here and not in the tests, which run side by side, because apt-get runs once at a time.
 provideChromium()
+try {
+  provideTools()
+} catch (error) {
+  // The tests that need them say what that means.
+  console.log(error.message)
+}
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
 for (const [name, words, variable, value] of [

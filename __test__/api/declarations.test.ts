@@ -1,44 +1,10 @@
-import { execFile } from 'node:child_process'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import fc from 'fast-check'
 import { load, type WasiexecError } from '../support/package.ts'
 import { folder, thrown, wat } from '../support/guest.ts'
+import { compile } from '../support/typescript.ts'
 import { echoComponent } from '../support/wit-echo.ts'
 import { witTypes } from '../support/wit-values.ts'
-
-const exec = promisify(execFile)
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
-/** The oldest TypeScript that has `using` with its types, and those after it. */
-const COMPILERS = ['typescript-5.4', 'typescript-6', 'typescript']
-
-/** Compiles files strictly with each compiler; returns what it says. */
-async function compile(t: ExecutionContext, files: Record<string, string>): Promise<string[]> {
-  const place = await folder(t)
-  await mkdir(join(place, 'node_modules'))
-  await symlink(root, join(place, 'node_modules/wasiexec'), 'junction')
-  await symlink(join(root, 'node_modules/@types'), join(place, 'node_modules/@types'), 'junction')
-  await writeFile(join(place, 'package.json'), '{ "type": "module" }')
-  for (const [name, text] of Object.entries(files)) await writeFile(join(place, name), text)
-  const options =
-    '--strict --noEmit --exactOptionalPropertyTypes --noUncheckedIndexedAccess --target es2022 ' +
-    '--lib es2022,esnext.disposable --types node --module nodenext --moduleResolution nodenext --skipLibCheck false'
-  const said = []
-  for (const compiler of COMPILERS) {
-    const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
-    const sources = Object.keys(files)
-    try {
-      await exec(process.execPath, [tsc, ...options.split(' '), ...sources], { cwd: place })
-    } catch (error) {
-      said.push(`${compiler}: ${(error as { stdout: string }).stdout}`)
-    }
-  }
-  return said
-}
 
 test('declarations of a component compile, and fit its instances', async (t) => {
   const program = await wat('calc-component')
@@ -64,7 +30,7 @@ await calc.exports.add('1', 2)
 await calc.call('my:pkg/math#nothing', 7, 2)
 `
   const files = { 'calc.d.ts': await program.types(), 'use.ts': use }
-  t.deepEqual(await compile(t, files), [])
+  t.deepEqual(await compile(await folder(t), files), [])
 })
 
 test('declarations of imports fit the option', async (t) => {
@@ -87,7 +53,7 @@ export const found: string | undefined = await instance.exports.lookup('a')
 await program.run({ imports })
 `
   const files = { 'store.d.ts': await program.types(), 'use.ts': use }
-  t.deepEqual(await compile(t, files), [])
+  t.deepEqual(await compile(await folder(t), files), [])
 })
 
 test('declarations of a module compile, and fit its instances', async (t) => {
@@ -111,7 +77,7 @@ export const wide: bigint = await instance.exports.add64(1n, 2n)
     { cache: false },
   )
   const files = { 'exports.d.ts': declared, 'use.ts': use, 'odd.d.ts': await odd.types() }
-  t.deepEqual(await compile(t, files), [])
+  t.deepEqual(await compile(await folder(t), files), [])
   t.regex(
     files['odd.d.ts'],
     /'c d'\(p0: number, p1: bigint, guest: CallingGuest\): number \| Promise<number>/,
@@ -124,7 +90,7 @@ test('declarations of made-up types compile', async (t) => {
     const program = await load(Buffer.from(echoComponent(type, 'memory')), { cache: false })
     files[`t${index}.d.ts`] = await program.types()
   }
-  t.deepEqual(await compile(t, files), [])
+  t.deepEqual(await compile(await folder(t), files), [])
 })
 
 test('only components have WIT', async (t) => {
@@ -153,7 +119,10 @@ export const parts: [Exports_.Promise_, Exports_.Members_, Exports_.Needs_, Expo
   [{ then: 1 }, { then: 1 }, { then: 1 }, { then: 1 }]
 export const map: Exports_.Map_ = { tag: 'promise', val: { then: 1 } }
 `
-  t.deepEqual(await compile(t, { 'odd.d.ts': await program.types(), 'use.ts': use }), [])
+  t.deepEqual(
+    await compile(await folder(t), { 'odd.d.ts': await program.types(), 'use.ts': use }),
+    [],
+  )
 })
 
 test('functions with such names can be called', async (t) => {

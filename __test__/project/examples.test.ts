@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { ended, type Ended } from '../support/child.ts'
 import { compiled, folder, numbers, realPath, watPath } from '../support/guest.ts'
+import { cpython, quickjsPath } from '../support/interpreters.ts'
+import { withoutTools } from '../support/tour.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
@@ -226,6 +228,31 @@ async function documented(t: ExecutionContext): Promise<string> {
   return path
 }
 
+/** Runs the examples of a page that use the package, with more programs. */
+async function runExamples(
+  t: ExecutionContext,
+  page: string,
+  least: number,
+  programs: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const text = await readFile(at(`docs/${page}`), 'utf8')
+  const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)].filter(
+    ([, code]) => code!.includes("from 'wasiexec'"),
+  )
+  t.true(blocks.length >= least)
+  const path = await documented(t)
+  for (const [name, source] of Object.entries(programs)) {
+    await copyFile(source, join(path, name))
+  }
+  for (const [index, [, code, printed]] of blocks.entries()) {
+    const file = join(path, `example-${index}.mjs`)
+    await writeFile(file, code!)
+    const { stdout, stderr } = await script(file, [], '', path)
+    t.is(stdout, printed ?? '', `${code}\n${stderr}`)
+    t.is(stderr, '')
+  }
+}
+
 for (const [page, least] of [
   ['batch.md', 6],
   ['components.md', 4],
@@ -238,17 +265,14 @@ for (const [page, least] of [
   ['observability.md', 3],
   ['streams.md', 3],
 ] as const) {
-  test(`the examples of docs/${page} print what stands below them`, async (t) => {
-    const text = await readFile(at(`docs/${page}`), 'utf8')
-    const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
-    t.true(blocks.length >= least)
-    const path = await documented(t)
-    for (const [index, [, code, printed]] of blocks.entries()) {
-      const file = join(path, `example-${index}.mjs`)
-      await writeFile(file, code!)
-      const { stdout, stderr } = await script(file, [], '', path)
-      t.is(stdout, printed ?? '', `${code}\n${stderr}`)
-      t.is(stderr, '')
-    }
-  })
+  test(`the examples of docs/${page} print what stands below them`, (t) =>
+    runExamples(t, page, least))
 }
+
+const testWithTools = withoutTools === undefined ? test : test.skip
+testWithTools('the examples of docs/languages.md print what stands below them', (t) =>
+  runExamples(t, 'languages.md', 2, {
+    'python.wasm': cpython,
+    'qjs-wasi-reactor.wasm': quickjsPath(),
+  }),
+)
