@@ -2,6 +2,9 @@
 /// <reference types="node" />
 import { Buffer as Buffer$1 } from 'node:buffer'
 import { Readable, Writable } from 'node:stream'
+import { IncomingMessage, ServerResponse } from 'node:http'
+
+// src/protocol.d.ts
 /**
  * The stable name of a Wasm fault.
  *
@@ -388,6 +391,8 @@ declare function describeOutcome(
  * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
  * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
  * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
+ * - `ERR_HANDLER_CLOSED`: the handler of requests was closed.
+ * - `ERR_RESPONSE_BROKEN`: the run of a request ended before the body of its response.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
  * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;
@@ -426,6 +431,8 @@ type WasiexecErrorCode =
   | 'ERR_INSTANCE_OVER'
   | 'ERR_INSTANCE_CLOSED'
   | 'ERR_INSTANCE_BUSY'
+  | 'ERR_HANDLER_CLOSED'
+  | 'ERR_RESPONSE_BROKEN'
   | 'ERR_NESTED_RUN'
   | 'ERR_HOST_FUNCTION'
   | 'ERR_CALL_ENDED'
@@ -623,6 +630,13 @@ interface Inspection {
     readonly code: WasiexecErrorCode
     readonly message: string
   } | null
+  /** Whether it exports what handles HTTP requests. */
+  readonly handler: boolean
+  /** The error that `serve` rejects with where no imports are provided; null for a program that can be served. */
+  readonly serveProblem: {
+    readonly code: WasiexecErrorCode
+    readonly message: string
+  } | null
 }
 /**
  * A linear memory.
@@ -737,6 +751,11 @@ interface RunOptions {
    */
   keyvalue?: Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>> | undefined
   /**
+   * The origins to which the guest may send HTTP requests. `false`: every request is refused. Only for components. See
+   * docs/http.md. Default: `false`.
+   */
+  http?: false | HttpOptions | undefined
+  /**
    * The host's clocks, or a wall clock that stands still and a monotonic clock that starts at 0 and goes on with each
    * reading and with each sleep, the same in every run. With {@link randomSeed}, runs are equal to the byte: see
    * docs/determinism.md. `now` is a Date or a whole number of milliseconds since 1970, from 0 to 18446744073709 (July
@@ -801,6 +820,22 @@ interface NetworkOptions {
    * Default: none.
    */
   dns?: readonly string[] | false | undefined
+}
+/**
+ * Origins to which a guest may send requests. A rule is `http://HOST` or `https://HOST`, with `:PORT` for another port than
+ * that of the scheme. HOST is a name, `*.` and a name for the names below it, an IPv4 address, an IPv6 address in brackets,
+ * or `*` for every name and every public address. PORT is a number or `*`.
+ *
+ * @example
+ * const http = { allow: ['https://api.example.com', 'https://*.example.org', 'http://127.0.0.1:*'] }
+ */
+interface HttpOptions {
+  /** Default: none. */
+  allow?: readonly string[] | undefined
+  /**
+   * Certificates, as PEM text, of authorities that are trusted besides Mozilla's. Default: none.
+   */
+  ca?: string | undefined
 }
 /**
  * Files in memory, by name or path: text, bytes, or a directory of files.
@@ -975,7 +1010,7 @@ interface RunMessage {
   /** The name of the program. */
   readonly program: string
   /** How it is run; `'run'` also for the one-shot `run`. */
-  readonly method: 'run' | 'runSync' | 'spawn' | 'batch'
+  readonly method: 'run' | 'runSync' | 'spawn' | 'batch' | 'serve'
   /** The caps that were given, not yet checked at the start; in a batch, with those of its `defaults`. */
   readonly limits: Readonly<Limits> | undefined
   /** Which job of a batch it is; only for `'batch'`. */
@@ -1728,6 +1763,79 @@ interface SnapshotOptions extends Pick<
   /** Which compiler makes the code of the snapshot's runs. Default: as for this program. */
   compiler?: CompilerChoice | undefined
 }
+/** What became of a response. */
+interface Sent {
+  /** Its status; 500 if the handler gave none. */
+  readonly status: number
+  /** Whether it was sent as the handler gave it, to its end. */
+  readonly complete: boolean
+  /** Why it was not; may contain text of the guest's. */
+  readonly problem?: string
+}
+/** What is served: by `fetch` or by `node`. */
+type ServedRequest = Request | IncomingMessage
+/** How a component handles requests. Each request gets an instance of its own with these options. */
+interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pick<
+  RunOptions,
+  | 'args'
+  | 'env'
+  | 'stdout'
+  | 'stderr'
+  | 'onBrokenPipe'
+  | 'preopens'
+  | 'network'
+  | 'http'
+  | 'clock'
+  | 'randomSeed'
+  | 'limits'
+> {
+  /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
+  imports?: undefined
+  /**
+   * Called when the run of a request has ended: with its outcome, the request, and what became of the response. What it
+   * throws is an uncaught exception.
+   */
+  onOutcome?: ((outcome: Ending, request: ServedRequest, response: Sent) => void) | undefined
+  /**
+   * Called with what keeps a request by `node` from being run: faults of the host, and misuse of the response. Default:
+   * the error is a warning of the process (`process.emitWarning`). `fetch` rejects instead.
+   */
+  onError?: ((error: unknown, request: ServedRequest) => void) | undefined
+}
+/** How a component handles requests for which functions are provided that it imports. */
+interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'imports'> {
+  /** As for a run. */
+  imports: Imports
+}
+/**
+ * What handles HTTP requests with a program, made by {@link Program.serve}. Each request gets an instance of its own, which
+ * takes a slot of the runtime like a run, and waits for one like a run.
+ */
+declare class Handler {
+  #private
+  /**
+   * Handles a request and resolves to the response when its head is there. A run that ends before gives a plain response
+   * with the status 500, and a run that ends later breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`,
+   * and cancelling the response's body, abort the run. A body that is not read holds its run, so read it or cancel it.
+   *
+   * It needs no `this`, so it can be passed on.
+   *
+   * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION` for what is not a `Request` of HTTP, `ERR_HANDLER_CLOSED`; the
+   * reason of the `signal`, what the body of the request fails with; and as {@link Program.run}.
+   */
+  readonly fetch: (request: Request) => Promise<Response>
+  /**
+   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before its
+   * response gets the status 500, and one that ends later ends the connection. A client that disconnects aborts the run.
+   *
+   * It needs no `this`, and it throws nothing: see {@link ServeOptions.onError}.
+   */
+  readonly node: (request: IncomingMessage, response: ServerResponse) => void
+  /** Refuses new requests, and resolves when those that go on have ended. */
+  close(): Promise<void>
+  /** The same as {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
 /**
  * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
  *
@@ -1876,6 +1984,18 @@ declare class Program {
     options: HostedInstantiateOptions,
   ): Promise<Instance<Functions, HostError>>
   instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  /**
+   * Returns a handler of HTTP requests, for a component that exports `wasi:http/incoming-handler` (WASI 0.2) or
+   * `wasi:http/handler` (0.3).
+   *
+   * @throws {WasiexecError} (rejects) `ERR_NO_ENTRY_POINT` for a program that is not a handler, `ERR_UNRESOLVED_IMPORT`,
+   * `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @example
+   * await using handler = await program.serve({ limits: { timeoutMs: 1000 } })
+   * createServer(handler.node).listen(8080)
+   */
+  serve(options: HostedServeOptions): Promise<Handler>
+  serve(options?: ServeOptions): Promise<Handler>
   /**
    * Returns a pool of instances, which are made when calls need them, and replaced when they have ended.
    *
@@ -2327,6 +2447,7 @@ export {
   type GuestGlobals,
   type GuestMemory,
   type GuestOf,
+  Handler,
   type HostError,
   type HostFunction,
   type HostedBatchOptions,
@@ -2335,7 +2456,9 @@ export {
   type HostedPoolOptions,
   type HostedRunOptions,
   type HostedRunSyncOptions,
+  type HostedServeOptions,
   type HostedSpawnOptions,
+  type HttpOptions,
   type Imports,
   type InspectedExport,
   type InspectedImport,
@@ -2379,6 +2502,9 @@ export {
   Runtime,
   type RuntimeOptions,
   type RuntimeStats,
+  type Sent,
+  type ServeOptions,
+  type ServedRequest,
   type SnapshotMessage,
   type SnapshotOptions,
   type SnapshotUntil,
