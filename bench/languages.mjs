@@ -24,6 +24,7 @@ const PROGRAMS = [
   ['C++, Zig', () => guest('cpp-zig')],
   ['AssemblyScript', () => guest('as')],
   ['Go', () => guest('go')],
+  ['Go, component', () => tour('go'), { imports: IMPORTS }],
   ['JavaScript, componentize-js', () => tour('javascript'), { imports: IMPORTS }],
   ['JavaScript, componentize-qjs', () => tour('quickjs'), { imports: IMPORTS }],
   ['Python, componentize-py', () => tour('python'), { imports: IMPORTS }],

