@@ -22,6 +22,7 @@ const PROGRAMS = [
   ['C, Zig', () => guest('c-zig')],
   ['C, clang', () => guest('c-clang')],
   ['C++, Zig', () => guest('cpp-zig')],
+  ['Swift, Embedded', () => guest('swift')],
   ['AssemblyScript', () => guest('as')],
   ['Go', () => guest('go')],
   ['Go, component', () => tour('go'), { imports: IMPORTS }],
