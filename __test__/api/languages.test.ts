@@ -101,6 +101,15 @@ const GUESTS: Readonly<Record<string, readonly Row[]>> = {
     ['cat', 'exit 0', 'one', { stdin: 'one' }],
     ['spin', 'limit timeout', '', SPIN],
   ],
+  swift: [
+    ['', 'exit 0', 'hello from swift\n'],
+    ['return', 'exit 5', 'before return\n'],
+    ['exit', 'exit 7', 'before exit\n'],
+    ['fatal', 'trap unreachable', ''],
+    ['bounds', 'trap unreachable', ''],
+    ['overflow', 'trap unreachable', ''],
+    ['spin', 'limit timeout', '', SPIN],
+  ],
   as: [
     ['', 'exit 0', 'hello from assemblyscript\n'],
     ['exit 9', 'exit 9', 'before exit\n'],

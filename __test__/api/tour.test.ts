@@ -43,6 +43,7 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     ...WHOLE,
     crash: [/panicked at src\/lib\.rs:\d+:\d+:\nboom\n/, 'trap unreachable'],
   },
+  go: { ...WHOLE, crash: [/^panic: boom\n/, 'trap unreachable'] },
   python: {
     ...WHOLE,
     crash: [/^Traceback[^]*\nValueError: boom\n/, 'trap unreachable'],
@@ -207,8 +208,8 @@ for (const async of [false, true]) {
       t.is(dropped(), 4)
     }
     t.is(await sum(100), 5050)
-    await instance.exports.shout('grüße')
-    t.deepEqual(lines, ['GRÜSSE'])
+    await instance.exports.shout('grün')
+    t.deepEqual(lines, ['GRÜN'])
   })
 }
 
