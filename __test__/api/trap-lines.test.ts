@@ -1,8 +1,9 @@
-// Run once more with each compiler, and by calls.
+// Run once more with worker processes, and with each compiler.
 import { writeFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import {
+  inProcesses,
   load,
   Runtime,
   type Frame,
@@ -61,7 +62,7 @@ test("a panic of Rust has the program's own line first, whatever the machinery a
   }
 })
 
-test('a batch and worker processes tell the same', async (t) => {
+test('batches, calls and worker processes tell the same', async (t) => {
   const program = await real('panic')
   const jobs = PANICS.map(([kind]) => ({ args: [kind] }))
   const told: TrapInfo[] = []
@@ -70,10 +71,16 @@ test('a batch and worker processes tell the same', async (t) => {
     told.map(({ location }) => shown(location)),
     PANICS.map(([, at]) => at),
   )
+  if (!inProcesses) {
+    const instance = await program.instantiate({ args: jobs[0]!.args })
+    const called = await instance.call('_start')
+    if (called.kind === 'returned') throw new Error('it returned')
+    t.deepEqual(trapOf(called), told[0])
+  }
   await using runtime = new Runtime({ threads: 1, workers: 'processes' })
   const elsewhere = await load(await realPath('panic'), { runtime, cache: false })
-  const [first] = PANICS
-  t.deepEqual(trapOf(await elsewhere.run({ args: [first![0]] })), told[0])
+  const [[kind, at]] = PANICS as [(typeof PANICS)[0]]
+  t.is(shown(trapOf(await elsewhere.run({ args: [kind] })).location), at)
 })
 
 test('code from the cache and code compiled ahead have the lines of their program', async (t) => {

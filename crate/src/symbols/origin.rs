@@ -8,14 +8,12 @@ use crate::guest::Frame;
 /// The number of the frame whose source the program's author has written: the first one that is not part of a language's
 /// own library or runtime. None without frames.
 pub(super) fn of_program(frames: &[Frame]) -> Option<usize> {
-    let with_source = frames.iter().position(|frame| {
-        let file = frame.file.as_deref();
-        file.is_some_and(|file| !is_file_of_language(file)) && !is_of_language(frame)
-    });
-    let with_name = || {
+    let position = |is_known: fn(&Frame) -> bool| {
         let mut frames = frames.iter();
-        frames.position(|frame| frame.function.is_some() && !is_of_language(frame))
+        frames.position(|frame| is_known(frame) && !is_of_language(frame))
     };
+    let with_source = position(|frame| frame.file.is_some());
+    let with_name = || position(|frame| frame.function.is_some());
     let first = || (!frames.is_empty()).then_some(0);
     with_source.or_else(with_name).or_else(first)
 }
@@ -103,6 +101,9 @@ const WITHOUT_FILE: [&str; 11] = [
 ];
 
 fn is_of_language(frame: &Frame) -> bool {
+    if frame.file.as_deref().is_some_and(is_file_of_language) {
+        return true;
+    }
     let Some(function) = &frame.function else {
         return false;
     };
@@ -169,6 +170,17 @@ mod tests {
             Some(0)
         );
         assert_eq!(of_program(&[]), None);
+    }
+
+    #[test]
+    fn a_name_decides_where_only_the_machinery_has_files() {
+        let snapshot = [
+            ("abort", "/build/wasi-libc/libc-bottom-half/sources/abort.c"),
+            ("rust_panic", "/rustc/59807616/library/std/src/panicking.rs"),
+            ("panic::work", ""),
+            ("_start", ""),
+        ];
+        assert_eq!(of_program(&frames(&snapshot)), Some(2));
     }
 
     #[test]
