@@ -73,7 +73,9 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
 
 function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
   const { stdout, stderr } = io
-  const outputs = io.inherit ? ({ stdout: 'inherit', stderr: 'inherit' } as const) : { stdout, stderr }
+  const outputs = io.inherit
+    ? ({ stdout: 'inherit', stderr: 'inherit' } as const)
+    : { stdout, stderr }
   return {
     ...runOptions(flags),
     ...networkOptions(flags),

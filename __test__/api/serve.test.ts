@@ -298,7 +298,10 @@ test('a closed handler has drained, and refuses requests', async (t) => {
 test('what is not a handler is refused by name', async (t) => {
   const component = await refusal((await wat('component-hello')).serve())
   t.is(component.code, 'ERR_NO_ENTRY_POINT')
-  t.regex(component.message, /exports wasi:cli\/run@0\.2\.\d+, and no `wasi:http\/incoming-handler`/)
+  t.regex(
+    component.message,
+    /exports wasi:cli\/run@0\.2\.\d+, and no `wasi:http\/incoming-handler`/,
+  )
   const module = await refusal((await wat('hello')).serve())
   t.is(module.code, 'ERR_NO_ENTRY_POINT')
   t.regex(module.message, /core module/)

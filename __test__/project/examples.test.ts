@@ -218,11 +218,9 @@ async function documented(t: ExecutionContext): Promise<string> {
       ...PROGRAMS,
       'net.wasm': await realPath('net'),
       'http.wasm': await realPath('http'),
-    }).map(
-      async ([name, source]) => {
-        await writeFile(join(path, name), await readFile(source))
-      },
-    ),
+    }).map(async ([name, source]) => {
+      await writeFile(join(path, name), await readFile(source))
+    }),
   )
   return path
 }

@@ -89,7 +89,11 @@ export class FetchClient implements Client {
   #all(): Bytes | null {
     const early = this.#early
     this.#early = []
-    return early.length === 0 ? null : early.length === 1 ? (early[0] as Bytes) : Buffer.concat(early)
+    return early.length === 0
+      ? null
+      : early.length === 1
+        ? (early[0] as Bytes)
+        : Buffer.concat(early)
   }
 
   #stream(): ReadableStream<Uint8Array> {

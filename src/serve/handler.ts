@@ -148,24 +148,36 @@ export class Handler {
     const [stdout, stderr] = [undefined, undefined]
     const live = { stdin, stdout, stderr, response: exchange }
     const [id, outcome] = this.#spawn(prepared, live)
-    const going = outcome.then(
-      (outcome) => {
-        ended()
-        this.#options.onOutcome?.(outcome, request, exchange.sent)
-      },
-      // The client was told.
-      ended,
-    )
+    const going = this.#follow(outcome, request, exchange, ended)
     this.#going.add(going)
-    const forget = (): void => void this.#going.delete(going)
-    // What the caller's function throws is not hidden.
-    going.then(forget, (error: unknown) => {
-      forget()
-      process.nextTick(rethrow, error)
-    })
+    void going.finally(() => this.#going.delete(going))
     return {
       abort: (reason) => this.#port.abort(id, reason),
       taken: (bytes) => exchange.taken(bytes),
+    }
+  }
+
+  /** Resolves when the run has ended and the caller was told. */
+  async #follow(
+    running: Promise<Outcome | HostError>,
+    request: ServedRequest,
+    exchange: Exchange,
+    ended: () => void,
+  ): Promise<void> {
+    let outcome: Outcome | HostError
+    try {
+      outcome = await running
+    } catch {
+      // The client was told.
+      return
+    } finally {
+      ended()
+    }
+    try {
+      this.#options.onOutcome?.(outcome, request, exchange.sent)
+    } catch (error) {
+      // What the caller's function throws is not hidden.
+      process.nextTick(rethrow, error)
     }
   }
 
@@ -221,7 +233,8 @@ function headOf(request: Request): RequestHead {
 function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   const { method = '', url: target = '', headers, rawHeaders, socket } = request
   const scheme = 'encrypted' in socket ? 'https' : 'http'
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
   const of = (authority: string, path: string): RequestHead | undefined =>
     AUTHORITY.test(authority) && PATH.test(path)
       ? { method, scheme, authority, path, headers: rawHeaders, hasBody }
