@@ -613,9 +613,7 @@ interface NetworkOptions {
 interface HttpOptions {
   /** Default: none. */
   allow?: readonly string[] | undefined
-  /**
-   * Certificates, as PEM text, of authorities that are trusted besides Mozilla's. Default: none.
-   */
+  /** PEM text with certificates of authorities that are trusted besides Mozilla's. Default: none. */
   ca?: string | undefined
 }
 /** Files in memory, by name or path: text, bytes, or a directory of files. */
@@ -1335,27 +1333,24 @@ interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'im
   imports: Imports
 }
 /**
- * What handles HTTP requests with a program, made by {@link Program.serve}. Each request gets an instance of its own, which
- * takes a slot of the runtime like a run, and waits for one like a run.
+ * Handles HTTP requests with a program; made by {@link Program.serve}. Each request gets an instance of its own, which
+ * waits for a slot of the runtime like a run. `fetch` and `node` need no `this`.
  */
 declare class Handler {
   #private
   /**
-   * Handles a request and resolves to the response when its head is there. A run that ends before gives a plain response
-   * with the status 500, and a run that ends later breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`,
-   * and cancelling the response's body, abort the run. A body that is not read holds its run, so read it or cancel it.
-   *
-   * It needs no `this`, so it can be passed on.
+   * Resolves to the response when its head is there. A run that ends before gives a plain 500, and one that ends later
+   * breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`, and cancelling the response's body, abort the
+   * run. A body that is not read holds its run, so read it or cancel it.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION` for what is not a `Request` of HTTP, `ERR_HANDLER_CLOSED`; the
    * reason of the `signal`, what the body of the request fails with; and as {@link Program.run}.
    */
   readonly fetch: (request: Request) => Promise<Response>
   /**
-   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before its
-   * response gets the status 500, and one that ends later ends the connection. A client that disconnects aborts the run.
-   *
-   * It needs no `this`, and it throws nothing: see {@link ServeOptions.onError}.
+   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before the
+   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Throws
+   * nothing: see {@link ServeOptions.onError}.
    */
   readonly node: (request: IncomingMessage, response: ServerResponse) => void
   /** Refuses new requests, and resolves when those that go on have ended. */

@@ -34,6 +34,8 @@ async function bundle() {
     file: 'dist/index.cjs',
     format: 'cjs',
     comments,
+    // Names and lines stay, for those who read a trace.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
     exports: 'named',
   })
   await build.close()

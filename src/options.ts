@@ -129,9 +129,7 @@ export interface NetworkOptions {
 export interface HttpOptions {
   /** Default: none. */
   allow?: readonly string[] | undefined
-  /**
-   * Certificates, as PEM text, of authorities that are trusted besides Mozilla's. Default: none.
-   */
+  /** PEM text with certificates of authorities that are trusted besides Mozilla's. Default: none. */
   ca?: string | undefined
 }
 

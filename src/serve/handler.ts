@@ -17,13 +17,13 @@ import { RequestBody, type BodySource } from './request-body.ts'
 interface Going {
   /** Aborts it, unless it has ended. */
   abort(reason: unknown): void
-  /** The client has room for so many more bytes of the body. */
-  taken(bytes: number): void
+  /** The client has room again. */
+  drained(): void
 }
 
 /**
- * What handles HTTP requests with a program, made by {@link Program.serve}. Each request gets an instance of its own, which
- * takes a slot of the runtime like a run, and waits for one like a run.
+ * Handles HTTP requests with a program; made by {@link Program.serve}. Each request gets an instance of its own, which
+ * waits for a slot of the runtime like a run. `fetch` and `node` need no `this`.
  */
 export class Handler {
   readonly #port: Port
@@ -44,11 +44,9 @@ export class Handler {
   }
 
   /**
-   * Handles a request and resolves to the response when its head is there. A run that ends before gives a plain response
-   * with the status 500, and a run that ends later breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`,
-   * and cancelling the response's body, abort the run. A body that is not read holds its run, so read it or cancel it.
-   *
-   * It needs no `this`, so it can be passed on.
+   * Resolves to the response when its head is there. A run that ends before gives a plain 500, and one that ends later
+   * breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`, and cancelling the response's body, abort the
+   * run. A body that is not read holds its run, so read it or cancel it.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION` for what is not a `Request` of HTTP, `ERR_HANDLER_CLOSED`; the
    * reason of the `signal`, what the body of the request fails with; and as {@link Program.run}.
@@ -73,7 +71,7 @@ export class Handler {
       const client = new FetchClient({
         resolve,
         reject,
-        taken: (bytes) => going?.taken(bytes),
+        drained: () => going?.drained(),
         cancelled: (reason) => going?.abort(reason),
       })
       signal.addEventListener('abort', onAbort)
@@ -89,25 +87,24 @@ export class Handler {
   }
 
   /**
-   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before its
-   * response gets the status 500, and one that ends later ends the connection. A client that disconnects aborts the run.
-   *
-   * It needs no `this`, and it throws nothing: see {@link ServeOptions.onError}.
+   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before the
+   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Throws
+   * nothing: see {@link ServeOptions.onError}.
    */
   readonly node = (request: IncomingMessage, response: ServerResponse): void => {
     if (this.#closedReason !== undefined) {
       response.setHeader('connection', 'close')
-      sendPlain(response, 503)
+      sendPlain(response, 503, 'Service Unavailable')
       return
     }
     const head = nodeHeadOf(request)
     if (head === undefined) {
-      sendPlain(response, 400)
+      sendPlain(response, 400, 'Bad Request')
       return
     }
     let going: Going | undefined
     const client = new NodeClient(response, {
-      taken: (bytes) => going?.taken(bytes),
+      drained: () => going?.drained(),
       cancelled: (reason) => going?.abort(reason),
       failed: (error) => this.#fail(error, request),
     })
@@ -153,7 +150,7 @@ export class Handler {
     void going.finally(() => this.#going.delete(going))
     return {
       abort: (reason) => this.#port.abort(id, reason),
-      taken: (bytes) => exchange.taken(bytes),
+      drained: () => exchange.drained(),
     }
   }
 
