@@ -280,7 +280,7 @@ declare function describeOutcome(
  * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
  * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_HANDLER_CLOSED`: the handler of requests was closed.
- * - `ERR_RESPONSE_BROKEN`: the run of a request ended before the body of its response.
+ * - `ERR_RESPONSE_BROKEN`: the run of a request ended before its response was whole.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
  * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;
@@ -1316,15 +1316,9 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
 > {
   /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
   imports?: undefined
-  /**
-   * Called when the run of a request has ended: with its outcome, the request, and what became of the response. What it
-   * throws is an uncaught exception.
-   */
+  /** Called when the run of a request has ended. What it throws is an uncaught exception. */
   onOutcome?: ((outcome: Ending, request: ServedRequest, response: Sent) => void) | undefined
-  /**
-   * Called with what keeps a request by `node` from being run: faults of the host, and misuse of the response. Default:
-   * the error is a warning of the process (`process.emitWarning`). `fetch` rejects instead.
-   */
+  /** Called with what keeps a request by `node` from being run. Default: `process.emitWarning`. `fetch` rejects instead. */
   onError?: ((error: unknown, request: ServedRequest) => void) | undefined
 }
 /** How a component handles requests for which functions are provided that it imports. */

@@ -26,8 +26,7 @@ export const verb: Verb = {
   describe(command, io) {
     command
       .description(
-        'Serves HTTP with a component that handles requests (wasi:http of WASI 0.2 or 0.3). Each request gets an instance ' +
-          'of its own, with the limits.',
+        'Serves HTTP with a component of wasi:http. Each request gets an instance of its own, with the limits.',
       )
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
@@ -44,8 +43,8 @@ export const verb: Verb = {
         ['wasiexec serve --allow-http https://api.example.com app.wasm', 'with an origin to ask'],
       )}
 
-Prints its address. What programs print goes to stdout and stderr, and so do endings other than a success.
-Ctrl-C and SIGTERM end it when the requests that go on have ended; a second one ends it at once.
+Prints its address; endings other than a success go to stderr. Ctrl-C and SIGTERM end it when the requests
+that go on have ended, and a second one ends it at once.
 
 Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
     )

@@ -316,6 +316,13 @@ test('inspection says whether a program can be served', async (t) => {
   t.deepEqual([hello.handler, hello.serveProblem?.code], [false, 'ERR_NO_ENTRY_POINT'])
 })
 
+test('functions may be provided, and those that are not imported are left out', async (t) => {
+  const handler = await (await real('http')).serve({ imports: { 'my:pkg/a': { f: () => 1 } } })
+  const response = await handler.fetch(new Request('http://a/'))
+  t.is(await response.text(), 'hello\n')
+  await handler.close()
+})
+
 test('options and requests that are wrong', async (t) => {
   const program = await real('http')
   for (const [options, message] of [

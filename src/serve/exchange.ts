@@ -89,7 +89,7 @@ export class Exchange implements LiveResponse {
 
   end(how: number, why: string): void {
     if (this.#isOver) return
-    if (how === RESPONSE_END.whole) {
+    if (how === RESPONSE_END.whole && this.#status !== undefined) {
       this.#isOver = this.#isComplete = true
       if (this.#early === undefined) this.#client.end()
     } else this.#fail(why, undefined)

@@ -29,7 +29,13 @@ export class FetchClient implements Client {
     for (let at = 0; at < flat.length; at += 2) headers.push([flat[at]!, flat[at + 1]!])
     let body: Bytes | ReadableStream<Uint8Array> | null = null
     if (!BODILESS.includes(status)) body = isWhole ? first : this.#stream(first)
-    this.#events.resolve(new Response(body, { status, headers }))
+    try {
+      this.#events.resolve(new Response(body, { status, headers }))
+    } catch (error) {
+      // Only for a head that the core has not checked: one of a broken worker.
+      this.#events.reject(error)
+      this.#events.cancelled(error)
+    }
     return this.#hasRoom
   }
 
