@@ -177,9 +177,9 @@ interface Usage {
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
-  /** Bytes that it has read from connections and received as datagrams; only where the run had a network. */
+  /** Bytes that it has read from connections and received as datagrams; only where the run had a network or `http`. */
   readonly networkReceivedBytes?: number
-  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network. */
+  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network or `http`. */
   readonly networkSentBytes?: number
 }
 /** How a run ends, whether it has imports or not. */
@@ -445,7 +445,7 @@ interface Inspection {
   } | null
   /** Whether it exports what handles HTTP requests. */
   readonly handler: boolean
-  /** The error that `serve` rejects with where no imports are provided; null for a program that can be served. */
+  /** The error that `serve` rejects with without imports; null for a program that can be served. */
   readonly serveProblem: {
     readonly code: WasiexecErrorCode
     readonly message: string
@@ -603,9 +603,9 @@ interface NetworkOptions {
   dns?: readonly string[] | false | undefined
 }
 /**
- * Origins to which a guest may send requests. A rule is `http://HOST` or `https://HOST`, with `:PORT` for another port than
- * that of the scheme. HOST is a name, `*.` and a name for the names below it, an IPv4 address, an IPv6 address in brackets,
- * or `*` for every name and every public address. PORT is a number or `*`.
+ * Origins to which a guest may send requests. A rule is `http[s]://HOST[:PORT]`. HOST is a name, `*.` and a name for the
+ * names below it, an IPv4 address, an IPv6 address in brackets, or `*` for every name and every public address. PORT is a
+ * number or `*`. Default: that of the scheme.
  *
  * @example
  * const http = { allow: ['https://api.example.com', 'https://*.example.org', 'http://127.0.0.1:*'] }
@@ -1290,11 +1290,11 @@ interface SnapshotOptions extends Pick<
 }
 /** What became of a response. */
 interface Sent {
-  /** Its status; 500 if the handler gave none. */
+  /** 500 if the handler gave none. */
   readonly status: number
-  /** Whether it was sent as the handler gave it, to its end. */
+  /** Whether it was sent to its end. */
   readonly complete: boolean
-  /** Why it was not; may contain text of the guest's. */
+  /** Why not; may contain text of the guest's. */
   readonly problem?: string
 }
 /** What is served: by `fetch` or by `node`. */

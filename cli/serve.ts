@@ -39,7 +39,6 @@ export const verb: Verb = {
       'after',
       `${examples(
         ['wasiexec serve --port 8080 --timeout 1s app.wasm', 'at most a second per request'],
-        ['wasiexec serve --host 0.0.0.0 --memory 64MiB app.wasm', 'for other machines, too'],
         ['wasiexec serve --allow-http https://api.example.com app.wasm', 'with an origin to ask'],
       )}
 

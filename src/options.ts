@@ -119,9 +119,9 @@ export interface NetworkOptions {
 }
 
 /**
- * Origins to which a guest may send requests. A rule is `http://HOST` or `https://HOST`, with `:PORT` for another port than
- * that of the scheme. HOST is a name, `*.` and a name for the names below it, an IPv4 address, an IPv6 address in brackets,
- * or `*` for every name and every public address. PORT is a number or `*`.
+ * Origins to which a guest may send requests. A rule is `http[s]://HOST[:PORT]`. HOST is a name, `*.` and a name for the
+ * names below it, an IPv4 address, an IPv6 address in brackets, or `*` for every name and every public address. PORT is a
+ * number or `*`. Default: that of the scheme.
  *
  * @example
  * const http = { allow: ['https://api.example.com', 'https://*.example.org', 'http://127.0.0.1:*'] }

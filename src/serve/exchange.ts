@@ -28,11 +28,11 @@ export type Bytes = Buffer<ArrayBuffer>
 
 /** What became of a response. */
 export interface Sent {
-  /** Its status; 500 if the handler gave none. */
+  /** 500 if the handler gave none. */
   readonly status: number
-  /** Whether it was sent as the handler gave it, to its end. */
+  /** Whether it was sent to its end. */
   readonly complete: boolean
-  /** Why it was not; may contain text of the guest's. */
+  /** Why not; may contain text of the guest's. */
   readonly problem?: string
 }
 
