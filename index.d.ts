@@ -247,9 +247,9 @@ interface Usage {
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
-  /** Bytes that it has read from connections and received as datagrams; only where the run had a network. */
+  /** Bytes that it has read from connections and received as datagrams; only where the run had a network or `http`. */
   readonly networkReceivedBytes?: number
-  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network. */
+  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network or `http`. */
   readonly networkSentBytes?: number
 }
 /** How a run ends, whether it has imports or not. */
@@ -392,7 +392,7 @@ declare function describeOutcome(
  * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
  * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_HANDLER_CLOSED`: the handler of requests was closed.
- * - `ERR_RESPONSE_BROKEN`: the run of a request ended before the body of its response.
+ * - `ERR_RESPONSE_BROKEN`: the run of a request ended before its response was whole.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
  * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;
@@ -632,7 +632,7 @@ interface Inspection {
   } | null
   /** Whether it exports what handles HTTP requests. */
   readonly handler: boolean
-  /** The error that `serve` rejects with where no imports are provided; null for a program that can be served. */
+  /** The error that `serve` rejects with without imports; null for a program that can be served. */
   readonly serveProblem: {
     readonly code: WasiexecErrorCode
     readonly message: string
@@ -822,9 +822,9 @@ interface NetworkOptions {
   dns?: readonly string[] | false | undefined
 }
 /**
- * Origins to which a guest may send requests. A rule is `http://HOST` or `https://HOST`, with `:PORT` for another port than
- * that of the scheme. HOST is a name, `*.` and a name for the names below it, an IPv4 address, an IPv6 address in brackets,
- * or `*` for every name and every public address. PORT is a number or `*`.
+ * Origins to which a guest may send requests. A rule is `http[s]://HOST[:PORT]`. HOST is a name, `*.` and a name for the
+ * names below it, an IPv4 address, an IPv6 address in brackets, or `*` for every name and every public address. PORT is a
+ * number or `*`. Default: that of the scheme.
  *
  * @example
  * const http = { allow: ['https://api.example.com', 'https://*.example.org', 'http://127.0.0.1:*'] }
@@ -832,9 +832,7 @@ interface NetworkOptions {
 interface HttpOptions {
   /** Default: none. */
   allow?: readonly string[] | undefined
-  /**
-   * Certificates, as PEM text, of authorities that are trusted besides Mozilla's. Default: none.
-   */
+  /** PEM text with certificates of authorities that are trusted besides Mozilla's. Default: none. */
   ca?: string | undefined
 }
 /**
@@ -1765,11 +1763,11 @@ interface SnapshotOptions extends Pick<
 }
 /** What became of a response. */
 interface Sent {
-  /** Its status; 500 if the handler gave none. */
+  /** 500 if the handler gave none. */
   readonly status: number
-  /** Whether it was sent as the handler gave it, to its end. */
+  /** Whether it was sent to its end. */
   readonly complete: boolean
-  /** Why it was not; may contain text of the guest's. */
+  /** Why not; may contain text of the guest's. */
   readonly problem?: string
 }
 /** What is served: by `fetch` or by `node`. */
@@ -1791,15 +1789,9 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
 > {
   /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
   imports?: undefined
-  /**
-   * Called when the run of a request has ended: with its outcome, the request, and what became of the response. What it
-   * throws is an uncaught exception.
-   */
+  /** Called when the run of a request has ended. What it throws is an uncaught exception. */
   onOutcome?: ((outcome: Ending, request: ServedRequest, response: Sent) => void) | undefined
-  /**
-   * Called with what keeps a request by `node` from being run: faults of the host, and misuse of the response. Default:
-   * the error is a warning of the process (`process.emitWarning`). `fetch` rejects instead.
-   */
+  /** Called with what keeps a request by `node` from being run. Default: `process.emitWarning`. `fetch` rejects instead. */
   onError?: ((error: unknown, request: ServedRequest) => void) | undefined
 }
 /** How a component handles requests for which functions are provided that it imports. */
@@ -1808,27 +1800,24 @@ interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'im
   imports: Imports
 }
 /**
- * What handles HTTP requests with a program, made by {@link Program.serve}. Each request gets an instance of its own, which
- * takes a slot of the runtime like a run, and waits for one like a run.
+ * Handles HTTP requests with a program; made by {@link Program.serve}. Each request gets an instance of its own, which
+ * waits for a slot of the runtime like a run. `fetch` and `node` need no `this`.
  */
 declare class Handler {
   #private
   /**
-   * Handles a request and resolves to the response when its head is there. A run that ends before gives a plain response
-   * with the status 500, and a run that ends later breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`,
-   * and cancelling the response's body, abort the run. A body that is not read holds its run, so read it or cancel it.
-   *
-   * It needs no `this`, so it can be passed on.
+   * Resolves to the response when its head is there. A run that ends before gives a plain 500, and one that ends later
+   * breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`, and cancelling the response's body, abort the
+   * run. A body that is not read holds its run, so read it or cancel it.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION` for what is not a `Request` of HTTP, `ERR_HANDLER_CLOSED`; the
    * reason of the `signal`, what the body of the request fails with; and as {@link Program.run}.
    */
   readonly fetch: (request: Request) => Promise<Response>
   /**
-   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before its
-   * response gets the status 500, and one that ends later ends the connection. A client that disconnects aborts the run.
-   *
-   * It needs no `this`, and it throws nothing: see {@link ServeOptions.onError}.
+   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before the
+   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Throws
+   * nothing: see {@link ServeOptions.onError}.
    */
   readonly node: (request: IncomingMessage, response: ServerResponse) => void
   /** Refuses new requests, and resolves when those that go on have ended. */

@@ -40,7 +40,11 @@ export const http = {
     return Object.entries(measured).map(([name, turns]) => {
       const [rate, half, most] = [0, 1, 2].map((index) => median(turns.map((turn) => turn[index])))
       const toNode = ratio(rates[name], rates[NODE])
-      print(`hello by ${name}`, rate, 'requests/s', { rival: NODE, value: median(rates[NODE]), ratio: toNode })
+      print(`hello by ${name}`, rate, 'requests/s', {
+        rival: NODE,
+        value: median(rates[NODE]),
+        ratio: toNode,
+      })
       print(`hello by ${name}, p99`, most, 'ms')
       return { name, rate, half, most, toNode }
     })
@@ -65,7 +69,9 @@ async function served(start, seconds, isLooping = false) {
   const { port, server } = await start()
   try {
     const args = [port, CONNECTIONS, seconds, ...(isLooping ? ['looping'] : [])].map(String)
-    const client = spawn(process.execPath, [CLIENT, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const client = spawn(process.execPath, [CLIENT, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     return JSON.parse(await text(client.stdout))
   } finally {
     // With its children, of which jco has one.
@@ -83,7 +89,13 @@ async function own(kind, ...args) {
 
 async function jco(program) {
   const port = 20_000 + (process.pid % 10_000)
-  const args = [at('node_modules/@bytecodealliance/jco/dist/jco.js'), 'serve', program, '--port', port]
+  const args = [
+    at('node_modules/@bytecodealliance/jco/dist/jco.js'),
+    'serve',
+    program,
+    '--port',
+    port,
+  ]
   const stdio = ['ignore', 'pipe', 'pipe']
   const server = spawn(process.execPath, args.map(String), { stdio, detached: true })
   for (let said = ''; !said.includes('listening');) {

@@ -71,7 +71,7 @@ const WASI = { p0: 'WASI 0.0 (wasi_unstable)', p1: 'WASI 0.1', p2: 'WASI 0.2', p
 const ENTRY = { command: 'command', reactor: 'reactor', none: 'no entry point' }
 
 function describe({ name, kind, wasi }: Program, inspection: Inspection): string {
-  const { imports, exports, memories, features, producers, problem } = inspection
+  const { imports, exports, memories, features, producers, problem, serveProblem } = inspection
   const missing = imports.filter((extern) => !extern.provided)
   const head: [string, string][] = [
     ['name', name],
@@ -89,6 +89,7 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
       ]),
     ),
   ]
+  if (serveProblem === null) head.push(['note', 'handles HTTP requests: wasiexec serve'])
   const { tier, reason } = inspection.compiler
   if (tier === 'optimizing') head.push(['note', reason])
   if (!inspection.interruptible)
@@ -100,7 +101,7 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
     ...(missing.length === 0
       ? []
       : section('cannot be run, because these imports are not provided', missing)),
-    ...(problem === null || missing.length > 0
+    ...(problem === null || missing.length > 0 || serveProblem === null
       ? []
       : [`\ncannot be run: ${printable(problem.message)}`]),
   ].join('\n')

@@ -26,8 +26,7 @@ export const verb: Verb = {
   describe(command, io) {
     command
       .description(
-        'Serves HTTP with a component that handles requests (wasi:http of WASI 0.2 or 0.3). Each request gets an instance ' +
-          'of its own, with the limits.',
+        'Serves HTTP with a component of wasi:http. Each request gets an instance of its own, with the limits.',
       )
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
@@ -40,12 +39,11 @@ export const verb: Verb = {
       'after',
       `${examples(
         ['wasiexec serve --port 8080 --timeout 1s app.wasm', 'at most a second per request'],
-        ['wasiexec serve --host 0.0.0.0 --memory 64MiB app.wasm', 'for other machines, too'],
         ['wasiexec serve --allow-http https://api.example.com app.wasm', 'with an origin to ask'],
       )}
 
-Prints its address. What programs print goes to stdout and stderr, and so do endings other than a success.
-Ctrl-C and SIGTERM end it when the requests that go on have ended; a second one ends it at once.
+Prints its address; endings other than a success go to stderr. Ctrl-C and SIGTERM end it when the requests
+that go on have ended, and a second one ends it at once.
 
 Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
     )
@@ -73,7 +71,9 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
 
 function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
   const { stdout, stderr } = io
-  const outputs = io.inherit ? ({ stdout: 'inherit', stderr: 'inherit' } as const) : { stdout, stderr }
+  const outputs = io.inherit
+    ? ({ stdout: 'inherit', stderr: 'inherit' } as const)
+    : { stdout, stderr }
   return {
     ...runOptions(flags),
     ...networkOptions(flags),

@@ -29,7 +29,7 @@ import { describeOutcome, type Exit, type HostError, type Outcome } from './outc
  * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
  * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_HANDLER_CLOSED`: the handler of requests was closed.
- * - `ERR_RESPONSE_BROKEN`: the run of a request ended before the body of its response.
+ * - `ERR_RESPONSE_BROKEN`: the run of a request ended before its response was whole.
  * - `ERR_NESTED_RUN`: `runSync` was called inside of a host function of another `runSync`, and the run could not start
  *   at once: no slot was free, or it runs elsewhere than on this thread.
  * - `ERR_HOST_FUNCTION`: a host function returned what its type does not have, or a promise to `runSync` or `callSync`;

@@ -80,7 +80,7 @@ export interface Inspection {
   readonly problem: { readonly code: WasiexecErrorCode; readonly message: string } | null
   /** Whether it exports what handles HTTP requests. */
   readonly handler: boolean
-  /** The error that `serve` rejects with where no imports are provided; null for a program that can be served. */
+  /** The error that `serve` rejects with without imports; null for a program that can be served. */
   readonly serveProblem: { readonly code: WasiexecErrorCode; readonly message: string } | null
 }
 

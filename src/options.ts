@@ -139,9 +139,9 @@ export interface NetworkOptions {
 }
 
 /**
- * Origins to which a guest may send requests. A rule is `http://HOST` or `https://HOST`, with `:PORT` for another port than
- * that of the scheme. HOST is a name, `*.` and a name for the names below it, an IPv4 address, an IPv6 address in brackets,
- * or `*` for every name and every public address. PORT is a number or `*`.
+ * Origins to which a guest may send requests. A rule is `http[s]://HOST[:PORT]`. HOST is a name, `*.` and a name for the
+ * names below it, an IPv4 address, an IPv6 address in brackets, or `*` for every name and every public address. PORT is a
+ * number or `*`. Default: that of the scheme.
  *
  * @example
  * const http = { allow: ['https://api.example.com', 'https://*.example.org', 'http://127.0.0.1:*'] }
@@ -149,9 +149,7 @@ export interface NetworkOptions {
 export interface HttpOptions {
   /** Default: none. */
   allow?: readonly string[] | undefined
-  /**
-   * Certificates, as PEM text, of authorities that are trusted besides Mozilla's. Default: none.
-   */
+  /** PEM text with certificates of authorities that are trusted besides Mozilla's. Default: none. */
   ca?: string | undefined
 }
 

@@ -371,7 +371,8 @@ export class Program {
   async serve(options: ServeOptions | HostedServeOptions = {}): Promise<Handler> {
     const handler = makeHandler(this.#port, this.#owner, this.name, options)
     const { serveProblem } = await this.inspect()
-    const isProvided = serveProblem?.code === 'ERR_UNRESOLVED_IMPORT' && options.imports !== undefined
+    const isProvided =
+      serveProblem?.code === 'ERR_UNRESOLVED_IMPORT' && options.imports !== undefined
     if (serveProblem === null || isProvided) return handler
     throw new WasiexecError(serveProblem.code, serveProblem.message)
   }

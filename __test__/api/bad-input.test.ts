@@ -123,11 +123,7 @@ const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [
   ['start-is-global', 'ERR_NO_ENTRY_POINT', /`_start` must be a function, this one is a global/],
   ['reactor', 'ERR_NO_ENTRY_POINT', /reactor/],
   ['component-no-command', 'ERR_NO_ENTRY_POINT', /not a command: it exports add/],
-  [
-    'component-imports-nn',
-    'ERR_UNRESOLVED_IMPORT',
-    /unresolved imports: wasi:nn\/types@0\.2\.0/,
-  ],
+  ['component-imports-nn', 'ERR_UNRESOLVED_IMPORT', /unresolved imports: wasi:nn\/types@0\.2\.0/],
   ['component-unknown-wasi', 'ERR_UNRESOLVED_IMPORT', /wasi:cli\/environment@0\.9\.0/],
 ]
 for (const [guest, code, message] of UNUSABLE) {

@@ -3,6 +3,7 @@ import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import test from 'ava'
 import * as api from '../../src/index.ts'
 import {
+  Handler,
   Instance,
   load,
   loadSync,
@@ -15,7 +16,7 @@ import {
 } from '../support/package.ts'
 import { became, context, nobodyListens, observe, one, type Message } from '../support/channels.ts'
 import { node } from '../support/child.ts'
-import { drain, ending, ownWat, wat, watPath } from '../support/guest.ts'
+import { drain, ending, ownWat, real, wat, watPath } from '../support/guest.ts'
 
 type Options = RunOptions & Record<string, unknown>
 
@@ -91,6 +92,22 @@ for (const [way, method, run] of WAYS) {
   })
 }
 
+test.serial('serving publishes a run for each request', async (t) => {
+  const limits = { timeoutMs: 10_000 }
+  const handler = await (await real('http')).serve({ limits })
+  const seen = observe(t)
+  const outcomes: string[] = []
+  for (const path of ['/', '/trap'])
+    await (await handler.fetch(new Request(`http://a${path}`))).text()
+  await handler.close()
+  for (const { operation, atStart, message, ends } of seen) {
+    t.deepEqual([operation, ends], ['run', 1])
+    t.deepEqual(atStart, { program: 'http.wasm', method: 'serve', limits })
+    outcomes.push(ending((message as { outcome: Outcome }).outcome))
+  }
+  t.deepEqual(outcomes, ['exit 0', 'trap unreachable'])
+})
+
 /** What every public function does: publishes as one of these operations, or runs and compiles nothing by itself. */
 const FUNCTIONS: Record<string, string> = {
   load: 'load',
@@ -104,6 +121,7 @@ const FUNCTIONS: Record<string, string> = {
   'Program.batch': 'run or call, for each job',
   'Program.snapshot': 'snapshot',
   'Program.instantiate': 'instantiate',
+  'Program.serve': 'run, for each request',
   'Program.pool': 'instantiate, when calls need instances',
   'Program.check': 'nothing',
   'Program.inspect': 'nothing',
@@ -116,6 +134,7 @@ const FUNCTIONS: Record<string, string> = {
   'Caller.exports': 'call',
   'Instance.with': 'nothing',
   'Instance.memory': 'nothing',
+  'Handler.close': 'nothing',
   'Pool.call': 'call',
   'Pool.value': 'call',
   'Pool.with': 'nothing',
@@ -127,6 +146,7 @@ test('it is known of every public function what it publishes', (t) => {
     Program,
     Caller: Object.getPrototypeOf(Instance) as typeof Instance,
     Instance,
+    Handler,
     Pool,
   }
   const methods = Object.entries(classes).flatMap(([name, { prototype }]) =>

@@ -100,7 +100,10 @@ test('a name that only a pattern allows leads to no address of this machine', as
   t.is(await prints(args, { allow: ['http://*:*'] }), prohibited)
   const below = ['GET', `http://a.localhost:${port}/`]
   // Where the resolver knows such names at all.
-  t.regex(await prints(below, { allow: ['http://*.localhost:*'] }), /DestinationIpProhibited|DnsError/)
+  t.regex(
+    await prints(below, { allow: ['http://*.localhost:*'] }),
+    /DestinationIpProhibited|DnsError/,
+  )
   t.is(count(), 0)
 })
 
@@ -195,7 +198,10 @@ test('with TLS, a server has to prove what it is', async (t) => {
   const other = ['GET', `https://127.0.0.1:${port}/`]
   t.is(await prints(other, { allow, ca: CA }), 'ErrorCode::TlsCertificateError\n')
   const { at } = await tcpServer(t, (socket) => socket.end('this is not TLS'))
-  t.regex(await prints(['GET', `https://${at}/`], { allow, ca: CA }), /^ErrorCode::TlsProtocolError/)
+  t.regex(
+    await prints(['GET', `https://${at}/`], { allow, ca: CA }),
+    /^ErrorCode::TlsProtocolError/,
+  )
 })
 
 test('a job of a batch has the origins of the batch, or its own, or none', async (t) => {

@@ -12,7 +12,9 @@ test('a request and its response', async (t) => {
   const port = await listen(t, handler.node)
   const { status, headers, body } = await ask(port, '/')
   t.deepEqual([status, headers['content-length'], body], [200, '6', 'hello\n'])
-  const { body: head } = await ask(port, '/head?x=1', { headers: { 'x-a': ['1', '2'], host: 'h:1' } })
+  const { body: head } = await ask(port, '/head?x=1', {
+    headers: { 'x-a': ['1', '2'], host: 'h:1' },
+  })
   t.is(head, 'GET http h:1 /head?x=1\nx-a: 1\nx-a: 2\n')
 })
 

@@ -298,7 +298,10 @@ test('a closed handler has drained, and refuses requests', async (t) => {
 test('what is not a handler is refused by name', async (t) => {
   const component = await refusal((await wat('component-hello')).serve())
   t.is(component.code, 'ERR_NO_ENTRY_POINT')
-  t.regex(component.message, /exports wasi:cli\/run@0\.2\.\d+, and no `wasi:http\/incoming-handler`/)
+  t.regex(
+    component.message,
+    /exports wasi:cli\/run@0\.2\.\d+, and no `wasi:http\/incoming-handler`/,
+  )
   const module = await refusal((await wat('hello')).serve())
   t.is(module.code, 'ERR_NO_ENTRY_POINT')
   t.regex(module.message, /core module/)
@@ -311,6 +314,13 @@ test('inspection says whether a program can be served', async (t) => {
   t.deepEqual([handler, serveProblem], [true, null])
   const hello = await (await wat('hello')).inspect()
   t.deepEqual([hello.handler, hello.serveProblem?.code], [false, 'ERR_NO_ENTRY_POINT'])
+})
+
+test('functions may be provided, and those that are not imported are left out', async (t) => {
+  const handler = await (await real('http')).serve({ imports: { 'my:pkg/a': { f: () => 1 } } })
+  const response = await handler.fetch(new Request('http://a/'))
+  t.is(await response.text(), 'hello\n')
+  await handler.close()
 })
 
 test('options and requests that are wrong', async (t) => {

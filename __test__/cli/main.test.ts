@@ -5,7 +5,7 @@ import { duration, size, time } from '../../cli/parse.ts'
 import { call } from '../support/cli.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
-const VERBS = ['run', 'batch', 'inspect', 'compile']
+const VERBS = ['run', 'batch', 'serve', 'inspect', 'compile']
 
 test('--version', async (t) => {
   const expected = { status: 0, stdout: `wasiexec ${version}\n`, stderr: '' }

@@ -18,6 +18,7 @@ mod poll;
 mod poll_unstable;
 mod preview1;
 mod quick;
+mod resolver;
 mod resources;
 mod resume;
 mod resumption;

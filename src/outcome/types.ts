@@ -200,9 +200,9 @@ export interface Usage {
   readonly memoryDenied: boolean
   /** Whether output beyond `outputBytes` was dropped (`onOutput: 'truncate'`). */
   readonly outputTruncated: boolean
-  /** Bytes that it has read from connections and received as datagrams; only where the run had a network. */
+  /** Bytes that it has read from connections and received as datagrams; only where the run had a network or `http`. */
   readonly networkReceivedBytes?: number
-  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network. */
+  /** Bytes that it has written to connections and sent as datagrams; only where the run had a network or `http`. */
   readonly networkSentBytes?: number
 }
 

@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import type { LiveResponse, OutputEvents } from '../port/pipes.ts'
 import { PIPE, RESPONSE_END } from '../protocol.ts'
 import { decodeHeaders } from './head.ts'
@@ -8,10 +8,13 @@ const TELL_BYTES = PIPE.window / 2
 
 /** What a client is sent. */
 export interface Client {
-  /** `headers` are names and values, one after the other. */
-  begin(status: number, headers: readonly string[]): void
-  /** More of the body; `taken` is to be called with the number of bytes that the client has room for again. */
-  write(bytes: Buffer): void
+  /**
+   * The head, and the first bytes of the body, or the whole. `headers` are names and values, one after the other. Returns
+   * whether there is room for more; if not, {@link Exchange.drained} is to be called when there is.
+   */
+  begin(status: number, headers: readonly string[], body: Bytes, isWhole: boolean): boolean
+  /** More of the body; returns the same. */
+  write(bytes: Bytes): boolean
   /** The body is whole. */
   end(): void
   /** The body breaks off. */
@@ -20,13 +23,16 @@ export interface Client {
   refuse(fault: unknown): void
 }
 
+/** Bytes of a body. */
+export type Bytes = Buffer<ArrayBuffer>
+
 /** What became of a response. */
 export interface Sent {
-  /** Its status; 500 if the handler gave none. */
+  /** 500 if the handler gave none. */
   readonly status: number
-  /** Whether it was sent as the handler gave it, to its end. */
+  /** Whether it was sent to its end. */
   readonly complete: boolean
-  /** Why it was not; may contain text of the guest's. */
+  /** Why not; may contain text of the guest's. */
   readonly problem?: string
 }
 
@@ -34,9 +40,13 @@ export interface Sent {
 export class Exchange implements LiveResponse {
   readonly #client: Client
   #run: Pick<OutputEvents, 'taken'> | undefined
-  /** Bytes that were taken, of which the guest was not told. */
-  #untold = 0
   #status: number | undefined
+  #headers: readonly string[] = []
+  /** What came before the client was told of the head. */
+  #early: Bytes[] | undefined = []
+  /** Bytes for which the client had no room, and those that it has, of which the guest was not told. */
+  #held = 0
+  #untold = 0
   #isOver = false
   #isComplete = false
   #problem: string | undefined
@@ -55,18 +65,23 @@ export class Exchange implements LiveResponse {
   }
 
   head(status: number, headers: Buffer): void {
-    if (this.#isOver) return
     this.#status = status
-    this.#client.begin(status, decodeHeaders(headers))
+    this.#headers = decodeHeaders(headers)
+    // What comes together with the head is passed on together with it.
+    process.nextTick(() => this.#begin())
   }
 
   write(bytes: Buffer): void {
-    if (!this.#isOver) this.#client.write(bytes)
+    if (this.#isOver) return
+    this.#held += bytes.length
+    if (this.#early !== undefined) this.#early.push(bytes as Bytes)
+    else if (this.#client.write(bytes as Bytes)) this.drained()
   }
 
   /** The client has room again. */
-  taken(bytes: number): void {
-    this.#untold += bytes
+  drained(): void {
+    this.#untold += this.#held
+    this.#held = 0
     if (this.#untold < TELL_BYTES || this.#isOver) return
     this.#run?.taken(this.#untold)
     this.#untold = 0
@@ -74,9 +89,9 @@ export class Exchange implements LiveResponse {
 
   end(how: number, why: string): void {
     if (this.#isOver) return
-    if (how === RESPONSE_END.whole) {
+    if (how === RESPONSE_END.whole && this.#status !== undefined) {
       this.#isOver = this.#isComplete = true
-      this.#client.end()
+      if (this.#early === undefined) this.#client.end()
     } else this.#fail(why, undefined)
   }
 
@@ -84,10 +99,22 @@ export class Exchange implements LiveResponse {
     if (!this.#isOver) this.#fail('the run ended before its response was complete', fault)
   }
 
+  #begin(): void {
+    const early = this.#early
+    if (early === undefined) return
+    this.#early = undefined
+    const body = early.length === 1 ? early[0]! : Buffer.concat(early)
+    if (this.#client.begin(this.#status!, this.#headers, body, this.#isComplete)) this.drained()
+  }
+
   #fail(why: string, fault: unknown): void {
     this.#isOver = true
     this.#problem = why
-    if (this.#status === undefined) this.#client.refuse(fault)
-    else this.#client.breakOff()
+    if (this.#status === undefined) {
+      this.#client.refuse(fault)
+      return
+    }
+    this.#begin()
+    this.#client.breakOff()
   }
 }

@@ -17,13 +17,13 @@ import { RequestBody, type BodySource } from './request-body.ts'
 interface Going {
   /** Aborts it, unless it has ended. */
   abort(reason: unknown): void
-  /** The client has room for so many more bytes of the body. */
-  taken(bytes: number): void
+  /** The client has room again. */
+  drained(): void
 }
 
 /**
- * What handles HTTP requests with a program, made by {@link Program.serve}. Each request gets an instance of its own, which
- * takes a slot of the runtime like a run, and waits for one like a run.
+ * Handles HTTP requests with a program; made by {@link Program.serve}. Each request gets an instance of its own, which
+ * waits for a slot of the runtime like a run. `fetch` and `node` need no `this`.
  */
 export class Handler {
   readonly #port: Port
@@ -44,11 +44,9 @@ export class Handler {
   }
 
   /**
-   * Handles a request and resolves to the response when its head is there. A run that ends before gives a plain response
-   * with the status 500, and a run that ends later breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`,
-   * and cancelling the response's body, abort the run. A body that is not read holds its run, so read it or cancel it.
-   *
-   * It needs no `this`, so it can be passed on.
+   * Resolves to the response when its head is there. A run that ends before gives a plain 500, and one that ends later
+   * breaks the body off with `ERR_RESPONSE_BROKEN`. The request's `signal`, and cancelling the response's body, abort the
+   * run. A body that is not read holds its run, so read it or cancel it.
    *
    * @throws {WasiexecError} (rejects) `ERR_INVALID_OPTION` for what is not a `Request` of HTTP, `ERR_HANDLER_CLOSED`; the
    * reason of the `signal`, what the body of the request fails with; and as {@link Program.run}.
@@ -73,7 +71,7 @@ export class Handler {
       const client = new FetchClient({
         resolve,
         reject,
-        taken: (bytes) => going?.taken(bytes),
+        drained: () => going?.drained(),
         cancelled: (reason) => going?.abort(reason),
       })
       signal.addEventListener('abort', onAbort)
@@ -89,25 +87,24 @@ export class Handler {
   }
 
   /**
-   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before its
-   * response gets the status 500, and one that ends later ends the connection. A client that disconnects aborts the run.
-   *
-   * It needs no `this`, and it throws nothing: see {@link ServeOptions.onError}.
+   * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before the
+   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Throws
+   * nothing: see {@link ServeOptions.onError}.
    */
   readonly node = (request: IncomingMessage, response: ServerResponse): void => {
     if (this.#closedReason !== undefined) {
       response.setHeader('connection', 'close')
-      sendPlain(response, 503)
+      sendPlain(response, 503, 'Service Unavailable')
       return
     }
     const head = nodeHeadOf(request)
     if (head === undefined) {
-      sendPlain(response, 400)
+      sendPlain(response, 400, 'Bad Request')
       return
     }
     let going: Going | undefined
     const client = new NodeClient(response, {
-      taken: (bytes) => going?.taken(bytes),
+      drained: () => going?.drained(),
       cancelled: (reason) => going?.abort(reason),
       failed: (error) => this.#fail(error, request),
     })
@@ -148,24 +145,36 @@ export class Handler {
     const [stdout, stderr] = [undefined, undefined]
     const live = { stdin, stdout, stderr, response: exchange }
     const [id, outcome] = this.#spawn(prepared, live)
-    const going = outcome.then(
-      (outcome) => {
-        ended()
-        this.#options.onOutcome?.(outcome, request, exchange.sent)
-      },
-      // The client was told.
-      ended,
-    )
+    const going = this.#follow(outcome, request, exchange, ended)
     this.#going.add(going)
-    const forget = (): void => void this.#going.delete(going)
-    // What the caller's function throws is not hidden.
-    going.then(forget, (error: unknown) => {
-      forget()
-      process.nextTick(rethrow, error)
-    })
+    void going.finally(() => this.#going.delete(going))
     return {
       abort: (reason) => this.#port.abort(id, reason),
-      taken: (bytes) => exchange.taken(bytes),
+      drained: () => exchange.drained(),
+    }
+  }
+
+  /** Resolves when the run has ended and the caller was told. */
+  async #follow(
+    running: Promise<Outcome | HostError>,
+    request: ServedRequest,
+    exchange: Exchange,
+    ended: () => void,
+  ): Promise<void> {
+    let outcome: Outcome | HostError
+    try {
+      outcome = await running
+    } catch {
+      // The client was told.
+      return
+    } finally {
+      ended()
+    }
+    try {
+      this.#options.onOutcome?.(outcome, request, exchange.sent)
+    } catch (error) {
+      // What the caller's function throws is not hidden.
+      process.nextTick(rethrow, error)
     }
   }
 
@@ -221,7 +230,8 @@ function headOf(request: Request): RequestHead {
 function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   const { method = '', url: target = '', headers, rawHeaders, socket } = request
   const scheme = 'encrypted' in socket ? 'https' : 'http'
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
   const of = (authority: string, path: string): RequestHead | undefined =>
     AUTHORITY.test(authority) && PATH.test(path)
       ? { method, scheme, authority, path, headers: rawHeaders, hasBody }

@@ -25,15 +25,9 @@ export interface ServeOptions<Ending extends Outcome | HostError = Outcome> exte
 > {
   /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
   imports?: undefined
-  /**
-   * Called when the run of a request has ended: with its outcome, the request, and what became of the response. What it
-   * throws is an uncaught exception.
-   */
+  /** Called when the run of a request has ended. What it throws is an uncaught exception. */
   onOutcome?: ((outcome: Ending, request: ServedRequest, response: Sent) => void) | undefined
-  /**
-   * Called with what keeps a request by `node` from being run: faults of the host, and misuse of the response. Default:
-   * the error is a warning of the process (`process.emitWarning`). `fetch` rejects instead.
-   */
+  /** Called with what keeps a request by `node` from being run. Default: `process.emitWarning`. `fetch` rejects instead. */
   onError?: ((error: unknown, request: ServedRequest) => void) | undefined
 }
 

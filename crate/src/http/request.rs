@@ -110,3 +110,65 @@ impl Body for RequestBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ServedRequest;
+    use crate::error::ErrorCode;
+
+    fn request<'a>(
+        method: &str,
+        (scheme, authority, path): (&str, &str, &str),
+        headers: &[(&'a [u8], &'a [u8])],
+    ) -> Option<ServedRequest> {
+        let url = (scheme, authority, path);
+        match ServedRequest::new(method, url, headers.iter().copied(), None) {
+            Ok(request) => Some(request),
+            Err(error) => {
+                assert_eq!(error.code(), ErrorCode::InvalidOption);
+                None
+            }
+        }
+    }
+
+    const URL: (&str, &str, &str) = ("https", "a.example:8443", "/path?q=1");
+
+    #[test]
+    fn a_request_has_what_it_was_made_of() {
+        let headers: [(&[u8], &[u8]); 2] = [(b"X-A", b"1"), (b"x-a", b"\xe9")];
+        let request = request("PROPFIND", URL, &headers).expect("a request");
+        assert!(request.is_tls() && !request.wants_head_only());
+        let request = request.into_request();
+        assert_eq!(request.uri(), "https://a.example:8443/path?q=1");
+        let values: Vec<_> = request.headers().get_all("x-a").iter().collect();
+        assert_eq!(values, ["1".as_bytes(), b"\xe9"]);
+        assert!(super::Body::is_end_stream(request.body()));
+    }
+
+    #[test]
+    fn what_http_does_not_have_is_refused() {
+        for method in ["", "GET /", "G\u{e9}T", "A\r\nB"] {
+            assert!(request(method, URL, &[]).is_none(), "{method:?}");
+        }
+        for url in [
+            ("", "a", "/"),
+            ("http", "", "/"),
+            ("http", "a b", "/"),
+            ("http", "a", "/ b"),
+            ("http", "a", "/\r\n"),
+            ("http", "a/b", "/"),
+        ] {
+            assert!(request("GET", url, &[]).is_none(), "{url:?}");
+        }
+        let bad: [(&[u8], &[u8]); 5] = [
+            (b"", b"x"),
+            (b"a b", b"x"),
+            (b"a:", b"x"),
+            (b"a", b"x\r\ny: z"),
+            (b"a", b"\0"),
+        ];
+        for header in bad {
+            assert!(request("GET", URL, &[header]).is_none(), "{header:?}");
+        }
+    }
+}

@@ -197,11 +197,7 @@ pub(crate) fn component_entry(
     component: &Component,
     pre: component::InstancePre<RunState>,
 ) -> Result<Entry> {
-    let ty = component.component_type();
-    let names: Vec<String> = ty
-        .exports(component.engine())
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let names = export_names(component);
     let entry = match entry_version(names.iter().map(String::as_str)) {
         Some(WasiVersion::P3) => p3::bindings::CommandPre::new(pre).map(Entry::P3),
         Some(_) => p2::bindings::CommandPre::new(pre).map(Entry::P2),
@@ -224,6 +220,12 @@ pub(crate) fn component_entry(
     })
 }
 
+fn export_names(component: &Component) -> Vec<String> {
+    let ty = component.component_type();
+    let exports = ty.exports(component.engine());
+    exports.map(|(name, _)| name.to_owned()).collect()
+}
+
 /// Where a component handles requests.
 ///
 /// # Errors
@@ -233,11 +235,7 @@ pub(crate) fn handler(
     component: &Component,
     pre: component::InstancePre<RunState>,
 ) -> Result<Handler> {
-    let ty = component.component_type();
-    let names: Vec<String> = ty
-        .exports(component.engine())
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let names = export_names(component);
     let handler = match handler_version(names.iter().map(String::as_str)) {
         Some(WasiVersion::P3) => http3::ServicePre::new(pre).map(Handler::P3),
         Some(_) => http2::ProxyPre::new(pre).map(Handler::P2),

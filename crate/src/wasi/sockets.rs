@@ -10,8 +10,6 @@ mod p3_tcp_socket;
 mod p3_tcp_streams;
 mod p3_udp;
 
-pub(super) use lookup::{Failure, ask_system};
-
 use super::preview1::{P0, P1};
 use super::state::RunState;
 use wasmtime::component::{Resource, ResourceType};

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, malformed};
 use super::network::host;
-use super::options::PipeMaker;
+use super::pipe_maker::PipeMaker;
 use super::protocol::http_scheme;
 use crate::error::Result;
 use crate::http::{Exchange, HttpOrigin, HttpScheme, Origins, ServedRequest, Trust};

@@ -1,56 +1,16 @@
 //! Options as they cross: tagged fields, little-endian, only those that were given.
 
 use super::fields::{Fields, malformed};
+use super::pipe_maker::{NoPipes, PipeMaker};
 use super::protocol::{on_broken_pipe, on_memory, on_output, option, output, stdin};
 use super::{http, network};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::{GivenFile, GivenTree, Patterns};
 use crate::guest::{Limits, OnMemory, OnOutput};
-use crate::host_functions::HostCalls;
-use crate::http::{Exchange, ServedRequest};
 use crate::options::{Clock, Preopen, RunOptions};
-use crate::stdio::{Input, InputPipe, OnBrokenPipe, Output, OutputPipe, OutputStreamKind};
+use crate::stdio::{Input, OnBrokenPipe, Output, OutputStreamKind};
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// Makes the ways to the submitter that a run's options ask for.
-pub(crate) trait PipeMaker {
-    /// Stdin that the submitter is asked for, chunk by chunk.
-    fn pulled_input(&mut self) -> Result<Arc<InputPipe>>;
-    /// Stdin that the submitter pushes as far as there is room.
-    fn pushed_input(&mut self) -> Result<Arc<InputPipe>>;
-    fn output(&mut self, kind: OutputStreamKind) -> Result<Arc<OutputPipe>>;
-    fn host_calls(&mut self) -> Result<Arc<HostCalls>>;
-    /// Where the response to a request goes.
-    fn exchange(&mut self, request: ServedRequest) -> Result<Arc<Exchange>>;
-}
-
-/// The pipes of runs whose submitter waits and so cannot serve a pipe: none. But its thread can carry out calls.
-pub(crate) struct NoPipes;
-
-impl PipeMaker for NoPipes {
-    fn pulled_input(&mut self) -> Result<Arc<InputPipe>> {
-        Err(Error::internal("a waiting submitter cannot feed stdin"))
-    }
-
-    fn pushed_input(&mut self) -> Result<Arc<InputPipe>> {
-        self.pulled_input()
-    }
-
-    fn output(&mut self, _: OutputStreamKind) -> Result<Arc<OutputPipe>> {
-        Err(Error::internal("a waiting submitter cannot take output"))
-    }
-
-    fn host_calls(&mut self) -> Result<Arc<HostCalls>> {
-        Ok(Arc::new(HostCalls::waited_for()))
-    }
-
-    fn exchange(&mut self, _: ServedRequest) -> Result<Arc<Exchange>> {
-        Err(Error::internal(
-            "a waiting submitter cannot take a response",
-        ))
-    }
-}
 
 /// Decodes the options of a run; what is not among them is as in `base`.
 pub(crate) fn run_options(

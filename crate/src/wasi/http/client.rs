@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -91,7 +91,7 @@ async fn send(
     let response = response.map(|body| ResponseBody::new(body, patience).boxed_unsync());
     let going_on = async move {
         match connection {
-            Some(connection) => Pin::from(connection).await.map_err(Error::from),
+            Some(connection) => connection.await.map_err(Error::from),
             None => Ok(()),
         }
     };

@@ -3,7 +3,7 @@
 use super::target::{Target, TargetHost};
 use crate::http::{HttpAccess, HttpScheme};
 use crate::wasi::network::{Place, Shared};
-use crate::wasi::sockets::{Failure, ask_system};
+use crate::wasi::resolver::{Failure, ask_system};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;

@@ -2,14 +2,13 @@
 //! address when it is used.
 
 use super::super::network::Shared;
+use super::super::resolver::{Failure, Found, ask_system};
 use super::super::resources::has_no_stream_left;
 use super::{RunState, add_resource};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs};
-use std::sync::{Arc, LazyLock};
+use std::net::{IpAddr, Ipv6Addr};
 use std::vec;
-use tokio::sync::{Semaphore, oneshot};
 use url::Host;
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -18,27 +17,6 @@ use wasmtime_wasi::p2::bindings::sockets::network as p2;
 use wasmtime_wasi::p2::{DynPollable, Network, Pollable, subscribe};
 use wasmtime_wasi::p3::bindings::sockets::ip_name_lookup as p3;
 use wasmtime_wasi::p3::bindings::sockets::types::IpAddress;
-
-/// Lookups of the process in progress: each has a thread, which nothing can interrupt.
-const MOST_THREADS: usize = 16;
-/// Addresses of one name; the rest is left out.
-const MOST_ADDRESSES: usize = 256;
-
-static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MOST_THREADS)));
-
-/// Why a name has no addresses.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::wasi) enum Failure {
-    /// It was not granted.
-    Denied,
-    /// It is neither a name nor an address.
-    Malformed,
-    Unknown,
-    /// The system has no thread for it, or the run too much open.
-    Busy,
-}
-
-pub(in crate::wasi) type Found = std::result::Result<Vec<IpAddr>, Failure>;
 
 /// Looks a name up, unless it is an address.
 fn look_up(
@@ -70,34 +48,6 @@ fn look_up(
 
 fn known(address: IpAddr) -> BoxFuture<'static, Found> {
     async move { Ok(vec![address.to_canonical()]) }.boxed()
-}
-
-/// Asks the operating system on a thread of its own: the run may end before the answer comes.
-pub(in crate::wasi) async fn ask_system(name: String) -> Found {
-    let permit = THREADS.clone().acquire_owned().await;
-    let (answer, answered) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("wasiexec-dns".into());
-    let spawned = thread.spawn(move || {
-        let _permit = permit;
-        let found = (name.as_str(), 0).to_socket_addrs();
-        let mut addresses: Vec<IpAddr> = Vec::new();
-        for address in found.into_iter().flatten() {
-            let address = address.ip().to_canonical();
-            if addresses.len() < MOST_ADDRESSES && !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        let found = match addresses.is_empty() {
-            true => Err(Failure::Unknown),
-            false => Ok(addresses),
-        };
-        // The run may be over.
-        let _ = answer.send(found);
-    });
-    match spawned {
-        Ok(_) => answered.await.unwrap_or(Err(Failure::Unknown)),
-        Err(_) => Err(Failure::Busy),
-    }
 }
 
 pub(super) fn add_to_p3_linker(linker: &mut Linker<RunState>) -> Result<()> {
