@@ -45,6 +45,9 @@ fn address(section: &[u8]) -> Option<&str> {
 fn read(url: &str, folder: Option<&Path>) -> Option<Vec<u8>> {
     if let Some(data) = url.strip_prefix("data:") {
         let (kind, content) = data.split_once(',')?;
+        if content.len() as u64 > MAX_BYTES {
+            return None;
+        }
         return match kind.ends_with(";base64") {
             true => from_base64(content),
             false => Some(from_percent(content)),
