@@ -151,7 +151,6 @@ mod tests {
             assert!(request(method, URL, &[]).is_none(), "{method:?}");
         }
         for url in [
-            ("", "a", "/"),
             ("http", "", "/"),
             ("http", "a b", "/"),
             ("http", "a", "/ b"),
