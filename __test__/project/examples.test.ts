@@ -1,23 +1,9 @@
-import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { ended, type Ended } from '../support/child.ts'
-import { compiled, folder, numbers, realPath, watPath } from '../support/guest.ts'
-
-const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-
-/** Beside the other compiled code, so that nothing of the user is touched. */
-const CACHE = { XDG_CACHE_HOME: compiled, LOCALAPPDATA: compiled }
-
-/** Runs a script as a user would. */
-function script(path: string, args: string[] = [], stdin = '', cwd = at('.')): Promise<Ended> {
-  const env = { ...process.env, ...CACHE }
-  const child = spawn(process.execPath, [path, ...args], { cwd, env })
-  child.stdin.end(stdin)
-  return ended(child)
-}
+import type { Ended } from '../support/child.ts'
+import { at, documented, script, snippets } from '../support/documented.ts'
+import { folder, numbers } from '../support/guest.ts'
 
 test('start.mjs', async (t) => {
   const { code, stdout, stderr } = await script(at('examples/start.mjs'))
@@ -191,38 +177,6 @@ test('pipeline.mjs', async (t) => {
   }
 })
 
-/** The programs that the docs speak of. */
-const PROGRAMS: Record<string, string> = {
-  'library.wasm': watPath('exports'),
-  'read.wasm': watPath('read-file'),
-  'write.wasm': watPath('write-file'),
-  'exit.wasm': watPath('exit-argv'),
-  'clock.wasm': watPath('clock'),
-  'random.wasm': watPath('random'),
-  'copy.wasm': watPath('cat'),
-  'loop.wasm': watPath('loop'),
-  'sleep.wasm': watPath('sleep-argv'),
-  'trap.wasm': watPath('trap-divide-by-zero'),
-  'plugin.wasm': watPath('host-row'),
-  'calc.wasm': watPath('calc-component'),
-  'store.wasm': watPath('store-component'),
-}
-
-/** A folder below this package, so that `wasiexec` is found, with programs under the names they have in the docs. */
-async function documented(t: ExecutionContext): Promise<string> {
-  await mkdir(dirname(compiled), { recursive: true })
-  const path = await mkdtemp(join(dirname(compiled), 'docs-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
-  await Promise.all(
-    Object.entries({ ...PROGRAMS, 'net.wasm': await realPath('net') }).map(
-      async ([name, source]) => {
-        await writeFile(join(path, name), await readFile(source))
-      },
-    ),
-  )
-  return path
-}
-
 for (const [page, least] of [
   ['batch.md', 6],
   ['components.md', 3],
@@ -235,15 +189,14 @@ for (const [page, least] of [
   ['streams.md', 3],
 ] as const) {
   test(`the examples of docs/${page} print what stands below them`, async (t) => {
-    const text = await readFile(at(`docs/${page}`), 'utf8')
-    const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)]
+    const blocks = await snippets(page)
     t.true(blocks.length >= least)
     const path = await documented(t)
-    for (const [index, [, code, printed]] of blocks.entries()) {
+    for (const [index, { code, printed }] of blocks.entries()) {
       const file = join(path, `example-${index}.mjs`)
-      await writeFile(file, code!)
+      await writeFile(file, code)
       const { stdout, stderr } = await script(file, [], '', path)
-      t.is(stdout, printed ?? '', `${code}\n${stderr}`)
+      t.is(stdout, printed, `${code}\n${stderr}`)
       t.is(stderr, '')
     }
   })
