@@ -60,10 +60,18 @@ export const LIMITS = {
  * Runs a snippet.
  *
  * @param {import('wasiexec').Program} python
- * @returns {Promise<{ value?: string | null, exception?: string, exit?: number, printed?: string, limit?: string }>}
  */
 export async function runPython(python, source, limits = LIMITS) {
-  const outcome = await python.run({ stdin: source, limits })
+  return answerOf(await python.run({ stdin: source, limits }))
+}
+
+/**
+ * What became of a snippet.
+ *
+ * @param {import('wasiexec').Outcome} outcome
+ * @returns {{ value?: string | null, exception?: string, exit?: number, printed?: string, limit?: string }}
+ */
+export function answerOf(outcome) {
   switch (outcome.kind) {
     case 'exit':
       // A snippet may also end the process, or print what it likes to descriptor 1.
