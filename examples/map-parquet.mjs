@@ -39,10 +39,10 @@ print(json.dumps([one(row) for row in json.loads(${JSON.stringify(JSON.stringify
 `
 }
 
-/** What the script has printed may be anything. */
-function resultsOf({ printed, ...ending }, count) {
+/** The last line that was printed. The script may have printed others, and may have made anything of this one. */
+function resultsOf({ printed = '', ...ending }, count) {
   try {
-    const results = JSON.parse(printed)
+    const results = JSON.parse(printed.trimEnd().split('\n').at(-1))
     if (Array.isArray(results) && results.length === count) return results
   } catch {
     // Said below.

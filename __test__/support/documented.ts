@@ -11,7 +11,10 @@ import { compiled, realPath, watPath } from './guest.ts'
 export const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 /** Beside the other compiled code, so that nothing of the user is touched. */
-export const CACHE = { XDG_CACHE_HOME: compiled, LOCALAPPDATA: compiled }
+export const CACHE: Record<'XDG_CACHE_HOME' | 'LOCALAPPDATA', string> = {
+  XDG_CACHE_HOME: compiled,
+  LOCALAPPDATA: compiled,
+}
 
 /** Runs a script as a user would. */
 export function script(
