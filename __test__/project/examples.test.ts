@@ -184,7 +184,7 @@ fay.wat     0/3  ${all('not a program')}
 
 test('grade.mjs, with submissions that would like to write the report', async (t) => {
   const path = await folder(t)
-  const html = '</failure>]]>\u0001<x a=\"&'
+  const html = '</failure>]]>\u0001<x a="&'
   await writeFile(
     join(path, 'a|<b>`.wat'),
     `(module
