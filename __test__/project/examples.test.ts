@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { Ended } from '../support/child.ts'
 import { at, documented, script, snippets } from '../support/documented.ts'
@@ -165,6 +166,9 @@ eve.wat     0/3  ${all('memory limit')}
 fay.wat     0/3  ${all('not a program')}
 `,
   )
+  // The cookbook shows the first three.
+  const shown = stdout.split('\n').slice(0, 3).join('\n')
+  t.true((await readFile(at('docs/cookbook.md'), 'utf8')).includes(shown))
   const xml = await readFile(junit, 'utf8')
   t.deepEqual(xml.match(/(?<=<testsuite name=)[^>]+/g), [
     '"ada.wat" tests="3" failures="0" errors="0"',
@@ -252,7 +256,7 @@ test('run-python.mjs', async (t) => {
 "import json\\njson.dumps({\\"a\\": [1, 2]})" → {"value":"'{\\"a\\": [1, 2]}'","printed":""}
 "1 / 0" → {"exception":"ZeroDivisionError: division by zero","printed":""}
 "import sys; sys.exit(3)" → {"exit":3,"printed":""}
-"while True: pass" → {"limit":"timeout"}
+"while True: pass" → {"limit":"cpu"}
 "\\"x\\" * 10**9" → {"exception":"MemoryError","printed":""}
 "open(\\"/etc/passwd\\").read()" → {"exception":"FileNotFoundError: [Errno 44] No such file or directory: '/etc/passwd'","printed":""}
 `,
@@ -329,6 +333,23 @@ test('online-judge.mjs', async (t) => {
   t.is(stderr, '')
   // Windows knows no signals.
   if (process.platform !== 'win32') t.deepEqual([code, signal], [0, null])
+})
+
+test('every example is run here, and the cookbook names no other', async (t) => {
+  const files = (await readdir(at('examples'))).filter((name) => name.endsWith('.mjs'))
+  const tests = await readFile(fileURLToPath(import.meta.url), 'utf8')
+  // A library of the others.
+  const left = files.filter((name) => name !== 'python.mjs' && !tests.includes(`'${name}'`))
+  t.deepEqual(left, [])
+  const commands = (await readFile(at('docs/cookbook.md'), 'utf8')).matchAll(
+    /\bnode examples\/([\w.-]+)/g,
+  )
+  const named = [...commands].map(([, name]) => name!)
+  t.true(named.length > 10)
+  t.deepEqual(
+    named.filter((name) => !files.includes(name)),
+    [],
+  )
 })
 
 /** What an example makes of many lines, from stdin and from a file. */

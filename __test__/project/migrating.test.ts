@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { copyFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { ended } from '../support/child.ts'
@@ -46,4 +46,17 @@ pythonTest('the snippet in Python of docs/migrating.md prints what stands below'
   child.stdin.end()
   const { stdout, stderr } = await ended(child)
   t.is(stdout.replaceAll('\r\n', '\n'), snippet!.printed, stderr)
+})
+
+test('docs/migrating.md names the versions that its snippets were run with', async (t) => {
+  const text = await readFile(at('docs/migrating.md'), 'utf8')
+  const { devDependencies } = JSON.parse(await readFile(at('package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>
+  }
+  const [major, minor] = devDependencies['@wasmer/sdk']!.split('.')
+  t.true(text.includes(`Version ${major}.${minor}. It runs Wasmer`))
+  const [, wasmtime] = /^wasmtime==(\d+)/m.exec(
+    await readFile(at('bench/requirements.txt'), 'utf8'),
+  )!
+  t.true(text.includes(`Version ${wasmtime} of the Python package`))
 })
