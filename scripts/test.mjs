@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers'
 import { provideTools } from '../guests/tour.mjs'
 import { chromium, provideChromium } from './chromium.mjs'
 import { avaFailures, cargoFailures, countAva, countCargo } from './count-tests.mjs'
+import { provideVenv } from './venv.mjs'
 
 /** A test file about how runs proceed and end says in its first line how else it is run. */
 const filesWith = (words) =>
@@ -46,6 +47,15 @@ async function runCargo(args, env) {
   return countCargo(stdout, status)
 }
 
+/** The snippets of docs/migrating.md need it; their test says what is wrong. */
+function providePython() {
+  try {
+    provideVenv('bench/.venv', 'bench/requirements.txt')
+  } catch (error) {
+    console.warn(error.message)
+  }
+}
+
 // Installed here and not in the tests, which run side by side, because apt-get runs once at a time.
 provideChromium()
 try {
@@ -54,6 +64,7 @@ try {
   // The tests that need them say what that means.
   console.log(error.message)
 }
+providePython()
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
 for (const [name, words, variable, value] of [

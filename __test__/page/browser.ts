@@ -1,4 +1,5 @@
 // A real browser for pages: what it shows, and all that it complains of.
+import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
@@ -32,14 +33,23 @@ export async function closeBrowser(): Promise<void> {
 /** A page that was opened, and what it did besides showing itself. */
 export interface Opened {
   page: Page
-  /** Errors, warnings, violations of its policy, dialogs; and requests but for the page itself. */
+  /** Errors, warnings, violations of its policy, dialogs; and requests to others than the page or its server. */
   complaints: string[]
 }
 
 /** Opens a file in a browser of its own. */
-export async function open(
+export function open(
   t: ExecutionContext,
   path: string,
+  options: BrowserContextOptions = {},
+): Promise<Opened> {
+  return openUrl(t, pathToFileURL(path).href, options)
+}
+
+/** The same for a page of a server, which may ask its server for more. */
+export async function openUrl(
+  t: ExecutionContext,
+  url: string,
   options: BrowserContextOptions = {},
 ): Promise<Opened> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
@@ -51,9 +61,11 @@ export async function open(
   // A loaded machine may need more than Playwright's 30 s; what never comes is ended by ava.
   context.setDefaultTimeout(0)
   const complaints: string[] = []
-  const url = pathToFileURL(path).href
+  const { origin } = new URL(url)
+  const isOwn = (other: string): boolean =>
+    other === url || (origin !== 'null' && new URL(other).origin === origin)
   context.on('request', (request) => {
-    if (request.url() !== url) complaints.push(`request: ${request.url()}`)
+    if (!isOwn(request.url())) complaints.push(`request: ${request.url()}`)
   })
   const page = await context.newPage()
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
@@ -64,4 +76,17 @@ export async function open(
   })
   await page.goto(url)
   return { page, complaints }
+}
+
+/** What axe finds that keeps people out; the page was opened with `bypassCSP`. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
+  return page.evaluate(async () => {
+    const { violations } = await (
+      window as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+      }
+    ).axe.run()
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`)
+  })
 }

@@ -1,6 +1,5 @@
 // A report looks right: any batch, any screen, light and dark, and for all people.
 import { stat } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import test from 'ava'
 import type { Page } from 'playwright-core'
 import { ReportCollector } from '../../report/collect.ts'
@@ -8,7 +7,7 @@ import { count } from '../../report/page/format.ts'
 import type { ReportInfo } from '../../report/info.ts'
 import { numbers } from '../support/guest.ts'
 import { ended, exit, noSummary } from '../support/report.ts'
-import { open, pageTest } from './browser.ts'
+import { open, pageTest, violations } from './browser.ts'
 import { close, fits, many, text, write } from './pages.ts'
 
 test.after.always(close)
@@ -118,22 +117,12 @@ pageTest(
 
 pageTest('axe finds nothing that keeps people out, in light and dark', async (t) => {
   const { path } = await many()
-  const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
   for (const colorScheme of ['light', 'dark'] as const) {
     const { page } = await open(t, path, { colorScheme, bypassCSP: true })
     await page.locator('#failing summary').first().click()
     await page.locator('[data-value=trap]').click()
     await page.locator('.table > summary').first().click()
-    await page.addScriptTag({ path: axe })
-    const violations = await page.evaluate(async () => {
-      const { violations } = await (
-        window as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-        }
-      ).axe.run()
-      return violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`)
-    })
-    t.deepEqual(violations, [], colorScheme)
+    t.deepEqual(await violations(page), [], colorScheme)
   }
 })
 

@@ -1,25 +1,13 @@
-import { spawn } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { ended, type Ended } from '../support/child.ts'
-import { compiled, folder, numbers, realPath, watPath } from '../support/guest.ts'
+import type { Ended } from '../support/child.ts'
+import { at, documented, script, snippets } from '../support/documented.ts'
+import { startJudge, startServer } from '../support/example-servers.ts'
+import { folder, numbers } from '../support/guest.ts'
 import { cpython, quickjsPath } from '../support/interpreters.ts'
 import { withoutTools } from '../support/tour.ts'
-
-const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-
-/** Beside the other compiled code, so that nothing of the user is touched. */
-const CACHE = { XDG_CACHE_HOME: compiled, LOCALAPPDATA: compiled }
-
-/** Runs a script as a user would. */
-function script(path: string, args: string[] = [], stdin = '', cwd = at('.')): Promise<Ended> {
-  const env = { ...process.env, ...CACHE }
-  const child = spawn(process.execPath, [path, ...args], { cwd, env })
-  child.stdin.end(stdin)
-  return ended(child)
-}
 
 test('start.mjs', async (t) => {
   const { code, stdout, stderr } = await script(at('examples/start.mjs'))
@@ -162,6 +150,210 @@ test('prometheus.mjs', async (t) => {
   t.regex(stdout, /^# TYPE wasiexec_run_seconds histogram$/m)
 })
 
+test('grade.mjs', async (t) => {
+  const path = await folder(t)
+  const [junit, summary] = [join(path, 'junit.xml'), join(path, 'summary.md')]
+  const args = ['--junit', junit, '--summary', summary]
+  const { code, stdout, stderr } = await script(at('examples/grade.mjs'), args)
+  t.is(code, 1, stderr)
+  const all = (verdict: string): string => Array(3).fill(verdict).join(', ')
+  t.is(
+    stdout,
+    `\
+ada.wat     3/3  ${all('accepted')}
+ben.wat     0/3  ${all('wrong answer')}
+cleo.wat    0/3  ${all('time limit')}
+dan.wat     0/3  ${all('runtime error (integer-divide-by-zero)')}
+eve.wat     0/3  ${all('memory limit')}
+fay.wat     0/3  ${all('not a program')}
+`,
+  )
+  // The cookbook shows the first three.
+  const shown = stdout.split('\n').slice(0, 3).join('\n')
+  t.true((await readFile(at('docs/cookbook.md'), 'utf8')).includes(shown))
+  const xml = await readFile(junit, 'utf8')
+  t.deepEqual(xml.match(/(?<=<testsuite name=)[^>]+/g), [
+    '"ada.wat" tests="3" failures="0" errors="0"',
+    '"ben.wat" tests="3" failures="3" errors="0"',
+    '"cleo.wat" tests="3" failures="3" errors="0"',
+    '"dan.wat" tests="3" failures="3" errors="0"',
+    '"eve.wat" tests="3" failures="3" errors="0"',
+    '"fay.wat" tests="3" failures="0" errors="3"',
+  ])
+  t.true(xml.includes('stdout: Two lines,\nand a number: 42\n'))
+  t.true(xml.includes('(export &#34;_start&#34;) frobnicate'))
+  t.is(
+    (await readFile(summary, 'utf8')).split('\n')[5],
+    '| dan.wat | 0/3 | runtime error (integer-divide-by-zero) |',
+  )
+})
+
+test('grade.mjs, with submissions that would like to write the report', async (t) => {
+  const path = await folder(t)
+  const html = '</failure>]]>\u0001<x a="&'
+  await writeFile(
+    join(path, 'a|<b>`.wat'),
+    `(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\08\\00\\00\\00\\${html.length.toString(16)}\\00\\00\\00</failure>]]>\\01<x a=\\"&")
+      (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 4)))))`,
+  )
+  await writeFile(
+    join(path, 'stranger.wat'),
+    '(module (import "a" "b" (func)) (func (export "_start")))',
+  )
+  const [junit, summary] = [join(path, 'junit.xml'), join(path, 'summary.md')]
+  const args = ['--submissions', path, '--junit', junit, '--summary', summary]
+  const { code, stderr } = await script(at('examples/grade.mjs'), args)
+  t.is(code, 1, stderr)
+  const xml = await readFile(junit, 'utf8')
+  t.true(xml.includes('<testsuite name="a|&#60;b&#62;`.wat" tests="3" failures="3" errors="0">'))
+  t.true(xml.includes('stdout: &#60;/failure&#62;]]&#62;\uFFFD&#60;x a=&#34;&#38;\n'))
+  t.true(xml.includes('<error message="not a program">unresolved import'))
+  t.is(
+    (await readFile(summary, 'utf8')).split('\n')[2],
+    '| a&#124;&#60;b&#62;&#96;.wat | 0/3 | wrong answer |',
+  )
+})
+
+test('map-parquet.mjs', async (t) => {
+  const { code, stdout, stderr } = await script(at('examples/map-parquet.mjs'))
+  t.is(stderr, '1000 rows, 0 without a result\n')
+  t.is(code, 0)
+  const results = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown)
+  t.is(results.length, 1000)
+  t.deepEqual(results[1], { id: 10002, month: '2026-01', total: 24.66 })
+  t.deepEqual(results[500], { error: "KeyError('XXX')" })
+  t.deepEqual(results[999], { id: 11000, month: '2026-09', total: 131.5 })
+})
+
+test('map-parquet.mjs, with functions that do not keep to it', async (t) => {
+  const path = join(await folder(t), 'map.py')
+  for (const [source, ending] of [
+    ['def transform(row): raise SystemExit(3)', '{"exit":3}'],
+    ['import builtins\nbuiltins.print = id\ndef transform(row): pass', '{"value":"'],
+  ]) {
+    await writeFile(path, source!)
+    const args = [at('examples/orders.parquet'), path]
+    const { code, stdout, stderr } = await script(at('examples/map-parquet.mjs'), args)
+    t.is(stdout, '')
+    t.is(code, 1)
+    t.true(stderr.startsWith(`rows 0 to 99: expected 100 results, got ${ending}`), stderr)
+    t.true(stderr.endsWith('1000 rows, 1000 without a result\n'), stderr)
+  }
+})
+
+test('run-python.mjs', async (t) => {
+  const { code, stdout, stderr } = await script(at('examples/run-python.mjs'))
+  t.is(code, 0, stderr)
+  t.is(
+    stdout.replaceAll(/ \([\d.]+ ms\)$/gm, ''),
+    `\
+"sum(range(101))" → {"value":"5050","printed":""}
+"print(\\"hello\\")" → {"value":null,"printed":"hello\\n"}
+"import json\\njson.dumps({\\"a\\": [1, 2]})" → {"value":"'{\\"a\\": [1, 2]}'","printed":""}
+"1 / 0" → {"exception":"ZeroDivisionError: division by zero","printed":""}
+"import sys; sys.exit(3)" → {"exit":3,"printed":""}
+"while True: pass" → {"limit":"cpu"}
+"\\"x\\" * 10**9" → {"exception":"MemoryError","printed":""}
+"open(\\"/etc/passwd\\").read()" → {"exception":"FileNotFoundError: [Errno 44] No such file or directory: '/etc/passwd'","printed":""}
+`,
+  )
+})
+
+test('python-server.mjs', async (t) => {
+  const { url, stop } = await startServer(t, 'python-server.mjs')
+  const post = async (body: string): Promise<[status: number, body: unknown]> => {
+    const response = await fetch(url, { method: 'POST', body })
+    return [response.status, await response.json()]
+  }
+  t.deepEqual(await post('6 * 7'), [200, { value: '42', printed: '' }])
+  t.deepEqual(await post('#'.repeat(2 << 20)), [413, { error: 'too long' }])
+  t.is((await fetch(url)).status, 405)
+  await stop()
+})
+
+test('online-judge.mjs', async (t) => {
+  const { url, submit, submitHostile, stop } = await startJudge(t)
+  const sample = async (name: string): Promise<string> =>
+    submit(name, await readFile(at(`examples/judging/submissions/${name}`)))
+  for (const [name, verdict, count] of [
+    ['ada.wat', 'accepted', 3],
+    ['ben.wat', 'wrong answer', 3],
+    ['cleo.wat', 'time limit', 3],
+    ['dan.wat', 'runtime error (integer-divide-by-zero)', 3],
+    ['eve.wat', 'memory limit', 3],
+    ['fay.wat', 'not a program', 0],
+  ] as const) {
+    const id = await sample(name)
+    const events = `${url}/api/submissions/${id}/events`
+    const text = await (await fetch(events)).text()
+    const all = [...text.matchAll(/^id: (\d+)\nevent: (\w+)\ndata: (.+)$/gm)]
+    t.deepEqual(
+      all.map(([, index, event]) => `${index} ${event}`),
+      [...numbers(count).map((index) => `${index} result`), `${count} end`],
+    )
+    const data = all.map(([, , , json]) => JSON.parse(json!) as { verdict: string; name: string })
+    t.deepEqual(
+      data.map((event) => event.verdict),
+      Array(count + 1).fill(verdict),
+    )
+    t.deepEqual(
+      data.slice(0, -1).map((event) => event.name),
+      ['1', '2', '3'].slice(0, count),
+    )
+    // What a browser that lost the connection before the last event gets, and one that had it.
+    const from = (last: string): Promise<Response> =>
+      fetch(events, { headers: { 'last-event-id': last } })
+    t.is((await (await from(`${count - 1}`)).text()).split('\n')[0], `id: ${count}`)
+    for (const last of [`${count}`, '-5', 'x', '1e300']) t.is((await from(last)).status, 204)
+    const submission = (await (await fetch(`${url}/api/submissions/${id}`)).json()) as {
+      verdict: string
+    }
+    t.is(submission.verdict, verdict)
+  }
+  const page = await (await fetch(`${url}/submissions/${await submitHostile()}`)).text()
+  t.false(page.includes('<img') || page.includes('<script>'))
+  for (const path of [
+    '/submissions/x',
+    '/api/submissions/x',
+    '/api/submissions/x/events',
+    '/samples/x',
+  ])
+    t.is((await fetch(url + path)).status, 404, path)
+  t.regex((await t.throwsAsync(submit('large', 'x'.repeat(9 << 20))))!.message, /^413: /)
+  t.regex((await t.throwsAsync(submit('', 'x')))!.message, /^400: /)
+  t.regex((await t.throwsAsync(submit('empty', '')))!.message, /^400: /)
+  // Any other type could come from a form of another site.
+  t.is((await fetch(`${url}/api/submissions?name=x`, { method: 'POST', body: 'x' })).status, 415)
+  await sample('cleo.wat')
+  const { code, signal, stderr } = await stop()
+  t.is(stderr, '')
+  // Windows knows no signals.
+  if (process.platform !== 'win32') t.deepEqual([code, signal], [0, null])
+})
+
+test('every example is run here, and the cookbook names no other', async (t) => {
+  const files = (await readdir(at('examples'))).filter((name) => name.endsWith('.mjs'))
+  const tests = await readFile(fileURLToPath(import.meta.url), 'utf8')
+  // A library of the others.
+  const left = files.filter((name) => name !== 'python.mjs' && !tests.includes(`'${name}'`))
+  t.deepEqual(left, [])
+  const commands = (await readFile(at('docs/cookbook.md'), 'utf8')).matchAll(
+    /\bnode examples\/([\w.-]+)/g,
+  )
+  const named = [...commands].map(([, name]) => name!)
+  t.true(named.length > 10)
+  t.deepEqual(
+    named.filter((name) => !files.includes(name)),
+    [],
+  )
+})
+
 /** What an example makes of many lines, from stdin and from a file. */
 async function overLines(t: ExecutionContext, name: string): Promise<[text: string, Ended[]]> {
   const text = numbers(20_000)
@@ -193,41 +385,6 @@ test('pipeline.mjs', async (t) => {
   }
 })
 
-/** The programs that the docs speak of. */
-const PROGRAMS: Record<string, string> = {
-  'library.wasm': watPath('exports'),
-  'read.wasm': watPath('read-file'),
-  'write.wasm': watPath('write-file'),
-  'exit.wasm': watPath('exit-argv'),
-  'clock.wasm': watPath('clock'),
-  'random.wasm': watPath('random'),
-  'copy.wasm': watPath('cat'),
-  'loop.wasm': watPath('loop'),
-  'sleep.wasm': watPath('sleep-argv'),
-  'trap.wasm': watPath('trap-divide-by-zero'),
-  'plugin.wasm': watPath('host-row'),
-  'calc.wasm': watPath('calc-component'),
-  'store.wasm': watPath('store-component'),
-}
-
-/** A folder below this package, so that `wasiexec` is found, with programs under the names they have in the docs. */
-async function documented(t: ExecutionContext): Promise<string> {
-  await mkdir(dirname(compiled), { recursive: true })
-  const path = await mkdtemp(join(dirname(compiled), 'docs-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
-  await Promise.all(
-    Object.entries({
-      ...PROGRAMS,
-      'net.wasm': await realPath('net'),
-      'http.wasm': await realPath('http'),
-      'stores.wasm': await realPath('stores'),
-    }).map(async ([name, source]) => {
-      await writeFile(join(path, name), await readFile(source))
-    }),
-  )
-  return path
-}
-
 /** Runs the examples of a page that use the package, with more programs. */
 async function runExamples(
   t: ExecutionContext,
@@ -235,20 +392,17 @@ async function runExamples(
   least: number,
   programs: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const text = await readFile(at(`docs/${page}`), 'utf8')
-  const blocks = [...text.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)].filter(
-    ([, code]) => code!.includes("from 'wasiexec'"),
-  )
+  const blocks = (await snippets(page)).filter(({ code }) => code.includes("from 'wasiexec'"))
   t.true(blocks.length >= least)
   const path = await documented(t)
   for (const [name, source] of Object.entries(programs)) {
     await copyFile(source, join(path, name))
   }
-  for (const [index, [, code, printed]] of blocks.entries()) {
+  for (const [index, { code, printed }] of blocks.entries()) {
     const file = join(path, `example-${index}.mjs`)
-    await writeFile(file, code!)
+    await writeFile(file, code)
     const { stdout, stderr } = await script(file, [], '', path)
-    t.is(stdout, printed ?? '', `${code}\n${stderr}`)
+    t.is(stdout, printed, `${code}\n${stderr}`)
     t.is(stderr, '')
   }
 }

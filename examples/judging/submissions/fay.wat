@@ -1,0 +1,3 @@
+;; Is not a program: `frobnicate` is no instruction.
+(module
+  (func (export "_start") frobnicate))
