@@ -19,6 +19,7 @@ import { loading } from './loading.mjs'
 import { memory } from './memory.mjs'
 import { writePage, writePicture } from './report.mjs'
 import { scaling } from './scaling.mjs'
+import { queue } from './queue.mjs'
 import { snapshots } from './snapshots.mjs'
 import { spawn } from './spawn.mjs'
 import { throughput } from './throughput.mjs'
@@ -43,6 +44,7 @@ const SECTIONS = {
   files,
   diagnostics,
   languages,
+  queue,
 }
 
 const HELP = `Usage: npm run bench -- [section…] [--quick] [--write]

@@ -49,6 +49,10 @@ const VERBS: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
     summary: 'print the manual page',
     load: () => import('./man.ts'),
   },
+  worker: {
+    summary: 'run the jobs of a queue in Redis or Valkey',
+    load: () => import('./worker.ts'),
+  },
 }
 
 /**

@@ -7,6 +7,7 @@ import { rolldown } from 'rolldown'
 import { parseAst } from 'rolldown/parseAst'
 import { dts } from 'rolldown-plugin-dts'
 import { notices } from './notices.mjs'
+import { buildQueuePackage } from '../packages/bullmq/build.mjs'
 import { bundlePage } from './page.mjs'
 
 const input = './src/index.ts'
@@ -133,3 +134,4 @@ await Promise.all([
   // A re-export, not a second copy: a class is one type to ESM and CommonJS callers alike.
   writeFile('dist/index.d.mts', `export * from './index.cjs'\n`),
 ])
+await buildQueuePackage()

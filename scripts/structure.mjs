@@ -202,6 +202,9 @@ export const LIBRARY = {
 /** What is built on the library. Each sees only `src/index.ts` of it. */
 export const PRODUCTS = { src: [], report: ['src'], cli: ['report', 'src'] }
 
+/** What packages in packages/ have of the library besides its public API, by its name: what they bundle. */
+export const BUNDLED = ['src/outcome.ts']
+
 /** Imports that break a rule, with the reason. */
 export const EXCEPTIONS = [
   // Only a type: a job may name another program, and a program has batches.

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { provideTools } from '../guests/tour.mjs'
 import { chromium, provideChromium } from './chromium.mjs'
+import { provideServers } from './servers.mjs'
 import { avaFailures, cargoFailures, countAva, countCargo } from './count-tests.mjs'
 import { provideVenv } from './venv.mjs'
 
@@ -65,6 +66,7 @@ try {
   console.log(error.message)
 }
 providePython()
+const missingServers = 2 - provideServers().length
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
 for (const [name, words, variable, value] of [
@@ -95,6 +97,11 @@ for (const [name, totals] of suites) {
 }
 if (all.skipped > 0 && chromium() === undefined) {
   console.log('no Chromium was found: tests of pages were skipped; WASIEXEC_CHROMIUM may name one')
+}
+if (missingServers > 0) {
+  console.log(
+    'no Redis or no Valkey was found: tests of queues were skipped; `node scripts/servers.mjs` says more',
+  )
 }
 console.log(`${all.passed} passed, ${all.failed} failed`)
 process.exitCode = all.failed === 0 ? 0 : 1

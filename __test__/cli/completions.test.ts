@@ -16,7 +16,8 @@ async function commands(): Promise<Map<string, string[]>> {
   const verbs = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, verb]) => verb!)
   const found = new Map<string, string[]>()
   for (const verb of verbs) {
-    if (verb === 'help') continue
+    // The options of `worker` are those of another package.
+    if (verb === 'help' || verb === 'worker') continue
     const help = (await call([verb, '--help'])).stdout
     found.set(
       verb,

@@ -28,6 +28,7 @@ test('every link in the documentation leads somewhere', async (t) => {
     'CONTRIBUTING.md',
     'CHANGELOG.md',
     'guests/README.md',
+    'packages/bullmq/README.md',
   ]
   pages.push(...docs.filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`))
   const text = Object.fromEntries(

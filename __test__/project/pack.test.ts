@@ -96,8 +96,13 @@ function toCommonJs(code: string): string {
 }
 
 /** Without an addon that fits there is no command, and that is said in a line. */
-async function refused(t: ExecutionContext, folder: string, said: RegExp): Promise<void> {
-  const called = node(folder, 'node_modules/wasiexec/bin/wasiexec.mjs', '--version')
+async function refused(
+  t: ExecutionContext,
+  folder: string,
+  said: RegExp,
+  ...argv: string[]
+): Promise<void> {
+  const called = node(folder, 'node_modules/wasiexec/bin/wasiexec.mjs', ...argv)
   const error = await t.throwsAsync(called)
   t.like(error, { code: 125, stdout: '' })
   t.regex((error as Error & { stderr: string }).stderr, said)
@@ -138,12 +143,26 @@ test('an installed release runs the README example from ESM and from CommonJS, a
     `wasiexec ${version}\n`,
   )
 
+  // Its command knows the verb of a package that is not installed.
+  const missing =
+    /^wasiexec: the verb worker is in @wasiexec\/bullmq: npm install @wasiexec\/bullmq\n$/
+  await refused(t, folder, missing, 'worker', '--queue', 'q')
   const scope = join(folder, 'node_modules/@wasiexec')
   const name = `@wasiexec/binding-${here}`
   await writeFile(join(scope, `binding-${here}`, `wasiexec.${here}.node`), 'no binary')
-  await refused(t, folder, new RegExp(`^wasiexec: ${name}, .* is installed but cannot be loaded: `))
+  await refused(
+    t,
+    folder,
+    new RegExp(`^wasiexec: ${name}, .* is installed but cannot be loaded: `),
+    '--version',
+  )
   await rm(scope, { recursive: true })
-  await refused(t, folder, new RegExp(`^wasiexec: ${name}, .* is not installed\\. Usual causes: `))
+  await refused(
+    t,
+    folder,
+    new RegExp(`^wasiexec: ${name}, .* is not installed\\. Usual causes: `),
+    '--version',
+  )
   const script = `
     Object.defineProperty(process, 'platform', { value: 'sunos' })
     try { require('wasiexec') } catch ({ code, message }) { console.log(code, message) }`

@@ -85,7 +85,8 @@ test('crates: a licence, a source, a duplicate and a stale exception are found',
 async function checkout(t) {
   const folder = await temporary(t)
   const files = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock', 'CHANGELOG.md']
-  for (const path of [...files, 'npm', 'scripts/release', 'src/native/index.cjs'])
+  const folders = ['npm', 'scripts/release', 'packages/bullmq/package.json', 'src/native/index.cjs']
+  for (const path of [...files, ...folders])
     await cp(join(root, path), join(folder, path), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
   execFileSync('git', ['init', '--quiet'], { cwd: folder })

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import {
+  BUNDLED,
   CORE,
   LIBRARY,
   PRODUCTS,
@@ -32,6 +33,20 @@ test('the command and its reports see the public API alone', (t) => {
   t.deepEqual(findFaults([...own, ...library], PRODUCTS), [])
   const seen = own.flatMap(({ imports }) => imports.filter((file) => file.startsWith('src/')))
   t.deepEqual([...new Set(seen)], ['src/index.ts'])
+})
+
+test('packages see the public API by its name, what they bundle, and no circles', (t) => {
+  const files = readTypeScript(root, ['src', 'packages/bullmq/src'])
+  const own = files.filter(({ file }) => file.startsWith('packages/'))
+  const ofLibrary = own.flatMap(({ imports }) => imports.filter((file) => file.startsWith('src/')))
+  t.deepEqual([...new Set(ofLibrary)], BUNDLED)
+  const inside = own.map((file) => ({
+    ...file,
+    wing: 'packages',
+    imports: file.imports.filter((imported) => imported.startsWith('packages/')),
+  }))
+  t.true(inside.length > 20)
+  t.deepEqual(findFaults(inside, { packages: [] }), [])
 })
 
 /** A folder with these files. */

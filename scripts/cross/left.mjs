@@ -9,6 +9,7 @@ const EVERYWHERE = [
   { file: '__test__/api/tour.test.ts', reason: TOOLS },
   { file: '__test__/api/interpreters.test.ts', reason: TOOLS },
   { file: '__test__/page/', reason: 'pages in a browser do not depend on the platform' },
+  { file: 'packages/', reason: 'queues do not depend on the platform' },
   {
     file: '__test__/project/',
     reason: 'the package and its sources do not depend on the platform',

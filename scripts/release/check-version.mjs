@@ -32,6 +32,13 @@ export function findFaults(folder, tag) {
       JSON.parse(read('npm', platform, 'package.json')).version,
     ]),
   ]
+  for (const name of readdirSync(join(folder, 'packages'))) {
+    const file = `packages/${name}/package.json`
+    const manifest = JSON.parse(read(file))
+    found.push([file, manifest.version])
+    found.push([file, manifest.peerDependencies.wasiexec.replace('^', '')])
+    found.push(['package-lock.json', lock.packages[`packages/${name}`].version])
+  }
   const faults = found
     .filter(([, other]) => other !== version)
     .map(([file, other]) => `${file}: expected ${version}, as in package.json, got ${other}`)

@@ -1,10 +1,10 @@
 // Publishes what `stage.mjs` put into a folder: publish.mjs FOLDER [options of `npm publish`]. The platform packages go
-// first, so that nobody can install the package without them. What the registry has already is left out, so that a
+// first, so that nobody can install the package without them, and those that are built on it last. What the registry has already is left out, so that a
 // release that broke off can be started again.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { platforms } from './stage.mjs'
+import { companions, platforms } from './stage.mjs'
 
 const [folder, ...options] = process.argv.slice(2)
 if (folder === undefined) throw new Error('expected: publish.mjs FOLDER [options of `npm publish`]')
@@ -14,7 +14,7 @@ function npm(...args) {
   return spawnSync('npm', args, { shell, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-for (const path of [...platforms.map((platform) => join('npm', platform)), '.']) {
+for (const path of [...platforms.map((platform) => join('npm', platform)), '.', ...companions]) {
   const { name, version } = JSON.parse(readFileSync(join(folder, path, 'package.json'), 'utf8'))
   const known = npm('view', `${name}@${version}`, 'version')
   if (known.status === 0 && known.stdout.trim() === version) {

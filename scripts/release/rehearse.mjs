@@ -11,7 +11,7 @@ import { startRegistry } from './rehearse/registry.mjs'
 import { check, conclude, skip } from './rehearse/report.mjs'
 import { checkSize } from './rehearse/sizes.mjs'
 import { installTools } from './rehearse/tools.mjs'
-import { binaryOf, here, platforms, stage } from './stage.mjs'
+import { binaryOf, companions, here, platforms, stage } from './stage.mjs'
 
 if (binaryOf(here) === undefined)
   throw new Error(`expected a binary for ${here}, this machine, got none; run \`npm run build\``)
@@ -60,17 +60,59 @@ async function checkPackages() {
         checkSize('platform', await size(join(staged, 'npm', platform)), build(platform)),
       )
   }
-  await check('publint', async () => {
-    await run(
-      [process.execPath, join(root, 'node_modules/publint/src/cli.js'), '--strict', staged],
-      work,
+  for (const path of companions)
+    await check(`size: ${path}`, async () =>
+      checkSize('companion', await size(join(staged, path)), 'release'),
     )
-  })
-  await check('attw', async () => {
-    const cli = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js')
-    const { stdout } = await run([...tools.npm, 'pack', '--json', staged], work)
-    await run([process.execPath, cli, join(work, JSON.parse(stdout)[0].filename)], work)
-  })
+  for (const path of ['.', ...companions]) {
+    await check(`publint: ${path}`, async () => {
+      const cli = join(root, 'node_modules/publint/src/cli.js')
+      await run([process.execPath, cli, '--strict', join(staged, path)], work)
+    })
+    await check(`attw: ${path}`, async () => {
+      const cli = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+      const tarball = join(work, await packed(join(staged, path)))
+      // What a command exports is only imported.
+      const rest = path === '.' ? [] : ['--exclude-entrypoints', 'command']
+      await run([process.execPath, cli, tarball, ...rest], work)
+    })
+  }
+}
+
+/** Packs a folder into the folder of this rehearsal; returns the name of the file. */
+async function packed(path) {
+  const { stdout } = await run([...tools.npm, 'pack', '--json', path], work)
+  return JSON.parse(stdout)[0].filename
+}
+
+/** The packages that are built on the package, as a user of npm installs them. Their dependencies are in npm's registry. */
+async function checkCompanions(url) {
+  for (const path of companions) {
+    await check(`${path}: install, ESM, CommonJS, command`, async () => {
+      const { name, bin } = JSON.parse(readFileSync(join(staged, path, 'package.json'), 'utf8'))
+      const folder = project(path, { '.npmrc': `@wasiexec:registry=${url}\n` })
+      const tarball = join(work, await packed(staged))
+      await run([...tools.npm, 'install', tarball, name, '--no-audit', '--no-fund'], folder)
+      const show = `console.log(Object.keys(queue).join(' '))`
+      const esm = `import * as queue from '${name}'; ${show}`
+      const said = [
+        await run([process.execPath, '--input-type=module', '--eval', esm], folder),
+        await run(
+          [process.execPath, '--eval', `const queue = require('${name}'); ${show}`],
+          folder,
+        ),
+      ].map(({ stdout }) => stdout.trim())
+      if (said[0] !== said[1] || said[0] === '')
+        throw new Error(`expected the same exports twice, got ${said.join(' and ')}`)
+      const exec = [...tools.npm, 'exec', '--offline', '--']
+      for (const command of [['wasiexec', 'worker'], Object.keys(bin)]) {
+        const { stdout } = await run([...exec, ...command, '--version'], folder)
+        if (stdout.trim() !== `${name} ${version}`)
+          throw new Error(`expected ${command.join(' ')} to say its version, got ${stdout}`)
+      }
+      return said[0]
+    })
+  }
 }
 
 async function publish(url) {
@@ -184,6 +226,7 @@ try {
     await checkRuntimes(registry.url)
     await checkPlatforms(registry.url)
     await checkMissing(registry.url)
+    await checkCompanions(registry.url)
   } finally {
     registry.stop()
   }

@@ -1,7 +1,7 @@
 // Gives everything the version that `npm version` gave package.json, and the newest changes its day. `npm version` runs it
 // before it commits.
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { newestChanges } from './changelog.mjs'
 import { writePlatformPackages } from './platform-packages.mjs'
 
@@ -34,4 +34,27 @@ rewrite(
   /(?<=bindingPackageVersion !== ')[^']+|(?<=version mismatch, expected )[\d.]+/g,
   version,
 )
-run('git', 'add', 'CHANGELOG.md', 'npm', 'Cargo.toml', 'Cargo.lock', 'src/native/index.cjs')
+const companions = readdirSync('packages').map((name) => `packages/${name}/package.json`)
+for (const file of companions) {
+  rewrite(file, /(?<=^  "version": ").*(?=")/m, version)
+  rewrite(file, /(?<=^  "peerDependencies": \{\n    "wasiexec": "\^).*(?=")/m, version)
+}
+// It has their versions, too.
+run(
+  'npm',
+  'install',
+  '--package-lock-only',
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--offline',
+)
+const lists = [
+  'CHANGELOG.md',
+  'npm',
+  'Cargo.toml',
+  'Cargo.lock',
+  'src/native/index.cjs',
+  'package-lock.json',
+]
+run('git', 'add', ...lists, ...companions)

@@ -1,4 +1,4 @@
-// Puts what a release publishes into a folder: the package at its top, the platform packages in npm/. As a script:
+// Puts what a release publishes into a folder: the package at its top, the platform packages in npm/, the others in packages/. As a script:
 // stage.mjs FOLDER [--stubs], where `--stubs` puts a text in the place of a binary that is not there.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -9,13 +9,16 @@ import { NOTICES } from './platform-packages.mjs'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What package.json says to those who work on the package, and to nobody else. */
-const OURS = ['scripts', 'devDependencies', 'overrides', 'ava', 'napi']
+const OURS = ['scripts', 'workspaces', 'devDependencies', 'overrides', 'ava', 'napi']
 
 /** What napi-rs writes, with long names and comments. */
 const LOADER = 'src/native/index.cjs'
 
 /** The platforms that have a package, such as `linux-x64-musl`. */
 export const platforms = readdirSync(join(root, 'npm'))
+
+/** The folders of the packages that are built on the package, such as `packages/bullmq`. */
+export const companions = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)
 
 /** This machine's platform. */
 export const here = platforms.find(
@@ -45,11 +48,10 @@ export function binaryOf(platform) {
  * @param {{ stubs: boolean }} options `stubs`: a binary that is not there is replaced by a text, else it is an error
  */
 export function stage(folder, { stubs }) {
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  for (const field of OURS) delete manifest[field]
-  for (const file of ['package.json', 'README.md', 'LICENSE', ...manifest.files]) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true })
-    cpSync(join(root, file), join(folder, file), { recursive: true })
+  const manifest = copyPackage('.', folder)
+  for (const companion of companions) {
+    const to = join(folder, companion)
+    writeManifest(to, copyPackage(companion, to))
   }
   shorten(join(folder, LOADER))
   for (const platform of platforms) {
@@ -65,6 +67,23 @@ export function stage(folder, { stubs }) {
   manifest.optionalDependencies = Object.fromEntries(
     platforms.map((platform) => [`@wasiexec/binding-${platform}`, manifest.version]),
   )
+  writeManifest(folder, manifest)
+}
+
+/** Copies what a package publishes; returns its manifest as it is published. */
+function copyPackage(path, to) {
+  const from = join(root, path)
+  const manifest = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'))
+  for (const field of OURS) delete manifest[field]
+  for (const file of ['README.md', ...manifest.files]) {
+    mkdirSync(dirname(join(to, file)), { recursive: true })
+    cpSync(join(from, file), join(to, file), { recursive: true })
+  }
+  cpSync(join(root, 'LICENSE'), join(to, 'LICENSE'))
+  return manifest
+}
+
+function writeManifest(folder, manifest) {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 }
 

@@ -8,7 +8,7 @@ const PLAIN = 1.05
 
 /**
  * Returns what the table says of a size; throws when it is over the budget.
- * @param {'root' | 'platform'} kind
+ * @param {'root' | 'companion' | 'platform'} kind
  * @param {number} size packed, in bytes
  * @param {'release' | 'plain' | 'test'} build how the binary was built; one for tests on another system may have any size
  */

@@ -1,0 +1,52 @@
+import { WasiexecError, type WasiexecErrorCode } from 'wasiexec'
+
+/** An error in data: whether it is a WasiexecError, its code or name, its message, and its cause. */
+type PackedFault = readonly [
+  code: string | null,
+  name: string,
+  message: string,
+  cause?: PackedFault,
+]
+
+/** The error of an option, as the main package has it: what was expected, what came. */
+export function invalid(option: string, expected: string, given: unknown): WasiexecError {
+  return new WasiexecError(
+    'ERR_INVALID_OPTION',
+    `\`${option}\` must be ${expected}, got ${shown(given)}`,
+  )
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' && value !== null)
+    return `an instance of ${value.constructor?.name ?? 'Object'}`
+  return String(value)
+}
+
+/** What was thrown, as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
+/** The reason of an abort, or what a host function threw. What is not an Error becomes one. */
+export function packFault(thrown: unknown, depth = 0): PackedFault {
+  const error = toError(thrown)
+  const code = error instanceof WasiexecError ? error.code : null
+  const cause = depth < 4 && error.cause instanceof Error ? packFault(error.cause, depth + 1) : null
+  const fault = [code, error.name, error.message] as const
+  return cause === null ? fault : [...fault, cause]
+}
+
+/** Reads what {@link packFault} made; a name or a code that it does not know is still an error. */
+export function unpackFault(data: unknown): Error {
+  const [code, name, message, cause] = Array.isArray(data) ? (data as unknown[]) : []
+  const options = Array.isArray(cause) ? { cause: unpackFault(cause) } : undefined
+  if (typeof code === 'string' && /^ERR_[A-Z_]{1,60}$/.test(code))
+    return new WasiexecError(code as WasiexecErrorCode, String(message), options)
+  const error = new Error(String(message), options)
+  if (typeof name === 'string' && name !== 'Error')
+    Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
+  return error
+}

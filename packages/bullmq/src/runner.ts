@@ -1,0 +1,352 @@
+import { WasiexecError, type Program, type RunOptions, type Runtime } from 'wasiexec'
+import { capDefaults, capJob, readCaps, type Caps } from './caps.ts'
+import { toError } from './faults.ts'
+import { Gate } from './gate.ts'
+import { unpackChunk, unpackOptions, type QueuedJob } from './jobs.ts'
+import { checkCount, Programs, type ProgramOptions } from './programs.ts'
+import { neverStarted, type AnyOutcome, type End } from './results.ts'
+import type { ProgramStore } from './store.ts'
+import { unpack } from './binary.ts'
+
+/** What an operator lets all jobs of a worker use of its machine. No job can ask for any of it. */
+export type Grants = Pick<RunOptions, 'preopens' | 'network'>
+
+/** How a {@link ChunkRunner} is set up. */
+export interface ChunkRunnerOptions {
+  /** Where the programs are. */
+  store: ProgramStore
+  /** What runs them. */
+  runtime: Runtime
+  /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output. */
+  limits?: Caps | undefined
+  /** What every job may use of this machine: directories and network. Default: nothing. */
+  grants?: Grants | undefined
+  /** How programs are loaded. Default: as by `load`. */
+  load?: ProgramOptions | undefined
+  /** Programs that stay loaded. Default: 64. */
+  programs?: number | undefined
+}
+
+/** The jobs of one message of any queue: what `ProgramQueue` calls a chunk. */
+export interface ChunkWork {
+  /** The jobs, as a producer packed them. */
+  readonly payload: Uint8Array
+  /** The options that they share, as a producer packed them. Default: none. */
+  readonly defaults?: Uint8Array | undefined
+  /** Jobs that have their results already, by their place in the chunk. Default: none. */
+  readonly isDone?: (place: number) => boolean
+  /** Programs that are not run, by digest. */
+  readonly quarantined?: ReadonlySet<string>
+  /** Whether this is the last try: faults of the machine are then results, too. */
+  readonly isLastTry?: boolean
+  /** Workers were lost with this chunk: its jobs run alone, one after the other. */
+  readonly alone?: AloneWork | undefined
+  /** Aborts the runs. Their results have its reason, unless it is `leave`. */
+  readonly signal?: AbortSignal | undefined
+  /** Aborts the runs, and leaves them without results. */
+  readonly leave?: AbortSignal | undefined
+}
+
+/** How jobs are run that may have cost their worker. */
+export interface AloneWork {
+  /** The job that goes first. */
+  readonly first: number | undefined
+  /** Says that a job is about to run alone; false stops the work. */
+  begin(place: number): Promise<boolean>
+  /** How often the job was alone in a worker that was lost. */
+  kills(place: number): number
+}
+
+/** The end of one job. */
+export interface JobEnd {
+  /** Its place in the chunk. */
+  readonly place: number
+  readonly job: QueuedJob
+  readonly end: End
+}
+
+/** What became of a chunk. */
+export interface ChunkEnd {
+  /** Jobs that have no result, because of the machine or because the work was left. */
+  readonly undone: number
+  /** Why, if it was the machine. */
+  readonly fault: Error | undefined
+}
+
+/** Faults of the machine. Another machine, or this one later, may run the job. */
+const PASSING = new Set<string>(['ERR_OUT_OF_RESOURCES', 'ERR_RUNTIME_CLOSED', 'ERR_READ_FAILED'])
+
+/** A job that killed its worker this often is not run again. */
+export const MOST_KILLS = 2
+
+/**
+ * Runs chunks of jobs: what a worker does between taking a message and acknowledging it, whatever the queue is. It loads
+ * programs by digest, holds jobs to the operator's limits, runs them as one native batch, and hands over each end once.
+ *
+ * @example
+ * // A worker for any queue: Kafka, SQS, a Kubernetes job.
+ * const runner = new ChunkRunner({ store: folderStore('/mnt/programs'), runtime: new Runtime() })
+ * const { undone } = await runner.run({ payload: message.body }, async (ends) => save(ends))
+ * if (undone === 0) await message.acknowledge()
+ */
+export class ChunkRunner {
+  readonly #programs: Programs
+  readonly #runtime: Runtime
+  readonly #caps: Caps
+  readonly #grants: Grants
+  readonly #gate = new Gate()
+  /** Called when a program is to be quarantined, with the reason. */
+  onQuarantine: (digest: string, reason: string) => Promise<void> = async () => {}
+
+  /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+  constructor(options: ChunkRunnerOptions) {
+    const { store, runtime, limits, grants = {}, load = {}, programs = 64 } = options
+    this.#runtime = runtime
+    this.#caps = readCaps(limits)
+    this.#grants = grants
+    this.#programs = new Programs(store, runtime, load, checkCount('programs', programs))
+  }
+
+  /** Programs that are loaded, and how many were loaded since the start. */
+  get programs(): { readonly loaded: number; readonly loads: number } {
+    return { loaded: this.#programs.count, loads: this.#programs.loads }
+  }
+
+  /**
+   * Runs the jobs of a chunk and hands over their ends as they come, some at a time. Whatever guests do is an end; so is
+   * what is wrong with a job.
+   *
+   * @throws {Error} (rejects) when the payload is not a chunk, and what `take` throws.
+   */
+  async run(work: ChunkWork, take: (ends: readonly JobEnd[]) => Promise<void>): Promise<ChunkEnd> {
+    const { programs, jobs } = unpackChunk(work.payload)
+    const { isDone = () => false, quarantined = new Set<string>(), isLastTry = false } = work
+    const shared = sharedOptions(work.defaults)
+    const chunk: ChunkState = { work, shared, undone: 0, fault: undefined, take, isLastTry }
+    const todo: Todo[] = []
+    const refused: JobEnd[] = []
+    const loaded = programs.map((ref) =>
+      quarantined.has(ref.digest) ? undefined : this.#programs.get(ref),
+    )
+    // Awaited below, one after the other.
+    for (const program of loaded) program?.catch(() => {})
+    for (const [place, job] of jobs.entries()) {
+      if (isDone(place)) continue
+      const digest = programs[job.program]!.digest
+      const end = await this.#refusal(chunk, job, digest, loaded[job.program])
+      if (end === 'later') chunk.undone += 1
+      else if (end !== undefined) refused.push({ place, job, end })
+      else todo.push({ place, job, digest, program: (await loaded[job.program])! })
+    }
+    if (refused.length > 0) await take(refused)
+    if (work.alone === undefined) await this.#gate.shared(() => this.#together(chunk, todo))
+    else await this.#oneByOne(chunk, todo, work.alone)
+    return { undone: chunk.undone, fault: chunk.fault }
+  }
+
+  /** Why a job is not run: its end; 'later', if another machine may run it; undefined, if it is run. */
+  async #refusal(
+    chunk: ChunkState,
+    { work }: QueuedJob,
+    digest: string,
+    program: Promise<Program> | undefined,
+  ): Promise<End | 'later' | undefined> {
+    const { leave, signal } = chunk.work
+    if (leave?.aborted) return 'later'
+    if (signal?.aborted) return neverStarted(signal.reason)
+    if (work.kind === 'error') return { error: jobError(work.error) }
+    if (chunk.shared instanceof Error) return { error: chunk.shared }
+    if (program === undefined) return { error: quarantineError(digest) }
+    try {
+      await program
+      return undefined
+    } catch (thrown) {
+      return this.#isPassing(chunk, thrown) ? 'later' : { error: toError(thrown) }
+    }
+  }
+
+  /** Whether a fault leaves its job for a later try. */
+  #isPassing(chunk: ChunkState, thrown: unknown): boolean {
+    const error = toError(thrown)
+    const isPassing = !(error instanceof WasiexecError) || PASSING.has(error.code)
+    if (!isPassing || chunk.isLastTry) return false
+    chunk.fault ??= error
+    return true
+  }
+
+  /** Runs jobs as one native batch. Jobs whose worker process died are run once more, alone. */
+  async #together(chunk: ChunkState, todo: readonly Todo[]): Promise<void> {
+    const runs = todo.filter(({ job }) => job.work.kind === 'run')
+    const calls = todo.filter(({ job }) => job.work.kind === 'call')
+    for (const group of [runs, calls]) {
+      const died = group.length === 0 ? [] : await this.#batch(chunk, group)
+      for (const each of died) await this.#again(chunk, each)
+    }
+  }
+
+  /** Runs a job alone whose worker process died. */
+  async #again(chunk: ChunkState, each: Todo): Promise<void> {
+    const [died] = await this.#batch(chunk, [each])
+    if (died !== undefined) await this.#quarantine(chunk, each, 'its worker process')
+  }
+
+  async #oneByOne(chunk: ChunkState, todo: readonly Todo[], alone: AloneWork): Promise<void> {
+    const first = todo.filter(({ place }) => place === alone.first)
+    const rest = todo.filter(({ place }) => place !== alone.first)
+    const bad = new Set<string>()
+    for (const each of [...first, ...rest]) {
+      if (bad.has(each.digest)) {
+        await chunk.take([{ ...each, end: { error: quarantineError(each.digest) } }])
+      } else if (alone.kills(each.place) >= MOST_KILLS) {
+        await this.#quarantine(chunk, each, 'its worker')
+        bad.add(each.digest)
+      } else {
+        await this.#gate.exclusive(async () => {
+          if (!(await alone.begin(each.place))) chunk.undone += 1
+          else if ((await this.#batch(chunk, [each])).length > 0) await this.#again(chunk, each)
+        })
+      }
+    }
+  }
+
+  async #quarantine(chunk: ChunkState, each: Todo, what: string): Promise<void> {
+    const { digest, job } = each
+    const reason = `its job ${job.index} was alone in ${what} when that was lost, ${MOST_KILLS} times`
+    await this.onQuarantine(digest, reason)
+    await chunk.take([{ ...each, end: { error: quarantineError(digest, reason) } }])
+  }
+
+  /** Runs jobs of one kind. Returns those whose worker process died. */
+  async #batch(chunk: ChunkState, todo: readonly Todo[]): Promise<Todo[]> {
+    const { signal, leave } = chunk.work
+    const [{ program }] = todo as [Todo]
+    const caps = this.#caps
+    const isCall = todo[0]!.job.work.kind === 'call'
+    const { collect, ...others } = chunk.shared as RunOptions
+    const options = {
+      defaults: {
+        ...capDefaults(isCall || collect === undefined ? others : { ...others, collect }, caps),
+        ...this.#grants,
+      },
+      ordered: false,
+      ...(isCall ? { state: 'fresh' as const } : {}),
+      signal: anyOf(signal, leave),
+      // A chunk of calls has few instances, and one of runs as many runs as there are threads.
+      concurrency: Math.min(todo.length, this.#runtime.stats().threads),
+    }
+    const jobs = todo.map(({ job, program: own }, id) => {
+      const { work } = job
+      if (work.kind === 'call') {
+        const { kind: _, ...call } = capJob(work, caps)
+        return { id, ...call }
+      }
+      return { ...capJob((work as { options: RunOptions }).options, caps), id, program: own }
+    })
+    const groups = isCall ? byProgram(todo, jobs) : [{ program, jobs }]
+    const died: Todo[] = []
+    for (const group of groups) {
+      let batch
+      try {
+        batch = group.program.batch(group.jobs as never, options as never)
+      } catch (thrown) {
+        // What the jobs share cannot be used, and no worker can.
+        const end = { error: toError(thrown) }
+        const ids = (group.jobs as { id: number }[]).map(({ id }) => todo[id]!)
+        await chunk.take(ids.map(({ place, job }) => ({ place, job, end })))
+        continue
+      }
+      for await (const results of batch.chunks()) {
+        const ends: JobEnd[] = []
+        for (const { id, outcome, error } of results as unknown as NativeResult[]) {
+          const each = todo[id]!
+          if (error?.code === 'ERR_WORKER_DIED') died.push(each)
+          else if (isLeft(outcome, leave) || (error !== undefined && this.#isPassing(chunk, error)))
+            chunk.undone += 1
+          else
+            ends.push({
+              place: each.place,
+              job: each.job,
+              end: outcome ? { outcome } : { error: error! },
+            })
+        }
+        if (ends.length > 0) await chunk.take(ends)
+      }
+    }
+    return died
+  }
+}
+
+interface NativeResult {
+  readonly id: number
+  readonly outcome?: AnyOutcome
+  readonly error?: WasiexecError
+}
+
+interface Todo {
+  readonly place: number
+  readonly job: QueuedJob
+  readonly digest: string
+  readonly program: Program
+}
+
+/** A chunk while it is run. */
+interface ChunkState {
+  readonly work: ChunkWork
+  /** The options that its jobs share, or why they cannot be used. */
+  readonly shared: RunOptions | Error
+  readonly take: (ends: readonly JobEnd[]) => Promise<void>
+  readonly isLastTry: boolean
+  undone: number
+  fault: Error | undefined
+}
+
+/** A batch of calls has one program. */
+function byProgram<J>(
+  todo: readonly Todo[],
+  jobs: readonly J[],
+): { program: Program; jobs: J[] }[] {
+  const groups = new Map<Program, J[]>()
+  for (const [at, { program }] of todo.entries()) {
+    const group = groups.get(program) ?? []
+    group.push(jobs[at]!)
+    groups.set(program, group)
+  }
+  return [...groups].map(([program, group]) => ({ program, jobs: group }))
+}
+
+function sharedOptions(defaults: Uint8Array | undefined): RunOptions | Error {
+  if (defaults === undefined || defaults.length === 0) return {}
+  try {
+    return unpackOptions(unpack(defaults))
+  } catch (error) {
+    return toError(error)
+  }
+}
+
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined)
+  return given.length > 1 ? AbortSignal.any(given) : given[0]
+}
+
+function isLeft(outcome: AnyOutcome | undefined, leave: AbortSignal | undefined): boolean {
+  return leave?.aborted === true && outcome?.kind === 'abort' && outcome.reason === leave.reason
+}
+
+function jobError(error: Error): WasiexecError {
+  return error instanceof WasiexecError
+    ? error
+    : new WasiexecError('ERR_JOB', `the job could not be made: ${error.message}`, { cause: error })
+}
+
+/** The error of every job of a program that is in quarantine. */
+function quarantineError(
+  digest: string,
+  reason = 'jobs of it have killed their workers',
+): WasiexecError {
+  const advice =
+    'mend the program, or lower the limits of the worker; `queue.release(digest)` lets it run again'
+  return new WasiexecError(
+    'ERR_WORKER_DIED',
+    `the program ${digest} is in quarantine: ${reason}; ${advice}`,
+  )
+}
