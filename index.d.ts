@@ -1761,7 +1761,12 @@ interface SnapshotOptions extends Pick<
   /** Which compiler makes the code of the snapshot's runs. Default: as for this program. */
   compiler?: CompilerChoice | undefined
 }
-/** What became of a response. */
+/**
+ * What became of a response.
+ *
+ * @example
+ * const isWhole = ({ status, complete }: Sent) => complete && status < 500
+ */
 interface Sent {
   /** 500 if the handler gave none. */
   readonly status: number
@@ -1770,9 +1775,22 @@ interface Sent {
   /** Why not; may contain text of the guest's. */
   readonly problem?: string
 }
-/** What is served: by `fetch` or by `node`. */
+/**
+ * What is served: by `fetch` or by `node`.
+ *
+ * @example
+ * const name = ({ method, url }: ServedRequest) => `${method} ${url}`
+ */
 type ServedRequest = Request | IncomingMessage
-/** How a component handles requests. Each request gets an instance of its own with these options. */
+/**
+ * How a component handles requests. Each request gets an instance of its own with these options.
+ *
+ * @example
+ * const handler = await program.serve({
+ *   limits: { timeoutMs: 1000 },
+ *   onOutcome: (outcome, { url }) => outcome.ok || console.error(url, describeOutcome(outcome)),
+ * })
+ */
 interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pick<
   RunOptions,
   | 'args'
@@ -1794,7 +1812,12 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
   /** Called with what keeps a request by `node` from being run. Default: `process.emitWarning`. `fetch` rejects instead. */
   onError?: ((error: unknown, request: ServedRequest) => void) | undefined
 }
-/** How a component handles requests for which functions are provided that it imports. */
+/**
+ * How a component handles requests for which functions are provided that it imports.
+ *
+ * @example
+ * const handler = await program.serve({ imports: { log: (text: string) => console.log(text) } })
+ */
 interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'imports'> {
   /** As for a run. */
   imports: Imports
@@ -1802,6 +1825,10 @@ interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'im
 /**
  * Handles HTTP requests with a program; made by {@link Program.serve}. Each request gets an instance of its own, which
  * waits for a slot of the runtime like a run. `fetch` and `node` need no `this`.
+ *
+ * @example
+ * const handler = await program.serve()
+ * const response = await handler.fetch(new Request('http://localhost/'))
  */
 declare class Handler {
   #private
@@ -1820,9 +1847,19 @@ declare class Handler {
    * nothing: see {@link ServeOptions.onError}.
    */
   readonly node: (request: IncomingMessage, response: ServerResponse) => void
-  /** Refuses new requests, and resolves when those that go on have ended. */
+  /**
+   * Refuses new requests, and resolves when those that go on have ended.
+   *
+   * @example
+   * process.once('SIGTERM', () => void handler.close())
+   */
   close(): Promise<void>
-  /** The same as {@link close}, for `await using`. */
+  /**
+   * The same as {@link close}, for `await using`.
+   *
+   * @example
+   * await using handler = await program.serve()
+   */
   [Symbol.asyncDispose](): Promise<void>
 }
 /**

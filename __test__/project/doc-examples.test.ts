@@ -16,6 +16,7 @@ const PRELUDE = `
 import { Buffer } from 'node:buffer'
 import { subscribe } from 'node:diagnostics_channel'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 
 interface Functions {
   add(a: number, b: number): number
@@ -27,6 +28,7 @@ type Exports = Functions
 declare const batch: Batch
 declare const caller: CallingGuest
 declare const guest: Guest
+declare const handler: Handler
 declare const imports: Imports
 declare const inputs: readonly number[]
 declare const instance: Instance<Functions>

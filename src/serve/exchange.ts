@@ -26,7 +26,12 @@ export interface Client {
 /** Bytes of a body. */
 export type Bytes = Buffer<ArrayBuffer>
 
-/** What became of a response. */
+/**
+ * What became of a response.
+ *
+ * @example
+ * const isWhole = ({ status, complete }: Sent) => complete && status < 500
+ */
 export interface Sent {
   /** 500 if the handler gave none. */
   readonly status: number

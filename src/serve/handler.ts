@@ -24,6 +24,10 @@ interface Going {
 /**
  * Handles HTTP requests with a program; made by {@link Program.serve}. Each request gets an instance of its own, which
  * waits for a slot of the runtime like a run. `fetch` and `node` need no `this`.
+ *
+ * @example
+ * const handler = await program.serve()
+ * const response = await handler.fetch(new Request('http://localhost/'))
  */
 export class Handler {
   readonly #port: Port
@@ -116,13 +120,23 @@ export class Handler {
     }
   }
 
-  /** Refuses new requests, and resolves when those that go on have ended. */
+  /**
+   * Refuses new requests, and resolves when those that go on have ended.
+   *
+   * @example
+   * process.once('SIGTERM', () => void handler.close())
+   */
   async close(): Promise<void> {
     this.#closed ??= new WasiexecError('ERR_HANDLER_CLOSED', 'the handler was closed')
     while (this.#going.size > 0) await Promise.allSettled(this.#going)
   }
 
-  /** The same as {@link close}, for `await using`. */
+  /**
+   * The same as {@link close}, for `await using`.
+   *
+   * @example
+   * await using handler = await program.serve()
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

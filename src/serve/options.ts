@@ -5,10 +5,23 @@ import type { RunOptions } from '../options.ts'
 import type { HostError, Outcome } from '../outcome.ts'
 import type { Sent } from './exchange.ts'
 
-/** What is served: by `fetch` or by `node`. */
+/**
+ * What is served: by `fetch` or by `node`.
+ *
+ * @example
+ * const name = ({ method, url }: ServedRequest) => `${method} ${url}`
+ */
 export type ServedRequest = Request | IncomingMessage
 
-/** How a component handles requests. Each request gets an instance of its own with these options. */
+/**
+ * How a component handles requests. Each request gets an instance of its own with these options.
+ *
+ * @example
+ * const handler = await program.serve({
+ *   limits: { timeoutMs: 1000 },
+ *   onOutcome: (outcome, { url }) => outcome.ok || console.error(url, describeOutcome(outcome)),
+ * })
+ */
 export interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pick<
   RunOptions,
   | 'args'
@@ -31,7 +44,12 @@ export interface ServeOptions<Ending extends Outcome | HostError = Outcome> exte
   onError?: ((error: unknown, request: ServedRequest) => void) | undefined
 }
 
-/** How a component handles requests for which functions are provided that it imports. */
+/**
+ * How a component handles requests for which functions are provided that it imports.
+ *
+ * @example
+ * const handler = await program.serve({ imports: { log: (text: string) => console.log(text) } })
+ */
 export interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostError>, 'imports'> {
   /** As for a run. */
   imports: Imports
