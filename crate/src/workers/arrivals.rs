@@ -110,7 +110,7 @@ impl PoolState {
                 let kept = record.kept();
                 let run = member.take(record.id, kept)?;
                 self.finished += 1;
-                run.program.has_taken(record.wall_time());
+                run.program.has_taken(record.wall_time(), kept);
                 self.count_end(&run, kept);
                 Some(match self.waiting.remove(&record.id) {
                     Some(sender) => Accepted::ForThread(sender),

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(super) const WORTH: Duration = Duration::from_micros(500);
 /// The time that a run takes in a worker besides the guest's own.
 const BESIDES: Duration = Duration::from_micros(3);
+/// Nanoseconds in which a byte of output gets from a worker to its submitter: through a socket, at some 1 GB per second.
+const PER_BYTE: u64 = 1;
 /// A run that ends has a weight of one in this number in the mean time of a program's runs.
 const PARTS: u64 = 32;
 /// Longer than any time that makes a difference.
@@ -63,12 +65,15 @@ impl PoolProgram {
         }
     }
 
-    /// Records the time of a run, from the guest's start to its end; 0 if the guest never started.
-    pub(super) fn has_taken(&self, time: Duration) {
+    /// Records the time of a run, from the guest's start to its end, and the bytes of output that had to be passed on; the
+    /// time is 0 if the guest never started.
+    pub(super) fn has_taken(&self, time: Duration, output: u64) {
         if time.is_zero() {
             return;
         }
-        let time = time.saturating_add(BESIDES).min(UNKNOWN).as_nanos() as u64;
+        let passing = Duration::from_nanos(output.saturating_mul(PER_BYTE));
+        let time = time.saturating_add(BESIDES).saturating_add(passing);
+        let time = time.min(UNKNOWN).as_nanos() as u64;
         let mean = match self.nanoseconds.load(Ordering::Relaxed) {
             0 => time,
             mean => (mean * (PARTS - 1) + time) / PARTS,
@@ -88,21 +93,26 @@ mod tests {
     fn the_time_of_a_program_follows_its_runs() {
         let program = PoolProgram::new(1, bytes::Bytes::new());
         assert_eq!(program.time(), UNKNOWN);
-        program.has_taken(Duration::ZERO);
+        program.has_taken(Duration::ZERO, 0);
         assert_eq!(program.time(), UNKNOWN, "it never started");
-        program.has_taken(SHORT);
+        program.has_taken(SHORT, 0);
         assert_eq!(program.time(), SHORT + BESIDES);
-        program.has_taken(Duration::from_secs(1));
+        program.has_taken(Duration::from_secs(1), 0);
         assert!(
             program.time() > Duration::from_millis(30),
             "one that is long is seen at once"
         );
-        (0..400).for_each(|_| program.has_taken(SHORT));
+        (0..400).for_each(|_| program.has_taken(SHORT, 0));
         assert!(
             program.time() < BESIDES * 3,
             "and forgotten by many that are not"
         );
-        program.has_taken(Duration::MAX);
+        program.has_taken(SHORT, 8 << 20);
+        assert!(
+            program.time() > Duration::from_micros(200),
+            "large outputs take time, too"
+        );
+        program.has_taken(Duration::MAX, u64::MAX);
         assert!(program.time() <= UNKNOWN);
     }
 }
