@@ -79,7 +79,7 @@ impl Symbols {
         known.extend(
             found
                 .into_iter()
-                .map(|(offset, places)| (offset, places.into())),
+                .map(|(offset, places)| (offset, places.into_iter().map(shown).collect())),
         );
     }
 
@@ -102,7 +102,7 @@ impl Symbols {
                 let url = &wasm[url.clone()];
                 let start = module.all.start;
                 let columns: Vec<_> = offsets.iter().map(|at| at - start).collect();
-                source_map::places(url, self.folder.as_deref(), &columns)
+                source_map::places(url, self.folder.as_deref(), &columns, budget)
             }
         }
     }
@@ -124,18 +124,27 @@ impl Symbols {
     }
 }
 
+/// A place as frames have it: what programs say is not kept at its length.
+fn shown(place: Place) -> Place {
+    Place {
+        function: place.function.as_deref().map(demangle),
+        file: place.file.as_deref().map(crate::guest::clip),
+        ..place
+    }
+}
+
 /// One frame for each function: those that were inlined, and then the one that was compiled.
 fn explained<'a>(frame: &'a Frame, places: &'a [Place]) -> impl Iterator<Item = Frame> + 'a {
     places.iter().enumerate().map(|(index, place)| {
         let inlined = index + 1 < places.len();
-        let function = place.function.as_deref().map(demangle);
+        let function = place.function.clone();
         Frame {
             function: match inlined {
                 true => function,
                 false => function.or_else(|| frame.function.clone()),
             },
             inlined,
-            file: place.file.as_deref().map(crate::guest::clip),
+            file: place.file.clone(),
             line: place.line,
             column: place.column,
             ..frame.clone()

@@ -73,6 +73,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         [100, 64..=127, ..] => true,
         [192, 0, 0, _] | [192, 88, 99, _] => true,
         [198, 18..=19, ..] => true,
+        // Azure's host, which has the credentials of its virtual machines.
+        [168, 63, 129, 16] => true,
         _ => false,
     };
     !special
@@ -188,6 +190,7 @@ mod tests {
             "192.0.0.1",
             "192.0.2.1",
             "192.168.0.1",
+            "168.63.129.16",
             "198.18.0.1",
             "198.51.100.1",
             "203.0.113.1",

@@ -4,7 +4,7 @@ use super::exchange::{Exchange, ResponseEvent};
 use super::request::ServedRequest;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
-use http_body::Body;
+use http_body::{Body, Frame};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,24 +41,60 @@ pub(crate) async fn pass_on<E>(
     response: Response<impl Body<Data = Bytes, Error = E>>,
     handling: &Handling,
 ) {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let status = parts.status.as_u16();
     if !(200..600).contains(&status) {
         exchange.refuse(&format!("a response cannot have the status {status}"));
         return;
     }
-    let headers = &parts.headers;
+    let headers = &mut parts.headers;
+    // None are sent, so none are announced.
+    headers.remove(header::TRAILER);
+    if parts.status == StatusCode::NO_CONTENT {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     exchange.tell(ResponseEvent::Head { status, headers });
-    let is_bodiless = handling.wants_head_only || parts.status == StatusCode::NOT_MODIFIED;
+    let body = pin!(body);
+    let has_no_body = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);
+    if handling.wants_head_only || has_no_body {
+        exchange.tell(ResponseEvent::End);
+        discard(exchange, body, handling).await;
+        return;
+    }
     let declared = headers
         .get(header::CONTENT_LENGTH)
-        .filter(|_| !is_bodiless)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let ended = send(exchange, pin!(body), declared, handling).await;
+    let ended = send(exchange, body, declared, handling).await;
     exchange.tell(match ended {
         Ok(()) => ResponseEvent::End,
         Err(why) => ResponseEvent::Broken(why),
     });
+}
+
+/// The next part of a body; none at its end, and none after its guest has returned.
+async fn next_frame<E>(
+    exchange: &Exchange,
+    mut body: Pin<&mut impl Body<Data = Bytes, Error = E>>,
+    handling: &Handling,
+) -> Option<Result<Frame<Bytes>, E>> {
+    poll_fn(|context| match body.as_mut().poll_frame(context) {
+        Poll::Pending if handling.has_returned() => Poll::Ready(None),
+        Poll::Pending => {
+            exchange.flush();
+            Poll::Pending
+        }
+        frame => frame,
+    })
+    .await
+}
+
+/// Reads a body that nobody gets: its guest goes on as if somebody did.
+async fn discard<E>(
+    exchange: &Exchange,
+    mut body: Pin<&mut impl Body<Data = Bytes, Error = E>>,
+    handling: &Handling,
+) {
+    while let Some(Ok(_)) = next_frame(exchange, body.as_mut(), handling).await {}
 }
 
 /// # Errors
@@ -71,17 +107,7 @@ async fn send<E>(
     handling: &Handling,
 ) -> Result<(), &'static str> {
     let mut sent = 0;
-    loop {
-        let next = |context: &mut Context<'_>| match body.as_mut().poll_frame(context) {
-            Poll::Pending if handling.has_returned() => Poll::Ready(None),
-            Poll::Pending => {
-                exchange.flush();
-                Poll::Pending
-            }
-            frame => frame,
-        };
-        let frame = poll_fn(next).await;
-        let Some(frame) = frame else { break };
+    while let Some(frame) = next_frame(exchange, body.as_mut(), handling).await {
         let frame = frame.map_err(|_| "the guest has not finished the body")?;
         // Trailers have nowhere to go.
         let Ok(mut bytes) = frame.into_data() else {

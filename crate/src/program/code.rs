@@ -12,12 +12,16 @@ use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
 use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
 use crate::error::{Error, Result};
-use crate::guest::TrapInfo;
+use crate::guest::{Frame, TrapInfo};
 use crate::symbols::Symbols;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
 use wasmtime::Module;
+
+/// Those that may read tables of symbols at a time, in the whole process: hostile tables take memory while they are read.
+static LOOK_UPS: Semaphore = Semaphore::const_new(2);
 
 /// What a run needs of its code.
 #[derive(Clone, Copy)]
@@ -301,17 +305,21 @@ impl ProgramCode {
     /// Finds out where in the source the frames of a trap are.
     pub(super) async fn explain(self: &Arc<Self>, trap: &mut TrapInfo) {
         if !self.symbols.know(&trap.frames) {
-            let this = self.clone();
-            let offsets: Vec<_> = trap
-                .frames
-                .iter()
-                .filter_map(|frame| frame.offset)
-                .collect();
-            // Large tables would hold a scheduler thread for too long. Where this fails, frames have no lines.
-            let learn = move || this.symbols.learn(&this.wasm.bytes, &offsets);
-            let _ = tokio::task::spawn_blocking(learn).await;
+            let _turn = LOOK_UPS.acquire().await;
+            // One that went before may have found it out.
+            if !self.symbols.know(&trap.frames) {
+                self.learn(&trap.frames).await;
+            }
         }
         self.symbols.explain(trap);
+    }
+
+    async fn learn(self: &Arc<Self>, frames: &[Frame]) {
+        let this = self.clone();
+        let offsets: Vec<_> = frames.iter().filter_map(|frame| frame.offset).collect();
+        // Large tables would hold a scheduler thread for too long. Where this fails, frames have no lines.
+        let learn = move || this.symbols.learn(&this.wasm.bytes, &offsets);
+        let _ = tokio::task::spawn_blocking(learn).await;
     }
 
     /// Code that is there without compiling, and what it was linked with.

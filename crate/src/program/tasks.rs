@@ -1,6 +1,7 @@
 //! Whether a component needs an engine with tasks.
 
 use crate::engine::Tasks;
+use crate::wasi::LOGGING;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 /// The versions of WASI whose functions need no tasks.
@@ -27,6 +28,7 @@ fn is_of_later_wasi(payload: &Payload<'_>) -> bool {
     let is_later = |name: &str| {
         let version = name.split_once('@').map(|(_, version)| version);
         name.starts_with("wasi:")
+            && !LOGGING.contains(&name)
             && !version
                 .is_some_and(|version| WITHOUT.iter().any(|without| version.starts_with(without)))
     };

@@ -134,7 +134,8 @@ impl<'a> Program<'a> {
         let mut at = self.tables.counters + u64::from(table);
         let (mut value, mut until) = (-1_i64, 0_u64);
         loop {
-            budget.spend(1)?;
+            // Two numbers of up to ten bytes.
+            budget.spend(20)?;
             let by = self.memory.varint(&mut at)?;
             if by == 0 && until > 0 {
                 return Err(Stop::Malformed);
@@ -202,6 +203,8 @@ impl Memory<'_> {
             budget.spend(1 + data.len() / 8)?;
             for (at, window) in data.windows(MAGIC.len()).enumerate() {
                 if window == MAGIC {
+                    // As many segments may have to be looked through for each number in the head.
+                    budget.spend(1024)?;
                     let head = start.saturating_add(at as u64);
                     if let Some(tables) = self.tables_at(head) {
                         return Ok(tables);

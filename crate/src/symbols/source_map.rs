@@ -1,5 +1,6 @@
 //! Source maps, as AssemblyScript writes them: their lines are one, and their columns are offsets in the module.
 
+use super::budget::Budget;
 use super::place::Place;
 use serde::Deserialize;
 use std::fs::{self, File};
@@ -7,7 +8,9 @@ use std::io::Read;
 use std::path::Path;
 
 /// Larger ones are not read.
-const MAX_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 8 << 20;
+/// A step of a look-up reads so many bytes of a map.
+const BYTES_PER_STEP: usize = 4;
 
 /// The third version of the format. What else a map has, such as the sources themselves, is not kept.
 #[derive(Deserialize)]
@@ -22,9 +25,17 @@ struct SourceMap {
 
 /// The place of each offset. `url` is what the module says of its map: text with its length before it. A file is read
 /// from `folder` alone, if there is one.
-pub(super) fn places(url: &[u8], folder: Option<&Path>, offsets: &[usize]) -> Vec<Vec<Place>> {
+pub(super) fn places(
+    url: &[u8],
+    folder: Option<&Path>,
+    offsets: &[usize],
+    budget: &mut Budget,
+) -> Vec<Vec<Place>> {
     let map = address(url).and_then(|url| read(url, folder));
-    let map = map.and_then(|text| serde_json::from_slice::<SourceMap>(&text).ok());
+    let map = map.and_then(|text| {
+        budget.spend(text.len() / BYTES_PER_STEP).ok()?;
+        serde_json::from_slice::<SourceMap>(&text).ok()
+    });
     let Some(map) = map.filter(|map| map.version == 3) else {
         return vec![Vec::new(); offsets.len()];
     };

@@ -9,7 +9,7 @@ use gimli::{ColumnType, DebugLineOffset, LineProgramHeader, constants};
 /// A program of lines may take some twenty times its size when it is carried out.
 const MAX_PROGRAM: usize = 8 << 20;
 /// A table of files takes a hundred times its size when it is read.
-const MAX_HEADER: usize = 1 << 20;
+const MAX_HEADER: usize = 256 << 10;
 
 /// What the lines of a unit say of some addresses.
 pub(super) struct Lines<'a> {

@@ -36,13 +36,12 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err(Error::HttpRequestUriInvalid);
         }
-        let port = match (authority.port_u16(), scheme) {
-            (Some(port), _) => port,
-            (None, _) if authority.as_str().ends_with(':') => {
-                return Err(Error::HttpRequestUriInvalid);
-            }
-            (None, HttpScheme::Http) => 80,
-            (None, HttpScheme::Https) => 443,
+        let behind = authority.as_str().strip_prefix(authority.host());
+        let port = match (behind, scheme) {
+            (Some(""), HttpScheme::Http) => 80,
+            (Some(""), HttpScheme::Https) => 443,
+            (Some(port), _) => port_of(port)?,
+            (None, _) => return Err(Error::HttpRequestUriInvalid),
         };
         // As browsers read it: `127.1` and `0x7f.1` are addresses.
         let host = match Host::parse(authority.host()) {
@@ -73,6 +72,15 @@ impl Target {
             }
         }
     }
+}
+
+/// A port as it stands behind a host: a colon and digits. Anything else would be another port than its text says, which
+/// servers see.
+fn port_of(text: &str) -> Result<u16, Error> {
+    text.strip_prefix(':')
+        .filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|port| port.parse().ok())
+        .ok_or(Error::HttpRequestUriInvalid)
 }
 
 #[cfg(test)]
@@ -127,6 +135,23 @@ mod tests {
     fn ports_are_those_of_the_scheme_unless_given() {
         assert_eq!(target("http://any.example/").expect("a target").port, 80);
         assert_eq!(target("http://any.example:81/").expect("a target").port, 81);
+        for wrong in [
+            "http://any.example:/",
+            "http://any.example:evil/",
+            "http://any.example:99999/",
+            "http://any.example:+81/",
+        ] {
+            // What is no URI for the crate that reads it is none either.
+            if let Ok(uri) = wrong.parse() {
+                assert!(
+                    matches!(
+                        Target::of(&uri, &access()),
+                        Err(Error::HttpRequestUriInvalid)
+                    ),
+                    "{wrong}"
+                );
+            }
+        }
         assert_eq!(target("https://api.example/").expect("a target").port, 443);
         for denied in ["https://api.example:8443/", "https://other.example/"] {
             assert!(

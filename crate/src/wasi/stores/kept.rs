@@ -14,7 +14,7 @@ pub(crate) const LOGGING: [&str; 2] = ["wasi:logging/logging", "wasi:logging/log
 
 /// What a guest may add to all buckets together, with what each key takes besides.
 pub(super) const MOST_BYTES: usize = 64 << 20;
-const ENTRY: usize = 64;
+const ENTRY: usize = 128;
 /// What one run has of all this.
 #[derive(Default)]
 pub(crate) struct Stores {

@@ -44,7 +44,7 @@ fn pool(cores: usize) -> PoolState {
 fn program(time: Option<Duration>) -> Arc<PoolProgram> {
     let program = PoolProgram::new(1, Bytes::new());
     if let Some(time) = time {
-        program.has_taken(time);
+        program.has_taken(time, 0);
     }
     Arc::new(program)
 }
