@@ -67,8 +67,9 @@ test('half a request does not hold the end up', async (t) => {
   const { url, stop } = await serve()
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.on('error', () => {})
-  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHo')
-  await once(socket, 'data')
+  socket.write('GET / HTTP/1.1\r\nHo')
+  // By then the server has seen it.
+  await get(url)
   t.is((await stop()).status, 0)
 })
 
