@@ -1809,7 +1809,11 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
   imports?: undefined
   /** Called when the run of a request has ended. What it throws is an uncaught exception. */
   onOutcome?: ((outcome: Ending, request: ServedRequest, response: Sent) => void) | undefined
-  /** Called with what keeps a request by `node` from being run. Default: `process.emitWarning`. `fetch` rejects instead. */
+  /**
+   * Called with what keeps a request by `node` from being run, or its response from being sent. Default:
+   * `process.emitWarning`. `fetch` rejects instead.
+   * What it throws is an uncaught exception, after the client was answered.
+   */
   onError?: ((error: unknown, request: ServedRequest) => void) | undefined
 }
 /**

@@ -102,13 +102,20 @@ async function listen(server: Server, { port, host }: Flags): Promise<void> {
   }
 }
 
+/** How long connections may stay when no request goes on. */
+const GRACE_MS = 1000
+
 /** Takes no new connections, and waits for the requests that go on. */
 async function drain(server: Server, handler: Handler): Promise<void> {
   const closed = once(server, 'close')
   server.close()
   // Connections that wait for another request.
   const closing = setInterval(() => server.closeIdleConnections(), 50)
-  await Promise.all([handler.close(), closed])
+  await handler.close()
+  // Those that are in the middle of a request, or do not read.
+  const cutting = setTimeout(() => server.closeAllConnections(), GRACE_MS)
+  await closed
+  clearTimeout(cutting)
   clearInterval(closing)
 }
 

@@ -4,8 +4,10 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-import { ask, listen, serve } from '../support/handlers.ts'
-import { until } from '../support/guest.ts'
+import { node } from '../support/child.ts'
+import { ask, listen, send, serve } from '../support/handlers.ts'
+import { load, Runtime } from '../support/package.ts'
+import { compiled, idle, real, realPath, until } from '../support/guest.ts'
 
 test('a request and its response', async (t) => {
   const { handler } = await serve(t)
@@ -92,6 +94,12 @@ test('requests that mean nothing are refused without a run', async (t) => {
     'GET / HTTP/1.1\r\nHost: user@a\r\n',
     'GET nowhere HTTP/1.1\r\nHost: a\r\n',
     'GET http://a@b/ HTTP/1.1\r\nHost: a\r\n',
+    'GET / HTTP/1.1\r\nHost: a%41\r\n',
+    'GET / HTTP/1.1\r\nHost: a:123456\r\n',
+    'GET /< HTTP/1.1\r\nHost: a\r\n',
+    'GET /`?x HTTP/1.1\r\nHost: a\r\n',
+    'GET /?> HTTP/1.1\r\nHost: a\r\n',
+    'GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n',
   ]) {
     const socket = connect(port, '127.0.0.1')
     socket.end(`${head}Connection: close\r\n\r\n`)
@@ -128,4 +136,133 @@ test('what keeps a request from being run is a 500, and is told', async (t) => {
   const port = await listen(t, handler.node)
   t.is((await ask(port, '/')).status, 500)
   t.is((errors[0] as { code: string }).code, 'ERR_PREOPEN')
+})
+
+test('responses that wait for others of their connection end with it', async (t) => {
+  const runtime = new Runtime({ maxConcurrentRuns: 4 })
+  const { handler, outcomes } = await serve(t, {}, await real('http', { runtime }))
+  const port = await listen(t, handler.node)
+  const socket = connect(port, '127.0.0.1')
+  const asked = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+  socket.write(asked('/sleep/60000') + asked(`/big/${64 << 20}`).repeat(3))
+  await until(() => runtime.stats().running === 4)
+  socket.destroy()
+  await until(() => outcomes.length === 4)
+  t.true(outcomes.every((text) => text.startsWith('abort: ')))
+  await idle(runtime)
+})
+
+const LAST = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+test('a response that somebody else ends aborts its run, and no write to it is an error', async (t) => {
+  const { handler, outcomes } = await serve(t)
+  for (const path of ['/sleep/60000', `/big/${64 << 20}`]) {
+    const port = await listen(t, (asked, response) => {
+      handler.node(asked, response)
+      if (path.startsWith('/sleep')) response.end('x')
+      else response.once('drain', () => response.end())
+    })
+    t.is((await ask(port, path)).status, 200)
+    await until(() => outcomes.length === 1)
+    t.regex(outcomes.pop()!, /^abort: /, path)
+  }
+})
+
+test('a body of which a part was read does not hold its connection up', async (t) => {
+  const { handler } = await serve(t, { limits: { timeoutMs: 100 } })
+  const port = await listen(t, handler.node)
+  const socket = connect(port, '127.0.0.1')
+  const size = 4 << 20
+  socket.write(`POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`)
+  socket.write(Buffer.alloc(100_000))
+  const [first] = (await once(socket, 'data')) as [Buffer]
+  t.regex(first.toString(), /^HTTP\/1\.1 500 /)
+  socket.write(Buffer.alloc(size - 100_000))
+  socket.write(LAST)
+  t.regex(await text(socket), /hello\n/)
+})
+
+test('responses that somebody else has begun or ended', async (t) => {
+  const errors: unknown[] = []
+  const onError = (error: unknown): void => void errors.push((error as { code: string }).code)
+  const { handler, outcomes } = await serve(t, { onError })
+  const ended = await listen(t, (asked, response) => {
+    response.end('done')
+    handler.node(asked, response)
+  })
+  t.is((await ask(ended, '/')).body, 'done')
+  t.deepEqual(outcomes, [])
+  const begun = await listen(t, (asked, response) => {
+    response.writeHead(200).write('x')
+    handler.node(asked, response)
+  })
+  const isWhole = /\r\n0\r\n\r\n$/
+  t.notRegex(await send(begun, LAST), isWhole)
+  await until(() => outcomes.length === 1)
+  t.notRegex(outcomes[0]!, /complete$/)
+  t.deepEqual(errors, ['ERR_HTTP_HEADERS_SENT'])
+  await handler.close()
+  t.notRegex(await send(begun, LAST), isWhole)
+})
+
+test('responses without a body are whole with their heads, and Node may be strict', async (t) => {
+  const { handler, outcomes } = await serve(t, { limits: { cpuMs: 300 } })
+  const port = await listen(t, handler.node, { rejectNonStandardBodyWrites: true })
+  for (const [head, status] of [
+    ['HEAD /', 200],
+    ['HEAD /trap', 500],
+    ['HEAD /big/3000000', 200],
+    ['HEAD /loop-after', 200],
+    ['GET /status/204', 204],
+    ['GET /status/304', 304],
+  ] as const) {
+    const got = await send(port, `${head} HTTP/1.1\r\nHost: a\r\n\r\n`, LAST)
+    t.true(got.startsWith(`HTTP/1.1 ${status} `), head)
+    t.regex(got, /hello\n/, head)
+  }
+  await handler.close()
+  t.is(outcomes.length, 12)
+})
+
+test('without chunks, a body that breaks off is no body that ends', async (t) => {
+  const runtime = new Runtime()
+  const program = await load(await realPath('http'), { runtime, cache: compiled })
+  const { handler } = await serve(t, {}, program)
+  const port = await listen(t, handler.node)
+  t.notRegex(await send(port, 'GET / HTTP/1.0\r\n\r\n'), /broken off/)
+  const socket = connect(port, '127.0.0.1')
+  socket.write('GET /loop-after HTTP/1.0\r\n\r\n')
+  await once(socket, 'data')
+  const closed = once(socket, 'close')
+  void runtime.close()
+  await t.throwsAsync(closed, { code: 'ECONNRESET' })
+})
+
+test('a body that somebody else has read is told', async (t) => {
+  const errors: unknown[] = []
+  const { handler, outcomes } = await serve(t, { onError: (error) => errors.push(error) })
+  const port = await listen(t, (asked, response) => {
+    void text(asked).then(() => handler.node(asked, response))
+  })
+  t.is((await ask(port, '/count', { method: 'POST' }, 'x')).status, 500)
+  t.regex((errors[0] as Error).message, /^`request` must be a request whose body was not read/)
+  t.is((await ask(port, '/')).status, 200)
+  t.is(outcomes.length, 1)
+})
+
+test('what onError throws is an uncaught exception, and the client is answered', async (t) => {
+  const { code, stdout, stderr } = await node(`
+    import { createServer } from 'node:http'
+    process.on('uncaughtException', (error) => console.log(error.message))
+    const onError = () => { throw new Error('of the caller') }
+    const options = { preopens: { '/data': '/there/is/no/such/folder' }, onError }
+    const handler = await (await real('http')).serve(options)
+    const server = createServer(handler.node).listen(0, '127.0.0.1', async () => {
+      const { status } = await fetch('http://127.0.0.1:' + server.address().port)
+      console.log(status)
+      server.close()
+    })
+  `)
+  t.is(code, 0, stderr)
+  t.is(stdout, 'of the caller\n500\n')
 })

@@ -2,8 +2,9 @@
 // Requests that components handle, by `fetch`: what a client gets, and what the caller is told.
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import { bodyOf, serve } from '../support/handlers.ts'
+import { ask, bodyOf, listen, serve } from '../support/handlers.ts'
 import { numbers, ownWat, real, refusal, until, wat } from '../support/guest.ts'
+import { load } from '../support/package.ts'
 
 const GUESTS = ['http', 'http-p3'] as const
 const ENDED = 'the run ended before its response was complete'
@@ -194,6 +195,10 @@ test('a HEAD has the head of a response and no error', async (t) => {
   const response = await get('/length/5/0', { method: 'HEAD' })
   t.is(response.headers.get('content-length'), '5')
   await until(() => outcomes.length === 1)
+  // Nobody reads a body, so no body may hold the run.
+  const { body } = await get(`/big/${8 << 20}`, { method: 'HEAD' })
+  t.is(body, null)
+  await until(() => outcomes.length === 2)
 })
 
 test('the signal of a request aborts its run, before the head and after', async (t) => {
@@ -211,7 +216,7 @@ test('the signal of a request aborts its run, before the head and after', async 
   late.abort('late')
   await until(() => reasons.length === 2)
   t.deepEqual(reasons, ['early', 'late'])
-  t.is(await bodyOf(response), 'broken off: ERR_RESPONSE_BROKEN')
+  t.is(await response.text().catch((error: unknown) => error), 'late')
   const aborted = get('/', { signal: AbortSignal.abort('before') })
   t.is(await aborted.catch((error: unknown) => error), 'before')
 })
@@ -323,6 +328,41 @@ test('functions may be provided, and those that are not imported are left out', 
   await handler.close()
 })
 
+const WANTS_FUNCTIONS = `(component
+  (import "my:pkg/a" (instance (export "f" (func)) (export "g" (func))))
+  (import "wasi:http/types@0.2.0" (instance $types
+    (export "incoming-request" (type (sub resource)))
+    (export "response-outparam" (type (sub resource)))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $out))
+  (core module $module (func (export "handle") (param i32 i32)))
+  (core instance $instance (instantiate $module))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+    (canon lift (core func $instance "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))`
+
+test('functions that are imported and not provided', async (t) => {
+  const program = await load(Buffer.from(WANTS_FUNCTIONS), { cache: false })
+  const f = (): void => {}
+  const lacking = await refusal(program.serve({ imports: { 'my:pkg/a': { f } } }))
+  t.is(lacking.code, 'ERR_UNRESOLVED_IMPORT')
+  t.regex(lacking.message, /`imports` lacks .*"?g"?/)
+  const types = await refusal(program.serve({ imports: { 'wasi:http/types': { f } } }))
+  t.is(types.code, 'ERR_INVALID_OPTION')
+  // Different ones each time.
+  let reads = 0
+  const imports = {
+    get 'my:pkg/a'() {
+      return (reads += 1) === 1 ? { f } : { f, g: f }
+    },
+  }
+  const handler = await program.serve({ imports, onError: () => {} })
+  const refused = await refusal(handler.fetch(new Request('http://a/')))
+  t.is(refused.code, 'ERR_UNRESOLVED_IMPORT')
+  t.is((await ask(await listen(t, handler.node), '/')).status, 500)
+})
+
 test('options and requests that are wrong', async (t) => {
   const program = await real('http')
   for (const [options, message] of [
@@ -345,6 +385,9 @@ test('options and requests that are wrong', async (t) => {
   const used = new Request('http://a', { method: 'POST', body: 'x' })
   await used.text()
   t.regex(await refused(used), /whose body was not used/)
+  const locked = new Request('http://a', { method: 'POST', body: 'x' })
+  locked.body!.getReader()
+  t.regex(await refused(locked), /whose body was not used/)
   t.is((await get('/')).status, 200)
 })
 

@@ -1,7 +1,7 @@
 // wasiexec serve: what it prints, what it serves, and how it ends.
 import { once } from 'node:events'
 import { createServer, request, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import type { InterruptSignal } from '../../cli/io.ts'
@@ -61,6 +61,16 @@ test('it serves, says how requests end, and drains', async (t) => {
       `${name} /trap: the program trapped: wasm \`unreachable\` instruction executed (unreachable)`,
     ],
   )
+})
+
+test('half a request does not hold the end up', async (t) => {
+  const { url, stop } = await serve()
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write('GET / HTTP/1.1\r\nHo')
+  // By then the server has seen it.
+  await get(url)
+  t.is((await stop()).status, 0)
 })
 
 test('a client that goes away is said', async (t) => {

@@ -1,7 +1,13 @@
 // Handlers of requests, and what became of these.
 import { once } from 'node:events'
-import { createServer, request, type IncomingMessage, type RequestOptions } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createServer,
+  request,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerOptions,
+} from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
 import { ending, real } from './guest.ts'
@@ -53,8 +59,9 @@ export async function bodyOf(response: Response): Promise<string> {
 export async function listen(
   t: ExecutionContext,
   respond: Parameters<typeof createServer>[1],
+  options: ServerOptions = {},
 ): Promise<number> {
-  const server = createServer(respond)
+  const server = createServer(options, respond)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -62,6 +69,20 @@ export async function listen(
     server.close()
   })
   return (server.address() as AddressInfo).port
+}
+
+/** What a client gets that sends these bytes, until its connection ends. */
+export async function send(port: number, ...sent: string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let got = ''
+  socket.on('data', (chunk) => (got += chunk.toString('latin1')))
+  socket.write(sent.join(''))
+  try {
+    await once(socket, 'close')
+  } catch (error) {
+    got += `broken off: ${(error as { code: string }).code}`
+  }
+  return got
 }
 
 /** What a client of Node's gets: status, headers and body, or how the connection ended. */

@@ -182,7 +182,8 @@ export class Port implements PipeEvents, HostCallPort {
       // The core finds this out when the run starts; it is told in the same way.
       const isFault = error instanceof WasiexecError && error.code === 'ERR_UNRESOLVED_IMPORT'
       if (!isFault) throw error
-      for (const stream of [live.stdin, live.stdout, live.stderr]) stream?.close(error)
+      const { stdin, stdout, stderr, response } = live
+      for (const stream of [stdin, stdout, stderr, response]) stream?.close(error)
       return [id, Promise.reject(error)]
     }
   }

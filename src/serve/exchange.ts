@@ -10,9 +10,15 @@ const TELL_BYTES = PIPE.window / 2
 export interface Client {
   /**
    * The head, and the first bytes of the body, or the whole. `headers` are names and values, one after the other. Returns
-   * whether there is room for more; if not, {@link Exchange.drained} is to be called when there is.
+   * whether there is room for more; if not, {@link Exchange.drained} is to be called when there is. Undefined if nothing
+   * can be sent.
    */
-  begin(status: number, headers: readonly string[], body: Bytes, isWhole: boolean): boolean
+  begin(
+    status: number,
+    headers: readonly string[],
+    body: Bytes,
+    isWhole: boolean,
+  ): boolean | undefined
   /** More of the body; returns the same. */
   write(bytes: Bytes): boolean
   /** The body is whole. */
@@ -102,6 +108,7 @@ export class Exchange implements LiveResponse {
 
   close(fault: unknown): void {
     if (!this.#isOver) this.#fail('the run ended before its response was complete', fault)
+    else if (this.#isComplete) this.#begin()
   }
 
   #begin(): void {
@@ -109,7 +116,12 @@ export class Exchange implements LiveResponse {
     if (early === undefined) return
     this.#early = undefined
     const body = early.length === 1 ? early[0]! : Buffer.concat(early)
-    if (this.#client.begin(this.#status!, this.#headers, body, this.#isComplete)) this.drained()
+    const hasRoom = this.#client.begin(this.#status!, this.#headers, body, this.#isComplete)
+    if (hasRoom === true) this.drained()
+    if (hasRoom !== undefined) return
+    this.#isOver = true
+    this.#isComplete = false
+    this.#problem ??= 'the response could not be sent'
   }
 
   #fail(why: string, fault: unknown): void {

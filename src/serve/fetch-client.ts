@@ -17,24 +17,33 @@ interface Events {
 /** Makes a `Response` of what a guest sends. */
 export class FetchClient implements Client {
   readonly #events: Events
-  /** Undefined while nobody wants to have the body. */
+  /** Undefined while there is no body to add to. */
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
 
-  constructor(events: Events) {
+  readonly #isHead: boolean
+
+  constructor(events: Events, isHead: boolean) {
     this.#events = events
+    this.#isHead = isHead
   }
 
-  begin(status: number, flat: readonly string[], first: Bytes, isWhole: boolean): boolean {
+  begin(
+    status: number,
+    flat: readonly string[],
+    first: Bytes,
+    isWhole: boolean,
+  ): boolean | undefined {
     const headers: [string, string][] = []
     for (let at = 0; at < flat.length; at += 2) headers.push([flat[at]!, flat[at + 1]!])
     let body: Bytes | ReadableStream<Uint8Array> | null = null
-    if (!BODILESS.includes(status)) body = isWhole ? first : this.#stream(first)
+    if (!this.#isHead && !BODILESS.includes(status)) body = isWhole ? first : this.#stream(first)
     try {
       this.#events.resolve(new Response(body, { status, headers }))
     } catch (error) {
       // Only for a head that the core has not checked: one of a broken worker.
       this.#events.reject(error)
       this.#events.cancelled(error)
+      return undefined
     }
     return this.#hasRoom
   }
@@ -46,11 +55,18 @@ export class FetchClient implements Client {
 
   end(): void {
     this.#controller?.close()
+    this.#controller = undefined
   }
 
   breakOff(): void {
     const message = 'the response broke off: its run has ended'
-    this.#controller?.error(new WasiexecError('ERR_RESPONSE_BROKEN', message))
+    this.fail(new WasiexecError('ERR_RESPONSE_BROKEN', message))
+  }
+
+  /** The body, if there is one that is not whole, fails with this. */
+  fail(error: unknown): void {
+    this.#controller?.error(error)
+    this.#controller = undefined
   }
 
   refuse(fault: unknown): void {

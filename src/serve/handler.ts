@@ -62,22 +62,27 @@ export class Handler {
     const { signal } = request
     signal.throwIfAborted()
     const head = headOf(request)
-    if (request.bodyUsed) throw invalid('request', 'a Request whose body was not used', request)
+    if (request.bodyUsed || request.body?.locked === true)
+      throw invalid('request', 'a Request whose body was not used', request)
     const source = request.body === null ? undefined : webSource(request.body)
     return new Promise((resolve, reject) => {
       let going: Going | undefined
       const abort = (reason: unknown): void => {
         going?.abort(reason)
+        client.fail(reason)
         // If there is a response, this comes too late to matter.
         reject(reason)
       }
       const onAbort = (): void => abort(signal.reason)
-      const client = new FetchClient({
-        resolve,
-        reject,
-        drained: () => going?.drained(),
-        cancelled: (reason) => going?.abort(reason),
-      })
+      const client = new FetchClient(
+        {
+          resolve,
+          reject,
+          drained: () => going?.drained(),
+          cancelled: (reason) => going?.abort(reason),
+        },
+        request.method === 'HEAD',
+      )
       signal.addEventListener('abort', onAbort)
       try {
         going = this.#start(request, head, client, source, abort, () =>
@@ -85,6 +90,7 @@ export class Handler {
         )
       } catch (error) {
         signal.removeEventListener('abort', onAbort)
+        source?.cancel()
         reject(error)
       }
     })
@@ -96,9 +102,10 @@ export class Handler {
    * nothing: see {@link ServeOptions.onError}.
    */
   readonly node = (request: IncomingMessage, response: ServerResponse): void => {
+    // Somebody else has answered, or nobody waits any more.
+    if (response.destroyed || response.writableEnded || request.socket.destroyed) return
     if (this.#closedReason !== undefined) {
-      response.setHeader('connection', 'close')
-      sendPlain(response, 503, 'Service Unavailable')
+      sendPlain(response, 503, 'Service Unavailable', ['connection', 'close'])
       return
     }
     const head = nodeHeadOf(request)
@@ -112,8 +119,10 @@ export class Handler {
       cancelled: (reason) => going?.abort(reason),
       failed: (error) => this.#fail(error, request),
     })
-    const source = head.hasBody ? nodeSource(request) : undefined
     try {
+      if (head.hasBody && request.readableDidRead)
+        throw invalid('request', 'a request whose body was not read', request)
+      const source = head.hasBody ? nodeSource(request) : undefined
       going = this.#start(request, head, client, source, (error) => going?.abort(error))
     } catch (error) {
       client.refuse(error)
@@ -210,8 +219,12 @@ export class Handler {
 
   #fail(error: unknown, request: ServedRequest): void {
     const { onError } = this.#options
-    if (onError !== undefined) onError(error, request)
-    else process.emitWarning(error instanceof Error ? error : String(error))
+    try {
+      if (onError !== undefined) onError(error, request)
+      else process.emitWarning(error instanceof Error ? error : String(error))
+    } catch (thrown) {
+      process.nextTick(rethrow, thrown)
+    }
   }
 }
 
@@ -244,6 +257,8 @@ function headOf(request: Request): RequestHead {
 function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   const { method = '', url: target = '', headers, rawHeaders, socket } = request
   const scheme = 'encrypted' in socket ? 'https' : 'http'
+  const isHost = (name: string, at: number): boolean => at % 2 === 0 && /^host$/i.test(name)
+  if (rawHeaders.filter(isHost).length > 1) return undefined
   const hasBody =
     headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
   const of = (authority: string, path: string): RequestHead | undefined =>
@@ -256,9 +271,9 @@ function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   return of(headers.host || 'localhost', target)
 }
 
-const AUTHORITY = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?$/i
+const AUTHORITY = /^(?:[\w.~!$&'()*+,;=-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
 /** As the core reads it; `*` is for OPTIONS. */
-const PATH = /^(?:\*|\/[\x21\x24-\x7e]*)$/
+const PATH = /^(?:\*|\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*(?:\?[\x21\x24-\x3b\x3d\x3f-\x7e]*)?)$/
 
 function webSource(body: ReadableStream<Uint8Array>): BodySource {
   const reader = body.getReader()
@@ -274,14 +289,18 @@ function webSource(body: ReadableStream<Uint8Array>): BodySource {
 }
 
 function nodeSource(request: IncomingMessage): BodySource {
-  // What the guest does not read is read by the server, before the next request of the connection.
   const iterator = request.iterator({ destroyOnReturn: false })
   return {
     next: async () => {
       const { done, value } = await iterator.next()
       return done === true ? undefined : (value as Uint8Array)
     },
-    cancel: () => void iterator.return?.()?.catch(ignore),
+    // What the guest does not read has to be read before the next request of the connection.
+    cancel: () =>
+      void iterator
+        .return?.()
+        ?.then(() => request.resume())
+        .catch(ignore),
   }
 }
 
