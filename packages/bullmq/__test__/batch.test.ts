@@ -214,7 +214,8 @@ for (const [ending, options] of [
       await new Promise(() => {})
     }
     const batch = program.batch(jobs(), options())
-    t.is((await all(batch)).length, 1)
+    // A slow machine may not have taken the job before.
+    t.true((await all(batch)).length <= 1)
     t.is((await batch.summary).endedBy, ending)
   })
 

@@ -9,6 +9,8 @@ import test from 'ava'
 import { Redis } from 'ioredis'
 import { WasiexecError } from 'wasiexec'
 import { ProgramQueue, type QueueJob } from '../src/index.ts'
+import { Keys } from '../src/keys.ts'
+import { Scripts } from '../src/scripts.ts'
 import { all, openQueue, openWorker, QUEUE, until, watPath } from './support/queues.ts'
 import { onEach, onOne } from './support/servers.ts'
 
@@ -273,6 +275,20 @@ onOne('a name stays free when the connection breaks while it is taken', async (t
   queue.on('error', () => {})
   t.deepEqual(await queue.submit([], { id: 'mine' }), { id: 'mine', jobs: 0 })
   t.true(isCut)
+})
+
+onOne("a chunk that a worker has begun is its worker's to end", async (t, server) => {
+  const queue = openQueue(t, server)
+  const program = await queue.addProgram(watPath('exit-argv'))
+  const { id: submission } = await queue.submit([{}], { program })
+  const redis = new Redis(server.url)
+  t.teardown(() => redis.disconnect())
+  const scripts = new Scripts(redis, new Keys('wasiexec', QUEUE))
+  const address = { id: `${submission}.0`, submission, channel: 'shared' }
+  t.like(await scripts.begin(address, 'a worker', true), { count: 1, losses: 0 })
+  t.is(await scripts.begin(address, 'a canceller', true), undefined)
+  t.like(await scripts.begin(address, 'a worker'), { losses: 0 })
+  t.like(await scripts.begin(address, 'another worker'), { losses: 1 })
 })
 
 onOne('results that cannot be read are an event, and others are read', async (t, server) => {
