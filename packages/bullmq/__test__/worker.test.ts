@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { Runtime } from 'wasiexec'
@@ -329,14 +330,37 @@ onOne('a worker process that dies is blamed on a job that was alone in it', asyn
   const [poison, other] = await Promise.all(
     [name, 'other'].map((name) => queue.addProgram(endless(name), { name })),
   )
-  let kills = 0
-  const kill = (message: unknown): void => {
-    if ((message as { program: string }).program !== name) return
-    kills += 1
-    void workersOf().then((pids) => pids.forEach((pid) => process.kill(pid, 'SIGKILL')))
+  let starts = 0
+  const poisoned = { isRunning: false }
+  const isPoison = (message: unknown): boolean => (message as { program: string }).program === name
+  const kill = async (): Promise<void> => {
+    while (poisoned.isRunning) {
+      for (const pid of await workersOf()) {
+        try {
+          if (poisoned.isRunning) process.kill(pid, 'SIGKILL')
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+      // Its process may not have been there yet.
+      await sleep(200)
+    }
   }
-  subscribe('wasiexec:run:start', kill)
-  t.teardown(() => unsubscribe('wasiexec:run:start', kill))
+  const onStart = (message: unknown): void => {
+    if (!isPoison(message)) return
+    starts += 1
+    poisoned.isRunning = true
+    void kill()
+  }
+  const onEnd = (message: unknown): void => {
+    if (isPoison(message)) poisoned.isRunning = false
+  }
+  subscribe('wasiexec:run:start', onStart)
+  subscribe('wasiexec:run:end', onEnd)
+  t.teardown(() => {
+    unsubscribe('wasiexec:run:start', onStart)
+    unsubscribe('wasiexec:run:end', onEnd)
+  })
   await openWorker(t, server, { runtime: { threads: 1, workers: 'processes' }, chunks: 2 })
   await queue.submit(
     [
@@ -348,7 +372,7 @@ onOne('a worker process that dies is blamed on a job that was alone in it', asyn
   t.deepEqual(endings(await all(queue.results())), ['ERR_WORKER_DIED', 'limit timeout'])
   t.is((await queue.quarantined()).length, 1)
   // Once in company, then twice alone.
-  t.is(kills, 3)
+  t.is(starts, 3)
 })
 
 onOne('what is wrong with a machine is no result', async (t, server) => {
