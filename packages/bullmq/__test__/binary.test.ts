@@ -6,12 +6,13 @@ import { checkPlain, jobBytes, packChunk, packJob, unpackChunk } from '../src/jo
 import { packResult, readResult } from '../src/results.ts'
 import { packValue, unpackValue } from '../src/values.ts'
 
-/** Plain data, as ids of jobs are. */
+/** Plain data, as options of jobs are. */
 const plain = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: 'small' },
     fc.string({ unit: 'binary' }),
-    fc.double(),
+    // -0 is for `packValue`.
+    fc.double().map((number) => number + 0),
     fc.integer(),
     fc.maxSafeInteger(),
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
