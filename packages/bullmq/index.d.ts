@@ -339,14 +339,14 @@ type End =
 /** How a worker loads programs. */
 type ProgramOptions = Pick<LoadOptions, 'cache' | 'compiler'>
 /** What an operator lets all jobs of a worker use of its machine. No job can ask for any of it. */
-type Grants = Pick<RunOptions, 'preopens' | 'network'>
+type Grants = Pick<RunOptions, 'preopens' | 'network' | 'http'>
 /** How a {@link ChunkRunner} is set up. */
 interface ChunkRunnerOptions {
   /** Where the programs are. */
   store: ProgramStore
   /** What runs them. */
   runtime: Runtime
-  /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output. */
+  /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
   /** What every job may use of this machine: directories and network. Default: nothing. */
   grants?: Grants | undefined
@@ -359,6 +359,8 @@ interface ChunkRunnerOptions {
 interface ChunkWork {
   /** The jobs, as a producer packed them. */
   readonly payload: Uint8Array
+  /** How many jobs these are, if that is known: a payload with more or fewer is refused. */
+  readonly count?: number | undefined
   /** The options that they share, as a producer packed them. Default: none. */
   readonly defaults?: Uint8Array | undefined
   /** Jobs that have their results already, by their place in the chunk. Default: none. */
@@ -380,6 +382,8 @@ interface AloneWork {
   readonly first: number | undefined
   /** Says that a job is about to run alone; false stops the work. */
   begin(place: number): Promise<boolean>
+  /** Says that the job does not run any more, although it has no result. */
+  leave?(): Promise<void>
   /** How often the job was alone in a worker that was lost. */
   kills(place: number): number
 }
@@ -397,6 +401,8 @@ interface ChunkEnd {
   /** Why, if it was the machine. */
   readonly fault: Error | undefined
 }
+/** A payload that is not a chunk. */
+declare class UnreadableChunk extends Error {}
 /**
  * Runs chunks of jobs: what a worker does between taking a message and acknowledging it, whatever the queue is. It loads
  * programs by digest, holds jobs to the operator's limits, runs them as one native batch, and hands over each end once.
@@ -422,7 +428,8 @@ declare class ChunkRunner {
    * Runs the jobs of a chunk and hands over their ends as they come, some at a time. Whatever guests do is an end; so is
    * what is wrong with a job.
    *
-   * @throws {Error} (rejects) when the payload is not a chunk, and what `take` throws.
+   * @throws {UnreadableChunk} (rejects) when the payload is not a chunk.
+   * @throws {Error} (rejects) what `take` throws.
    */
   run(work: ChunkWork, take: (ends: readonly JobEnd[]) => Promise<void>): Promise<ChunkEnd>
 }
@@ -434,9 +441,9 @@ interface ProgramWorkerOptions {
   store?: ProgramStore | undefined
   /** What all keys in Redis begin with: the same as that of the queue. Default: `wasiexec`. */
   prefix?: string | undefined
-  /** Upper bounds, which no job can raise. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB of files. */
+  /** Upper bounds, which no job can raise. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: `preopens`, `network`. Default: nothing. */
+  /** What every job may use of this machine: `preopens`, `network`, `http`. Default: nothing. */
   grants?: Grants | undefined
   /** What runs the jobs: an own runtime with these options, or one that the caller closes. Default: one with a thread per core. */
   runtime?: RuntimeOptions | Runtime | undefined
@@ -554,6 +561,7 @@ export {
   type Submission,
   type SubmissionProgress,
   type SubmitOptions,
+  UnreadableChunk,
   type WorkerStats,
   encodeChunk,
   folderStore,

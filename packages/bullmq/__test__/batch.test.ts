@@ -1,9 +1,17 @@
 // `QueueProgram.batch` is `Program.batch` of the main package, on other machines.
 import { readFile } from 'node:fs/promises'
 import type { ExecutionContext } from 'ava'
-import { load, WasiexecError, type Batch, type BatchResult, type Outcome } from 'wasiexec'
+import { Redis } from 'ioredis'
+import {
+  load,
+  WasiexecError,
+  type Batch,
+  type BatchEnd,
+  type BatchResult,
+  type Outcome,
+} from 'wasiexec'
 import type { QueueBatchOptions, QueueJob } from '../src/index.ts'
-import { all, openQueue, openRuntime, openWorker, until, watPath } from './support/queues.ts'
+import { all, openQueue, openRuntime, openWorker, QUEUE, until, watPath } from './support/queues.ts'
 import { onEach, onOne, type Server } from './support/servers.ts'
 
 /** A result without what differs from run to run. */
@@ -139,6 +147,117 @@ onOne('calls are carried out in fresh instances', async (t, server) => {
   )
   t.deepEqual(there, here)
 })
+
+onOne('calls take and return the values that they do in the process', async (t, server) => {
+  const component = new TextEncoder().encode(`(component
+    (core module $m (memory (export "mem") 1)
+      (data (i32.const 0) "\\10\\00\\00\\00\\03\\00\\00\\00") (data (i32.const 16) "\\01\\00\\02\\00\\00\\01")
+      (func (export "list") (result i32) i32.const 0)
+      (func (export "none") (result i32) i32.const 64)
+      (func (export "zero") (result f64) f64.const -0))
+    (core instance $i (instantiate $m))
+    (func (export "words") (result (list u16)) (canon lift (core func $i "list") (memory $i "mem")))
+    (func (export "bytes") (result (list u8)) (canon lift (core func $i "list") (memory $i "mem")))
+    (func (export "none") (result (option u32)) (canon lift (core func $i "none") (memory $i "mem")))
+    (func (export "zero") (result f64) (canon lift (core func $i "zero"))))`)
+  await openWorker(t, server)
+  const calls = ['words', 'bytes', 'none', 'zero'].map((name) => ({ call: [name] as [string] }))
+  const here = await load(component, { cache: false, runtime: openRuntime(t) })
+  const there = await openQueue(t, server).addProgram(component)
+  const values = async (results: AsyncIterable<{ outcome?: unknown }>): Promise<unknown[]> =>
+    (await all(results)).map(({ outcome }) => (outcome as { values?: unknown }).values)
+  const expected = await values(here.batch(calls))
+  t.deepEqual(await values(there.batch(calls)), expected)
+  t.deepEqual(expected[0], [new Uint16Array([1, 2, 256])])
+})
+
+onOne('a lost write of Redis ends a batch with an error', async (t, server) => {
+  await openWorker(t, server)
+  const redis = new Redis(server.url)
+  t.teardown(() => redis.disconnect())
+  const queue = openQueue(t, server)
+  const program = await queue.addProgram(watPath('exit-argv'))
+  async function* jobs(): AsyncGenerator<QueueJob> {
+    for (let job = 0; job < 30; job += 1) {
+      if (job === 20) {
+        const [key] = await redis.keys('*:submission:*')
+        await until(async () => (await redis.hget(key!, 'next')) === '2')
+        await redis.hset(key!, 'next', 1)
+      }
+      yield {}
+    }
+  }
+  const message = /^Redis has lost jobs of the submission .*: a chunk of it is missing; let it keep/
+  await t.throwsAsync(all(program.batch(jobs(), { chunkJobs: 10 })), { message })
+  async function* others(): AsyncGenerator<QueueJob> {
+    yield {}
+    await until(async () => (await redis.keys('*:submission:mine')).length === 1)
+    await until(async () => (await redis.hget(key, 'jobs')) === '1')
+    await redis.hset(key, 'jobs', 0)
+  }
+  const key = `wasiexec:{${QUEUE}}:submission:mine`
+  await t.throwsAsync(queue.submit(others(), { program, id: 'mine' }), {
+    message: /: it has 0 of 1; let it keep/,
+  })
+})
+
+for (const [ending, options] of [
+  ['signal', () => ({ signal: AbortSignal.timeout(100) })],
+  ['deadline', () => ({ deadline: Date.now() + 100 })],
+  ['stop-on', () => ({ stopOn: () => true })],
+] as [BatchEnd, () => object][])
+  onOne(`${ending} ends a batch whose source hangs`, async (t, server) => {
+    await openWorker(t, server)
+    const program = await openQueue(t, server).addProgram(watPath('exit-argv'))
+    async function* jobs(): AsyncGenerator<QueueJob> {
+      yield {}
+      await new Promise(() => {})
+    }
+    const batch = program.batch(jobs(), options())
+    // A slow machine may not have taken the job before.
+    t.true((await all(batch)).length <= 1)
+    t.is((await batch.summary).endedBy, ending)
+  })
+
+onOne('a source may return promises of another kind', async (t, server) => {
+  await openWorker(t, server)
+  const program = await openQueue(t, server).addProgram(watPath('exit-argv'))
+  let left = 3
+  const next = () => ({
+    // oxlint-disable-next-line unicorn/no-thenable -- this is what is tested
+    then: (resolve: (result: unknown) => void) => resolve({ done: left-- === 0, value: {} }),
+  })
+  const jobs = { [Symbol.asyncIterator]: () => ({ next }) }
+  t.is((await all(program.batch(jobs as never))).length, 3)
+})
+
+onOne('an ordered batch does not run far ahead of its first job', async (t, server) => {
+  await openWorker(t, server, { runtime: { threads: 2 } })
+  const queue = openQueue(t, server, { maxPending: 200 })
+  const [exit, sleep] = await Promise.all(
+    ['exit-argv', 'sleep-argv'].map((guest) => queue.addProgram(watPath(guest))),
+  )
+  let taken = 0
+  function* jobs(): Generator<QueueJob> {
+    for (; taken < 5000; taken += 1) yield taken === 0 ? { program: sleep!, args: ['1500'] } : {}
+  }
+  for await (const { index } of exit!.batch(jobs(), { chunkJobs: 20 })) {
+    if (index > 0) continue
+    t.true(taken <= 200 + 4 * 20, `${taken} jobs were taken before the first ended`)
+  }
+  t.is(taken, 5000)
+})
+
+for (const defaults of [
+  { http: false },
+  { config: { a: '1' } },
+  { keyvalue: { b: { c: new Uint8Array([1]) } } },
+] as const)
+  onOne(`${Object.keys(defaults)[0]} goes over a queue`, async (t, server) => {
+    // A module has no use for the other two, which is said of both.
+    const [here, there] = await both(t, server, 'hello', [{}, { http: false }], { defaults })
+    t.deepEqual(there, here)
+  })
 
 onOne(
   'the totals are those of a batch in the process, also when nobody reads the results',
@@ -282,7 +401,9 @@ onOne('bad options are refused before anything is sent', async (t, server) => {
   const queue = openQueue(t, server)
   const program = await queue.addProgram(await readFile(watPath('hello')), { name: 'hello' })
   for (const [jobs, options, message] of [
-    [5, {}, /^`jobs` must be an iterable or an async iterable, got 5$/],
+    [5, {}, /^`jobs` must be an iterable or an async iterable of jobs, got 5$/],
+    ['abc', {}, /^`jobs` must be an iterable or an async iterable of jobs, got "abc"$/],
+    [[], { defaults: { http: {} } }, /^`http` must be false in a job for a queue/],
     [[], { ordered: 'yes' }, /^`ordered` must be true or false, got "yes"$/],
     [[], { signal: {} }, /^`signal` must be an AbortSignal, got an instance of Object$/],
     [[], { stopOn: 1 }, /^`stopOn` must be a function, got 1$/],

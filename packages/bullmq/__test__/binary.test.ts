@@ -3,14 +3,16 @@ import test from 'ava'
 import fc from 'fast-check'
 import { pack, unpack } from '../src/binary.ts'
 import { checkPlain, jobBytes, packChunk, packJob, unpackChunk } from '../src/jobs.ts'
-import { readResult } from '../src/results.ts'
+import { packResult, readResult } from '../src/results.ts'
+import { packValue, unpackValue } from '../src/values.ts'
 
-/** Plain data, as ids of jobs are. */
+/** Plain data, as options of jobs are. */
 const plain = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: 'small' },
     fc.string({ unit: 'binary' }),
-    fc.double(),
+    // -0 is for `packValue`.
+    fc.double().map((number) => number + 0),
     fc.integer(),
     fc.maxSafeInteger(),
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
@@ -33,6 +35,70 @@ test('plain data comes back as it was', (t) => {
     }),
     { numRuns: 500 },
   )
+})
+
+test('ids and values come back as they were: also typed arrays, undefined and -0', (t) => {
+  const numbers = fc.array(fc.nat(255), { maxLength: 9 })
+  const typed = fc.oneof(
+    ...[
+      Uint8Array,
+      Int8Array,
+      Uint16Array,
+      Int16Array,
+      Uint32Array,
+      Int32Array,
+      Float32Array,
+      Float64Array,
+    ].map((type) => numbers.map((list) => type.from(list))),
+    ...[BigInt64Array, BigUint64Array].map((type) =>
+      numbers.map((list) => type.from(list.map(BigInt))),
+    ),
+  )
+  const { value: any } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      plain,
+      typed,
+      fc.constantFrom(undefined, -0, NaN),
+      fc.array(tie('value')),
+      fc.dictionary(fc.constantFrom('a', 'b', '\0'), tie('value'), { noNullPrototype: true }),
+    ),
+  }))
+  fc.assert(
+    fc.property(any, (value) => {
+      t.deepEqual(unpackValue(unpack(pack(packValue(value, 'id')))), value)
+    }),
+    { numRuns: 500 },
+  )
+  const bytes = pack(packValue(new Uint8Array([1, 2]), 'id'))
+  const copy = unpackValue(unpack(bytes)) as Uint8Array
+  t.is(Object.getPrototypeOf(copy), Uint8Array.prototype)
+  t.not(copy.buffer, bytes.buffer)
+  for (const what of [[3, Buffer.alloc(3)], [99, Buffer.alloc(4)], ['map', Buffer.alloc(4)], 5])
+    t.throws(() => unpackValue({ '\0': what }), { message: /^expected / })
+  // The deepest that there may be, and one that is deeper.
+  const deep = (depth: number): unknown => (depth === 0 ? undefined : { '\0': deep(depth - 1) })
+  t.deepEqual(readResult(unpack(packResult(0, deep(8), { error: new Error() }))).id, deep(8))
+  t.throws(() => packValue(deep(40), 'id'), { message: /^`id` must be nested at most 32 deep/ })
+})
+
+test('a chunk has a few programs', (t) => {
+  const program = { digest: 'a'.repeat(64), name: 'p' }
+  const job = jobBytes(packJob({}, 0, 0, undefined))
+  const chunk = (programs: number, jobs: number): Buffer =>
+    packChunk(
+      Array.from({ length: programs }, () => program),
+      0,
+      Array.from({ length: jobs }, () => job),
+    )
+  t.is(unpackChunk(chunk(16, 16)).programs.length, 16)
+  for (const [programs, jobs] of [
+    [17, 20],
+    [3, 2],
+  ] as const)
+    t.throws(() => unpackChunk(chunk(programs, jobs)), {
+      message: /^expected at most \d+ programs, got/,
+    })
 })
 
 test('any bytes are read or refused, and the refusal is an error', (t) => {

@@ -1,5 +1,7 @@
 // Submissions and results that are not of one batch: `submit`, `results`, `cancel`, `progress`.
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createConnection, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,6 +9,8 @@ import test from 'ava'
 import { Redis } from 'ioredis'
 import { WasiexecError } from 'wasiexec'
 import { ProgramQueue, type QueueJob } from '../src/index.ts'
+import { Keys } from '../src/keys.ts'
+import { Scripts } from '../src/scripts.ts'
 import { all, openQueue, openWorker, QUEUE, until, watPath } from './support/queues.ts'
 import { onEach, onOne } from './support/servers.ts'
 
@@ -15,7 +19,7 @@ onEach(
   async (t, server) => {
     const [producer, consumer] = [openQueue(t, server), openQueue(t, server)]
     const program = await producer.addProgram(watPath('exit-argv'))
-    const ids = ['text', 5, 2n ** 40n, null, true, [1, { a: 'b' }], Buffer.from([1, 255])]
+    const ids = ['text', -0, 2n ** 40n, null, true, [1, { a: undefined }], Buffer.from([1, 255])]
     const first = await producer.submit(
       ids.map((id, code) => ({ id, args: [`${code}`] })),
       { program, id: 'exam-1' },
@@ -192,8 +196,8 @@ onOne(
       [
         '`program` must be a program that `queue.addProgram()` returned, of the job or of the submission, got undefined',
         'exit',
-        '`id` must be plain data: text, numbers, bigints, booleans, null, bytes, lists and objects of these, got an instance of Date',
-        '`id` must be plain data: text, numbers, bigints, booleans, null, bytes, lists and objects of these, got an instance of Map',
+        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got an instance of Date',
+        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got an instance of Map',
         '`id` must be a bigint of at most 64 bits, got 1180591620717411303424',
       ],
     )
@@ -244,12 +248,79 @@ onOne(
   },
 )
 
+onOne('a name stays free when the connection breaks while it is taken', async (t, server) => {
+  let isCut = false
+  const proxy = createServer((client) => {
+    const redis = createConnection(server.port, '127.0.0.1')
+    let isDeaf = false
+    client.on('data', (bytes: Buffer) => {
+      redis.write(bytes)
+      if (isCut || !bytes.includes(':submission:mine')) return
+      isCut = isDeaf = true
+      setTimeout(() => client.destroy(), 50)
+    })
+    redis.on('data', (bytes) => !isDeaf && client.write(bytes))
+    for (const [one, other] of [
+      [client, redis],
+      [redis, client],
+    ] as const)
+      one.on('error', () => {}).on('close', () => other.destroy())
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => proxy.close())
+  await once(proxy, 'listening')
+  // Redis knows the script then, so that what is cut off is its reply.
+  await openQueue(t, server).submit([], { id: 'other' })
+  const { port } = proxy.address() as AddressInfo
+  const queue = openQueue(t, server, { connection: `redis://127.0.0.1:${port}` })
+  queue.on('error', () => {})
+  t.deepEqual(await queue.submit([], { id: 'mine' }), { id: 'mine', jobs: 0 })
+  t.true(isCut)
+})
+
+onOne("a chunk that a worker has begun is its worker's to end", async (t, server) => {
+  const queue = openQueue(t, server)
+  const program = await queue.addProgram(watPath('exit-argv'))
+  const { id: submission } = await queue.submit([{}], { program })
+  const redis = new Redis(server.url)
+  t.teardown(() => redis.disconnect())
+  const scripts = new Scripts(redis, new Keys('wasiexec', QUEUE))
+  const address = { id: `${submission}.0`, submission, channel: 'shared' }
+  t.like(await scripts.begin(address, 'a worker', true), { count: 1, losses: 0 })
+  t.is(await scripts.begin(address, 'a canceller', true), undefined)
+  t.like(await scripts.begin(address, 'a worker'), { losses: 0 })
+  t.like(await scripts.begin(address, 'another worker'), { losses: 1 })
+})
+
+onOne('results that cannot be read are an event, and others are read', async (t, server) => {
+  const queue = openQueue(t, server)
+  const program = await queue.addProgram(watPath('exit-argv'))
+  const redis = new Redis(server.url)
+  t.teardown(() => redis.disconnect())
+  const key = `wasiexec:{${QUEUE}}:results:shared`
+  await redis.xadd(key, '*', 's', 'x', 'l', '1', 'r', 'z')
+  const errors: string[] = []
+  queue.on('error', ({ message }) => errors.push(message))
+  await openWorker(t, server)
+  await queue.submit([{}, {}], { program })
+  t.is((await all(queue.results())).length, 2)
+  t.is((await all(queue.results())).length, 0)
+  t.is(errors.length, 1)
+  t.regex(errors[0]!, /^the results \d+-\d+ of .*:results:shared cannot be read, and stay there: /)
+  t.is(await redis.xlen(key), 1)
+})
+
 test('options of a queue that cannot be are refused', (t) => {
   const connection = 'redis://127.0.0.1:1'
   for (const [name, options, message] of [
     ['a b', { connection }, /^`name` must be of 1 to 100 letters/],
     ['a', { connection, prefix: '{' }, /^`prefix` must be of 1 to 100 letters/],
     ['a', { connection: 'http://host' }, /^`connection` must be a URL that begins with redis:/],
+    [
+      'a',
+      { connection: 'valkey://user:secret@host' },
+      /^`connection` must be a URL .* got "valkey:\/\/"$/,
+    ],
+    ['a', { connection: 'user:secret@host' }, /^`connection` .* got "a text without a scheme"$/],
     ['a', { connection: 5 }, /^`connection` must be a URL, options of ioredis or a connection/],
     ['a', { connection, store: {} }, /^`store` must be an object with `has`, `get` and `put`/],
     ['a', { connection, maxPending: 0 }, /^`maxPending` must be a whole number from 1 on, got 0$/],

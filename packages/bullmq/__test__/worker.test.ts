@@ -1,11 +1,16 @@
 // What a worker does beyond running jobs: limits, hostile data, lost programs, quarantine, drains, health.
 import { createHash } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
+import { Runtime } from 'wasiexec'
+import { workersOf } from '../../../__test__/support/workers.ts'
 import { ProgramWorker, type ProgramStore, type QueueResult } from '../src/index.ts'
 import { pack } from '../src/binary.ts'
+import { readCaps } from '../src/caps.ts'
 import {
   all,
   forkWorker,
@@ -126,7 +131,7 @@ onEach(
     const redis = redisOf(t, server)
     const program = await queue.addProgram(watPath('exit-argv'))
     const { id } = await queue.submit(
-      Array.from({ length: 12 }, (_, job) => ({ id: job, args: ['3'] })),
+      Array.from({ length: 14 }, (_, job) => ({ id: job, args: ['3'] })),
       { program, chunkJobs: 1 },
     )
     const programs = [[program.digest, 'p']]
@@ -143,18 +148,21 @@ onEach(
       pack([1, programs, 0, [[0, 0, { stdout: 'inherit' }]]]),
       pack([1, programs, 0, [[7, 0, {}]]]),
       pack([1, programs, 0, [[0, 0, { args: deep(40) }]]]),
+      // A job more than was said, and programs without jobs.
+      pack([1, programs, 0, [1, 2].map(() => [0, 0, {}])]),
+      pack([1, [...programs, ...programs], 0, [[0, 0, {}]]]),
     ]
     for (const [at, payload] of payloads.entries())
       await redis.hset(key(`chunk:${id}.${at}`), 'payload', Buffer.from(payload))
     await openWorker(t, server)
     const results = await all(queue.results())
-    t.is(results.length, 12)
+    t.is(results.length, 14)
     const errors = results.filter(({ error }) => error !== undefined)
     t.deepEqual([...new Set(errors.map(({ error }) => error!.code))], ['ERR_INVALID_OPTION'])
-    t.is(errors.length, 11)
+    t.is(errors.length, 13)
     t.like(
       results.find(({ outcome }) => outcome !== undefined),
-      { id: 11 },
+      { id: 13 },
     )
   },
 )
@@ -281,6 +289,114 @@ onEach(
     t.deepEqual(endings(await all(queue.results())), ['limit timeout'])
   },
 )
+
+/** A program that runs for ever, unlike all others with another name. */
+function endless(name: string): Uint8Array {
+  const text = `(module (memory (export "memory") 1) (data (i32.const 0) "${name}")
+    (func (export "_start") (loop (br 0))))`
+  return new TextEncoder().encode(text)
+}
+
+onOne('jobs beside one that kills their worker are not blamed', async (t, server) => {
+  const queue = openQueue(t, server)
+  const names = [POISON, 'a', 'b', 'c', 'd']
+  const jobs = await Promise.all(
+    names.map(async (name) => ({
+      id: name,
+      program: await queue.addProgram(endless(name), { name }),
+      limits: { timeoutMs: name === POISON ? 60_000 : 300 },
+    })),
+  )
+  await queue.submit(jobs, { chunkJobs: 1 })
+  const over = new AbortController()
+  const isOver = once(over.signal, 'abort')
+  const keeping = (async () => {
+    while (!over.signal.aborted) {
+      const worker = await forkWorker(t, server, { lockMs: 500, runtime: { threads: 4 } })
+      await Promise.race([worker.ended(), isOver])
+    }
+  })()
+  const results = await all(queue.results())
+  over.abort()
+  await keeping
+  t.deepEqual(endings(results), ['ERR_WORKER_DIED', ...Array<string>(4).fill('limit timeout')])
+  t.is((await queue.quarantined()).length, 1)
+})
+
+onOne('a worker process that dies is blamed on a job that was alone in it', async (t, server) => {
+  const queue = openQueue(t, server)
+  // Other tests of this process have runs, too.
+  const name = 'kills its process'
+  const [poison, other] = await Promise.all(
+    [name, 'other'].map((name) => queue.addProgram(endless(name), { name })),
+  )
+  let starts = 0
+  const poisoned = { isRunning: false }
+  const isPoison = (message: unknown): boolean => (message as { program: string }).program === name
+  const kill = async (): Promise<void> => {
+    while (poisoned.isRunning) {
+      for (const pid of await workersOf()) {
+        try {
+          if (poisoned.isRunning) process.kill(pid, 'SIGKILL')
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+      // Its process may not have been there yet.
+      await sleep(200)
+    }
+  }
+  const onStart = (message: unknown): void => {
+    if (!isPoison(message)) return
+    starts += 1
+    poisoned.isRunning = true
+    void kill()
+  }
+  const onEnd = (message: unknown): void => {
+    if (isPoison(message)) poisoned.isRunning = false
+  }
+  subscribe('wasiexec:run:start', onStart)
+  subscribe('wasiexec:run:end', onEnd)
+  t.teardown(() => {
+    unsubscribe('wasiexec:run:start', onStart)
+    unsubscribe('wasiexec:run:end', onEnd)
+  })
+  await openWorker(t, server, { runtime: { threads: 1, workers: 'processes' }, chunks: 2 })
+  await queue.submit(
+    [
+      { program: poison, limits: { timeoutMs: 60_000 } },
+      { program: other, limits: { timeoutMs: 500 } },
+    ],
+    { chunkJobs: 1 },
+  )
+  t.deepEqual(endings(await all(queue.results())), ['ERR_WORKER_DIED', 'limit timeout'])
+  t.is((await queue.quarantined()).length, 1)
+  // Once in company, then twice alone.
+  t.is(starts, 3)
+})
+
+onOne('what is wrong with a machine is no result', async (t, server) => {
+  const queue = openQueue(t, server)
+  const loop = await queue.addProgram(watPath('loop'))
+  const runtime = new Runtime({ threads: 1, cacheDir: false })
+  const closed = await openWorker(t, server, { runtime, chunks: 2 })
+  await queue.submit([{}, {}, {}], { program: loop, chunkJobs: 1 })
+  await until(() => closed.stats().active === 2)
+  await runtime.close()
+  await until(() => closed.stats().active === 0)
+  await closed.drain()
+  const away = await openWorker(t, server, { grants: { preopens: { '/data': '/not/mounted' } } })
+  await until(() => /chunks_retried_total\{[^}]*\} [1-9]/.test(away.metrics()))
+  await away.drain()
+  await openWorker(t, server, { limits: { timeoutMs: 100 }, lockMs: 500 })
+  t.deepEqual(endings(await all(queue.results())), Array(3).fill('limit timeout'))
+})
+
+test('a bound that is undefined is the one of the default', (t) => {
+  const caps = readCaps({ timeoutMs: undefined, sockets: 5 })
+  t.deepEqual(caps, { ...readCaps(), sockets: 5 })
+  t.is(caps.timeoutMs, 60_000)
+})
 
 onOne('a worker that was cut off and comes back changes no result', async (t, server) => {
   const queue = openQueue(t, server)

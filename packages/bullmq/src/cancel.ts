@@ -30,9 +30,9 @@ export async function cancelWaiting(
 
 async function end(scripts: Scripts, address: ChunkAddress, reason: unknown): Promise<void> {
   const owner = randomUUID()
-  const begun = await scripts.begin(address, owner)
   // A worker that began it in between ends it.
-  if (begun === undefined || begun.losses > 0) return
+  const begun = await scripts.begin(address, owner, true)
+  if (begun === undefined) return
   const jobs = unpackChunk(begun.payload).jobs.map(({ index, id }, place) => {
     const aborted = neverStarted(reason)
     return { index: place, kind: kindOf(aborted), bytes: packResult(index, id, aborted) }

@@ -22,6 +22,8 @@ const DEFAULT_CAPS: Caps = {
   memoryBytes: 1 << 30,
   outputBytes: 16 << 20,
   filesBytes: 64 << 20,
+  filesCount: 65_536,
+  sockets: 64,
 }
 
 /**
@@ -37,7 +39,8 @@ export function readCaps(given: unknown = {}): Caps {
     const isSize = typeof value === 'bigint' ? value > 0n : typeof value === 'number' && value > 0
     if (value !== undefined && !isSize) throw invalid(`limits.${name}`, 'a positive number', value)
   }
-  return { ...DEFAULT_CAPS, ...given }
+  // An option that is undefined is one that was left out.
+  return { ...DEFAULT_CAPS, ...defined(given) }
 }
 
 /**

@@ -33,7 +33,12 @@ export function disconnect(redis: Redis): void {
 function open(connection: unknown): Redis {
   if (typeof connection === 'string') {
     if (!/^rediss?:\/\//.test(connection))
-      throw invalid('connection', 'a URL that begins with redis:// or rediss://', connection)
+      // Not shown beyond its scheme: it may have a password.
+      throw invalid(
+        'connection',
+        'a URL that begins with redis:// or rediss://',
+        /^[a-z][\w+.-]*:\/\//i.exec(connection)?.[0] ?? 'a text without a scheme',
+      )
     return new Redis(connection, OWN)
   }
   if (isRedis(connection)) return connection.duplicate(OWN)

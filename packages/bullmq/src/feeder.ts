@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq'
 import { bullJob } from './bull.ts'
 import { chunkId } from './keys.ts'
-import { jobBytes, packChunk, type PackedJob, type ProgramRef } from './jobs.ts'
+import { jobBytes, MOST_PROGRAMS, packChunk, type PackedJob, type ProgramRef } from './jobs.ts'
 import type { Admission, ChunkAddress, Scripts } from './scripts.ts'
 
 /** Jobs of the first chunks, whose run times nobody knows yet. */
@@ -37,6 +37,15 @@ export interface FeedOptions {
   readonly maxBytes: number
 }
 
+/** Redis does not have what was sent. Results are missing that will not come. */
+export class LostJobs extends Error {
+  constructor(submission: string, what: string) {
+    const advice =
+      'let it keep what it has acknowledged (`appendonly yes`, `maxmemory-policy noeviction`)'
+    super(`Redis has lost jobs of the submission ${submission}: ${what}; ${advice}`)
+  }
+}
+
 /** Sends jobs in chunks, one chunk after the other. It waits while too much is under way. */
 export class Feeder {
   readonly #place: FeedPlace
@@ -55,6 +64,10 @@ export class Feeder {
   #inFlight = 0
   #failure: unknown
   #stopped = false
+  /** Called when it takes no more. */
+  onStop: () => void = () => {}
+  /** Results that were read, and that their reader does not hand on yet. */
+  held: () => number = () => 0
 
   constructor(place: FeedPlace, options: FeedOptions) {
     this.#place = place
@@ -80,11 +93,13 @@ export class Feeder {
   /** Takes no more. */
   stop(): void {
     this.#stopped = true
+    this.onStop()
   }
 
   /** The number of a program in the chunk that is being filled. */
   programNumber(ref: ProgramRef): number {
     const known = this.#programs.indexOf(ref)
+    if (known < 0 && this.#programs.length >= MOST_PROGRAMS) void this.flush()
     return known >= 0 ? known : this.#programs.push(ref) - 1
   }
 
@@ -95,12 +110,9 @@ export class Feeder {
     this.#bytes += bytes.length
     this.#taken += 1
     const isFull = this.#jobs.length >= this.#size || this.#bytes >= MOST_BYTES
-    if (isFull) {
-      const sent = this.flush()
-      return this.#inFlight > MOST_IN_FLIGHT ? sent : undefined
-    }
-    this.#timer ??= setTimeout(() => void this.flush(), LINGER_MS)
-    return undefined
+    if (isFull) void this.flush()
+    else this.#timer ??= setTimeout(() => void this.flush(), LINGER_MS)
+    return this.#inFlight > MOST_IN_FLIGHT ? this.#sending : undefined
   }
 
   /** Sends what was taken. Resolves when it is in Redis, and there is room for more. */
@@ -124,6 +136,7 @@ export class Feeder {
       this.#sending = send
         .catch((error: unknown) => {
           this.#failure ??= error
+          this.onStop()
         })
         .finally(() => {
           this.#inFlight -= 1
@@ -145,8 +158,11 @@ export class Feeder {
   ): Promise<void> {
     if (this.#failure !== undefined) return
     const admission = await this.#place.scripts.admit(address, sequence, chunk)
-    if (admission.owed < 0)
-      throw new Error(`the submission ${address.submission} is not there any more`)
+    if (admission.owed < 0) {
+      const isGone = admission.owed === -1
+      const what = isGone ? 'the submission is not there any more' : 'a chunk of it is missing'
+      throw new LostJobs(address.submission, what)
+    }
     this.#sent += chunk.count
     const { name, data, opts } = bullJob(address)
     await this.#place.bull.add(name, data, opts)
@@ -154,7 +170,7 @@ export class Feeder {
   }
 
   async #proceed({ owed, bytes, finished, busyMs, cancelled }: Admission): Promise<void> {
-    if (cancelled) this.#stopped = true
+    if (cancelled) this.stop()
     const { chunkJobs, maxOwed, maxBytes } = this.#options
     if (chunkJobs === undefined && finished > 0) {
       const meanMs = Math.max(busyMs / finished, 0.001)
@@ -163,12 +179,12 @@ export class Feeder {
     const began = Date.now()
     let hasWarned = false
     let now = { owed, bytes }
-    while (!this.#stopped && (now.owed >= maxOwed || now.bytes >= maxBytes)) {
+    while (!this.#stopped && (now.owed + this.held() >= maxOwed || now.bytes >= maxBytes)) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       now = await this.#place.look()
       if (hasWarned || Date.now() - began < WARN_MS) continue
       hasWarned = true
-      const much = `${now.owed} results (${now.bytes} bytes of jobs and results)`
+      const much = `${now.owed + this.held()} results (${now.bytes} bytes of jobs and results)`
       process.emitWarning(
         `wasiexec: a submission waits, because ${much} were not read; read them meanwhile`,
       )

@@ -30,6 +30,7 @@ export { ProgramWorker, type ProgramWorkerOptions, type WorkerStats } from './pr
 export type { ProgramOptions } from './programs.ts'
 export {
   ChunkRunner,
+  UnreadableChunk,
   type AloneWork,
   type ChunkEnd,
   type ChunkRunnerOptions,

@@ -3,6 +3,7 @@ import type { CallJob, Job, Limits, RunOptions } from 'wasiexec'
 import { pack, unpack } from './binary.ts'
 import { invalid, packFault, toError, unpackFault } from './faults.ts'
 import { isDigest } from './keys.ts'
+import { packValue, unpackValue } from './values.ts'
 
 /** A program of a chunk: its digest, and the name that its runs see. */
 export interface ProgramRef {
@@ -22,6 +23,9 @@ const OPTIONS = [
   'filesAt',
   'collect',
   'network',
+  'config',
+  'keyvalue',
+  'http',
   'clock',
   'randomSeed',
   'limits',
@@ -66,9 +70,11 @@ export function packJob(
   program: number,
   id: unknown,
 ): PackedJob {
+  let packedId: unknown
   const row = (kind: 0 | 1 | 2, what: unknown): PackedJob =>
-    id === undefined ? [kind, program, what] : [kind, program, what, id]
+    packedId === undefined ? [kind, program, what] : [kind, program, what, packedId]
   try {
+    if (id !== undefined) packedId = packValue(id, 'id')
     if (typeof job !== 'object' || job === null) throw invalid(`jobs[${index}]`, 'an object', job)
     if (job.error !== undefined) return row(2, packFault(job.error))
     if ('call' in job && job.call !== undefined)
@@ -79,13 +85,13 @@ export function packJob(
   }
 }
 
-function packCall({ call, ...rest }: CallJob): CallJob['call'] {
+function packCall({ call, ...rest }: CallJob): unknown {
   if (!Array.isArray(call) || typeof call[0] !== 'string')
     throw invalid('call', 'a list that begins with the name of a function', call)
   for (const [name, value] of Object.entries(rest))
     if (value !== undefined && !['id', 'limits', 'error'].includes(name))
       throw invalid(name, 'left out of a call', value)
-  return checkPlain(call, 'call')
+  return packValue(call, 'call')
 }
 
 /**
@@ -120,6 +126,7 @@ function portableValue(name: string, value: unknown): unknown {
         throw invalid(name, "'capture' or 'ignore' in a job for a queue", value)
       return value
     case 'network':
+    case 'http':
       if (value !== false) throw invalid(name, 'false in a job for a queue', value)
       return value
     case 'clock': {
@@ -172,6 +179,9 @@ export function jobBytes(job: PackedJob): Buffer {
   }
 }
 
+/** Programs of a chunk: a worker has all of them loaded at a time. */
+export const MOST_PROGRAMS = 16
+
 /** Writes a chunk: jobs that follow each other in their submission, and the programs that they name by number. */
 export function packChunk(
   programs: readonly ProgramRef[],
@@ -193,6 +203,9 @@ export function unpackChunk(payload: Uint8Array): Chunk {
     throw new Error(`expected a chunk of version 1, got version ${String(version)}`)
   if (!Array.isArray(programs) || !isIndex(first) || !Array.isArray(jobs))
     throw new Error('expected programs, the number of the first job, and jobs')
+  const most = Math.min(MOST_PROGRAMS, Math.max(jobs.length, 1))
+  if (programs.length > most)
+    throw new Error(`expected at most ${most} programs, got ${programs.length}`)
   const known = programs.map((program: unknown): ProgramRef => {
     const [digest, name] = Array.isArray(program) ? (program as unknown[]) : []
     if (!isDigest(digest) || typeof name !== 'string' || name.includes('\0'))
@@ -206,10 +219,12 @@ export function unpackChunk(payload: Uint8Array): Chunk {
 }
 
 function unpackJob(packed: unknown, index: number, programs: number): QueuedJob {
-  const [kind, program, what, id] = Array.isArray(packed) ? (packed as unknown[]) : []
+  const [kind, program, what, packedId] = Array.isArray(packed) ? (packed as unknown[]) : []
   if (!isIndex(program) || program >= programs) throw new Error('expected a job with a program')
+  let id: unknown
   const job = (work: QueuedWork): QueuedJob => ({ index, program, work, id })
   try {
+    id = unpackValue(packedId)
     switch (kind) {
       case 0:
         return job({ kind: 'run', options: unpackOptions(what) })
@@ -217,7 +232,7 @@ function unpackJob(packed: unknown, index: number, programs: number): QueuedJob 
         const [call, limits] = Array.isArray(what) ? (what as unknown[]) : []
         if (!Array.isArray(call)) throw invalid('call', 'a list', call)
         const shared = limits === null ? {} : { limits: limits as Limits }
-        return job({ kind: 'call', call: call as unknown as CallJob['call'], ...shared })
+        return job({ kind: 'call', call: unpackValue(call) as CallJob['call'], ...shared })
       }
       case 2:
         return job({ kind: 'error', error: unpackFault(what) })

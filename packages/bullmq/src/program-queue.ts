@@ -12,8 +12,8 @@ import { cancelWaiting } from './cancel.ts'
 import { connect, disconnect, type Connection } from './connection.ts'
 import { invalid, toError, unpackFault } from './faults.ts'
 import { GiveUp } from './give-up.ts'
-import { Feeder, MOST_JOBS } from './feeder.ts'
-import { checkPlain, packJob, portable } from './jobs.ts'
+import { Feeder, LostJobs, MOST_JOBS } from './feeder.ts'
+import { packJob, portable } from './jobs.ts'
 import { isDigest, isName, Keys, SHARED } from './keys.ts'
 import { checkCount } from './programs.ts'
 import { checkBatchOptions, QueueBatch } from './queue-batch.ts'
@@ -231,12 +231,9 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
       if (signal?.aborted) cancel()
       signal?.addEventListener('abort', cancel)
       try {
-        await this.#feed(source, feeder, program, (job) =>
-          job.id === undefined ? undefined : checkPlain(job.id, 'id'),
-        )
+        await this.#feedAndSeal(id, source, feeder, program, (job) => job?.id)
       } finally {
         signal?.removeEventListener('abort', cancel)
-        await this.#seal(id)
       }
       return { id, jobs: feeder.taken }
     } finally {
@@ -266,6 +263,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
       throw new WasiexecError('ERR_BATCH_USED', 'the results of this queue are being read already')
     this.#isReading = true
     const reader = new ResultReader(this.#redis, this.#scripts, this.#keys, SHARED, this.#reader)
+    reader.onUnreadable = (error) => this.#report(error)
     try {
       await reader.open()
       for (;;) {
@@ -388,6 +386,24 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     )
   }
 
+  /** Sends the jobs of a source, and ends their submission whatever comes. */
+  async #feedAndSeal<J extends QueueJob | QueueCallJob>(
+    id: string,
+    source: Source<J>,
+    feeder: Feeder,
+    program: QueueProgram | undefined,
+    idOf: (job: J, index: number) => unknown,
+  ): Promise<void> {
+    try {
+      await this.#feed(source, feeder, program, idOf)
+    } catch (error) {
+      await this.#seal(id)
+      throw error
+    }
+    const jobs = await this.#seal(id)
+    if (jobs !== feeder.sent) throw new LostJobs(id, `it has ${jobs} of ${feeder.sent}`)
+  }
+
   /** Sends the jobs of a source until it ends or the feeder is stopped. */
   async #feed<J extends QueueJob | QueueCallJob>(
     source: Source<J>,
@@ -398,8 +414,9 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     try {
       while (!feeder.isStopped) {
         const pulled = source.next()
-        const { done, value: job } = pulled instanceof Promise ? await pulled : pulled
-        if (done) break
+        const next = pulled instanceof Promise ? await orStopped(pulled, feeder) : pulled
+        if (next === undefined || next.done) break
+        const { value: job } = next
         const wait = feeder.add(this.#packed(job, feeder, program, idOf))
         if (wait !== undefined) await wait
       }
@@ -434,13 +451,14 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     return packJob({ error }, index, none, undefined)
   }
 
-  /** Ends a submission. What was sent after it was cancelled ends here, too. */
-  async #seal(id: string): Promise<void> {
-    await this.#scripts.seal(id)
+  /** Ends a submission, and returns how many jobs it has. What was sent after it was cancelled ends here, too. */
+  async #seal(id: string): Promise<number> {
+    const jobs = await this.#scripts.seal(id)
     const reason = await this.#redis.hgetBuffer(this.#keys.submission(id), 'cancelled')
-    if (reason === null) return
+    if (reason === null) return jobs
     const why = unpackFault(unpack(reason))
     await cancelWaiting(this.#redis, this.#keys, this.#scripts, id, why)
+    return jobs
   }
 
   #batch(
@@ -459,14 +477,11 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
       const reader = new ResultReader(this.#redis, this.#scripts, this.#keys, id, this.#reader)
       await reader.open()
       return {
-        feed: async (ids) => {
-          try {
-            await this.#feed(source, feeder, program, (job, index) => {
-              if (job.id !== undefined) ids.set(index, job.id)
-            })
-          } finally {
-            await this.#seal(id)
-          }
+        feed: async (ids, held) => {
+          feeder.held = held
+          await this.#feedAndSeal(id, source, feeder, program, (job, index) => {
+            if (job?.id !== undefined) ids.set(index, job.id)
+          })
         },
         sent: () => feeder.sent,
         read: async () => {
@@ -493,6 +508,15 @@ const CLOSE_MS = 5000
 
 /** What a job names that names no program. It is not run. */
 const NO_PROGRAM = { digest: '0'.repeat(64), name: 'none' }
+
+/** What a source returns, or undefined when the feeder stops: a source may never go on. */
+function orStopped<T>(pulled: Promise<T>, feeder: Feeder): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    feeder.onStop = () => resolve(undefined)
+    pulled.then(resolve, reject)
+    if (feeder.isStopped) resolve(undefined)
+  })
+}
 
 async function readBinary(path: string): Promise<Uint8Array> {
   try {

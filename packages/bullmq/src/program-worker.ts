@@ -15,13 +15,21 @@ import { readCaps, type Caps } from './caps.ts'
 import { BULL_QUEUE } from './bull.ts'
 import { connect, disconnect, type Connection } from './connection.ts'
 import { invalid, toError, unpackFault } from './faults.ts'
+import { MOST_JOBS } from './feeder.ts'
 import { GiveUp } from './give-up.ts'
 import { HealthServer } from './health-server.ts'
 import { Keys } from './keys.ts'
 import { Counts, exposition } from './metrics.ts'
 import { checkCount, type ProgramOptions } from './programs.ts'
 import { ResultWriter } from './result-writer.ts'
-import { ChunkRunner, type ChunkEnd, type Grants, type JobEnd } from './runner.ts'
+import {
+  ChunkRunner,
+  UnreadableChunk,
+  type AloneWork,
+  type ChunkEnd,
+  type Grants,
+  type JobEnd,
+} from './runner.ts'
 import { chunkAddress, Scripts, type Begun, type ChunkAddress } from './scripts.ts'
 import { isStore, redisStore, type ProgramStore } from './store.ts'
 import { Sweeper } from './sweeper.ts'
@@ -34,9 +42,9 @@ export interface ProgramWorkerOptions {
   store?: ProgramStore | undefined
   /** What all keys in Redis begin with: the same as that of the queue. Default: `wasiexec`. */
   prefix?: string | undefined
-  /** Upper bounds, which no job can raise. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB of files. */
+  /** Upper bounds, which no job can raise. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: `preopens`, `network`. Default: nothing. */
+  /** What every job may use of this machine: `preopens`, `network`, `http`. Default: nothing. */
   grants?: Grants | undefined
   /** What runs the jobs: an own runtime with these options, or one that the caller closes. Default: one with a thread per core. */
   runtime?: RuntimeOptions | Runtime | undefined
@@ -329,6 +337,7 @@ export class ProgramWorker extends EventEmitter<Events> {
         .run(
           {
             payload: begun.payload,
+            count: begun.count,
             defaults: begun.defaults,
             isDone: (place) => isSet(begun.done, place),
             quarantined: begun.quarantined,
@@ -347,35 +356,20 @@ export class ProgramWorker extends EventEmitter<Events> {
     }
   }
 
-  #alone(
-    address: ChunkAddress,
-    owner: string,
-    begun: Begun,
-  ): {
-    first: number | undefined
-    begin(place: number): Promise<boolean>
-    kills(place: number): number
-  } {
-    const open = Array.from({ length: begun.count }, (_, place) => place).filter(
-      (place) => !isSet(begun.done, place),
-    )
-    // The only job that was left was in progress each time.
-    const isOnly = open.length === 1
-    const suspect = begun.suspect ?? (isOnly ? open[0] : undefined)
-    const kills = isOnly ? begun.losses : begun.kills
+  #alone(address: ChunkAddress, owner: string, begun: Begun): AloneWork {
+    const { suspect, kills } = begun
     return {
       first: suspect,
       begin: (place) => this.#scripts.mark(address, owner, place),
+      leave: async () => void (await this.#scripts.mark(address, owner, undefined)),
       kills: (place) => (place === suspect ? kills : 0),
     }
   }
 
   /** The end of a chunk that cannot be read. Each of its jobs has an error. */
   async #unreadable(thrown: unknown, begun: Begun, writer: ResultWriter): Promise<ChunkEnd> {
-    // A connection that breaks is waited for, so this is Redis refusing, or a payload that is none.
-    if (toError(thrown).name === 'ReplyError') throw thrown
-    const message = `the chunk cannot be read: ${toError(thrown).message}`
-    const error = new WasiexecError('ERR_INVALID_OPTION', message, { cause: thrown })
+    if (!(thrown instanceof UnreadableChunk) || begun.count > MOST_JOBS) throw thrown
+    const error = new WasiexecError('ERR_INVALID_OPTION', thrown.message, { cause: thrown.cause })
     const ends: JobEnd[] = []
     for (let place = 0; place < begun.count; place += 1) {
       const work = { kind: 'error', error } as const

@@ -7,12 +7,17 @@ import {
   type BatchSummary,
 } from 'wasiexec'
 import { invalid } from './faults.ts'
+import { LostJobs } from './feeder.ts'
 import type { End, ReadResult } from './results.ts'
 
 /** What a batch over a queue needs of the queue. */
 export interface BatchChannel {
-  /** Sends the jobs; resolves when all were sent, and rejects with what the source threw. */
-  feed(ids: Map<number, unknown>): Promise<void>
+  /**
+   * Sends the jobs; resolves when all were sent, and rejects with what the source threw.
+   *
+   * @param held returns how many results wait here for one before them
+   */
+  feed(ids: Map<number, unknown>, held: () => number): Promise<void>
   /** Jobs that were sent. */
   sent(): number
   read(): Promise<readonly ReadResult[]>
@@ -112,17 +117,19 @@ export class QueueBatch<Id> implements Batch<Id> {
   async *#results(channel: BatchChannel): AsyncGenerator<BatchResult<Id>[], undefined> {
     const ids = new Map<number, unknown>()
     const fed: { isOver: boolean; fault?: { error: unknown } } = { isOver: false }
+    const line = new Line<BatchResult<Id>>(this.#options.ordered ?? true)
     const feeding = channel
-      .feed(ids)
+      .feed(ids, () => line.held)
       .catch((error: unknown) => {
         fed.fault = { error }
       })
       .finally(() => {
         fed.isOver = true
       })
-    const line = new Line<BatchResult<Id>>(this.#options.ordered ?? true)
     let received = 0
     while (!fed.isOver || received < channel.sent()) {
+      // What is missing then does not come.
+      if (fed.fault?.error instanceof LostJobs) break
       const read = await channel.read()
       received += read.length
       for (const result of read) line.add(result.index, this.#result(result, ids))
@@ -224,6 +231,11 @@ class Line<T> {
   add(index: number, value: T): void {
     if (!this.#ordered) this.#ready.push(value)
     else this.#waiting.set(index, value)
+  }
+
+  /** Values that wait for one before them. */
+  get held(): number {
+    return this.#waiting.size
   }
 
   take(): T[] {

@@ -43,6 +43,10 @@ export class ResultReader {
   readonly #held = new Map<string, Held>()
   readonly #timer: NodeJS.Timeout
   #isClosed = false
+  /** Called with what is wrong with results that cannot be read. What it throws ends the read. */
+  onUnreadable: (error: Error) => void = (error) => {
+    throw error
+  }
   #isFirst = true
 
   /** @param name whose results come again if they were not read to their end */
@@ -106,7 +110,8 @@ export class ResultReader {
       return entriesOf(reply)
     } catch (error) {
       if (this.#isClosed) return []
-      if (!toError(error).message.startsWith('NOGROUP')) throw error
+      // The stream was removed before the read, or while it waited.
+      if (!/^(?:NOGROUP|UNBLOCKED)/.test(toError(error).message)) throw error
       await this.open()
       return []
     }
@@ -128,22 +133,40 @@ export class ResultReader {
     await this.#redis.call('XCLAIM', key, GROUP, this.#name, 0, ...ids, 'JUSTID')
   }
 
-  #take(entries: readonly RawEntry[]): ResultEntry[] {
-    return entries.flatMap(([idBytes, fields]) => {
+  async #take(entries: readonly RawEntry[]): Promise<ResultEntry[]> {
+    const taken: ResultEntry[] = []
+    for (const [idBytes, fields] of entries) {
       const id = idBytes.toString()
       // An entry without fields was removed while it was in a history.
-      if (this.#held.has(id) || fields === null) return []
-      const [, submission, , lengths, , records] = fields
-      if (submission === undefined || lengths === undefined || records === undefined)
-        throw new Error('expected results of a submission')
-      let at = 0
-      const results = lengths
-        .toString()
-        .split(',')
-        .map((length) => readResult(unpack(records.subarray(at, (at += Number(length))))))
-      this.#held.set(id, { id, results: results.length, bytes: records.length })
-      return [{ submission: submission.toString(), results }]
-    })
+      if (this.#held.has(id) || fields === null) continue
+      try {
+        taken.push(this.#entry(id, fields))
+      } catch (error) {
+        await this.#setAside(id, error)
+      }
+    }
+    return taken
+  }
+
+  /** Leaves an entry where it is, and gives it to no reader any more. */
+  async #setAside(id: string, error: unknown): Promise<void> {
+    const key = this.#keys.results(this.#channel)
+    await this.#redis.xack(key, GROUP, id)
+    const message = `the results ${id} of ${key} cannot be read, and stay there: ${toError(error).message}`
+    this.onUnreadable(new Error(message, { cause: error }))
+  }
+
+  #entry(id: string, fields: readonly Buffer[]): ResultEntry {
+    const [, submission, , lengths, , records] = fields
+    if (submission === undefined || lengths === undefined || records === undefined)
+      throw new Error('expected results of a submission')
+    let at = 0
+    const results = lengths
+      .toString()
+      .split(',')
+      .map((length) => readResult(unpack(records.subarray(at, (at += Number(length))))))
+    this.#held.set(id, { id, results: results.length, bytes: records.length })
+    return { submission: submission.toString(), results }
   }
 }
 

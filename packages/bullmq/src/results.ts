@@ -3,6 +3,7 @@ import type { CallOutcome, CallValues, HostError, Limit, TrapInfo, Usage } from 
 import * as outcomes from '../../../src/outcome.ts'
 import { toBuffer, pack } from './binary.ts'
 import { packFault, unpackFault } from './faults.ts'
+import { packValue, unpackValue } from './values.ts'
 
 /** What became of a job: an outcome, or the error that came in its place. */
 export type AnyOutcome = CallOutcome | HostError
@@ -19,13 +20,17 @@ export function kindOf({ outcome }: End): Kind {
   return outcome === undefined ? 'error' : outcome.kind
 }
 
+/** How deep the values of a call may be: a few levels less than those of all that is packed. */
+const MOST_DEPTH = 56
+
 /** Added to the kind where there is no id: null is one. */
 const WITHOUT_ID = 16
 
 /** Writes a result: `[kind, index, id, what the kind has, stdout, stderr, usage, files]`. */
-export function packResult(index: number, id: unknown, end: End): Buffer {
+export function packResult(index: number, givenId: unknown, end: End): Buffer {
   const { outcome } = end
-  const kind = KINDS.indexOf(kindOf(end)) + (id === undefined ? WITHOUT_ID : 0)
+  const kind = KINDS.indexOf(kindOf(end)) + (givenId === undefined ? WITHOUT_ID : 0)
+  const id = givenId === undefined ? null : packValue(givenId, 'id')
   if (outcome === undefined) return pack([kind, index, id, packFault(end.error)])
   const { stdout, stderr, usage, files } = outcome
   const row = [kind, index, id, detailOf(outcome), stdout, stderr, packUsage(usage)]
@@ -45,7 +50,7 @@ function detailOf(outcome: AnyOutcome): unknown {
     case 'host-error':
       return packFault(outcome.error)
     case 'returned':
-      return outcome.values
+      return packValue(outcome.values, 'values', MOST_DEPTH)
     default:
       return outcome satisfies never
   }
@@ -73,7 +78,7 @@ export function readResult(row: unknown): ReadResult {
   const [kind, index, given, detail, stdout, stderr, usage, files] = row as unknown[]
   if (typeof kind !== 'number' || typeof index !== 'number')
     throw new Error('expected a result with a kind and an index')
-  const id = kind >= WITHOUT_ID ? undefined : given
+  const id = kind >= WITHOUT_ID ? undefined : unpackValue(given)
   const name = KINDS[kind % WITHOUT_ID]
   if (name === 'error') return { index, id, end: { error: unpackFault(detail) } }
   if (!(stdout instanceof Uint8Array && stderr instanceof Uint8Array))
@@ -102,7 +107,7 @@ function makeOutcome(kind: Kind | undefined, detail: unknown, printed: Printed):
     case 'host-error':
       return outcomes.hostError(unpackFault(detail), printed)
     case 'returned':
-      return outcomes.returned(detail as CallValues, printed)
+      return outcomes.returned(unpackValue(detail) as CallValues, printed)
     default:
       throw new Error(`expected a kind of result, got ${String(kind)}`)
   }

@@ -2,14 +2,14 @@ import { WasiexecError, type Program, type RunOptions, type Runtime } from 'wasi
 import { capDefaults, capJob, readCaps, type Caps } from './caps.ts'
 import { toError } from './faults.ts'
 import { Gate } from './gate.ts'
-import { unpackChunk, unpackOptions, type QueuedJob } from './jobs.ts'
+import { unpackChunk, unpackOptions, type Chunk, type QueuedJob } from './jobs.ts'
 import { checkCount, Programs, type ProgramOptions } from './programs.ts'
 import { neverStarted, type AnyOutcome, type End } from './results.ts'
 import type { ProgramStore } from './store.ts'
 import { unpack } from './binary.ts'
 
 /** What an operator lets all jobs of a worker use of its machine. No job can ask for any of it. */
-export type Grants = Pick<RunOptions, 'preopens' | 'network'>
+export type Grants = Pick<RunOptions, 'preopens' | 'network' | 'http'>
 
 /** How a {@link ChunkRunner} is set up. */
 export interface ChunkRunnerOptions {
@@ -17,7 +17,7 @@ export interface ChunkRunnerOptions {
   store: ProgramStore
   /** What runs them. */
   runtime: Runtime
-  /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output. */
+  /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
   /** What every job may use of this machine: directories and network. Default: nothing. */
   grants?: Grants | undefined
@@ -31,6 +31,8 @@ export interface ChunkRunnerOptions {
 export interface ChunkWork {
   /** The jobs, as a producer packed them. */
   readonly payload: Uint8Array
+  /** How many jobs these are, if that is known: a payload with more or fewer is refused. */
+  readonly count?: number | undefined
   /** The options that they share, as a producer packed them. Default: none. */
   readonly defaults?: Uint8Array | undefined
   /** Jobs that have their results already, by their place in the chunk. Default: none. */
@@ -53,6 +55,8 @@ export interface AloneWork {
   readonly first: number | undefined
   /** Says that a job is about to run alone; false stops the work. */
   begin(place: number): Promise<boolean>
+  /** Says that the job does not run any more, although it has no result. */
+  leave?(): Promise<void>
   /** How often the job was alone in a worker that was lost. */
   kills(place: number): number
 }
@@ -74,10 +78,21 @@ export interface ChunkEnd {
 }
 
 /** Faults of the machine. Another machine, or this one later, may run the job. */
-const PASSING = new Set<string>(['ERR_OUT_OF_RESOURCES', 'ERR_RUNTIME_CLOSED', 'ERR_READ_FAILED'])
+const PASSING = new Set<string>([
+  'ERR_OUT_OF_RESOURCES',
+  'ERR_PREOPEN',
+  'ERR_READ_FAILED',
+  'ERR_RUNTIME_CLOSED',
+])
 
-/** A job that killed its worker this often is not run again. */
+/** A job that killed its worker this often while it was alone in it is not run again. */
 export const MOST_KILLS = 2
+
+/** How long jobs that run alone keep all others of the worker waiting in one go. */
+const ALONE_MS = 1000
+
+/** A payload that is not a chunk. */
+export class UnreadableChunk extends Error {}
 
 /**
  * Runs chunks of jobs: what a worker does between taking a message and acknowledging it, whatever the queue is. It loads
@@ -116,10 +131,11 @@ export class ChunkRunner {
    * Runs the jobs of a chunk and hands over their ends as they come, some at a time. Whatever guests do is an end; so is
    * what is wrong with a job.
    *
-   * @throws {Error} (rejects) when the payload is not a chunk, and what `take` throws.
+   * @throws {UnreadableChunk} (rejects) when the payload is not a chunk.
+   * @throws {Error} (rejects) what `take` throws.
    */
   async run(work: ChunkWork, take: (ends: readonly JobEnd[]) => Promise<void>): Promise<ChunkEnd> {
-    const { programs, jobs } = unpackChunk(work.payload)
+    const { programs, jobs } = readChunk(work)
     const { isDone = () => false, quarantined = new Set<string>(), isLastTry = false } = work
     const shared = sharedOptions(work.defaults)
     const chunk: ChunkState = { work, shared, undone: 0, fault: undefined, take, isLastTry }
@@ -139,7 +155,7 @@ export class ChunkRunner {
       else todo.push({ place, job, digest, program: (await loaded[job.program])! })
     }
     if (refused.length > 0) await take(refused)
-    if (work.alone === undefined) await this.#gate.shared(() => this.#together(chunk, todo))
+    if (work.alone === undefined) await this.#inCompany(chunk, todo)
     else await this.#oneByOne(chunk, todo, work.alone)
     return { undone: chunk.undone, fault: chunk.fault }
   }
@@ -169,43 +185,76 @@ export class ChunkRunner {
   #isPassing(chunk: ChunkState, thrown: unknown): boolean {
     const error = toError(thrown)
     const isPassing = !(error instanceof WasiexecError) || PASSING.has(error.code)
-    if (!isPassing || chunk.isLastTry) return false
+    // A runtime that is closed runs nothing, however often it is tried.
+    if (!isPassing || (chunk.isLastTry && codeOf(error) !== 'ERR_RUNTIME_CLOSED')) return false
     chunk.fault ??= error
     return true
   }
 
-  /** Runs jobs as one native batch. Jobs whose worker process died are run once more, alone. */
-  async #together(chunk: ChunkState, todo: readonly Todo[]): Promise<void> {
-    const runs = todo.filter(({ job }) => job.work.kind === 'run')
-    const calls = todo.filter(({ job }) => job.work.kind === 'call')
-    for (const group of [runs, calls]) {
-      const died = group.length === 0 ? [] : await this.#batch(chunk, group)
-      for (const each of died) await this.#again(chunk, each)
-    }
+  /** Runs jobs beside those of other chunks. Those whose worker process died are run again, alone. */
+  async #inCompany(chunk: ChunkState, todo: readonly Todo[]): Promise<void> {
+    const died = await this.#gate.shared(() => this.#together(chunk, todo))
+    for (const each of died) await this.#gate.exclusive(() => this.#again(chunk, each, 0))
   }
 
-  /** Runs a job alone whose worker process died. */
-  async #again(chunk: ChunkState, each: Todo): Promise<void> {
-    const [died] = await this.#batch(chunk, [each])
-    if (died !== undefined) await this.#quarantine(chunk, each, 'its worker process')
+  /** Whether an end is no result: the work was left, the runtime was closed, or the machine has a fault. */
+  #isUndone(
+    chunk: ChunkState,
+    outcome: AnyOutcome | undefined,
+    error: WasiexecError | undefined,
+  ): boolean {
+    if (error !== undefined) return this.#isPassing(chunk, error)
+    if (outcome?.kind !== 'abort') return false
+    const { leave, signal } = chunk.work
+    const { reason } = outcome
+    if (leave?.aborted && reason === leave.reason) return true
+    const isGiven = signal?.aborted === true && reason === signal.reason
+    return !isGiven && codeOf(reason) === 'ERR_RUNTIME_CLOSED' && this.#isPassing(chunk, reason)
+  }
+
+  /** Runs jobs as one native batch of each kind. Returns those whose worker process died. */
+  async #together(chunk: ChunkState, todo: readonly Todo[]): Promise<Todo[]> {
+    const runs = todo.filter(({ job }) => job.work.kind === 'run')
+    const calls = todo.filter(({ job }) => job.work.kind === 'call')
+    const died: Todo[] = []
+    for (const group of [runs, calls])
+      if (group.length > 0) died.push(...(await this.#batch(chunk, group)))
+    return died
+  }
+
+  /** Runs a job alone whose worker process died, `kills` times while it was alone. */
+  async #again(chunk: ChunkState, each: Todo, kills: number): Promise<void> {
+    for (let times = kills; times < MOST_KILLS; times += 1)
+      if ((await this.#batch(chunk, [each])).length === 0) return
+    await this.#quarantine(chunk, each, 'its worker process')
   }
 
   async #oneByOne(chunk: ChunkState, todo: readonly Todo[], alone: AloneWork): Promise<void> {
     const first = todo.filter(({ place }) => place === alone.first)
     const rest = todo.filter(({ place }) => place !== alone.first)
     const bad = new Set<string>()
-    for (const each of [...first, ...rest]) {
-      if (bad.has(each.digest)) {
-        await chunk.take([{ ...each, end: { error: quarantineError(each.digest) } }])
-      } else if (alone.kills(each.place) >= MOST_KILLS) {
-        await this.#quarantine(chunk, each, 'its worker')
-        bad.add(each.digest)
-      } else {
-        await this.#gate.exclusive(async () => {
-          if (!(await alone.begin(each.place))) chunk.undone += 1
-          else if ((await this.#batch(chunk, [each])).length > 0) await this.#again(chunk, each)
-        })
-      }
+    const line = [...first, ...rest]
+    while (line.length > 0)
+      await this.#gate.exclusive(async () => {
+        const end = performance.now() + ALONE_MS
+        do await this.#alone(chunk, line.shift()!, alone, bad)
+        while (line.length > 0 && performance.now() < end)
+      })
+  }
+
+  async #alone(chunk: ChunkState, each: Todo, alone: AloneWork, bad: Set<string>): Promise<void> {
+    if (bad.has(each.digest)) {
+      await chunk.take([{ ...each, end: { error: quarantineError(each.digest) } }])
+    } else if (alone.kills(each.place) >= MOST_KILLS) {
+      await this.#quarantine(chunk, each, 'its worker')
+      bad.add(each.digest)
+    } else if (await alone.begin(each.place)) {
+      const { undone } = chunk
+      if ((await this.#batch(chunk, [each])).length > 0) await this.#again(chunk, each, 1)
+      // Whoever runs next in this worker must not have this one blamed.
+      if (chunk.undone > undone) await alone.leave?.()
+    } else {
+      chunk.undone += 1
     }
   }
 
@@ -249,10 +298,11 @@ export class ChunkRunner {
       try {
         batch = group.program.batch(group.jobs as never, options as never)
       } catch (thrown) {
-        // What the jobs share cannot be used, and no worker can.
-        const end = { error: toError(thrown) }
         const ids = (group.jobs as { id: number }[]).map(({ id }) => todo[id]!)
-        await chunk.take(ids.map(({ place, job }) => ({ place, job, end })))
+        // What the jobs share cannot be used: here, or by no worker.
+        const end = { error: toError(thrown) }
+        if (this.#isPassing(chunk, thrown)) chunk.undone += ids.length
+        else await chunk.take(ids.map(({ place, job }) => ({ place, job, end })))
         continue
       }
       for await (const results of batch.chunks()) {
@@ -260,8 +310,7 @@ export class ChunkRunner {
         for (const { id, outcome, error } of results as unknown as NativeResult[]) {
           const each = todo[id]!
           if (error?.code === 'ERR_WORKER_DIED') died.push(each)
-          else if (isLeft(outcome, leave) || (error !== undefined && this.#isPassing(chunk, error)))
-            chunk.undone += 1
+          else if (this.#isUndone(chunk, outcome, error)) chunk.undone += 1
           else
             ends.push({
               place: each.place,
@@ -328,8 +377,21 @@ function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | 
   return given.length > 1 ? AbortSignal.any(given) : given[0]
 }
 
-function isLeft(outcome: AnyOutcome | undefined, leave: AbortSignal | undefined): boolean {
-  return leave?.aborted === true && outcome?.kind === 'abort' && outcome.reason === leave.reason
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof WasiexecError ? thrown.code : undefined
+}
+
+function readChunk({ payload, count }: ChunkWork): Chunk {
+  try {
+    const chunk = unpackChunk(payload)
+    const { length } = chunk.jobs
+    if (count !== undefined && length !== count)
+      throw new Error(`expected ${count} jobs, got ${length}`)
+    return chunk
+  } catch (error) {
+    const { message } = toError(error)
+    throw new UnreadableChunk(`the chunk cannot be read: ${message}`, { cause: error })
+  }
 }
 
 function jobError(error: Error): WasiexecError {

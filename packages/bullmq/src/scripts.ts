@@ -1,16 +1,17 @@
 // What changes more than one key at a time. Every script may run twice with the same arguments, because a connection that
 // breaks sends again what was not answered: the second time it changes nothing.
 import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { chunkId, isName, type Keys } from './keys.ts'
 
 /** Opens a submission for the readers of a channel. */
 const OPEN = `
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('HSET', KEYS[1], 'next', 0, 'jobs', 0, 'finished', 0, 'channel', ARGV[1], 'defaults', ARGV[2])
+  redis.call('HSET', KEYS[1], 'next', 0, 'jobs', 0, 'finished', 0, 'channel', ARGV[1], 'defaults', ARGV[2], 'opener', ARGV[3])
   return 1
 end
-return 0`
+return redis.call('HGET', KEYS[1], 'opener') == ARGV[3] and 1 or 0`
 
 /** Takes in one chunk, if it is the next of its submission. Returns what tells the producer how fast to go on. */
 const ADMIT = `
@@ -18,6 +19,7 @@ local submission, channel, stats, chunk, open = unpack(KEYS)
 local sequence, id, payload, count, now, name, target, first = unpack(ARGV)
 local state = redis.call('HMGET', submission, 'next', 'cancelled')
 if not state[1] then return {-1, 0, 0, 0, 0} end
+if tonumber(sequence) > tonumber(state[1]) then return {-2, 0, 0, 0, 0} end
 if tonumber(sequence) == tonumber(state[1]) then
   redis.call('HSET', chunk, 'payload', payload, 'count', count, 'left', count, 'submission', name, 'channel', target, 'first', first)
   redis.call('ZADD', open, now, id)
@@ -41,13 +43,13 @@ return tonumber(state[1])`
 
 /**
  * Gives a chunk to a worker. One that somebody had and never gave back was lost with its worker; the job that was marked
- * then is the suspect.
+ * then is the suspect. With a second argument, only a chunk that nobody has is given.
  */
 const BEGIN = `
 local chunk, done, submission, quarantine = unpack(KEYS)
 local owner = ARGV[1]
 local state = redis.call('HMGET', chunk, 'payload', 'count', 'losses', 'owner', 'mark', 'suspect', 'kills', 'first')
-if not state[1] then return false end
+if not state[1] or (ARGV[2] and state[4] and state[4] ~= owner) then return false end
 local losses, suspect, kills = tonumber(state[3] or 0), state[6], tonumber(state[7] or 0)
 if state[4] and state[4] ~= owner then
   losses = losses + 1
@@ -64,10 +66,10 @@ local shared = redis.call('HMGET', submission, 'defaults', 'cancelled')
 return {state[1], tonumber(state[2]), tonumber(state[8] or 0), losses, suspect or false, kills,
   redis.call('GET', done) or '', shared[1] or '', shared[2] or false, redis.call('HKEYS', quarantine)}`
 
-/** Says which job its worker runs alone. */
+/** Says which job its worker runs alone; without a job: that none is. */
 const MARK = `
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'mark', ARGV[2])
+if ARGV[2] then redis.call('HSET', KEYS[1], 'mark', ARGV[2]) else redis.call('HDEL', KEYS[1], 'mark') end
 return 1`
 
 /** Gives a chunk back that its worker has not lost. */
@@ -138,7 +140,8 @@ return tonumber(sums[1] or 0) - tonumber(sums[2] or 0)`
 /** Cancels a submission, once. */
 const CANCEL = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1])`
+if redis.call('HSETNX', KEYS[1], 'cancelled', ARGV[1]) == 1 then redis.call('HSET', KEYS[1], 'canceller', ARGV[2]) end
+return redis.call('HGET', KEYS[1], 'canceller') == ARGV[2] and 1 or 0`
 
 const SCRIPTS = {
   open: [OPEN, 1],
@@ -161,7 +164,7 @@ export interface ChunkAddress {
 
 /** What a producer is told when it has handed in a chunk. */
 export interface Admission {
-  /** Results of the channel that nobody has read yet, also of jobs that have not ended. -1: no such submission. */
+  /** Results of the channel that nobody has read yet, also of jobs that have not ended. -1: no such submission; -2: a chunk before this one is missing. */
   readonly owed: number
   /** Bytes of jobs and results that the channel has in Redis. */
   readonly bytes: number
@@ -238,7 +241,7 @@ export class Scripts {
 
   async open(submission: string, channel: string, defaults: Buffer): Promise<boolean> {
     const keys = [this.#keys.submission(submission)]
-    return (await this.#call('open', keys, [channel, defaults])) === 1
+    return (await this.#call('open', keys, [channel, defaults, randomUUID()])) === 1
   }
 
   async admit(
@@ -259,10 +262,15 @@ export class Scripts {
     return (await this.#call('seal', [this.#keys.submission(submission)], [KEEP_MS])) as number
   }
 
-  async begin({ id, submission }: ChunkAddress, owner: string): Promise<Begun | undefined> {
+  /** @param onlyFree whether a chunk that somebody has is left alone */
+  async begin(
+    { id, submission }: ChunkAddress,
+    owner: string,
+    onlyFree = false,
+  ): Promise<Begun | undefined> {
     const k = this.#keys
     const keys = [k.chunk(id), k.done(id), k.submission(submission), k.quarantine]
-    const reply = await this.#call('begin', keys, [owner])
+    const reply = await this.#call('begin', keys, onlyFree ? [owner, 1] : [owner])
     if (!Array.isArray(reply)) return undefined
     const [payload, count, first, losses, suspect, kills, done, defaults, cancelled, held] =
       reply as unknown as [
@@ -292,8 +300,9 @@ export class Scripts {
   }
 
   /** Returns whether the chunk is still its owner's. */
-  async mark({ id }: ChunkAddress, owner: string, index: number): Promise<boolean> {
-    return (await this.#call('mark', [this.#keys.chunk(id)], [owner, index])) === 1
+  async mark({ id }: ChunkAddress, owner: string, index: number | undefined): Promise<boolean> {
+    const args = index === undefined ? [owner] : [owner, index]
+    return (await this.#call('mark', [this.#keys.chunk(id)], args)) === 1
   }
 
   async release({ id }: ChunkAddress, owner: string): Promise<void> {
@@ -328,7 +337,8 @@ export class Scripts {
 
   /** Returns whether there is such a submission that was not cancelled before. */
   async cancel(submission: string, reason: Buffer): Promise<boolean> {
-    return (await this.#call('cancel', [this.#keys.submission(submission)], [reason])) === 1
+    const keys = [this.#keys.submission(submission)]
+    return (await this.#call('cancel', keys, [reason, randomUUID()])) === 1
   }
 
   /** Returns how many results the channel still owes. */
