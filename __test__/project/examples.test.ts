@@ -325,7 +325,9 @@ test('online-judge.mjs', async (t) => {
     '/samples/x',
   ])
     t.is((await fetch(url + path)).status, 404, path)
-  t.regex((await t.throwsAsync(submit('large', 'x'.repeat(9 << 20))))!.message, /^413: /)
+  // A client that is still sending may see the connection end before it sees the response.
+  const tooLarge = await t.throwsAsync(submit('large', 'x'.repeat(9 << 20)))
+  t.regex(tooLarge!.message, /^413: |^fetch failed$/)
   t.regex((await t.throwsAsync(submit('', 'x')))!.message, /^400: /)
   t.regex((await t.throwsAsync(submit('empty', '')))!.message, /^400: /)
   // Any other type could come from a form of another site.
