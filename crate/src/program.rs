@@ -48,6 +48,7 @@ use crate::engine::{Checks, Engines, Host, Nans, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{Limits, TrapInfo};
 use crate::options::{Clock, Preopen, RunOptions};
+use crate::symbols;
 use crate::wasi::P0;
 use code::ProgramCode;
 use compiled::Code;
@@ -370,8 +371,9 @@ impl Program {
         if let Some(snapshot) = self.snapshot() {
             snapshot.restore(&mut trap.frames);
         }
-        if self.rehearsal.is_none() {
-            self.code.explain(trap).await;
+        match self.rehearsal {
+            None => self.code.explain(trap).await,
+            Some(_) => symbols::locate(trap),
         }
     }
 

@@ -119,9 +119,14 @@ impl Symbols {
             }
         }
         frames.truncate(MAX_FRAMES);
-        trap.location = origin::of_program(&frames);
         trap.frames = frames;
+        locate(trap);
     }
+}
+
+/// Says which frame is the program's own where no more is known than the frames.
+pub(crate) fn locate(trap: &mut TrapInfo) {
+    trap.location = origin::of_program(&trap.frames);
 }
 
 /// A place as frames have it: what programs say is not kept at its length.
