@@ -18,11 +18,19 @@ export function install(folder) {
   const lock = join(folder, 'node_modules.lock')
   while (!tryLock(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
   try {
-    if (!hasNpm(folder)) npmCi(folder)
+    installNpm(folder)
     provideVenv(venv, requirements)
   } finally {
     rmSync(lock, { recursive: true, force: true })
   }
+}
+
+/**
+ * The same for npm's packages alone, without a wait for others.
+ * @param {string} folder
+ */
+export function installNpm(folder) {
+  if (!hasNpm(folder)) npmCi(folder)
 }
 
 function tryLock(lock) {

@@ -1,10 +1,10 @@
 // Builds the documentation site into site/dist: the API from index.d.ts, and the pages that the repository has.
 // Fails on symbols without a comment or without an example, and on links that lead nowhere.
-import { execFileSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installNpm } from '../scripts/install.mjs'
 import { exampleFaults } from './examples.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -21,25 +21,13 @@ const PAGES = {
 }
 const MEDIA = /\.(?:png|svg)$/
 
-install()
+installNpm(here)
 const pages = await listPages()
 await rm(join(here, 'pages'), { recursive: true, force: true })
 for (const [path, group] of Object.entries(pages)) await writePage(path, group)
 await copyMedia()
 await document()
 await checkLinks()
-
-function install() {
-  const lock = join(here, 'package-lock.json')
-  const installed = join(here, 'node_modules/.package-lock.json')
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
-  const options = { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] }
-  // On Windows, npm is a script.
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
-    ...options,
-    shell: process.platform === 'win32',
-  })
-}
 
 /** @returns {Promise<Record<string, string>>} The heading for each page, by its path. */
 async function listPages() {

@@ -1,3 +1,4 @@
+import { counted } from '../batch/words.ts'
 import { bytes, time } from '../wording.ts'
 import type { System } from './system.ts'
 import type { Trials } from './trials.ts'
@@ -62,7 +63,7 @@ function limits({ lateMs }: Trials): Finding {
 
 function cores({ cores, quota }: System, threads: number): Finding {
   const topic = 'cores'
-  const text = `${threads} ${plural('thread', threads)} on ${cores} ${plural('core', cores)}`
+  const text = `${counted(threads, 'thread')} on ${counted(cores, 'core')}`
   if (quota === undefined || quota >= threads) return { level: 'ok', topic, text }
   const share = `the container has the time of ${Number(quota.toFixed(2))}`
   const advice = `its threads are stopped together when that is used up: \`new Runtime({ threads: ${Math.max(1, Math.floor(quota))} })\``
@@ -141,8 +142,4 @@ function filter({ isFiltered }: System): Finding[] {
   if (!isFiltered) return []
   const text = 'a filter refuses some system calls (seccomp); what was tried here works with it'
   return [{ level: 'ok', topic: 'system calls', text }]
-}
-
-function plural(word: string, count: number): string {
-  return count === 1 ? word : `${word}s`
 }
