@@ -196,6 +196,7 @@ export const LIBRARY = {
     'serve',
     'snapshot',
     'stats',
+    'wit',
   ],
 }
 

@@ -17,7 +17,10 @@ export interface FunctionType {
 }
 
 /** A function as `call` takes it: `my:pkg/calc@1.0.0#add-two`, or `add-two` for one of the component itself. */
-export function fullName({ interface: owner, name }: FunctionType): string {
+export function fullName({
+  interface: owner,
+  name,
+}: Pick<FunctionType, 'interface' | 'name'>): string {
   return owner === undefined ? name : `${owner}#${name}`
 }
 
