@@ -357,7 +357,7 @@ const REFUSED: readonly [words: string[], status: number, said: RegExp][] = [
   [['--file', 'a=/missing/file', LIBRARY], 125, /--file a=\/missing\/file: ENOENT/],
   [['--dir', '/nowhere-at-all', LIBRARY], 125, /^wasiexec: --dir: cannot open the directory/],
   [[watPath('unresolved-import')], 125, /^wasiexec: unresolved imports: env\.foo/],
-  [[watPath('component-hello')], 125, /^wasiexec: .*component/],
+  [[watPath('component-imports-nn')], 125, /^wasiexec: unresolved imports: /],
   [
     [watPath('trap-in-start-function')],
     134,

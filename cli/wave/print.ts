@@ -141,15 +141,14 @@ class Printer {
       return
     }
     // A typed array can have more numbers than a generator should be asked for.
-    const numbers = values as unknown as Uint8Array
+    const numbers = values as unknown as Float64Array
+    const { kind } = element
     let mark = '['
     for (let at = 0; at < numbers.length; at += PIECE) {
-      const piece = Array.from<number, string>(numbers.subarray(at, at + PIECE), (value) =>
-        element.kind === 'f32' || element.kind === 'f64'
-          ? float(element.kind, value)
-          : String(value),
-      )
-      yield mark + piece.join(', ')
+      const piece = numbers.subarray(at, at + PIECE)
+      const isFloat = kind === 'f32' || kind === 'f64'
+      yield mark
+      yield (isFloat ? Array.from(piece, (value) => float(kind, value)) : piece).join(', ')
       mark = ', '
     }
     yield mark === '[' ? '[]' : ']'

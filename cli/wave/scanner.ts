@@ -25,7 +25,7 @@ export class Scanner {
 
   /** Passes over blanks and comments. */
   skip(): void {
-    this.#match(BLANK)
+    this.match(BLANK)
   }
 
   /** Takes a mark, if it is next after blanks. */
@@ -43,29 +43,29 @@ export class Scanner {
 
   /** A name of a field, case or flag, with its `%` if it has one. */
   label(): string | undefined {
-    return this.#match(LABEL)
+    return this.match(LABEL)
   }
 
   /** The name that is next, which is not taken. */
   peekLabel(): string | undefined {
+    return this.peek(LABEL)
+  }
+
+  /** What matches from here on and is not taken. */
+  peek(pattern: RegExp): string | undefined {
     const at = this.#at
-    const label = this.label()
+    const found = this.match(pattern)
     this.#at = at
-    return label
+    return found
   }
 
   /** A number, or `-inf` or `inf`. */
   number(): string | undefined {
-    return this.#match(NUMBER)
+    return this.match(NUMBER)
   }
 
   handle(): string | undefined {
-    return this.#match(HANDLE)
-  }
-
-  /** What matches from here on, which has to be sticky. */
-  match(pattern: RegExp): string | undefined {
-    return this.#match(pattern)
+    return this.match(HANDLE)
   }
 
   /** An error at a place, which is this one by default. */
@@ -73,7 +73,8 @@ export class Scanner {
     return new WaveError(expected, this.text, at)
   }
 
-  #match(pattern: RegExp): string | undefined {
+  /** What matches from here on; patterns are sticky. */
+  match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at
     const [found] = pattern.exec(this.text) ?? []
     this.#at += found?.length ?? 0

@@ -109,7 +109,7 @@ function look(type: WitType): string {
       return `ok${type.ok === undefined ? '' : '(…)'} or err${type.err === undefined ? '' : '(…)'}`
     case 'own':
     case 'borrow':
-      return 'a resource, such as $1'
+      return 'a resource such as $1, of those that .resources lists'
     default:
       return 'which has no notation'
   }

@@ -48,19 +48,21 @@ class Exported {
     for (const [alias, { name }] of functionNames(all, interfaceNames(interfaces))) {
       if (alias !== name) aliases.get(name)!.push(alias)
     }
-    return all.map(({ name, parameters, result }) => ({
+    return all.map(({ name, parameters, result, isAsync }) => ({
       name,
       aliases: aliases.get(name)!,
+      isAsync,
       parameters,
       ...(result === undefined ? {} : { result }),
     }))
   }
 
-  #function(owner: string | undefined, { name, params, result }: Function): Described {
+  #function(owner: string | undefined, { name, kind, params, result }: Function): Described {
     return {
       name: fullName({ ...(owner === undefined ? {} : { interface: owner }), name }),
       interface: owner,
       of: functionName(name),
+      isAsync: (typeof kind === 'string' ? kind : Object.keys(kind).join()).startsWith('async'),
       parameters: params.map((part) => this.#part(part)),
       ...this.#optional('result', result),
     }

@@ -33,6 +33,8 @@ export interface Interface extends Documented {
 
 export interface Function extends Documented {
   readonly name: string
+  /** `freestanding`, `{ method: … }` and the like; with `async-` before it for an async function. */
+  readonly kind: string | Readonly<Record<string, number>>
   readonly params: readonly { readonly name: string; readonly type: Type }[]
   readonly result?: Type | null
 }

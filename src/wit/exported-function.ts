@@ -11,6 +11,8 @@ export interface ExportedFunction {
   readonly name: string
   /** The other names under which `call` takes it. */
   readonly aliases: readonly string[]
+  /** Whether it is an async function of WASI 0.3, which is called like any other. */
+  readonly isAsync: boolean
   /** What it is called with; of a method, the resource comes first. */
   readonly parameters: readonly WitPart[]
   /** Absent where it returns nothing. */
