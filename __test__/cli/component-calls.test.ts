@@ -321,6 +321,33 @@ test('repl: a destructor that traps ends the instance', async (t) => {
   t.regex(stderr, /\nwasiexec: line 5: no function has returned a resource\n$/)
 })
 
+test('repl: resources of an interface that is written inside of the world', async (t) => {
+  const path = join(await folder(t), 'inside.wat')
+  await writeFile(
+    path,
+    `(component
+      (core module $m (func (export "get") (param i32) (result i32) (local.get 0)))
+      (core instance $m (instantiate $m))
+      (type $thing (resource (rep i32)))
+      (core func $new (canon resource.new $thing))
+      (func $make (param "n" u32) (result (own $thing)) (canon lift (core func $new)))
+      (func $get (param "self" (borrow $thing)) (result u32) (canon lift (core func $m "get")))
+      (component $c
+        (import "thing" (type $t (sub resource)))
+        (import "new" (func $new (param "n" u32) (result (own $t))))
+        (import "get" (func $get (param "self" (borrow $t)) (result u32)))
+        (export $e "thing" (type $t))
+        (export "[constructor]thing" (func $new) (func (param "n" u32) (result (own $e))))
+        (export "[method]thing.get" (func $get) (func (param "self" (borrow $e)) (result u32))))
+      (instance $x (instantiate $c
+        (with "thing" (type $thing)) (with "new" (func $make)) (with "get" (func $get))))
+      (export "things" (instance $x)))`,
+  )
+  const lines = ['thing 7', '$1.get()', 'things#thing.get $1', '.resources']
+  const { stdout, stderr } = await repl(lines, [path])
+  t.deepEqual([stdout, stderr], ['$1\n7\n7\n$1  things#thing\n', ''])
+})
+
 test('repl: .exports has signatures of WIT, .wit the whole, and .help what components have', async (t) => {
   const exports = (await repl(['.exports'])).stdout.trimEnd().split('\n')
   t.is(exports.length, 20)

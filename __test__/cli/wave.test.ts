@@ -229,7 +229,12 @@ const WRONG: readonly [type: WitType, text: string, message: RegExp, character: 
   [{ kind: 'result' }, '1', /^result \(ok or err\), got "1"/, 1],
   [MAP, '{"a": 1, "a": 2}', /^each key once/, 10],
   [MAP, '{"a"}', /^:, got "\}"/, 5],
-  [{ kind: 'own', resource: { name: 'counter' } }, '$1', /^counter \(a resource such as \$1, of those/, 1],
+  [
+    { kind: 'own', resource: { name: 'counter' } },
+    '$1',
+    /^counter \(a resource such as \$1, of those/,
+    1,
+  ],
   [{ kind: 'stream', element: scalar('u8') }, '1', /^stream<u8> \(which has no notation\)/, 1],
 ]
 

@@ -1,4 +1,5 @@
 import type { WitType } from '../../src/index.ts'
+import { counted } from '../batch/words.ts'
 
 /** The integers of the types that have no fractions. */
 export const RANGES: Readonly<Record<string, readonly [least: bigint, most: bigint]>> = {
@@ -86,11 +87,13 @@ function look(type: WitType): string {
     case 'string':
       return 'text, as in "a"'
     case 'list':
-      return type.length === undefined ? 'values in [ and ]' : `${type.length} values in [ and ]`
+      return type.length === undefined
+        ? 'values in [ and ]'
+        : `${counted(type.length, 'value')} in [ and ]`
     case 'map':
       return 'pairs key: value in { and }'
     case 'tuple':
-      return `${type.types.length} value${type.types.length === 1 ? '' : 's'} in ( and )`
+      return `${counted(type.types.length, 'value')} in ( and )`
     case 'record':
       return cut(
         `{${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}}`,

@@ -9,11 +9,13 @@ import {
   type Resolved,
   type Type,
   type TypeKind,
+  type World,
+  type WorldItem,
 } from './resolved.ts'
 
 /** What a component exports that can be called, in the order of its WIT. */
 export function functionsOf(wit: Resolved, world: number): readonly ExportedFunction[] {
-  return new Exported(wit).functions(world)
+  return new Exported(wit, wit.worlds[world]!).functions
 }
 
 /** A function before its other names are known. */
@@ -21,20 +23,28 @@ type Described = Omit<ExportedFunction, 'aliases'> & Named
 
 class Exported {
   readonly #wit: Resolved
+  readonly #world: World
   readonly #types = new Map<number, WitType>()
+  /** The names of the world's interfaces, by number: those that are written inside of it have them from it alone. */
+  readonly #names = new Map<number, string>()
 
-  constructor(wit: Resolved) {
+  constructor(wit: Resolved, world: World) {
     this.#wit = wit
+    this.#world = world
+    for (const [key, item] of [world.imports, world.exports].flatMap(Object.entries<WorldItem>)) {
+      if (!('interface' in item)) continue
+      this.#names.set(item.interface.id, interfaceName(wit, item.interface.id, key))
+    }
   }
 
-  functions(world: number): readonly ExportedFunction[] {
+  get functions(): readonly ExportedFunction[] {
     const all: Described[] = []
     const interfaces: string[] = []
-    for (const [key, item] of Object.entries(this.#wit.worlds[world]!.exports)) {
+    for (const item of Object.values(this.#world.exports)) {
       if ('function' in item) all.push(this.#function(undefined, item.function))
       else if ('interface' in item) {
         const { functions, types } = this.#wit.interfaces[item.interface.id]!
-        const owner = interfaceName(this.#wit, item.interface.id, key)
+        const owner = this.#names.get(item.interface.id)!
         // Those that have types alone have no names, as at run time.
         const hasResources = Object.values(types).some(
           (type) => this.#wit.types[type]!.kind === 'resource',
@@ -55,6 +65,10 @@ class Exported {
       parameters,
       ...(result === undefined ? {} : { result }),
     }))
+  }
+
+  #interfaceName(id: number): string {
+    return this.#names.get(id) ?? interfaceName(this.#wit, id, '')
   }
 
   #function(owner: string | undefined, { name, kind, params, result }: Function): Described {
@@ -148,7 +162,7 @@ class Exported {
     return {
       name: name ?? '',
       ...(owner !== null && 'interface' in owner
-        ? { interface: interfaceName(this.#wit, owner.interface, '') }
+        ? { interface: this.#interfaceName(owner.interface) }
         : {}),
     }
   }
