@@ -38,6 +38,10 @@ const INVOKED: readonly [words: [name: string, ...args: string[]], printed: stri
   [['my:pkg/math#subtract-numbers', '7', '2'], '5'],
   [['my:pkg/math@1.9.0#subtract-numbers', '7', '2'], '9'],
   [['math#subtractNumbers(7, 2)'], '5'],
+  // As WAVE writes the names of functions of an interface.
+  [['my:pkg/math.divide@1.10.0(7, 0)'], 'err(by-zero)'],
+  [['my:pkg/math.subtract-numbers@1.9.0', '7', '2'], '9'],
+  [['math.divide(7, 0)'], 'err(by-zero)'],
   [['echo-text', 'hello world'], '"hello world"'],
   [['echo-text', ''], '""'],
   [['echo-text', '"a\\n"'], '"a\\n"'],

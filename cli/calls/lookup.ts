@@ -1,11 +1,11 @@
 import type { ExportedFunction } from '../../src/index.ts'
 import { CliError } from '../status.ts'
-import { splitName, typedName } from './wit-names.ts'
+import { dottedName, splitName, typedName } from './wit-names.ts'
 
 /** Finds functions of a component by their names, short ones too. */
 export class Lookup {
   readonly #functions: readonly ExportedFunction[]
-  /** By the names that the library takes, also without the words in brackets. */
+  /** By the names that the library takes, also without the words in brackets, and with dots as in WAVE. */
   readonly #exact = new Map<string, ExportedFunction>()
   /** By names that several functions may have. */
   readonly #short = new Map<string, Set<ExportedFunction>>()
@@ -13,7 +13,7 @@ export class Lookup {
   constructor(functions: readonly ExportedFunction[]) {
     this.#functions = functions
     const namesOf = ({ name, aliases }: ExportedFunction): string[] => [name, ...aliases]
-    for (const change of [String, typedName]) {
+    for (const change of [String, typedName, dottedName]) {
       for (const called of functions) {
         for (const name of namesOf(called).map(change)) {
           if (!this.#exact.has(name)) this.#exact.set(name, called)

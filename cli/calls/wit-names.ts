@@ -33,6 +33,14 @@ export function typedName(name: string): string {
   return owner === undefined ? own : `${owner}#${own}`
 }
 
+/** A name as in the calls of WAVE: `my:pkg/counters.counter.next-value@1.0.0`. */
+export function dottedName(name: string): string {
+  const { interface: owner, own } = splitName(name)
+  if (owner === undefined) return own
+  const [path, version] = owner.split('@')
+  return `${path}.${own}${version === undefined ? '' : `@${version}`}`
+}
+
 const MAX_SIGNATURE = 400
 
 /** A function as WIT declares it: `func(a: u32) -> u32`, `constructor(start: u32)`. */
