@@ -668,8 +668,13 @@ interface Producer {
   /** As the tool wrote it; may be empty. */
   readonly version: string
 }
-/** The types without parts. */
-type PrimitiveKind =
+/**
+ * The types of WIT that have no parts.
+ *
+ * @example
+ * const wide: readonly WitPrimitive[] = ['u64', 's64'] // bigints in JavaScript
+ */
+type WitPrimitive =
   | 'bool'
   | 's8'
   | 'u8'
@@ -1935,7 +1940,7 @@ type WitType = {
   /** The name that WIT gives it; absent for one that is written where it is used. */ readonly name?: string
 } & (
   | {
-      readonly kind: PrimitiveKind | 'error-context'
+      readonly kind: WitPrimitive | 'error-context'
     }
   | {
       readonly kind: 'list'
@@ -2688,6 +2693,7 @@ export {
   type WasiexecErrorCode,
   type WitCase,
   type WitPart,
+  type WitPrimitive,
   type WitResource,
   type WitType,
   describeOutcome,

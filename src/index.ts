@@ -106,3 +106,4 @@ export type {
   WitResource,
   WitType,
 } from './wit/exported-function.ts'
+export type { WitPrimitive } from './wit/interface.ts'

@@ -1,6 +1,6 @@
 import { functionNames, interfaceNames, type Named } from '../wit/export-names.ts'
 import type { ExportedFunction, WitResource, WitType } from '../wit/exported-function.ts'
-import { fullName, type PrimitiveKind } from '../wit/interface.ts'
+import { fullName, type WitPrimitive } from '../wit/interface.ts'
 import { camelCase, functionName } from '../wit/names.ts'
 import {
   interfaceName,
@@ -96,7 +96,7 @@ class Exported {
   }
 
   #type(type: Type): WitType {
-    if (typeof type === 'string') return { kind: type as PrimitiveKind }
+    if (typeof type === 'string') return { kind: type as WitPrimitive }
     let known = this.#types.get(type)
     if (known === undefined) {
       const { name, kind } = this.#wit.types[type]!

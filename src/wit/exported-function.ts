@@ -1,4 +1,4 @@
-import type { PrimitiveKind } from './interface.ts'
+import type { WitPrimitive } from './interface.ts'
 
 /**
  * A function that a component exports, with the types of its values.
@@ -57,7 +57,7 @@ export type WitType = {
   /** The name that WIT gives it; absent for one that is written where it is used. */
   readonly name?: string
 } & (
-  | { readonly kind: PrimitiveKind | 'error-context' }
+  | { readonly kind: WitPrimitive | 'error-context' }
   | {
       readonly kind: 'list'
       readonly element: WitType

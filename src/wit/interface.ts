@@ -32,8 +32,13 @@ export interface ResourceType {
   readonly owner: 'guest' | 'host' | 'wasi'
 }
 
-/** The types without parts. */
-export type PrimitiveKind =
+/**
+ * The types of WIT that have no parts.
+ *
+ * @example
+ * const wide: readonly WitPrimitive[] = ['u64', 's64'] // bigints in JavaScript
+ */
+export type WitPrimitive =
   | 'bool'
   | 's8'
   | 'u8'
@@ -50,7 +55,7 @@ export type PrimitiveKind =
 
 /** A type. Numbers are places among the types; of `own` and `borrow`, among the resources. */
 export type ValueType =
-  | { readonly kind: PrimitiveKind | 'error-context' }
+  | { readonly kind: WitPrimitive | 'error-context' }
   | { readonly kind: 'list'; readonly element: number }
   | { readonly kind: 'fixed-list'; readonly element: number; readonly length: number }
   | { readonly kind: 'map'; readonly key: number; readonly value: number }
