@@ -419,6 +419,52 @@ test('what is longer than a string can be is printed', async (t) => {
   t.regex(json.stderr, /^wasiexec: what the function returned and printed does not fit into JSON;/)
 })
 
+test('repl: any line is carried out or refused', async (t) => {
+  const token = fc.oneof(
+    fc.constantFrom(
+      ...[
+        'add',
+        'divide',
+        'counter',
+        'finish',
+        'echo-text',
+        'my:pkg/math#',
+        '$1',
+        '$2',
+        '.next-value',
+      ],
+      ...[
+        '(',
+        ')',
+        ',',
+        ' ',
+        '"',
+        "'",
+        '[',
+        ']',
+        '{',
+        '}',
+        ':',
+        '\\',
+        '//',
+        '.',
+        '.drop ',
+        '.resources',
+      ],
+      ...['1', '-2', '1e9', 'none', 'some(', '"""'],
+    ),
+    fc.string({ unit: 'binary', maxLength: 3 }),
+  )
+  const lines = fc
+    .sample(fc.array(token, { maxLength: 7 }), 1000)
+    .map((tokens) => tokens.join('').replaceAll(/[\r\n\u2028\u2029]/g, ''))
+    .filter((line) => !/^\s*(?:loop|\.(?:exit|reset))/.test(line))
+  const { status, stderr } = await repl([...lines, 'add 1 2'])
+  t.is(status, 1)
+  t.false(stderr.includes('this is a bug'), stderr)
+  for (const line of stderr.trimEnd().split('\n')) t.regex(line, /^wasiexec: line \d+: /)
+})
+
 posix('a terminal completes functions and methods of a component, and has a history', async (t) => {
   const PROMPT = { until: '> ' }
   const { screen, status } = await terminal(

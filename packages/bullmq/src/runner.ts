@@ -19,7 +19,7 @@ export interface ChunkRunnerOptions {
   runtime: Runtime
   /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: directories and network. Default: nothing. */
+  /** What every job may use of this machine: directories, and, unless it is a core module, network. Default: nothing. */
   grants?: Grants | undefined
   /** How programs are loaded. Default: as by `load`. */
   load?: ProgramOptions | undefined
