@@ -669,6 +669,26 @@ interface Producer {
   readonly version: string
 }
 /**
+ * The types of WIT that have no parts.
+ *
+ * @example
+ * const wide: readonly WitPrimitive[] = ['u64', 's64'] // bigints in JavaScript
+ */
+type WitPrimitive =
+  | 'bool'
+  | 's8'
+  | 'u8'
+  | 's16'
+  | 'u16'
+  | 's32'
+  | 'u32'
+  | 's64'
+  | 'u64'
+  | 'f32'
+  | 'f64'
+  | 'char'
+  | 'string'
+/**
  * Functions by the modules and names under which programs import them.
  *
  * @example
@@ -1867,6 +1887,122 @@ declare class Handler {
   [Symbol.asyncDispose](): Promise<void>
 }
 /**
+ * A function that a component exports, with the types of its values.
+ *
+ * @example
+ * for (const { name, parameters } of await program.functions()) console.log(name, parameters.length)
+ */
+interface ExportedFunction {
+  /** As `call` takes it: `my:pkg/calc@1.0.0#add-two`, or `add-two` for a function of the component itself. */
+  readonly name: string
+  /** The other names under which `call` takes it. */
+  readonly aliases: readonly string[]
+  /** Whether it is an async function of WASI 0.3, which is called like any other. */
+  readonly isAsync: boolean
+  /** What it is called with; of a method, the resource comes first. */
+  readonly parameters: readonly WitPart[]
+  /** Absent where it returns nothing. */
+  readonly result?: WitType
+}
+/**
+ * A field of a record, a flag, or a parameter.
+ *
+ * @example
+ * const shown = ({ name, type }: WitPart) => `${name}: ${type.kind}`
+ */
+interface WitPart {
+  /** As in WIT: `unit-price`. */
+  readonly name: string
+  /** The name of the property in JavaScript: `unitPrice`. */
+  readonly key: string
+  readonly type: WitType
+}
+/**
+ * A case of a variant.
+ *
+ * @example
+ * const tags = (cases: readonly WitCase[]) => cases.map(({ name }) => name)
+ */
+interface WitCase {
+  /** As in WIT, and the `tag` in JavaScript. */
+  readonly name: string
+  /** Absent where the case has no value. */
+  readonly type?: WitType
+}
+/**
+ * A type of WIT. What is shared by several types is one object, so types that are large when they are written out take
+ * little memory.
+ *
+ * @example
+ * const isNumber = ({ kind }: WitType) => kind === 'u32' || kind === 'f64'
+ */
+type WitType = {
+  /** The name that WIT gives it; absent for one that is written where it is used. */ readonly name?: string
+} & (
+  | {
+      readonly kind: WitPrimitive | 'error-context'
+    }
+  | {
+      readonly kind: 'list'
+      readonly element: WitType /** Where every value has so many elements. */
+      readonly length?: number
+    }
+  | {
+      readonly kind: 'map'
+      readonly key: WitType
+      readonly value: WitType
+    }
+  | {
+      readonly kind: 'record'
+      readonly fields: readonly WitPart[]
+    }
+  | {
+      readonly kind: 'flags'
+      readonly flags: readonly Omit<WitPart, 'type'>[]
+    }
+  | {
+      readonly kind: 'tuple'
+      readonly types: readonly WitType[]
+    }
+  | {
+      readonly kind: 'variant'
+      readonly cases: readonly WitCase[]
+    }
+  | {
+      readonly kind: 'enum'
+      readonly names: readonly string[]
+    }
+  | {
+      readonly kind: 'option'
+      readonly some: WitType /** Whether its values are `{ tag, val }`, because undefined is a value of `some`. */
+      readonly isTagged: boolean
+    }
+  | {
+      readonly kind: 'result'
+      readonly ok?: WitType
+      readonly err?: WitType
+    }
+  | {
+      readonly kind: 'own' | 'borrow'
+      readonly resource: WitResource
+    }
+  | {
+      readonly kind: 'stream' | 'future'
+      readonly element?: WitType
+    }
+)
+/**
+ * A resource type.
+ *
+ * @example
+ * const shown = ({ interface: owner, name }: WitResource) => `${owner}#${name}`
+ */
+interface WitResource {
+  /** Absent for a resource of the component itself. */
+  readonly interface?: string
+  readonly name: string
+}
+/**
  * A compiled program, made by {@link load}. It is freed when nothing refers to it any more, or by `using`.
  *
  * @example
@@ -2063,6 +2199,15 @@ declare class Program {
    * console.log(await program.wit())
    */
   wit(): Promise<string>
+  /**
+   * Returns the functions that a component exports, with the types of their values.
+   *
+   * @throws {WasiexecError} (rejects) as {@link wit}.
+   * @example
+   * const functions = await program.functions()
+   * console.log(functions.find(({ name }) => name === 'add')?.result?.kind)
+   */
+  functions(): Promise<readonly ExportedFunction[]>
   /**
    * Returns TypeScript declarations: an interface `Exports` for {@link instantiate}, and `Imports` for the option, if the
    * program needs some.
@@ -2470,6 +2615,7 @@ export {
   type CountableResult,
   type Ending,
   type Exit,
+  type ExportedFunction,
   type ExternInfo,
   type Files,
   type Frame,
@@ -2545,6 +2691,11 @@ export {
   type Usage,
   WasiexecError,
   type WasiexecErrorCode,
+  type WitCase,
+  type WitPart,
+  type WitPrimitive,
+  type WitResource,
+  type WitType,
   describeOutcome,
   load,
   loadSync,

@@ -6,18 +6,28 @@ import {
   type Outcome,
   type Program,
 } from '../src/index.ts'
-import { signatureOf, toArguments, toWords } from './signature.ts'
+import { parseCall } from './calls/call-text.ts'
+import type { Callables, PreparedCall } from './calls/callables.ts'
+import { callablesOf } from './calls/callables-of.ts'
 import { CliError } from './status.ts'
 
-/** What a function is given and returns, as text on a command line. */
+/** What a function is given, as text on a command line: `add` with words, or `add(1, 2)`, whose words are the program's. */
 export interface Invocation {
   readonly name: string
   readonly args: readonly string[]
 }
 
+/** How a call ended. */
+export interface Invoked {
+  readonly outcome: CallOutcome
+  /** What the function returned, one text per value, each in pieces. */
+  readonly values: readonly Iterable<string>[]
+  /** Whether values are written in WAVE, and not as numbers. */
+  readonly isWave: boolean
+}
+
 /**
- * Instantiates a program and calls one of its functions. Returns how the call ended, and what the function returned as
- * lines.
+ * Instantiates a program and calls one of its functions.
  *
  * @throws {CliError} for a function that is not exported, and arguments that it does not take.
  */
@@ -25,30 +35,37 @@ export async function invoke(
   program: Program,
   { name, args }: Invocation,
   options: InstantiateOptions,
-): Promise<[outcome: CallOutcome, values: string[]]> {
-  refuseComponent(program, '--invoke')
-  const { exports } = await program.inspect()
-  const signature = signatureOf(exports, name)
-  if (signature === undefined) {
-    const functions = exports.filter(({ kind }) => kind === 'function').map((item) => item.name)
-    const known = functions.length === 0 ? 'no functions' : functions.slice(0, 20).join(', ')
-    throw new CliError(
-      `--invoke: the program exports no function ${JSON.stringify(name)}; it exports ${known}`,
-    )
-  }
-  const given = toArguments(signature, args)
+): Promise<Invoked> {
+  const callables = await callablesOf(program)
+  const call = prepare(callables, name, args)
+  const isWave = callables.notation === 'wave'
   const made = await instantiate(program, { ...options, args })
-  if ('outcome' in made) return [made.outcome, []]
-  const outcome = await made.instance.call(name, ...given)
+  if ('outcome' in made) return { outcome: made.outcome, values: [], isWave }
+  const outcome = await made.instance.call(call.name, ...(call.args as number[]))
   await made.instance[Symbol.asyncDispose]()
-  return [outcome, outcome.kind === 'returned' ? toWords(signature, outcome.values) : []]
+  const values = outcome.kind === 'returned' ? call.returned(outcome.values) : []
+  return { outcome, values, isWave }
 }
 
-/** @throws {CliError} for a component: its values have no notation in the command. */
-export function refuseComponent({ kind }: Program, what: string): void {
-  if (kind !== 'component') return
-  throw new CliError(
-    `${what} takes core modules, and this is a component; \`wasiexec types\` shows how to call its functions from JavaScript`,
+function prepare(callables: Callables, text: string, words: readonly string[]): PreparedCall {
+  try {
+    const callable = callables.find(text)
+    if (callable !== undefined) return callable.withWords(words)
+    const call = text.includes('(') ? parseCall(text) : undefined
+    const called = call === undefined ? undefined : callables.find(call.name)
+    if (call === undefined || called === undefined) throw unknown(callables, call?.name ?? text)
+    return called.withText(call)
+  } catch (error) {
+    if (error instanceof CliError)
+      throw new CliError(`--invoke: ${error.message}`, { cause: error })
+    throw error
+  }
+}
+
+function unknown({ names }: Callables, name: string): CliError {
+  const known = names.length === 0 ? 'no functions' : names.slice(0, 20).join(', ')
+  return new CliError(
+    `the program exports no function ${JSON.stringify(name)}; it exports ${known}`,
   )
 }
 

@@ -25,6 +25,27 @@ export function print(stream: Writable, text: string | Uint8Array): Promise<void
   })
 }
 
+/** Pieces of text are written together up to so many characters. */
+const PRINTED = 1 << 16
+
+/** Writes texts, each a line in pieces, of which all together may be longer than a string can be. */
+export async function printLines(
+  stream: Writable,
+  lines: Iterable<Iterable<string>>,
+): Promise<void> {
+  let text = ''
+  for (const line of lines) {
+    for (const piece of line) {
+      text += piece
+      if (text.length < PRINTED) continue
+      await print(stream, text)
+      text = ''
+    }
+    text += '\n'
+  }
+  if (text !== '') await print(stream, text)
+}
+
 /** Writes one line to stderr; it does not matter if nobody reads it. */
 export function say(io: Io, line: string): Promise<void> {
   return print(io.stderr, `${line}\n`).catch(() => {})

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { RunOptions } from '../src/index.ts'
+import { NETWORK_FLAGS, networkGrants } from './network-flags.ts'
 
 /** What {@link addNetworkOptions} adds, as commander names it. */
 export interface NetworkFlags {
@@ -11,31 +12,20 @@ export interface NetworkFlags {
 
 /** What runs may use of the network. */
 export function addNetworkOptions(command: Command): void {
-  command
-    .optionsGroup('What the program may use of the network:')
-    .option(
-      '--allow-net <rule>',
-      'addresses to connect and send to, [tcp:|udp:]HOST:PORTS; may be repeated',
-      append,
-    )
-    .option('--listen <rule>', 'addresses to listen on; port 0 is any; may be repeated', append)
-    .option('--allow-dns <name>', 'a name to look up, such as *.internal; may be repeated', append)
-    .option(
-      '--allow-http <origin>',
-      'origins to send requests to, such as https://*.example.com; may be repeated',
-      append,
-    )
+  command.optionsGroup('What the program may use of the network:')
+  for (const { name, value, what } of NETWORK_FLAGS) {
+    command.option(`--${name} <${value}>`, what, append)
+  }
 }
 
-export function networkOptions({
-  allowNet,
-  listen,
-  allowDns,
-  allowHttp,
-}: NetworkFlags): Pick<RunOptions, 'network' | 'http'> {
-  const http = allowHttp === undefined ? {} : { http: { allow: allowHttp } }
-  if (allowNet === undefined && listen === undefined && allowDns === undefined) return http
-  return { network: { allow: allowNet, listen, dns: allowDns }, ...http }
+export function networkOptions(flags: NetworkFlags): Pick<RunOptions, 'network' | 'http'> {
+  const { allowNet, listen, allowDns, allowHttp } = flags
+  return networkGrants({
+    'allow-net': allowNet,
+    listen,
+    'allow-dns': allowDns,
+    'allow-http': allowHttp,
+  })
 }
 
 function append(text: string, previous: string[] = []): string[] {

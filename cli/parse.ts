@@ -1,38 +1,20 @@
 import { InvalidArgumentError } from 'commander'
 import type { Preopen } from '../src/index.ts'
+import { EXPECTED, readCount, readDirectory, readDuration, readSize } from './quantities.ts'
 
-/** In milliseconds. */
-const DURATIONS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-/** In bytes. Powers of 1024 have an `i`. */
-const SIZES = {
-  B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-}
-
-/** `2s`, `500ms`, `1.5m`: milliseconds. A bare number has no obvious unit here. */
+/** `2s`, `500ms`, `1.5m`: milliseconds. */
 export function duration(text: string): number {
-  const value = quantity(text, DURATIONS)
-  if (!(value > 0 && value < Infinity)) throw expected('a duration such as 500ms, 2s or 1m')
-  return value
+  return known(readDuration(text), EXPECTED.duration)
 }
 
 /** `64MiB`, `64MB`, `1GiB`, or a bare number of bytes. */
 export function size(text: string): number {
-  const value = quantity(text, { ...SIZES, '': 1 })
-  if (!Number.isSafeInteger(value)) throw expected('a size such as 64MiB, 1GiB, 500KB or 4096')
-  return value
+  return known(readSize(text), EXPECTED.size)
 }
 
 /** A whole number of at least 1. */
 export function count(text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0
-  if (!Number.isSafeInteger(value) || value < 1) throw expected('a whole number of at least 1')
-  return value
+  return known(readCount(text), EXPECTED.count)
 }
 
 /** The number of a port; 0 is any. */
@@ -64,17 +46,13 @@ export function time(text: string): Date {
 
 export type Preopens = Record<string, Preopen>
 
-/** `host[::guest][:rw]`: the guest path is by default that of the host; without `:rw` it is read-only. */
+/** `host[::guest][:rw]`, once per guest path. */
 export function directory(text: string, previous: Preopens | undefined): Preopens {
-  const [, paths = '', mode] = /^(.*?)(?::(rw|ro))?$/s.exec(text) ?? []
-  const [hostPath = '', guestPath = hostPath, ...more] = paths.split('::')
-  if (hostPath === '' || guestPath === '' || more.length > 0) {
-    throw expected('HOST, HOST::GUEST or either with :rw at its end')
-  }
+  const [guestPath, preopen] = known(readDirectory(text), EXPECTED.directory)
   if (previous !== undefined && Object.hasOwn(previous, guestPath)) {
     throw new InvalidArgumentError(`The guest path ${guestPath} is given twice.`)
   }
-  return { ...previous, [guestPath]: { hostPath, access: mode === 'rw' ? 'write' : 'read' } }
+  return { ...previous, [guestPath]: preopen }
 }
 
 export type Environment = Record<string, string | undefined>
@@ -92,12 +70,9 @@ export function variable(
   }
 }
 
-function quantity(text: string, units: Readonly<Record<string, number>>): number {
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(text) ?? []
-  const known = Object.keys(units).find((name) => name.toLowerCase() === unit.toLowerCase())
-  if (number === '' || known === undefined) return Number.NaN
-  // Rounded where binary fractions would show: 1.1s is 1100 ms.
-  return Number((Number(number) * units[known]!).toPrecision(15))
+function known<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw expected(what)
+  return value
 }
 
 function expected(what: string): InvalidArgumentError {

@@ -1,5 +1,4 @@
 import { addFileOption, readGuestFiles, type FileFlags } from './guest-files.ts'
-import { refuseComponent } from './invoke.ts'
 import { openProgram } from './program.ts'
 import { startRepl } from './repl/session.ts'
 import {
@@ -22,7 +21,7 @@ export const verb: Verb = {
         'Calls functions of a program, one per line: add 1 2. All lines use one instance. Without a terminal, lines come from stdin. The line .help lists what else there is.',
       )
       .usage('[options] <prog.wasm> [-- args...]')
-      .argument('<prog.wasm>', 'a module, binary or WAT text')
+      .argument('<prog.wasm>', 'a module or component, binary or WAT text')
       .argument('[args...]', "the program's own arguments")
     addFileOption(command)
     addRunOptions(command, io)
@@ -33,6 +32,7 @@ export const verb: Verb = {
         ['wasiexec repl library.wasm', 'a prompt'],
         ['wasiexec repl --timeout 2s library.wasm', 'each call within a limit'],
         ["printf 'add 1 2\\nadd 3 4\\n' | wasiexec repl library.wasm", 'a script'],
+        ["echo 'move({x: 1, y: 2}, (3, 4))' | wasiexec repl shapes.wasm", 'a component, in WAVE'],
       )}
 
 Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C during its calls; 143 SIGTERM;
@@ -47,7 +47,6 @@ Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C during its calls; 
     }
     const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
-    refuseComponent(program, 'repl')
     return startRepl(io, program, { ...runOptions(flags), ...files, args })
   },
 }

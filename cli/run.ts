@@ -1,7 +1,7 @@
-import type { CallOutcome, RunOptions } from '../src/index.ts'
+import type { RunOptions } from '../src/index.ts'
 import { tellEnding } from './ending.ts'
-import { invoke } from './invoke.ts'
-import { print, type Io } from './io.ts'
+import { invoke, type Invoked } from './invoke.ts'
+import { print, printLines, type Io } from './io.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
 import { addStoreOptions, storeOptions, type StoreFlags } from './stores.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
@@ -41,7 +41,7 @@ export const verb: Verb = {
       .passThroughOptions()
       .option(
         '--invoke <function>',
-        'instantiate the program and call this export with the arguments; prints what it returns, one value per line',
+        'instantiate the program and call this export with the arguments, or as in add(1, 2); prints what it returns, one value per line',
       )
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addFilesOptions(command, 'where these files are written')
@@ -66,6 +66,10 @@ export const verb: Verb = {
         ],
         ['wasiexec run --allow-net 127.0.0.1:5432 prog.wasm', 'one address to connect to'],
         ['wasiexec run --invoke add library.wasm 1 2', 'one of its functions'],
+        [
+          `wasiexec run --invoke 'my:pkg/shop#price({name: "tea", count: 2})' shop.wasm`,
+          'of a component, with values in WAVE',
+        ],
       )}
 
 Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
@@ -88,11 +92,12 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
       ...files,
     }
     const options = { ...grants, ...streams(io, path, flags), signal }
-    let outcome: CallOutcome
-    let values: string[] = []
+    let invoked: Invoked
     try {
-      if (flags.invoke === undefined) outcome = await program.run({ ...options, args })
-      else [outcome, values] = await invoke(program, { name: flags.invoke, args }, options)
+      invoked =
+        flags.invoke === undefined
+          ? { outcome: await program.run({ ...options, args }), values: [], isWave: false }
+          : await invoke(program, { name: flags.invoke, args }, options)
     } catch (error) {
       // An instance that could not be made in time.
       const status = error === signal.reason ? interruptStatus(error) : undefined
@@ -101,9 +106,10 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     } finally {
       stop()
     }
+    const { outcome, values } = invoked
     if (flags.collectTo !== undefined) await writeCollected(flags.collectTo, outcome.files)
-    if (flags.json) await print(io.stdout, `${json(outcome)}\n`)
-    else if (values.length > 0) await print(io.stdout, `${values.join('\n')}\n`)
+    if (flags.json) await print(io.stdout, `${json(invoked)}\n`)
+    else if (values.length > 0) await printLines(io.stdout, values)
     else await tellEnding(io, { name: program.name, path }, outcome, options.limits)
     return statusOf(outcome)
   },
@@ -117,13 +123,19 @@ function streams(io: Io, path: string, { json }: Flags): Partial<RunOptions> {
   return { stdin, stdout, stderr, onBrokenPipe: 'stop' }
 }
 
-function json(outcome: CallOutcome): string {
+/** What a component returned is text in WAVE: values of WIT are not those of JSON. */
+function json({ outcome, values, isWave }: Invoked): string {
+  const isText = isWave && outcome.kind === 'returned'
   try {
-    return JSON.stringify(outcome)
+    if (!isText) return JSON.stringify(outcome)
+    const texts = values.map((pieces) => [...pieces].join(''))
+    return JSON.stringify({ ...JSON.parse(JSON.stringify(outcome)), values: texts })
   } catch (error) {
     // A string has at most half a gigabyte.
     const printed = bytes(outcome.stdout.length + outcome.stderr.length)
-    const message = `its output of ${printed} does not fit into JSON; --max-output cuts it off`
+    const message = isText
+      ? 'what the function returned and printed does not fit into JSON; without --json it is printed in any length'
+      : `its output of ${printed} does not fit into JSON; --max-output cuts it off`
     throw new CliError(message, { cause: error })
   }
 }

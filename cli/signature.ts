@@ -1,4 +1,5 @@
 import type { InspectedExport } from '../src/index.ts'
+import { counted } from './batch/words.ts'
 import { CliError } from './status.ts'
 
 /** The types of an exported function. */
@@ -30,7 +31,7 @@ export function toArguments(
   words: readonly string[],
 ): (number | bigint)[] {
   if (words.length !== parameters.length) {
-    const needs = `${parameters.length} argument${parameters.length === 1 ? '' : 's'}`
+    const needs = counted(parameters.length, 'argument')
     throw new CliError(`${name} (${parameters.join(', ')}) needs ${needs}, got ${words.length}`)
   }
   return parameters.map((type, index) => parse(name, type, words[index] as string))

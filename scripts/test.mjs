@@ -1,23 +1,12 @@
 // Runs ava and cargo test, shows both, and ends with the line `N passed, N failed`. With `--no-cargo`: only ava.
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { provideTools } from '../guests/tour.mjs'
 import { chromium, provideChromium } from './chromium.mjs'
 import { provideServers } from './servers.mjs'
 import { avaFailures, cargoFailures, countAva, countCargo } from './count-tests.mjs'
+import { filesWith, VARIANTS } from './test-variants.mjs'
 import { provideVenv } from './venv.mjs'
-
-/** A test file about how runs proceed and end says in its first line how else it is run. */
-const filesWith = (words) =>
-  readdirSync('__test__', { recursive: true })
-    .map((file) => join('__test__', file))
-    .filter((file) => file.endsWith('.test.ts'))
-    .filter((file) => {
-      const [line] = readFileSync(file, 'utf8').split('\n', 1)
-      return line.startsWith('// Run once more ') && line.includes(words)
-    })
 
 /** The tests of the core that are run once more with the baseline compiler: those about how runs proceed and end. */
 const CORE = ['endings', 'entries', 'limits', 'memory', 'output', 'stops', 'traps', 'programs']
@@ -69,13 +58,7 @@ providePython()
 const missingServers = 2 - provideServers().length
 const suites = [['ava', await runAva([])]]
 if (suites[0][1].failed > 0) console.log('`npx ava` shows more, a test that hung too')
-for (const [name, words, variable, value] of [
-  ['in worker processes', 'with worker processes', 'WASIEXEC_TEST_WORKERS', 'processes'],
-  ['baseline compiler', 'with each compiler', 'WASIEXEC_TEST_COMPILER', 'baseline'],
-  ['tiered', 'with each compiler', 'WASIEXEC_TEST_COMPILER', 'tiered'],
-  ['through spawn', 'through spawn', 'WASIEXEC_TEST_THROUGH', 'spawn'],
-  ['by calls', 'by calls', 'WASIEXEC_TEST_THROUGH', 'calls'],
-]) {
+for (const [name, words, variable, value] of VARIANTS) {
   const totals = await runAva(filesWith(words), { [variable]: value })
   if (totals.failed > 0) console.log(`\`${variable}=${value} npx ava\` shows more`)
   suites.push([`ava, ${name}`, totals])

@@ -99,3 +99,11 @@ export { Handler } from './serve/handler.ts'
 export type { HostedServeOptions, ServedRequest, ServeOptions } from './serve/options.ts'
 export type { SnapshotOptions, SnapshotUntil } from './snapshot.ts'
 export type { RuntimeStats } from './stats.ts'
+export type {
+  ExportedFunction,
+  WitCase,
+  WitPart,
+  WitResource,
+  WitType,
+} from './wit/exported-function.ts'
+export type { WitPrimitive } from './wit/interface.ts'

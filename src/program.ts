@@ -17,7 +17,7 @@ import {
   type RunMessage,
 } from './diagnostics.ts'
 import { WasiexecError } from './errors.ts'
-import { declareComponent, declareModule, type Resolved } from './declarations.ts'
+import { declareComponent, declareModule, functionsOf, type Resolved } from './declarations.ts'
 import type { AnyFunctions } from './instance/functions.ts'
 import {
   startInstance,
@@ -46,6 +46,7 @@ import { Weight } from './port/weight.ts'
 import { checkSnapshot, endedEarly, type SnapshotOptions } from './snapshot.ts'
 import { makeHandler, type Handler } from './serve/handler.ts'
 import type { HostedServeOptions, ServeOptions } from './serve/options.ts'
+import type { ExportedFunction } from './wit/exported-function.ts'
 import type { InterfaceTypes } from './wit/interface.ts'
 
 /** What the core says about a program. */
@@ -434,6 +435,19 @@ export class Program {
   async wit(): Promise<string> {
     const { text } = await this.#wit()
     return text
+  }
+
+  /**
+   * Returns the functions that a component exports, with the types of their values.
+   *
+   * @throws {WasiexecError} (rejects) as {@link wit}.
+   * @example
+   * const functions = await program.functions()
+   * console.log(functions.find(({ name }) => name === 'add')?.result?.kind)
+   */
+  async functions(): Promise<readonly ExportedFunction[]> {
+    const { resolve, world } = await this.#wit()
+    return functionsOf(resolve, world)
   }
 
   /**

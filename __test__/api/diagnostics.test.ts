@@ -124,6 +124,7 @@ const FUNCTIONS: Record<string, string> = {
   'Program.serve': 'run, for each request',
   'Program.pool': 'instantiate, when calls need instances',
   'Program.check': 'nothing',
+  'Program.functions': 'nothing',
   'Program.inspect': 'nothing',
   'Program.serialize': 'nothing',
   'Program.types': 'nothing',

@@ -1,5 +1,5 @@
-// What a guest may use of the network. Everything stays on this machine.
 // Run once more through spawn.
+// What a guest may use of the network. Everything stays on this machine.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'

@@ -357,7 +357,7 @@ const REFUSED: readonly [words: string[], status: number, said: RegExp][] = [
   [['--file', 'a=/missing/file', LIBRARY], 125, /--file a=\/missing\/file: ENOENT/],
   [['--dir', '/nowhere-at-all', LIBRARY], 125, /^wasiexec: --dir: cannot open the directory/],
   [[watPath('unresolved-import')], 125, /^wasiexec: unresolved imports: env\.foo/],
-  [[watPath('component-hello')], 125, /^wasiexec: .*component/],
+  [[watPath('component-imports-nn')], 125, /^wasiexec: unresolved imports: /],
   [
     [watPath('trap-in-start-function')],
     134,
@@ -730,4 +730,27 @@ posix('a terminal that cannot draw', async (t) => {
     )
     t.is(status, 0, screen)
   }
+})
+
+posix('the stdin of a function is a pipe, also where lines are typed', async (t) => {
+  const path = join(await folder(t), 'kind.wat')
+  await writeFile(
+    path,
+    `(module
+      (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $stat (param i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (func (export "kind") (result i32)
+        (drop (call $stat (i32.const 0) (i32.const 0))) (i32.load8_u (i32.const 0))))`,
+  )
+  const CHARACTER_DEVICE = '2'
+  const typed = await terminal(
+    ['repl', path],
+    [PROMPT, { type: 'kind\r' }, { until: '\r\n' }, PROMPT, { type: '\u{4}' }],
+  )
+  const [, , kind] = await rendered(typed.screen)
+  t.regex(kind!, /^\d+$/)
+  t.not(kind, CHARACTER_DEVICE)
+  // To a run the terminal itself is given.
+  const run = await terminal(['run', '--invoke', 'kind', path], [])
+  t.is(run.screen.trim(), CHARACTER_DEVICE)
 })

@@ -411,7 +411,7 @@ async function runExamples(
 
 for (const [page, least] of [
   ['batch.md', 6],
-  ['components.md', 4],
+  ['components.md', 5],
   ['determinism.md', 2],
   ['exports.md', 4],
   ['files.md', 3],

@@ -147,7 +147,7 @@ export function valuesOf(type: WitType): fc.Arbitrary<unknown> {
 }
 
 /** Whether undefined is a value of an option. */
-function hasUndefined(type: WitType): boolean {
+export function hasUndefined(type: WitType): boolean {
   return type.kind === 'option' && !hasUndefined(type.some)
 }
 
@@ -157,6 +157,6 @@ function objects(entries: [string, fc.Arbitrary<unknown>][]): fc.Arbitrary<unkno
     .map((values) => Object.fromEntries(entries.map(([key], index) => [key, values[index]])))
 }
 
-function camel(name: string): string {
+export function camel(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -1,5 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import type { GuestMemory, InspectedExport, Instance } from '../../src/index.ts'
+import type {
+  GuestMemory,
+  InspectedExport,
+  Instance,
+  Program,
+  WitResource,
+} from '../../src/index.ts'
+import type { Callables } from '../calls/callables.ts'
+import type { Handles, Held } from '../calls/handles.ts'
 import { columns } from '../columns.ts'
 import { printable } from '../io.ts'
 import { toInteger, toWords } from '../signature.ts'
@@ -10,7 +18,14 @@ import { hexDump } from './hex-dump.ts'
 
 /** What commands see and do. */
 export interface Subject {
+  readonly kind: Program['kind']
   readonly exports: readonly InspectedExport[]
+  readonly callables: Pick<Callables, 'rows'>
+  readonly handles: Pick<Handles, 'all' | 'find'>
+  /** The WIT of a component. */
+  wit(): Promise<string>
+  /** Drops a resource. */
+  drop(held: Held): Promise<void>
   /** Returns the instance, which is made if there is none. */
   instance(): Promise<Instance>
   print(lines: readonly string[]): Promise<void>
@@ -50,8 +65,19 @@ function commandsOf(subject: Subject): Command {
   const add = (name: string, summary: string): Command =>
     all.command(name).summary(summary).helpOption(false)
   add('.exports', 'list what the program exports, with types').action(() =>
-    subject.print(exportLines(subject)),
+    subject.print(rows(subject.callables.rows())),
   )
+  if (subject.kind === 'component') addForComponents(subject, add)
+  else addForModules(subject, add)
+  add('.reset', 'end the instance and make a new one').action(() => subject.reset())
+  add('.help', 'print this list').action(() => subject.print(helpLines(subject, all)))
+  add('.exit', 'leave, as Ctrl-D does').action(() => subject.exit())
+  return all
+}
+
+type Add = (name: string, summary: string) => Command
+
+function addForModules(subject: Subject, add: Add): void {
   add('.globals', 'show the values of the exported globals').action(() => showGlobals(subject))
   add('.memory', `show bytes of a memory; ${DEFAULT_LENGTH} without a length`)
     .argument('<address>', '', toAddress)
@@ -62,21 +88,39 @@ function commandsOf(subject: Subject): Command {
     .action((address: bigint, length?: number, name?: string) =>
       showMemory(subject, address, length, name),
     )
-  add('.reset', 'end the instance and make a new one').action(() => subject.reset())
-  add('.help', 'print this list').action(() => subject.print(helpLines(all)))
-  add('.exit', 'leave, as Ctrl-D does').action(() => subject.exit())
-  return all
 }
 
-function helpLines({ commands }: Command): string[] {
+function addForComponents(subject: Subject, add: Add): void {
+  add('.wit', 'show the WIT of the component').action(async () =>
+    subject.print((await subject.wit()).trimEnd().split('\n').map(printable)),
+  )
+  add('.resources', 'list the resources that functions have returned').action(() =>
+    showResources(subject),
+  )
+  add('.drop', 'drop a resource')
+    .argument('<resource>')
+    .action((name: string) => subject.drop(subject.handles.find(name)))
+}
+
+function helpLines({ kind }: Subject, { commands }: Command): string[] {
+  const ofResources = [
+    ['counter(5)', 'the same; a resource that is returned is called $1'],
+    ['$1.next(), total([$1])', 'call a method, or give a resource to a function'],
+  ]
   return rows([
     ['add 1 2, add(1, 2)', 'call a function'],
+    ...(kind === 'component' ? ofResources : []),
     ...commands.map((command) => [`${command.name()} ${command.usage()}`, command.summary()]),
   ])
 }
 
-function exportLines({ exports }: Subject): string[] {
-  return rows(exports.map(({ name, kind, type }) => [printable(name), kind, printable(type)]))
+async function showResources({ handles, print }: Subject): Promise<void> {
+  if (handles.all.length === 0) throw new CliError('no function has returned a resource')
+  await print(rows(handles.all.map(({ name, resource }) => [name, printable(nameOf(resource))])))
+}
+
+function nameOf({ interface: owner, name }: WitResource): string {
+  return owner === undefined ? name : `${owner}#${name}`
 }
 
 async function showGlobals(subject: Subject): Promise<void> {

@@ -64,8 +64,13 @@ export class LiveInstance {
   }
 
   /** Ctrl-C and SIGTERM end the call, and the instance with it. */
-  call(name: string, args: readonly (number | bigint)[]): Promise<CallOutcome> {
-    return this.#attended(() => this.#instance.call(name, ...args))
+  call(name: string, args: readonly unknown[]): Promise<CallOutcome> {
+    return this.#attended(() => this.#instance.call(name, ...(args as number[])))
+  }
+
+  /** Drops a resource of the instance, which it does in a call. */
+  drop(resource: AsyncDisposable): Promise<void> {
+    return this.#attended(async () => resource[Symbol.asyncDispose]())
   }
 
   async end(): Promise<void> {

@@ -1,5 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' }
 import {
+  ProgramError,
   WasiexecError,
   type CallOutcome,
   type InspectedExport,
@@ -7,14 +8,18 @@ import {
   type Outcome,
   type Program,
 } from '../../src/index.ts'
+import { counted } from '../batch/words.ts'
+import type { CallText } from '../calls/call-text.ts'
+import type { Callables } from '../calls/callables.ts'
+import { callablesOf } from '../calls/callables-of.ts'
+import { Handles, type Held } from '../calls/handles.ts'
 import { sayOf, tellEnding } from '../ending.ts'
-import { print, printable, say, type InterruptSignal, type Io } from '../io.ts'
-import { signatureOf, toArguments, toWords } from '../signature.ts'
+import { print, printable, printLines, say, type InterruptSignal, type Io } from '../io.ts'
 import { CliError, interruptStatus, isBrokenPipe, STATUS, statusOf } from '../status.ts'
 import { freshLine } from '../terminal.ts'
 import { withOptionNames } from '../wording.ts'
 import { carryOut, commandNames, type Subject } from './commands.ts'
-import { parseLine, quote } from './line.ts'
+import { parseLine } from './line.ts'
 import type { Lines } from './lines.ts'
 import { EndedEarly, LiveInstance } from './live-instance.ts'
 import { openLines } from './open-lines.ts'
@@ -29,14 +34,26 @@ export async function startRepl(
   options: InstantiateOptions,
 ): Promise<number> {
   const { exports } = await program.inspect()
-  return new Session(io, program, exports, options).run()
+  const handles = new Handles()
+  const callables = await callablesOf(program, handles)
+  return new Session(io, { program, exports, callables, handles }, options).run()
+}
+
+/** What is called. */
+interface Called {
+  readonly program: Program
+  readonly exports: readonly InspectedExport[]
+  readonly callables: Callables
+  /** The resources of the instance. */
+  readonly handles: Handles
 }
 
 /** Lines, one after the other, and the instance that they use. */
 class Session {
   readonly #io: Io
   readonly #program: Program
-  readonly #exports: readonly InspectedExport[]
+  readonly #callables: Callables
+  readonly #handles: Handles
   readonly #options: InstantiateOptions
   readonly #lines: Lines
   readonly #subject: Subject
@@ -45,19 +62,21 @@ class Session {
   /** The exit status, once no more lines are wanted. */
   #status: number | undefined
 
-  constructor(
-    io: Io,
-    program: Program,
-    exports: readonly InspectedExport[],
-    options: InstantiateOptions,
-  ) {
+  constructor(io: Io, called: Called, options: InstantiateOptions) {
+    const { program, exports, callables, handles } = called
     this.#io = io
     this.#program = program
-    this.#exports = exports
+    this.#callables = callables
+    this.#handles = handles
     this.#options = options
     this.#lines = openLines(io)
     this.#subject = {
+      kind: program.kind,
       exports,
+      callables,
+      handles,
+      wit: () => program.wit(),
+      drop: (held) => this.#drop(held),
       instance: async () => (await this.#open()).instance,
       print: (lines) => print(io.stdout, `${lines.join('\n')}\n`),
       reset: () => this.#reset(),
@@ -101,24 +120,20 @@ class Session {
   }
 
   #greeting(): string {
-    const count = this.#functions().length
-    return `wasiexec ${manifest.version}: ${printable(this.#program.name)} has ${count} function${count === 1 ? '' : 's'}; try .help`
-  }
-
-  #functions(): string[] {
-    return this.#exports.filter(({ kind }) => kind === 'function').map(({ name }) => name)
+    const functions = counted(this.#callables.count, 'function')
+    return `wasiexec ${manifest.version}: ${printable(this.#program.name)} has ${functions}; try .help`
   }
 
   /** What can be completed. */
-  #names(typed: string): string[] {
-    return typed.startsWith('.') ? commandNames(this.#subject) : this.#functions().map(quote)
+  #names(typed: string): readonly string[] {
+    return typed.startsWith('.') ? commandNames(this.#subject) : this.#callables.completions(typed)
   }
 
   async #carryOut(text: string): Promise<void> {
     try {
       const line = parseLine(text)
       if (line.kind === 'command') await carryOut(this.#subject, line.words)
-      else if (line.kind === 'call') await this.#call(line.name, line.words)
+      else if (line.kind === 'call') await this.#call(line.call)
     } catch (error) {
       this.#hasFailed = true
       if (error instanceof EndedEarly) await this.#tellEarly(error.end)
@@ -129,19 +144,32 @@ class Session {
     }
   }
 
-  async #call(name: string, words: readonly string[]): Promise<void> {
-    const signature = signatureOf(this.#exports, name)
-    // Without one, the library says what is wrong with the name.
-    const args = signature === undefined ? [] : toArguments(signature, words)
+  async #call(typed: CallText): Promise<void> {
+    const call = this.#callables.find(typed.name)?.withText(typed)
     const live = await this.#open()
-    const outcome = await live.call(name, args)
-    if (outcome.kind === 'returned') {
-      const values = signature === undefined ? [] : toWords(signature, outcome.values)
-      const lines = values.map((value) => `${value}\n`).join('')
-      await print(this.#io.stdout, freshLine(this.#io.stdout, this.#io.env) + lines)
-      return
+    // Without one, the library says what is wrong with the name.
+    const outcome = await live.call(call?.name ?? typed.name, call?.args ?? [])
+    if (outcome.kind !== 'returned') return this.#ended(outcome)
+    const values = call?.returned(outcome.values) ?? []
+    await print(this.#io.stdout, freshLine(this.#io.stdout, this.#io.env))
+    await printLines(this.#io.stdout, values)
+  }
+
+  async #drop({ name, value }: Held): Promise<void> {
+    const live = await this.#open()
+    this.#handles.forget(name)
+    try {
+      await live.drop(value as AsyncDisposable)
+    } catch (error) {
+      // The component drops it in a call.
+      if (!(error instanceof ProgramError)) throw error
+      await this.#ended(error.outcome as CallOutcome)
     }
+  }
+
+  async #ended(outcome: CallOutcome): Promise<void> {
     this.#live = undefined
+    this.#handles.clear()
     this.#hasFailed ||= !outcome.ok
     await this.#tell(outcome)
   }
@@ -182,6 +210,7 @@ class Session {
   async #reset(): Promise<void> {
     await this.#live?.end()
     this.#live = undefined
+    this.#handles.clear()
     await this.#open()
   }
 }

@@ -348,7 +348,7 @@ interface ChunkRunnerOptions {
   runtime: Runtime
   /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: directories and network. Default: nothing. */
+  /** What every job may use of this machine: directories, and, unless it is a core module, network. Default: nothing. */
   grants?: Grants | undefined
   /** How programs are loaded. Default: as by `load`. */
   load?: ProgramOptions | undefined
@@ -443,7 +443,10 @@ interface ProgramWorkerOptions {
   prefix?: string | undefined
   /** Upper bounds, which no job can raise. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: `preopens`, `network`, `http`. Default: nothing. */
+  /**
+   * What every job may use of this machine: `preopens`, `network`, `http`. Core modules cannot have the last two, and run
+   * without. Default: nothing.
+   */
   grants?: Grants | undefined
   /** What runs the jobs: an own runtime with these options, or one that the caller closes. Default: one with a thread per core. */
   runtime?: RuntimeOptions | Runtime | undefined

@@ -8,7 +8,16 @@ import {
   splitInterface,
 } from '../wit/names.ts'
 import { Lines, isIdentifier, propertyName, typeName } from './source.ts'
-import type { Documented, Function, Part, Resolved, Type, TypeKind, WorldItem } from './resolved.ts'
+import {
+  interfaceName,
+  type Documented,
+  type Function,
+  type Part,
+  type Resolved,
+  type Type,
+  type TypeKind,
+  type WorldItem,
+} from './resolved.ts'
 
 const PRIMITIVES: Readonly<Record<string, string>> = {
   bool: 'boolean',
@@ -111,19 +120,11 @@ class Declarations {
     return owner === null || owner === undefined ? '' : (this.#wit.packages[owner]?.name ?? '')
   }
 
-  /** `my:pkg/calc@1.0.0`, or the key of an interface that is written inside of the world. */
-  #fullName(id: number, key: string): string {
-    const { name } = this.#wit.interfaces[id]!
-    if (name === null) return key
-    const { path, version } = splitInterface(this.#packageOf(id))
-    return version === undefined ? `${path}/${name}` : `${path}/${name}@${version}`
-  }
-
   /** The namespace of an interface, which is written later. */
   #namespaceOf(id: number, key = ''): string {
     const known = this.#namespaces.get(id)
     if (known !== undefined) return known
-    const full = this.#fullName(id, key)
+    const full = interfaceName(this.#wit, id, key)
     const short = typeName(pascalCase(shortName(full)))
     const long = pascalCase(splitInterface(full).path.replace(/[^A-Za-z0-9]+/g, '-'))
     let name = this.#taken.has(short) ? long : short
@@ -146,7 +147,7 @@ class Declarations {
       } else if ('interface' in item) {
         const { id } = item.interface
         this.#namespaceOf(id, key)
-        interfaces.push([this.#fullName(id, key), id])
+        interfaces.push([interfaceName(this.#wit, id, key), id])
         this.#sides.set(id, (this.#sides.get(id) ?? new Set()).add(style.side))
       }
     }

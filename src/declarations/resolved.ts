@@ -1,3 +1,5 @@
+import { splitInterface } from '../wit/names.ts'
+
 /** The WIT of a component, as the core tells of it. Numbers are places in the lists. */
 export interface Resolved {
   readonly worlds: readonly World[]
@@ -31,6 +33,8 @@ export interface Interface extends Documented {
 
 export interface Function extends Documented {
   readonly name: string
+  /** `freestanding`, `{ method: … }` and the like; with `async-` before it for an async function. */
+  readonly kind: string | Readonly<Record<string, number>>
   readonly params: readonly { readonly name: string; readonly type: Type }[]
   readonly result?: Type | null
 }
@@ -66,3 +70,11 @@ export type TypeKind =
   | { readonly stream: Type | null }
   | { readonly future: Type | null }
   | { readonly type: Type }
+
+/** `my:pkg/calc@1.0.0`, or the key of an interface that is written inside of the world. */
+export function interfaceName(wit: Resolved, id: number, key: string): string {
+  const { name, package: owner } = wit.interfaces[id]!
+  if (name === null || owner === null) return key
+  const { path, version } = splitInterface(wit.packages[owner]!.name)
+  return version === undefined ? `${path}/${name}` : `${path}/${name}@${version}`
+}

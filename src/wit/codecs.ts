@@ -1,6 +1,6 @@
 import type { Codec } from './codec.ts'
 import { enumeration, flags, option, record, result, tuple, variant } from './compounds.ts'
-import type { InterfaceTypes, PrimitiveKind, ValueType } from './interface.ts'
+import type { InterfaceTypes, WitPrimitive, ValueType } from './interface.ts'
 import { list, map } from './lists.ts'
 import { PRIMITIVES } from './primitives.ts'
 
@@ -53,7 +53,7 @@ export class Codecs {
       case 'error-context':
         throw new Foreign(type.kind)
       default:
-        return PRIMITIVES[type.kind satisfies PrimitiveKind]
+        return PRIMITIVES[type.kind satisfies WitPrimitive]
     }
   }
 

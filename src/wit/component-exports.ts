@@ -1,8 +1,9 @@
 import { Codecs } from './codecs.ts'
+import { functionNames, interfaceNames } from './export-names.ts'
 import { ComponentFunction } from './function.ts'
 import { handle } from './handle-codec.ts'
 import type { InterfaceTypes } from './interface.ts'
-import { camelCase, compareVersions, pascalCase, shortName, splitInterface } from './names.ts'
+import { camelCase, pascalCase } from './names.ts'
 import type { Resources } from './resources.ts'
 
 /** What an instance of a component offers. */
@@ -13,7 +14,7 @@ export class ComponentExports {
   /** By every name under which a call may ask for them. */
   readonly functions: ReadonlyMap<string, ComponentFunction>
   /** The names of interfaces by each name that they go by, full names first. */
-  readonly #interfaces = new Map<string, string>()
+  readonly #interfaces: ReadonlyMap<string, string>
 
   constructor(types: unknown) {
     this.types = types as InterfaceTypes
@@ -22,15 +23,8 @@ export class ComponentExports {
       handle(kind, resource, resources[resource]!),
     )
     this.list = functions.map((type, number) => new ComponentFunction(type, number, codecs))
-    for (const name of this.#interfaceNames()) this.#interfaces.set(name, name)
-    // The newest version has the name without one.
-    const names = [...this.#interfaces.keys()].toSorted((a, b) =>
-      compareVersions(splitInterface(b).version, splitInterface(a).version),
-    )
-    for (const short of [(name: string) => splitInterface(name).path, shortName]) {
-      for (const name of names) this.#name(short(name), name)
-    }
-    this.functions = this.#named()
+    this.#interfaces = interfaceNames(this.#interfaceNames())
+    this.functions = functionNames(this.list, this.#interfaces)
   }
 
   /** What callers have as `exports`. `invoke` calls a function. */
@@ -73,28 +67,5 @@ export class ComponentExports {
     const exported = resources.filter(({ owner }) => owner === 'guest')
     const names = [...functions, ...exported].map((it) => it.interface)
     return new Set(names.filter((name) => name !== undefined))
-  }
-
-  #name(alias: string, name: string): void {
-    if (!this.#interfaces.has(alias)) this.#interfaces.set(alias, name)
-  }
-
-  #named(): Map<string, ComponentFunction> {
-    const named = new Map<string, ComponentFunction>()
-    const add = (name: string, called: ComponentFunction): void => {
-      if (!named.has(name)) named.set(name, called)
-    }
-    for (const called of this.list) add(called.name, called)
-    for (const called of this.list) {
-      const { interface: owner, of } = called
-      const own = called.name.slice(called.name.indexOf('#') + 1)
-      const names = of.kind === 'function' ? [own, camelCase(own)] : [own]
-      if (owner === undefined) for (const name of names) add(name, called)
-      for (const [alias, target] of this.#interfaces) {
-        if (target !== owner) continue
-        for (const name of names) add(`${alias}#${name}`, called)
-      }
-    }
-    return named
   }
 }

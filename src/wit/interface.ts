@@ -17,7 +17,10 @@ export interface FunctionType {
 }
 
 /** A function as `call` takes it: `my:pkg/calc@1.0.0#add-two`, or `add-two` for one of the component itself. */
-export function fullName({ interface: owner, name }: FunctionType): string {
+export function fullName({
+  interface: owner,
+  name,
+}: Pick<FunctionType, 'interface' | 'name'>): string {
   return owner === undefined ? name : `${owner}#${name}`
 }
 
@@ -29,8 +32,13 @@ export interface ResourceType {
   readonly owner: 'guest' | 'host' | 'wasi'
 }
 
-/** The types without parts. */
-export type PrimitiveKind =
+/**
+ * The types of WIT that have no parts.
+ *
+ * @example
+ * const wide: readonly WitPrimitive[] = ['u64', 's64'] // bigints in JavaScript
+ */
+export type WitPrimitive =
   | 'bool'
   | 's8'
   | 'u8'
@@ -47,7 +55,7 @@ export type PrimitiveKind =
 
 /** A type. Numbers are places among the types; of `own` and `borrow`, among the resources. */
 export type ValueType =
-  | { readonly kind: PrimitiveKind | 'error-context' }
+  | { readonly kind: WitPrimitive | 'error-context' }
   | { readonly kind: 'list'; readonly element: number }
   | { readonly kind: 'fixed-list'; readonly element: number; readonly length: number }
   | { readonly kind: 'map'; readonly key: number; readonly value: number }

@@ -1,5 +1,5 @@
 import type { Codec } from './codec.ts'
-import type { PrimitiveKind } from './interface.ts'
+import type { WitPrimitive } from './interface.ts'
 import { Mismatch, within } from './mismatch.ts'
 import { PRIMITIVES } from './primitives.ts'
 import type { ValueReader } from './value-reader.ts'
@@ -57,7 +57,7 @@ export function map(key: Codec, value: Codec): Codec {
 }
 
 function kindOf(element: Codec): TypedKind | undefined {
-  const kind = element.type as PrimitiveKind
+  const kind = element.type as WitPrimitive
   return Object.hasOwn(TYPED, kind) && PRIMITIVES[kind] === element
     ? (kind as TypedKind)
     : undefined

@@ -1,11 +1,11 @@
 import type { Codec } from './codec.ts'
-import type { PrimitiveKind } from './interface.ts'
+import type { WitPrimitive } from './interface.ts'
 import { Mismatch } from './mismatch.ts'
 import type { ValueReader } from './value-reader.ts'
 import type { ValueWriter } from './value-writer.ts'
 
 /** The types without parts. */
-export const PRIMITIVES: Readonly<Record<PrimitiveKind, Codec>> = {
+export const PRIMITIVES: Readonly<Record<WitPrimitive, Codec>> = {
   bool: primitive('bool', {
     expected: 'a boolean',
     is: (value) => typeof value === 'boolean',
@@ -76,7 +76,7 @@ interface Primitive<Value> {
 }
 
 function primitive(
-  type: PrimitiveKind,
+  type: WitPrimitive,
   {
     expected,
     is,
@@ -96,7 +96,7 @@ function primitive(
 }
 
 function integer(
-  type: PrimitiveKind,
+  type: WitPrimitive,
   least: number,
   most: number,
   { write, read }: Primitive<number>,
@@ -115,7 +115,7 @@ function integer(
 }
 
 function bigInteger(
-  type: PrimitiveKind,
+  type: WitPrimitive,
   least: bigint,
   most: bigint,
   { write, read }: Primitive<bigint>,

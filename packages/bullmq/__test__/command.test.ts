@@ -1,9 +1,14 @@
 // `wasiexec worker`, from the main package and from this one.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { realPath } from '../../../__test__/support/guest.ts'
+import { echoServer } from '../../../__test__/support/servers.ts'
 import { main } from '../src/command.ts'
 import { all, openQueue, QUEUE, watPath } from './support/queues.ts'
 import { onOne } from './support/servers.ts'
@@ -68,6 +73,67 @@ for (const [name, bin] of Object.entries(BINS)) {
   })
 }
 
+/** Makes two files, and exits with the errno of the second. It is a core module, which has no network. */
+const TWO_FILES = `(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "ab")
+  (func $make (param $name i32) (result i32)
+    (call $open (i32.const 3) (i32.const 0) (local.get $name) (i32.const 1) (i32.const 1)
+      (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))
+  (func (export "_start") (drop (call $make (i32.const 0))) (call $exit (call $make (i32.const 1)))))`
+
+onOne('grants and caps of the command line are those of every job', async (t, server) => {
+  const at = await echoServer(t)
+  const web = createServer((request, response) => response.end(request.url))
+  web.listen(0, '127.0.0.1')
+  await once(web, 'listening')
+  t.teardown(() => web.close())
+  const origin = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
+  const [net, http] = [await realPath('net'), await realPath('http')]
+  const queue = openQueue(t, server)
+  const results = async (flags: readonly string[]): Promise<string[]> => {
+    const common = ['--queue', QUEUE, '--redis', server.url, '--threads', '1']
+    const [child] = await start(t, [...BINS['wasiexec-worker'], ...common, ...flags])
+    const printed: string[] = []
+    for (const [path, jobs] of [
+      [net, [{ args: ['get', at, 'hello'] }, { args: ['sockets', '1000'] }]],
+      [http, [{ args: ['GET', `${origin}/path`] }]],
+      [Buffer.from(TWO_FILES), [{ files: {} }]],
+    ] as const) {
+      const program = await queue.addProgram(path)
+      for (const { outcome, error } of await all(program.batch(jobs))) {
+        const [code] = outcome?.kind === 'exit' ? [outcome.code] : []
+        printed.push(error?.message ?? (outcome!.stdout.toString().trim() || `exit ${code}`))
+      }
+    }
+    const ended = once(child, 'exit')
+    child.kill('SIGTERM')
+    await ended
+    return printed
+  }
+  const nets = ['--allow-net', at, '--allow-net', 'udp:127.0.0.1:9']
+  const granted = [...nets, '--allow-http', origin, '--listen', '127.0.0.1:0']
+  const [got, many, page, files] = await results([
+    ...granted,
+    '--sockets',
+    '3',
+    '--files-count',
+    '9',
+  ])
+  t.is(got, `${at}: hello`)
+  t.regex(many!, /^sockets: 3 and then /)
+  t.is(page, '200 /path')
+  t.is(files, 'exit 0')
+  const [none, , refused, few] = await results(['--files-count', '1'])
+  t.not(none, `${at}: hello`)
+  t.notRegex(refused!, /^200/)
+  const NOSPC = 51
+  t.is(few, `exit ${NOSPC}`)
+})
+
 test('help and version', async (t) => {
   const { status, stdout, stderr } = await said('--help')
   t.deepEqual([status, stderr], [0, ''])
@@ -83,15 +149,15 @@ test('a command line that cannot be is refused with its flag', async (t) => {
     [['--queue', 'a b'], '`name` must be of 1 to 100 letters, digits, `_`, `-` and `.`, got "a b"'],
     [
       [...q, '--timeout', '5'],
-      '--timeout: expected a time such as 500ms, 10s or 5m, got 5; see wasiexec worker --help',
+      '--timeout: expected a duration such as 500ms, 2s or 1m, got 5; see wasiexec worker --help',
     ],
     [
-      [...q, '--memory', '1GB'],
-      '--memory: expected a size such as 64MiB or 1GiB, got 1GB; see wasiexec worker --help',
+      [...q, '--memory', '1TB'],
+      '--memory: expected a size such as 64MiB, 1GiB, 500KB or 4096, got 1TB; see wasiexec worker --help',
     ],
     [
       [...q, '--threads', '0'],
-      '--threads: expected a whole number from 1 on, got 0; see wasiexec worker --help',
+      '--threads: expected a whole number of at least 1, got 0; see wasiexec worker --help',
     ],
     [
       [...q, '--http', 'x'],
@@ -103,7 +169,35 @@ test('a command line that cannot be is refused with its flag', async (t) => {
     ],
     [
       [...q, '--dir', '::/data'],
-      '--dir: expected host[::guest][:rw], got ::/data; see wasiexec worker --help',
+      '--dir: expected HOST, HOST::GUEST or either with :rw at its end, got ::/data; see wasiexec worker --help',
+    ],
+    [
+      [...q, '--dir', '/a', '--dir', '/b::/a'],
+      '--dir: expected each guest path once; see wasiexec worker --help',
+    ],
+    [
+      [...q, '--files-count', '0'],
+      '--files-count: expected a whole number of at least 1, got 0; see wasiexec worker --help',
+    ],
+    [
+      [...q, '--sockets', 'x'],
+      '--sockets: expected a whole number of at least 1, got x; see wasiexec worker --help',
+    ],
+    [
+      [...q, '--allow-net', 'x'],
+      `--allow-net must be [tcp:|udp:]HOST:PORTS, such as '127.0.0.1:5432' or 'udp:[::1]:53', got "x"; see wasiexec worker --help`,
+    ],
+    [
+      [...q, '--listen', '127.0.0.1:0', '--listen', '127.0.0.1:x'],
+      `--listen must be a rule whose ports are '*', a number, a range (80-90) or a list of these (80,443), got "127.0.0.1:x"; see wasiexec worker --help`,
+    ],
+    [
+      [...q, '--allow-dns', 'a b'],
+      `--allow-dns must be a name, '*.' and a name, or '*', got "a b"; see wasiexec worker --help`,
+    ],
+    [
+      [...q, '--allow-http', 'ftp://x'],
+      `--allow-http must be an origin, such as 'https://api.example.com' or 'http://127.0.0.1:8080', got "ftp://x"; see wasiexec worker --help`,
     ],
     [
       [...q, '--redis', 'http://x'],

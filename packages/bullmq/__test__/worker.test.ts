@@ -124,6 +124,20 @@ onOne(
   },
 )
 
+onOne('a core module runs where components are granted a network', async (t, server) => {
+  const rule = { allow: ['127.0.0.1:1'] }
+  await openWorker(t, server, {
+    grants: { network: rule, http: { allow: ['http://127.0.0.1:1'] } },
+  })
+  const queue = openQueue(t, server)
+  const runs = await all((await queue.addProgram(watPath('hello'))).batch([{}]))
+  t.is(runs[0]?.outcome?.stdout.toString(), 'hello\n')
+  const calls = await all(
+    (await queue.addProgram(watPath('exports'))).batch([{ call: ['add', 1, 2] }]),
+  )
+  t.like(calls[0]?.outcome, { kind: 'returned', values: [3] })
+})
+
 onEach(
   'hostile data in the queue costs its own jobs an error, and nothing else',
   async (t, server) => {

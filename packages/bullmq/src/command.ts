@@ -1,5 +1,14 @@
 import { parseArgs } from 'node:util'
 import { readFile } from 'node:fs/promises'
+import { load, Runtime, WasiexecError } from 'wasiexec'
+import { NETWORK_FLAGS, networkGrants } from '../../../cli/network-flags.ts'
+import {
+  EXPECTED,
+  readCount,
+  readDirectory,
+  readDuration,
+  readSize,
+} from '../../../cli/quantities.ts'
 import {
   folderStore,
   ProgramWorker,
@@ -30,25 +39,27 @@ progress, gives back what is left, and exits with 0. A second signal ends it at 
                           $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and, if set, $AWS_REGION); default: redis
 
 Upper bounds for every job, which no job can raise:
-  --timeout <time>        wall clock: 500ms, 10s, 5m; default: 60s
-  --cpu <time>            time on a core
+  --timeout <duration>    wall clock: 500ms, 10s, 5m; default: 60s
+  --cpu <duration>        time on a core
   --fuel <count>          instructions
   --memory <size>         memories and tables: 64MiB, 1GiB; default: 1GiB
   --output <size>         stdout and stderr; default: 16MiB
   --files <size>          files in memory; default: 64MiB
+  --files-count <count>   how many files in memory; default: 65536
+  --sockets <count>       open sockets; default: 64
 
 What every job may use of this machine; default: nothing:
   --dir <host[::guest][:rw]>
                           a directory, read-only without :rw; may be repeated
-  --allow-net <rule>      an address, as in docs/network.md; may be repeated
+${networkHelp()}
 
   --threads <n>           threads that run guests; default: one per core
   --processes             run guests in worker processes of this machine
   --chunks <n>            chunks at a time; default: one more than threads
   --programs <n>          programs that stay loaded; default: 64
   --cache <folder>        where compiled code is kept; default: the user's cache folder
-  --lock <time>           silence after which the worker is lost; the same for all of a queue; default: 30s
-  --drain <time>          how long a drain waits for jobs; default: 25s
+  --lock <duration>       silence after which the worker is lost; the same for all of a queue; default: 30s
+  --drain <duration>      how long a drain waits for jobs; default: 25s
   --http <[host:]port>    serve /healthz, /livez, /readyz and /metrics; default host: 127.0.0.1
   -h, --help              print this help
   -V, --version           print the version
@@ -56,6 +67,15 @@ What every job may use of this machine; default: nothing:
 Example:
   wasiexec worker --queue grading --redis redis://10.0.0.5:6379 --timeout 10s --memory 256MiB --http 0.0.0.0:9464
 `
+
+/** A line per option that grants a network. */
+function networkHelp(): string {
+  return NETWORK_FLAGS.map(
+    ({ name, value, what }) => `  ${`--${name} <${value}>`.padEnd(22)}  ${what}`,
+  ).join('\n')
+}
+
+const RULES = { type: 'string', multiple: true } as const
 
 const OPTIONS = {
   queue: { type: 'string' },
@@ -68,8 +88,13 @@ const OPTIONS = {
   memory: { type: 'string' },
   output: { type: 'string' },
   files: { type: 'string' },
-  dir: { type: 'string', multiple: true },
-  'allow-net': { type: 'string', multiple: true },
+  'files-count': { type: 'string' },
+  sockets: { type: 'string' },
+  dir: RULES,
+  'allow-net': RULES,
+  listen: RULES,
+  'allow-dns': RULES,
+  'allow-http': RULES,
   threads: { type: 'string' },
   processes: { type: 'boolean' },
   chunks: { type: 'string' },
@@ -120,7 +145,9 @@ async function carryOut(argv: readonly string[], io: WorkerIo): Promise<number> 
   }
   if (flags.queue === undefined) throw new UsageError('expected --queue, the name of a queue')
   const log = (message: string): unknown => io.stderr.write(`wasiexec: ${message}\n`)
-  const worker = new ProgramWorker(flags.queue, optionsOf(flags, io))
+  const options = optionsOf(flags, io)
+  await checkGrants(options.grants)
+  const worker = new ProgramWorker(flags.queue, options)
   let isDown = false
   worker.on('error', ({ message }) => {
     // A connection that is tried again and again says so once.
@@ -156,6 +183,8 @@ function optionsOf(flags: Flags, io: WorkerIo): ConstructorParameters<typeof Pro
     ...given('memoryBytes', size('--memory', flags.memory)),
     ...given('outputBytes', size('--output', flags.output)),
     ...given('filesBytes', size('--files', flags.files)),
+    ...given('filesCount', count('--files-count', flags['files-count'])),
+    ...given('sockets', count('--sockets', flags.sockets)),
   }
   const store = storeOf(flags.store, io.env)
   const { cache } = flags
@@ -184,17 +213,36 @@ function given<K extends string, V>(name: K, value: V | undefined): Partial<Reco
 }
 
 function grantsOf(flags: Flags): Grants {
-  const dirs = (flags.dir ?? []).map((rule) => {
-    const access = rule.endsWith(':rw') ? 'write' : 'read'
-    const [hostPath = '', guest = hostPath] = rule.replace(/:rw$/, '').split('::')
-    if (hostPath === '' || guest === '')
-      throw new UsageError(`--dir: expected host[::guest][:rw], got ${rule}`)
-    return [guest, { hostPath, access }] as const
-  })
-  return {
-    ...(dirs.length === 0 ? {} : { preopens: Object.fromEntries(dirs) }),
-    ...given('network', flags['allow-net'] && { allow: flags['allow-net'] }),
+  const dirs = (flags.dir ?? []).map((rule) => read('--dir', rule, readDirectory, 'directory'))
+  const preopens = Object.fromEntries(dirs)
+  if (Object.keys(preopens).length < dirs.length) {
+    throw new UsageError('--dir: expected each guest path once')
   }
+  return { ...(dirs.length === 0 ? {} : { preopens }), ...networkGrants(flags) }
+}
+
+/** Grants that no job can have are an error of the command line, and not of each job. */
+async function checkGrants(grants: Grants | undefined): Promise<void> {
+  const runtime = new Runtime({ threads: 1 })
+  try {
+    const empty = Buffer.from('(component)')
+    const program = await load(empty, { runtime, cache: false, compiler: 'baseline' })
+    program.check(grants)
+  } catch (error) {
+    if (!(error instanceof WasiexecError)) throw error
+    throw new UsageError(withFlagNames(error.message))
+  } finally {
+    await runtime.close()
+  }
+}
+
+/** A message of the library with the names that options have here. */
+function withFlagNames(message: string): string {
+  return NETWORK_FLAGS.reduce(
+    (text, { name, option }) =>
+      text.replace(new RegExp(`\`${option}(?:\\[\\d+\\])?\``), `--${name}`),
+    message,
+  )
 }
 
 function storeOf(where: string | undefined, env: WorkerIo['env']): ProgramStore | undefined {
@@ -222,33 +270,25 @@ function httpOf(where: string | undefined): { port: number; host?: string } | un
 }
 
 function count(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new UsageError(`${flag}: expected a whole number from 1 on, got ${text}`)
-  return Number(text)
+  return text === undefined ? undefined : read(flag, text, readCount, 'count')
 }
-
-const TIMES: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 function time(flag: string, text: string | undefined): number | undefined {
-  return measure(flag, text, TIMES, 'a time such as 500ms, 10s or 5m')
+  return text === undefined ? undefined : read(flag, text, readDuration, 'duration')
 }
-
-const SIZES: Record<string, number> = { B: 1, KiB: 1 << 10, MiB: 1 << 20, GiB: 1 << 30 }
 
 function size(flag: string, text: string | undefined): number | undefined {
-  return measure(flag, text, SIZES, 'a size such as 64MiB or 1GiB')
+  return text === undefined ? undefined : read(flag, text, readSize, 'size')
 }
 
-function measure(
+/** What a flag says, as `wasiexec run` reads it. */
+function read<T>(
   flag: string,
-  text: string | undefined,
-  units: Readonly<Record<string, number>>,
-  expected: string,
-): number | undefined {
-  if (text === undefined) return undefined
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(text) ?? []
-  const value = Math.round(Number(number) * (units[unit] ?? Number.NaN))
-  if (!(value > 0)) throw new UsageError(`${flag}: expected ${expected}, got ${text}`)
+  text: string,
+  reader: (text: string) => T | undefined,
+  kind: keyof typeof EXPECTED,
+): T {
+  const value = reader(text)
+  if (value === undefined) throw new UsageError(`${flag}: expected ${EXPECTED[kind]}, got ${text}`)
   return value
 }

@@ -44,7 +44,10 @@ export interface ProgramWorkerOptions {
   prefix?: string | undefined
   /** Upper bounds, which no job can raise. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: `preopens`, `network`, `http`. Default: nothing. */
+  /**
+   * What every job may use of this machine: `preopens`, `network`, `http`. Core modules cannot have the last two, and run
+   * without. Default: nothing.
+   */
   grants?: Grants | undefined
   /** What runs the jobs: an own runtime with these options, or one that the caller closes. Default: one with a thread per core. */
   runtime?: RuntimeOptions | Runtime | undefined

@@ -19,7 +19,7 @@ export interface ChunkRunnerOptions {
   runtime: Runtime
   /** Upper bounds for every job. Default: 60 s, 1 GiB of memory, 16 MiB of output, 64 MiB and 65,536 files, 64 sockets. */
   limits?: Caps | undefined
-  /** What every job may use of this machine: directories and network. Default: nothing. */
+  /** What every job may use of this machine: directories, and, unless it is a core module, network. Default: nothing. */
   grants?: Grants | undefined
   /** How programs are loaded. Default: as by `load`. */
   load?: ProgramOptions | undefined
@@ -265,6 +265,16 @@ export class ChunkRunner {
     await chunk.take([{ ...each, end: { error: quarantineError(digest, reason) } }])
   }
 
+  /** Core modules cannot have a network, and run without the one that components are granted. */
+  #withheld({ kind }: Program): Pick<RunOptions, 'network' | 'http'> {
+    const { network, http } = this.#grants
+    if (kind === 'component') return {}
+    return {
+      ...(network === undefined ? {} : { network: false }),
+      ...(http === undefined ? {} : { http: false }),
+    }
+  }
+
   /** Runs jobs of one kind. Returns those whose worker process died. */
   async #batch(chunk: ChunkState, todo: readonly Todo[]): Promise<Todo[]> {
     const { signal, leave } = chunk.work
@@ -283,20 +293,21 @@ export class ChunkRunner {
       // A chunk of calls has few instances, and one of runs as many runs as there are threads.
       concurrency: Math.min(todo.length, this.#runtime.stats().threads),
     }
-    const jobs = todo.map(({ job, program: own }, id) => {
-      const { work } = job
+    const jobs = todo.map(({ job: { work }, program: own }, id) => {
       if (work.kind === 'call') {
         const { kind: _, ...call } = capJob(work, caps)
         return { id, ...call }
       }
-      return { ...capJob((work as { options: RunOptions }).options, caps), id, program: own }
+      const job = capJob((work as { options: RunOptions }).options, caps)
+      return { ...job, ...this.#withheld(own), id, program: own }
     })
     const groups = isCall ? byProgram(todo, jobs) : [{ program, jobs }]
     const died: Todo[] = []
     for (const group of groups) {
       let batch
       try {
-        batch = group.program.batch(group.jobs as never, options as never)
+        const defaults = { ...options.defaults, ...(isCall ? this.#withheld(group.program) : {}) }
+        batch = group.program.batch(group.jobs as never, { ...options, defaults } as never)
       } catch (thrown) {
         const ids = (group.jobs as { id: number }[]).map(({ id }) => todo[id]!)
         // What the jobs share cannot be used: here, or by no worker.
