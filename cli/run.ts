@@ -1,4 +1,4 @@
-import type { CallOutcome, RunOptions } from '../src/index.ts'
+import { WasiexecError, type CallOutcome, type Program, type RunOptions } from '../src/index.ts'
 import { tellEnding } from './ending.ts'
 import { invoke } from './invoke.ts'
 import { print, type Io } from './io.ts'
@@ -96,7 +96,7 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     } catch (error) {
       // An instance that could not be made in time.
       const status = error === signal.reason ? interruptStatus(error) : undefined
-      if (status === undefined) throw error
+      if (status === undefined) throw withAdvice(error, program)
       return status
     } finally {
       stop()
@@ -107,6 +107,13 @@ Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memor
     else await tellEnding(io, { name: program.name, path }, outcome, options.limits)
     return statusOf(outcome)
   },
+}
+
+/** Libraries are run by mistake. */
+function withAdvice(error: unknown, { kind, exports }: Program): unknown {
+  if (!(error instanceof WasiexecError) || error.code !== 'ERR_NO_ENTRY_POINT') return error
+  if (kind !== 'module' || !exports.some((item) => item.kind === 'function')) return error
+  return new CliError(`${error.message}; --invoke calls one of its functions`, { cause: error })
 }
 
 /** Output is live, or, for JSON, in the outcome. A program that came through stdin has used stdin up. */
