@@ -37,14 +37,17 @@ async function open(language) {
   try {
     entry.session = await Session.open(program, { origins, print: (text) => entry.print?.(text) })
   } catch (error) {
-    sessions.delete(id)
+    close(id)
     throw error
   }
   return id
 }
 
 function close(id) {
-  sessions.get(id)?.session?.close()
+  const entry = sessions.get(id)
+  if (entry === undefined) return
+  clearTimeout(entry.timer)
+  entry.session?.close()
   sessions.delete(id)
 }
 
