@@ -361,7 +361,7 @@ interface JsonUsage extends Omit<Usage, 'fuel'> {
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
 declare function describeOutcome(
-  outcome: CallOutcome | HostError | JsonOutcome | JsonHostError,
+  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonHostError,
 ): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
@@ -1496,7 +1496,7 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * @example
    * const outcome = await pool.with({ limits: { timeoutMs: 50 } }).call('add', 1, 2)
    */
-  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'>
+  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call' | 'value'>
   /**
    * What the pool has and does right now.
    *

@@ -100,7 +100,7 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
     ...section('exports', exports),
     ...(missing.length === 0
       ? []
-      : section('cannot be run, because these imports are not provided', missing)),
+      : section('cannot be run without these imports, which a host gives in JavaScript', missing)),
     ...(problem === null || missing.length > 0 || serveProblem === null
       ? []
       : [`\ncannot be run: ${printable(problem.message)}`]),

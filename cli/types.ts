@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { existsSync } from 'node:fs'
 import { print, printable, say } from './io.ts'
 import { outputFile, placeFile } from './output-file.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
@@ -46,7 +47,19 @@ export const verb: Verb = {
       return STATUS.ok
     }
     await placeFile(io, Buffer.from(text), file, force)
-    if (!quiet) await say(io, `wasiexec: wrote ${printable(file)}`)
+    if (quiet) return STATUS.ok
+    await say(io, `wasiexec: wrote ${printable(file)}`)
+    const module = moduleInPlaceOf(file)
+    if (module !== undefined) {
+      const advice = `TypeScript reads ${module} in place of it; give it another name, such as ${file.replace(/d\.ts$/, 'wasm.d.ts')}`
+      await say(io, `wasiexec: ${printable(advice)}`)
+    }
     return STATUS.ok
   },
+}
+
+/** The module beside a file of declarations that TypeScript takes the declarations to be of. */
+function moduleInPlaceOf(file: string): string | undefined {
+  const modules = ['ts', 'tsx'].map((extension) => file.replace(/(?<=\.)d\.ts$/, extension))
+  return modules.find((module) => module !== file && existsSync(module))
 }

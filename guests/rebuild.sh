@@ -3,7 +3,7 @@
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
 # usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 cpp-zig as
-#                                swift crash crash-5 cpu panic stores tour-rust tour-go tour-shelf
+#                                swift crash crash-5 cpu panic plugin stores tour-rust tour-go tour-shelf
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
@@ -12,7 +12,7 @@
 #   python3.11, and clang-19 lld-19 llvm-19 libclang-rt-19-dev-wasm32 wasi-libc patchelf   py2wasm (~370 MB more into .work/)
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
 #   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net, swift (without rustup; 450 MB)
-#   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic; net-p3, http, http-p3, redis,
+#   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic, plugin; net-p3, http, http-p3, redis,
 #                                                                                          stores, tour-rust, tour-shelf
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -103,6 +103,11 @@ build_rust-p2() { rust_wasi --target wasm32-wasip2 -o "$1"; }
 build_panic() { # with all debug information that belongs to what is linked
   rustc --edition 2021 --target wasm32-wasip1 -g -C opt-level=s -C lto=fat -C panic=abort "--remap-path-prefix=$here=." \
     src/rust/panic.rs -o "$1"
+}
+
+build_plugin() { # a library
+  rustc --edition 2024 --target wasm32-wasip1 --crate-type cdylib -C opt-level=s -C lto=fat -C strip=symbols \
+    -C panic=abort "--remap-path-prefix=$here=." src/rust/plugin.rs -o "$1"
 }
 
 trixie() { # trixie FOLDER PACKAGE...: packages of Debian trixie, downloaded into FOLDER/debs without root

@@ -21,10 +21,11 @@ const program = (name) => venvProgram(join(TOOLS, '.venv'), name)
 const WAYS = {
   rust: () => guest('tour-rust'),
   go: () => guest('tour-go'),
-  python: () => build('tour-python', [WIT, SOURCES.python], python(WIT, 'tour', SOURCES.python)),
+  python: () =>
+    build('tour-python', [WIT, SOURCES.python], python(WIT, 'tour', SOURCES.python, 'app')),
   javascript: () =>
-    build('tour-javascript', [WIT, SOURCES.javascript], javascript('starlingmonkey')),
-  quickjs: () => build('tour-quickjs', [WIT, SOURCES.javascript], javascript('quickjs')),
+    build('tour-javascript', [WIT, SOURCES.javascript], tourOf('starlingmonkey')),
+  quickjs: () => build('tour-quickjs', [WIT, SOURCES.javascript], tourOf('quickjs')),
 }
 
 /** The languages that `tour` knows. */
@@ -71,18 +72,36 @@ export async function composed(language, store) {
  */
 export function later() {
   const [wit, source] = [at('src/later/wit'), at('src/later/python')]
-  return build('later-python', [wit, source], python(wit, 'later', source))
+  return build('later-python', [wit, source], python(wit, 'later', source, 'app'))
 }
 
-function python(wit, world, source) {
-  const args = ['-d', wit, '-w', world, 'componentize', '-p', source, 'app', '-o']
+/**
+ * The path of the component that runs snippets of a language, from examples/sessions.
+ * @param {'python' | 'javascript'} language
+ * @returns {Promise<string>}
+ */
+export function session(language) {
+  const folder = at('../examples/sessions')
+  const wit = join(folder, 'wit')
+  const [source, make] =
+    language === 'python'
+      ? ['session.py', python(wit, 'session', folder, 'session')]
+      : ['session.js', javascript('quickjs', join(folder, 'session.js'), wit, 'session')]
+  return build(`session-${language}`, [wit, join(folder, source)], make)
+}
+
+function python(wit, world, folder, module) {
+  const args = ['-d', wit, '-w', world, 'componentize', '-p', folder, module, '-o']
   return (output) => run(program('componentize-py'), [...args, output])
 }
 
-function javascript(engine) {
+function tourOf(engine) {
+  return javascript(engine, join(SOURCES.javascript, 'app.js'), WIT, 'tour')
+}
+
+function javascript(engine, source, wit, world) {
   const script = join(TOOLS, 'componentize.mjs')
-  const source = join(SOURCES.javascript, 'app.js')
-  return (output) => run(process.execPath, [script, engine, source, WIT, 'tour', output])
+  return (output) => run(process.execPath, [script, engine, source, wit, world, output])
 }
 
 /** What was built of the same files is taken again. */

@@ -1,4 +1,5 @@
 import { WasiexecError } from './errors.ts'
+import { LIMITS } from './limit-names.ts'
 
 /** An error that names the option, what it must be and what it is. */
 export function invalid(option: string, expected: string, value: unknown): WasiexecError {
@@ -13,10 +14,16 @@ export function invalidCall(message: string): WasiexecError {
 
 /** An error for an option that does not exist, with the nearest that does. */
 export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
-  const near = nearest(name, known)
+  const near = nearest(name, known) ?? limitOf(name, known)
   const hint =
     near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
+}
+
+/** The limit that was given beside `limits` and not in it. */
+function limitOf(name: string, known: readonly string[]): string | undefined {
+  const limit = known.includes('limits') ? nearest(name, LIMITS) : undefined
+  return limit === undefined ? undefined : `limits.${limit}`
 }
 
 /** The first of the known names that is much like this one. */

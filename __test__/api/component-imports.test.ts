@@ -175,6 +175,7 @@ test('versions match as semver says', async (t) => {
     const given = { [`my:pkg/store@${version}`]: store, logLine }
     const error = (await thrown(() => program.instantiate({ imports: given }))) as WasiexecError
     t.is(error.code, 'ERR_UNRESOLVED_IMPORT', version)
+    t.true(error.message.includes(`#get, given is another version: my:pkg/store@${version}`))
   }
 })
 
@@ -195,6 +196,19 @@ test('what is missing is named before anything starts', async (t) => {
     await messageOf({ logLine, 'my:pkg/store': { ...withoutGet, gett: store.get } }),
     /#get, did you mean `gett`\?/,
   )
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/store': { a: store.get, b: store.get } }),
+    /#get, given are a, b;/,
+  )
+  t.regex(
+    await messageOf({ logLine, store, env: store }),
+    /my:pkg\/store@1\.2\.3#get, given are store, env;/,
+  )
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/stor@9.0.0': store }),
+    /did you mean `imports\['my:pkg\/stor@9\.0\.0'\]`/,
+  )
+  t.regex(await messageOf({ logLine }), /#get; /)
   t.regex(await messageOf({ 'my:pkg/store': store }), /log-line/)
   t.regex(
     await messageOf({ logLine, 'my:pkg/stor': store }),

@@ -84,6 +84,43 @@ export const wide: bigint = await instance.exports.add64(1n, 2n)
   )
 })
 
+test('declarations of what a module imports fit the option', async (t) => {
+  const program = await load(
+    Buffer.from(`(module
+      (import "env" "log" (func (param i32 i32)))
+      (import "env" "fetchRow" (func (param i32) (result i32)))
+      (import "other module" "wide" (func (result i64)))
+      (func (export "one") (result i32) (i32.const 1)))`),
+    { cache: false },
+  )
+  const use = `
+import { load } from 'wasiexec'
+import type { Exports, Imports } from './module.d.ts'
+const imports: Imports = {
+  env: {
+    log: (pointer, length, { memory }) => console.log(memory.readString(pointer, length)),
+    fetchRow: async (id) => id,
+  },
+  'other module': { wide: () => 1n },
+}
+const program = await load('module.wasm')
+const instance = await program.instantiate<Exports>({ imports })
+await program.run({ imports })
+program.spawn({ imports })
+program.pool<Exports>({ imports })
+program.check({ imports })
+program.batch([], { defaults: { imports } })
+export const one: number = await instance.exports.one()
+// @ts-expect-error
+const wrong: Imports = { env: { log: () => {}, fetchRow: () => '1' }, 'other module': { wide: () => 1n } }
+// @ts-expect-error
+const missing: Imports = { env: { log: () => {} }, 'other module': { wide: () => 1n } }
+export const all = [wrong, missing]
+`
+  const files = { 'module.d.ts': await program.types(), 'use.ts': use }
+  t.deepEqual(await compile(await folder(t), files), [])
+})
+
 test('declarations of made-up types compile', async (t) => {
   const files: Record<string, string> = {}
   for (const [index, type] of fc.sample(witTypes, 40).entries()) {

@@ -60,6 +60,7 @@ if (!inProcesses) {
     t.is(outcome.kind, 'host-error')
     const { error } = outcome as HostError
     t.is((error as WasiexecError).code, 'ERR_HOST_FUNCTION')
+    t.regex((error as WasiexecError).message, /use `call`$/)
     t.is((await refusal(instance.call('twice', 2))).code, 'ERR_INSTANCE_OVER')
   })
 

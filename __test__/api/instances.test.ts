@@ -382,7 +382,13 @@ test('what ends an instance aborts its calls with the reason', async (t) => {
     ],
   ]
   for (const [name, end, check, later] of ways) {
-    for (const busy of ['loop', 'sleep', undefined] as const) {
+    for (const [busy, waits] of [
+      ['loop', true],
+      ['sleep', true],
+      // The end comes to the core together with the calls.
+      ['loop', false],
+      [undefined, false],
+    ] as const) {
       const runtime = new Runtime({ threads: 1, cacheDir: false })
       const program = await ownWat('exports', { runtime })
       const controller = new AbortController()
@@ -390,7 +396,7 @@ test('what ends an instance aborts its calls with the reason', async (t) => {
       const args = busy === 'sleep' ? [3_600_000n] : []
       const calls =
         busy === undefined ? [] : [callAny(instance, busy, ...args), instance.call('next')]
-      if (busy !== undefined) await delay(10)
+      if (waits) await delay(10)
       end({ instance, program, runtime, controller })
       for (const call of calls) {
         const outcome = await call
@@ -404,6 +410,19 @@ test('what ends an instance aborts its calls with the reason', async (t) => {
       await instance[Symbol.asyncDispose]()
       if (name !== 'runtime') t.is(runtime.stats().instances, 0, `${name} ${busy}`)
       await runtime.close()
+    }
+  }
+})
+
+test('calls that were made just before the end of their instance are aborted, wherever it finds them', async (t) => {
+  // Whether the core has begun with the calls, has them, or gets them after the end, is a matter of chance.
+  for (let round = 0; round < 60; round += 1) {
+    const instance = await library()
+    const calls = Array.from({ length: 1 + (round % 3) }, () => instance.call('loop'))
+    instance[Symbol.dispose]()
+    for (const call of calls) {
+      const outcome = await call
+      t.true(outcome.kind === 'abort' && hasCode('ERR_INSTANCE_CLOSED')(outcome.reason))
     }
   }
 })

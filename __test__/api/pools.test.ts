@@ -88,7 +88,11 @@ test('a call that is refused leaves its instance alone', async (t) => {
 test('options of calls, and calls that are aborted while they wait', async (t) => {
   const program = await wat('exports')
   await using pool = program.pool<Functions>({ instances: 1 })
-  t.is(callEnding(await pool.with({ limits: { timeoutMs: 20 } }).call('loop')), 'limit timeout')
+  const hasty = pool.with({ limits: { timeoutMs: 20 } })
+  t.is(callEnding(await hasty.call('loop')), 'limit timeout')
+  const error = await t.throwsAsync(hasty.value('loop'), { instanceOf: ProgramError })
+  t.is((error as ProgramError).outcome.kind, 'limit')
+  t.is(await pool.with({ limits: { timeoutMs: 3_600_000 } }).value('add', 1, 2), 3)
   const controller = new AbortController()
   const slow = pool.call('sleep', 3_600_000n)
   const waits = pool.with({ signal: controller.signal }).call('next')

@@ -148,6 +148,9 @@ export function parsed(outcome: JsonOutcome): unknown {
 
 expectTypeOf(describeOutcome).toBeCallableWith({} as Outcome)
 expectTypeOf(describeOutcome).toBeCallableWith({} as JsonOutcome)
+expectTypeOf(describeOutcome).toBeCallableWith(
+  {} as CallOutcome<readonly [{ tag: 'ok' }]> | HostError,
+)
 
 // The ids of the jobs are those of the results; either there is an outcome or an error.
 export async function judge(program: Program): Promise<BatchSummary> {
@@ -283,6 +286,7 @@ export async function calls(program: Program, options: InstantiateOptions): Prom
   expectTypeOf(instance.exports.nothing).returns.resolves.toEqualTypeOf<void>()
   const sum = await instance.call('add', 1, 2)
   expectTypeOf(sum).toEqualTypeOf<CallOutcome<readonly [number]>>()
+  expectTypeOf(describeOutcome).toBeCallableWith(sum)
   if (sum.kind === 'returned') expectTypeOf(sum.values[0]).toEqualTypeOf<number>()
   else expectTypeOf(sum).toEqualTypeOf<Outcome>()
   const nothing = instance.callSync('nothing')
@@ -304,6 +308,7 @@ export async function calls(program: Program, options: InstantiateOptions): Prom
   const pool = program.pool<Functions>({ instances: 4 })
   expectTypeOf(pool).toEqualTypeOf<Pool<Functions>>()
   expectTypeOf(pool.value('add', 1, 2)).toEqualTypeOf<Promise<number>>()
+  expectTypeOf(pool.with({}).value('add', 1, 2)).toEqualTypeOf<Promise<number>>()
   const hosted = program.pool<Functions>({ imports: {} })
   expectTypeOf(hosted).toEqualTypeOf<Pool<Functions, HostError>>()
   expectTypeOf(await hosted.call('add', 1, 2)).toEqualTypeOf<

@@ -155,7 +155,7 @@ test('inspect shows a module', async (t) => {
 test('inspect shows what is missing, and that is no error', async (t) => {
   const { status, stdout } = await call(['inspect', watPath('unresolved-import')])
   t.is(status, 0)
-  const [, missing] = stdout.split('not provided: 2\n')
+  const [, missing] = stdout.split('which a host gives in JavaScript: 2\n')
   t.regex(missing!, /^ {2}env\.foo {2}function {2}\(i32\) -> i32\n {2}env\.bar {2}memory /)
   const reactor = await call(['inspect', watPath('reactor')])
   t.regex(reactor.stdout, /^kind +module, .*, reactor$/m)

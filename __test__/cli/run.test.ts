@@ -259,9 +259,11 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--seed', 'x', 'x'], /^option '--seed /],
   [
     [watPath('unresolved-import')],
-    /^unresolved imports: env\.foo \(function\), env\.bar \(memory\)/,
+    /^unresolved imports: env\.foo \(function\), env\.bar \(memory\).*; functions of a host are given from JavaScript, by the option `imports`$/,
   ],
-  [[watPath('no-start')], /no `_start` function/],
+  [[watPath('no-start')], /no `_start` function .*; --invoke calls one of its functions$/],
+  [[watPath('reactor')], /is a reactor .*; --invoke calls one of its functions$/],
+  [[watPath('component-no-command')], /exports [^;]*$/],
   [[watPath('needs-threads')], /needs-threads\.wat: the program needs threads/],
   [
     ['--no-interruptible', '--timeout', '1s', watPath('hello')],

@@ -1,4 +1,6 @@
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
@@ -62,6 +64,26 @@ coupon.wat is replaced by nothing
 order 1: 200 becomes 180
 order 2: 80 becomes 40
 order 3: 100 becomes 45
+`,
+  'plugin-host.mjs': `\
+log: transforming grüße
+log, level 1: grüße
+GRÜSSE, row seven / grüße
+visits: 1 2
+log: transforming before
+BEFORE, row seven
+shout 2: the program was ended by its cpu limit
+log, level 1: one
+one / one
+shout 2: the program was ended by its cpu limit
+shout 2 is replaced by shout 1
+log, level 1: two
+two / two
+log: transforming three
+log, level 1: three
+THREE, row seven / three
+visits: 1
+shout 3 does not export reserve, release, transform
 `,
   'python-over-csv.mjs': `\
 ok      says hello
@@ -274,6 +296,110 @@ test('python-server.mjs', async (t) => {
   t.deepEqual(await post('6 * 7'), [200, { value: '42', printed: '' }])
   t.deepEqual(await post('#'.repeat(2 << 20)), [413, { error: 'too long' }])
   t.is((await fetch(url)).status, 405)
+  await stop()
+})
+
+const testSessions = withoutTools === undefined ? test : test.skip
+testSessions('session-server.mjs', async (t) => {
+  const web = createServer(({ url }, response) => {
+    if (url === '/elsewhere') response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()
+    else response.end(url === '/long' ? 'x'.repeat(2 << 20) : 'a page')
+  })
+  await new Promise<void>((listening) => void web.listen(0, '127.0.0.1', listening))
+  t.teardown(() => web.close())
+  const origin = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
+  const { url, stop } = await startServer(t, 'session-server.mjs', [origin])
+  const open = async (language: string): Promise<string> => {
+    const response = await fetch(`${url}/sessions?language=${language}`, { method: 'POST' })
+    t.is(response.status, 201)
+    return `${url}/sessions/${((await response.json()) as { id: string }).id}`
+  }
+  const run = async (session: string, body: string): Promise<unknown[]> => {
+    const text = await (await fetch(session, { method: 'POST', body })).text()
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
+  }
+  const gone = [{ error: 'there is no such session' }]
+  // Each row is a session.
+  for (const [language, ...snippets] of [
+    [
+      'python',
+      ['x = 41', { value: null }],
+      [
+        'print("one", 1); print("two"); x + 1',
+        { printed: 'one 1\n' },
+        { printed: 'two\n' },
+        { value: '42' },
+      ],
+      ['print("no line", end="")', { printed: 'no line' }, { value: null }],
+      ['1 / 0', { exception: 'ZeroDivisionError: division by zero' }],
+      [
+        'def f(:',
+        {
+          exception:
+            'File "<snippet>", line 1\n    def f(:\n          ^\nSyntaxError: invalid syntax',
+        },
+      ],
+      ['import sys; sys.exit(3)', { exception: 'SystemExit: 3' }],
+      ['"x" * 10**9', { exception: 'MemoryError' }],
+      [`fetch("${origin}/")`, { value: "'a page'" }],
+      [`fetch("${origin}/long")`, { exception: `OSError: ${origin}/long is too long` }],
+      [`fetch("${origin}/elsewhere")`, { exception: 'OSError: fetch failed' }],
+      [
+        'fetch("http://example.com/")',
+        { exception: 'OSError: http://example.com/ is not allowed' },
+      ],
+      ['open("out.txt", "w").write("left")', { value: '4' }],
+      ['while True: pass', { ended: 'the program was ended by its cpu limit' }],
+      ['x', ...gone],
+    ],
+    [
+      'python',
+      [
+        'print("x" * (2 << 20))',
+        { ended: 'a host function threw: the snippet has printed too much' },
+      ],
+    ],
+    [
+      'python',
+      ['import os; os._exit(3)', { ended: 'the program exited with code 1' }],
+      ['x', ...gone],
+    ],
+    [
+      'javascript',
+      ['var x = 41', { value: null }],
+      ['console.log("one", { n: 1 }); x + 1', { printed: 'one {"n":1}\n' }, { value: '42' }],
+      ['throw new Error("oh")', { exception: 'Error: oh' }],
+      [`fetch("${origin}/")`, { value: 'a page' }],
+      ['fetch("http://example.com/")', { exception: 'Error: http://example.com/ is not allowed' }],
+      ['for (;;);', { ended: 'the program was ended by its cpu limit' }],
+      ['x', ...gone],
+    ],
+  ] as [string, ...[string, ...unknown[]][]][]) {
+    const session = await open(language)
+    for (const [snippet, ...lines] of snippets) {
+      t.deepEqual(await run(session, snippet), lines, snippet)
+      if (snippet.startsWith('open'))
+        t.is(await (await fetch(`${session}/files/out.txt`)).text(), 'left')
+    }
+  }
+  const [session, other] = [await open('python'), await open('python')]
+  await run(session, 'x = 1')
+  t.deepEqual(await run(other, 'x'), [{ exception: "NameError: name 'x' is not defined" }])
+  // One at a time; and a client that goes away takes its session with it.
+  const controller = new AbortController()
+  const body = 'import time; print("begun"); time.sleep(20)'
+  const busy = await fetch(session, { method: 'POST', body, signal: controller.signal })
+  await busy.body!.getReader().read()
+  t.is((await fetch(session, { method: 'POST', body: '1' })).status, 409)
+  controller.abort()
+  while ((await fetch(session, { method: 'POST', body: '1' })).status !== 404);
+  t.is((await fetch(other, { method: 'DELETE' })).status, 204)
+  t.deepEqual(await run(other, '1'), gone)
+  t.is((await fetch(`${url}/sessions?language=cobol`, { method: 'POST' })).status, 404)
+  t.is((await fetch(url)).status, 404)
   await stop()
 })
 

@@ -25,9 +25,13 @@ export interface ExampleServer {
 }
 
 /** Starts an example that prints its address. */
-export async function startServer(t: ExecutionContext, name: string): Promise<ExampleServer> {
+export async function startServer(
+  t: ExecutionContext,
+  name: string,
+  args: readonly string[] = [],
+): Promise<ExampleServer> {
   const env = { ...process.env, ...CACHE }
-  const child = spawn(process.execPath, [at(`examples/${name}`), '0'], { env })
+  const child = spawn(process.execPath, [at(`examples/${name}`), '0', ...args], { env })
   t.teardown(() => child.kill('SIGKILL'))
   const end = ended(child)
   const lines = createInterface({ input: child.stdout })

@@ -31,7 +31,8 @@ export function declareModule(
   if (imports.length === 0) return out.text
   out.line('')
   out.docs('The functions that the module needs.')
-  out.open('export interface Imports {')
+  // Not an interface: those fit no index signature, and so not the option `imports`.
+  out.open('export type Imports = {')
   for (const module of new Set(imports.map((wanted) => wanted.module))) {
     out.open(`${propertyName(module)}: {`)
     for (const { module: owner, name, kind, type, params, results } of imports) {

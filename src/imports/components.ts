@@ -1,4 +1,4 @@
-import { nearest, show } from '../check.ts'
+import { listed, nearest, shorten, show } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Codec } from '../wit/codec.ts'
 import { Codecs, Foreign } from '../wit/codecs.ts'
@@ -92,10 +92,7 @@ function givenFor(name: string | undefined, given: GivenInterfaces): Given | und
 function targetOf(type: FunctionType, given: GivenInterfaces): Target {
   const members = givenFor(type.interface, given)
   const { kind, resource, name } = functionName(type.name)
-  if (members === undefined) {
-    const near = nearest(type.interface!, [...given.interfaces.keys()])
-    throw new Missing(near === undefined ? '' : `, did you mean \`imports['${near}']\`?`)
-  }
+  if (members === undefined) throw new Missing(hintFor(type.interface!, given))
   if (kind === 'function') return plainTarget(camelCase(name), members)
   const className = pascalCase(resource!)
   const Class = members.get(className) as (abstract new (...args: never[]) => object) | undefined
@@ -120,6 +117,23 @@ function targetOf(type: FunctionType, given: GivenInterfaces): Target {
   return (args) => Reflect.apply(own, Class, args) as unknown
 }
 
+/** What was given that is not the interface of this name. */
+function hintFor(name: string, { interfaces }: GivenInterfaces): string {
+  const given = [...interfaces.keys()]
+  const pathOf = (key: string): string => splitInterface(key).path
+  const path = pathOf(name)
+  const other = given.find((key) => pathOf(key) === path)
+  if (other !== undefined) return `, given is another version: ${shorten(other)}`
+  const near = nearest(path, given.map(pathOf))
+  const key = given.find((key) => pathOf(key) === near)
+  if (key !== undefined) return `, did you mean \`imports['${shorten(key)}']\`?`
+  return givenAre(given)
+}
+
+function givenAre(names: readonly string[]): string {
+  return names.length === 0 ? '' : `, given are ${shorten(listed(names))}`
+}
+
 /** Whether `new` can be used: arrow functions and methods are not constructors. */
 function isConstructor(value: abstract new (...args: never[]) => object): boolean {
   try {
@@ -134,8 +148,9 @@ function isConstructor(value: abstract new (...args: never[]) => object): boolea
 function plainTarget(name: string, members: Given): Target {
   const call = members.get(name)
   if (call !== undefined) return (args) => Reflect.apply(call, undefined, args)
-  const near = nearest(name, [...members.keys()])
-  throw new Missing(near === undefined ? '' : `, did you mean \`${near}\`?`)
+  const given = [...members.keys()]
+  const near = nearest(name, given)
+  throw new Missing(near === undefined ? givenAre(given) : `, did you mean \`${near}\`?`)
 }
 
 function callMethod(self: object, name: string, member: string, args: unknown[]): unknown {

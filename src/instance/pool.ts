@@ -124,12 +124,11 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    * @example
    * const sum = await pool.value('add', 1, 2) // 3
    */
-  async value<Name extends FunctionName<Functions>>(
+  value<Name extends FunctionName<Functions>>(
     name: Name,
     ...args: CallArguments<Functions, Name>
   ): Promise<ResultOf<FunctionOf<Functions, Name>>> {
-    const outcome = await this.#call(name, args, ALL)
-    return valueOf(outcome) as ResultOf<FunctionOf<Functions, Name>>
+    return this.#value(name, args, ALL) as Promise<ResultOf<FunctionOf<Functions, Name>>>
   }
 
   /**
@@ -139,9 +138,12 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    * @example
    * const outcome = await pool.with({ limits: { timeoutMs: 50 } }).call('add', 1, 2)
    */
-  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call'> {
+  with(options: CallOptions): Pick<Pool<Functions, Failure>, 'call' | 'value'> {
     const checked = checkCallOptions(options)
-    return { call: (name, ...args) => this.#call(name, args, checked) as never }
+    return {
+      call: (name, ...args) => this.#call(name, args, checked) as never,
+      value: (name, ...args) => this.#value(name, args, checked) as never,
+    }
   }
 
   /**
@@ -179,6 +181,14 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#close())
+  }
+
+  async #value(
+    name: string,
+    args: readonly unknown[],
+    options: CheckedCallOptions,
+  ): Promise<unknown> {
+    return valueOf(await this.#call(name, args, options))
   }
 
   #call(

@@ -1,6 +1,6 @@
 import { WasiexecError } from '../errors.ts'
 import type { ProgramImports } from '../imports.ts'
-import { describeOutcome, type AnyCallOutcome, type Returned } from '../outcome.ts'
+import { describeOutcome, neverStarted, type AnyCallOutcome, type Returned } from '../outcome.ts'
 import type { HostCalls } from '../port/host-calls.ts'
 import type { InstanceEnd, PortInstance } from '../port/instances.ts'
 import type { Port } from '../port/port.ts'
@@ -129,11 +129,21 @@ export class InstanceState implements PortInstance {
   read(delivery: Delivery, abortReason: unknown): AnyCallOutcome {
     if (delivery.isFault) {
       const { fault } = delivery
-      throw fault.code === 'ERR_INSTANCE_OVER' ? this.#over() : fault
+      if (fault.code !== 'ERR_INSTANCE_OVER') throw fault
+      // It was made before the instance was closed, and came to the core after that.
+      if (this.#isClosedOnly) return neverStarted(this.abortReason)
+      throw this.#over()
     }
     const outcome = delivery.outcome(abortReason, false, this.hostCalls?.failure)
     if (delivery.isInstanceOver) this.#end ??= { outcome }
     return outcome
+  }
+
+  /** Whether it was closed, and did not end by itself before. */
+  get #isClosedOnly(): boolean {
+    const end = this.#end
+    if (end !== undefined && !('outcome' in end && end.outcome.kind === 'abort')) return false
+    return this.#aborted !== undefined || this.abortReason !== undefined
   }
 
   #abort(reason: unknown): void {

@@ -9,7 +9,7 @@ import type { CallOutcome, HostError } from './types.ts'
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
 export function describeOutcome(
-  outcome: CallOutcome | HostError | JsonOutcome | JsonHostError,
+  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonHostError,
 ): string {
   switch (outcome.kind) {
     case 'exit':

@@ -11,6 +11,7 @@ import {
   invalid,
   unknown,
 } from '../check.ts'
+import { LIMITS } from '../limit-names.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
 import { encodeHttp } from './encode-http.ts'
@@ -73,18 +74,6 @@ export const RUN_OPTIONS = [
   'limits',
   'signal',
   'imports',
-] as const
-const LIMITS = [
-  'timeoutMs',
-  'cpuMs',
-  'fuel',
-  'memoryBytes',
-  'onMemory',
-  'outputBytes',
-  'onOutput',
-  'filesBytes',
-  'filesCount',
-  'sockets',
 ] as const
 
 /** The limits that a call cannot have, and why. */

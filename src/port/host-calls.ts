@@ -94,7 +94,8 @@ export class HostCalls {
       const result = this.#invoke(bound, words)
       if (isThenable(result)) {
         Promise.resolve(result).catch(() => {})
-        const message = `the host function ${bound.name} returned a promise, which a thread that waits cannot await; use \`run\``
+        const awaits = this.#isInstance ? 'call' : 'run'
+        const message = `the host function ${bound.name} returned a promise, which a thread that waits cannot await; use \`${awaits}\``
         throw new WasiexecError('ERR_HOST_FUNCTION', message)
       }
       return bound.put(words, result, this.#callContext())

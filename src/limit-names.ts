@@ -1,0 +1,13 @@
+/** The names of the limits of a run. */
+export const LIMITS = [
+  'timeoutMs',
+  'cpuMs',
+  'fuel',
+  'memoryBytes',
+  'onMemory',
+  'outputBytes',
+  'onOutput',
+  'filesBytes',
+  'filesCount',
+  'sockets',
+] as const
