@@ -16,7 +16,7 @@ export class Tally {
   resumed = 0
   readonly #collector: ReportCollector | undefined
   readonly #say: (line: string) => void
-  readonly #start = performance.now()
+  #start = performance.now()
   #failed = 0
 
   constructor(
@@ -27,6 +27,16 @@ export class Tally {
     this.totals = new Totals(isJudged)
     this.#collector = collector
     this.#say = say
+  }
+
+  /** The first job is about to run. */
+  begin(): void {
+    this.#start = performance.now()
+  }
+
+  /** Milliseconds since then. */
+  sinceStart(): number {
+    return performance.now() - this.#start
   }
 
   stored(result: StoredResult): void {
@@ -48,7 +58,7 @@ export class Tally {
     const label = item.line === undefined ? {} : { label: place }
     this.#collector.add(
       { index, id, ...result, ...label, job: { ...(args && { args }), stdin }, expected },
-      performance.now() - this.#start,
+      this.sinceStart(),
     )
   }
 
