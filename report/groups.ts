@@ -41,6 +41,8 @@ export const OTHER_VERDICT = 'other verdicts'
 export class Groups {
   readonly #groups = new Map<string, Growing>()
   readonly #verdicts = new Set<string>()
+  /** Of the last result: most results end like the one before. */
+  #last: Growing | undefined
   #binMs = FIRST_BIN_MS
   #lastMs = 0
 
@@ -74,11 +76,17 @@ export class Groups {
   }
 
   #find(kind: Kind, ending: string, verdict: string | undefined): Growing {
+    const last = this.#last
+    if (last?.ending === ending && last.kind === kind && last.verdict === verdict) return last
+    return (this.#last = this.#lookUp(kind, ending, verdict))
+  }
+
+  #lookUp(kind: Kind, ending: string, verdict: string | undefined): Growing {
     const key = `${kind}\n${ending}\n${verdict ?? ''}`
     const known = this.#groups.get(key)
     if (known !== undefined) return known
     if (this.#groups.size >= MAX_GROUPS && ending !== OTHERS[kind]) {
-      return this.#find(kind, OTHERS[kind], verdict)
+      return this.#lookUp(kind, OTHERS[kind], verdict)
     }
     const group = empty(kind, ending, verdict)
     this.#groups.set(key, group)

@@ -9,6 +9,7 @@ const MAX_LISTS = 16
 export class SlowestJobs {
   readonly #most: number
   readonly #lists = new Map<string, ListedJob[]>()
+  readonly #ofGroups = new Map<Group, ListedJob[]>()
 
   constructor(most: number) {
     this.#most = most
@@ -17,13 +18,21 @@ export class SlowestJobs {
   add(group: Group, result: ReportResult, at: number | undefined): void {
     const wallMs = result.outcome?.usage.wallMs
     if (wallMs === undefined || !(wallMs > 0) || this.#most === 0) return
-    const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
+    const list = this.#listOf(group)
     if (list.length === this.#most) {
       if (wallMs <= list.at(-1)!.usage!.wallMs) return
       list.pop()
     }
     const before = list.findIndex(({ usage }) => usage!.wallMs < wallMs)
     list.splice(before === -1 ? list.length : before, 0, listedJob(group, result, at))
+  }
+
+  #listOf(group: Group): ListedJob[] {
+    const known = this.#ofGroups.get(group)
+    if (known !== undefined) return known
+    const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
+    this.#ofGroups.set(group, list)
+    return list
   }
 
   #list(key: string): ListedJob[] {

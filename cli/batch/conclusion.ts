@@ -93,11 +93,7 @@ function isGood({ flags, tally: { totals } }: Ended): boolean {
   return totals.errors === 0
 }
 
-async function report(
-  ended: Ended,
-  path: string,
-  summary: Summary,
-): Promise<void> {
+async function report(ended: Ended, path: string, summary: Summary): Promise<void> {
   const { collector, startedAt } = ended
   if (collector === undefined) return
   const { writeReport } = await import('../write-report.ts')

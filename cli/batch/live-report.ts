@@ -2,6 +2,7 @@ import type { Program } from '../../src/index.ts'
 import { assets } from '../../report/assets.ts'
 import type { ReportCollector } from '../../report/collect.ts'
 import type { LiveState, ReportInfo } from '../../report/info.ts'
+import type { Phase } from '../../report/page/data.ts'
 import type { View } from '../../report/live/renderer.ts'
 import { LiveServer } from '../../report/live/server.ts'
 import { CliError } from '../status.ts'
@@ -106,22 +107,19 @@ export class LiveReport {
   }
 
   #state(): LiveState {
-    if (this.#summary !== undefined) {
-      return { phase: 'over', words: 'The batch has ended', ...NO_PACE }
-    }
     if (this.#batch === undefined) {
-      return { phase: 'running', words: 'Reading the results of earlier sessions', ...NO_PACE }
+      const words = this.#phase === 'over' ? ENDED : 'Reading the results of earlier sessions'
+      return { phase: this.#phase, words, fraction: undefined, perSecond: 0, leftMs: undefined }
     }
     const position = this.#batch.position()
-    const { rate, leftMs } = this.#pace.measure(position)
-    return {
-      phase: 'running',
-      words: 'Running',
-      fraction: position.fraction,
-      perSecond: rate,
-      leftMs,
-    }
+    const { rate: perSecond, leftMs } = this.#pace.measure(position)
+    const words = this.#phase === 'over' ? ENDED : 'Running'
+    return { phase: this.#phase, words, fraction: position.fraction, perSecond, leftMs }
+  }
+
+  get #phase(): Phase {
+    return this.#summary === undefined ? 'running' : 'over'
   }
 }
 
-const NO_PACE = { fraction: undefined, perSecond: 0, leftMs: undefined }
+const ENDED = 'The batch has ended'

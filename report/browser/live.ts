@@ -125,7 +125,10 @@ function createPolicy(): HtmlPolicy {
 /** Puts the rows that have come in their places. */
 function fill(main: Element, rows: Element): void {
   const places = new Map(
-    [...main.querySelectorAll('[data-same]')].map((place) => [place.getAttribute('data-key'), place]),
+    [...main.querySelectorAll('[data-same]')].map((place) => [
+      place.getAttribute('data-key'),
+      place,
+    ]),
   )
   for (const row of [...rows.children]) places.get(row.getAttribute('data-key'))?.replaceWith(row)
 }

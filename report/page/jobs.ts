@@ -50,7 +50,15 @@ export function jobs(collected: Collected, facets: Facets, row: Row | undefined)
     ${failing.count > 0 && list('failing', 'Failing jobs', note, listed, facets, room, row)}
     ${
       slowest.length > 0 &&
-      list('slowest', 'Slowest jobs', 'The longest by wall clock first.', slowest, facets, room, row)
+      list(
+        'slowest',
+        'Slowest jobs',
+        'The longest by wall clock first.',
+        slowest,
+        facets,
+        room,
+        row,
+      )
     }
   `
 }
@@ -104,13 +112,7 @@ function list(
 /** Only this many of the listed jobs are the slowest of all; the others are for the filter. */
 const TOP = 25
 
-function job(
-  key: string,
-  job: ListedJob,
-  facets: Facets,
-  room: Room,
-  isHidden: boolean,
-): Html {
+function job(key: string, job: ListedJob, facets: Facets, room: Room, isHidden: boolean): Html {
   const { index, id, label, usage, args } = job
   const slot = facets.series[facets.seriesOf(job)]!.slot
   const named = id ?? label
