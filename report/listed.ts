@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { excerpt, type Excerpt } from './excerpt.ts'
 import type { Group } from './groups.ts'
 import { word, type Kind, type Printed, type ReportResult } from './result.ts'
-import type { Frame, JsonOutcome } from '../src/index.ts'
+import type { Frame, JsonOutcome, TrapInfo } from '../src/index.ts'
 
 /** A job that the page lists. It has text of its own, and nothing of the result that it was made from. */
 export interface ListedJob {
@@ -26,7 +26,7 @@ export interface ListedJob {
     | undefined
   /** The message of a trap or an error, or the reason of an abort. */
   readonly message: string | undefined
-  /** Where a trap is in the program's own source. */
+  /** Where a trap is in the program's own source, if it is not the innermost frame. */
   readonly location: string | undefined
   readonly frames: readonly string[]
   readonly args: Excerpt | undefined
@@ -64,16 +64,24 @@ export function listedJob(group: Group, result: ReportResult, at: number | undef
       outputTruncated: usage.outputTruncated,
     },
     message: message(outcome, error),
-    location: trap?.location && cut(frameLine(trap.location), MAX_FRAME),
-    frames: (trap?.frames ?? [])
-      .slice(0, MAX_FRAMES)
-      .map((frame) => cut(frameLine(frame), MAX_FRAME)),
+    ...traceOf(trap),
     args: excerpt(argsText(job?.args), INPUT_BYTES, 0),
     stdin: excerpt(job?.stdin, INPUT_BYTES, 0),
     expected: excerpt(expected),
     stdout: excerpt(printed(outcome, 'stdout')),
     stderr: excerpt(printed(outcome, 'stderr')),
   }
+}
+
+/** The innermost frame is the first one: only another place in the program's own source is a place of its own. */
+function traceOf(trap: TrapInfo | undefined): Pick<ListedJob, 'location' | 'frames'> {
+  const frames = (trap?.frames ?? []).slice(0, MAX_FRAMES).map(frameText)
+  const location = trap?.location && frameText(trap.location)
+  return { location: location === frames[0] ? undefined : location, frames }
+}
+
+function frameText(frame: Frame): string {
+  return cut(frameLine(frame), MAX_FRAME)
 }
 
 /** The text of what is not UTF-8 has replacement characters, and JSON has the bytes beside it. */

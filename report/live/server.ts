@@ -77,12 +77,16 @@ export class LiveServer {
     this.#server.closeAllConnections()
   }
 
-  #respond({ headers, method, url = '' }: IncomingMessage, response: ServerResponse): void {
+  #respond(
+    { headersDistinct, method, url = '' }: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const [path = ''] = url.split('?', 1)
     const base = `/${this.#token}`
-    if (!isOurName(headers.host)) {
+    const hosts = headersDistinct['host'] ?? []
+    if (hosts.length !== 1 || !isOurName(hosts[0]!)) {
       const expected = `expected the host ${[...NAMES].join(' or ')}`
-      refuse(response, 421, `${expected}, got ${headers.host ?? 'none'}`)
+      refuse(response, 421, `${expected}, got ${hosts.join(' and ') || 'none'}`)
     } else if (method !== 'GET') {
       refuse(response, 405, `expected GET, got ${method}`, { Allow: 'GET' })
     } else if (isEqual(path, base) || isEqual(path, `${base}/`)) {
@@ -124,8 +128,8 @@ function refuse(
 }
 
 /** Whether a request is for this machine; another port may be the end of a tunnel. */
-function isOurName(host: string | undefined): boolean {
-  return host !== undefined && NAMES.has(host.toLowerCase().replace(/:\d+$/, ''))
+function isOurName(host: string): boolean {
+  return NAMES.has(host.toLowerCase().replace(/:\d+$/, ''))
 }
 
 /** In a time that does not tell how much of it is right. */
