@@ -7,7 +7,8 @@ import test from 'ava'
 import type { PageData } from '../../report/page/data.ts'
 import { batch, jobsFile, readResults, startBatch } from '../support/batch-command.ts'
 import { ended } from '../support/child.ts'
-import { Screen } from '../support/cli.ts'
+import type { InterruptSignal } from '../../cli/io.ts'
+import { Screen, type Called } from '../support/cli.ts'
 import { numbers, watPath } from '../support/guest.ts'
 import { request } from '../support/live.ts'
 
@@ -22,6 +23,19 @@ class Watched extends Screen {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }
+}
+
+/** Starts a batch with `--live-stay`. */
+async function stay(
+  words: readonly string[],
+): Promise<{ running: Promise<Called>; url: string; interrupt(signal: InterruptSignal): void }> {
+  const stderr = new Watched()
+  let interrupt: (signal: InterruptSignal) => void = () => {}
+  const running = batch([...words, '--live-stay'], {
+    stderr,
+    onStart: (listener) => (interrupt = listener),
+  })
+  return { running, url: await stderr.address(), interrupt: (signal) => interrupt(signal) }
 }
 
 function dataOf(page: string): PageData {
@@ -84,13 +98,7 @@ test('a process ends with its batch while a page is open, and the page has the e
 
 test('--live-stay serves the end until Ctrl-C, and keeps the status of the batch', async (t) => {
   const { jobs, results } = await jobsFile(t, [{ args: ['1'] }, { args: 5 }])
-  const stderr = new Watched()
-  let interrupt: ((signal: 'SIGINT') => void) | undefined
-  const running = batch([watPath('sleep-argv'), jobs, '-o', results, '--live-stay'], {
-    stderr,
-    onStart: (listener) => (interrupt = listener),
-  })
-  const url = await stderr.address()
+  const { running, url, interrupt } = await stay([watPath('sleep-argv'), jobs, '-o', results])
   let phase
   while (phase !== 'over') {
     const { text } = await request(url)
@@ -99,7 +107,7 @@ test('--live-stay serves the end until Ctrl-C, and keeps the status of the batch
   // The results file is free for another batch.
   const again = await batch([watPath('sleep-argv'), jobs, '-o', results, '--resume', '-q'])
   t.is(again.status, 1)
-  interrupt!('SIGINT')
+  interrupt('SIGINT')
   t.is((await running).status, 1)
   t.true(await isGone(url))
 })
@@ -122,14 +130,8 @@ posix('--live-stay: a process stays, and SIGTERM ends it', async (t) => {
 
 test('nothing stays after Ctrl-C, nor after an error', async (t) => {
   const { jobs, results, folder } = await jobsFile(t, [{ args: ['3600000'] }])
-  const stderr = new Watched()
-  let interrupt: ((signal: 'SIGINT') => void) | undefined
-  const running = batch([watPath('sleep-argv'), jobs, '-o', results, '--live-stay'], {
-    stderr,
-    onStart: (listener) => (interrupt = listener),
-  })
-  const url = await stderr.address()
-  interrupt!('SIGINT')
+  const { running, url, interrupt } = await stay([watPath('sleep-argv'), jobs, '-o', results])
+  interrupt('SIGINT')
   t.is((await running).status, 130)
   t.true(await isGone(url))
   const bad = join(folder, 'bad.ndjson')
@@ -147,17 +149,12 @@ test('a batch that goes on shows all results, and its --report has them too', as
   await batch([...words, '-q'])
   const lines = (await readFile(files.results, 'utf8')).split('\n')
   await writeFile(files.results, `${lines.slice(0, 30).join('\n')}\n`)
-  const stderr = new Watched()
   const report = join(files.folder, 'report.html')
-  let interrupt: ((signal: 'SIGINT') => void) | undefined
-  const running = batch([...words, '--resume', '--report', report, '--live', '--live-stay'], {
-    stderr,
-    onStart: (listener) => (interrupt = listener),
-  })
-  const url = await stderr.address()
+  const more = ['--resume', '--report', report]
+  const { running, url, interrupt } = await stay([...words, ...more])
   let page = ''
   while (page === '' || dataOf(page).phase !== 'over') page = (await request(url)).text
-  interrupt!('SIGINT')
+  interrupt('SIGINT')
   t.is((await running).status, 0)
   const written = await readFile(report, 'utf8')
   for (const text of [page, written]) {

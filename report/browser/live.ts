@@ -22,6 +22,9 @@ export class LivePage {
 
   constructor(changed: (data: PageData) => void) {
     this.#changed = changed
+  }
+
+  start(): void {
     this.#pause.hidden = false
     this.#pause.addEventListener('click', () => this.#press())
     this.#connect()
@@ -130,7 +133,8 @@ function fill(main: Element, rows: Element): void {
       place,
     ]),
   )
-  for (const row of [...rows.children]) places.get(row.getAttribute('data-key'))?.replaceWith(row)
+  const all = [...rows.children]
+  for (const row of all) places.get(row.getAttribute('data-key'))?.replaceWith(row)
 }
 
 /** An element that was moved has lost the focus. */

@@ -30,5 +30,5 @@ if (data.phase === 'running') {
   new LivePage((data) => {
     filter.update(data)
     take(data)
-  })
+  }).start()
 }

@@ -10,7 +10,8 @@ const OWN: ReadonlySet<string> = new Set(['aria-pressed', 'data-off', 'hidden', 
  */
 export function morph(old: Element, next: Element): void {
   if (old.hasAttribute('data-own') || next.hasAttribute('data-same')) return
-  for (const { name } of [...old.attributes]) {
+  const before = [...old.attributes]
+  for (const { name } of before) {
     if (!OWN.has(name) && !next.hasAttribute(name)) old.removeAttribute(name)
   }
   for (const { name, value } of next.attributes) {
@@ -23,7 +24,8 @@ function morphChildren(old: Element, next: Element): void {
   const wanted = [...next.childNodes]
   const keys = new Set(wanted.map(keyOf))
   const keyed = new Map<string, ChildNode>()
-  for (const child of [...old.childNodes]) {
+  const children = [...old.childNodes]
+  for (const child of children) {
     const key = keyOf(child)
     if (key === undefined) continue
     if (keys.has(key)) keyed.set(key, child)

@@ -77,10 +77,7 @@ export class LiveServer {
     this.#server.closeAllConnections()
   }
 
-  #respond(
-    { headersDistinct, method, url = '' }: IncomingMessage,
-    response: ServerResponse,
-  ): void {
+  #respond({ headersDistinct, method, url = '' }: IncomingMessage, response: ServerResponse): void {
     const [path = ''] = url.split('?', 1)
     const base = `/${this.#token}`
     const hosts = headersDistinct['host'] ?? []
