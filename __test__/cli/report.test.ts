@@ -101,7 +101,7 @@ test('results that were read from a file count as those that came from guests', 
 })
 
 test('what a report keeps does not grow with the results, however different they are', (t) => {
-  const collector = new ReportCollector()
+  const collector = new ReportCollector({ latest: 10 })
   const long = 'x'.repeat(20_000)
   const add = (from: number, to: number): void => {
     for (let index = from; index < to; index += 1) {

@@ -85,9 +85,12 @@ pageTest('a page follows its batch from before the first result to the end', asy
   ])
   t.deepEqual(await body.locator('pre').allInnerTexts(), ['so far'])
 
+  await page.locator('#pause').focus()
   batch.end()
   await server.end()
   await shows(page, '#state', 'The batch has ended')
+  // The button is gone, and its place in the page is not lost.
+  t.is(await page.evaluate(() => document.activeElement!.id), 'state')
   t.is(await page.title(), 'a live batch – wasiexec batch')
   t.is(await page.locator('#pause').count(), 0)
   // The page is whole, without its server.
@@ -152,6 +155,24 @@ pageTest('the focus stays where it is, even when its element moves', async (t) =
   )
   t.is((await page.locator('.ending:focus .name').innerText()).trim(), last)
 })
+
+pageTest(
+  'the figures of a bar stay while somebody points at it, and are those of now',
+  async (t) => {
+    const { batch, url } = await serveLive(t, middle())
+    const { page } = await openUrl(t, url)
+    await page.locator('#timeline .u-over').hover()
+    const tip = page.locator('#timeline .tip')
+    const before = await tip.innerText()
+    t.regex(before, /^[\d.]+ m?s – [\d.]+ m?s\s+ok\s+\d+/)
+    for (const index of numbers(2000)) {
+      batch.collector.add(exit(0, { index: 1000 + index }), 8000 + index * 4)
+    }
+    await shows(page, '#status', 'All 2,400 jobs')
+    t.true(await tip.isVisible())
+    t.not(await tip.innerText(), before)
+  },
+)
 
 pageTest('Pause holds the page still; afterwards it has all that has come', async (t) => {
   const { batch, server, url } = await serveLive(t, middle())

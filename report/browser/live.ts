@@ -137,16 +137,18 @@ function fill(main: Element, rows: Element): void {
   for (const row of all) places.get(row.getAttribute('data-key'))?.replaceWith(row)
 }
 
-/** An element that was moved has lost the focus. */
+/** An element that was moved has lost the focus, and so has a button that is gone. */
 function keepFocus(change: () => void): void {
   const before = document.activeElement
   change()
   if (!(before instanceof HTMLElement) || before === document.activeElement) return
-  const { facet, value } = before.dataset
   const after = before.isConnected
     ? before
-    : [...document.querySelectorAll<HTMLElement>('[data-facet]')].find(
-        ({ dataset }) => dataset['facet'] === facet && dataset['value'] === value,
-      )
+    : (sameButton(before) ?? document.getElementById('state'))
   after?.focus({ preventScroll: true })
+}
+
+function sameButton({ dataset: { facet, value } }: HTMLElement): HTMLElement | undefined {
+  const buttons = [...document.querySelectorAll<HTMLElement>('[data-facet]')]
+  return buttons.find(({ dataset }) => dataset['facet'] === facet && dataset['value'] === value)
 }

@@ -10,7 +10,7 @@ export function live(state: LiveState): Html {
   // All that is here at the end, too, keeps the page below from moving.
   return html`
     <section class="live" aria-label="Progress">
-      <p id="state" class="${phase}" role="status" data-own>${words}</p>
+      <p id="state" class="${phase}" role="status" tabindex="-1" data-own>${words}</p>
       <p class="pace">${(isRunning ? pace(state) : END).map((part) => html`<span>${part}</span>`)}</p>
       ${isRunning && html`<button type="button" id="pause" aria-pressed="false" data-own hidden>Pause</button>`}
       ${
