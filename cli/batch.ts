@@ -5,7 +5,7 @@ import { COMPARISONS } from './batch/verdict.ts'
 import { addFilesOptions } from './guest-files.ts'
 import { addNetworkOptions } from './network.ts'
 import { addStoreOptions } from './stores.ts'
-import { count, duration } from './parse.ts'
+import { count, duration, port } from './parse.ts'
 import { addLoadOptions, addRunOptions } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
 
@@ -48,6 +48,17 @@ export const verb: Verb = {
       .addOption(new Option('--force', 'replace the output file').conflicts('resume'))
       .option('--unordered', 'write results as runs end, not in the order of their jobs')
       .option('--report <file>', 'also write the results as an HTML page')
+      .option('--live', 'serve the growing report as a page, at the address that is printed')
+      .addOption(
+        new Option('--live-port <number>', 'where to listen for it; 0 is any free port')
+          .argParser(port)
+          .implies({ live: true }),
+      )
+      .addOption(
+        new Option('--live-stay', 'serve it after the end of the batch too, until Ctrl-C').implies({
+          live: true,
+        }),
+      )
       .addOption(
         new Option(
           '--summary <how>',
@@ -82,6 +93,7 @@ export const verb: Verb = {
       `${examples(
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson', ''],
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --resume', 'after a kill'],
+        ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --live', 'with a page'],
         ['seq 1000 | wasiexec batch prog.wasm - --each-line', ''],
         [
           'wasiexec batch prog.wasm jobs.ndjson --file data=./data --collect out.txt',

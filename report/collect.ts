@@ -1,5 +1,6 @@
 import { Groups, type Group } from './groups.ts'
-import { FailingJobs, SlowestJobs, type ListedJob } from './listed.ts'
+import { FailingJobs, LatestJobs, SlowestJobs } from './kept.ts'
+import type { ListedJob } from './listed.ts'
 import { endingOf, isFailing, type ReportResult } from './result.ts'
 
 export type { ReportOutcome, ReportResult } from './result.ts'
@@ -10,6 +11,8 @@ export interface CollectorOptions {
   readonly slowest?: number
   /** Failing jobs kept, shared fairly among their endings. Default: 200. */
   readonly failing?: number
+  /** Failing jobs that came last, kept per ending for a live page. Default: 0. */
+  readonly latest?: number
 }
 
 /** What a report shows of the results, beside the summary. */
@@ -20,11 +23,13 @@ export interface Collected {
   readonly groups: readonly Group[]
   /** Width of a bin of the throughput, in milliseconds. */
   readonly binMs: number
-  /** When the last result came, in milliseconds since the start. */
+  /** When the last result came, or until when there is nothing, in milliseconds since the start. */
   readonly lastMs: number
   /** Longest first. */
   readonly slowest: readonly ListedJob[]
   readonly failing: { readonly count: number; readonly listed: readonly ListedJob[] }
+  /** Failing jobs that came last of each ending; some are among `failing` too. */
+  readonly latest: readonly ListedJob[]
 }
 
 /** Takes the results of a batch as they come. What it keeps does not grow with their number. */
@@ -32,12 +37,14 @@ export class ReportCollector {
   readonly #groups = new Groups()
   readonly #slowest: SlowestJobs
   readonly #failing: FailingJobs
+  readonly #latest: LatestJobs
   #untimed = 0
   #results = 0
 
-  constructor({ slowest = 25, failing = 200 }: CollectorOptions = {}) {
+  constructor({ slowest = 25, failing = 200, latest = 0 }: CollectorOptions = {}) {
     this.#slowest = new SlowestJobs(slowest)
     this.#failing = new FailingJobs(failing)
+    this.#latest = new LatestJobs(latest)
   }
 
   /**
@@ -51,17 +58,21 @@ export class ReportCollector {
     if (at === undefined) this.#untimed += 1
     const { kind, ending } = endingOf(result)
     const group = this.#groups.add(kind, ending, result.verdict, result.outcome?.usage.wallMs, at)
-    this.#slowest.add(group, result)
-    if (isFailing(result)) this.#failing.add(group, result)
+    this.#slowest.add(group, result, at)
+    if (!isFailing(result)) return
+    const job = this.#failing.add(group, result, at)
+    if (at !== undefined) this.#latest.add(group, result, at, job)
   }
 
-  collected(): Collected {
+  /** @param now Until when the throughput goes, in milliseconds since the start. Default: to the last result. */
+  collected(now?: number): Collected {
     return {
       results: this.#results,
       untimed: this.#untimed,
-      ...this.#groups.collected(),
+      ...this.#groups.collected(now),
       slowest: this.#slowest.listed(),
       failing: { count: this.#failing.count, listed: this.#failing.listed() },
+      latest: this.#latest.listed(),
     }
   }
 }

@@ -1,3 +1,6 @@
+import { isUtf8 } from 'node:buffer'
+import { hexDump } from './hex-dump.ts'
+
 /** The two ends of something long, as text. */
 export interface Excerpt {
   readonly head: string
@@ -5,11 +8,15 @@ export interface Excerpt {
   readonly tail: string
   /** Bytes between the two. */
   readonly cut: number
+  /** The length of what is not text, whose ends are hexadecimal dumps. */
+  readonly binary?: number
 }
 
 /** The last lines of a traceback and the first lines of a log say the most. */
 export const HEAD_BYTES = 1024
 export const TAIL_BYTES = 1024
+/** As a dump, a byte takes five characters. */
+const DUMPED_BYTES = 256
 
 /** Returns `undefined` for what is empty, and for what is neither bytes nor text. */
 export function excerpt(
@@ -18,8 +25,8 @@ export function excerpt(
   tail: number = TAIL_BYTES,
 ): Excerpt | undefined {
   if (typeof printed === 'string') return ofText(printed, head, tail)
-  if (printed instanceof Uint8Array) return ofBytes(printed, head, tail)
-  return undefined
+  if (!(printed instanceof Uint8Array)) return undefined
+  return (isBinary(printed, head, tail) ? ofBinary : ofBytes)(printed, head, tail)
 }
 
 function ofText(text: string, head: number, tail: number): Excerpt | undefined {
@@ -43,6 +50,42 @@ function ofBytes(bytes: Uint8Array, head: number, tail: number): Excerpt | undef
     tail: decode(bytes.subarray(last)),
     cut: last - first,
   }
+}
+
+function ofBinary(bytes: Uint8Array, head: number, tail: number): Excerpt {
+  const { length } = bytes
+  const [first, last] = [head, tail].map((most) => Math.min(most, DUMPED_BYTES)) as [number, number]
+  const isWhole = length <= first + last
+  return {
+    head: dump(bytes, 0, isWhole ? length : first),
+    tail: isWhole ? '' : dump(bytes, length - last, length),
+    cut: isWhole ? 0 : length - last - first,
+    binary: length,
+  }
+}
+
+function dump(bytes: Uint8Array, start: number, end: number): string {
+  return hexDump(bytes.subarray(start, end), BigInt(start)).join('\n')
+}
+
+/** What text hardly has: bytes that are not UTF-8, and control characters other than those of lines and terminals. */
+// oxlint-disable-next-line no-control-regex
+const ODD = /[\ufffd\0-\x06\x0e-\x1a\x1c-\x1f\x7f]/g
+/** Text in another encoding has some, and so has text that was cut in the middle of a character. */
+const MOST_ODD = 0.1
+
+/** Whether the two ends are not text. All UTF-8 is text, whatever its characters are. */
+function isBinary(bytes: Uint8Array, head: number, tail: number): boolean {
+  const isShort = bytes.length <= head + tail
+  const ends = isShort
+    ? [bytes]
+    : [
+        bytes.subarray(0, boundary(bytes, head)),
+        bytes.subarray(boundary(bytes, bytes.length - tail)),
+      ]
+  if (ends.every((end) => isUtf8(end))) return false
+  const text = ends.map(decode).join('')
+  return (text.match(ODD)?.length ?? 0) > 1 + text.length * MOST_ODD
 }
 
 /** The start of the character that has the byte `at`. */

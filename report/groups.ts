@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto'
 import { BUCKETS, bucketOf } from './buckets.ts'
 import { KINDS, word, type Kind } from './result.ts'
 
 /** Results that ended alike, and when and how long they ran. */
 export interface Group {
+  /** Names its kind, ending and verdict, in this batch and in any other. */
+  readonly key: string
   readonly kind: Kind
   /** Such as `exit 3`. */
   readonly ending: string
@@ -38,6 +41,8 @@ export const OTHER_VERDICT = 'other verdicts'
 export class Groups {
   readonly #groups = new Map<string, Growing>()
   readonly #verdicts = new Set<string>()
+  /** Of the last result: most results end like the one before. */
+  #last: Growing | undefined
   #binMs = FIRST_BIN_MS
   #lastMs = 0
 
@@ -56,19 +61,32 @@ export class Groups {
     return group
   }
 
-  collected(): { groups: readonly Group[]; binMs: number; lastMs: number } {
+  /** @param now Until when there are bins, which may be after the last result. */
+  collected(now: number = this.#lastMs): {
+    groups: readonly Group[]
+    binMs: number
+    lastMs: number
+  } {
+    const lastMs = Math.max(now, this.#lastMs)
+    this.#widen(lastMs)
     const groups = [...this.#groups.values()].toSorted(
       (a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || b.count - a.count,
     )
-    return { groups, binMs: this.#binMs, lastMs: this.#lastMs }
+    return { groups, binMs: this.#binMs, lastMs }
   }
 
   #find(kind: Kind, ending: string, verdict: string | undefined): Growing {
+    const last = this.#last
+    if (last?.ending === ending && last.kind === kind && last.verdict === verdict) return last
+    return (this.#last = this.#lookUp(kind, ending, verdict))
+  }
+
+  #lookUp(kind: Kind, ending: string, verdict: string | undefined): Growing {
     const key = `${kind}\n${ending}\n${verdict ?? ''}`
     const known = this.#groups.get(key)
     if (known !== undefined) return known
     if (this.#groups.size >= MAX_GROUPS && ending !== OTHERS[kind]) {
-      return this.#find(kind, OTHERS[kind], verdict)
+      return this.#lookUp(kind, OTHERS[kind], verdict)
     }
     const group = empty(kind, ending, verdict)
     this.#groups.set(key, group)
@@ -86,16 +104,21 @@ export class Groups {
   #bin(at: number): number {
     const ms = Math.max(0, at)
     this.#lastMs = Math.max(this.#lastMs, ms)
+    this.#widen(ms)
+    return Math.floor(ms / this.#binMs)
+  }
+
+  #widen(ms: number): void {
     while (ms >= this.#binMs * MAX_BINS) {
       this.#binMs *= 2
       for (const { bins } of this.#groups.values()) halve(bins)
     }
-    return Math.floor(ms / this.#binMs)
   }
 }
 
 function empty(kind: Kind, ending: string, verdict: string | undefined): Growing {
   return {
+    key: keyOf(kind, ending, verdict),
     kind,
     ending,
     verdict,
@@ -104,6 +127,11 @@ function empty(kind: Kind, ending: string, verdict: string | undefined): Growing
     notRun: 0,
     bins: new Uint32Array(MAX_BINS),
   }
+}
+
+/** Short, and without the characters that a name may have. */
+function keyOf(...names: readonly (string | undefined)[]): string {
+  return createHash('sha256').update(names.join('\n')).digest('base64url').slice(0, 12)
 }
 
 /** Makes one bin of every two. */

@@ -1,4 +1,5 @@
 import type { BatchSummary } from '../src/index.ts'
+import type { Phase } from './page/data.ts'
 
 /** What a page says beside the results. */
 export interface ReportInfo {
@@ -18,4 +19,16 @@ export interface ReportInfo {
   readonly startedAt?: Date
   /** The version of wasiexec. */
   readonly version?: string
+}
+
+/** How far the batch of a live page is. */
+export interface LiveState {
+  readonly phase: Phase
+  /** What is being done, in a few words. */
+  readonly words: string
+  /** The part of the jobs that has ended, 0 to 1, where it is known. */
+  readonly fraction: number | undefined
+  /** Results per second in the last seconds. */
+  readonly perSecond: number
+  readonly leftMs: number | undefined
 }

@@ -1,12 +1,14 @@
 import { inspect } from 'node:util'
 import { excerpt, type Excerpt } from './excerpt.ts'
 import type { Group } from './groups.ts'
-import { word, type Kind, type ReportResult } from './result.ts'
-import type { Frame } from '../src/index.ts'
+import { word, type Kind, type Printed, type ReportResult } from './result.ts'
+import type { Frame, JsonOutcome, TrapInfo } from '../src/index.ts'
 
 /** A job that the page lists. It has text of its own, and nothing of the result that it was made from. */
 export interface ListedJob {
   readonly index: number
+  /** When its result came, in milliseconds since the start; `undefined` for one of an earlier session. */
+  readonly at: number | undefined
   readonly id: string | undefined
   readonly label: string | undefined
   readonly kind: Kind
@@ -24,6 +26,8 @@ export interface ListedJob {
     | undefined
   /** The message of a trap or an error, or the reason of an abort. */
   readonly message: string | undefined
+  /** Where a trap is in the program's own source, if it is not the innermost frame. */
+  readonly location: string | undefined
   readonly frames: readonly string[]
   readonly args: Excerpt | undefined
   readonly stdin: Excerpt | undefined
@@ -39,11 +43,13 @@ const MAX_FRAME = 300
 /** Less than of the output, which says what went wrong. */
 const INPUT_BYTES = 512
 
-export function listedJob(group: Group, result: ReportResult): ListedJob {
+export function listedJob(group: Group, result: ReportResult, at: number | undefined): ListedJob {
   const { index, id, label, outcome, error, job, expected } = result
   const usage = outcome?.usage
+  const trap = outcome?.kind === 'trap' ? outcome.trap : undefined
   return {
     index,
+    at,
     id: id === undefined || id === null ? undefined : cut(text(id), MAX_ID),
     label: label === undefined ? undefined : cut(label, MAX_ID),
     kind: group.kind,
@@ -58,92 +64,33 @@ export function listedJob(group: Group, result: ReportResult): ListedJob {
       outputTruncated: usage.outputTruncated,
     },
     message: message(outcome, error),
-    frames: (outcome?.kind === 'trap' ? outcome.trap.frames : [])
-      .slice(0, MAX_FRAMES)
-      .map((frame) => cut(frameLine(frame), MAX_FRAME)),
+    ...traceOf(trap),
     args: excerpt(argsText(job?.args), INPUT_BYTES, 0),
     stdin: excerpt(job?.stdin, INPUT_BYTES, 0),
     expected: excerpt(expected),
-    stdout: excerpt(outcome?.stdout),
-    stderr: excerpt(outcome?.stderr),
+    stdout: excerpt(printed(outcome, 'stdout')),
+    stderr: excerpt(printed(outcome, 'stderr')),
   }
 }
 
-/** Kinds or verdicts that have a list of their own; a judge has seven. */
-const MAX_LISTS = 16
-
-/** The slowest jobs of each kind or verdict, so that every filter leaves some. */
-export class SlowestJobs {
-  readonly #most: number
-  readonly #lists = new Map<string, ListedJob[]>()
-
-  constructor(most: number) {
-    this.#most = most
-  }
-
-  add(group: Group, result: ReportResult): void {
-    const wallMs = result.outcome?.usage.wallMs
-    if (wallMs === undefined || !(wallMs > 0) || this.#most === 0) return
-    const list = this.#list(`${group.kind}\n${group.verdict ?? ''}`)
-    if (list.length === this.#most) {
-      if (wallMs <= list.at(-1)!.usage!.wallMs) return
-      list.pop()
-    }
-    const before = list.findIndex(({ usage }) => usage!.wallMs < wallMs)
-    list.splice(before === -1 ? list.length : before, 0, listedJob(group, result))
-  }
-
-  #list(key: string): ListedJob[] {
-    const known = this.#lists.get(key)
-    if (known !== undefined) return known
-    // The others share one list.
-    if (this.#lists.size === MAX_LISTS && key !== '') return this.#list('')
-    const list: ListedJob[] = []
-    this.#lists.set(key, list)
-    return list
-  }
-
-  listed(): ListedJob[] {
-    return [...this.#lists.values()].flat().toSorted((a, b) => b.usage!.wallMs - a.usage!.wallMs)
-  }
+/** The innermost frame is the first one: only another place in the program's own source is a place of its own. */
+function traceOf(trap: TrapInfo | undefined): Pick<ListedJob, 'location' | 'frames'> {
+  const frames = (trap?.frames ?? []).slice(0, MAX_FRAMES).map(frameText)
+  const location = trap?.location && frameText(trap.location)
+  return { location: location === frames[0] ? undefined : location, frames }
 }
 
-/** The first failing jobs, shared among endings: a million of one kind do not hide the few of another. */
-export class FailingJobs {
-  count = 0
-  readonly #most: number
-  readonly #lists = new Map<Group, ListedJob[]>()
-  #held = 0
-  /** Length of the longest list once there is no room left; it only shrinks from then on. */
-  #longest = Infinity
+function frameText(frame: Frame): string {
+  return cut(frameLine(frame), MAX_FRAME)
+}
 
-  constructor(most: number) {
-    this.#most = most
-  }
-
-  add(group: Group, result: ReportResult): void {
-    this.count += 1
-    const list = this.#lists.get(group) ?? []
-    if (this.#held === this.#most && !this.#makeRoom(list.length)) return
-    this.#lists.set(group, list)
-    list.push(listedJob(group, result))
-    this.#held += 1
-  }
-
-  listed(): ListedJob[] {
-    return [...this.#lists.values()].flat().toSorted((a, b) => a.index - b.index)
-  }
-
-  /** Shortens the longest list, unless the two lists would then only have changed places. */
-  #makeRoom(length: number): boolean {
-    if (this.#longest !== Infinity && length + 2 > this.#longest) return false
-    const lists = [...this.#lists.values()]
-    this.#longest = Math.max(0, ...lists.map((list) => list.length))
-    if (length + 2 > this.#longest) return false
-    lists.find((list) => list.length === this.#longest)!.pop()
-    this.#held -= 1
-    return true
-  }
+/** The text of what is not UTF-8 has replacement characters, and JSON has the bytes beside it. */
+function printed(
+  outcome: ReportResult['outcome'],
+  stream: 'stdout' | 'stderr',
+): Printed | undefined {
+  const bytes = (outcome as Partial<JsonOutcome> | undefined)?.[`${stream}Base64`]
+  return bytes === undefined ? outcome?.[stream] : Buffer.from(bytes, 'base64')
 }
 
 function message(

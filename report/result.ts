@@ -39,13 +39,16 @@ export interface Ending {
 /** Only names in edited results files are longer. */
 const MAX_WORD = 80
 
+/** Most results have it. */
+const OK: Ending = { kind: 'ok', ending: 'exit 0' }
+
 export function endingOf({ outcome, error }: ReportResult): Ending {
   if (outcome === undefined) {
     return { kind: 'error', ending: word(`error ${error?.code ?? ''}`.trimEnd()) }
   }
   switch (outcome.kind) {
     case 'exit':
-      return { kind: outcome.code === 0 ? 'ok' : 'exit', ending: word(`exit ${outcome.code}`) }
+      return outcome.code === 0 ? OK : { kind: 'exit', ending: word(`exit ${outcome.code}`) }
     case 'trap':
       return { kind: 'trap', ending: word(`trap ${outcome.trap.code}`) }
     case 'limit':

@@ -5,7 +5,7 @@ import { rolldown } from 'rolldown'
 const source = 'report/browser'
 const uplot = 'node_modules/uplot'
 /** Later rules win. */
-const STYLES = ['base', 'head', 'filter', 'charts', 'jobs', 'media']
+const STYLES = ['base', 'head', 'live', 'filter', 'charts', 'jobs', 'media']
 
 /** Bundles into `folder`: report.js and report.css. Returns the chunks, for the notices of their licences. */
 export async function bundlePage(folder) {

@@ -101,7 +101,7 @@ test('results that were read from a file count as those that came from guests', 
 })
 
 test('what a report keeps does not grow with the results, however different they are', (t) => {
-  const collector = new ReportCollector()
+  const collector = new ReportCollector({ latest: 10 })
   const long = 'x'.repeat(20_000)
   const add = (from: number, to: number): void => {
     for (let index = from; index < to; index += 1) {
@@ -134,6 +134,71 @@ test('a million failures of one kind do not hide the few of another', (t) => {
   t.deepEqual(of(3), [50_000, 50_001, 50_002])
   t.true(of(4).length >= 48)
   t.deepEqual(of(1), numbers(of(1).length))
+})
+
+test('the latest failing jobs are the last of each ending, however many others there are', (t) => {
+  const collector = new ReportCollector({ failing: 20, latest: 3 })
+  let at = 0
+  const add = (code: number, index: number): void =>
+    collector.add(exit(code, { index }), (at += 20))
+  for (const index of numbers(1000)) add(1, index)
+  for (const index of numbers(2)) add(3, 1000 + index)
+  for (const index of numbers(1000)) add(4, 2000 + index)
+  for (const index of numbers(10)) add(0, 4000 + index)
+  // Results of earlier sessions have no time.
+  collector.add(exit(1, { index: 5000 }))
+  const { latest } = collector.collected()
+  t.deepEqual(
+    latest.map(({ ending, index }) => [ending, index]),
+    [
+      ...[997, 998, 999].map((index) => ['exit 1', index]),
+      ...[1000, 1001].map((index) => ['exit 3', index]),
+      ...[2997, 2998, 2999].map((index) => ['exit 4', index]),
+    ],
+  )
+})
+
+test('a storm of failures is not all made into text, and a rare one among it is', (t) => {
+  const collector = new ReportCollector({ slowest: 0, failing: 0, latest: 5 })
+  let made = 0
+  const failing = (code: number, index: number): ReportResult =>
+    Object.defineProperty(exit(code, { index }), 'id', { get: () => (made += 1) })
+  // A hundred thousand in a second.
+  for (const index of numbers(100_000)) {
+    collector.add(failing(index % 500 === 499 ? 2 : 1, index), index / 100)
+  }
+  t.true(made <= 210, `${made}`)
+  const { latest } = collector.collected()
+  const of = (code: number): number[] =>
+    latest.filter(({ ending }) => ending === `exit ${code}`).map(({ at }) => at!)
+  for (const code of [1, 2]) {
+    t.is(of(code).length, 5)
+    t.true(of(code).at(-1)! >= 980, `${of(code).at(-1)}`)
+  }
+})
+
+test('a group has the same key in any batch, and another group another key', (t) => {
+  const keys = (codes: readonly number[]): Map<string, string> => {
+    const collector = new ReportCollector()
+    codes.forEach((code, index) => collector.add(exit(code, { index, verdict: `v${code % 3}` })))
+    const { groups } = collector.collected()
+    return new Map(groups.map(({ key, ending, verdict }) => [key, `${ending} ${verdict}`]))
+  }
+  const all = keys(numbers(400))
+  t.is(all.size, 400)
+  for (const [key, name] of keys(numbers(400).toReversed())) t.is(all.get(key), name)
+})
+
+test('throughput goes on while no result comes', (t) => {
+  const collector = new ReportCollector()
+  for (const index of numbers(100)) collector.add(exit(0, { index }), index)
+  const before = collector.collected()
+  const { groups, binMs, lastMs } = collector.collected(60_000)
+  t.is(lastMs, 60_000)
+  t.true(groups[0]!.bins.length * binMs > 60_000)
+  t.is(total(groups[0]!.bins), 100)
+  // Nothing came since.
+  t.is(collector.collected().lastMs, before.lastMs)
 })
 
 test('the slowest jobs are the slowest, in all and of each kind', (t) => {
@@ -217,6 +282,45 @@ test('an excerpt is the two ends, cut between characters, and says how much it l
   t.deepEqual(excerpt(text, 100, 100), excerpt(Buffer.from(text), 100, 100))
   t.is(excerpt(Buffer.alloc(5000, 0x80), 10, 10)!.cut, 4980)
   t.is(excerpt(process.stdin), undefined)
+})
+
+test('bytes that are not text become a dump, and text in any encoding stays text', (t) => {
+  const bytes = Buffer.from(numbers(256))
+  t.deepEqual(excerpt(bytes.subarray(0xf0), 100, 100), {
+    head: '00000000  f0 f1 f2 f3 f4 f5 f6 f7  f8 f9 fa fb fc fd fe ff  |................|',
+    tail: '',
+    cut: 0,
+    binary: 16,
+  })
+  const long = excerpt(Buffer.concat(numbers(40).map(() => bytes)))!
+  t.deepEqual([long.cut, long.binary], [256 * 38, 256 * 40])
+  t.true(long.head.startsWith('00000000  00 01') && long.head.includes('000000f0  f0 f1'))
+  t.true(long.tail.startsWith('00002700  00 01') && long.tail.includes('000027f0  f0 f1'))
+
+  const texts = [
+    'plain\n',
+    'a\0b',
+    '\x1b[31mred\x1b[0m',
+    'äöü€😀'.repeat(1000),
+    '\0'.repeat(5000),
+  ].map((text) => Buffer.from(text))
+  const latin = Buffer.from('Viele Grüße aus Köln, und schöne Ostern.', 'latin1')
+  // Cut in the middle of a character, as a limit does.
+  const torn = texts[3]!.subarray(0, -1)
+  for (const text of [...texts, latin, torn, Buffer.from([0xff])]) {
+    t.is(excerpt(text)?.binary, undefined, text.toString().slice(0, 20))
+  }
+  t.is(excerpt(latin)!.head, latin.toString())
+})
+
+test('an outcome in a results file has its bytes in base64', (t) => {
+  const collector = new ReportCollector()
+  const bytes = Buffer.from([0xff, 0xfe, 0x80, 0x81])
+  const { outcome } = exit(1, { index: 0, stdout: bytes.toString() })
+  const stored = { ...outcome!, stdoutBase64: bytes.toString('base64') }
+  collector.add({ index: 0, outcome: stored as NonNullable<ReportResult['outcome']> })
+  const { stdout } = collector.collected().failing.listed[0]!
+  t.is(stdout?.head, '00000000  ff fe 80 81                                       |....|')
 })
 
 test('no text becomes markup, and none changes the text around it', (t) => {

@@ -67,6 +67,7 @@ class Case implements Item {
   readonly index: number
   readonly end: number
   readonly place: string
+  made: Job | undefined
   readonly #path: string
   readonly #name: string
   readonly #isAnswered: boolean

@@ -1,10 +1,10 @@
-import manifest from '../../package.json' with { type: 'json' }
 import { WasiexecError, type BatchAdvice, type BatchEnd, type Program } from '../../src/index.ts'
 import { hasLostReader, isSystemError, print, say, type Io } from '../io.ts'
 import type { ReportCollector } from '../../report/collect.ts'
 import { CliError, STATUS } from '../status.ts'
-import { bytes, time } from '../wording.ts'
 import type { BatchFlags, Paths } from './flags.ts'
+import type { LiveReport } from './live-report.ts'
+import { reportInfo } from './report-info.ts'
 import type { ResultQueue } from './result-queue.ts'
 import type { ResultsFile } from './results-file.ts'
 import { NotResumable, type Session } from './session.ts'
@@ -23,6 +23,7 @@ export interface Ended {
   readonly queue: ResultQueue
   readonly tally: Tally
   readonly collector: ReportCollector | undefined
+  readonly live: LiveReport | undefined
   readonly endedBy: BatchEnd
   readonly advice?: BatchAdvice
   readonly failure: { readonly error: unknown } | undefined
@@ -36,15 +37,14 @@ export interface Ended {
  * @throws the error that ended the batch, if one did.
  */
 export async function conclude(ended: Ended): Promise<number> {
-  const { io, flags, session, queue, tally, failure, wallMs, advice } = ended
-  const stopped = session.stopped
-  if (queue.failure !== undefined) throw outputFailure(ended, queue.failure.error)
-  tally.end()
-  if (stopped?.by === 'error') throw withProgress(ended, stopped.error)
-  if (failure !== undefined) throw withProgress(ended, failure.error)
-  const endedBy = stopped?.by === 'stop-on' ? stopped.by : ended.endedBy
+  const { io, flags, session, queue, tally, live, wallMs, advice } = ended
+  if (queue.failure === undefined) tally.end()
+  const fault = faultOf(ended)
+  const endedBy = session.stopped?.by === 'stop-on' ? 'stop-on' : ended.endedBy
   const { totals, resumed } = tally
   const summary = totals.summary({ endedBy, advice }, { resumed, runs: session.runs, wallMs })
+  live?.over(fault === undefined ? summary : { ...summary, endedBy: 'error', ...fault })
+  if (fault !== undefined) throw fault.error
   if (flags.summary === 'text' && !flags.quiet) await say(io, summaryText(summary, totals))
   try {
     if (flags.report !== undefined) await report(ended, flags.report, summary)
@@ -56,6 +56,14 @@ export async function conclude(ended: Ended): Promise<number> {
       await print(stream, `${JSON.stringify(summary)}\n`)
     }
   }
+}
+
+/** The error that ended the batch. */
+function faultOf(ended: Ended): { error: unknown } | undefined {
+  const { queue, session, failure } = ended
+  if (queue.failure !== undefined) return { error: outputFailure(ended, queue.failure.error) }
+  const fault = session.stopped?.by === 'error' ? session.stopped : failure
+  return fault && { error: withProgress(ended, fault.error) }
 }
 
 /** Says what ended the batch early, and returns the exit status. */
@@ -85,49 +93,15 @@ function isGood({ flags, tally: { totals } }: Ended): boolean {
   return totals.errors === 0
 }
 
-async function report(
-  { collector, program, names, flags, startedAt }: Ended,
-  path: string,
-  summary: Summary,
-): Promise<void> {
+async function report(ended: Ended, path: string, summary: Summary): Promise<void> {
+  const { collector, startedAt } = ended
   if (collector === undefined) return
   const { writeReport } = await import('../write-report.ts')
-  const { name, kind, wasi } = program
   try {
-    await writeReport(path, collector, {
-      summary,
-      title: flags.eachFile === undefined ? name : `${name}, ${names.input}`,
-      program: { name, path: names.program, kind, wasi },
-      options: shown(flags),
-      startedAt,
-      version: manifest.version,
-    })
+    await writeReport(path, collector, reportInfo(ended, summary, startedAt))
   } catch (error) {
     throw new CliError(`cannot write the report: ${(error as Error).message}`, { cause: error })
   }
-}
-
-/** What the runs were limited to, as on the command line. */
-function shown({
-  timeout,
-  cpu,
-  fuel,
-  memory,
-  maxOutput,
-  compare,
-  eachFile,
-}: BatchFlags): Record<string, string> {
-  const given = [
-    ['--timeout', timeout && time(timeout)],
-    ['--cpu', cpu && time(cpu)],
-    ['--fuel', fuel?.toString()],
-    ['--memory', memory && bytes(memory)],
-    ['--max-output', maxOutput && bytes(maxOutput)],
-    ['--compare', eachFile && compare],
-  ] as const
-  return Object.fromEntries(
-    given.flatMap(([name, text]) => (text === undefined ? [] : [[name, `${text}`]])),
-  )
 }
 
 function outputFailure(ended: Ended, error: unknown): unknown {

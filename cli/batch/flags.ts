@@ -20,6 +20,9 @@ export interface BatchFlags extends RunFlags, LoadFlags, FileFlags, NetworkFlags
   force?: boolean
   unordered?: boolean
   report?: string
+  live?: boolean
+  livePort?: number
+  liveStay?: boolean
   summary: 'text' | 'json'
   quiet?: boolean
   concurrency?: number

@@ -29,6 +29,8 @@ export interface Item {
   readonly place: string
   /** How much of the input ends with this job, in the unit of {@link Input.size}. */
   readonly end: number
+  /** The job that was made of it, as long as a report wants to show it. */
+  made?: Job | undefined
   /** 32 bits that differ for another job. */
   digest(): number
   /**

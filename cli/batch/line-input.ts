@@ -103,6 +103,7 @@ abstract class LineItem implements Item {
   readonly line: number
   readonly end: number
   id: unknown
+  made: Job | undefined
   readonly #input: string
   readonly #digest: number
   #bytes: Buffer | undefined

@@ -1,6 +1,6 @@
 import { Runtime, type BatchSummary, type Program, type RunOptions } from '../../src/index.ts'
 import { checkCollectTo, readGuestFiles } from '../guest-files.ts'
-import { print, printable, type InterruptSignal, type Io } from '../io.ts'
+import { print, printable, say, type InterruptSignal, type Io } from '../io.ts'
 import { openProgram } from '../program.ts'
 import { ReportCollector } from '../../report/collect.ts'
 import { loadOptions } from '../run-options.ts'
@@ -19,6 +19,7 @@ import {
 import { Identity } from './identity.ts'
 import type { Input } from './item.ts'
 import { LineInput } from './line-input.ts'
+import type { LiveReport } from './live-report.ts'
 import { asLines, onTerminal, silent, type Position, type Progress } from './progress.ts'
 import { ResultQueue } from './result-queue.ts'
 import { ResultsFile } from './results-file.ts'
@@ -37,7 +38,11 @@ export async function runBatch(
   const options = runtimeOptions(flags)
   const interrupts = new Interrupts(io)
   const closers: (() => Promise<void> | undefined)[] = [async () => interrupts.close()]
+  let isFinished = false
   try {
+    const live = await openLive(flags)
+    // Not after a failure, nor after Ctrl-C.
+    closers.push(() => live?.close(isFinished && flags.liveStay ? interrupts.came() : undefined))
     const runtime = options && new Runtime(options)
     closers.push(() => runtime?.close())
     const program = await openProgram(io, names.program, { ...loadOptions(flags), runtime })
@@ -45,9 +50,9 @@ export async function runBatch(
     const input = await openInput(io, names, flags)
     closers.push(() => input.close())
     const file = await openFile(names, flags)
-    let isFinished = false
     closers.push(() => file?.close(isFinished))
-    const status = await carryOut({ io, flags, names, files, program, input, file, interrupts })
+    const parts = { io, flags, names, files, program, input, file, live, interrupts }
+    const status = await carryOut(parts)
     isFinished = true
     return status
   } finally {
@@ -65,20 +70,26 @@ interface Parts {
   readonly input: Input
   /** `undefined`: results go to stdout. */
   readonly file: ResultsFile | undefined
+  /** The page of `--live`. */
+  readonly live: LiveReport | undefined
   readonly interrupts: Interrupts
 }
 
 async function carryOut(parts: Parts): Promise<number> {
-  const { io, flags, names, program, input, file, interrupts } = parts
+  const { io, flags, names, program, input, file, live, interrupts } = parts
   const options = batchOptions(flags, names.args, parts.files)
   const identity = await Identity.of(names.program, {
     mode: mode(flags),
     defaults: options.defaults,
   })
-  const collector = flags.report === undefined ? undefined : new ReportCollector()
+  const collector = openCollector(flags)
   const done = new DoneJobs()
   let progress: Progress = silent(io.stderr)
   const tally = new Tally(flags.eachFile !== undefined, collector, (line) => progress.say(line))
+  if (live !== undefined) {
+    const url = live.show({ program, names, flags, collector: collector!, tally })
+    await say(io, `wasiexec: live report${flags.liveStay ? ' until Ctrl-C' : ''}: ${url}`)
+  }
   if (flags.resume) await readBack(file!, identity, done, tally)
   await verify(input, done)
   const session = new Session({
@@ -102,8 +113,13 @@ async function carryOut(parts: Parts): Promise<number> {
   interrupts.listen((signal) => session.stop({ by: 'signal', signal }))
   progress = await openProgress(io, flags, () => position(input, session, tally))
   for (const remark of input.remarks) progress.say(printable(`wasiexec: ${remark}`))
-  const started = performance.now()
+  tally.begin()
   const startedAt = new Date()
+  live?.begin({
+    startedAt,
+    runs: () => session.runs,
+    position: () => position(input, session, tally),
+  })
   let end: Pick<BatchSummary, 'endedBy' | 'advice'> = { endedBy: 'error' }
   let failure: { error: unknown } | undefined
   try {
@@ -112,7 +128,7 @@ async function carryOut(parts: Parts): Promise<number> {
     failure = { error }
   }
   await queue.flush()
-  const wallMs = performance.now() - started
+  const wallMs = tally.sinceStart()
   try {
     if (queue.failure === undefined) await file?.sync()
   } catch (error) {
@@ -150,6 +166,19 @@ async function readBack(
     tally.stored(result)
   }
 }
+
+function openLive({ live, livePort }: BatchFlags): Promise<LiveReport | undefined> {
+  if (!live) return Promise.resolve(undefined)
+  return import('./live-report.ts').then(({ LiveReport }) => LiveReport.open(livePort ?? 0))
+}
+
+function openCollector({ report, live }: BatchFlags): ReportCollector | undefined {
+  if (report === undefined && !live) return undefined
+  return new ReportCollector({ latest: live ? LATEST : 0 })
+}
+
+/** Failing jobs of each ending that came last, on a live page. */
+const LATEST = 10
 
 async function openInput(io: Io, { input }: Paths, flags: BatchFlags): Promise<Input> {
   if (flags.eachFile !== undefined) return CaseInput.of(input, flags.compare)
@@ -202,6 +231,11 @@ class Interrupts {
   listen(listener: (signal: InterruptSignal) => void): void {
     this.#listener = listener
     if (this.#came !== undefined) listener(this.#came)
+  }
+
+  /** Resolves at the first one, which may have come already. */
+  came(): Promise<InterruptSignal> {
+    return new Promise((resolve) => this.listen(resolve))
   }
 
   close(): void {

@@ -72,7 +72,6 @@ export class NotResumable extends CliError {
 export class Session {
   readonly #options: SessionOptions
   readonly #controller = new AbortController()
-  readonly #jobs = new Map<Item, Job>()
   #stop: Stop | undefined
   /** Whether results are no longer written, because they would be out of order or are not wanted. */
   #isClosed = false
@@ -125,7 +124,7 @@ export class Session {
       try {
         const job = item.job()
         if (strict) this.#check(job)
-        if (keepsJobs) this.#jobs.set(item, job)
+        if (keepsJobs) item.made = job
         job.id = item
         yield job
       } catch (error) {
@@ -160,8 +159,8 @@ export class Session {
 
   #put(result: BatchResult, queue: ResultQueue): void {
     const item = result.id as Item
-    const job = this.#jobs.get(item)
-    this.#jobs.delete(item)
+    const job = item.made
+    item.made = undefined
     if (this.#isClosed || queue.failure !== undefined) return
     if (result.outcome?.kind === 'abort') {
       // An abort is not a result: a later session runs the job again. The results after it would be out of order.

@@ -1,6 +1,6 @@
 import type { Job } from '../../src/index.ts'
 import { printable } from '../io.ts'
-import type { ReportCollector } from '../../report/collect.ts'
+import type { ReportCollector, ReportResult } from '../../report/collect.ts'
 import type { Item } from './item.ts'
 import type { Result, StoredResult } from './result-line.ts'
 import { Totals } from './totals.ts'
@@ -16,7 +16,7 @@ export class Tally {
   resumed = 0
   readonly #collector: ReportCollector | undefined
   readonly #say: (line: string) => void
-  readonly #start = performance.now()
+  #start = performance.now()
   #failed = 0
 
   constructor(
@@ -27,6 +27,16 @@ export class Tally {
     this.totals = new Totals(isJudged)
     this.#collector = collector
     this.#say = say
+  }
+
+  /** The first job is about to run. */
+  begin(): void {
+    this.#start = performance.now()
+  }
+
+  /** Milliseconds since then. */
+  sinceStart(): number {
+    return performance.now() - this.#start
   }
 
   stored(result: StoredResult): void {
@@ -43,13 +53,7 @@ export class Tally {
         this.#say(printable(`wasiexec: ${item.place}: ${result.error.message}`))
     }
     if (this.#collector === undefined) return
-    const { index, id, place } = item
-    const { args, stdin } = job ?? {}
-    const label = item.line === undefined ? {} : { label: place }
-    this.#collector.add(
-      { index, id, ...result, ...label, job: { ...(args && { args }), stdin }, expected },
-      performance.now() - this.#start,
-    )
+    this.#collector.add(new Taken(item, result, job, expected), this.sinceStart())
   }
 
   /** Says how many were not named. */
@@ -57,5 +61,42 @@ export class Tally {
     const more = this.#failed - MAX_NAMED
     if (more > 0)
       this.#say(`wasiexec: ${numeral(more)} more jobs could not be run; their results say why`)
+  }
+}
+
+/** A result as the report takes it. */
+class Taken implements ReportResult {
+  readonly #item: Item
+  readonly outcome: Result['outcome']
+  readonly error: Result['error']
+  readonly verdict: string | undefined
+  readonly job: Job | undefined
+  readonly expected: Buffer | undefined
+
+  constructor(
+    item: Item,
+    { outcome, error, verdict }: Result,
+    job: Job | undefined,
+    expected: Buffer | undefined,
+  ) {
+    this.#item = item
+    this.outcome = outcome
+    this.error = error
+    this.verdict = verdict
+    this.job = job
+    this.expected = expected
+  }
+
+  get index(): number {
+    return this.#item.index
+  }
+
+  get id(): unknown {
+    return this.#item.id
+  }
+
+  /** A case has its name as its id. */
+  get label(): string | undefined {
+    return this.#item.line === undefined ? undefined : this.#item.place
   }
 }

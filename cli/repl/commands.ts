@@ -14,7 +14,7 @@ import { toInteger, toWords } from '../signature.ts'
 import { CliError } from '../status.ts'
 import { messageOf } from '../verb.ts'
 import { bytes } from '../wording.ts'
-import { hexDump } from './hex-dump.ts'
+import { hexDump } from '../../report/hex-dump.ts'
 
 /** What commands see and do. */
 export interface Subject {

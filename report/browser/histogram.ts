@@ -1,13 +1,13 @@
 import type uPlot from 'uplot'
 import { duration } from '../page/format.ts'
 import type { PageData } from '../page/data.ts'
-import { StackChart } from './stack-chart.ts'
+import type { StackOptions } from './stack-chart.ts'
 
 /** Run times, with the percentiles of all runs. */
-export function histogram({ series, edges, marks }: PageData): StackChart | undefined {
+export function histogram({ series, edges, marks }: PageData): StackOptions | undefined {
   const place = document.getElementById('histogram')
   if (place === null) return undefined
-  return new StackChart({
+  return {
     place,
     total: document.getElementById('histogram-total'),
     noun: 'run',
@@ -25,7 +25,7 @@ export function histogram({ series, edges, marks }: PageData): StackChart | unde
       // The percentiles of a part of the runs are not known.
       if (isAll) drawMarks(chart, place, marks)
     },
-  })
+  }
 }
 
 /** Powers of ten; in a short range, also 2 and 5 times these. */

@@ -1,74 +1,76 @@
 /** Rows that are shown at first. */
 const FIRST = 25
 
-/** A list of jobs that shows the jobs that pass. */
-export interface JobList {
-  show(groups: ReadonlySet<number>): void
-}
-
-/** Both lists, with the search above them. */
-export function jobLists(): JobList[] {
-  const box = document.querySelector<HTMLElement>('.search')
-  const input = document.getElementById('search') as HTMLInputElement | null
-  const lists = [...document.querySelectorAll<HTMLElement>('section.jobs')].map(
-    (section) => new Jobs(section),
-  )
-  if (box === null || input === null || lists.length === 0) return lists
-  box.hidden = false
-  input.addEventListener('input', () => {
-    for (const list of lists) list.search(input.value)
-  })
-  return lists
-}
-
-class Jobs implements JobList {
-  readonly #rows: readonly HTMLLIElement[]
-  readonly #texts: string[] = []
-  readonly #none: HTMLElement
-  readonly #more: HTMLButtonElement
-  /** After the first rows, the list has only the slowest jobs of some kinds. */
-  readonly #hasMore: boolean
-  #groups: ReadonlySet<number> = new Set()
+/** The lists of jobs, which show the jobs that pass, with the search above them. */
+export class JobLists {
+  /** Names of the lists that show all. */
+  readonly #whole = new Set<string>()
+  /** What a row has to be searched in. */
+  readonly #texts = new WeakMap<HTMLLIElement, string>()
+  #groups: ReadonlySet<string> = new Set()
   #words: readonly string[] = []
-  #all = false
 
-  constructor(section: HTMLElement) {
-    this.#rows = [...section.querySelectorAll<HTMLLIElement>('li[data-group]')]
-    this.#none = section.querySelector<HTMLElement>('.none')!
-    this.#more = section.querySelector<HTMLButtonElement>('.show-more')!
-    this.#hasMore = section.id === 'failing'
-    this.#more.addEventListener('click', () => {
-      const shown = this.#rows.filter((row) => !row.hidden).length
-      this.#all = true
-      this.#render()
-      const next = this.#rows.filter((row) => !row.hidden).at(shown)
-      next?.querySelector('summary')?.focus()
+  constructor() {
+    document.addEventListener('click', ({ target }) => {
+      const more = (target as Element).closest<HTMLButtonElement>('.show-more')
+      if (more !== null) this.#showAll(more.closest('section')!)
+    })
+    document.addEventListener('input', ({ target }) => {
+      if (target instanceof HTMLInputElement && target.id === 'search') this.#search(target.value)
     })
   }
 
-  show(groups: ReadonlySet<number>): void {
+  show(groups: ReadonlySet<string>): void {
     this.#groups = groups
-    this.#render()
+    const sections = [...document.querySelectorAll<HTMLElement>('section.jobs')]
+    const box = document.querySelector<HTMLElement>('.search')
+    if (box !== null && sections.length > 0) box.hidden = false
+    for (const section of sections) this.#render(section)
   }
 
-  search(text: string): void {
+  #search(text: string): void {
     this.#words = text.toLowerCase().split(/\s+/).filter(Boolean)
-    this.#render()
+    this.show(this.#groups)
   }
 
-  #render(): void {
-    const passing = this.#rows.filter((row, at) => this.#passes(row, at))
-    const shown = new Set(this.#all && this.#hasMore ? passing : passing.slice(0, FIRST))
-    for (const row of this.#rows) row.hidden = !shown.has(row)
-    this.#none.hidden = passing.length > 0
-    this.#more.hidden = !this.#hasMore || shown.size === passing.length
-    this.#more.textContent = `Show all ${passing.length}`
+  #showAll(section: HTMLElement): void {
+    const shown = visible(section).length
+    this.#whole.add(section.id)
+    this.#render(section)
+    visible(section).at(shown)?.querySelector('summary')?.focus()
   }
 
-  #passes(row: HTMLLIElement, at: number): boolean {
-    if (!this.#groups.has(Number(row.dataset['group']))) return false
+  #render(section: HTMLElement): void {
+    // After the first rows, the other list has only the slowest jobs of some kinds.
+    const hasMore = section.id === 'failing'
+    const passing = rowsOf(section).filter((row) => this.#passes(row))
+    const isWhole = hasMore && this.#whole.has(section.id)
+    const shown = new Set(passing.filter((row, at) => isWhole || at < FIRST || isOpen(row)))
+    for (const row of rowsOf(section)) row.hidden = !shown.has(row)
+    section.querySelector<HTMLElement>('.none')!.hidden = passing.length > 0
+    const more = section.querySelector<HTMLElement>('.show-more')!
+    more.hidden = !hasMore || shown.size === passing.length
+    more.textContent = `Show all ${passing.length}`
+  }
+
+  #passes(row: HTMLLIElement): boolean {
+    if (!this.#groups.has(row.dataset['group']!)) return false
     if (this.#words.length === 0) return true
-    const text = (this.#texts[at] ??= row.textContent!.toLowerCase())
+    const text = this.#texts.get(row) ?? row.textContent!.toLowerCase()
+    this.#texts.set(row, text)
     return this.#words.every((word) => text.includes(word))
   }
+}
+
+function rowsOf(section: HTMLElement): HTMLLIElement[] {
+  return [...section.querySelectorAll<HTMLLIElement>('li[data-group]')]
+}
+
+function visible(section: HTMLElement): HTMLLIElement[] {
+  return rowsOf(section).filter((row) => !row.hidden)
+}
+
+/** Whether somebody reads what is in it. */
+export function isOpen(row: Element): boolean {
+  return row.querySelector('details')?.open === true
 }

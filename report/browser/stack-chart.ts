@@ -31,10 +31,11 @@ const number = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
 /** Stacked bars by uPlot. Each drawing reads the page's theme and filter. */
 export class StackChart {
-  readonly #options: StackOptions
+  #options: StackOptions
   readonly #chart: uPlot
   readonly #tip: HTMLElement
   readonly #band: HTMLElement
+  readonly #observer: ResizeObserver
   /** Counts of each series in each bar. */
   #counts: number[][]
   #isWhole = true
@@ -48,10 +49,27 @@ export class StackChart {
     this.#chart = new uPlot(this.#configure(), this.#stack(), options.place)
     this.#chart.over.append(this.#band)
     options.place.append(this.#tip)
-    new ResizeObserver(() => {
+    this.#observer = new ResizeObserver(() => {
       const width = Math.floor(options.place.clientWidth)
       if (width > 0) this.#chart.setSize({ width, height: HEIGHT })
-    }).observe(options.place)
+    })
+    this.#observer.observe(options.place)
+  }
+
+  /** Takes options with other bars. Returns whether that was all that is different in them. */
+  update(options: StackOptions): boolean {
+    const names = ({ series }: StackOptions): string => JSON.stringify(series)
+    if (options.place !== this.#options.place || names(options) !== names(this.#options)) {
+      return false
+    }
+    this.#options = options
+    return true
+  }
+
+  remove(): void {
+    this.#observer.disconnect()
+    this.#chart.destroy()
+    this.#tip.remove()
   }
 
   show(groups: readonly PageGroup[], isWhole: boolean): void {
@@ -71,7 +89,7 @@ export class StackChart {
       total.textContent = `${number.format(sum)} ${noun}${sum === 1 ? '' : 's'}`
     }
     this.#chart.setData(this.#stack())
-    this.#point(-1)
+    this.#point(this.#barAt(this.#chart))
   }
 
   redraw(): void {
@@ -89,7 +107,8 @@ export class StackChart {
   }
 
   #configure(): uPlot.Options {
-    const { place, series, edges, isLog, isWhole, splits, tick, draw } = this.#options
+    const { place, series, isLog, isWhole, splits, tick } = this.#options
+    const edges = (): readonly number[] => this.#options.edges
     const style = getComputedStyle(place)
     const font = `12px ${style.fontFamily}`
     const ink = (): string => getComputedStyle(place).color
@@ -102,7 +121,7 @@ export class StackChart {
       padding: [16, 18, 0, 0],
       cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
-        x: { time: false, distr: isLog ? 3 : 1, range: () => [edges[0]!, edges.at(-1)!] },
+        x: { time: false, distr: isLog ? 3 : 1, range: () => [edges()[0]!, edges().at(-1)!] },
         y: { range: (_, __, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.02 : 1] },
       },
       axes: [
@@ -140,7 +159,7 @@ export class StackChart {
       ],
       hooks: {
         setCursor: [(chart) => this.#point(this.#barAt(chart))],
-        draw: [(chart) => draw?.(chart, this.#isWhole)],
+        draw: [(chart) => this.#options.draw?.(chart, this.#isWhole)],
       },
     }
   }

@@ -1,9 +1,9 @@
 import { duration } from '../page/format.ts'
 import type { PageData } from '../page/data.ts'
-import { StackChart } from './stack-chart.ts'
+import type { StackOptions } from './stack-chart.ts'
 
 /** Results per second, from the start of the batch to its last result. */
-export function throughput({ series, groups, binMs, endMs }: PageData): StackChart | undefined {
+export function throughput({ series, groups, binMs, endMs }: PageData): StackOptions | undefined {
   const place = document.getElementById('timeline')
   const bins = groups[0]?.bins.length ?? 0
   if (place === null || bins === 0) return undefined
@@ -16,7 +16,7 @@ export function throughput({ series, groups, binMs, endMs }: PageData): StackCha
   const isSliver = bins > 1 && rest < binMs / 2
   if (isSliver) edges.pop()
   edges[edges.length - 1] = Math.max(end, edges[edges.length - 2]! + binMs / 2)
-  return new StackChart({
+  return {
     place,
     total: document.getElementById('throughput-total'),
     noun: 'result',
@@ -29,7 +29,7 @@ export function throughput({ series, groups, binMs, endMs }: PageData): StackCha
     splits,
     tick: (ms) => tickName(ms),
     name: (bar) => `${duration(edges[bar]!)} – ${duration(edges[bar + 1]!)}`,
-  })
+  }
 }
 
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(

@@ -67,6 +67,7 @@ export function chartData(
     jobs: collected.results,
     series: series.map(({ name, slot }) => ({ name, slot })),
     groups: groups.map((group) => ({
+      key: group.key,
       kind: group.kind,
       ending: group.ending,
       verdict: group.verdict,

@@ -23,7 +23,7 @@ function histogram(page: PageData, runs: number): Html {
       <p class="sub">
         ${data(runs, counted(runs, 'run'), 'histogram-total')} by wall clock, on a logarithmic scale
       </p>
-      <div class="plot" id="histogram" role="img" aria-label="${label}"></div>
+      <div role="img" aria-label="${label}"><div class="plot" id="histogram" data-own></div></div>
       ${table(
         page,
         'Run time',
@@ -42,7 +42,7 @@ function throughput(page: PageData, timed: number): Html {
       <p class="sub">
         ${data(timed, counted(timed, 'result'), 'throughput-total')} over ${duration(page.endMs)}, per second
       </p>
-      <div class="plot" id="timeline" role="img" aria-label="${label}"></div>
+      <div role="img" aria-label="${label}"><div class="plot" id="timeline" data-own></div></div>
       ${table(
         page,
         'Since the start',

@@ -7,6 +7,7 @@ export interface PageSeries {
 }
 
 export interface PageGroup {
+  readonly key: string
   readonly kind: string
   readonly ending: string
   readonly verdict: string | undefined
@@ -20,6 +21,8 @@ export interface PageGroup {
 }
 
 export interface PageData {
+  /** Of a live page. */
+  readonly phase?: Phase | undefined
   readonly jobs: number
   readonly series: readonly PageSeries[]
   readonly groups: readonly PageGroup[]
@@ -30,4 +33,17 @@ export interface PageData {
   readonly endMs: number
   /** Run times of the summary that the histogram marks. */
   readonly marks: readonly { readonly name: string; readonly ms: number }[]
+}
+
+/** Where a live page is with its batch: a script connects only to one that runs. */
+export type Phase = 'running' | 'over'
+
+/** What the server of a live page sends: all of the page that may change. */
+export interface Update {
+  readonly title: string
+  /** The page's `main`. An element with `data-same` stands for the one of its key. */
+  readonly main: string
+  /** The markup of rows that are new or have changed, by their keys. */
+  readonly rows: Readonly<Record<string, string>>
+  readonly data: PageData
 }

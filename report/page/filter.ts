@@ -26,7 +26,7 @@ export function filter(facets: Facets): Html {
       <div class="chips" role="group" aria-label="Kinds of endings">
         ${kinds.map(({ name, kind, count }) => chip('kind', kind, name, count, hasVerdicts ? undefined : kind))}
       </div>
-      <p class="status" hidden>
+      <p class="status" data-own hidden>
         <output id="status" aria-live="polite"></output>
         <button type="button" id="clear" hidden>Show all</button>
       </p>
@@ -42,7 +42,7 @@ function chip(
   slot: string | undefined,
 ): Html {
   return html`
-    <button type="button" class="chip" aria-pressed="false" data-facet="${facet}" data-value="${value}">
+    <button type="button" class="chip" aria-pressed="false" data-key="${facet} ${value}" data-facet="${facet}" data-value="${value}">
       ${slot !== undefined && html`<span class="dot c-${slot}"></span>`}
       <span class="name">${name}</span>
       ${data(number, count(number))}
@@ -63,11 +63,10 @@ export function endings({ groups, series, seriesOf, hasVerdicts }: Facets): Html
   const most = rows[0]!.count
   const row = (group: (typeof rows)[number]): Html => {
     const slot = series[seriesOf(group)]!.slot
-    const number = groups.indexOf(group)
     const width = Math.max((group.count / most) * 100, 0.5)
     return html`
-      <li>
-        <button type="button" class="ending" aria-pressed="false" data-facet="group" data-value="${number}">
+      <li data-key="ending ${group.key}">
+        <button type="button" class="ending" aria-pressed="false" data-facet="group" data-value="${group.key}">
           <span class="dot c-${slot}"></span>
           <span class="name">${group.ending} ${hasVerdicts && html`<small>${group.verdict}</small>`}</span>
           ${data(group.count, count(group.count))}

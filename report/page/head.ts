@@ -1,9 +1,10 @@
 import type { Collected } from '../collect.ts'
-import type { ReportInfo } from '../info.ts'
+import type { LiveState, ReportInfo } from '../info.ts'
 import { ACCEPTED } from '../result.ts'
 import type { Facets } from './chart-data.ts'
 import { count, counted, duration, rate, share } from './format.ts'
 import { html, type Html } from './html.ts'
+import { live } from './live.ts'
 
 type Summary = ReportInfo['summary']
 
@@ -20,7 +21,12 @@ export function title({ title, program }: ReportInfo): string {
   return title ?? program?.name ?? 'Batch'
 }
 
-export function head(info: ReportInfo, collected: Collected, facets: Facets): Html {
+export function head(
+  info: ReportInfo,
+  collected: Collected,
+  facets: Facets,
+  state: LiveState | undefined,
+): Html {
   const { summary, program, startedAt } = info
   const about = [
     program?.path !== title(info) && program?.path,
@@ -36,7 +42,7 @@ export function head(info: ReportInfo, collected: Collected, facets: Facets): Ht
         ${startedAt !== undefined && html`<time datetime="${startedAt.toISOString()}">${moment(startedAt)}</time>`}
         ${about.map((part) => html`<span>${part}</span>`)}
       </p>
-      <button type="button" id="theme" role="switch" aria-checked="false" hidden>Dark</button>
+      <button type="button" id="theme" role="switch" aria-checked="false" data-own hidden>Dark</button>
       ${stopped !== undefined && html`<p class="notice"><strong>Not complete:</strong> ${stopped}${failure(summary)}.</p>`}
       ${
         collected.untimed > 0 &&
@@ -46,16 +52,19 @@ export function head(info: ReportInfo, collected: Collected, facets: Facets): Ht
         </p>`
       }
     </header>
-    ${verdict(summary, facets)} ${figures(summary)}
+    ${state !== undefined && live(state)}
+    ${verdict(summary, facets, state?.phase === 'running')} ${figures(summary)}
   `
 }
 
 /** The share of good results, and a bar of all. */
-function verdict(summary: Summary, { series, hasVerdicts }: Facets): Html {
+function verdict(summary: Summary, { series, hasVerdicts }: Facets, isRunning: boolean): Html {
   const good = hasVerdicts ? (series.find(({ name }) => name === ACCEPTED)?.count ?? 0) : summary.ok
   const all = hasVerdicts ? series.reduce((sum, { count }) => sum + count, 0) : summary.jobs
   const name = hasVerdicts ? ACCEPTED : 'ok'
-  if (all === 0) return html`<p class="headline"><strong>No jobs</strong></p>`
+  if (all === 0) {
+    return html`<p class="headline"><strong>${isRunning ? 'No results yet' : 'No jobs'}</strong></p>`
+  }
   return html`
     <section class="verdict" aria-label="Share">
       <p class="headline">
