@@ -118,7 +118,7 @@ export class StackChart {
       width: Math.max(place.clientWidth, 1),
       height: HEIGHT,
       legend: { show: false },
-      padding: [16, 18, 0, 0],
+      padding: [16, 28, 0, 0],
       cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
         x: { time: false, distr: isLog ? 3 : 1, range: () => [edges()[0]!, edges().at(-1)!] },
