@@ -1,6 +1,6 @@
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { Ended } from '../support/child.ts'
 import { at, documented, script, snippets } from '../support/documented.ts'
@@ -337,6 +337,105 @@ test('online-judge.mjs', async (t) => {
   t.is(stderr, '')
   // Windows knows no signals.
   if (process.platform !== 'win32') t.deepEqual([code, signal], [0, null])
+})
+
+test('online-judge.mjs, killed and started again', async (t) => {
+  const path = await folder(t)
+  const sample = (name: string): Promise<Buffer<ArrayBuffer>> =>
+    readFile(at(`examples/judging/submissions/${name}`))
+  const events = async (url: string, id: string): Promise<string> =>
+    (await fetch(`${url}/api/submissions/${id}/events`)).text()
+  const first = await startJudge(t, path)
+  const done = await first.submit('ada.wat', await sample('ada.wat'))
+  const known = await events(first.url, done)
+  t.true(known.includes('"verdict":"accepted"'))
+  const cut = await first.submit('cleo.wat', await sample('cleo.wat'))
+  await first.kill()
+  await appendFile(join(path, 'journal.ndjson'), '{"id":"half a li')
+
+  const second = await startJudge(t, path)
+  t.is(await events(second.url, done), known)
+  const rest = await events(second.url, cut)
+  t.is(rest.match(/^event: result\ndata: .*"verdict":"time limit"/gm)?.length, 3)
+  t.is(rest.match(/^event: end\ndata: {"verdict":"time limit"}$/gm)?.length, 1)
+  await second.stop()
+  // No program is kept that has its verdict.
+  t.deepEqual(await readdir(path), ['journal.ndjson'])
+
+  const third = await startJudge(t, path)
+  t.is(await events(third.url, done), known)
+  t.is(await events(third.url, cut), rest)
+  await third.stop()
+})
+
+test('online-judge.mjs, with programs that sleep', async (t) => {
+  const { url, submit, stop } = await startJudge(t)
+  // Two in progress are the share of one submitter; the others wait for them.
+  const ids = await Promise.all(numbers(12).map(() => submit('sleep', SLEEPER)))
+  t.regex((await t.throwsAsync(submit('sleep', SLEEPER)))!.message, /^429: /)
+  const text = await (await fetch(`${url}/api/submissions/${ids[0]!}/events`)).text()
+  const verdicts = [...text.matchAll(/"verdict":"([^"]+)"/g)].map(([, verdict]) => verdict)
+  t.is(verdicts[0], 'time limit')
+  t.is(verdicts.at(-1), 'time limit')
+  // Cases that had not begun when one had slept are not run.
+  t.deepEqual(
+    verdicts.filter((verdict) => verdict !== 'time limit' && verdict !== 'not judged'),
+    [],
+  )
+  await stop()
+})
+
+/** Waits for the monotonic clock, for an hour. */
+const SLEEPER = `(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\\01")
+  (data (i32.const 24) "\\00\\a0\\b8\\30\\46\\03\\00\\00")
+  (func (export "_start")
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))`
+
+test('the judges name the line of a trap', async (t) => {
+  const { placeOf } = (await import(pathToFileURL(at('examples/judging/verdict.mjs')).href)) as {
+    placeOf(outcome: object): string
+  }
+  const trap = (location?: object): object => ({ kind: 'trap', trap: { location } })
+  t.is(placeOf(trap({ file: '/home/ann/b.c', line: 3 })), ' at b.c:3')
+  t.is(placeOf(trap({ function: 'main' })), '')
+  t.is(placeOf(trap()), '')
+  t.is(placeOf({ kind: 'exit' }), '')
+})
+
+test('the submitters of online-judge.mjs take turns', async (t) => {
+  const { FairQueue } = (await import(
+    pathToFileURL(at('examples/online-judge/fair-queue.mjs')).href
+  )) as {
+    FairQueue: new (share: number) => {
+      size: number
+      sizeOf(submitter: string): number
+      add(submitter: string, item: number): void
+      take(): { submitter: string; item: number } | undefined
+      done(submitter: string): void
+    }
+  }
+  const queue = new FairQueue(2)
+  for (const item of numbers(5)) queue.add('many', item)
+  queue.add('one', 10)
+  t.is(queue.size, 6)
+  t.is(queue.sizeOf('many'), 5)
+  const take = (): string | undefined => {
+    const next = queue.take()
+    return next && `${next.submitter} ${next.item}`
+  }
+  t.deepEqual([take(), take(), take(), take()], ['many 0', 'one 10', 'many 1', undefined])
+  queue.done('one')
+  t.is(take(), undefined)
+  queue.done('many')
+  t.deepEqual([take(), take()], ['many 2', undefined])
+  t.deepEqual([queue.size, queue.sizeOf('many'), queue.sizeOf('one')], [2, 2, 0])
+  queue.add('one', 11)
+  queue.done('many')
+  queue.done('many')
+  t.deepEqual([take(), take(), take(), take()], ['many 3', 'one 11', 'many 4', undefined])
 })
 
 test('every example is run here, and the cookbook names no other', async (t) => {
