@@ -7,6 +7,7 @@ import { at, documented, script, snippets } from '../support/documented.ts'
 import { startJudge, startServer } from '../support/example-servers.ts'
 import { folder, numbers } from '../support/guest.ts'
 import { cpython, quickjsPath } from '../support/interpreters.ts'
+import { compile } from '../support/typescript.ts'
 import { withoutTools } from '../support/tour.ts'
 
 test('start.mjs', async (t) => {
@@ -523,6 +524,16 @@ for (const [page, least] of [
   test(`the examples of docs/${page} print what stands below them`, (t) =>
     runExamples(t, page, least))
 }
+
+test('the first steps lead to what docs/start.md says', async (t) => {
+  const path = await folder(t)
+  const [wat] = await snippets('start.md', 'wat')
+  const hello = join(path, 'hello.wat')
+  await writeFile(hello, wat!.code)
+  await runExamples(t, 'start.md', 2, { 'hello.wat': hello })
+  const [file] = await snippets('start.md', 'ts')
+  t.deepEqual(await compile(path, { 'start.ts': file!.code }), [])
+})
 
 const testWithTools = withoutTools === undefined ? test : test.skip
 testWithTools('the examples of docs/languages.md print what stands below them', (t) =>
