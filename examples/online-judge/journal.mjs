@@ -2,7 +2,6 @@
 import {
   closeSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,

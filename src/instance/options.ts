@@ -1,6 +1,6 @@
 import { checkOptions, invalid } from '../check.ts'
 import type { Limits } from '../options.ts'
-import { encodeCallLimits } from '../port/encode-options.ts'
+import { encodeCallLimits, IN_LIMITS } from '../port/encode-options.ts'
 import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 
 /**
@@ -34,7 +34,7 @@ export interface CheckedCallOptions {
 
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
 export function checkCallOptions(options: unknown): CheckedCallOptions {
-  checkOptions(options, OPTIONS)
+  checkOptions(options, OPTIONS, IN_LIMITS)
   const { limits, signal } = options as CallOptions
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid('signal', 'an AbortSignal', signal)

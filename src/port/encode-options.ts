@@ -10,6 +10,7 @@ import {
   checkUint64,
   invalid,
   unknown,
+  type Nested,
 } from '../check.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
@@ -86,6 +87,9 @@ const LIMITS = [
   'filesCount',
   'sockets',
 ] as const
+
+/** Where limits are, for who gives one as an option of its own. */
+export const IN_LIMITS: Nested = { within: 'limits', names: LIMITS }
 
 /** The limits that a call cannot have, and why. */
 const INSTANCE_LIMITS = [
@@ -210,7 +214,7 @@ export function encodeRunOptions(
         break
       default:
         name satisfies never
-        throw unknown(key, key, RUN_OPTIONS)
+        throw unknown(key, key, RUN_OPTIONS, IN_LIMITS)
     }
   }
   if (local.pipes !== undefined) encodePipes(local.pipes, to)
