@@ -1,11 +1,13 @@
-import { appendFile, copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { appendFile, copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import type { Ended } from '../support/child.ts'
-import { at, documented, script, snippets } from '../support/documented.ts'
+import { ended, type Ended } from '../support/child.ts'
+import { at, CACHE, documented, script, snippets } from '../support/documented.ts'
 import { startJudge, startServer } from '../support/example-servers.ts'
-import { folder, numbers } from '../support/guest.ts'
+import { folder, numbers, until, watPath } from '../support/guest.ts'
 import { cpython, quickjsPath } from '../support/interpreters.ts'
 import { compile } from '../support/typescript.ts'
 import { withoutTools } from '../support/tour.ts'
@@ -248,6 +250,19 @@ test('map-parquet.mjs, with functions that do not keep to it', async (t) => {
   }
 })
 
+test('the program over Parquet in docs/cookbook.md', async (t) => {
+  const [found] = (await snippets('cookbook.md')).filter(({ code }) => code.includes('hyparquet'))
+  const path = await documented(t)
+  await copyFile(watPath('cat'), join(path, 'totals.wasm'))
+  await copyFile(at('examples/orders.parquet'), join(path, 'orders.parquet'))
+  await writeFile(join(path, 'snippet.mjs'), found!.code)
+  const { code, stdout, stderr } = await script(join(path, 'snippet.mjs'), [], '', path)
+  t.is(code, 0, stderr)
+  const rows = stdout.trimEnd().split('\n')
+  t.is(rows.length, 1000)
+  t.is((JSON.parse(rows[999]!) as { id: number }).id, 11_000)
+})
+
 test('run-python.mjs', async (t) => {
   const { code, stdout, stderr } = await script(at('examples/run-python.mjs'))
   t.is(code, 0, stderr)
@@ -475,6 +490,59 @@ test('transform-lines.mjs', async (t) => {
     t.regex(stderr, /^40 runs, \d+ a second\n$/)
   }
   t.is((await script(at('examples/transform-lines.mjs'), [], '')).stdout, '')
+})
+
+/** A file of 20 MB, and what transform-file.mjs makes of it. */
+async function transformFile(t: ExecutionContext): Promise<{
+  text: Buffer
+  output: string
+  words(program: string, input?: string): string[]
+}> {
+  const path = await folder(t)
+  const [input, output] = [join(path, 'in.txt'), join(path, 'out.txt')]
+  const lines = numbers(200_000).map((index) => `${index} ${'ä'.repeat(index % 100)}`)
+  // A line that is longer than a block, and no end of the last one.
+  lines[1000] = 'x'.repeat(300_000)
+  const text = Buffer.from(lines.join('\r\n'))
+  await writeFile(input, text)
+  return { text, output, words: (program, from = input) => [program, from, output] }
+}
+
+test('transform-file.mjs', async (t) => {
+  const { text, output, words } = await transformFile(t)
+  const example = at('examples/transform-file.mjs')
+  const env = { ...process.env, ...CACHE }
+  const child = spawn(process.execPath, [example, ...words(watPath('cat'))], { env })
+  const killed = ended(child)
+  await until(() => existsSync(`${output}.state`) || child.exitCode !== null)
+  child.kill('SIGKILL')
+  await killed
+  t.false(existsSync(output))
+  const other = await script(example, words(watPath('trap-divide-by-zero')))
+  t.is(other.code, 1)
+  t.regex(other.stderr, /out\.txt\.state is of another program, input or arguments; remove it/)
+
+  const { code, stderr } = await script(example, words(watPath('cat')))
+  t.is(code, 0, stderr)
+  t.regex(stderr, /^100 % .* 0 s left /m)
+  t.true((await readFile(output)).equals(text))
+  t.deepEqual((await readdir(dirname(output))).toSorted(), ['in.txt', 'out.txt'])
+  t.regex((await script(example, words(watPath('cat')))).stderr, /out\.txt exists already/)
+})
+
+test('transform-file.mjs, with blocks that fail', async (t) => {
+  const { text, output, words } = await transformFile(t)
+  const example = at('examples/transform-file.mjs')
+  const { code, stderr } = await script(example, words(watPath('trap-divide-by-zero')))
+  t.is(code, 1)
+  t.regex(stderr, /^bytes 0 to \d+: the program trapped: integer divide by zero/)
+  t.regex(stderr, /^\d+ blocks have failed; they are in .*out\.txt\.failed$/m)
+  t.is((await readFile(output)).length, 0)
+  const failed = `${output}.of-before`
+  await rename(`${output}.failed`, failed)
+  await rm(output)
+  t.is((await script(example, words(watPath('cat'), failed))).code, 0)
+  t.true((await readFile(output)).equals(text))
 })
 
 test('pipeline.mjs', async (t) => {
