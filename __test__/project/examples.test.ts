@@ -410,6 +410,38 @@ const SLEEPER = `(module
   (func (export "_start")
     (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))`
 
+test('online-judge.mjs compiles a submission in a process that it ends', async (t) => {
+  const path = await documented(t)
+  const url = pathToFileURL(at('examples/online-judge/compile.mjs')).href
+  await writeFile(
+    join(path, 'apart.mjs'),
+    `import { readFile } from 'node:fs/promises'
+import { loadApart, NotAProgram } from '${url}'
+const never = new AbortController().signal
+const copy = await readFile('copy.wasm')
+const program = await loadApart(copy, never)
+console.log((await program.run({ stdin: 'text' })).stdout.toString())
+for (const [bytes, signal, ms] of [
+  ['(module (fun))', never],
+  [await program.serialize(), never],
+  [copy, never, 1],
+  [copy, AbortSignal.abort()],
+])
+  await loadApart(Buffer.from(bytes), signal, ms).catch((error) =>
+    console.log(error instanceof NotAProgram, error.message.split('\\n')[0]),
+  )
+`,
+  )
+  const { stdout, stderr } = await script(join(path, 'apart.mjs'), [], '', path)
+  t.is(stderr, '')
+  const [run, invalid, precompiled, late, aborted] = stdout.split('\n')
+  t.is(run, 'text')
+  t.regex(invalid!, /^true .*WAT/)
+  t.regex(precompiled!, /^true .*`trustPrecompiled/)
+  t.is(late, 'true compiling takes more than 0.001 seconds')
+  t.is(aborted, 'false The operation was aborted')
+})
+
 test('the judges name the line of a trap', async (t) => {
   const { placeOf } = (await import(pathToFileURL(at('examples/judging/verdict.mjs')).href)) as {
     placeOf(outcome: object): string

@@ -1,12 +1,5 @@
 // What outlives the server: a line for everything that happens, and the programs that have no verdict yet.
-import {
-  closeSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Submission } from './submission.mjs'

@@ -1,6 +1,7 @@
 // Submissions from their arrival to their last verdict.
-import { describeOutcome, load, WasiexecError } from 'wasiexec'
+import { describeOutcome, WasiexecError } from 'wasiexec'
 import { excerpt, LIMITS, placeOf, verdictOf } from '../judging/verdict.mjs'
+import { loadApart, NotAProgram } from './compile.mjs'
 import { FairQueue } from './fair-queue.mjs'
 import { Submission } from './submission.mjs'
 
@@ -90,8 +91,7 @@ export class Judge {
   async #judge(submission, bytes) {
     let program
     try {
-      // Compiled quickly rather than well, because it is run a few times; and nothing of it is kept.
-      program = await load(bytes, { name: 'submission', compiler: 'baseline', cache: false })
+      program = await loadApart(bytes, this.#closed.signal)
       program.check({ limits: LIMITS })
       // A server that was started again goes on with the first case that has no result.
       const cases = this.#cases.slice(submission.results.length)
@@ -111,9 +111,11 @@ export class Judge {
       }
       if (!this.#closed.signal.aborted) this.#end(submission)
     } catch (error) {
+      if (this.#closed.signal.aborted) return
       // Not a program, or one that imports what is not given: the submitter's fault. The rest is ours.
-      if (!(error instanceof WasiexecError)) console.error(error)
-      this.#end(submission, error instanceof WasiexecError ? error.message : 'the judge failed')
+      const isTheirs = error instanceof NotAProgram || error instanceof WasiexecError
+      if (!isTheirs) console.error(error)
+      this.#end(submission, isTheirs ? error.message : 'the judge failed')
     } finally {
       program?.[Symbol.dispose]()
     }
