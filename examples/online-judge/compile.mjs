@@ -37,6 +37,8 @@ function reason(error, stderr, timeoutMs) {
 const REFUSED = 65
 
 if (process.argv[1] === HERE) {
+  // The judge may be killed before it can end this process.
+  setTimeout(() => process.exit(REFUSED), 2 * TIMEOUT_MS).unref()
   try {
     // Compiled quickly rather than well, because it is run a few times; and nothing of it is kept.
     const program = await load(await buffer(process.stdin), { compiler: 'baseline', cache: false })
