@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { load, WasiexecError } from 'wasiexec'
 
 const HERE = fileURLToPath(import.meta.url)
-const TIMEOUT_MS = 10_000
+/** Time on cores, which is fair on a loaded machine: the process ends itself. The timeout is for what else can happen. */
+const CPU_MS = 10_000
+const TIMEOUT_MS = 120_000
 /** Of the program with its code; a program of Go has some 30 MB. */
 const MAX_CODE = 256 << 20
 
@@ -19,7 +21,7 @@ export async function loadApart(bytes, signal, timeoutMs = TIMEOUT_MS) {
   const options = { encoding: 'buffer', maxBuffer: MAX_CODE, timeout: timeoutMs, signal }
   const code = await new Promise((resolve, reject) => {
     const settle = (error, stdout, stderr) =>
-      error ? reject(reason(error, stderr, timeoutMs)) : resolve(stdout)
+      error ? reject(reason(error, stderr)) : resolve(stdout)
     const child = execFile(process.execPath, [HERE], { ...options, killSignal: 'SIGKILL' }, settle)
     // A child that was ended does not read on.
     child.stdin.on('error', () => {}).end(bytes)
@@ -27,18 +29,24 @@ export async function loadApart(bytes, signal, timeoutMs = TIMEOUT_MS) {
   return load(code, { name: 'submission', cache: false, trustPrecompiled: true })
 }
 
-function reason(error, stderr, timeoutMs) {
+function reason(error, stderr) {
   if (error.code === REFUSED) return new NotAProgram(`${stderr}`)
-  if (error.killed) return new NotAProgram(`compiling takes more than ${timeoutMs / 1000} seconds`)
+  if (error.code === TOO_LONG || error.killed) return new NotAProgram(TOO_MUCH)
   return error
 }
 
-/** The exit code for a file that is not a program. */
+const TOO_MUCH = 'it takes too long to compile, or has too much code'
+/** Exit codes: it is not a program, and compiling has taken too long. */
 const REFUSED = 65
+const TOO_LONG = 66
 
 if (process.argv[1] === HERE) {
-  // The judge may be killed before it can end this process.
-  setTimeout(() => process.exit(REFUSED), 2 * TIMEOUT_MS).unref()
+  // Compiling goes on on other threads. This also ends what a judge that was killed has left behind.
+  const checkTime = () => {
+    const { user, system } = process.cpuUsage()
+    if ((user + system) / 1000 > CPU_MS) process.exit(TOO_LONG)
+  }
+  setInterval(checkTime, 100).unref()
   try {
     // Compiled quickly rather than well, because it is run a few times; and nothing of it is kept.
     const program = await load(await buffer(process.stdin), { compiler: 'baseline', cache: false })
