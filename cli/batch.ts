@@ -27,6 +27,11 @@ export const verb: Verb = {
       )
       .optionsGroup('Input:')
       .option('--each-line', 'each line of the input is the stdin of one run')
+      .option(
+        '--lines <number>',
+        'with --each-line: so many lines are the stdin of one run (default: 1)',
+        count,
+      )
       .addOption(
         new Option(
           '--each-file <folder>',
@@ -95,6 +100,7 @@ export const verb: Verb = {
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --resume', 'after a kill'],
         ['wasiexec batch prog.wasm jobs.ndjson -o results.ndjson --live', 'with a page'],
         ['seq 1000 | wasiexec batch prog.wasm - --each-line', ''],
+        ['wasiexec batch prog.wasm table.csv --each-line --lines 1000', 'quicker for large inputs'],
         [
           'wasiexec batch prog.wasm jobs.ndjson --file data=./data --collect out.txt',
           'files in memory',

@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { WasiexecError } from '../src/index.ts'
 import { hasLostReader, isSystemError, print, printable, say, type Io } from './io.ts'
 import { CliError, STATUS } from './status.ts'
+import { suggestion } from './suggest.ts'
 import { messageOf, type Verb } from './verb.ts'
 import { withOptionNames } from './wording.ts'
 
@@ -123,7 +124,7 @@ async function carryOut(argv: readonly string[], io: Io): Promise<number> {
       await say(io, program.helpInformation().trimEnd())
       return STATUS.error
     } else {
-      throw new CliError(misuse(error, words))
+      throw new CliError(misuse(error, words, program))
     }
   }
   return status
@@ -140,9 +141,17 @@ async function wholeCommand(io: Io): Promise<Command> {
 }
 
 /** What is wrong with the command line, in one line. */
-function misuse(error: CommanderError, argv: readonly string[]): string {
+function misuse(error: CommanderError, argv: readonly string[], program: Command): string {
   const message = messageOf(error)
   const [first = ''] = argv
+  const unknown = /^unknown option '([^']*)'(?: \(Did you mean (.*)\?\))?$/.exec(message)
+  if (error.code === 'commander.unknownOption' && unknown !== null) {
+    const [, name = '', similar] = unknown
+    const { options = [] } = program.commands.find((command) => command.name() === first) ?? {}
+    const known = options.flatMap(({ long }) => long ?? [])
+    const meant = suggestion(name, known, similar)
+    return `unknown option '${name}'${meant === undefined ? '' : ` (Did you mean ${meant}?)`}`
+  }
   if (error.code === 'commander.unknownCommand' && /\.(?:c?wasm|wat)$/.test(first)) {
     return `${message} (Did you mean wasiexec run ${first}?)`
   }

@@ -5,6 +5,9 @@ import { withOptionNames } from './wording.ts'
 
 export const PROGRAM_ARGUMENT = 'a module or component, binary or WAT text; - is stdin'
 
+/** What is often given in place of the program that is made of it. */
+const SOURCE = /\.(?:c|cc|cpp|cs|cxx|go|java|js|kt|mjs|php|py|rb|rs|swift|ts|zig)$/i
+
 /** Loads the program of a command; `-` is a program that comes through stdin. */
 export async function openProgram(io: Io, path: string, options: LoadOptions): Promise<Program> {
   if (path === '') throw new CliError('the path of the program is empty')
@@ -15,7 +18,11 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
     // These errors are about the file and do not name it.
     if (error instanceof WasiexecError && /^ERR_(?:.*_WASM|PRECOMPILED_.*)$/.test(error.code)) {
       const name = path === '-' ? 'stdin' : path
-      throw new CliError(`${name}: ${withOptionNames(oneLine(error.message))}`, { cause: error })
+      const hint = SOURCE.test(path)
+        ? '; it is source code, which a compiler for WASI has to compile first'
+        : ''
+      const message = withOptionNames(oneLine(error.message))
+      throw new CliError(`${name}: ${message}${hint}`, { cause: error })
     }
     throw error
   }

@@ -13,11 +13,22 @@ export async function traceLines(io: Io, trap: TrapInfo, folders: string[]): Pro
   return [
     `${paint.red('trap')}: ${printable(message)} (${code})`,
     ...(await excerpt(location, folders, paint)),
-    ...frames.map((frame, index) => {
-      const line = `    at ${place(frame)}`
+    ...repeated(frames.map(place)).map(({ index, text, count }) => {
+      const line = `    at ${text}${count > 1 ? `, ${count} times` : ''}`
       return index < first ? paint.dim(line) : line
     }),
   ]
+}
+
+/** Recursion without end has the same place again and again. */
+function repeated(texts: readonly string[]): { index: number; text: string; count: number }[] {
+  const lines: { index: number; text: string; count: number }[] = []
+  for (const [index, text] of texts.entries()) {
+    const last = lines.at(-1)
+    if (last?.text === text) last.count += 1
+    else lines.push({ index, text, count: 1 })
+  }
+  return lines
 }
 
 type Paint = Readonly<Record<'red' | 'blue' | 'dim', (text: string) => string>>

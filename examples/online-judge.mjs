@@ -1,10 +1,12 @@
-// An online judge: upload a program, and watch its verdicts come: node examples/online-judge.mjs [port]
+// An online judge: upload a program, and watch its verdicts come: node examples/online-judge.mjs [port [folder]]
+// With a folder for what it has to remember, it can be killed and started again.
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import Fastify from 'fastify'
 import { readCases } from './judging/verdict.mjs'
+import { Journal, NO_JOURNAL } from './online-judge/journal.mjs'
 import { Judge } from './online-judge/judge.mjs'
 import { homePage, submissionPage } from './online-judge/pages.mjs'
 
@@ -12,9 +14,13 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 const MAX_PROGRAM = 8 << 20
 /** Bounds for programs that wait to be compiled, and for what is kept. */
 const MAX_WAITING = 50
+const MAX_WAITING_EACH = 10
 const MAX_KEPT = 1000
 
-const judge = new Judge(await readCases(at('judging/cases')), MAX_KEPT)
+const [port = '8000', folder] = process.argv.slice(2)
+const journal = folder === undefined ? NO_JOURNAL : new Journal(folder)
+const judge = new Judge(await readCases(at('judging/cases')), MAX_KEPT, journal)
+await judge.open()
 const SAMPLES = await readdir(at('judging/submissions'))
 const samples = new Map(
   await Promise.all(
@@ -59,14 +65,19 @@ server.get('/submissions/:id', (request, reply) => {
 
 const NAME = { type: 'string', minLength: 1, maxLength: 100 }
 const QUERY = { type: 'object', properties: { name: NAME }, required: ['name'] }
-server.post('/api/submissions', { schema: { querystring: QUERY } }, (request, reply) => {
+server.post('/api/submissions', { schema: { querystring: QUERY } }, async (request, reply) => {
+  // A judge with accounts has a better name for a submitter than an address.
+  const submitter = request.ip
   if (judge.waiting >= MAX_WAITING) {
     return reply.code(503).header('retry-after', '10').send({ error: 'too many submissions wait' })
+  }
+  if (judge.waitingOf(submitter) >= MAX_WAITING_EACH) {
+    return reply.code(429).header('retry-after', '10').send({ error: 'too many of yours wait' })
   }
   if (!Buffer.isBuffer(request.body) || request.body.length === 0) {
     return reply.code(400).send({ error: 'expected a program as the body' })
   }
-  const { id } = judge.submit(request.query.name, request.body)
+  const { id } = await judge.submit(submitter, request.query.name, request.body)
   return reply.code(201).header('location', `/submissions/${id}`).send({ id })
 })
 server.get('/api/submissions/:id', (request, reply) => {
@@ -92,9 +103,7 @@ async function* serverSent(submission, first) {
   }
 }
 
-const [port = '8000'] = process.argv.slice(2)
 console.log(await server.listen({ port: Number(port), host: '127.0.0.1' }))
 await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 await server.close()
-// What is being judged is aborted; nobody waits for it any more.
 judge.close()

@@ -190,7 +190,7 @@ export const LIBRARY = {
     'snapshot',
     'wit',
   ],
-  run: ['check', 'diagnostics', 'load-options', 'options', 'outcome', 'port', 'program'],
+  run: ['check', 'diagnostics', 'errors', 'load-options', 'options', 'outcome', 'port', 'program'],
   index: [
     'batch',
     'diagnostics',

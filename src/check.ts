@@ -12,12 +12,28 @@ export function invalidCall(message: string): WasiexecError {
   return new WasiexecError('ERR_INVALID_CALL', message)
 }
 
+/** Options that are in one of the known ones: `args` in `defaults`. */
+export interface Nested {
+  readonly within: string
+  readonly names: readonly string[]
+}
+
 /** An error for an option that does not exist, with the nearest that does. */
-export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
-  const near = nearest(name, known) ?? limitOf(name, known)
+export function unknown(
+  option: string,
+  name: string,
+  known: readonly string[],
+  nested?: Nested,
+): WasiexecError {
+  const near = nearest(name, known) ?? nearestNested(name, nested) ?? limitOf(name, known)
   const hint =
     near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
+}
+
+function nearestNested(name: string, nested: Nested | undefined): string | undefined {
+  const near = nested && nearest(name, nested.names)
+  return near === undefined ? undefined : `${nested!.within}.${near}`
 }
 
 /** The limit that was given beside `limits` and not in it. */
@@ -45,9 +61,10 @@ export function checkObject(option: string, value: unknown): asserts value is ob
 export function checkOptions(
   options: unknown,
   known: readonly string[],
+  nested?: Nested,
 ): asserts options is object {
   checkObject('options', options)
-  for (const key in options) if (!known.includes(key)) throw unknown(key, key, known)
+  for (const key in options) if (!known.includes(key)) throw unknown(key, key, known, nested)
 }
 
 /** Throws unless `value` maps names to values; a Map would seem empty. */

@@ -108,6 +108,15 @@ export class WasiexecError extends Error {
 }
 
 /**
+ * For an error that came from elsewhere, such as a thread: lets its stack say who waits for it. To be called in an async
+ * function, whose callers that wait are in the stack then.
+ */
+export function comesHere(error: unknown): unknown {
+  if (error instanceof WasiexecError) Error.captureStackTrace(error, comesHere)
+  return error
+}
+
+/**
  * Thrown by {@link orThrow} for every ending other than exit 0.
  *
  * @example

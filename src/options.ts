@@ -232,7 +232,7 @@ export interface HostedRunSyncOptions extends Omit<RunSyncOptions, 'imports'> {
  * await program.run({ limits: { timeoutMs: 1000, memoryBytes: 64 * 1024 * 1024 } })
  */
 export interface Limits {
-  /** Wall clock from the guest's start, in milliseconds, waiting in host calls included. */
+  /** Wall clock from the guest's start, in milliseconds, waiting in host calls and for a thread included. */
   timeoutMs?: number | undefined
   /** Time on a core, in milliseconds; sleeping and file access are not included. */
   cpuMs?: number | undefined

@@ -16,7 +16,7 @@ import {
   type LoadMessage,
   type RunMessage,
 } from './diagnostics.ts'
-import { WasiexecError } from './errors.ts'
+import { comesHere, WasiexecError } from './errors.ts'
 import { declareComponent, declareModule, functionsOf, type Resolved } from './declarations.ts'
 import type { AnyFunctions } from './instance/functions.ts'
 import {
@@ -555,8 +555,12 @@ export async function load(
 export function loadChecked(checked: CheckedLoad, method: LoadMessage['method']): Promise<Program> {
   const { port, request } = checked
   const read = async (): Promise<Program> => {
-    const [handle, info] = await port.load(request)
-    return create(port, request.options, handle, info as ProgramInfo)
+    try {
+      const [handle, info] = await port.load(request)
+      return create(port, request.options, handle, info as ProgramInfo)
+    } catch (error) {
+      throw comesHere(error)
+    }
   }
   return loads.isObserved ? loads.until(loadMessage(checked, method), read, loaded) : read()
 }

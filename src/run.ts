@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { checkObject } from './check.ts'
 import { limitsOf, runs, withOutcome, type RunMessage } from './diagnostics.ts'
+import { comesHere } from './errors.ts'
 import { loadRequest, splitOptions, type CheckedLoad, type LoadOptions } from './load-options.ts'
 import type { HostedRunOptions, RunOptions } from './options.ts'
 import type { AnyOutcome, HostError, Outcome } from './outcome.ts'
@@ -50,7 +51,7 @@ async function runLoaded(checked: CheckedLoad, options: AnyRunOptions): Promise<
     return await startPrepared(await loadOnce(checked), prepared)
   } catch (error) {
     void prepared.source?.close()
-    throw error
+    throw comesHere(error)
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { randomFillSync } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
-import { load, loadSync, WasiexecError } from '../support/package.ts'
+import { load, loadSync, run, WasiexecError } from '../support/package.ts'
 import { ending, folder, ownWat, real, refusal, wat, watPath } from '../support/guest.ts'
 
 const NO_CACHE = { cache: false }
@@ -79,6 +79,19 @@ test('a real program that is cut off is ERR_INVALID_WASM', async (t) => {
     t.is((await refusal(load(half, NO_CACHE))).code, 'ERR_INVALID_WASM', name)
   }
 })
+
+for (const [name, start] of Object.entries({ load, run })) {
+  test(`the stack of what ${name} rejects with has who waits for it`, async (t) => {
+    const missing = join(await folder(t), 'missing.wasm')
+    async function whoWaits(): Promise<void> {
+      await start(missing)
+    }
+    const error = await t.throwsAsync<WasiexecError>(whoWaits)
+    t.is(error.code, 'ERR_READ_FAILED')
+    t.true(error.stack!.startsWith(`WasiexecError: ${error.message}\n`), error.stack)
+    t.regex(error.stack!, /at async whoWaits /)
+  })
+}
 
 test('a file that is missing, empty or a folder is reported with its path', async (t) => {
   const root = await folder(t)

@@ -304,6 +304,7 @@ test('options of calls are checked', async (t) => {
   const bad: [unknown, RegExp][] = [
     [undefined, /`options` must be an object/],
     [{ limit: {} }, /unknown option `limit`; did you mean `limits`/],
+    [{ timeoutMs: 5 }, /unknown option `timeoutMs`; did you mean `limits.timeoutMs`/],
     [{ limits: 5 }, /`limits` must be an object/],
     [{ limits: { timeoutMs: -1 } }, /`limits.timeoutMs` must be a positive number/],
     [{ limits: { timeout: 1 } }, /did you mean `timeoutMs`/],

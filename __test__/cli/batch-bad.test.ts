@@ -127,6 +127,8 @@ test('what stops a batch before it runs leaves a line, the status 125 and no fil
     [[guest, '--each-file', jobs], /cannot read the cases: ENOTDIR/],
     [[guest, '--each-file', join(folder, 'empty')], /there are no \*\.in files in /],
     [[guest, jobs, '--dir', join(folder, 'missing')], /missing/],
+    [[guest, jobs, '--lines', '5'], /--lines needs --each-line/],
+    [[guest, jobs, '--each-line', '--lines', '0'], /--lines <number>/],
     [[guest, jobs, '--retry'], /--retry needs --workers processes/],
     [[watPath('no-start'), jobs], /`_start`/],
     [[watPath('unresolved-import'), jobs], /env\.foo/],

@@ -167,14 +167,15 @@ test('results of another batch, and what are none, are refused and not touched',
     ['--fixed-clock', '2024-02-29'],
     ['argument'],
     ['--each-line'],
+    ['--each-line', '--lines', '2'],
   ]) {
-    await refused(partly, more, /cannot resume .*other options/)
+    await refused(partly, more, /cannot resume .*other options; give the options of before, or /)
   }
   // Another program.
   await writeFile(results, partly)
   const other = await batch([watPath('hello'), ...words.slice(1)])
   t.is(other.status, 125)
-  t.regex(other.stderr, /cannot resume .*another program/)
+  t.regex(other.stderr, /cannot resume .*another program; give another file to -o, or --force /)
   // No results.
   await refused('text', [], /not a file of results/)
   await refused('text\n', [], /line 1 is not a result/)
@@ -204,6 +205,29 @@ test('results of another batch, and what are none, are refused and not touched',
   await refused(partly, [], /line 2: the job has changed/)
   await writeFile(jobs, '{"stdin":"a"}\n')
   await refused(partly, [], /there is a result of job 2, but .* has only 1 job;/)
+})
+
+test('blocks of lines go on as blocks of as many lines', async (t) => {
+  const { jobs, results } = await jobsFile(
+    t,
+    numbers(10)
+      .map((index) => `${index}\n`)
+      .join(''),
+  )
+  const words = [guest, jobs, '-o', results, '--each-line', '--lines', '4', '-q']
+  t.is((await batch(words)).status, 0)
+  const whole = await readResults(results)
+  t.deepEqual(
+    whole.map(({ outcome }) => outcome?.stdout),
+    ['0\n1\n2\n3\n', '4\n5\n6\n7\n', '8\n9\n'],
+  )
+  const text = await readFile(results, 'utf8')
+  await writeFile(results, text.slice(0, text.indexOf('\n') + 1))
+  t.is((await batch([...words, '--resume'])).status, 0)
+  t.deepEqual((await readResults(results)).map(lasting), whole.map(lasting))
+  const other = await batch([...words.with(6, '5'), '--resume'])
+  t.is(other.status, 125)
+  t.regex(other.stderr, /cannot resume .*other options/)
 })
 
 test('how a batch is run may change when it goes on', async (t) => {

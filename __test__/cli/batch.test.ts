@@ -179,6 +179,24 @@ test('each line: every line is the stdin of a run, with one end', async (t) => {
   )
 })
 
+test('each line, several at a time: so many lines are the stdin of a run', async (t) => {
+  const text = Buffer.from('\uFEFFone\r\n\nthree\nfour\nlast')
+  const run = async (lines: number): Promise<[number, number | undefined, string][]> => {
+    const words = [watPath('cat'), '-', '--each-line', '--lines', `${lines}`, '-q']
+    const { stdout, status } = await batch(words, { stdin: text.toString() })
+    t.is(status, 0)
+    return parseResults(stdout).map(({ index, line, outcome }) => [index, line, outcome!.stdout])
+  }
+  t.deepEqual(await run(2), [
+    [0, 1, 'one\n\n'],
+    [1, 3, 'three\nfour\n'],
+    [2, 5, 'last\n'],
+  ])
+  t.deepEqual(await run(5), [[0, 1, 'one\n\nthree\nfour\nlast\n']])
+  t.deepEqual(await run(1000), [[0, 1, 'one\n\nthree\nfour\nlast\n']])
+  t.is((await run(1)).length, 5)
+})
+
 test('the jobs of the documentation are jobs', async (t) => {
   const text = await readFile(new URL('../../docs/cli-batch.md', import.meta.url), 'utf8')
   const [, jobs = ''] = /```json\n([^`]+)```/.exec(text) ?? []

@@ -289,6 +289,7 @@ test('a broken program is refused by name', async (t) => {
   for (const [name, bytes, said] of [
     ['empty.wasm', Buffer.alloc(0), 'is empty (0 bytes)'],
     ['text.wasm', Buffer.from('hello'), 'neither a Wasm binary nor WAT text'],
+    ['main.rs', Buffer.from('fn main() {}'), 'which a compiler for WASI has to compile first'],
     ['half.wasm', whole.subarray(0, 700), 'not valid'],
     ['line\nbreak.wasm', Buffer.alloc(0), '\\u{a}break.wasm'],
   ] as const) {

@@ -35,6 +35,23 @@ test('the place comes first, then the frames', async (t) => {
   t.deepEqual(await shown(program), [HEAD, '  --> ./src/c/crash.c:12:12', ...FRAMES])
 })
 
+test('calls of the same place are one line', async (t) => {
+  const program = join(await folder(t), 'deep.wat')
+  await writeFile(program, '(module (func $deep (export "_start") (call $deep) (call $deep)))')
+  const [head, ...frames] = await shown(program)
+  t.is(head, 'wasiexec: deep.wat: trap: call stack exhausted (stack-overflow)')
+  const counts = frames.map((line) => {
+    const [, place, count = '1'] = /^    at (deep.*?)(?:, (\d+) times)?$/.exec(line)!
+    return [place, Number(count)] as const
+  })
+  t.true(frames.length <= 2, frames.join('\n'))
+  t.is(
+    counts.reduce((sum, [, count]) => sum + count, 0),
+    20,
+  )
+  t.is(new Set(counts.map(([place]) => place)).size, counts.length)
+})
+
 test('the line of the source is shown where the file is there, with a mark below it', async (t) => {
   const { program, source } = await crash(t)
   await copyFile(SOURCE, source)

@@ -68,8 +68,10 @@ pageTest('what a submitter writes is text on every page', async (t) => {
 
 pageTest('the judge can be read on any screen, in light and dark, and by all people', async (t) => {
   const { url, submit, submitHostile } = await startJudge(t)
-  await submit('no program', 'no program')
+  const other = await submit('no program', 'no program')
   const id = await submitHostile()
+  // The list of submissions does not change while it is looked at.
+  for (const one of [other, id]) await (await fetch(`${url}/api/submissions/${one}/events`)).text()
   for (const path of ['/', `/submissions/${id}`]) {
     for (const [width, colorScheme] of [
       [320, 'light'],

@@ -1,14 +1,17 @@
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { appendFile, copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import type { Ended } from '../support/child.ts'
-import { at, documented, script, snippets } from '../support/documented.ts'
+import { ended, type Ended } from '../support/child.ts'
+import { at, CACHE, documented, script, snippets } from '../support/documented.ts'
 import { startJudge, startServer } from '../support/example-servers.ts'
-import { folder, numbers } from '../support/guest.ts'
+import { folder, numbers, until, watPath } from '../support/guest.ts'
 import { cpython, quickjsPath } from '../support/interpreters.ts'
+import { compile } from '../support/typescript.ts'
 import { withoutTools } from '../support/tour.ts'
 
 test('start.mjs', async (t) => {
@@ -269,6 +272,19 @@ test('map-parquet.mjs, with functions that do not keep to it', async (t) => {
   }
 })
 
+test('the program over Parquet in docs/cookbook.md', async (t) => {
+  const [found] = (await snippets('cookbook.md')).filter(({ code }) => code.includes('hyparquet'))
+  const path = await documented(t)
+  await copyFile(watPath('cat'), join(path, 'totals.wasm'))
+  await copyFile(at('examples/orders.parquet'), join(path, 'orders.parquet'))
+  await writeFile(join(path, 'snippet.mjs'), found!.code)
+  const { code, stdout, stderr } = await script(join(path, 'snippet.mjs'), [], '', path)
+  t.is(code, 0, stderr)
+  const rows = stdout.trimEnd().split('\n')
+  t.is(rows.length, 1000)
+  t.is((JSON.parse(rows[999]!) as { id: number }).id, 11_000)
+})
+
 test('run-python.mjs', async (t) => {
   const { code, stdout, stderr } = await script(at('examples/run-python.mjs'))
   t.is(code, 0, stderr)
@@ -465,6 +481,137 @@ test('online-judge.mjs', async (t) => {
   if (process.platform !== 'win32') t.deepEqual([code, signal], [0, null])
 })
 
+test('online-judge.mjs, killed and started again', async (t) => {
+  const path = await folder(t)
+  const sample = (name: string): Promise<Buffer<ArrayBuffer>> =>
+    readFile(at(`examples/judging/submissions/${name}`))
+  const events = async (url: string, id: string): Promise<string> =>
+    (await fetch(`${url}/api/submissions/${id}/events`)).text()
+  const first = await startJudge(t, path)
+  const done = await first.submit('ada.wat', await sample('ada.wat'))
+  const known = await events(first.url, done)
+  t.true(known.includes('"verdict":"accepted"'))
+  const cut = await first.submit('cleo.wat', await sample('cleo.wat'))
+  await first.kill()
+  await appendFile(join(path, 'journal.ndjson'), '{"id":"half a li')
+
+  const second = await startJudge(t, path)
+  t.is(await events(second.url, done), known)
+  const rest = await events(second.url, cut)
+  t.is(rest.match(/^event: result\ndata: .*"verdict":"time limit"/gm)?.length, 3)
+  t.is(rest.match(/^event: end\ndata: {"verdict":"time limit"}$/gm)?.length, 1)
+  await second.stop()
+  // No program is kept that has its verdict.
+  t.deepEqual(await readdir(path), ['journal.ndjson'])
+
+  const third = await startJudge(t, path)
+  t.is(await events(third.url, done), known)
+  t.is(await events(third.url, cut), rest)
+  await third.stop()
+})
+
+test('online-judge.mjs, with programs that sleep', async (t) => {
+  const { url, submit, stop } = await startJudge(t)
+  // Two in progress are the share of one submitter; the others wait for them.
+  const ids = await Promise.all(numbers(12).map(() => submit('sleep', SLEEPER)))
+  t.regex((await t.throwsAsync(submit('sleep', SLEEPER)))!.message, /^429: /)
+  const text = await (await fetch(`${url}/api/submissions/${ids[0]!}/events`)).text()
+  const verdicts = [...text.matchAll(/"verdict":"([^"]+)"/g)].map(([, verdict]) => verdict)
+  t.is(verdicts[0], 'time limit')
+  t.is(verdicts.at(-1), 'time limit')
+  // Cases that had not begun when one had slept are not run.
+  t.deepEqual(
+    verdicts.filter((verdict) => verdict !== 'time limit' && verdict !== 'not judged'),
+    [],
+  )
+  await stop()
+})
+
+/** Waits for the monotonic clock, for an hour. */
+const SLEEPER = `(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\\01")
+  (data (i32.const 24) "\\00\\a0\\b8\\30\\46\\03\\00\\00")
+  (func (export "_start")
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))`
+
+test('online-judge.mjs compiles a submission in a process that it ends', async (t) => {
+  const path = await documented(t)
+  const url = pathToFileURL(at('examples/online-judge/compile.mjs')).href
+  await writeFile(
+    join(path, 'apart.mjs'),
+    `import { readFile } from 'node:fs/promises'
+import { loadApart, NotAProgram } from '${url}'
+const never = new AbortController().signal
+const copy = await readFile('copy.wasm')
+const program = await loadApart(copy, never)
+console.log((await program.run({ stdin: 'text' })).stdout.toString())
+for (const [bytes, signal, ms] of [
+  ['(module (fun))', never],
+  [await program.serialize(), never],
+  [copy, never, 1],
+  [copy, AbortSignal.abort()],
+])
+  await loadApart(Buffer.from(bytes), signal, ms).catch((error) =>
+    console.log(error instanceof NotAProgram, error.message.split('\\n')[0]),
+  )
+`,
+  )
+  const { stdout, stderr } = await script(join(path, 'apart.mjs'), [], '', path)
+  t.is(stderr, '')
+  const [run, invalid, precompiled, late, aborted] = stdout.split('\n')
+  t.is(run, 'text')
+  t.regex(invalid!, /^true .*WAT/)
+  t.regex(precompiled!, /^true .*`trustPrecompiled/)
+  t.is(late, 'true it takes too long to compile, or has too much code')
+  t.is(aborted, 'false The operation was aborted')
+})
+
+test('the judges name the line of a trap', async (t) => {
+  const { placeOf } = (await import(pathToFileURL(at('examples/judging/verdict.mjs')).href)) as {
+    placeOf(outcome: object): string
+  }
+  const trap = (location?: object): object => ({ kind: 'trap', trap: { location } })
+  t.is(placeOf(trap({ file: '/home/ann/b.c', line: 3 })), ' at b.c:3')
+  t.is(placeOf(trap({ function: 'main' })), '')
+  t.is(placeOf(trap()), '')
+  t.is(placeOf({ kind: 'exit' }), '')
+})
+
+test('the submitters of online-judge.mjs take turns', async (t) => {
+  const { FairQueue } = (await import(
+    pathToFileURL(at('examples/online-judge/fair-queue.mjs')).href
+  )) as {
+    FairQueue: new (share: number) => {
+      size: number
+      sizeOf(submitter: string): number
+      add(submitter: string, item: number): void
+      take(): { submitter: string; item: number } | undefined
+      done(submitter: string): void
+    }
+  }
+  const queue = new FairQueue(2)
+  for (const item of numbers(5)) queue.add('many', item)
+  queue.add('one', 10)
+  t.is(queue.size, 6)
+  t.is(queue.sizeOf('many'), 5)
+  const take = (): string | undefined => {
+    const next = queue.take()
+    return next && `${next.submitter} ${next.item}`
+  }
+  t.deepEqual([take(), take(), take(), take()], ['many 0', 'one 10', 'many 1', undefined])
+  queue.done('one')
+  t.is(take(), undefined)
+  queue.done('many')
+  t.deepEqual([take(), take()], ['many 2', undefined])
+  t.deepEqual([queue.size, queue.sizeOf('many'), queue.sizeOf('one')], [2, 2, 0])
+  queue.add('one', 11)
+  queue.done('many')
+  queue.done('many')
+  t.deepEqual([take(), take(), take(), take()], ['many 3', 'one 11', 'many 4', undefined])
+})
+
 test('every example is run here, and the cookbook names no other', async (t) => {
   const files = (await readdir(at('examples'))).filter((name) => name.endsWith('.mjs'))
   const tests = await readFile(fileURLToPath(import.meta.url), 'utf8')
@@ -501,6 +648,59 @@ test('transform-lines.mjs', async (t) => {
     t.regex(stderr, /^40 runs, \d+ a second\n$/)
   }
   t.is((await script(at('examples/transform-lines.mjs'), [], '')).stdout, '')
+})
+
+/** A file of 20 MB, and what transform-file.mjs makes of it. */
+async function transformFile(t: ExecutionContext): Promise<{
+  text: Buffer
+  output: string
+  words(program: string, input?: string): string[]
+}> {
+  const path = await folder(t)
+  const [input, output] = [join(path, 'in.txt'), join(path, 'out.txt')]
+  const lines = numbers(200_000).map((index) => `${index} ${'ä'.repeat(index % 100)}`)
+  // A line that is longer than a block, and no end of the last one.
+  lines[1000] = 'x'.repeat(300_000)
+  const text = Buffer.from(lines.join('\r\n'))
+  await writeFile(input, text)
+  return { text, output, words: (program, from = input) => [program, from, output] }
+}
+
+test('transform-file.mjs', async (t) => {
+  const { text, output, words } = await transformFile(t)
+  const example = at('examples/transform-file.mjs')
+  const env = { ...process.env, ...CACHE }
+  const child = spawn(process.execPath, [example, ...words(watPath('cat'))], { env })
+  const killed = ended(child)
+  await until(() => existsSync(`${output}.state`) || child.exitCode !== null)
+  child.kill('SIGKILL')
+  await killed
+  t.false(existsSync(output))
+  const other = await script(example, words(watPath('trap-divide-by-zero')))
+  t.is(other.code, 1)
+  t.regex(other.stderr, /out\.txt\.state is of another program, input or arguments; remove it/)
+
+  const { code, stderr } = await script(example, words(watPath('cat')))
+  t.is(code, 0, stderr)
+  t.regex(stderr, /^100 % .* 0 s left /m)
+  t.true((await readFile(output)).equals(text))
+  t.deepEqual((await readdir(dirname(output))).toSorted(), ['in.txt', 'out.txt'])
+  t.regex((await script(example, words(watPath('cat')))).stderr, /out\.txt exists already/)
+})
+
+test('transform-file.mjs, with blocks that fail', async (t) => {
+  const { text, output, words } = await transformFile(t)
+  const example = at('examples/transform-file.mjs')
+  const { code, stderr } = await script(example, words(watPath('trap-divide-by-zero')))
+  t.is(code, 1)
+  t.regex(stderr, /^bytes 0 to \d+: the program trapped: integer divide by zero/)
+  t.regex(stderr, /^\d+ blocks have failed; they are in .*out\.txt\.failed$/m)
+  t.is((await readFile(output)).length, 0)
+  const failed = `${output}.of-before`
+  await rename(`${output}.failed`, failed)
+  await rm(output)
+  t.is((await script(example, words(watPath('cat'), failed))).code, 0)
+  t.true((await readFile(output)).equals(text))
 })
 
 test('pipeline.mjs', async (t) => {
@@ -550,6 +750,16 @@ for (const [page, least] of [
   test(`the examples of docs/${page} print what stands below them`, (t) =>
     runExamples(t, page, least))
 }
+
+test('the first steps lead to what docs/start.md says', async (t) => {
+  const path = await folder(t)
+  const [wat] = await snippets('start.md', 'wat')
+  const hello = join(path, 'hello.wat')
+  await writeFile(hello, wat!.code)
+  await runExamples(t, 'start.md', 2, { 'hello.wat': hello })
+  const [file] = await snippets('start.md', 'ts')
+  t.deepEqual(await compile(path, { 'start.ts': file!.code }), [])
+})
 
 const testWithTools = withoutTools === undefined ? test : test.skip
 testWithTools('the examples of docs/languages.md print what stands below them', (t) =>

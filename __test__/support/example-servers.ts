@@ -22,6 +22,8 @@ export interface ExampleServer {
   readonly url: string
   /** Ends it as an operating system does, and says how it ended. */
   stop(): Promise<Ended>
+  /** Ends it without a warning. */
+  kill(): Promise<Ended>
 }
 
 /** Starts an example that prints its address. */
@@ -36,13 +38,11 @@ export async function startServer(
   const end = ended(child)
   const lines = createInterface({ input: child.stdout })
   const [url] = (await Promise.race([once(lines, 'line'), failure(end)])) as [string]
-  return {
-    url,
-    stop: () => {
-      child.kill('SIGTERM')
-      return end
-    },
+  const endBy = (signal: NodeJS.Signals) => (): Promise<Ended> => {
+    child.kill(signal)
+    return end
   }
+  return { url, stop: endBy('SIGTERM'), kill: endBy('SIGKILL') }
 }
 
 async function failure(end: Promise<Ended>): Promise<never> {
@@ -55,8 +55,11 @@ export interface JudgeServer extends ExampleServer {
   submitHostile(): Promise<string>
 }
 
-export async function startJudge(t: ExecutionContext): Promise<JudgeServer> {
-  const server = await startServer(t, 'online-judge.mjs')
+export async function startJudge(
+  t: ExecutionContext,
+  ...args: readonly string[]
+): Promise<JudgeServer> {
+  const server = await startServer(t, 'online-judge.mjs', args)
   const submit: JudgeServer['submit'] = async (name, program) => {
     const query = new URLSearchParams({ name })
     const response = await fetch(`${server.url}/api/submissions?${query}`, {

@@ -12,6 +12,7 @@ import type { Comparison } from './verdict.ts'
 /** The options of the command line, as commander names them. */
 export interface BatchFlags extends RunFlags, LoadFlags, FileFlags, NetworkFlags, StoreFlags {
   eachLine?: boolean
+  lines?: number
   eachFile?: string
   compare: Comparison
   strict?: boolean
@@ -46,10 +47,11 @@ export interface Paths {
 /** @throws {CliError} when options do not go together. */
 export function paths(words: readonly string[], flags: BatchFlags): Paths {
   const [program = '', ...rest] = words
-  const { eachFile, output, resume, force, report } = flags
+  const { eachFile, eachLine, lines, output, resume, force, report } = flags
   if (program === '-') {
     throw new CliError('a batch needs its program in a file, by which --resume recognizes it')
   }
+  if (lines !== undefined && !eachLine) throw new CliError('--lines needs --each-line')
   const [input, ...args] = eachFile === undefined ? rest : [eachFile, ...rest]
   if (input === undefined) throw new CliError("missing argument 'jobs': a file, or - for stdin")
   if (output === '-') {

@@ -5,6 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import type { Files, RunOptions } from '../../src/index.ts'
 import { CliError } from '../status.ts'
 
+const OTHER_FILE = 'another file to -o, or --force to begin anew'
+
 /** What all runs of a batch have in common and decides about their outcomes. */
 export interface Setting {
   /** How the input is read, and how output is compared. */
@@ -41,10 +43,11 @@ export class Identity {
     return `${this.#program}-${this.#options}-${hex(jobDigest)}`
   }
 
-  /** Says what differs, if a result with this key is not of this program and these options. */
+  /** Says what differs and what to do, if a result with this key is not of this program and these options. */
   difference(key: ResultKey): string | undefined {
-    if (key.program !== this.#program) return 'is of another program'
-    if (key.options !== this.#options) return 'is of other options'
+    if (key.program !== this.#program) return `another program; give ${OTHER_FILE}`
+    if (key.options !== this.#options)
+      return `other options; give the options of before, or ${OTHER_FILE}`
     return undefined
   }
 }

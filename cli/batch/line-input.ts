@@ -9,14 +9,15 @@ import { CliError } from '../status.ts'
 import { chunks } from './chunks.ts'
 import { BadJob, type Input, type Item } from './item.ts'
 import { parseFields, toJob } from './job-line.ts'
+import { LineBlock } from './line-block.ts'
 import { LineSplitter, MAX_LINE_BYTES, type Line } from './lines.ts'
 
 const LF = Buffer.from('\n')
 
-/** What a line is: a job, or the stdin of a run. */
-export type LineKind = 'job' | 'stdin'
+/** What lines are: a job each, or the stdin of a run, so many at a time. */
+export type LineKind = 'job' | { readonly linesPerRun: number }
 
-/** A file or a stream, each line of which is a job. */
+/** A file or a stream, whose lines are jobs. */
 export class LineInput implements Input {
   readonly name: string
   readonly unit = 'bytes'
@@ -61,18 +62,25 @@ export class LineInput implements Input {
   }
 
   async *items(): AsyncGenerator<Item, void> {
-    const lines = new LineSplitter()
+    const kind = this.#kind
     let index = 0
-    for await (const chunk of this.#open()) {
-      for (const line of lines.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) {
-        if (this.#kind === 'job' && isBlank(line)) continue
-        yield this.#item(line, index)
-        index += 1
+    if (kind === 'job') {
+      for await (const lines of this.#lines()) {
+        for (const line of lines) {
+          if (!isBlank(line)) yield new JobLine(this.name, line, index++)
+        }
+      }
+      return
+    }
+    const block = new LineBlock(kind.linesPerRun)
+    for await (const lines of this.#lines()) {
+      for (const line of lines) {
+        const whole = block.push(line)
+        if (whole !== undefined) yield new StdinLines(this.name, whole, index++)
       }
     }
-    for (const line of lines.end()) {
-      if (this.#kind === 'stdin' || !isBlank(line)) yield this.#item(line, index)
-    }
+    const rest = block.end()
+    if (rest !== undefined) yield new StdinLines(this.name, rest, index)
   }
 
   async close(): Promise<void> {
@@ -91,9 +99,13 @@ export class LineInput implements Input {
     return isHandle(source) ? chunks(source, this.isRereadable) : source
   }
 
-  #item(line: Line, index: number): Item {
-    const kind = this.#kind === 'job' ? JobLine : StdinLine
-    return new kind(this.name, line, index)
+  /** Those of each chunk; to be read before the next ones. */
+  async *#lines(): AsyncGenerator<Iterable<Line>, void> {
+    const lines = new LineSplitter()
+    for await (const chunk of this.#open()) {
+      yield lines.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+    }
+    yield lines.end()
   }
 }
 
@@ -145,8 +157,8 @@ class JobLine extends LineItem {
   }
 }
 
-class StdinLine extends LineItem {
-  /** The stdin is a text file of this one line. */
+class StdinLines extends LineItem {
+  /** The stdin is a text file of these lines. */
   protected override make(bytes: Buffer): Job {
     return { stdin: Buffer.concat([bytes, LF]) }
   }

@@ -157,7 +157,7 @@ async function readBack(
 ): Promise<void> {
   for await (const result of file.results()) {
     const difference = identity.difference(result.key)
-    if (difference !== undefined) throw file.refusal(`what is in it ${difference}`)
+    if (difference !== undefined) throw file.refusal(`what is in it is of ${difference}`)
     if (!done.add(result.index, result.key.job)) {
       throw file.refusal(
         `job ${result.index} has two results, or too many jobs before it have none`,
@@ -182,7 +182,7 @@ const LATEST = 10
 
 async function openInput(io: Io, { input }: Paths, flags: BatchFlags): Promise<Input> {
   if (flags.eachFile !== undefined) return CaseInput.of(input, flags.compare)
-  const kind = flags.eachLine ? 'stdin' : 'job'
+  const kind = flags.eachLine ? { linesPerRun: flags.lines ?? 1 } : 'job'
   return input === '-' ? LineInput.ofStream(io.stdin, kind) : LineInput.ofFile(input, kind)
 }
 
@@ -208,10 +208,11 @@ function position({ size }: Input, session: Session, { totals, resumed }: Tally)
   return { totals, resumed, fraction: size ? Math.min(1, session.end / size) : undefined }
 }
 
-function mode({ eachLine, eachFile, compare, collectTo }: BatchFlags): string[] {
+function mode({ eachLine, lines = 1, eachFile, compare, collectTo }: BatchFlags): string[] {
   // Results are without the files that go to a folder.
   const elsewhere = collectTo === undefined ? [] : ['collect-to']
   if (eachFile !== undefined) return ['each-file', compare, ...elsewhere]
+  if (eachLine && lines > 1) return ['each-lines', `${lines}`, ...elsewhere]
   return [eachLine ? 'each-line' : 'jobs', ...elsewhere]
 }
 

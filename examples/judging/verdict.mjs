@@ -1,12 +1,13 @@
 // What the judges of the examples share: cases in a folder, limits, and a verdict for a run.
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 /** Of one run. `memory` and `output` end it, so that the verdict can name them. */
 export const LIMITS = {
   cpuMs: 500,
-  // For submissions that sleep or wait, which use no time on a core.
-  timeoutMs: 30_000,
+  // For submissions that sleep or wait, which use no time on a core. It also passes while a run waits for its turn on a
+  // thread, so it is many times `cpuMs`.
+  timeoutMs: 10_000,
   memoryBytes: 64 << 20,
   onMemory: 'stop',
   outputBytes: 1 << 20,
@@ -45,6 +46,12 @@ export function verdictOf(outcome, expected) {
     case 'abort':
       return 'not judged'
   }
+}
+
+/** Where in the source a run trapped, if the submission was compiled with debug information; else nothing. */
+export function placeOf(outcome) {
+  const { file, line } = (outcome.kind === 'trap' && outcome.trap.location) || {}
+  return file === undefined ? '' : ` at ${basename(file)}:${line}`
 }
 
 /** White space at the end of lines and of the text does not count. */
