@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { RunOptions } from '../src/index.ts'
+import { size } from './parse.ts'
 
 /** What {@link addNetworkOptions} adds, as commander names it. */
 export interface NetworkFlags {
@@ -7,6 +8,8 @@ export interface NetworkFlags {
   listen?: string[]
   allowDns?: string[]
   allowHttp?: string[]
+  maxSent?: number
+  maxReceived?: number
 }
 
 /** What runs may use of the network. */
@@ -25,6 +28,8 @@ export function addNetworkOptions(command: Command): void {
       'origins to send requests to, such as https://*.example.com; may be repeated',
       append,
     )
+    .option('--max-sent <size>', 'bytes that it may send through all of these: 1MiB', size)
+    .option('--max-received <size>', 'bytes that it may receive', size)
 }
 
 export function networkOptions({

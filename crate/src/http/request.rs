@@ -1,6 +1,8 @@
 //! A request that a run serves.
 
+use super::exchange::Exchange;
 use crate::error::{Error, ErrorCode, Result};
+use crate::guest::{CallControl, Cause, LimitKind};
 use crate::stdio::InputPipe;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -46,11 +48,28 @@ impl ServedRequest {
             let added = map.try_append(key, value);
             added.map_err(|_| invalid("header", "more headers than a request can have".into()))?;
         }
-        let mut request = Request::new(RequestBody(body));
+        let mut request = Request::new(RequestBody {
+            pipe: body,
+            cap: None,
+        });
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = map;
         Ok(Self(request))
+    }
+
+    /// Its run is stopped before the guest reads more than this of the body.
+    pub(crate) fn limit_body(
+        &mut self,
+        most: u64,
+        exchange: &Arc<Exchange>,
+        call: &Arc<CallControl>,
+    ) {
+        self.0.body_mut().cap = Some(BodyCap {
+            left: most,
+            exchange: exchange.clone(),
+            call: call.clone(),
+        });
     }
 
     pub(crate) fn into_request(self) -> Request<RequestBody> {
@@ -75,7 +94,31 @@ fn invalid(what: &str, shown: String) -> Error {
 }
 
 /// The body of a request, as the guest asks for it.
-pub(crate) struct RequestBody(Option<Arc<InputPipe>>);
+pub(crate) struct RequestBody {
+    pipe: Option<Arc<InputPipe>>,
+    cap: Option<BodyCap>,
+}
+
+/// How much of a body may be read, and what happens beyond that.
+struct BodyCap {
+    left: u64,
+    exchange: Arc<Exchange>,
+    call: Arc<CallControl>,
+}
+
+impl BodyCap {
+    /// Whether as many bytes may be read. The run is stopped if not.
+    fn admits(&mut self, bytes: usize) -> bool {
+        if let Some(left) = self.left.checked_sub(bytes as u64) {
+            self.left = left;
+            return true;
+        }
+        if self.call.stop(Cause::Limit(LimitKind::Request)) {
+            self.exchange.too_large();
+        }
+        false
+    }
+}
 
 impl std::fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -88,23 +131,32 @@ impl Body for RequestBody {
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
-        let Some(pipe) = &self.0 else {
+        let Self { pipe, cap } = &mut *self;
+        let Some(pipe) = pipe else {
             return Poll::Ready(None);
         };
         ready!(pipe.poll_ready(context));
         // Nobody else reads from it: what is ready is bytes or the end.
-        Poll::Ready(pipe.read(CHUNK).map(|bytes| Ok(Frame::data(bytes))))
+        let Some(bytes) = pipe.read(CHUNK) else {
+            return Poll::Ready(None);
+        };
+        let is_admitted = cap.as_mut().is_none_or(|cap| cap.admits(bytes.len()));
+        match is_admitted {
+            true => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            // The run is about to end.
+            false => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        self.pipe.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.0 {
+        match self.pipe {
             Some(_) => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }

@@ -27,23 +27,28 @@ impl Instance {
     pub(super) async fn handle(
         &mut self,
         handler: &Handler,
-        exchange: &Exchange,
+        exchange: &Arc<Exchange>,
         call: &Arc<CallControl>,
     ) -> wasmtime::Result<()> {
         self.prepare(call).await?;
         let store = self.store();
+        let limits = store.data().limits;
         let request = exchange.take();
-        let request = request.ok_or_else(|| Error::internal("a request is handled twice"))?;
+        let mut request = request.ok_or_else(|| Error::internal("a request is handled twice"))?;
+        if let Some(most) = limits.request_bytes {
+            request.limit_body(most, exchange, call);
+        }
+        let handling = Handling::of(&request, &limits, call);
         match handler {
             Handler::P2(pre) => {
                 let proxy = pre.instantiate_async(&mut *store).await?;
                 mark_instantiated(store);
-                handle_p2(store, &proxy, request, exchange).await
+                handle_p2(store, &proxy, request, exchange, handling).await
             }
             Handler::P3(pre) => {
                 let service = pre.instantiate_async(&mut *store).await?;
                 mark_instantiated(store);
-                handle_p3(store, &service, request, exchange).await
+                handle_p3(store, &service, request, exchange, handling).await
             }
         }
     }
@@ -54,8 +59,8 @@ async fn handle_p2(
     proxy: &http2::Proxy,
     request: ServedRequest,
     exchange: &Exchange,
+    handling: Handling,
 ) -> wasmtime::Result<()> {
-    let handling = Handling::of(&request);
     let scheme = match request.is_tls() {
         true => Scheme::Https,
         false => Scheme::Http,
@@ -110,8 +115,8 @@ async fn handle_p3(
     service: &http3::Service,
     request: ServedRequest,
     exchange: &Exchange,
+    handling: Handling,
 ) -> wasmtime::Result<()> {
-    let handling = Handling::of(&request);
     let hooks = store.data_mut().http().hooks;
     let (request, _) = Request::from_http(hooks, request.into_request());
     let handle = async |accessor: &_| {
