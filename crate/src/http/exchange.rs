@@ -64,7 +64,7 @@ impl Exchange {
     }
 
     /// The guest has read more of its request than it may.
-    pub(super) fn too_large(&self) {
+    pub(crate) fn too_large(&self) {
         self.tell(ResponseEvent::TooLarge);
     }
 

@@ -2,13 +2,11 @@
 
 use super::exchange::{Exchange, ResponseEvent};
 use super::request::ServedRequest;
-use crate::guest::{CallControl, Cause, LimitKind, Limits};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
@@ -20,16 +18,22 @@ pub(crate) struct Handling {
     wants_head_only: bool,
     /// The most bytes that the body of its response may have.
     most: Option<u64>,
-    call: Arc<CallControl>,
+    /// Stops a run whose response has more.
+    exceeded: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Handling {
-    pub(crate) fn of(request: &ServedRequest, limits: &Limits, call: &Arc<CallControl>) -> Self {
+    /// That of a request whose response may have a body of at most as many bytes. `exceeded` stops the run of one that has more.
+    pub(crate) fn of(
+        request: &ServedRequest,
+        most: Option<u64>,
+        exceeded: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         Self {
             returned: AtomicBool::new(false),
             wants_head_only: request.wants_head_only(),
-            most: limits.response_bytes,
-            call: call.clone(),
+            most,
+            exceeded: Box::new(exceeded),
         }
     }
 
@@ -126,7 +130,7 @@ async fn send<E>(
         };
         sent += bytes.len() as u64;
         if handling.most.is_some_and(|most| sent > most) {
-            handling.call.stop(Cause::Limit(LimitKind::Response));
+            (handling.exceeded)();
             return Err("the body is larger than `limits.responseBytes`");
         }
         if declared.is_some_and(|declared| sent > declared) {

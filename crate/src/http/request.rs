@@ -1,8 +1,6 @@
 //! A request that a run serves.
 
-use super::exchange::Exchange;
 use crate::error::{Error, ErrorCode, Result};
-use crate::guest::{CallControl, Cause, LimitKind};
 use crate::stdio::InputPipe;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -58,17 +56,11 @@ impl ServedRequest {
         Ok(Self(request))
     }
 
-    /// Its run is stopped before the guest reads more than this of the body.
-    pub(crate) fn limit_body(
-        &mut self,
-        most: u64,
-        exchange: &Arc<Exchange>,
-        call: &Arc<CallControl>,
-    ) {
+    /// The guest gets at most this many bytes of the body. `exceeded` is called instead of giving it more, and stops the run.
+    pub(crate) fn limit_body(&mut self, most: u64, exceeded: impl Fn() + Send + 'static) {
         self.0.body_mut().cap = Some(BodyCap {
             left: most,
-            exchange: exchange.clone(),
-            call: call.clone(),
+            exceeded: Box::new(exceeded),
         });
     }
 
@@ -102,21 +94,18 @@ pub(crate) struct RequestBody {
 /// How much of a body may be read, and what happens beyond that.
 struct BodyCap {
     left: u64,
-    exchange: Arc<Exchange>,
-    call: Arc<CallControl>,
+    exceeded: Box<dyn Fn() + Send>,
 }
 
 impl BodyCap {
-    /// Whether as many bytes may be read. The run is stopped if not.
+    /// Whether as many bytes may be read.
     fn admits(&mut self, bytes: usize) -> bool {
-        if let Some(left) = self.left.checked_sub(bytes as u64) {
-            self.left = left;
-            return true;
+        let left = self.left.checked_sub(bytes as u64);
+        match left {
+            Some(left) => self.left = left,
+            None => (self.exceeded)(),
         }
-        if self.call.stop(Cause::Limit(LimitKind::Request)) {
-            self.exchange.too_large();
-        }
-        false
+        left.is_some()
     }
 }
 

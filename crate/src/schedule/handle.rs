@@ -2,7 +2,7 @@
 
 use super::instance::{Instance, mark_instantiated};
 use crate::error::Error;
-use crate::guest::CallControl;
+use crate::guest::{CallControl, Cause, LimitKind};
 use crate::http::{Exchange, Handling, ServedRequest, pass_on};
 use crate::program::Handler;
 use crate::wasi::RunState;
@@ -36,9 +36,17 @@ impl Instance {
         let request = exchange.take();
         let mut request = request.ok_or_else(|| Error::internal("a request is handled twice"))?;
         if let Some(most) = limits.request_bytes {
-            request.limit_body(most, exchange, call);
+            let (exchange, call) = (exchange.clone(), call.clone());
+            request.limit_body(most, move || {
+                if call.stop(Cause::Limit(LimitKind::Request)) {
+                    exchange.too_large();
+                }
+            });
         }
-        let handling = Handling::of(&request, &limits, call);
+        let call = call.clone();
+        let handling = Handling::of(&request, limits.response_bytes, move || {
+            call.stop(Cause::Limit(LimitKind::Response));
+        });
         match handler {
             Handler::P2(pre) => {
                 let proxy = pre.instantiate_async(&mut *store).await?;
