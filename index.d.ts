@@ -158,7 +158,9 @@ interface TrapInfo {
 interface Limit extends Ending {
   readonly kind: 'limit'
   readonly ok: false
-  readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
+  /** The cap. `'request'` and `'response'`: of a request that was served. */
+  readonly limit:
+    'timeout' | 'cpu' | 'fuel' | 'memory' | 'output' | 'network' | 'request' | 'response'
 }
 /**
  * The run was ended by its signal, by the end of its batch, program or runtime, or because nobody read its output.
@@ -957,6 +959,13 @@ interface Limits {
    * it has closed one. At most 512. Default: 64.
    */
   sockets?: number | undefined
+  /**
+   * Bytes that the guest sends through all its sockets and HTTP requests together, heads included; those of a run with
+   * {@link RunOptions.network} or {@link RunOptions.http}. Instead of a write that would exceed the cap, the run ends.
+   */
+  networkSentBytes?: number | undefined
+  /** Bytes that it receives. The run ends before the guest sees more. */
+  networkReceivedBytes?: number | undefined
 }
 /**
  * What a runtime has and does.
@@ -1803,6 +1812,21 @@ interface Sent {
  */
 type ServedRequest = Request | IncomingMessage
 /**
+ * The caps of each request.
+ *
+ * @example
+ * const limits: ServeLimits = { timeoutMs: 1000, requestBytes: 1 << 20, responseBytes: 8 << 20 }
+ */
+interface ServeLimits extends Limits {
+  /**
+   * Bytes of the body of the request. One that says that it has more is refused with the status 413, without a run. The run
+   * of one that turns out to have more ends before the guest sees these, also with a 413 if there is no response.
+   */
+  requestBytes?: number | undefined
+  /** Bytes of the body of the response. The run ends instead of sending more, and the body breaks off. */
+  responseBytes?: number | undefined
+}
+/**
  * How a component handles requests. Each request gets an instance of its own with these options.
  *
  * @example
@@ -1823,8 +1847,9 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
   | 'http'
   | 'clock'
   | 'randomSeed'
-  | 'limits'
 > {
+  /** As for a run, and for the bodies of requests and responses. */
+  limits?: ServeLimits | undefined
   /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
   imports?: undefined
   /** Called when the run of a request has ended. What it throws is an uncaught exception. */
@@ -2679,6 +2704,7 @@ export {
   type RuntimeOptions,
   type RuntimeStats,
   type Sent,
+  type ServeLimits,
   type ServeOptions,
   type ServedRequest,
   type SnapshotMessage,

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { CompilerChoice, LoadOptions, Limits, RunOptions } from '../src/index.ts'
 import type { Io } from './io.ts'
+import type { NetworkFlags } from './network.ts'
 import {
   directory,
   duration,
@@ -99,7 +100,7 @@ export function compilerOption(choices: readonly CompilerChoice[]): Option {
 }
 
 /** The options of a run, without those of its streams. */
-export function runOptions(flags: RunFlags): RunOptions {
+export function runOptions(flags: RunFlags & NetworkFlags): RunOptions {
   const limits: Limits = {
     timeoutMs: flags.timeout,
     cpuMs: flags.cpu,
@@ -109,6 +110,8 @@ export function runOptions(flags: RunFlags): RunOptions {
     onMemory: flags.memory === undefined ? undefined : flags.onMemory,
     outputBytes: flags.maxOutput,
     onOutput: flags.onOutput,
+    networkSentBytes: flags.maxSent,
+    networkReceivedBytes: flags.maxReceived,
   }
   return {
     env: flags.env,

@@ -72,8 +72,8 @@ export const verb: Verb = {
         ],
       )}
 
-Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output;
-130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error of wasiexec.`,
+Exit status: the program's own, or 124 timeout, cpu or fuel; 134 trap; 137 memory; 153 output
+or network; 130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error of wasiexec.`,
     )
   },
 

@@ -18,7 +18,7 @@ export const STATUS = {
   brokenPipe: 141,
   /** 128 + SIGTERM. */
   SIGTERM: 143,
-  /** 128 + SIGXFSZ: more output than allowed. */
+  /** 128 + SIGXFSZ: more output than allowed, or more bytes through the network. */
   output: 153,
 } as const
 
@@ -28,6 +28,9 @@ const LIMIT_STATUS: Readonly<Record<Limit['limit'], number>> = {
   fuel: STATUS.timeout,
   memory: STATUS.memory,
   output: STATUS.output,
+  network: STATUS.output,
+  request: STATUS.output,
+  response: STATUS.output,
 }
 
 /** What went wrong outside of a guest: one line on stderr and a status, 125 unless another is given. */

@@ -1,7 +1,7 @@
-import type { Limit, Limits } from '../src/index.ts'
+import type { Limit, ServeLimits } from '../src/index.ts'
 
 /** `timeout after 2 s`, `memory limit of 64 MiB`. */
-export function describeLimit(limit: Limit['limit'], limits: Limits = {}): string {
+export function describeLimit(limit: Limit['limit'], limits: ServeLimits = {}): string {
   switch (limit) {
     case 'timeout':
       return limits.timeoutMs === undefined ? 'timeout' : `timeout after ${time(limits.timeoutMs)}`
@@ -13,9 +13,24 @@ export function describeLimit(limit: Limit['limit'], limits: Limits = {}): strin
       return of('memory limit', limits.memoryBytes, bytes)
     case 'output':
       return of('output limit', limits.outputBytes, bytes)
+    case 'network':
+      return of('network limit', directions(limits) || undefined, String)
+    case 'request':
+      return of('request limit', limits.requestBytes, bytes)
+    case 'response':
+      return of('response limit', limits.responseBytes, bytes)
     default:
       return limit satisfies never
   }
+}
+
+/** `64 KiB sent and 1 MiB received`. */
+function directions({
+  networkSentBytes: sent,
+  networkReceivedBytes: received,
+}: ServeLimits): string {
+  const both = [sent && `${bytes(sent)} sent`, received && `${bytes(received)} received`]
+  return both.filter(Boolean).join(' and ')
 }
 
 function of<T>(name: string, value: T | undefined, show: (value: T) => string): string {

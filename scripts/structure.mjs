@@ -95,6 +95,7 @@ export const CORE = {
   binding: [
     'error',
     'host_functions',
+    'http',
     'lock',
     'port',
     'program',

@@ -96,7 +96,12 @@ export { run } from './run.ts'
 export { Runtime, type RuntimeOptions } from './runtime.ts'
 export type { Sent } from './serve/exchange.ts'
 export { Handler } from './serve/handler.ts'
-export type { HostedServeOptions, ServedRequest, ServeOptions } from './serve/options.ts'
+export type {
+  HostedServeOptions,
+  ServedRequest,
+  ServeLimits,
+  ServeOptions,
+} from './serve/options.ts'
 export type { SnapshotOptions, SnapshotUntil } from './snapshot.ts'
 export type { RuntimeStats } from './stats.ts'
 export type {

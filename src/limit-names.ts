@@ -10,4 +10,8 @@ export const LIMITS = [
   'filesBytes',
   'filesCount',
   'sockets',
+  'networkSentBytes',
+  'networkReceivedBytes',
+  'requestBytes',
+  'responseBytes',
 ] as const

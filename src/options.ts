@@ -261,4 +261,11 @@ export interface Limits {
    * it has closed one. At most 512. Default: 64.
    */
   sockets?: number | undefined
+  /**
+   * Bytes that the guest sends through all its sockets and HTTP requests together, heads included; those of a run with
+   * {@link RunOptions.network} or {@link RunOptions.http}. Instead of a write that would exceed the cap, the run ends.
+   */
+  networkSentBytes?: number | undefined
+  /** Bytes that it receives. The run ends before the guest sees more. */
+  networkReceivedBytes?: number | undefined
 }

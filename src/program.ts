@@ -371,12 +371,11 @@ export class Program {
   serve(options?: ServeOptions): Promise<Handler>
   async serve(options: ServeOptions | HostedServeOptions = {}): Promise<Handler> {
     const handler = makeHandler(this.#port, this.#owner, this.name, options)
+    const closed = this.#closed()
+    if (closed) throw closed
     const { imports } = options
-    const { serveProblem } = await this.inspect()
-    const isProvided = serveProblem?.code === 'ERR_UNRESOLVED_IMPORT' && imports !== undefined
-    if (serveProblem !== null && !isProvided)
-      throw new WasiexecError(serveProblem.code, serveProblem.message)
     if (imports !== undefined) checkRun({ imports }, this.#owner.imports)
+    this.#port.checkServe(this.#owner.handle, imports !== undefined)
     return handler
   }
 

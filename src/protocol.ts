@@ -108,6 +108,7 @@ export const RESPONSE_END = {
   whole: 0,
   broken: 1,
   refused: 2,
+  tooLarge: 3,
 } as const
 
 export const ABORT = {
@@ -127,6 +128,9 @@ export const LIMIT = {
   fuel: 2,
   memory: 3,
   output: 4,
+  network: 5,
+  request: 6,
+  response: 7,
 } as const
 
 export const OPTION = {
@@ -159,6 +163,10 @@ export const OPTION = {
   http: 26,
   noHttp: 27,
   request: 28,
+  networkSentBytes: 32,
+  networkReceivedBytes: 33,
+  requestBytes: 34,
+  responseBytes: 35,
   config: 40,
   keyvalue: 41,
 } as const

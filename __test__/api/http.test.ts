@@ -176,6 +176,103 @@ test('bytes both ways are in the usage', async (t) => {
   t.is(none.usage.networkSentBytes, undefined)
 })
 
+test('a run that would move more bytes than it may is ended', async (t) => {
+  const { at } = await server(t, (request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(100_000)))
+  })
+  const program = await real('http')
+  const options = {
+    args: ['POST', `http://${at}/`, 'y'.repeat(50_000)],
+    http: { allow: [`http://${at}`] },
+  }
+  const run = (limits: RunOptions['limits']) => program.run({ ...options, limits })
+  const { usage } = await run({})
+  for (const name of ['networkSentBytes', 'networkReceivedBytes'] as const) {
+    const enough = await run({ [name]: usage[name]! })
+    t.is(ending(enough), 'exit 0', name)
+    for (const cap of [0, 10, usage[name]! - 1]) {
+      const less = await run({ [name]: cap })
+      t.is(ending(less), 'limit network', `${name} ${cap}`)
+      t.true(less.usage[name]! <= cap)
+    }
+  }
+})
+
+/** A server that begins its response like this, and goes on without end. */
+async function floodServer(
+  t: ExecutionContext,
+  start: string,
+  again: string,
+): Promise<{ at: string; closed: () => number }> {
+  let closed = 0
+  const more = again.repeat(Math.ceil(16_384 / again.length))
+  const { at } = await tcpServer(t, (socket) => {
+    const flood = (): void => {
+      while (!socket.destroyed && socket.write(more));
+    }
+    socket.on('drain', flood).on('close', () => (closed += 1))
+    // Not before there is a request.
+    socket.once('data', () => {
+      socket.resume().write(start)
+      flood()
+    })
+  })
+  return { at, closed: () => closed }
+}
+
+test('what a hostile server sends without end ends the request', async (t) => {
+  const endless: readonly (readonly [
+    what: string,
+    start: string,
+    again: string,
+    printed: RegExp,
+  ])[] = [
+    ['lines of a head', 'HTTP/1.1 200 OK\r\n', 'x: y\r\n', /^ErrorCode::/],
+    ['one line of a head', 'HTTP/1.1 200 OK\r\nx: ', 'y'.repeat(999), /^ErrorCode::/],
+    ['a status line', 'HTTP/1.1 200 ', 'y'.repeat(999), /^ErrorCode::/],
+    ['no line at all', '', 'y'.repeat(999), /^ErrorCode::/],
+    [
+      'extensions of a chunk',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;',
+      'y'.repeat(999),
+      /^200 +\(broken off\)/,
+    ],
+    [
+      'chunks with extensions',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
+      `1;${'y'.repeat(999)}\r\nx\r\n`,
+      /^200 x*( \(broken off\))?/,
+    ],
+    [
+      'trailers',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n',
+      'x: y\r\n',
+      /^200 +\(broken off\)/,
+    ],
+  ]
+  for (const [what, start, again, expected] of endless) {
+    const { at, closed } = await floodServer(t, start, again)
+    const got = await prints(['GET', `http://${at}/`], { allow: [`http://${at}`] })
+    t.regex(got, expected, what)
+    await until(() => closed() === 1)
+  }
+})
+
+test('what goes on without being too large ends with the limits of the run', async (t) => {
+  for (const [start, again] of [
+    ['', 'HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n'],
+    // The size of a chunk.
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', '0'.repeat(40)],
+  ] as const) {
+    const { at } = await floodServer(t, start, again)
+    const program = await real('http')
+    const run = (limits: RunOptions['limits']) =>
+      program.run({ args: ['GET', `http://${at}/`], http: { allow: [`http://${at}`] }, limits })
+    t.is(ending(await run({ timeoutMs: 300 })), 'limit timeout')
+    t.is(ending(await run({ networkReceivedBytes: 3_000_000 })), 'limit network')
+  }
+})
+
 test('connections are sockets, of which a run has as many as its limit', async (t) => {
   const { at } = await server(t)
   const http = { allow: [`http://${at}`] }
@@ -287,7 +384,15 @@ test('origins that are wrong are refused before the run', async (t) => {
   t.regex(await refused(true), /^`http` must be false or \{ allow \}, got true/)
   t.regex(await refused({ allow: 'https://a' }), /^`http\.allow` must be an array of origins/)
   t.regex(await refused({ allowed: [] }), /^unknown option `allowed`; did you mean `allow`\?/)
-  t.regex(await refused({ ca: 'x' }), /^`http\.ca` must be certificates in PEM, got text without/)
+  for (const ca of ['x', '-----BEGIN CERTIFICATE-----', CA.slice(0, 200), CA.replace(/M/g, 'A')]) {
+    t.regex(await refused({ ca }), /^`http\.ca` must be certificates in PEM, got /)
+    // Before there is a run.
+    const { code } = await refusal(() => program.check({ http: { ca } }))
+    t.is(code, 'ERR_INVALID_OPTION')
+    t.is((await refusal(program.serve({ http: { ca } }))).code, 'ERR_INVALID_OPTION')
+    t.is((await refusal(() => program.spawn({ http: { ca } }))).code, 'ERR_INVALID_OPTION')
+  }
+  program.check({ http: { ca: `${CA}${CA}` } })
   const module = await refusal((await wat('hello')).run({ http: { allow: ['https://a'] } }))
   t.regex(module.message, /^`http` cannot be given to "hello\.wat", which is a core module/)
 })

@@ -297,6 +297,32 @@ test('open sockets are capped, and closed ones make room', async (t) => {
   t.is(await prints(['again', '500'], network, { limits: { sockets: 1 } }), 'again: 500\n')
 })
 
+for (const guest of ['net', 'net-p3']) {
+  test(`${guest}: bytes have caps in each direction`, async (t) => {
+    const tcp = await echoServer(t)
+    const udp = await udpEcho(t)
+    const network = { allow: [tcp, `udp:${udp.at}`] }
+    const program = await real(guest)
+    const text = 'x'.repeat(5000)
+    const from = guest === 'net' ? ['0.0.0.0:0'] : []
+    for (const args of [
+      ['get', tcp, text],
+      ['udp', ...from, udp.at, text],
+    ]) {
+      for (const name of ['networkSentBytes', 'networkReceivedBytes'] as const) {
+        const enough = await program.run({ args, network, limits: { [name]: 5000 } })
+        t.is(ending(enough), 'exit 0', `${args[0]} ${name}`)
+        t.is(enough.usage[name], 5000)
+        for (const cap of [0, 4999]) {
+          const less = await program.run({ args, network, limits: { [name]: cap } })
+          t.is(ending(less), 'limit network', `${args[0]} ${name} ${cap}`)
+          t.true(less.usage[name]! <= cap)
+        }
+      }
+    }
+  })
+}
+
 test('bytes that nobody reads end in the backpressure of the connection', async (t) => {
   const { at } = await tcpServer(t, (socket) => socket.pause())
   const outcome = await (

@@ -152,11 +152,12 @@ const REFUSED: readonly [options: unknown, message: string][] = [
       `\`limits.${name}\` must be a positive number, got `,
     ]),
   ),
-  ...['memoryBytes', 'outputBytes'].flatMap((name): [unknown, string][] =>
-    [-1, 0.5, Number.NaN, Infinity, 2 ** 53, '5', 5n, null].map((value) => [
-      { limits: { [name]: value } },
-      `\`limits.${name}\` must be an integer of at least 0, got `,
-    ]),
+  ...['memoryBytes', 'outputBytes', 'networkSentBytes', 'networkReceivedBytes'].flatMap(
+    (name): [unknown, string][] =>
+      [-1, 0.5, Number.NaN, Infinity, 2 ** 53, '5', 5n, null].map((value) => [
+        { limits: { [name]: value } },
+        `\`limits.${name}\` must be an integer of at least 0, got `,
+      ]),
   ),
   [{ limits: { sockets: 513 } }, '`limits.sockets` must be at most 512, got 513'],
   [{ limits: { sockets: -1 } }, '`limits.sockets` must be an integer of at least 0, got -1'],

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { node } from '../support/child.ts'
 import { ask, listen, send, serve } from '../support/handlers.ts'
@@ -45,6 +46,61 @@ test('headers, statuses and bodies that HTTP has none for', async (t) => {
   t.deepEqual([head.headers['content-length'], head.body], ['5', ''])
 })
 
+for (const guest of ['http', 'http-p3']) {
+  test(`${guest}: trailers reach clients that take them`, async (t) => {
+    const { handler } = await serve(t, {}, guest)
+    const port = await listen(t, handler.node)
+    const from = (path: string, ...head: string[]): Promise<string> =>
+      send(
+        port,
+        [`GET ${path} HTTP/1.1`, 'Host: a', 'Connection: close', ...head, '', ''].join('\r\n'),
+      )
+    // A small body, which comes at once, and one that is streamed.
+    for (const size of [0, 3, 1 << 20]) {
+      const path = `/trailers/${size}?x-sum=abc&x-sum=d&x-more=e`
+      for (const te of ['trailers', 'Trailers;q=0.5', 'deflate, trailers']) {
+        const got = await from(path, `TE: ${te}`)
+        t.regex(
+          got,
+          /^HTTP\/1\.1 200 OK\r\n[^]*\r\ntrailer: x-sum\r\n[^]*transfer-encoding: chunked/i,
+        )
+        t.regex(got, /\r\n0\r\nx-sum: abc\r\nx-sum: d\r\nx-more: e\r\n\r\n$/, `${size} ${te}`)
+      }
+      for (const head of [[], ['TE: deflate'], ['TE: xtrailers']]) {
+        const got = await from(path, ...head)
+        t.notRegex(got, /x-sum|x-more/, `${size} ${head.join()}`)
+      }
+      const none = await from(`/trailers/${size}`, 'TE: trailers')
+      // With a length if it has come at once.
+      t.regex(none, /\r\ncontent-length: \d+\r\n|\r\n0\r\n\r\n$/)
+    }
+    const old = await send(port, 'GET /trailers/3?x-sum=abc HTTP/1.0\r\nTE: trailers\r\n\r\n')
+    t.regex(old, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nxxx$/)
+    t.notRegex(old, /x-sum/)
+    const head =
+      'HEAD /trailers/3?x-sum=abc HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close\r\n\r\n'
+    t.regex(await send(port, head), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/)
+    const fetched = await handler.fetch(new Request('http://a/trailers/3?x-sum=abc'))
+    t.deepEqual([await fetched.text(), fetched.headers.get('trailer')], ['xxx', null])
+  })
+}
+
+test('a request that is too large is refused, and its connection ends', async (t) => {
+  const { handler, outcomes } = await serve(t, { limits: { requestBytes: 10 } })
+  const port = await listen(t, handler.node)
+  const head = 'POST /count HTTP/1.1\r\nHost: a\r\n'
+  const said = await send(port, `${head}Content-Length: 11\r\n\r\n`)
+  t.regex(said, /^HTTP\/1\.1 413 [^]*\r\n\r\nContent Too Large\n$/)
+  t.deepEqual(outcomes, [])
+  const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n`
+  const found = await send(port, `${chunked}5\r\nghijk\r\n`)
+  t.regex(found, /^HTTP\/1\.1 413 [^]*\r\n\r\nContent Too Large\n$/)
+  await until(() => outcomes.length === 1)
+  t.regex(outcomes[0]!, /^limit request: 413 the body of the request is larger/)
+  const whole = await send(port, `${head}Connection: close\r\nContent-Length: 10\r\n\r\n0123456789`)
+  t.regex(whole, /^HTTP\/1\.1 200 [^]*\r\n\r\n10\n$/)
+})
+
 test('endings before the head are a plain 500, later ones end the connection', async (t) => {
   const { handler, outcomes } = await serve(t, { limits: { timeoutMs: 200 } })
   const port = await listen(t, handler.node)
@@ -84,6 +140,46 @@ test('requests on one connection, one after the other, also where a body is not 
   const got = await text(socket)
   t.is(got.match(/HTTP\/1\.1 200 OK/g)?.length, 2)
   t.regex(got, /hello\n[^]*GET http b \/head\n/)
+})
+
+test('a client that sends requests without end is read as far as it is answered', async (t) => {
+  const { handler } = await serve(t, { limits: { timeoutMs: 60_000 } })
+  let seen = 0
+  const port = await listen(t, (request, response) => {
+    seen += 1
+    handler.node(request, response)
+  })
+  const line = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+  const hostile = connect(port, '127.0.0.1').on('error', () => {})
+  hostile.write(line('/sleep/60000').repeat(100_000))
+  await until(() => seen > 64)
+  await setTimeout(300)
+  t.true(seen < 10_000, `${seen}`)
+  hostile.destroy()
+  // One that reads has them all, in their order.
+  const count = 2000
+  const many = Array.from({ length: count }, (_, index) => line(`/head?${index}.`))
+  const got = await send(port, ...many, line('/').replace('Host', 'Connection: close\r\nHost'))
+  const answered = [...got.matchAll(/ \/head\?(\d+)\.\n/g)].map(([, index]) => Number(index))
+  t.deepEqual(
+    answered,
+    many.map((_, index) => index),
+  )
+})
+
+test('a length that clients could read in several ways does not reach them', async (t) => {
+  const { handler } = await serve(t)
+  const port = await listen(t, handler.node)
+  for (const length of ['%2b5', '5,5', '0x5', '-1', '5%20', '', '5e0', '99999999999999999999']) {
+    const { headers, body } = await ask(port, `/headers?content-length=${length}`)
+    t.is(headers['content-length'], String(body.length), length)
+    t.regex(body, /^content-length: HeaderError::InvalidSyntax\n$/, length)
+  }
+  const two =
+    'GET /headers?content-length=0&content-length=0 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+  t.is((await send(port, two)).match(/content-length: /g)?.length, 1)
+  const later = await serve(t, {}, 'http-p3')
+  t.is((await later.get('/length/+5/5')).status, 500)
 })
 
 test('requests that mean nothing are refused without a run', async (t) => {

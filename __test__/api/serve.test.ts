@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { ask, bodyOf, listen, serve } from '../support/handlers.ts'
 import { numbers, ownWat, real, refusal, until, wat } from '../support/guest.ts'
-import { load } from '../support/package.ts'
+import { load, type RunOptions, type ServeOptions } from '../support/package.ts'
 
 const GUESTS = ['http', 'http-p3'] as const
 const ENDED = 'the run ended before its response was complete'
@@ -300,6 +300,81 @@ test('a closed handler has drained, and refuses requests', async (t) => {
   await handler[Symbol.asyncDispose]()
 })
 
+const MORE = 'the body of the request is larger than `limits.requestBytes`'
+const LONGER = 'the body is larger than `limits.responseBytes`'
+
+for (const guest of ['http', 'http-p3']) {
+  test(`${guest}: a request has as many bytes as it may have, or ends its run`, async (t) => {
+    const { get, outcomes } = await serve(t, { limits: { requestBytes: 300_000 } }, guest)
+    const post = (path: string, bytes: number): Promise<Response> =>
+      get(path, { method: 'POST', body: new Uint8Array(bytes) })
+    t.is(await (await post('/count', 300_000)).text(), '300000\n')
+    await until(() => outcomes.length === 1)
+    const refused = await post('/count', 300_001)
+    t.deepEqual([refused.status, await refused.text()], [413, 'Content Too Large\n'])
+    await until(() => outcomes.length === 2)
+    // After the head of the response.
+    const late = await post('/echo', 2_000_000)
+    t.is(await bodyOf(late), 'broken off: ERR_RESPONSE_BROKEN')
+    await until(() => outcomes.length === 3)
+    t.deepEqual(outcomes, [
+      'exit 0: 200 complete',
+      `limit request: 413 ${MORE}`,
+      `limit request: 200 ${MORE}`,
+    ])
+    // What is not read is not too much.
+    t.is((await post('/', 2_000_000)).status, 200)
+  })
+
+  test(`${guest}: a response has as many bytes as it may have, or ends its run`, async (t) => {
+    const { get, outcomes } = await serve(t, { limits: { responseBytes: 300_000 } }, guest)
+    t.is((await (await get('/big/300000')).arrayBuffer()).byteLength, 300_000)
+    await until(() => outcomes.length === 1)
+    t.is(await bodyOf(await get('/big/300001')), 'broken off: ERR_RESPONSE_BROKEN')
+    await until(() => outcomes.length === 2)
+    t.deepEqual(outcomes, ['exit 0: 200 complete', `limit response: 200 ${LONGER}`])
+    // Of which nothing is sent.
+    t.is((await get('/big/300001', { method: 'HEAD' })).status, 200)
+  })
+}
+
+test('a request that says that it is too large is refused without a run', async (t) => {
+  const { get, outcomes } = await serve(t, { limits: { requestBytes: 10 } })
+  let cancelled = false
+  const body = new ReadableStream({ cancel: () => void (cancelled = true) })
+  const headers = { 'content-length': '11' }
+  const init = { method: 'POST', body, headers, duplex: 'half' } as RequestInit
+  const refused = await get('/count', init)
+  t.deepEqual([refused.status, await refused.text()], [413, 'Content Too Large\n'])
+  t.true(cancelled)
+  t.deepEqual(outcomes, [])
+})
+
+test('caps of no bytes at all', async (t) => {
+  const { get } = await serve(t, { limits: { requestBytes: 0, responseBytes: 0 } })
+  t.is((await get('/status/204')).status, 204)
+  t.is(await (await get('/big/0')).text(), '')
+  t.is((await get('/count', { method: 'POST', body: 'x' })).status, 413)
+  t.is(await bodyOf(await get('/')), 'broken off: ERR_RESPONSE_BROKEN')
+})
+
+test('bodies of requests have caps where requests are served alone', async (t) => {
+  const program = await real('http')
+  for (const name of ['requestBytes', 'responseBytes'] as const) {
+    for (const value of [-1, 0.5, '5']) {
+      const refused = await refusal(program.serve({ limits: { [name]: value } } as ServeOptions))
+      t.is(refused.code, 'ERR_INVALID_OPTION')
+      t.regex(refused.message, new RegExp(`^\`limits\\.${name}\` must be an integer of at least 0`))
+    }
+    const elsewhere = await refusal(program.run({ limits: { [name]: 5 } as RunOptions['limits'] }))
+    t.is(elsewhere.code, 'ERR_INVALID_OPTION')
+    t.regex(
+      elsewhere.message,
+      new RegExp(`\`limits\\.${name}\` must be absent: only \`serve\` has`),
+    )
+  }
+})
+
 test('what is not a handler is refused by name', async (t) => {
   const component = await refusal((await wat('component-hello')).serve())
   t.is(component.code, 'ERR_NO_ENTRY_POINT')
@@ -341,6 +416,14 @@ const WANTS_FUNCTIONS = `(component
     (canon lift (core func $instance "handle")))
   (instance $handler (export "handle" (func $handle)))
   (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))`
+
+test('functions do not make a handler of a program', async (t) => {
+  const wants = '(component (import "my:pkg/a" (instance (export "f" (func)))))'
+  const program = await load(Buffer.from(wants), { cache: false })
+  t.is((await refusal(program.serve())).code, 'ERR_UNRESOLVED_IMPORT')
+  const imports = { 'my:pkg/a': { f: () => {} } }
+  t.is((await refusal(program.serve({ imports }))).code, 'ERR_NO_ENTRY_POINT')
+})
 
 test('functions that are imported and not provided', async (t) => {
   const program = await load(Buffer.from(WANTS_FUNCTIONS), { cache: false })

@@ -66,7 +66,9 @@ export async function describe(program: Program, options: RunOptions): Promise<s
       expectTypeOf(outcome.trap.message).toEqualTypeOf<string>()
       return outcome.trap.code
     case 'limit':
-      expectTypeOf(outcome.limit).toEqualTypeOf<'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'>()
+      expectTypeOf(outcome.limit).toEqualTypeOf<
+        'timeout' | 'cpu' | 'fuel' | 'memory' | 'output' | 'network' | 'request' | 'response'
+      >()
       return outcome.limit
     case 'abort':
       expectTypeOf(outcome.reason).toEqualTypeOf<unknown>()

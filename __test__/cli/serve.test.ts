@@ -63,6 +63,19 @@ test('it serves, says how requests end, and drains', async (t) => {
   )
 })
 
+test('--max-request and --max-response cap bodies', async (t) => {
+  const { url, stderr, stop } = await serve('--max-request', '1KiB', '--max-response', '1KiB')
+  const post = (bytes: number): Promise<Response> =>
+    fetch(`${url}/count`, { method: 'POST', body: new Uint8Array(bytes) })
+  t.is(await (await post(1024)).text(), '1024\n')
+  t.is((await post(1025)).status, 413)
+  t.is((await (await fetch(`${url}/big/1024`)).arrayBuffer()).byteLength, 1024)
+  await t.throwsAsync(async () => (await fetch(`${url}/big/1025`)).arrayBuffer())
+  await stop()
+  const line = 'wasiexec: http.wasm: GET /big/1025: the program was ended by its response limit\n'
+  t.is(stderr.text, line)
+})
+
 test('half a request does not hold the end up', async (t) => {
   const { url, stop } = await serve()
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
@@ -97,6 +110,10 @@ test('--allow-http, also of run', async (t: ExecutionContext) => {
   const granted = await call(['run', '--no-cache', '--allow-http', origin, ...args])
   t.is(granted.stdout, '200 asked\n')
   t.is((await call(['run', '--no-cache', ...args])).stdout, 'ErrorCode::HttpRequestDenied\n')
+  const caps = ['--max-sent', '1KiB', '--max-received', '16']
+  const capped = await call(['run', '--no-cache', '--allow-http', origin, ...caps, ...args])
+  t.is(capped.status, 153)
+  t.regex(capped.stderr, /network limit of 1 KiB sent and 16 B received/)
 })
 
 test('what cannot be served is one line', async (t) => {

@@ -11,6 +11,9 @@ const LIMITS: Readonly<Record<Limit['limit'], true>> = {
   fuel: true,
   memory: true,
   output: true,
+  network: true,
+  request: true,
+  response: true,
 }
 
 type FieldType = 'boolean' | 'number' | 'string'

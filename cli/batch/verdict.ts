@@ -38,6 +38,10 @@ export function verdictOf(outcome: Outcome, expected: Buffer, comparison: Compar
           return 'memory limit'
         case 'output':
           return 'output limit'
+        case 'network':
+        case 'request':
+        case 'response':
+          return 'runtime error'
         default:
           return outcome.limit satisfies never
       }

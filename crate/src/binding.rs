@@ -2,6 +2,9 @@
 
 // Functions that only Node calls are dead code to a test.
 #[cfg(not(test))]
+mod authorities;
+// Functions that only Node calls are dead code to a test.
+#[cfg(not(test))]
 mod memory;
 mod options;
 mod port;

@@ -86,7 +86,7 @@ impl Program {
     ) -> Result<Arc<Self>> {
         let code = ProgramCode::new(given, &options, engines, cache)?;
         let snapshot = loaded_snapshot(&code.wasm, options.preopens)?;
-        let mut info = code.present()?.0.describe(options.name);
+        let mut info = code.present()?.describe(options.name);
         info.bytes += code.wasm.bytes.len();
         Ok(Arc::new(Self {
             info,
@@ -158,7 +158,7 @@ impl Program {
     ///
     /// [`ErrorCode::RuntimeClosed`] and [`ErrorCode::OutOfResources`].
     pub fn inspect(&self) -> Result<Inspection> {
-        let (compiled, host) = self.code.present()?;
+        let (compiled, host) = (self.code.present()?, self.code.host()?);
         let (imports, exports) = match &compiled.code {
             Code::Module(module) => inspection::module_externs(&self.info, module, &host)?,
             Code::Component(component) => inspection::component_externs(&self.info, component),
@@ -183,6 +183,15 @@ impl Program {
             handler: handler_version(self.info.exports.iter().map(|e| e.name.as_str())).is_some(),
             serve_problem: compiled.handler(false).err().map(Into::into),
         })
+    }
+
+    /// Whether it can serve requests, with functions of the submitter or without. Nothing is compiled or read for this.
+    ///
+    /// # Errors
+    ///
+    /// Those that each run for a request would end with: [`ErrorCode::NoEntryPoint`] and [`ErrorCode::UnresolvedImport`].
+    pub fn check_serve(&self, is_hosted: bool) -> Result<()> {
+        self.code.present()?.handler(is_hosted).map(|_| ())
     }
 
     /// What it is, needs and offers.
@@ -299,7 +308,7 @@ impl Program {
     ///
     /// Why it cannot be run, if it cannot.
     pub(crate) fn check_entry(&self) -> Result<()> {
-        self.code.present()?.0.entry().map(drop)
+        self.code.present()?.entry().map(drop)
     }
 
     /// Set if it is a snapshot.

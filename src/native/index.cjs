@@ -839,4 +839,5 @@ module.exports.BindingPort = nativeBinding.BindingPort
 module.exports.addonUrl = nativeBinding.addonUrl
 module.exports.adjustMemory = nativeBinding.adjustMemory
 module.exports.BindingCompiler = nativeBinding.BindingCompiler
+module.exports.checkAuthorities = nativeBinding.checkAuthorities
 module.exports.serveWorker = nativeBinding.serveWorker

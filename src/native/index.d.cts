@@ -80,6 +80,8 @@ export declare class BindingPort {
   loadSync(id: number, request: BindingLoadRequest): string
   /** Starts to look at a program; its inspection is a record for `id`. */
   inspect(id: number, handle: number): void
+  /** Throws unless a program can serve requests, with functions of the submitter or without. */
+  checkServe(handle: number, isHosted: boolean): void
   /** Starts to look for the WIT of a component, which is a record for `id`. */
   wit(id: number, handle: number): void
   /** Starts to pack a program with its code; the file is a record for `id`. */
@@ -165,6 +167,9 @@ export interface BindingWorkers {
   arguments: Array<string>
   retry: boolean
 }
+
+/** Throws unless this is PEM text with certificates that can be trusted. */
+export declare function checkAuthorities(pem: string): void
 
 /**
  * Serves the socket of this number until its other end closes; never call it elsewhere than in a

@@ -105,7 +105,9 @@ export interface TrapInfo {
 export interface Limit extends Ending {
   readonly kind: 'limit'
   readonly ok: false
-  readonly limit: 'timeout' | 'cpu' | 'fuel' | 'memory' | 'output'
+  /** The cap. `'request'` and `'response'`: of a request that was served. */
+  readonly limit:
+    'timeout' | 'cpu' | 'fuel' | 'memory' | 'output' | 'network' | 'request' | 'response'
 }
 
 /**

@@ -1,7 +1,9 @@
 import { checkObject, checkOptions, checkString, invalid } from '../check.ts'
 import type { Encoder } from '../encoder.ts'
+import { fromNative } from '../errors.ts'
 import type { HttpOptions } from '../options.ts'
 import { HTTP_SCHEME, OPTION } from '../protocol.ts'
+import { native } from './native.ts'
 import { readList, writeHost, writeList } from './encode-network.ts'
 import { parseHost, type NetworkHost } from './network-rule.ts'
 
@@ -36,9 +38,23 @@ export function encodeHttp(value: unknown, to: Encoder): void {
     parseOrigin(option, text),
   )
   checkString('http.ca', ca)
+  checkAuthorities(ca)
   to.byte(OPTION.http)
   writeList(origins, to, writeOrigin)
   to.string(ca)
+}
+
+/** The text that was looked at last: mostly, all runs have the same. */
+let lastAuthorities = ''
+
+function checkAuthorities(pem: string): void {
+  if (pem === '' || pem === lastAuthorities) return
+  try {
+    native.checkAuthorities(pem)
+  } catch (error) {
+    throw fromNative(error)
+  }
+  lastAuthorities = pem
 }
 
 function parseOrigin(option: string, text: string): Origin {

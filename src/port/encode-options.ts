@@ -182,7 +182,7 @@ export function encodeRunOptions(
         to.uint64(checkUint64('randomSeed', value))
         break
       case 'limits':
-        encodeLimits(value, to)
+        encodeLimits(value, to, purpose)
         break
       case 'signal':
         if (purpose === 'sync')
@@ -383,10 +383,10 @@ export function encodeCallLimits(value: unknown, to: Encoder): void {
     if (limit === undefined) continue
     throw invalid(`limits.${name}`, `absent: ${what} to the instance, not to a call`, limit)
   }
-  encodeLimits(value, to)
+  encodeLimits(value, to, 'call')
 }
 
-function encodeLimits(value: unknown, to: Encoder): void {
+function encodeLimits(value: unknown, to: Encoder, purpose: Purpose | 'call'): void {
   checkObject('limits', value)
   for (const key in value) {
     const name = key as (typeof LIMITS)[number]
@@ -436,6 +436,17 @@ function encodeLimits(value: unknown, to: Encoder): void {
         to.float64(count)
         break
       }
+      case 'networkSentBytes':
+      case 'networkReceivedBytes':
+        to.byte(OPTION[name])
+        to.float64(checkInteger(option, limit, 0))
+        break
+      case 'requestBytes':
+      case 'responseBytes':
+        if (purpose !== 'serve') throw invalid(option, 'absent: only `serve` has requests', limit)
+        to.byte(OPTION[name])
+        to.float64(checkInteger(option, limit, 0))
+        break
       case 'onMemory':
         to.byte(OPTION.onMemory)
         to.byte(onMemory(option, limit))

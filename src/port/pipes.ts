@@ -49,8 +49,8 @@ export interface LiveResponse {
   /** Its head: names and values of headers, each with its length before it. To be read before this returns. */
   head(status: number, headers: Buffer): void
   write(bytes: Buffer): void
-  /** What became of it, as a number of {@link RESPONSE_END}, and why. */
-  end(how: number, why: string): void
+  /** What became of it, as a number of {@link RESPONSE_END}, and trailers or why. To be read before this returns. */
+  end(how: number, content: Buffer): void
   /** The run has ended, or failed with `fault`. */
   close(fault: unknown): void
 }
@@ -118,8 +118,8 @@ export class Pipes {
     this.#response?.head(status, headers)
   }
 
-  endResponse(how: number, why: string): void {
-    this.#response?.end(how, why)
+  endResponse(how: number, content: Buffer): void {
+    this.#response?.end(how, content)
   }
 
   /** Called when the run has ended or failed; returns what went wrong with a stream, if anything did. */

@@ -498,6 +498,19 @@ export class Port implements PipeEvents, HostCallPort {
     return inspected
   }
 
+  /**
+   * Throws unless a program can serve requests, with host functions or without.
+   *
+   * @throws {WasiexecError} `ERR_NO_ENTRY_POINT`, `ERR_UNRESOLVED_IMPORT`.
+   */
+  checkServe(handle: number, isHosted: boolean): void {
+    try {
+      this.#native.checkServe(handle, isHosted)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
   /** Returns the WIT of a component. */
   async wit(handle: number): Promise<unknown> {
     const id = this.#nextId()
@@ -736,7 +749,7 @@ export class Port implements PipeEvents, HostCallPort {
         this.#streams(id)?.respond(delivery.code, delivery.section(SECTION.bytes))
         return
       case RECORD.responseEnd:
-        this.#streams(id)?.endResponse(delivery.code, delivery.section(SECTION.bytes).toString())
+        this.#streams(id)?.endResponse(delivery.code, delivery.section(SECTION.bytes))
         return
       case RECORD.call:
         this.#words.fill(delivery.section(SECTION.call))

@@ -6,6 +6,10 @@ import { decodeHeaders } from './head.ts'
 /** The guest is told what was taken each time it is this much. */
 const TELL_BYTES = PIPE.window / 2
 
+/** Content Too Large. */
+const TOO_LARGE = 413
+const TOO_LARGE_PROBLEM = 'the body of the request is larger than `limits.requestBytes`'
+
 /** What a client is sent. */
 export interface Client {
   /**
@@ -17,16 +21,19 @@ export interface Client {
     status: number,
     headers: readonly string[],
     body: Bytes,
-    isWhole: boolean,
+    /** Undefined if the body is not whole. */
+    trailers: readonly string[] | undefined,
   ): boolean | undefined
   /** More of the body; returns the same. */
   write(bytes: Bytes): boolean
-  /** The body is whole. */
-  end(): void
+  /** The body is whole; names and values of trailers follow, one after the other. */
+  end(trailers: readonly string[]): void
   /** The body breaks off. */
   breakOff(): void
   /** There is no response. `fault` is that of the host, if there is one. */
   refuse(fault: unknown): void
+  /** There is none: the body of the request is larger than it may be. */
+  tooLarge(): void
 }
 
 /** Bytes of a body. */
@@ -59,7 +66,7 @@ export class Exchange implements LiveResponse {
   #held = 0
   #untold = 0
   #isOver = false
-  #isComplete = false
+  #trailers: readonly string[] | undefined
   #problem: string | undefined
 
   constructor(client: Client) {
@@ -67,7 +74,7 @@ export class Exchange implements LiveResponse {
   }
 
   get sent(): Sent {
-    const sent = { status: this.#status ?? 500, complete: this.#isComplete }
+    const sent = { status: this.#status ?? 500, complete: this.#trailers !== undefined }
     return this.#problem === undefined ? sent : { ...sent, problem: this.#problem }
   }
 
@@ -76,6 +83,7 @@ export class Exchange implements LiveResponse {
   }
 
   head(status: number, headers: Buffer): void {
+    if (this.#isOver) return
     this.#status = status
     this.#headers = decodeHeaders(headers)
     // What comes together with the head is passed on together with it.
@@ -98,17 +106,26 @@ export class Exchange implements LiveResponse {
     this.#untold = 0
   }
 
-  end(how: number, why: string): void {
+  end(how: number, content: Buffer): void {
     if (this.#isOver) return
     if (how === RESPONSE_END.whole && this.#status !== undefined) {
-      this.#isOver = this.#isComplete = true
-      if (this.#early === undefined) this.#client.end()
-    } else this.#fail(why, undefined)
+      this.#isOver = true
+      this.#trailers = decodeHeaders(content)
+      if (this.#early === undefined) this.#client.end(this.#trailers)
+    } else if (how === RESPONSE_END.tooLarge && this.#status === undefined) {
+      this.#isOver = true
+      this.#status = TOO_LARGE
+      this.#problem = TOO_LARGE_PROBLEM
+      this.#client.tooLarge()
+    } else {
+      const isTooLarge = how === RESPONSE_END.tooLarge
+      this.#fail(isTooLarge ? TOO_LARGE_PROBLEM : content.toString(), undefined)
+    }
   }
 
   close(fault: unknown): void {
     if (!this.#isOver) this.#fail('the run ended before its response was complete', fault)
-    else if (this.#isComplete) this.#begin()
+    else if (this.#trailers !== undefined) this.#begin()
   }
 
   #begin(): void {
@@ -116,11 +133,11 @@ export class Exchange implements LiveResponse {
     if (early === undefined) return
     this.#early = undefined
     const body = early.length === 1 ? early[0]! : Buffer.concat(early)
-    const hasRoom = this.#client.begin(this.#status!, this.#headers, body, this.#isComplete)
+    const hasRoom = this.#client.begin(this.#status!, this.#headers, body, this.#trailers)
     if (hasRoom === true) this.drained()
     if (hasRoom !== undefined) return
     this.#isOver = true
-    this.#isComplete = false
+    this.#trailers = undefined
     this.#problem ??= 'the response could not be sent'
   }
 

@@ -31,12 +31,15 @@ export class FetchClient implements Client {
     status: number,
     flat: readonly string[],
     first: Bytes,
-    isWhole: boolean,
+    trailers: readonly string[] | undefined,
   ): boolean | undefined {
     const headers: [string, string][] = []
-    for (let at = 0; at < flat.length; at += 2) headers.push([flat[at]!, flat[at + 1]!])
+    for (let at = 0; at < flat.length; at += 2) {
+      // There are no trailers, so none are announced.
+      if (flat[at] !== 'trailer') headers.push([flat[at]!, flat[at + 1]!])
+    }
     let body: Bytes | ReadableStream<Uint8Array> | null = null
-    if (!this.#isHead && !BODILESS.includes(status)) body = isWhole ? first : this.#stream(first)
+    if (!this.#isHead && !BODILESS.includes(status)) body = trailers ? first : this.#stream(first)
     try {
       this.#events.resolve(new Response(body, { status, headers }))
     } catch (error) {
@@ -53,6 +56,7 @@ export class FetchClient implements Client {
     return this.#hasRoom
   }
 
+  /** A `Response` has no trailers. */
   end(): void {
     this.#controller?.close()
     this.#controller = undefined
@@ -71,8 +75,16 @@ export class FetchClient implements Client {
 
   refuse(fault: unknown): void {
     if (fault !== undefined) this.#events.reject(fault)
+    this.#plain(500, 'Internal Server Error')
+  }
+
+  tooLarge(): void {
+    this.#plain(413, 'Content Too Large')
+  }
+
+  #plain(status: number, text: string): void {
     const headers = { 'content-type': 'text/plain' }
-    this.#events.resolve(new Response('Internal Server Error\n', { status: 500, headers }))
+    this.#events.resolve(new Response(`${text}\n`, { status, headers }))
   }
 
   get #hasRoom(): boolean {

@@ -65,6 +65,13 @@ export class Handler {
     if (request.bodyUsed || request.body?.locked === true)
       throw invalid('request', 'a Request whose body was not used', request)
     const source = request.body === null ? undefined : webSource(request.body)
+    if (this.#isTooLarge(request.headers.get('content-length'))) {
+      source?.cancel()
+      return new Response('Content Too Large\n', {
+        status: 413,
+        headers: { 'content-type': 'text/plain' },
+      })
+    }
     return new Promise((resolve, reject) => {
       let going: Going | undefined
       const abort = (reason: unknown): void => {
@@ -113,6 +120,10 @@ export class Handler {
       sendPlain(response, 400, 'Bad Request')
       return
     }
+    if (this.#isTooLarge(request.headers['content-length'])) {
+      sendPlain(response, 413, 'Content Too Large', ['connection', 'close'])
+      return
+    }
     let going: Going | undefined
     const client = new NodeClient(response, {
       drained: () => going?.drained(),
@@ -148,6 +159,12 @@ export class Handler {
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Whether a body says that it is larger than it may be. */
+  #isTooLarge(length: string | null | undefined): boolean {
+    const most = this.#options.run.limits?.requestBytes ?? Infinity
+    return Number(length ?? 0) > most
   }
 
   get #closedReason(): WasiexecError | undefined {

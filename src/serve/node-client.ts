@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Bytes, Client } from './exchange.ts'
+import { waitInLine } from './pipelined.ts'
 
 interface Events {
   /** The client has room again. */
@@ -16,6 +16,8 @@ export class NodeClient implements Client {
   readonly #response: ServerResponse
   readonly #events: Events
   #isEnded = false
+  /** Whether trailers can be sent. */
+  #sendsTrailers = false
 
   constructor(response: ServerResponse, events: Events) {
     this.#response = response
@@ -27,7 +29,7 @@ export class NodeClient implements Client {
     }
     response.on('close', closed)
     // A response that waits for others of its connection does not hear of the end of the connection.
-    if (response.socket === null) response.on('close', whenClosed(response.req.socket, closed))
+    if (response.socket === null) response.on('close', waitInLine(response.req.socket, closed))
     response.on('drain', () => events.drained())
   }
 
@@ -35,22 +37,23 @@ export class NodeClient implements Client {
     status: number,
     headers: readonly string[],
     body: Bytes,
-    isWhole: boolean,
+    trailers: readonly string[] | undefined,
   ): boolean | undefined {
     const response = this.#response
     const hasBody = response.req.method !== 'HEAD' && status !== 204 && status !== 304
-    const needsLength = isWhole && hasBody && !headers.includes('content-length')
+    const hasLength = !hasBody || headers.includes('content-length')
+    // Where the whole is known not to have any, a length is better.
+    this.#sendsTrailers = !hasLength && trailers?.length !== 0 && takesTrailers(response)
+    const needsLength = trailers !== undefined && !hasLength && !this.#sendsTrailers
     const length = needsLength ? ['content-length', String(body.length)] : []
     try {
-      response.writeHead(status, [...headers, ...length])
-      if (isWhole || !hasBody) this.#end(hasBody ? body : EMPTY)
+      const sent = this.#sendsTrailers ? headers : withoutTrailer(headers)
+      response.writeHead(status, [...sent, ...length])
+      if (trailers !== undefined || !hasBody) this.#end(hasBody ? body : EMPTY, trailers ?? [])
       else if (body.length > 0) return response.write(body)
       else response.flushHeaders()
     } catch (error) {
-      // The response was used by somebody else.
-      this.#events.failed(error)
-      this.#events.cancelled(error)
-      response.destroy()
+      this.#failed(error)
       return undefined
     }
     return true
@@ -60,8 +63,13 @@ export class NodeClient implements Client {
     return this.#isOver || this.#response.write(bytes)
   }
 
-  end(): void {
-    if (!this.#isOver) this.#end(EMPTY)
+  end(trailers: readonly string[]): void {
+    if (this.#isOver) return
+    try {
+      this.#end(EMPTY, trailers)
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   breakOff(): void {
@@ -81,10 +89,18 @@ export class NodeClient implements Client {
 
   refuse(fault: unknown): void {
     if (fault !== undefined) this.#events.failed(fault)
+    this.#plain(500, 'Internal Server Error')
+  }
+
+  tooLarge(): void {
+    this.#plain(413, 'Content Too Large', ['connection', 'close'])
+  }
+
+  #plain(status: number, text: string, more: readonly string[] = []): void {
     const response = this.#response
     if (this.#isOver || response.destroyed) return
     this.#isEnded = true
-    sendPlain(response, 500, 'Internal Server Error')
+    sendPlain(response, status, text, more)
   }
 
   /** Nothing more can be sent. */
@@ -92,34 +108,44 @@ export class NodeClient implements Client {
     return this.#isEnded || this.#response.writableEnded
   }
 
-  #end(rest: Bytes): void {
+  #end(rest: Bytes, trailers: readonly string[]): void {
+    if (this.#sendsTrailers && trailers.length > 0) this.#response.addTrailers(pairs(trailers))
     this.#isEnded = true
     endWith(this.#response, rest)
+  }
+
+  /** The response was used by somebody else. */
+  #failed(error: unknown): void {
+    this.#events.failed(error)
+    this.#events.cancelled(error)
+    this.#response.destroy()
   }
 }
 
 const EMPTY: Bytes = Buffer.alloc(0)
 
+/** Whether a client has said that it takes trailers. */
+function takesTrailers({ req }: ServerResponse): boolean {
+  const takes = String(req.headers['te'] ?? '')
+  return req.httpVersion === '1.1' && /(?:^|,)\s*trailers\s*(?:$|[,;])/i.test(takes)
+}
+
+/** Without the header that announces trailers. */
+function withoutTrailer(headers: readonly string[]): readonly string[] {
+  if (!headers.includes('trailer')) return headers
+  return pairs(headers).flatMap(([name, value]) => (name === 'trailer' ? [] : [name, value]))
+}
+
+function pairs(flat: readonly string[]): [name: string, value: string][] {
+  const all: [string, string][] = []
+  for (let at = 0; at < flat.length; at += 2) all.push([flat[at]!, flat[at + 1]!])
+  return all
+}
+
 /** Without a chunk where there is none: Node may refuse an empty one. */
 function endWith(response: ServerResponse, rest: Bytes): void {
   if (rest.length === 0) response.end()
   else response.end(rest)
-}
-
-/** Who waits for the ends of connections; each has one listener. */
-const sockets = new WeakMap<Socket, Set<() => void>>()
-
-/** Calls a function when a connection has ended. Returns what stops this. */
-function whenClosed(socket: Socket, call: () => void): () => void {
-  const calls = sockets.get(socket) ?? new Set()
-  if (!sockets.has(socket)) {
-    sockets.set(socket, calls)
-    socket.once('close', () => {
-      for (const each of calls) each()
-    })
-  }
-  calls.add(call)
-  return () => calls.delete(call)
 }
 
 /** Sends a response that says nothing of the guest; one that somebody else has begun breaks off. */

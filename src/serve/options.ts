@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { checkOptions, invalid } from '../check.ts'
 import type { Imports } from '../imports.ts'
-import type { RunOptions } from '../options.ts'
+import type { Limits, RunOptions } from '../options.ts'
 import type { HostError, Outcome } from '../outcome.ts'
 import type { Sent } from './exchange.ts'
 
@@ -12,6 +12,22 @@ import type { Sent } from './exchange.ts'
  * const name = ({ method, url }: ServedRequest) => `${method} ${url}`
  */
 export type ServedRequest = Request | IncomingMessage
+
+/**
+ * The caps of each request.
+ *
+ * @example
+ * const limits: ServeLimits = { timeoutMs: 1000, requestBytes: 1 << 20, responseBytes: 8 << 20 }
+ */
+export interface ServeLimits extends Limits {
+  /**
+   * Bytes of the body of the request. One that says that it has more is refused with the status 413, without a run. The run
+   * of one that turns out to have more ends before the guest sees these, also with a 413 if there is no response.
+   */
+  requestBytes?: number | undefined
+  /** Bytes of the body of the response. The run ends instead of sending more, and the body breaks off. */
+  responseBytes?: number | undefined
+}
 
 /**
  * How a component handles requests. Each request gets an instance of its own with these options.
@@ -34,8 +50,9 @@ export interface ServeOptions<Ending extends Outcome | HostError = Outcome> exte
   | 'http'
   | 'clock'
   | 'randomSeed'
-  | 'limits'
 > {
+  /** As for a run, and for the bodies of requests and responses. */
+  limits?: ServeLimits | undefined
   /** Only in {@link HostedServeOptions}, because such a request can end in one more way. */
   imports?: undefined
   /** Called when the run of a request has ended. What it throws is an uncaught exception. */

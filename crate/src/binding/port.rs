@@ -489,6 +489,14 @@ impl BindingPort {
         self.port.inspect(id as u64, handle as u64);
     }
 
+    /// Throws unless a program can serve requests, with functions of the submitter or without.
+    #[napi(catch_unwind)]
+    pub fn check_serve(&self, handle: f64, is_hosted: bool) -> napi::Result<()> {
+        self.port
+            .check_serve(handle as u64, is_hosted)
+            .map_err(thrown)
+    }
+
     /// Starts to look for the WIT of a component, which is a record for `id`.
     #[napi(catch_unwind)]
     pub fn wit(&self, id: f64, handle: f64) {

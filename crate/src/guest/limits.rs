@@ -36,6 +36,14 @@ pub struct Limits {
     pub files: FileLimits,
     /// Sockets that are open at the same time. A guest that asks for more gets an error.
     pub sockets: u32,
+    /// What all its sockets and requests send together. More end the run.
+    pub network_sent_bytes: Option<u64>,
+    /// What they receive.
+    pub network_received_bytes: Option<u64>,
+    /// The body of the request that it serves. More of it end the run.
+    pub request_bytes: Option<u64>,
+    /// The body of its response to that. More end the run.
+    pub response_bytes: Option<u64>,
 }
 
 impl Limits {
@@ -59,6 +67,10 @@ impl Default for Limits {
             on_output: OnOutput::Stop,
             files: FileLimits::default(),
             sockets: Self::DEFAULT_SOCKETS,
+            network_sent_bytes: None,
+            network_received_bytes: None,
+            request_bytes: None,
+            response_bytes: None,
         }
     }
 }

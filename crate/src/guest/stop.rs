@@ -21,6 +21,12 @@ pub enum LimitKind {
     Memory,
     /// Captured output.
     Output,
+    /// What sockets and requests have sent, or what they have received.
+    Network,
+    /// The body of the request that is served.
+    Request,
+    /// The body of the response to it.
+    Response,
 }
 
 /// The first thing that ended a run.

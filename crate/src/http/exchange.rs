@@ -26,12 +26,14 @@ pub enum ResponseEvent<'a> {
         /// As the guest has set them.
         headers: &'a HeaderMap,
     },
-    /// Its body is whole.
-    End,
+    /// Its body is whole, and these trailers follow.
+    End(&'a HeaderMap),
     /// Its body breaks off, for this reason.
     Broken(&'a str),
     /// There is none, for this reason.
     Refused(&'a str),
+    /// There is none: the body of the request is larger than it may be.
+    TooLarge,
 }
 
 impl Exchange {
@@ -59,6 +61,11 @@ impl Exchange {
     /// There is no response.
     pub(crate) fn refuse(&self, why: &str) {
         self.tell(ResponseEvent::Refused(why));
+    }
+
+    /// The guest has read more of its request than it may.
+    pub(crate) fn too_large(&self) {
+        self.tell(ResponseEvent::TooLarge);
     }
 
     /// Nothing more comes for a while.

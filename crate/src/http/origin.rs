@@ -4,6 +4,7 @@ use super::trust::Trust;
 use crate::network::{Host, NamePattern};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The origins to which one run may send requests.
 #[derive(Debug, Default)]
@@ -11,7 +12,7 @@ pub struct Origins {
     /// A request is sent if one of these has its origin.
     pub allow: Vec<HttpOrigin>,
     /// How servers prove what they are.
-    pub trust: Trust,
+    pub trust: Arc<Trust>,
 }
 
 /// A rule: a scheme, hosts and ports.

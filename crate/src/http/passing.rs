@@ -3,7 +3,7 @@
 use super::exchange::{Exchange, ResponseEvent};
 use super::request::ServedRequest;
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -16,13 +16,24 @@ pub(crate) struct Handling {
     returned: AtomicBool,
     /// A `HEAD`: its response has no body, whatever its head says.
     wants_head_only: bool,
+    /// The most bytes that the body of its response may have.
+    most: Option<u64>,
+    /// Stops a run whose response has more.
+    exceeded: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Handling {
-    pub(crate) fn of(request: &ServedRequest) -> Self {
+    /// That of a request whose response may have a body of at most as many bytes. `exceeded` stops the run of one that has more.
+    pub(crate) fn of(
+        request: &ServedRequest,
+        most: Option<u64>,
+        exceeded: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         Self {
             returned: AtomicBool::new(false),
             wants_head_only: request.wants_head_only(),
+            most,
+            exceeded: Box::new(exceeded),
         }
     }
 
@@ -48,8 +59,6 @@ pub(crate) async fn pass_on<E>(
         return;
     }
     let headers = &mut parts.headers;
-    // None are sent, so none are announced.
-    headers.remove(header::TRAILER);
     if parts.status == StatusCode::NO_CONTENT {
         headers.remove(header::CONTENT_LENGTH);
     }
@@ -57,7 +66,7 @@ pub(crate) async fn pass_on<E>(
     let body = pin!(body);
     let has_no_body = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);
     if handling.wants_head_only || has_no_body {
-        exchange.tell(ResponseEvent::End);
+        exchange.tell(ResponseEvent::End(&HeaderMap::new()));
         discard(exchange, body, handling).await;
         return;
     }
@@ -65,10 +74,10 @@ pub(crate) async fn pass_on<E>(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let ended = send(exchange, body, declared, handling).await;
-    exchange.tell(match ended {
-        Ok(()) => ResponseEvent::End,
-        Err(why) => ResponseEvent::Broken(why),
-    });
+    match ended {
+        Ok(trailers) => exchange.tell(ResponseEvent::End(&trailers)),
+        Err(why) => exchange.tell(ResponseEvent::Broken(why)),
+    }
 }
 
 /// The next part of a body; none at its end, and none after its guest has returned.
@@ -97,6 +106,8 @@ async fn discard<E>(
     while let Some(Ok(_)) = next_frame(exchange, body.as_mut(), handling).await {}
 }
 
+/// Sends a body, and returns the trailers that follow.
+///
 /// # Errors
 ///
 /// Why the body breaks off.
@@ -105,15 +116,23 @@ async fn send<E>(
     mut body: Pin<&mut impl Body<Data = Bytes, Error = E>>,
     declared: Option<u64>,
     handling: &Handling,
-) -> Result<(), &'static str> {
+) -> Result<HeaderMap, &'static str> {
     let mut sent = 0;
+    let mut trailers = HeaderMap::new();
     while let Some(frame) = next_frame(exchange, body.as_mut(), handling).await {
         let frame = frame.map_err(|_| "the guest has not finished the body")?;
-        // Trailers have nowhere to go.
-        let Ok(mut bytes) = frame.into_data() else {
-            continue;
+        let mut bytes = match frame.into_data() {
+            Ok(bytes) => bytes,
+            Err(frame) => {
+                trailers = frame.into_trailers().unwrap_or_default();
+                continue;
+            }
         };
         sent += bytes.len() as u64;
+        if handling.most.is_some_and(|most| sent > most) {
+            (handling.exceeded)();
+            return Err("the body is larger than `limits.responseBytes`");
+        }
         if declared.is_some_and(|declared| sent > declared) {
             return Err("the body is longer than its `content-length`");
         }
@@ -132,6 +151,18 @@ async fn send<E>(
     }
     match declared {
         Some(declared) if sent < declared => Err("the body is shorter than its `content-length`"),
-        _ => Ok(()),
+        _ => Ok(without_framing(trailers)),
     }
+}
+
+/// Trailers must not say where a body ends.
+fn without_framing(mut trailers: HeaderMap) -> HeaderMap {
+    for name in [
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::TRAILER,
+    ] {
+        trailers.remove(name);
+    }
+    trailers
 }

@@ -46,11 +46,22 @@ impl ServedRequest {
             let added = map.try_append(key, value);
             added.map_err(|_| invalid("header", "more headers than a request can have".into()))?;
         }
-        let mut request = Request::new(RequestBody(body));
+        let mut request = Request::new(RequestBody {
+            pipe: body,
+            cap: None,
+        });
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = map;
         Ok(Self(request))
+    }
+
+    /// The guest gets at most this many bytes of the body. `exceeded` is called instead of giving it more, and stops the run.
+    pub(crate) fn limit_body(&mut self, most: u64, exceeded: impl Fn() + Send + 'static) {
+        self.0.body_mut().cap = Some(BodyCap {
+            left: most,
+            exceeded: Box::new(exceeded),
+        });
     }
 
     pub(crate) fn into_request(self) -> Request<RequestBody> {
@@ -75,7 +86,28 @@ fn invalid(what: &str, shown: String) -> Error {
 }
 
 /// The body of a request, as the guest asks for it.
-pub(crate) struct RequestBody(Option<Arc<InputPipe>>);
+pub(crate) struct RequestBody {
+    pipe: Option<Arc<InputPipe>>,
+    cap: Option<BodyCap>,
+}
+
+/// How much of a body may be read, and what happens beyond that.
+struct BodyCap {
+    left: u64,
+    exceeded: Box<dyn Fn() + Send>,
+}
+
+impl BodyCap {
+    /// Whether as many bytes may be read.
+    fn admits(&mut self, bytes: usize) -> bool {
+        let left = self.left.checked_sub(bytes as u64);
+        match left {
+            Some(left) => self.left = left,
+            None => (self.exceeded)(),
+        }
+        left.is_some()
+    }
+}
 
 impl std::fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -88,23 +120,32 @@ impl Body for RequestBody {
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
-        let Some(pipe) = &self.0 else {
+        let Self { pipe, cap } = &mut *self;
+        let Some(pipe) = pipe else {
             return Poll::Ready(None);
         };
         ready!(pipe.poll_ready(context));
         // Nobody else reads from it: what is ready is bytes or the end.
-        Poll::Ready(pipe.read(CHUNK).map(|bytes| Ok(Frame::data(bytes))))
+        let Some(bytes) = pipe.read(CHUNK) else {
+            return Poll::Ready(None);
+        };
+        let is_admitted = cap.as_mut().is_none_or(|cap| cap.admits(bytes.len()));
+        match is_admitted {
+            true => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            // The run is about to end.
+            false => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        self.pipe.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.0 {
+        match self.pipe {
             Some(_) => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }

@@ -67,6 +67,15 @@ impl Port {
         );
     }
 
+    /// Whether a program can serve requests, with functions of the submitter or without.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Program::check_serve`](crate::Program::check_serve).
+    pub fn check_serve(&self, handle: u64, is_hosted: bool) -> Result<()> {
+        self.backend.program(handle)?.check_serve(is_hosted)
+    }
+
     /// The WIT of a component arrives as JSON in a delivery for `id`.
     pub fn wit(self: &Arc<Self>, id: u64, handle: u64) {
         let program = self.backend.program(handle);

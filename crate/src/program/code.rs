@@ -322,13 +322,17 @@ impl ProgramCode {
         let _ = tokio::task::spawn_blocking(learn).await;
     }
 
-    /// Code that is there without compiling, and what it was linked with.
-    pub(super) fn present(&self) -> Result<(&Compiled, Arc<Host>)> {
+    /// Code that is there without compiling.
+    pub(super) fn present(&self) -> Result<&Compiled> {
         let compilation = self.without_fuel(self.tier(), Nans::Any);
         let compiled = self.compilations.get(compilation);
-        let compiled = compiled.ok_or_else(|| Error::internal("a program without code"))?;
-        let needs = self.wasm.needs();
-        Ok((compiled, self.compiler.engines.host(compilation, needs)?))
+        compiled.ok_or_else(|| Error::internal("a program without code"))
+    }
+
+    /// What it is linked with.
+    pub(super) fn host(&self) -> Result<Arc<Host>> {
+        let compilation = self.without_fuel(self.tier(), Nans::Any);
+        self.compiler.engines.host(compilation, self.wasm.needs())
     }
 
     pub(super) fn snapshot_entry(&self, how: &str) -> Option<CacheEntry> {

@@ -2,7 +2,7 @@
 
 use super::instance::{Instance, mark_instantiated};
 use crate::error::Error;
-use crate::guest::CallControl;
+use crate::guest::{CallControl, Cause, LimitKind};
 use crate::http::{Exchange, Handling, ServedRequest, pass_on};
 use crate::program::Handler;
 use crate::wasi::RunState;
@@ -27,23 +27,36 @@ impl Instance {
     pub(super) async fn handle(
         &mut self,
         handler: &Handler,
-        exchange: &Exchange,
+        exchange: &Arc<Exchange>,
         call: &Arc<CallControl>,
     ) -> wasmtime::Result<()> {
         self.prepare(call).await?;
         let store = self.store();
+        let limits = store.data().limits;
         let request = exchange.take();
-        let request = request.ok_or_else(|| Error::internal("a request is handled twice"))?;
+        let mut request = request.ok_or_else(|| Error::internal("a request is handled twice"))?;
+        if let Some(most) = limits.request_bytes {
+            let (exchange, call) = (exchange.clone(), call.clone());
+            request.limit_body(most, move || {
+                if call.stop(Cause::Limit(LimitKind::Request)) {
+                    exchange.too_large();
+                }
+            });
+        }
+        let call = call.clone();
+        let handling = Handling::of(&request, limits.response_bytes, move || {
+            call.stop(Cause::Limit(LimitKind::Response));
+        });
         match handler {
             Handler::P2(pre) => {
                 let proxy = pre.instantiate_async(&mut *store).await?;
                 mark_instantiated(store);
-                handle_p2(store, &proxy, request, exchange).await
+                handle_p2(store, &proxy, request, exchange, handling).await
             }
             Handler::P3(pre) => {
                 let service = pre.instantiate_async(&mut *store).await?;
                 mark_instantiated(store);
-                handle_p3(store, &service, request, exchange).await
+                handle_p3(store, &service, request, exchange, handling).await
             }
         }
     }
@@ -54,8 +67,8 @@ async fn handle_p2(
     proxy: &http2::Proxy,
     request: ServedRequest,
     exchange: &Exchange,
+    handling: Handling,
 ) -> wasmtime::Result<()> {
-    let handling = Handling::of(&request);
     let scheme = match request.is_tls() {
         true => Scheme::Https,
         false => Scheme::Http,
@@ -110,8 +123,8 @@ async fn handle_p3(
     service: &http3::Service,
     request: ServedRequest,
     exchange: &Exchange,
+    handling: Handling,
 ) -> wasmtime::Result<()> {
-    let handling = Handling::of(&request);
     let hooks = store.data_mut().http().hooks;
     let (request, _) = Request::from_http(hooks, request.into_request());
     let handle = async |accessor: &_| {

@@ -99,6 +99,11 @@ impl Capture {
         })
     }
 
+    /// What its output may stop.
+    pub(crate) fn control(&self) -> &Arc<InstanceControl> {
+        &self.control
+    }
+
     /// A call begins that has these limits; what was printed before has been taken.
     pub(crate) fn begin(&self, limits: &Limits) {
         *lock(&self.account) = Account::new(limits);

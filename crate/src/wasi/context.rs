@@ -5,7 +5,7 @@ use super::deterministic::{FixedWallClock, RunClock, SharedRandom, SplitMix64};
 use super::http::RunHttp;
 use super::listing::Directories;
 use super::memory_files::{GrantedFiles, GuestFiles, Preview1};
-use super::network::{self, RunNetwork};
+use super::network::{self, RunNetwork, TrafficCaps};
 use super::resources::MAX_RESOURCES;
 use super::resumption::Resumption;
 use super::stores::kept::{Buckets, Stores};
@@ -121,7 +121,12 @@ impl Untouched {
         );
         let options = self.options();
         let (granted, origins) = (options.network.as_ref(), options.http.as_ref());
-        let mut network = RunNetwork::new(granted, origins.is_some(), options.limits.sockets);
+        let mut network = RunNetwork::new(
+            granted,
+            origins.is_some(),
+            &options.limits,
+            self.capture.control().clone(),
+        );
         if let Some(access) = network.access() {
             network::check_addresses(&mut builder, access);
         }
@@ -162,7 +167,7 @@ impl Wasi {
 
     /// The WASI of a store in which nothing runs.
     pub(crate) fn idle() -> Self {
-        let mut network = RunNetwork::new(None, false, Limits::DEFAULT_SOCKETS);
+        let mut network = RunNetwork::new(None, false, &Limits::default(), Arc::default());
         let http = RunHttp::new(None, &mut network);
         Self::made(
             build(&mut WasiCtxBuilder::new()),
@@ -253,10 +258,12 @@ impl Wasi {
         }
     }
 
-    /// Counts what the sockets move from 0 again.
-    pub(super) fn begin_network(&self) {
-        if let Self::Context(made) = self {
-            made.network.begin();
+    /// Counts what the sockets move from 0 again, towards these caps.
+    pub(super) fn begin_network(&mut self, caps: TrafficCaps) {
+        match self {
+            // The context would be made with the caps of the instance, which has others only if the call has some.
+            Self::Untouched(_) if !caps.has_any() => {}
+            _ => self.make().network.begin(caps),
         }
     }
 

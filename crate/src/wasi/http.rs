@@ -1,5 +1,6 @@
 //! HTTP: the requests that a run serves and sends.
 
+mod addresses;
 mod bodies;
 mod client;
 mod connection;

@@ -1,23 +1,21 @@
 //! The network of one run: what it may use, how many sockets it has, and how much it has moved.
 
 mod places;
+mod traffic;
 
-pub(super) use places::Place;
+pub(super) use places::{Place, Places};
+pub(super) use traffic::TrafficCaps;
 
+use super::resolver::RunLookups;
 use super::resources::is_full;
-use crate::guest::NetworkUsage;
+use crate::guest::{InstanceControl, Limits, NetworkUsage};
 use crate::network::{Access, Network, Protocol, Purpose};
-use places::Places;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Semaphore;
+use traffic::Traffic;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
-
-/// Lookups of names that one run may have in progress; further ones wait.
-const MOST_LOOKUPS: usize = 4;
 
 /// The network of one run.
 pub(crate) struct RunNetwork {
@@ -26,6 +24,9 @@ pub(crate) struct RunNetwork {
     /// Whether the run was granted anything that moves bytes.
     counts: bool,
     most_sockets: u32,
+    caps: TrafficCaps,
+    /// What more than these stop.
+    control: Arc<InstanceControl>,
     /// Made when it is needed: most runs have no socket.
     shared: Option<Arc<Shared>>,
     /// The places of the sockets in the resource table. TCP sockets of WASI 0.3 keep theirs themselves.
@@ -36,19 +37,24 @@ pub(crate) struct RunNetwork {
 pub(super) struct Shared {
     pub(super) access: Option<Arc<Access>>,
     pub(super) sockets: Arc<Places>,
-    /// A permit per lookup of a name that may be in progress.
-    pub(super) lookups: Arc<Semaphore>,
-    received: AtomicU64,
-    sent: AtomicU64,
+    pub(super) lookups: RunLookups,
+    pub(super) traffic: Traffic,
 }
 
 impl RunNetwork {
     /// The network of a run that was granted this one, and that may send requests if it `sends_http`.
-    pub(super) fn new(network: Option<&Arc<Network>>, sends_http: bool, most_sockets: u32) -> Self {
+    pub(super) fn new(
+        network: Option<&Arc<Network>>,
+        sends_http: bool,
+        limits: &Limits,
+        control: Arc<InstanceControl>,
+    ) -> Self {
         Self {
             access: network.map(|network| Arc::new(Access::new(network.clone()))),
             counts: network.is_some() || sends_http,
-            most_sockets,
+            most_sockets: limits.sockets,
+            caps: TrafficCaps::of(limits),
+            control,
             shared: None,
             held: HashMap::new(),
         }
@@ -63,9 +69,8 @@ impl RunNetwork {
             Arc::new(Shared {
                 access: self.access.clone(),
                 sockets: Places::new(self.most_sockets),
-                lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
-                received: AtomicU64::new(0),
-                sent: AtomicU64::new(0),
+                lookups: RunLookups::default(),
+                traffic: Traffic::new(self.caps, self.control.clone()),
             })
         })
     }
@@ -90,32 +95,16 @@ impl RunNetwork {
 
     /// What has been moved since the last [`begin`](Self::begin), if the run has a network.
     pub(super) fn usage(&self) -> Option<NetworkUsage> {
-        self.counts.then(|| {
-            self.shared
-                .as_ref()
-                .map_or_else(Default::default, |shared| NetworkUsage {
-                    received: shared.received.load(Ordering::Relaxed),
-                    sent: shared.sent.load(Ordering::Relaxed),
-                })
-        })
+        let moved = self.shared.as_ref().map(|shared| shared.traffic.moved());
+        self.counts.then(|| moved.unwrap_or_default())
     }
 
-    /// Counts from 0 again.
-    pub(super) fn begin(&self) {
+    /// Counts from 0 again, towards these caps.
+    pub(super) fn begin(&mut self, caps: TrafficCaps) {
+        self.caps = caps;
         if let Some(shared) = &self.shared {
-            shared.received.store(0, Ordering::Relaxed);
-            shared.sent.store(0, Ordering::Relaxed);
+            shared.traffic.begin(caps);
         }
-    }
-}
-
-impl Shared {
-    pub(super) fn count_received(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_sent(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

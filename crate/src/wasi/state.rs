@@ -3,7 +3,7 @@
 use super::clocks::GuestClock;
 use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
-use super::network::RunNetwork;
+use super::network::{RunNetwork, TrafficCaps};
 use super::stores::kept::Stores;
 use crate::guest::{InstanceControl, Limits, MemoryLimiter, NetworkUsage};
 use crate::host_functions::HostCalls;
@@ -74,9 +74,9 @@ impl RunState {
         self.wasi.network_usage()
     }
 
-    /// Another call begins, whose bytes are counted apart.
-    pub(crate) fn begin_network(&self) {
-        self.wasi.begin_network();
+    /// Another call begins, whose bytes are counted apart, towards the caps of its limits.
+    pub(crate) fn begin_network(&mut self) {
+        self.wasi.begin_network(TrafficCaps::of(&self.limits));
     }
 
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {

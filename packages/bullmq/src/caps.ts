@@ -11,6 +11,8 @@ const SIZED = [
   'filesBytes',
   'filesCount',
   'sockets',
+  'networkSentBytes',
+  'networkReceivedBytes',
 ] as const satisfies readonly (keyof Caps)[]
 
 /** Upper bounds for all jobs of a worker. No job can raise one. */

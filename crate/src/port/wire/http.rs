@@ -14,7 +14,7 @@ pub(super) fn decode_origins(fields: &mut Fields) -> Result<Origins> {
     Ok(Origins {
         allow,
         trust: match pem.is_empty() {
-            true => Trust::default(),
+            true => Arc::default(),
             false => Trust::with(&pem)?,
         },
     })

@@ -139,6 +139,14 @@ impl Fields {
             option::FILES_BYTES => limits.files.bytes = self.number()? as u64,
             option::FILES_COUNT => limits.files.count = self.number()? as u64,
             option::SOCKETS => limits.sockets = self.number()? as u32,
+            option::NETWORK_SENT_BYTES => {
+                limits.network_sent_bytes = Some(self.number()? as u64);
+            }
+            option::NETWORK_RECEIVED_BYTES => {
+                limits.network_received_bytes = Some(self.number()? as u64);
+            }
+            option::REQUEST_BYTES => limits.request_bytes = Some(self.number()? as u64),
+            option::RESPONSE_BYTES => limits.response_bytes = Some(self.number()? as u64),
             _ => return Ok(false),
         }
         Ok(true)

@@ -237,12 +237,14 @@ numbers! {
 numbers! {
     /// What became of a response.
     response_end as "RESPONSE_END" {
-        /// Its body is whole.
+        /// Its body is whole. With the trailers, like the headers of its head.
         WHOLE = 0 as "whole",
         /// Its body breaks off.
         BROKEN = 1 as "broken",
         /// There is none.
         REFUSED = 2 as "refused",
+        /// There is none: the body of the request is larger than it may be.
+        TOO_LARGE = 3 as "tooLarge",
     }
 }
 
@@ -276,6 +278,9 @@ numbers! {
         FUEL = 2 as "fuel",
         MEMORY = 3 as "memory",
         OUTPUT = 4 as "output",
+        NETWORK = 5 as "network",
+        REQUEST = 6 as "request",
+        RESPONSE = 7 as "response",
     }
 }
 
@@ -322,6 +327,10 @@ numbers! {
         /// The request that is served: method, scheme, authority, path, whether it has a body, and a list of names and
         /// values of headers.
         REQUEST = 28 as "request",
+        NETWORK_SENT_BYTES = 32 as "networkSentBytes",
+        NETWORK_RECEIVED_BYTES = 33 as "networkReceivedBytes",
+        REQUEST_BYTES = 34 as "requestBytes",
+        RESPONSE_BYTES = 35 as "responseBytes",
         /// Names and values.
         CONFIG = 40 as "config",
         /// Buckets: a name, and a list of keys and values.

@@ -75,7 +75,7 @@ impl<'a> Record<'a> {
             record::LIMIT => limit::COUNT as u32 - 1,
             record::OUTPUT => stream::BODY,
             record::RESPONSE => 599,
-            record::RESPONSE_END => response_end::REFUSED,
+            record::RESPONSE_END => response_end::TOO_LARGE,
             record::ABORT => abort::BROKEN_PIPE,
             record::ASK => pipe::WINDOW,
             record::TRAP | record::FAULT | record::RETURNED | record::HOST_ERROR => 0,
@@ -135,15 +135,19 @@ impl<'a> Record<'a> {
             kinds.pop_if(|kind| *kind == section::NETWORK);
             kinds.pop_if(|kind| *kind == section::FILES);
         }
+        let content = sections.first().map_or(&[][..], |(_, content)| content);
+        let has_code = |code: u32| self.numbers[record_field::CODE as usize] == f64::from(code);
         kinds == sections_of(kind)
             && sections.iter().all(is_right_section)
             && match kind {
                 _ if is_outcome => true,
                 record::RESPONSE => {
-                    let content = sections.first().map_or(&[][..], |(_, content)| content);
                     self.output() == 0
                         && self.numbers[record_field::CODE as usize] >= 200.0
                         && are_headers(content)
+                }
+                record::RESPONSE_END if has_code(response_end::WHOLE) => {
+                    self.output() == 0 && are_headers(content)
                 }
                 record::OUTPUT => {
                     self.output() == 0 && self.numbers[record_field::CODE as usize] > 0.0
@@ -299,8 +303,9 @@ mod tests {
         };
         outbox.response(9, head);
         outbox.body(9, b"body");
-        outbox.response(9, ResponseEvent::End);
+        outbox.response(9, ResponseEvent::End(&headers));
         outbox.response(10, ResponseEvent::Refused("why"));
+        outbox.response(11, ResponseEvent::TooLarge);
         outbox.memory(7, MemoryAnswer::Size(1 << 32), b"read");
         outbox.outcome(
             8,
@@ -331,6 +336,7 @@ mod tests {
             (9, Piped, 0),
             (9, Piped, 0),
             (10, Piped, 0),
+            (11, Piped, 0),
             (7, Memory, 0),
             (8, End, 0),
         ];

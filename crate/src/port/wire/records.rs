@@ -296,18 +296,23 @@ impl Outbox {
     }
 
     pub(crate) fn response(&mut self, id: u64, event: ResponseEvent<'_>) {
-        let (code, why) = match event {
+        let trailers;
+        let (code, bytes) = match event {
             ResponseEvent::Head { status, headers } => {
                 let head = encode_headers(headers);
                 let sections = [(section::BYTES, &head[..])];
                 self.event(record::RESPONSE, id, status.into(), &sections);
                 return;
             }
-            ResponseEvent::End => (response_end::WHOLE, ""),
-            ResponseEvent::Broken(why) => (response_end::BROKEN, why),
-            ResponseEvent::Refused(why) => (response_end::REFUSED, why),
+            ResponseEvent::End(headers) => {
+                trailers = encode_headers(headers);
+                (response_end::WHOLE, &trailers[..])
+            }
+            ResponseEvent::Broken(why) => (response_end::BROKEN, why.as_bytes()),
+            ResponseEvent::Refused(why) => (response_end::REFUSED, why.as_bytes()),
+            ResponseEvent::TooLarge => (response_end::TOO_LARGE, &[][..]),
         };
-        let sections = [(section::BYTES, why.as_bytes())];
+        let sections = [(section::BYTES, bytes)];
         self.event(record::RESPONSE_END, id, code, &sections);
     }
 
@@ -439,6 +444,9 @@ fn limit_number(kind: LimitKind) -> u32 {
         LimitKind::Fuel => limit::FUEL,
         LimitKind::Memory => limit::MEMORY,
         LimitKind::Output => limit::OUTPUT,
+        LimitKind::Network => limit::NETWORK,
+        LimitKind::Request => limit::REQUEST,
+        LimitKind::Response => limit::RESPONSE,
     }
 }
 

@@ -19,6 +19,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 /// What a guest waits for where it says nothing else. The run has a timeout of its own.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What the head of a response may take, and what is read of a body at once.
+const MAX_BUFFER: usize = 128 * 1024;
+
 /// A response, and what goes on with the connection meanwhile.
 pub(super) type Sent = (
     Response<WasiBody>,
@@ -67,7 +70,9 @@ async fn send(
     }
     let opening = async {
         let connection = Connection::open(&target, access, shared).await?;
-        let opened = http1::Builder::new().handshake(TokioIo::new(connection));
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(MAX_BUFFER);
+        let opened = builder.handshake(TokioIo::new(connection));
         opened.await.map_err(Error::from)
     };
     let patience = options.connect_timeout.unwrap_or(PATIENCE);

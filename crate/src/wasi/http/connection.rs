@@ -1,11 +1,12 @@
 //! A connection to a server: checked, counted and encrypted.
 
+use super::addresses::connect_to_any;
 use super::target::{Target, TargetHost};
 use crate::http::{HttpAccess, HttpScheme};
 use crate::wasi::network::{Place, Shared};
-use crate::wasi::resolver::{Failure, ask_system};
+use crate::wasi::resolver::Failure;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -55,26 +56,27 @@ impl Connection {
     }
 }
 
-/// Asks the addresses of a host, one after the other. Those of a name are asked for once, and are checked.
+/// Connects to one of the addresses of a host. Those of a name are asked for once, and are checked.
 async fn connect(target: &Target, shared: &Shared) -> Result<TcpStream, Error> {
     let addresses = match &target.host {
         TargetHost::Address(address) => vec![*address],
         TargetHost::Name(name, reach) => {
-            let _turn = shared.lookups.clone().acquire_owned().await;
-            let mut found = ask_system(name.clone()).await.map_err(lookup_error)?;
+            let found = shared.lookups.ask(name.clone()).await;
+            let mut found = found.map_err(lookup_error)?;
             found.retain(|address| reach.includes(*address));
             found
         }
     };
-    let mut failure = Error::DestinationIpProhibited;
-    for address in addresses {
-        let address: IpAddr = address.to_canonical();
-        match TcpStream::connect(SocketAddr::new(address, target.port)).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = connect_error(&error),
-        }
-    }
-    Err(failure)
+    let addresses = addresses
+        .into_iter()
+        .map(|address| SocketAddr::new(address.to_canonical(), target.port));
+    let failure = match connect_to_any(addresses.collect(), &shared.sockets).await {
+        Ok(stream) => return Ok(stream),
+        Err(failure) => failure,
+    };
+    Err(failure.map_or(Error::DestinationIpProhibited, |failure| {
+        connect_error(&failure)
+    }))
 }
 
 fn lookup_error(failure: Failure) -> Error {
@@ -122,8 +124,9 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.transport).poll_read(context, buffer))?;
-        self.shared.count_received(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
+        let length = buffer.filled().len() - before;
+        let counted = self.shared.traffic.receive(length);
+        Poll::Ready(counted.map_err(io::Error::other))
     }
 }
 
@@ -133,8 +136,13 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.transport).poll_write(context, bytes))?;
-        self.shared.count_sent(written);
+        let Self {
+            transport, shared, ..
+        } = &mut *self;
+        let sending = shared.traffic.send(bytes.len());
+        let sending = sending.map_err(io::Error::other)?;
+        let written = ready!(Pin::new(transport).poll_write(context, bytes))?;
+        sending.sent(written);
         Poll::Ready(Ok(written))
     }
 

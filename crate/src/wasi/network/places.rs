@@ -15,7 +15,7 @@ pub(crate) struct Places {
 pub(crate) struct Place(Arc<Places>);
 
 impl Places {
-    pub(super) fn new(most: u32) -> Arc<Self> {
+    pub(crate) fn new(most: u32) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             free: AtomicU32::new(most),
             freed: Arc::default(),

@@ -45,7 +45,8 @@ impl<S: Pollable> Pollable for Counted<S> {
 impl InputStream for Counted<DynInputStream> {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let bytes = self.inner.read(size)?;
-        self.network.count_received(bytes.len());
+        let counted = self.network.traffic.receive(bytes.len());
+        counted.map_err(|stopped| StreamError::Trap(stopped.into()))?;
         Ok(bytes)
     }
 
@@ -58,8 +59,10 @@ impl InputStream for Counted<DynInputStream> {
 impl OutputStream for Counted<DynOutputStream> {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let length = bytes.len();
+        let sending = self.network.traffic.send(length);
+        let sending = sending.map_err(|stopped| StreamError::Trap(stopped.into()))?;
         self.inner.write(bytes)?;
-        self.network.count_sent(length);
+        sending.sent(length);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! address when it is used.
 
 use super::super::network::Shared;
-use super::super::resolver::{Failure, Found, ask_system};
+use super::super::resolver::{Failure, Found};
 use super::super::resources::has_no_stream_left;
 use super::{RunState, add_resource};
 use futures_util::FutureExt;
@@ -36,10 +36,9 @@ fn look_up(
     let access = network.access.as_ref();
     let access = access.filter(|access| access.may_look_up(&name));
     let access = access.ok_or(Failure::Denied)?.clone();
-    let of_run = network.lookups.clone();
+    let asking = network.lookups.ask(name.clone());
     Ok(async move {
-        let _turn = of_run.acquire_owned().await;
-        let found = ask_system(name.clone()).await?;
+        let found = asking.await?;
         access.learn(&name, &found);
         Ok(found)
     }

@@ -110,7 +110,7 @@ fn add_udp(linker: &mut Linker<RunState>) -> Result<()> {
             let received: std::result::Result<Vec<IncomingDatagram>, _> =
                 settle(HostIncomingDatagramStream::receive(&mut wasi, stream, most))?;
             for datagram in received.iter().flatten() {
-                network.shared().count_received(datagram.data.len());
+                network.shared().traffic.receive(datagram.data.len())?;
             }
             Ok((received,))
         },
@@ -124,13 +124,13 @@ fn add_udp(linker: &mut Linker<RunState>) -> Result<()> {
                 .iter()
                 .map(|datagram| datagram.data.len())
                 .collect();
+            let sending = network.shared().traffic.send(lengths.iter().sum())?;
             let sent = settle(HostOutgoingDatagramStream::send(
                 &mut wasi, stream, datagrams,
             ))?;
             // The first of them were.
-            for length in lengths.iter().take(sent.unwrap_or(0) as usize) {
-                network.shared().count_sent(*length);
-            }
+            let first = lengths.iter().take(sent.unwrap_or(0) as usize);
+            sending.sent(first.sum());
             Ok((sent,))
         },
     )

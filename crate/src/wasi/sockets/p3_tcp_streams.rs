@@ -134,8 +134,11 @@ impl StreamProducer<RunState> for Receiving {
             Poll::Ready(Ok(0)) => self.0.end(Ok(())),
             Poll::Ready(Ok(length)) => {
                 destination.mark_written(length);
-                connection.shared.count_received(length);
-                Poll::Ready(Ok(StreamResult::Completed))
+                let counted = connection.shared.traffic.receive(length);
+                Poll::Ready(counted.map_or_else(
+                    |stopped| Err(stopped.into()),
+                    |()| Ok(StreamResult::Completed),
+                ))
             }
             Poll::Ready(Err(error)) => self.0.end(Err(error.into())),
         }
@@ -168,6 +171,10 @@ impl StreamConsumer<RunState> for Sending {
         if source.remaining().is_empty() {
             return readiness(stream.poll_write_ready(context), finish);
         }
+        let sending = match connection.shared.traffic.send(source.remaining().len()) {
+            Ok(sending) => sending,
+            Err(stopped) => return Poll::Ready(Err(stopped.into())),
+        };
         let written = when_ready(
             || stream.try_write(source.remaining()),
             || stream.poll_write_ready(context),
@@ -175,8 +182,8 @@ impl StreamConsumer<RunState> for Sending {
         match written {
             Poll::Pending => nothing_yet(finish),
             Poll::Ready(Ok(length)) => {
+                sending.sent(length);
                 source.mark_read(length);
-                connection.shared.count_sent(length);
                 Poll::Ready(Ok(StreamResult::Completed))
             }
             Poll::Ready(Err(error)) => self.0.end(Err(write_error(error))),

@@ -1,6 +1,8 @@
 //! UDP sockets of WASI 0.3: wasmtime-wasi's, with a cap on their number, and counted.
 
+use super::super::network::Shared;
 use super::{RunState, add_resource, settle};
+use std::sync::Arc;
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::sockets::types::{
@@ -33,13 +35,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
          (socket, data, to): (Resource<UdpSocket>, Vec<u8>, Option<IpSocketAddress>)| {
             Box::pin(async move {
                 let length = data.len();
+                let shared = shared_of(accessor);
+                let sending = shared.traffic.send(length)?;
                 let sockets = &accessor.with_getter::<WasiSockets>(RunState::sockets);
                 let sent = WasiSockets::send(sockets, socket, data, to).await;
                 let sent = settle(sent)?;
                 if sent.is_ok() {
-                    accessor.with(|mut store| {
-                        store.get().sockets_of_run().1.shared().count_sent(length);
-                    });
+                    sending.sent(length);
                 }
                 Ok((sent,))
             })
@@ -54,17 +56,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
                     <WasiSockets as HostUdpSocketWithStore<RunState>>::receive(sockets, socket);
                 let received = settle(received.await)?;
                 if let Ok((data, _)) = &received {
-                    accessor.with(|mut store| {
-                        store
-                            .get()
-                            .sockets_of_run()
-                            .1
-                            .shared()
-                            .count_received(data.len());
-                    });
+                    shared_of(accessor).traffic.receive(data.len())?;
                 }
                 Ok((received,))
             })
         },
     )
+}
+
+fn shared_of(accessor: &Accessor<RunState>) -> Arc<Shared> {
+    accessor.with(|mut store| store.get().sockets_of_run().1.shared().clone())
 }

@@ -46,6 +46,7 @@ impl Guest for Handler {
             }
             ["big", size] => big(size.parse().unwrap()),
             ["length", says, writes] => length(says, writes.parse().unwrap()),
+            ["trailers", size] => trailers(query, size.parse().unwrap()),
             ["count"] => {
                 let count = count(request).await;
                 answer(format!("{count}\n").as_bytes())
@@ -162,6 +163,25 @@ fn big(size: usize) -> Response {
             }
             left -= length;
         }
+    });
+    response
+}
+
+/// A body of so many bytes; each pair of the query is a trailer.
+fn trailers(query: &str, size: usize) -> Response {
+    let (fields, announced) = (Fields::new(), Fields::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        fields.append(name, value.as_bytes()).unwrap();
+        announced.append("trailer", name.as_bytes()).unwrap();
+    }
+    let (mut body, reader) = wit_stream::new();
+    let (trailers, told) = wit_future::new(|| Ok(None));
+    let (response, _) = Response::new(announced, Some(reader), told);
+    spawn_local(async move {
+        body.write_all(vec![b'x'; size]).await;
+        drop(body);
+        let _ = trailers.write(Ok(Some(fields))).await;
     });
     response
 }

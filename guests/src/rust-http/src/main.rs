@@ -26,6 +26,8 @@ impl Guest for Handler {
             ["status", code] => answer(out, code.parse().unwrap(), b"with a status\n"),
             // Each pair of the query is a header; what is refused is in the body.
             ["headers"] => headers(query, out),
+            // A body of so many bytes; each pair of the query is a trailer.
+            ["trailers", size] => trailers(query, out, size.parse().unwrap()),
             // So many headers of so many bytes.
             ["many", count, size] => many(out, count.parse().unwrap(), size.parse().unwrap()),
             ["trap"] => core::arch::wasm32::unreachable(),
@@ -222,6 +224,20 @@ fn headers(query: &str, out: ResponseOutparam) {
     }
     let body = respond(out, 200, fields);
     finish(body, refused.as_bytes());
+}
+
+fn trailers(query: &str, out: ResponseOutparam, size: usize) {
+    let (fields, announced) = (Fields::new(), Fields::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        fields.append(name, &decoded(value)).unwrap();
+        announced.append("trailer", name.as_bytes()).unwrap();
+    }
+    let body = respond(out, 200, announced);
+    let stream = body.write().unwrap();
+    let _ = write(&stream, &vec![b'x'; size]);
+    drop(stream);
+    let _ = OutgoingBody::finish(body, Some(fields));
 }
 
 /// Without the escapes of URLs.
