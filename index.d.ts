@@ -1421,6 +1421,11 @@ interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
 interface PoolOptions extends PoolInstanceOptions {
   /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
   instances?: number | undefined
+  /**
+   * Whether an instance is kept for other calls, with whatever state a call leaves in it, or each call has a fresh one.
+   * Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
 }
 /**
  * How a pool is set up that provides functions which the program imports.
@@ -1449,7 +1454,7 @@ interface PoolStats {
   readonly waiting: number
   /** Calls that have ended. */
   readonly finished: number
-  /** Instances that have ended with a call. */
+  /** Instances that have ended with a call, or were fresh for one. */
   readonly replaced: number
 }
 /**
@@ -1457,7 +1462,7 @@ interface PoolStats {
  *
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
- * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is {@link HostError} if the pool has `imports`.
  *
  * @example
  * await using pool = program.pool<Functions>({ instances: 4 })
@@ -1469,7 +1474,7 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * Calls a function of a free instance. Whatever the program does is an outcome.
    *
    * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
-   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of.
    * @example
    * await using pool = program.pool({ instances: 4 })
    * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
@@ -1505,7 +1510,16 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    */
   stats(): PoolStats
   /**
-   * Aborts the calls of the pool and ends its instances.
+   * Takes no more calls, lets those that it has end, those that wait as well, and ends its instances. Resolves when they
+   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left.
+   *
+   * @example
+   * const calls = inputs.map((input) => pool.call('score', input))
+   * await pool.drain() // each of the calls has ended
+   */
+  drain(): Promise<void>
+  /**
+   * Aborts the calls of the pool and ends its instances. {@link drain} lets the calls end.
    *
    * @example
    * using pool = program.pool()

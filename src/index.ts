@@ -80,7 +80,8 @@ export {
 } from './instance/instance.ts'
 export type { GuestMemory } from './instance/memory.ts'
 export type { CallOptions } from './instance/options.ts'
-export { Pool, type HostedPoolOptions, type PoolOptions, type PoolStats } from './instance/pool.ts'
+export { Pool } from './instance/pool.ts'
+export type { HostedPoolOptions, PoolOptions, PoolStats } from './instance/pool-options.ts'
 export type { PoolInstanceOptions } from './instance/pool-starter.ts'
 export type {
   ExternInfo,
