@@ -257,6 +257,24 @@ type AnyOutcome = Outcome | HostError
 /** How a call ends, whether its instance has imports or not. */
 type AnyCallOutcome = CallOutcome | HostError
 /**
+ * A value that a function returned, as JSON: booleans, text and finite numbers as they are; an integer that a number
+ * cannot hold, `NaN` and the infinities as text; `undefined` as null; a `Uint8Array` as base64, other lists and tuples as
+ * arrays; records, flags, variants and results as objects; a `Map` as an array of pairs; a resource as its name in
+ * brackets, `[counter]`.
+ *
+ * @example
+ * const values: readonly JsonValue[] = [true, 1, '18446744073709551615', { tag: 'ok', val: null }]
+ */
+type JsonValue =
+  | boolean
+  | number
+  | string
+  | null
+  | readonly JsonValue[]
+  | {
+      readonly [key: string]: JsonValue
+    }
+/**
  * What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost.
  *
  * @example
@@ -344,6 +362,17 @@ interface JsonHostError extends JsonEnding {
   readonly error?: unknown
 }
 /**
+ * A {@link Returned} as JSON.
+ *
+ * @example
+ * if (json.kind === 'returned') console.log(json.values)
+ */
+interface JsonReturned extends JsonEnding {
+  readonly kind: 'returned'
+  readonly ok: true
+  readonly values: readonly JsonValue[]
+}
+/**
  * A {@link Usage} as JSON.
  *
  * @example
@@ -361,7 +390,7 @@ interface JsonUsage extends Omit<Usage, 'fuel'> {
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
 declare function describeOutcome(
-  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonHostError,
+  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonReturned | JsonHostError,
 ): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
@@ -2666,8 +2695,10 @@ export {
   type JsonHostError,
   type JsonLimit,
   type JsonOutcome,
+  type JsonReturned,
   type JsonTrap,
   type JsonUsage,
+  type JsonValue,
   type Limit,
   type Limits,
   type LinesOptions,

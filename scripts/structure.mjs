@@ -116,7 +116,7 @@ export const LIBRARY = {
   inspection: ['errors'],
   'limit-names': [],
   check: ['errors', 'limit-names'],
-  wit: ['check', 'encoder'],
+  wit: ['check', 'encoder', 'outcome'],
   imports: ['check', 'errors', 'inspection', 'wit'],
   declarations: ['imports', 'inspection', 'wit'],
   port: [
