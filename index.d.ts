@@ -1543,7 +1543,7 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left.
    *
    * @example
-   * const calls = inputs.map((input) => pool.call('score', input))
+   * const calls = inputs.map((input) => pool.call('add', input, 1))
    * await pool.drain() // each of the calls has ended
    */
   drain(): Promise<void>

@@ -375,6 +375,7 @@ const INVOKED: readonly [words: string[], status: number, stdout: string, said: 
   [['returns_funcref'], 125, '', /cannot be called/],
   [['missing'], 125, '', /no function "missing"; it exports add, /],
   [['memory'], 125, '', /no function "memory"/],
+  [['ad', '1', '2'], 125, '', /no function "ad"; did you mean "add"\?$/m],
 ]
 
 test('--invoke calls a function and prints what it returns', async (t) => {

@@ -1,3 +1,4 @@
+import { plural } from '../../src/words.ts'
 import type { PageData, PageGroup } from '../page/data.ts'
 
 const number = new Intl.NumberFormat('en-US')
@@ -56,7 +57,7 @@ export class Filter {
 
   #notify(): void {
     const passing = this.passing().reduce((sum, { count }) => sum + count, 0)
-    const all = `${number.format(this.#data.jobs)} job${this.#data.jobs === 1 ? '' : 's'}`
+    const all = `${number.format(this.#data.jobs)} ${plural('job', this.#data.jobs)}`
     if (this.#status) {
       this.#status.textContent = this.isOff ? `All ${all}` : `${number.format(passing)} of ${all}`
     }
