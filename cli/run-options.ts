@@ -8,6 +8,7 @@ import {
   time,
   uint64,
   variable,
+  whole,
   type Environment,
   type Preopens,
 } from './parse.ts'
@@ -23,6 +24,9 @@ export interface RunFlags {
   onMemory: 'stop' | 'deny'
   maxOutput?: number
   onOutput: 'stop' | 'truncate'
+  maxFiles?: number
+  maxFilesCount?: number
+  maxSockets?: number
   seed?: bigint
   fixedClock?: Date
 }
@@ -71,6 +75,13 @@ export function addRunOptions(command: Command, io: Io): void {
         .choices(['stop', 'truncate'])
         .default('stop'),
     )
+    .option(
+      '--max-files <size>',
+      'what is made or changed of files in memory (default: 256MiB)',
+      size,
+    )
+    .option('--max-files-count <number>', 'how many of them are made (default: 65536)', whole)
+    .option('--max-sockets <number>', 'open at the same time (default: 64)', whole)
 }
 
 /** How verbs load programs. The first of `compilers` is the default; without any there is no choice. */
@@ -109,6 +120,9 @@ export function runOptions(flags: RunFlags): RunOptions {
     onMemory: flags.memory === undefined ? undefined : flags.onMemory,
     outputBytes: flags.maxOutput,
     onOutput: flags.onOutput,
+    filesBytes: flags.maxFiles,
+    filesCount: flags.maxFilesCount,
+    sockets: flags.maxSockets,
   }
   return {
     env: flags.env,
