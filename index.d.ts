@@ -259,6 +259,24 @@ type AnyOutcome = Outcome | HostError
 /** How a call ends, whether its instance has imports or not. */
 type AnyCallOutcome = CallOutcome | HostError
 /**
+ * A value that a function returned, as JSON: booleans, text and finite numbers as they are; an integer that a number
+ * cannot hold, `NaN` and the infinities as text; `undefined` as null; a `Uint8Array` as base64, other lists and tuples as
+ * arrays; records, flags, variants and results as objects; a `Map` as an array of pairs; a resource as its name in
+ * brackets, `[counter]`.
+ *
+ * @example
+ * const values: readonly JsonValue[] = [true, 1, '18446744073709551615', { tag: 'ok', val: null }]
+ */
+type JsonValue =
+  | boolean
+  | number
+  | string
+  | null
+  | readonly JsonValue[]
+  | {
+      readonly [key: string]: JsonValue
+    }
+/**
  * What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost.
  *
  * @example
@@ -346,6 +364,17 @@ interface JsonHostError extends JsonEnding {
   readonly error?: unknown
 }
 /**
+ * A {@link Returned} as JSON.
+ *
+ * @example
+ * if (json.kind === 'returned') console.log(json.values)
+ */
+interface JsonReturned extends JsonEnding {
+  readonly kind: 'returned'
+  readonly ok: true
+  readonly values: readonly JsonValue[]
+}
+/**
  * A {@link Usage} as JSON.
  *
  * @example
@@ -363,7 +392,7 @@ interface JsonUsage extends Omit<Usage, 'fuel'> {
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
 declare function describeOutcome(
-  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonHostError,
+  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonReturned | JsonHostError,
 ): string
 /**
  * Stable names for what the caller or the host did wrong. Guests never cause one of these.
@@ -1430,6 +1459,11 @@ interface PoolInstanceOptions extends Omit<InstantiateOptions, 'stdin'> {
 interface PoolOptions extends PoolInstanceOptions {
   /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
   instances?: number | undefined
+  /**
+   * Whether an instance is kept for other calls, with whatever state a call leaves in it, or each call has a fresh one.
+   * Default: `'kept'`.
+   */
+  state?: 'kept' | 'fresh' | undefined
 }
 /**
  * How a pool is set up that provides functions which the program imports.
@@ -1458,7 +1492,7 @@ interface PoolStats {
   readonly waiting: number
   /** Calls that have ended. */
   readonly finished: number
-  /** Instances that have ended with a call. */
+  /** Instances that have ended with a call, or were fresh for one. */
   readonly replaced: number
 }
 /**
@@ -1466,7 +1500,7 @@ interface PoolStats {
  *
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
- * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is {@link HostError} if the pool has `imports`.
  *
  * @example
  * await using pool = program.pool<Functions>({ instances: 4 })
@@ -1478,7 +1512,7 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * Calls a function of a free instance. Whatever the program does is an outcome.
    *
    * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
-   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of.
    * @example
    * await using pool = program.pool({ instances: 4 })
    * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
@@ -1514,7 +1548,16 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    */
   stats(): PoolStats
   /**
-   * Aborts the calls of the pool and ends its instances.
+   * Takes no more calls, lets those that it has end, those that wait as well, and ends its instances. Resolves when they
+   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left.
+   *
+   * @example
+   * const calls = inputs.map((input) => pool.call('add', input, 1))
+   * await pool.drain() // each of the calls has ended
+   */
+  drain(): Promise<void>
+  /**
+   * Aborts the calls of the pool and ends its instances. {@link drain} lets the calls end.
    *
    * @example
    * using pool = program.pool()
@@ -2677,8 +2720,10 @@ export {
   type JsonHostError,
   type JsonLimit,
   type JsonOutcome,
+  type JsonReturned,
   type JsonTrap,
   type JsonUsage,
+  type JsonValue,
   type Limit,
   type Limits,
   type LinesOptions,

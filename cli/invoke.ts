@@ -6,6 +6,7 @@ import {
   type Outcome,
   type Program,
 } from '../src/index.ts'
+import { nearest } from '../src/words.ts'
 import { parseCall } from './calls/call-text.ts'
 import type { Callables, PreparedCall } from './calls/callables.ts'
 import { callablesOf } from './calls/callables-of.ts'
@@ -62,11 +63,22 @@ function prepare(callables: Callables, text: string, words: readonly string[]): 
   }
 }
 
-function unknown({ names }: Callables, name: string): CliError {
+function unknown(callables: Callables, name: string): CliError {
+  const { names } = callables
+  const near = nameNear(callables, name)
   const known = names.length === 0 ? 'no functions' : names.slice(0, 20).join(', ')
-  return new CliError(
-    `the program exports no function ${JSON.stringify(name)}; it exports ${known}`,
-  )
+  const hint = near === undefined ? `it exports ${known}` : `did you mean ${JSON.stringify(near)}?`
+  return new CliError(`the program exports no function ${JSON.stringify(name)}; ${hint}`)
+}
+
+/** The shortest name of a function that has a name much like this one, be it without its interface. */
+function nameNear(callables: Callables, name: string): string | undefined {
+  // Completions are shorter names, between quotes where these are needed.
+  const short = callables.completions(name).filter((typed) => !typed.startsWith('"'))
+  const known = [...short, ...callables.names]
+  const ownOf = (full: string): string => full.slice(full.indexOf('#') + 1)
+  const own = nearest(name, known.map(ownOf))
+  return nearest(name, known) ?? known.find((full) => ownOf(full) === own)
 }
 
 /** An instance, or how the program ended while it was made. */

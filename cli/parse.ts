@@ -1,6 +1,13 @@
 import { InvalidArgumentError } from 'commander'
 import type { Preopen } from '../src/index.ts'
-import { EXPECTED, readCount, readDirectory, readDuration, readSize } from './quantities.ts'
+import {
+  EXPECTED,
+  readCount,
+  readDirectory,
+  readDuration,
+  readSize,
+  readWhole,
+} from './quantities.ts'
 
 /** `2s`, `500ms`, `1.5m`: milliseconds. */
 export function duration(text: string): number {
@@ -15,6 +22,11 @@ export function size(text: string): number {
 /** A whole number of at least 1. */
 export function count(text: string): number {
   return known(readCount(text), EXPECTED.count)
+}
+
+/** A whole number, also 0. */
+export function whole(text: string): number {
+  return known(readWhole(text), EXPECTED.whole)
 }
 
 /** The number of a port; 0 is any. */

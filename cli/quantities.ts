@@ -18,6 +18,7 @@ export const EXPECTED = {
   duration: 'a duration such as 500ms, 2s or 1m',
   size: 'a size such as 64MiB, 1GiB, 500KB or 4096',
   count: 'a whole number of at least 1',
+  whole: 'a whole number',
   directory: 'HOST, HOST::GUEST or either with :rw at its end',
 } as const
 
@@ -35,8 +36,14 @@ export function readSize(text: string): number | undefined {
 
 /** A whole number of at least 1. */
 export function readCount(text: string): number | undefined {
-  const value = /^\d+$/.test(text) ? Number(text) : 0
-  return Number.isSafeInteger(value) && value >= 1 ? value : undefined
+  const value = readWhole(text)
+  return value === 0 ? undefined : value
+}
+
+/** A whole number, also 0. */
+export function readWhole(text: string): number | undefined {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(value) ? value : undefined
 }
 
 /** `host[::guest][:rw]`: the guest path is by default that of the host; without `:rw` it is read-only. */

@@ -9,6 +9,7 @@ import {
   time,
   uint64,
   variable,
+  whole,
   type Environment,
   type Preopens,
 } from './parse.ts'
@@ -24,6 +25,9 @@ export interface RunFlags {
   onMemory: 'stop' | 'deny'
   maxOutput?: number
   onOutput: 'stop' | 'truncate'
+  maxFiles?: number
+  maxFilesCount?: number
+  maxSockets?: number
   seed?: bigint
   fixedClock?: Date
 }
@@ -72,6 +76,13 @@ export function addRunOptions(command: Command, io: Io): void {
         .choices(['stop', 'truncate'])
         .default('stop'),
     )
+    .option(
+      '--max-files <size>',
+      'what is made or changed of files in memory (default: 256MiB)',
+      size,
+    )
+    .option('--max-files-count <number>', 'how many of them are made (default: 65536)', whole)
+    .option('--max-sockets <number>', 'open at the same time (default: 64)', whole)
 }
 
 /** How verbs load programs. The first of `compilers` is the default; without any there is no choice. */
@@ -110,6 +121,9 @@ export function runOptions(flags: RunFlags & NetworkFlags): RunOptions {
     onMemory: flags.memory === undefined ? undefined : flags.onMemory,
     outputBytes: flags.maxOutput,
     onOutput: flags.onOutput,
+    filesBytes: flags.maxFiles,
+    filesCount: flags.maxFilesCount,
+    sockets: flags.maxSockets,
     networkSentBytes: flags.maxSent,
     networkReceivedBytes: flags.maxReceived,
   }

@@ -74,6 +74,9 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   'limits.timeoutMs': '--timeout',
   'limits.cpuMs': '--cpu',
   'limits.outputBytes': '--max-output',
+  'limits.filesBytes': '--max-files',
+  'limits.filesCount': '--max-files-count',
+  'limits.sockets': '--max-sockets',
   cache: '--cache-dir',
   'interruptible: false': '--no-interruptible',
 }

@@ -109,6 +109,7 @@ export const CORE = {
 /** The library, from the bottom up. */
 export const LIBRARY = {
   encoder: [],
+  words: [],
   protocol: [],
   options: ['imports'],
   stats: [],
@@ -116,9 +117,9 @@ export const LIBRARY = {
   errors: ['outcome'],
   inspection: ['errors'],
   'limit-names': [],
-  check: ['errors', 'limit-names'],
-  wit: ['check', 'encoder'],
-  imports: ['check', 'errors', 'inspection', 'wit'],
+  check: ['errors', 'limit-names', 'words'],
+  wit: ['check', 'encoder', 'outcome', 'words'],
+  imports: ['check', 'errors', 'inspection', 'wit', 'words'],
   declarations: ['imports', 'inspection', 'wit'],
   port: [
     'check',
@@ -145,6 +146,7 @@ export const LIBRARY = {
     'options',
     'outcome',
     'port',
+    'words',
   ],
   batch: [
     'encoder',
@@ -213,11 +215,19 @@ export const LIBRARY = {
   ],
 }
 
-/** What is built on the library. Each sees only `src/index.ts` of it. */
+/** What is built on the library. */
 export const PRODUCTS = { src: [], report: ['src'], cli: ['report', 'src'] }
 
+/** What these see of the library: the public API, and words of messages. */
+export const SEEN = ['src/index.ts', 'src/words.ts']
+
 /** What packages in packages/ have of the library and the command besides the public API: what they bundle. */
-export const BUNDLED = ['cli/network-flags.ts', 'cli/quantities.ts', 'src/outcome.ts']
+export const BUNDLED = [
+  'cli/network-flags.ts',
+  'cli/quantities.ts',
+  'src/outcome.ts',
+  'src/words.ts',
+]
 
 /** Imports that break a rule, with the reason. */
 export const EXCEPTIONS = [

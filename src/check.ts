@@ -1,5 +1,6 @@
 import { WasiexecError } from './errors.ts'
 import { LIMITS } from './limit-names.ts'
+import { nearest } from './words.ts'
 
 /** An error that names the option, what it must be and what it is. */
 export function invalid(option: string, expected: string, value: unknown): WasiexecError {
@@ -40,14 +41,6 @@ function nearestNested(name: string, nested: Nested | undefined): string | undef
 function limitOf(name: string, known: readonly string[]): string | undefined {
   const limit = known.includes('limits') ? nearest(name, LIMITS) : undefined
   return limit === undefined ? undefined : `limits.${limit}`
-}
-
-/** The first of the known names that is much like this one. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  if (name === '') return undefined
-  return known.find(
-    (candidate) => candidate !== '' && isNear(candidate.toLowerCase(), name.toLowerCase()),
-  )
 }
 
 /** Throws unless `value` is an object whose keys are options. */
@@ -148,15 +141,4 @@ export function show(value: unknown): string {
   if (typeof name !== 'string' || name === '' || name === 'Object') return 'an object'
   // As it is spoken: an AbortController, a Uint8Array.
   return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
-}
-
-/** Whether they are one edit apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */
-function isNear(a: string, b: string): boolean {
-  if (a.startsWith(b) || b.startsWith(a)) return true
-  if (Math.abs(a.length - b.length) > 1) return false
-  let start = 0
-  while (start < a.length && a[start] === b[start]) start += 1
-  let end = 0
-  while (end < a.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1
-  return Math.max(a.length, b.length) - start - end <= 1
 }

@@ -1,4 +1,4 @@
-import { checkRecord, invalid, nearest } from './check.ts'
+import { checkRecord, invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { BoundFunction } from './imports/binding.ts'
 import { bindInterfaces } from './imports/components.ts'
@@ -7,6 +7,7 @@ import type { HostClass, HostFunction, NumberType } from './imports/types.ts'
 import type { ExternInfo } from './inspection.ts'
 import type { InterfaceTypes } from './wit/interface.ts'
 import { canStandFor } from './wit/names.ts'
+import { nearest } from './words.ts'
 
 export type { BoundFunction, CallContext, CallWords } from './imports/binding.ts'
 export type {

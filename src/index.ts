@@ -60,8 +60,10 @@ export {
   type JsonHostError,
   type JsonLimit,
   type JsonOutcome,
+  type JsonReturned,
   type JsonTrap,
   type JsonUsage,
+  type JsonValue,
   type Limit,
   type Outcome,
   type Returned,
@@ -80,7 +82,8 @@ export {
 } from './instance/instance.ts'
 export type { GuestMemory } from './instance/memory.ts'
 export type { CallOptions } from './instance/options.ts'
-export { Pool, type HostedPoolOptions, type PoolOptions, type PoolStats } from './instance/pool.ts'
+export { Pool } from './instance/pool.ts'
+export type { HostedPoolOptions, PoolOptions, PoolStats } from './instance/pool-options.ts'
 export type { PoolInstanceOptions } from './instance/pool-starter.ts'
 export type {
   ExternInfo,

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { toJson, toNumber } from './outcome/json.ts'
+import { toJson } from './outcome/json.ts'
+import { valueToJson } from './outcome/value-json.ts'
 import type {
   Abort,
   CallValues,
@@ -22,9 +23,11 @@ export type {
   JsonHostError,
   JsonLimit,
   JsonOutcome,
+  JsonReturned,
   JsonTrap,
   JsonUsage,
 } from './outcome/json.ts'
+export type { JsonValue } from './outcome/value-json.ts'
 export type * from './outcome/types.ts'
 
 /**
@@ -139,7 +142,7 @@ class ReturnedOutcome extends Base implements Returned {
   }
 
   override toJSON(): Record<string, unknown> {
-    return { ...super.toJSON(), values: this.values.map(toNumber) }
+    return { ...super.toJSON(), values: this.values.map(valueToJson) }
   }
 }
 

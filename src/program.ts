@@ -25,7 +25,8 @@ import {
   type Instance,
   type InstantiateOptions,
 } from './instance/instance.ts'
-import { Pool, type HostedPoolOptions, type PoolOptions } from './instance/pool.ts'
+import { Pool } from './instance/pool.ts'
+import type { HostedPoolOptions, PoolOptions } from './instance/pool-options.ts'
 import { checkCollectsNothing } from './instance/start.ts'
 import type { ExternInfo, Inspection } from './inspection.ts'
 import { loadRequest, type CheckedLoad, type LoadOptions } from './load-options.ts'

@@ -255,6 +255,11 @@ test('pools and batches call components', async (t) => {
   await using pool = program.pool<Calc>({ instances: 2 })
   const sums = await Promise.all([1, 2, 3, 4].map((n) => pool.value('add', n, 1)))
   t.deepEqual(sums, [2, 3, 4, 5])
+  const fresh = program.pool<Calc>({ instances: 2, state: 'fresh' })
+  const calls = ['a', 'bc', ''].map((text) => fresh.value('echoText', text))
+  await fresh.drain()
+  t.deepEqual(await Promise.all(calls), ['a', 'bc', ''])
+  t.like(fresh.stats(), { instances: 0, finished: 3, replaced: 3 })
   const jobs = ['a', 'bc', ''].map((text) => ({ call: ['echo-text', text] as const }))
   const texts: unknown[] = []
   for await (const { index, outcome } of program.batch(jobs)) {

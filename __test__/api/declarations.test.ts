@@ -56,6 +56,83 @@ await program.run({ imports })
   t.deepEqual(await compile(await folder(t), files), [])
 })
 
+/** What a component with these imports needs: functions `f` of interfaces, or functions of the component itself. */
+async function needs(names: readonly string[]): Promise<string> {
+  const [takes, gives] = ['(param "a" u32)', '(result u32)']
+  const imports = names.map((name) =>
+    name.includes('/')
+      ? `(import "${name}" (instance (export "f" (func ${takes} ${gives}))))`
+      : `(import "${name}" (func ${takes} ${gives}))`,
+  )
+  const program = await load(Buffer.from(`(component ${imports.join('\n')})`), { cache: false })
+  return program.types()
+}
+
+const f = '{ f: (a: number) => a }'
+const asImports = (names: readonly string[]): string =>
+  `{ ${names.map((name) => (name.includes('/') ? `'${name}': ${f}` : `${name}: (a: number) => a`)).join(', ')} }`
+
+/** What a component imports, with what may be given for these, and what is not enough. */
+const NEEDED: readonly [imports: string[], given: string[][], refused: string[][]][] = [
+  [['a:b/c'], [['a:b/c']], [[]]],
+  [['a:b/c@1.2.0'], [['a:b/c@1.2.0'], ['a:b/c'], ['a:b/c', 'a:b/c@1.2.0']], [[], ['a:b/d']]],
+  [
+    ['a:b/c@1.0.0', 'a:b/c@2.0.0'],
+    [
+      ['a:b/c@1.0.0', 'a:b/c@2.0.0'],
+      ['a:b/c@1.0.0', 'a:b/c'],
+    ],
+    [[], ['a:b/c'], ['a:b/c@1.0.0'], ['a:b/c@2.0.0'], ['a:b/c@2.0.0', 'a:b/c']],
+  ],
+  [
+    ['own', 'a:b/c@0.1.0', 'a:b/d@0.1.0', 'a:b/e'],
+    [
+      ['own', 'a:b/c@0.1.0', 'a:b/d@0.1.0', 'a:b/e'],
+      ['own', 'a:b/c', 'a:b/d', 'a:b/e'],
+    ],
+    [
+      ['a:b/c', 'a:b/d', 'a:b/e'],
+      ['own', 'a:b/c', 'a:b/d'],
+      ['own', 'a:b/c', 'a:b/e'],
+      ['own', 'a:b/e'],
+    ],
+  ],
+  [['a:b/c', 'a:b/c@1.0.0'], [['a:b/c', 'a:b/c@1.0.0']], [['a:b/c'], ['a:b/c@1.0.0']]],
+  // However many there are.
+  [
+    Array.from({ length: 60 }, (_, n) => `a:b/i${n}@0.1.0`),
+    ['@0.1.0', ''].map((version) => Array.from({ length: 60 }, (_, n) => `a:b/i${n}${version}`)),
+    ['@0.1.0', ''].map((version) => Array.from({ length: 59 }, (_, n) => `a:b/i${n}${version}`)),
+  ],
+]
+
+test('declarations require each interface under one of its names', async (t) => {
+  const files: Record<string, string> = {}
+  const lines = ["import type { Imports as Any } from 'wasiexec'"]
+  for (const [index, [imports, given, refused]] of NEEDED.entries()) {
+    files[`n${index}.d.ts`] = await needs(imports)
+    lines.push(`import type { Imports as N${index} } from './n${index}.d.ts'`)
+    given.forEach((names, at) => {
+      lines.push(`const given${index}_${at}: N${index} = ${asImports(names)}`)
+      lines.push(`export const any${index}_${at}: Any = given${index}_${at}`)
+    })
+    refused.forEach((names, at) => {
+      lines.push('// @ts-expect-error')
+      lines.push(`export const refused${index}_${at}: N${index} = ${asImports(names)}`)
+    })
+  }
+  // Of a host that gives several versions of what it has to plugins of each.
+  files['v1.d.ts'] = await needs(['a:b/host@1.0.0'])
+  files['v2.d.ts'] = await needs(['a:b/host@2.0.0'])
+  lines.push("import type * as V1 from './v1.d.ts'", "import type * as V2 from './v2.d.ts'")
+  const both = ['a:b/host@1.0.0', 'a:b/host@2.0.0']
+  lines.push(`export const both: V1.Imports & V2.Imports = ${asImports(both)}`)
+  lines.push('// @ts-expect-error')
+  lines.push(`export const one: V1.Imports & V2.Imports = ${asImports(both.slice(1))}`)
+  files['use.ts'] = lines.join('\n')
+  t.deepEqual(await compile(await folder(t), files), [])
+})
+
 test('declarations of a module compile, and fit its instances', async (t) => {
   const use = `
 import { load } from 'wasiexec'

@@ -139,6 +139,7 @@ const FUNCTIONS: Record<string, string> = {
   'Pool.call': 'call',
   'Pool.value': 'call',
   'Pool.with': 'nothing',
+  'Pool.drain': 'nothing',
   'Pool.stats': 'nothing',
 }
 

@@ -59,16 +59,17 @@ const REFUSED = [
 
 if (!inProcesses) {
   for (const [name, f] of FUNCTIONS) {
-    test(`calls of a pool call host functions that return ${name}, and one that throws ends its instance`, async (t) => {
-      const program = await module(GUEST)
-      await using pool = program.pool<Functions>({ instances: 3, imports: { env: { f } } })
-      const outcomes = await Promise.all(numbers(100).map((value) => pool.call('twice', value)))
-      t.deepEqual(outcomes.map(told), expected)
-      t.is(pool.stats().replaced, 10)
-      t.is(await pool.value('twice', 1), 4)
-    })
-
     for (const state of ['kept', 'fresh'] as const) {
+      test(`calls of a pool of ${state} instances call host functions that return ${name}, and one that throws ends its instance`, async (t) => {
+        const program = await module(GUEST)
+        const imports = { env: { f } }
+        await using pool = program.pool<Functions>({ instances: 3, state, imports })
+        const outcomes = await Promise.all(numbers(100).map((value) => pool.call('twice', value)))
+        t.deepEqual(outcomes.map(told), expected)
+        t.is(pool.stats().replaced, state === 'kept' ? 10 : 100)
+        t.is(await pool.value('twice', 1), 4)
+      })
+
       test(`a batch of calls, on ${state} instances, calls host functions that return ${name}`, async (t) => {
         const program = await module(GUEST)
         const jobs = numbers(100).map((value): CallJob => ({ call: ['twice', value] }))

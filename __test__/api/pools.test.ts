@@ -129,11 +129,120 @@ test('options of pools are checked', async (t) => {
     [{ instances: 1.5 }, /`instances`/],
     [{ instances: 5000 }, /at most 4096/],
     [{ instance: 1 }, /did you mean `instances`/],
+    [{ state: 'new' }, /`state` must be 'kept' or 'fresh', got "new"/],
     [{ signal: 5 }, /`signal` must be an AbortSignal/],
     [{ limits: { timeoutMs: 0 } }, /timeoutMs/],
     [{ stdin: process.stdin }, /`stdin` must be a string, bytes, 'inherit' or 'empty'/],
   ] as const) {
     t.throws(() => program.pool(options as object), { code: 'ERR_INVALID_OPTION', message })
+  }
+})
+
+for (const instances of [1, 3]) {
+  test(`each call of a pool of ${instances} fresh instances finds the state of the start`, async (t) => {
+    const runtime = new Runtime({ threads: 2, maxConcurrentRuns: instances, cacheDir: false })
+    const program = await ownWat('exports', { runtime })
+    const pool = program.pool<Functions>({ instances, state: 'fresh' })
+    const calls = Array.from({ length: 60 }, (_, n) =>
+      n % 20 === 7 ? pool.call('trap') : pool.call('next'),
+    )
+    t.deepEqual(
+      (await Promise.all(calls)).map((outcome) =>
+        outcome.kind === 'returned' ? outcome.values : callEnding(outcome),
+      ),
+      calls.map((_, n) => (n % 20 === 7 ? 'trap unreachable' : [1])),
+    )
+    t.like(pool.stats(), { busy: 0, waiting: 0, finished: 60, replaced: 60 })
+    t.is(await pool.with({ limits: { timeoutMs: 3_600_000 } }).value('next'), 1)
+    await pool[Symbol.asyncDispose]()
+    t.is(runtime.stats().instances, 0)
+    await runtime.close()
+  })
+}
+
+test('a call that is refused leaves a fresh instance for the next', async (t) => {
+  const program = await wat('exports')
+  await using pool = program.pool({ instances: 1, state: 'fresh' })
+  await t.throwsAsync(pool.call('missing'), { code: 'ERR_INVALID_CALL' })
+  await t.throwsAsync(pool.call('add', 1), { code: 'ERR_INVALID_CALL' })
+  t.like(pool.stats(), { replaced: 0, instances: 1 })
+  t.is(await pool.value('next'), 1)
+  t.like(pool.stats(), { replaced: 1 })
+})
+
+for (const state of ['kept', 'fresh'] as const) {
+  test(`a pool of ${state} instances that drains lets its calls end and takes no more`, async (t) => {
+    const runtime = new Runtime({ threads: 2, maxConcurrentRuns: 2, cacheDir: false })
+    const program = await ownWat('exports', { runtime })
+    const pool = program.pool<Functions>({ instances: 2, state })
+    const controller = new AbortController()
+    const aborted = pool.with({ signal: controller.signal }).call('next')
+    // An instance that ends is replaced for those that wait.
+    const calls = Array.from({ length: 40 }, (_, n) =>
+      n % 4 === 3 ? pool.call('trap') : pool.call('sleep', 5n),
+    )
+    let ended = 0
+    for (const call of calls) void call.then(() => (ended += 1))
+    const drains = [pool.drain(), pool.drain()]
+    const refused = { code: 'ERR_INSTANCE_CLOSED', message: /`drain` was called/ }
+    await t.throwsAsync(pool.call('next'), refused)
+    await t.throwsAsync(pool.with({}).value('next'), refused)
+    controller.abort()
+    t.is((await aborted).kind, 'abort')
+    await Promise.all(drains)
+    t.is(ended, 40)
+    t.deepEqual(
+      (await Promise.all(calls)).map(callEnding),
+      calls.map((_, n) => (n % 4 === 3 ? 'trap unreachable' : 'returned')),
+    )
+    t.like(pool.stats(), { instances: 0, busy: 0, starting: 0, waiting: 0 })
+    t.is(runtime.stats().instances, 0)
+    await t.throwsAsync(pool.call('next'), refused)
+    await pool.drain()
+    await runtime.close()
+  })
+}
+
+test('a pool without calls drains at once, also while an instance is made that no call waits for', async (t) => {
+  await (await wat('exports')).pool().drain()
+  const text = '(module (func (export "_initialize") (loop (br 0))) (func (export "next")))'
+  const runtime = new Runtime({ threads: 1, cacheDir: false })
+  const pool = (await load(Buffer.from(text), { runtime })).pool({ instances: 1 })
+  const controller = new AbortController()
+  const call = pool.with({ signal: controller.signal }).call('next')
+  const drained = pool.drain()
+  await until(() => runtime.stats().instances > 0)
+  controller.abort('enough')
+  t.is((await call).kind, 'abort')
+  await drained
+  t.is(runtime.stats().instances, 0)
+  await runtime.close()
+})
+
+test('what ends the calls of a pool while it drains ends the draining', async (t) => {
+  const runtime = new Runtime({ threads: 2, cacheDir: false })
+  for (const [end, code] of [
+    [(pool: Disposable) => pool[Symbol.dispose](), 'ERR_INSTANCE_CLOSED'],
+    [(_: Disposable, program: Disposable) => program[Symbol.dispose](), 'ERR_PROGRAM_CLOSED'],
+    [() => void runtime.close(), 'ERR_RUNTIME_CLOSED'],
+  ] as const) {
+    const program = await ownWat('exports', { runtime })
+    const pool = program.pool<Functions>({ instances: 1 })
+    const calls = [1, 2].map(() => pool.call('sleep', 3_600_000n))
+    await until(() => pool.stats().busy === 1)
+    const drained = pool.drain()
+    end(pool, program)
+    await drained
+    const codes = await Promise.all(
+      calls.map((call) =>
+        call.then(
+          (outcome) =>
+            outcome.kind === 'abort' ? (outcome.reason as WasiexecError).code : outcome,
+          (error: WasiexecError) => error.code,
+        ),
+      ),
+    )
+    t.deepEqual(codes, [code, code])
   }
 })
 
@@ -178,6 +287,18 @@ test('a pool that ends takes the instances with it that are being made', async (
     t.is((await other.run()).kind, 'exit')
   }
   await runtime.close()
+})
+
+test('the end of a pool is waited for, whenever the instances that it makes are made', async (t) => {
+  const program = await wat('exports')
+  for (let round = 0; round < 200; round += 1) {
+    const pool = program.pool<Functions>({ instances: 4 })
+    // Each of them is replaced, and some of the new ones are made when the pool is told to end.
+    await Promise.all([pool.call('trap'), pool.call('trap'), pool.call('trap'), pool.call('trap')])
+    for (let turn = 0; turn < round % 4; turn += 1) await new Promise(setImmediate)
+    await pool[Symbol.asyncDispose]()
+  }
+  t.pass()
 })
 
 test('calls that wait have one listener of their signal together, which goes with the last of them', async (t) => {

@@ -302,6 +302,32 @@ test('a network is granted by the command line', async (t) => {
   )
 })
 
+test('files in memory and sockets are capped by the command line, and for each job', async (t) => {
+  const jobs = lines(
+    { args: ['out', 'text'] },
+    { args: ['out', 'text'], limits: { filesBytes: 2 } },
+  )
+  const words = [watPath('write-file'), '-', '--collect', 'out', '--max-files', '3']
+  t.deepEqual(
+    (await results(words, jobs)).map(({ outcome }) => outcome!.files),
+    [{ out: 'tex' }, { out: 'te' }],
+  )
+  const none = await results([...words, '--max-files-count', '0'], jobs)
+  t.deepEqual(
+    none.map(({ outcome }) => outcome!.code),
+    [1, 1],
+  )
+  const sockets = lines(
+    { args: ['sockets', '1000'] },
+    { args: ['sockets', '1000'], limits: { sockets: 2 } },
+  )
+  const net = [await realPath('net'), '-', '--allow-net', 'udp:127.0.0.1:9', '--max-sockets', '3']
+  t.deepEqual(
+    (await results(net, sockets)).map(({ outcome }) => outcome!.stdout.split(' and ')[0]),
+    ['sockets: 3', 'sockets: 2'],
+  )
+})
+
 test('directories are granted by the command line', async (t) => {
   const path = await folder(t)
   await writeFile(join(path, 'file'), 'in a folder')

@@ -63,6 +63,16 @@ test('--invoke calls a function with values in WAVE, and prints what it returns 
 const REFUSED: readonly [words: [name: string, ...args: string[]], said: RegExp][] = [
   [['missing'], /no function "missing"; it exports my:pkg\/math@1\.10\.0#subtract-numbers, /],
   [['missing(1)'], /no function "missing"; it exports /],
+  [['ad'], /no function "ad"; did you mean "add"\?$/m],
+  [
+    ['subtract-number(1, 2)'],
+    /no function "subtract-number"; did you mean "my:pkg\/math@1\.10\.0#subtract-numbers"\?$/m,
+  ],
+  [['countr.next-value'], /; did you mean "counter\.next-value"\?$/m],
+  [
+    ['my:pkg/math@1.10.0#subtract-numberz'],
+    /; did you mean "my:pkg\/math@1\.10\.0#subtract-numbers"\?$/m,
+  ],
   [
     ['subtract-numbers', '1', '2'],
     /several functions are called "subtract-numbers": my:pkg\/math@1\.10\.0#subtract-numbers, my:pkg\/math@1\.9\.0#subtract-numbers$/,

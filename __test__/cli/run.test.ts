@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
 import { call, run } from '../support/cli.ts'
+import type { JsonExit } from '../support/package.ts'
 import { folder, real, realPath, watPath } from '../support/guest.ts'
 import { echoServer } from '../support/servers.ts'
 
@@ -125,6 +126,24 @@ test('a network is granted by rules', async (t) => {
   t.is(await said(['--allow-dns', 'localhost'], 'resolve', 'localhost'), 'localhost: loopback\n')
 })
 
+test('files in memory and sockets are capped', async (t) => {
+  const write = async (...caps: string[]) => {
+    const words = ['--json', '--collect', 'out', ...caps, watPath('write-file'), 'out', 'text']
+    const { code, files } = JSON.parse((await run(words)).stdout) as JsonExit
+    return [code, files]
+  }
+  t.deepEqual(await write(), [0, { out: 'text' }])
+  t.deepEqual(await write('--max-files', '3'), [0, { out: 'tex' }])
+  t.deepEqual(await write('--max-files-count', '1'), [0, { out: 'text' }])
+  t.deepEqual(await write('--max-files-count', '0'), [1, {}])
+  const opened = async (...caps: string[]) => {
+    const words = ['--allow-net', 'udp:127.0.0.1:9', ...caps, await realPath('net')]
+    return (await run([...words, 'sockets', '1000'])).stdout
+  }
+  t.regex(await opened('--max-sockets', '3'), /^sockets: 3 and then /)
+  t.regex(await opened('--max-sockets', '0'), /^sockets: 0 and then /)
+})
+
 test('directories are granted by name, read-only unless they end with :rw', async (t) => {
   const host = join(await folder(t), 'granted')
   await mkdir(host)
@@ -236,6 +255,12 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--memory', '64MiBs', 'x'], /^option '--memory .* Expected a size such as 64MiB/],
   [['--memory', '-1', 'x'], /Expected a size/],
   [['--max-output', '3GiB', watPath('hello')], /^--max-output must be at most 2147483647 /],
+  [['--max-files', 'many', 'x'], /^option '--max-files .* Expected a size such as 64MiB/],
+  [['--max-files', '2GiB', watPath('hello')], /^--max-files must be at most 1073741824 /],
+  [['--max-files-count', '-1', 'x'], /^option '--max-files-count .* Expected a whole number\.$/],
+  [['--max-files-count', '1000001', watPath('hello')], /^--max-files-count must be at most/],
+  [['--max-sockets', '1.5', 'x'], /^option '--max-sockets .* Expected a whole number\.$/],
+  [['--max-sockets', '513', watPath('hello')], /^--max-sockets must be at most 512, got 513/],
   [['--on-memory', 'explode', 'x'], /Allowed choices are stop, deny\.$/],
   [['--env', '=x', 'x'], /^option '-e, --env .* Expected NAME=VALUE/],
   [['--dir', '', 'x'], /^option '--dir .* Expected HOST/],
@@ -376,6 +401,7 @@ const INVOKED: readonly [words: string[], status: number, stdout: string, said: 
   [['returns_funcref'], 125, '', /cannot be called/],
   [['missing'], 125, '', /no function "missing"; it exports add, /],
   [['memory'], 125, '', /no function "memory"/],
+  [['ad', '1', '2'], 125, '', /no function "ad"; did you mean "add"\?$/m],
 ]
 
 test('--invoke calls a function and prints what it returns', async (t) => {

@@ -33,7 +33,7 @@ declare const imports: Imports
 declare const inputs: readonly number[]
 declare const instance: Instance<Functions>
 declare const jobs: readonly Job<string>[]
-declare const json: JsonOutcome | JsonHostError
+declare const json: JsonOutcome | JsonReturned | JsonHostError
 declare const length: number
 declare const line: string
 declare const lines: readonly string[]

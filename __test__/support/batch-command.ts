@@ -36,6 +36,7 @@ export interface ResultLine {
     stdout: string
     stdoutBase64?: string
     stderr: string
+    files?: Record<string, string>
     stderrBase64?: string
     usage: { wallMs: number; fuel?: number }
   }

@@ -1,4 +1,5 @@
 import prettyMilliseconds from 'pretty-ms'
+import { plural } from '../../src/words.ts'
 import { printable } from '../io.ts'
 import { details, type Summary, type Totals } from './totals.ts'
 
@@ -10,7 +11,7 @@ export function numeral(value: number): string {
 
 /** `1 job`, `2 jobs`. */
 export function counted(value: number, noun: string): string {
-  return `${numeral(value)} ${noun}${value === 1 ? '' : 's'}`
+  return `${numeral(value)} ${plural(noun, value)}`
 }
 
 /** `1m 2s`, for a time that changes while it is read. */

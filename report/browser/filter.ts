@@ -1,3 +1,4 @@
+import { plural } from '../../src/words.ts'
 import type { PageData, PageGroup } from '../page/data.ts'
 
 const number = new Intl.NumberFormat('en-US')
@@ -81,7 +82,7 @@ export class Filter {
   #notify(how: 'polite' | 'off' = 'polite'): void {
     const groups = this.passing()
     const passing = groups.reduce((sum, { count }) => sum + count, 0)
-    const all = `${number.format(this.#data.jobs)} job${this.#data.jobs === 1 ? '' : 's'}`
+    const all = `${number.format(this.#data.jobs)} ${plural('job', this.#data.jobs)}`
     const status = document.getElementById('status')
     if (status !== null) {
       status.parentElement!.hidden = false

@@ -1,4 +1,5 @@
 import uPlot from 'uplot'
+import { plural } from '../../src/words.ts'
 import type { PageGroup, PageSeries } from '../page/data.ts'
 
 /** What a chart of stacked bars shows. */
@@ -86,7 +87,7 @@ export class StackChart {
     }
     if (total !== null) {
       total.setAttribute('value', String(sum))
-      total.textContent = `${number.format(sum)} ${noun}${sum === 1 ? '' : 's'}`
+      total.textContent = `${number.format(sum)} ${plural(noun, sum)}`
     }
     this.#chart.setData(this.#stack())
     this.#point(this.#barAt(this.#chart))

@@ -1,4 +1,5 @@
 import prettyMilliseconds from 'pretty-ms'
+import { plural } from '../../src/words.ts'
 
 const whole = new Intl.NumberFormat('en-US')
 const digits = new Intl.NumberFormat('en-US', {
@@ -12,7 +13,7 @@ export function count(value: number): string {
 
 /** `1 job`, `2 jobs`. */
 export function counted(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+  return `${count(value)} ${plural(noun, value)}`
 }
 
 /** Three digits and a unit, or two units from a minute on. */

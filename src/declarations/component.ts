@@ -1,12 +1,12 @@
 import {
   camelCase,
-  compareVersions,
   functionName,
   memberName,
   pascalCase,
   shortName,
   splitInterface,
 } from '../wit/names.ts'
+import { newestFirst, pathOf, withoutVersions, type NamedInterface } from './interface-names.ts'
 import { Lines, isIdentifier, propertyName, typeName } from './source.ts'
 import {
   interfaceName,
@@ -50,6 +50,8 @@ const TYPED_ARRAYS: Readonly<Record<string, string>> = {
 
 /** Which side of a component an interface is on. */
 type Side = 'exports' | 'imports'
+
+type WorldEntry = readonly [key: string, item: WorldItem]
 
 /** How the members of an interface are written. */
 interface Style {
@@ -96,15 +98,8 @@ class Declarations {
   write(world: number): string {
     const { exports, imports } = this.#wit.worlds[world]!
     const given = Object.entries(imports).filter(([, item]) => !this.#isWasi(item))
-    this.#world(
-      'Exports',
-      'What an instance of the component offers.',
-      Object.entries(exports),
-      STYLES.exports,
-    )
-    if (given.some(([, item]) => !('type' in item))) {
-      this.#world('Imports', 'What the component needs.', given, STYLES.imports)
-    }
+    this.#exportsOf(Object.entries(exports))
+    if (given.some(([, item]) => !('type' in item))) this.#importsOf(given)
     this.#ownTypes(world)
     // A namespace may refer to more of them.
     for (const [id, name] of this.#namespaces) this.#namespace(id, name)
@@ -134,47 +129,91 @@ class Declarations {
     return name
   }
 
-  #world(name: string, docs: string, items: readonly [string, WorldItem][], style: Style): void {
+  #exportsOf(items: readonly WorldEntry[]): void {
     const out = this.#out
-    out.docs(docs)
-    out.open(`export ${style.open(name)}`)
-    const interfaces: [full: string, id: number][] = []
-    const taken = new Set<string>()
-    for (const [key, item] of items) {
-      if ('function' in item) {
-        this.#function(item.function, style)
-        taken.add(camelCase(item.function.name))
-      } else if ('interface' in item) {
-        const { id } = item.interface
-        this.#namespaceOf(id, key)
-        interfaces.push([interfaceName(this.#wit, id, key), id])
-        this.#sides.set(id, (this.#sides.get(id) ?? new Set()).add(style.side))
-      }
-    }
+    const style = STYLES.exports
+    out.docs('What an instance of the component offers.')
+    out.open(`export ${style.open('Exports')}`)
+    const taken = this.#ownFunctions(items, style)
+    const interfaces = this.#interfacesOf(items, style)
     const names = new Map(interfaces)
     // The newest version has the name without one, as at run time.
-    const newest = interfaces.toSorted(([a], [b]) =>
-      compareVersions(splitInterface(b).version, splitInterface(a).version),
-    )
-    const shorts = style.side === 'exports' ? [pathOf, shortName] : [pathOf]
-    for (const short of shorts) {
-      for (const [full, id] of newest) {
+    for (const short of [pathOf, shortName]) {
+      for (const [full, id] of newestFirst(interfaces)) {
         if (!names.has(short(full)) && !taken.has(short(full))) names.set(short(full), id)
       }
     }
-    for (const [alias, id] of names) {
-      const isOptional = style.side === 'imports' && interfaces.length !== names.size
-      const mark = isOptional ? '?' : ''
-      const type = `${this.#namespaceOf(id)}.${style.members}`
-      out.line(`readonly ${propertyName(alias)}${mark}: ${type}`)
+    this.#interfaces([...names], style)
+    this.#ownClasses(items)
+    out.close('}')
+  }
+
+  #importsOf(items: readonly WorldEntry[]): void {
+    const out = this.#out
+    const style = STYLES.imports
+    const interfaces = this.#interfacesOf(items, style)
+    const short = withoutVersions(interfaces)
+    const hasOne = ([full]: NamedInterface): boolean => short.get(full) === full
+    const chosen = interfaces.filter((named) => !hasOne(named))
+    out.docs('What the component needs.')
+    out.open(`export ${style.open('Imports')}`)
+    const isChoiceAlone = chosen.length === items.length
+    if (!isChoiceAlone) {
+      this.#ownFunctions(items, style)
+      this.#interfaces(interfaces.filter(hasOne), style)
+      this.#ownClasses(items)
     }
+    if (chosen.length > 0) {
+      if (!isChoiceAlone) out.between('} & ({')
+      // One choice for all interfaces: TypeScript multiplies choices, up to a number of them.
+      out.line('// Either the names with their versions,')
+      this.#interfaces(chosen, style)
+      out.between('} | {')
+      out.line('// or those without.')
+      this.#interfaces(
+        chosen.map(([full, id]) => [short.get(full)!, id]),
+        style,
+      )
+    }
+    out.close(chosen.length > 0 && !isChoiceAlone ? '})' : '}')
+  }
+
+  /** Writes the functions of the world itself; returns their names. */
+  #ownFunctions(items: readonly WorldEntry[], style: Style): Set<string> {
+    const names = new Set<string>()
+    for (const [, item] of items) {
+      if (!('function' in item)) continue
+      this.#function(item.function, style)
+      names.add(camelCase(item.function.name))
+    }
+    return names
+  }
+
+  /** Writes the classes of the world itself. */
+  #ownClasses(items: readonly WorldEntry[]): void {
     for (const [, item] of items) {
       if (!('type' in item)) continue
       const id = typeof item.type === 'number' ? item.type : item.type.id
       const type = this.#wit.types[id]!
       if (type.kind === 'resource') this.#classMember(pascalCase(type.name ?? ''))
     }
-    out.close('}')
+  }
+
+  /** The interfaces of the world by their full names; their namespaces are written later. */
+  #interfacesOf(items: readonly WorldEntry[], { side }: Style): NamedInterface[] {
+    return items.flatMap(([key, item]) => {
+      if (!('interface' in item)) return []
+      const { id } = item.interface
+      this.#namespaceOf(id, key)
+      this.#sides.set(id, (this.#sides.get(id) ?? new Set()).add(side))
+      return [[interfaceName(this.#wit, id, key), id]]
+    })
+  }
+
+  #interfaces(named: readonly NamedInterface[], style: Style): void {
+    for (const [name, id] of named) {
+      this.#out.line(`readonly ${propertyName(name)}: ${this.#namespaceOf(id)}.${style.members}`)
+    }
   }
 
   /** The types that belong to the world itself. */
@@ -385,10 +424,6 @@ class Declarations {
   #docs({ docs }: Documented): void {
     if (docs?.contents) this.#out.docs(docs.contents)
   }
-}
-
-function pathOf(name: string): string {
-  return splitInterface(name).path
 }
 
 function functionsOf(items: Readonly<Record<string, WorldItem>>): Function[] {

@@ -21,6 +21,12 @@ export class Lines {
     this.line(text)
   }
 
+  /** What closes a part and opens the next. */
+  between(text: string): void {
+    this.#depth -= 1
+    this.open(text)
+  }
+
   /** A comment; text that would end it is changed. */
   docs(text: string): void {
     const lines = text.trim().replaceAll('*/', '*\u200b/').split('\n')

@@ -1,4 +1,5 @@
-import { listed, nearest, shorten, show } from '../check.ts'
+import { listed, shorten, show } from '../check.ts'
+import { nearest } from '../words.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Codec } from '../wit/codec.ts'
 import { Codecs, Foreign } from '../wit/codecs.ts'

@@ -1,4 +1,4 @@
-import { invalidCall, listed, nearest, quote, show } from '../check.ts'
+import { invalidCall, listed, quote, show } from '../check.ts'
 import { ProgramError } from '../errors.ts'
 import type { AnyCallOutcome, CallValues } from '../outcome.ts'
 import type { NumberType } from '../port/numbers.ts'
@@ -10,6 +10,7 @@ import { HostObjects } from '../wit/host-objects.ts'
 import { Resources } from '../wit/resources.ts'
 import { ValueReader } from '../wit/value-reader.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
+import { nearest } from '../words.ts'
 import { observedCall, startCall, valueOf } from './call.ts'
 import type {
   Callee,

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer'
-import { invalidCall, listed, nearest, quote, show } from '../check.ts'
+import { invalidCall, listed, quote, show } from '../check.ts'
+import { nearest, plural } from '../words.ts'
 import type { WasiexecError } from '../errors.ts'
 import type { Returned } from '../outcome.ts'
 import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'
@@ -143,7 +144,7 @@ export function writeArguments(
   const { parameters } = called
   const { length } = parameters
   if (given.length !== length) {
-    const needs = `${length} argument${length === 1 ? '' : 's'}`
+    const needs = `${length} ${plural('argument', length)}`
     throw invalidCall(`${describe(called)} needs ${needs}, got ${given.length}`)
   }
   for (let index = 0; index < length; index += 1) {

@@ -1,9 +1,6 @@
-import { checkInteger, checkOptions, invalid } from '../check.ts'
 import { calls, withOutcome } from '../diagnostics.ts'
 import { WasiexecError } from '../errors.ts'
-import type { Imports } from '../imports.ts'
 import { neverStarted, type AnyCallOutcome, type HostError } from '../outcome.ts'
-import { RUN_OPTIONS } from '../port/encode-options.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import { callMessage, startNamedCall, valueOf } from './call.ts'
@@ -17,61 +14,21 @@ import type {
 } from './functions.ts'
 import type { InstanceLink } from './link.ts'
 import { ALL, checkCallOptions, type CallOptions, type CheckedCallOptions } from './options.ts'
-import { PoolStarter, type PoolInstanceOptions } from './pool-starter.ts'
+import {
+  checkPoolOptions,
+  type HostedPoolOptions,
+  type PoolOptions,
+  type PoolStats,
+} from './pool-options.ts'
+import { PoolStarter } from './pool-starter.ts'
 import { WaitingCalls, type WaitingCall } from './waiting-calls.ts'
-
-/**
- * How a pool is set up: the options of its instances, and how many there may be.
- *
- * @example
- * const pool = program.pool({ instances: 4, limits: { timeoutMs: 1000 } })
- */
-export interface PoolOptions extends PoolInstanceOptions {
-  /** The most instances at a time. Each takes a slot of the runtime. Default: the threads of the runtime. */
-  instances?: number | undefined
-}
-
-/**
- * How a pool is set up that provides functions which the program imports.
- *
- * @example
- * const pool = program.pool({ imports, instances: 4 })
- */
-export interface HostedPoolOptions extends Omit<PoolOptions, 'imports'> {
-  /** As for a run. The functions are called during all calls of all instances. */
-  imports: Imports
-}
-
-/**
- * What a pool has and does.
- *
- * @example
- * const { busy, waiting } = pool.stats()
- */
-export interface PoolStats {
-  /** Instances that can be called. */
-  readonly instances: number
-  /** Those of them that carry out a call. */
-  readonly busy: number
-  /** Instances that are being made. */
-  readonly starting: number
-  /** Calls that wait for an instance. */
-  readonly waiting: number
-  /** Calls that have ended. */
-  readonly finished: number
-  /** Instances that have ended with a call. */
-  readonly replaced: number
-}
-
-/** More is a mistake: a runtime has no more slots. */
-const MAX_INSTANCES = 4096
 
 /**
  * Instances of one program that share the calls. Made by {@link Program.pool}.
  *
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
- * may see different state. `Failure` is {@link HostError} if the pool has `imports`.
+ * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is {@link HostError} if the pool has `imports`.
  *
  * @example
  * await using pool = program.pool<Functions>({ instances: 4 })
@@ -81,31 +38,37 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   readonly #program: string
   readonly #starter: PoolStarter
   readonly #size: number
+  /** Whether each call has an instance of its own. */
+  readonly #isFresh: boolean
   readonly #free: InstanceLink[] = []
   readonly #busy = new Set<InstanceLink>()
-  readonly #waiting = new WaitingCalls()
+  /** Instances whose call has ended, and which end. */
+  readonly #leaving = new Set<InstanceLink>()
+  readonly #waiting = new WaitingCalls(() => this.#dispatch())
+  /** Is called when no call is left. */
+  readonly #drained: (() => void)[] = []
   #starting = 0
   #finished = 0
   #replaced = 0
+  /** Why it takes no more calls. */
   #closed: WasiexecError | undefined
+  /** Why its calls were aborted. */
+  #disposed: WasiexecError | undefined
 
   /** @internal */
   constructor(port: Port, owner: RunOwner, options: PoolOptions | HostedPoolOptions) {
-    checkOptions(options, POOL_OPTIONS)
-    const { instances, ...rest } = options
-    this.#size =
-      instances === undefined ? port.stats().threads : checkInteger('instances', instances, 1)
-    if (this.#size > MAX_INSTANCES)
-      throw invalid('instances', `at most ${MAX_INSTANCES}`, instances)
+    const { instances, isFresh, each } = checkPoolOptions(options, port.stats().threads)
+    this.#size = instances
+    this.#isFresh = isFresh
     this.#program = owner.imports.name
-    this.#starter = new PoolStarter(port, owner, rest, 'pool')
+    this.#starter = new PoolStarter(port, owner, each, 'pool')
   }
 
   /**
    * Calls a function of a free instance. Whatever the program does is an outcome.
    *
    * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
-   * made; `ERR_INSTANCE_CLOSED` after the end of the pool.
+   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of.
    * @example
    * await using pool = program.pool({ instances: 4 })
    * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
@@ -164,7 +127,25 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
   }
 
   /**
-   * Aborts the calls of the pool and ends its instances.
+   * Takes no more calls, lets those that it has end, those that wait as well, and ends its instances. Resolves when they
+   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left.
+   *
+   * @example
+   * const calls = inputs.map((input) => pool.call('add', input, 1))
+   * await pool.drain() // each of the calls has ended
+   */
+  async drain(): Promise<void> {
+    const message = 'the pool takes no more calls: `drain` was called'
+    this.#closed ??= new WasiexecError('ERR_INSTANCE_CLOSED', message)
+    await new Promise<void>((resolve) => {
+      this.#drained.push(resolve)
+      this.#dispatch()
+    })
+    await Promise.all(this.#close())
+  }
+
+  /**
+   * Aborts the calls of the pool and ends its instances. {@link drain} lets the calls end.
    *
    * @example
    * using pool = program.pool()
@@ -224,6 +205,8 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     }
     const needed = Math.min(this.#waiting.size, this.#size - this.#busy.size - this.#free.length)
     while (this.#starting < needed) void this.#start()
+    if (this.#waiting.size + this.#busy.size > 0) return
+    for (const resolve of this.#drained.splice(0)) resolve()
   }
 
   /** A free instance that has not ended meanwhile. */
@@ -239,26 +222,37 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     { name, args, options, resolve, reject }: WaitingCall,
   ): Promise<void> {
     this.#busy.add(link)
+    let isUsed = true
     try {
       resolve(await startNamedCall(link, options, name, args))
     } catch (error) {
+      isUsed = !isRefused(error)
       reject(error)
     }
     this.#finished += 1
     this.#busy.delete(link)
+    if (this.#isFresh && isUsed) this.#retire(link)
     if (!link.state.isOver) this.#free.push(link)
-    else if (this.#closed === undefined) {
+    else if (this.#disposed === undefined) {
       this.#replaced += 1
-      void this.#start()
+      // The next call finds one.
+      if (this.#closed === undefined) void this.#start()
     }
     this.#dispatch()
+  }
+
+  #retire(link: InstanceLink): void {
+    if (link.state.isOver) return
+    link.dispose()
+    this.#leaving.add(link)
+    void link.state.ending.then(() => this.#leaving.delete(link))
   }
 
   async #start(): Promise<void> {
     this.#starting += 1
     try {
       const { link } = await this.#starter.start()
-      if (this.#closed === undefined) this.#free.push(link)
+      if (this.#disposed === undefined) this.#free.push(link)
       else link.dispose()
     } catch (error) {
       // Without a call that waits, the next one finds out.
@@ -270,13 +264,17 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
 
   /** Returns when each of its instances has ended, those that are being made as well. */
   #close(): Promise<void>[] {
-    this.#closed ??= new WasiexecError('ERR_INSTANCE_CLOSED', 'the pool was disposed of')
-    while (this.#waiting.size > 0) this.#waiting.take()!.resolve(neverStarted(this.#closed))
+    this.#disposed ??= new WasiexecError('ERR_INSTANCE_CLOSED', 'the pool was disposed of')
+    this.#closed ??= this.#disposed
+    while (this.#waiting.size > 0) this.#waiting.take()!.resolve(neverStarted(this.#disposed))
     const links = [...this.#free.splice(0), ...this.#busy]
     for (const link of links) link.dispose()
-    return [...links.map((link) => link.state.ending), ...this.#starter.abort()]
+    const ending = [...links, ...this.#leaving].map((link) => link.state.ending)
+    return [...ending, ...this.#starter.abort()]
   }
 }
 
-/** Files are collected at the end of a run, which an instance has not. */
-const POOL_OPTIONS = ['instances', ...RUN_OPTIONS.filter((name) => name !== 'collect')] as const
+/** Whether a call was not made because of its name or its arguments. */
+function isRefused(error: unknown): boolean {
+  return error instanceof WasiexecError && error.code === 'ERR_INVALID_CALL'
+}

@@ -23,7 +23,14 @@ export class WaitingCalls {
       const call = this.#remove(number)
       call?.resolve(neverStarted(call.options.signal?.reason))
     }
+    this.#aborted()
   })
+  readonly #aborted: () => void
+
+  /** @param aborted Is called when fewer calls wait because signals aborted them. */
+  constructor(aborted: () => void) {
+    this.#aborted = aborted
+  }
 
   get size(): number {
     return this.#calls.size

@@ -1,4 +1,4 @@
-import type { JsonHostError, JsonOutcome } from './json.ts'
+import type { JsonHostError, JsonOutcome, JsonReturned } from './json.ts'
 import type { CallOutcome, HostError } from './types.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { CallOutcome, HostError } from './types.ts'
  * describeOutcome(await program.run()) // 'the program exited with code 2'
  */
 export function describeOutcome(
-  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonHostError,
+  outcome: CallOutcome<readonly unknown[]> | HostError | JsonOutcome | JsonReturned | JsonHostError,
 ): string {
   switch (outcome.kind) {
     case 'exit':

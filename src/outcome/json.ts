@@ -1,5 +1,6 @@
 import { constants, isUtf8 } from 'node:buffer'
 import type { Limit, Printed, TrapInfo, Usage } from './types.ts'
+import { integerToJson, type JsonValue } from './value-json.ts'
 
 /**
  * What `JSON.stringify` writes of an {@link Outcome}, as `JSON.parse` reads it. Nothing printed is lost.
@@ -96,6 +97,18 @@ export interface JsonHostError extends JsonEnding {
 }
 
 /**
+ * A {@link Returned} as JSON.
+ *
+ * @example
+ * if (json.kind === 'returned') console.log(json.values)
+ */
+export interface JsonReturned extends JsonEnding {
+  readonly kind: 'returned'
+  readonly ok: true
+  readonly values: readonly JsonValue[]
+}
+
+/**
  * A {@link Usage} as JSON.
  *
  * @example
@@ -118,7 +131,7 @@ export function toJson(outcome: Printed): Record<string, unknown> {
   const json: Record<string, unknown> = { ...outcome }
   json['stdout'] = toText('stdout', stdout)
   json['stderr'] = toText('stderr', stderr)
-  if (fuel !== undefined) json['usage'] = { ...usage, fuel: toInteger(fuel) }
+  if (fuel !== undefined) json['usage'] = { ...usage, fuel: integerToJson(fuel) }
   if (files !== undefined) return withFiles(json, outcome, files)
   return isText(stdout) && isText(stderr) ? json : withBytes(json, outcome)
 }
@@ -177,15 +190,4 @@ function toText(name: string, bytes: Buffer): string {
     )
   }
   return bytes.toString('utf8')
-}
-
-/** A number as JSON has it, or as text where it has none: for large integers, NaN and infinity. */
-export function toNumber(value: number | bigint): number | string {
-  if (typeof value === 'bigint') return toInteger(value)
-  return Number.isFinite(value) ? value : String(value)
-}
-
-function toInteger(value: bigint): number | string {
-  const isSafe = value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
-  return isSafe ? Number(value) : value.toString()
 }

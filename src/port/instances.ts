@@ -28,6 +28,8 @@ interface KnownInstance {
   readonly streams: Pipes | undefined
   /** Whether somebody waits until it is made or has ended. */
   awaited: boolean
+  /** Whether its end is waited for, also once it was made. */
+  closing: boolean
   readonly weight: Weight
 }
 
@@ -47,7 +49,8 @@ export class Instances {
   readonly #known = new Map<number, KnownInstance>()
 
   add(number: number, instance: PortInstance, streams: Pipes | undefined): void {
-    this.#known.set(number, { instance, streams, awaited: true, weight: new Weight() })
+    const weight = new Weight()
+    this.#known.set(number, { instance, streams, awaited: true, closing: false, weight })
   }
 
   get size(): number {
@@ -70,14 +73,14 @@ export class Instances {
     this.#known.get(number)?.instance.signalled()
   }
 
-  /** An instance was made; returns whether there is one of this number. */
+  /** An instance was made; returns whether nobody waits for it any more. */
   made(number: number, delivery: Delivery): boolean {
     const known = this.#known.get(number)
     if (known === undefined) return false
-    known.awaited = false
+    known.awaited = known.closing
     known.weight.set(INSTANCE_BYTES + delivery.memoryPeak)
     known.instance.made(delivery.initialization, () => delivery.json(SECTION.exports))
-    return true
+    return !known.awaited
   }
 
   /** A call of an instance has ended; its memories may have grown. */
@@ -88,7 +91,9 @@ export class Instances {
   /** The end of an instance is waited for; returns whether nobody has waited for it before. */
   awaitEnd(number: number): boolean {
     const known = this.#known.get(number)
-    if (known === undefined || known.awaited) return false
+    if (known === undefined) return false
+    known.closing = true
+    if (known.awaited) return false
     known.awaited = true
     return true
   }

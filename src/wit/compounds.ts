@@ -1,4 +1,5 @@
-import { listed, nearest, shorten } from '../check.ts'
+import { listed, shorten } from '../check.ts'
+import { nearest } from '../words.ts'
 import type { Codec } from './codec.ts'
 import { writePart } from './lists.ts'
 import { Mismatch, within } from './mismatch.ts'

@@ -1,4 +1,5 @@
 import { invalidCall, quote } from '../check.ts'
+import { plural } from '../words.ts'
 import type { Codec } from './codec.ts'
 import type { AllHandles } from './handles.ts'
 import { Foreign, type Codecs } from './codecs.ts'
@@ -40,7 +41,7 @@ export class ComponentFunction {
   write(args: readonly unknown[], to: ValueWriter, handles: AllHandles): void {
     const parameters = this.#prepare()
     if (args.length > parameters.length) {
-      const most = `${parameters.length} argument${parameters.length === 1 ? '' : 's'}`
+      const most = `${parameters.length} ${plural('argument', parameters.length)}`
       throw invalidCall(`${this.#shown} takes ${most}, got ${args.length}`)
     }
     const start = to.room(LENGTH_BYTES)

@@ -1,3 +1,4 @@
+import { nameResource } from '../outcome/value-json.ts'
 import type { Codec } from './codec.ts'
 import type { ResourceType } from './interface.ts'
 import { Mismatch } from './mismatch.ts'
@@ -27,7 +28,9 @@ export function handle(kind: 'own' | 'borrow', resource: number, type: ResourceT
     },
     read(from) {
       const { guests, hosts } = from.handles
-      return (isHosts ? hosts : guests).wrap(from.uint32(), resource, owned)
+      const object = (isHosts ? hosts : guests).wrap(from.uint32(), resource, owned)
+      nameResource(object, type.name ?? 'resource')
+      return object
     },
   }
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { readFile } from 'node:fs/promises'
 import { load, Runtime, WasiexecError } from 'wasiexec'
+import { plural } from '../../../src/words.ts'
 import { NETWORK_FLAGS, networkGrants } from '../../../cli/network-flags.ts'
 import {
   EXPECTED,
@@ -171,7 +172,7 @@ async function carryOut(argv: readonly string[], io: WorkerIo): Promise<number> 
   await worker.drain()
   const { jobs } = worker.stats()
   const count = Object.values(jobs).reduce((sum, each) => sum + each, 0)
-  log(`drained after ${count} job${count === 1 ? '' : 's'}`)
+  log(`drained after ${count} ${plural('job', count)}`)
   return 0
 }
 

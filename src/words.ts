@@ -1,0 +1,25 @@
+// Words of messages. The command, its reports and the packages have them, too.
+
+/** A noun that is regular, for so many: `job`, `jobs`. */
+export function plural(noun: string, count: number): string {
+  return count === 1 ? noun : `${noun}s`
+}
+
+/** The first of the known names that is much like this one. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name === '') return undefined
+  return known.find(
+    (candidate) => candidate !== '' && isNear(candidate.toLowerCase(), name.toLowerCase()),
+  )
+}
+
+/** Whether they are one edit apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */
+function isNear(a: string, b: string): boolean {
+  if (a.startsWith(b) || b.startsWith(a)) return true
+  if (Math.abs(a.length - b.length) > 1) return false
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start += 1
+  let end = 0
+  while (end < a.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1
+  return Math.max(a.length, b.length) - start - end <= 1
+}
