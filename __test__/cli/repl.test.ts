@@ -754,3 +754,9 @@ posix('the stdin of a function is a pipe, also where lines are typed', async (t)
   const run = await terminal(['run', '--invoke', 'kind', path], [])
   t.is(run.screen.trim(), CHARACTER_DEVICE)
 })
+
+test('a line may be long', async (t) => {
+  const { status, stderr } = await repl([`"${'\\\\'.repeat(5_000_000)}`, 'add 1 2'])
+  t.is(status, 1)
+  t.regex(stderr, /^wasiexec: line 1: expected a function such as add 1 2 /)
+})

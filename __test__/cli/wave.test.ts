@@ -268,3 +268,43 @@ test('a list and a string longer than a piece are whole, and no pair is halved',
     t.is(pieces.join(''), `"${text}"`)
   }
 })
+
+test('text of any length is read or refused, and what is said of it is short', (t) => {
+  const length = 10_000_000
+  const texts: [type: WitType, text: string, isRead: boolean][] = [
+    [{ kind: 'u8' }, `${' '.repeat(length)}1`, true],
+    [{ kind: 'u8' }, `${'// a comment\n'.repeat(length / 10)}1`, true],
+    [{ kind: 'u8' }, '1'.repeat(length), false],
+    [{ kind: 's64' }, `-${'9'.repeat(length)}`, false],
+    [{ kind: 'f64' }, '1'.repeat(length), true],
+    [{ kind: 'enum', names: ['a'] }, 'a-'.repeat(length), false],
+    [{ kind: 'char' }, `'${'a'.repeat(length)}'`, false],
+    [{ kind: 'string' }, `"${'a'.repeat(length)}"`, true],
+    [{ kind: 'string' }, `"""\n${'a'.repeat(length)}\n"""`, true],
+    [{ kind: 'string' }, `"""\n${'"'.repeat(2)}${' ""'.repeat(length / 10)}\n"""`, true],
+    [{ kind: 'list', element: { kind: 'u8' } }, '['.repeat(length), false],
+    [{ kind: 'tuple', types: [{ kind: 'u8' }] }, '('.repeat(length), false],
+  ]
+  for (const [type, text, isRead] of texts) {
+    const refused = error(() => parse(type, text))
+    t.is(refused === undefined, isRead, `${type.kind} ${text.slice(0, 20)}`)
+    t.true((refused?.message.length ?? 0) < 200)
+  }
+})
+
+test('what is said of a large type is short', (t) => {
+  const large = (depth: number): WitType => {
+    const part: WitType = depth === 0 ? { kind: 'string' } : large(depth - 1)
+    return { kind: 'tuple', types: [part, part] }
+  }
+  const types: WitType[] = [
+    large(12),
+    { kind: 'variant', cases: [{ name: 'a', type: large(12) }] },
+    { kind: 'record', fields: [{ name: 'a', key: 'a', type: large(12) }] },
+  ]
+  for (const type of types) {
+    for (const text of ['', 'a', '{}']) {
+      t.true(error(() => parse(type, text))!.message.length < 1500, type.kind)
+    }
+  }
+})
