@@ -66,24 +66,24 @@ order 2: 80 becomes 40
 order 3: 100 becomes 45
 `,
   'plugin-host.mjs': `\
-log: transforming grüße
-log, level 1: grüße
+log: 'transforming grüße'
+log, level 1: 'grüße'
 GRÜSSE, row seven / grüße
 visits: 1 2
-log: transforming before
+log: 'transforming before'
 BEFORE, row seven
 shout 2: the program was ended by its cpu limit
-log, level 1: one
+log, level 1: 'one'
 one / one
 shout 2: the program was ended by its cpu limit
 shout 2 is replaced by shout 1
-log, level 1: two
+log, level 1: 'two'
 two / two
-log: transforming three
-log, level 1: three
+log: 'transforming three'
+log, level 1: 'three'
 THREE, row seven / three
 visits: 1
-shout 3 does not export reserve, release, transform
+shout 3 does not export reserve (i32) -> i32, release (i32, i32), transform (i32, i32) -> i64, visit () -> i32, memory
 `,
   'python-over-csv.mjs': `\
 ok      says hello
