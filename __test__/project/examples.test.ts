@@ -351,6 +351,9 @@ testSessions('session-server.mjs', async (t) => {
         'fetch("http://example.com/")',
         { exception: 'OSError: http://example.com/ is not allowed' },
       ],
+      ['raise Exception(chr(0xd800))', { exception: 'Exception: ?' }],
+      ['print(chr(0xd800))', { printed: '?\n' }, { value: null }],
+      ['"x" * (2 << 20)', { exception: 'the value is too long' }],
       ['open("out.txt", "w").write("left")', { value: '4' }],
       ['while True: pass', { ended: 'the program was ended by its cpu limit' }],
       ['x', ...gone],
@@ -374,6 +377,11 @@ testSessions('session-server.mjs', async (t) => {
       ['throw new Error("oh")', { exception: 'Error: oh' }],
       [`fetch("${origin}/")`, { value: 'a page' }],
       ['fetch("http://example.com/")', { exception: 'Error: http://example.com/ is not allowed' }],
+      ['console.log(1n, null, "\\ud800")', { printed: '1 null �\n' }, { value: null }],
+      ['var a = {}; a.a = a', { value: '[object Object]' }],
+      ['print(1)', { printed: '1' }, { value: null }],
+      ['throw { toString() { throw 1 } }', { exception: 'an exception without a text' }],
+      ['"x".repeat(2 << 20)', { exception: 'the value is too long' }],
       ['for (;;);', { ended: 'the program was ended by its cpu limit' }],
       ['x', ...gone],
     ],
@@ -398,6 +406,23 @@ testSessions('session-server.mjs', async (t) => {
   while ((await fetch(session, { method: 'POST', body: '1' })).status !== 404);
   t.is((await fetch(other, { method: 'DELETE' })).status, 204)
   t.deepEqual(await run(other, '1'), gone)
+  const last = await open('python')
+  for (const [path, status] of [
+    ['files/%', 400],
+    ['files/missing', 404],
+    ['files/a%00b', 404],
+    ['files/..%2f..%2fetc%2fpasswd', 404],
+  ] as const) {
+    t.is((await fetch(`${last}/${path}`)).status, status, path)
+  }
+  // The request is longer than what is on its way at a time.
+  const long = await fetch(last, { method: 'POST', body: '#'.repeat(32 << 20) })
+  t.deepEqual([long.status, await long.json()], [413, { error: 'the snippet is too long' }])
+  t.deepEqual(await run(last, '1'), [{ value: '1' }])
+  // What reads a file can be a snippet's, which ends its session here.
+  await run(last, 'import builtins, os\nbuiltins.open = lambda *_: os._exit(1)')
+  t.is((await fetch(`${last}/files/x`)).status, 404)
+  t.deepEqual(await run(last, '1'), gone)
   t.is((await fetch(`${url}/sessions?language=cobol`, { method: 'POST' })).status, 404)
   t.is((await fetch(url)).status, 404)
   await stop()
