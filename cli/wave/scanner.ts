@@ -4,7 +4,7 @@ import { WaveError } from './error.ts'
 const BLANKS = /[ \t\n\r]+/y
 const COMMENT = /\/\/[^\n]*/y
 const LABEL = /%?[A-Za-z][A-Za-z0-9-]*/y
-const NUMBER = /-?(?:inf(?![A-Za-z0-9-])|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y
+const NUMBER = /-?(?:inf|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.+-])/y
 const HANDLE = /\$[0-9]+/y
 
 /** Text that is read from left to right. */
