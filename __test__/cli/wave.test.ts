@@ -259,6 +259,12 @@ test('resources go by names', (t) => {
   t.deepEqual(parse(list, '[$1, $1]', handles), [value, value])
   const other: WitType = { kind: 'own', resource: { name: 'counter', interface: 'my:pkg/other' } }
   t.regex(error(() => parse(other, '$1', handles))!.message, /^expected counter /)
+  const own: WitType = { kind: 'own', resource }
+  const pair: WitType = { kind: 'tuple', types: [own, own] }
+  t.regex(
+    error(() => parse(pair, '($1, $1)', handles))!.message,
+    /^expected a resource that is not given away, got "\$1" at character 6$/,
+  )
   const named = [...waveText(list, [value, value], () => '$7')].join('')
   t.is(named, '[$7, $7]')
 })

@@ -20,7 +20,7 @@ export class WaveParser {
   readonly scan: Scanner
   readonly #handles: HandleNames | undefined
   /** The names of the resources that go over to the function. */
-  readonly given: string[] = []
+  readonly given: Set<string> = new Set()
 
   constructor(scan: Scanner, handles?: HandleNames) {
     this.scan = scan
@@ -264,7 +264,8 @@ export class WaveParser {
     const isRight =
       held?.resource.name === resource.name && held.resource.interface === resource.interface
     if (name === undefined || !isRight) this.#fail(type, at)
-    if (type.kind === 'own') this.given.push(name)
+    if (this.given.has(name)) throw this.scan.error('a resource that is not given away', at)
+    if (type.kind === 'own') this.given.add(name)
     return held.value
   }
 }
