@@ -20,10 +20,14 @@ export function unknown(option: string, name: string, known: readonly string[]):
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
 }
 
-/** The limit that was given beside `limits` and not in it. */
+/** The limit that was given beside `limits`, or beside the `defaults` of a batch that may have some. */
 function limitOf(name: string, known: readonly string[]): string | undefined {
-  const limit = known.includes('limits') ? nearest(name, LIMITS) : undefined
-  return limit === undefined ? undefined : `limits.${limit}`
+  const place = ['limits', 'defaults'].find((each) => known.includes(each))
+  if (place === undefined) return undefined
+  const within = place === 'defaults' ? 'defaults.limits' : place
+  if (name === 'limits') return within
+  const limit = nearest(name, LIMITS)
+  return limit === undefined ? undefined : `${within}.${limit}`
 }
 
 /** The first of the known names that is much like this one. */
