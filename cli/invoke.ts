@@ -7,10 +7,13 @@ import {
   type Program,
 } from '../src/index.ts'
 import { nearest } from '../src/words.ts'
-import { parseCall } from './calls/call-text.ts'
+import { parseCall, quote } from './calls/call-text.ts'
 import type { Callables, PreparedCall } from './calls/callables.ts'
 import { callablesOf } from './calls/callables-of.ts'
 import { CliError } from './status.ts'
+
+/** So many functions are named where the one that is asked for does not exist. */
+const MAX_LISTED = 20
 
 /** What a function is given, as text on a command line: `add` with words, or `add(1, 2)`, whose words are the program's. */
 export interface Invocation {
@@ -66,8 +69,10 @@ function prepare(callables: Callables, text: string, words: readonly string[]): 
 function unknown(callables: Callables, name: string): CliError {
   const { names } = callables
   const near = nameNear(callables, name)
-  const known = names.length === 0 ? 'no functions' : names.slice(0, 20).join(', ')
-  const hint = near === undefined ? `it exports ${known}` : `did you mean ${JSON.stringify(near)}?`
+  const more = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : ''
+  const known = names.slice(0, MAX_LISTED).map(quote).join(', ') || 'no functions'
+  const hint =
+    near === undefined ? `it exports ${known}${more}` : `did you mean ${JSON.stringify(near)}?`
   return new CliError(`the program exports no function ${JSON.stringify(name)}; ${hint}`)
 }
 

@@ -1,6 +1,7 @@
 // Plugins that take and return text, with two versions of what the host gives them. A plugin that fails is replaced by
 // the version before, and the others go on; a new version takes the place of an old one between two calls.
 import { setTimeout } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { guest } from '../guests/unpack.mjs'
 import { Plugin } from './filters/plugin.mjs'
 
@@ -9,7 +10,7 @@ const rows = new Map([[7, 'row seven']])
 /** Plugins of both versions get all of it; each version has a module of its own. */
 const imports = {
   'host-1': {
-    log: (pointer, length, { memory }) => console.log('log:', memory.readString(pointer, length)),
+    log: (pointer, length, { memory }) => log('log', memory.readString(pointer, length)),
     // The plugin waits without holding a thread.
     fetchRow: async (id, pointer, length, { memory }) => {
       await setTimeout(1)
@@ -21,9 +22,15 @@ const imports = {
   },
   'host-2': {
     log: (level, pointer, length, { memory }) =>
-      console.log(`log, level ${level}:`, memory.readString(pointer, length)),
+      log(`log, level ${level}`, memory.readString(pointer, length)),
   },
 }
+
+/** A terminal would obey some characters of a plugin, so these are escaped. */
+function log(what, text) {
+  console.log(`${what}: ${inspect(text)}`)
+}
+
 const at = (file) => new URL(`filters/${file}`, import.meta.url)
 
 const [shout, echo] = [new Plugin(imports), new Plugin(imports)]

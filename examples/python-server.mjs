@@ -14,10 +14,11 @@ const server = createServer(async (request, response) => {
   try {
     const chunks = []
     let bytes = 0
+    // All is read, since a client that still sends may not see an answer.
     for await (const chunk of request) {
-      chunks.push(chunk)
-      if ((bytes += chunk.length) > MAX_SNIPPET) return respond(413, { error: 'too long' })
+      if ((bytes += chunk.length) <= MAX_SNIPPET) chunks.push(chunk)
     }
+    if (bytes > MAX_SNIPPET) return respond(413, { error: 'too long' })
     respond(200, await runPython(python, Buffer.concat(chunks)))
   } catch (error) {
     respond(500, { error: error.message })

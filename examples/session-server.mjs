@@ -75,13 +75,23 @@ async function run(id, source, response) {
   response.end(`${JSON.stringify(answer)}\n`)
 }
 
+async function readFile(id, path) {
+  const { session } = opened(id)
+  try {
+    return await session.readFile(path)
+  } catch (error) {
+    throw new Refused(404, error.message)
+  } finally {
+    if (session.isOver) close(id)
+  }
+}
+
 async function body(request) {
   const chunks = []
   let bytes = 0
-  for await (const chunk of request) {
-    if ((bytes += chunk.length) > MAX_BODY) throw new Refused(413, 'the snippet is too long')
-    chunks.push(chunk)
-  }
+  // All is read, since a client that still sends may not see an answer.
+  for await (const chunk of request) if ((bytes += chunk.length) <= MAX_BODY) chunks.push(chunk)
+  if (bytes > MAX_BODY) throw new Refused(413, 'the snippet is too long')
   return Buffer.concat(chunks).toString()
 }
 
@@ -96,7 +106,7 @@ async function route(request, response) {
   } else if (what === 'POST session') {
     await run(id, await body(request), response)
   } else if (what === 'GET file') {
-    response.end(await opened(id).session.readFile(decodeURIComponent(file)))
+    response.end(await readFile(id, decodeURIComponent(file)))
   } else if (what === 'DELETE session') {
     opened(id)
     close(id)
@@ -111,7 +121,10 @@ const server = createServer(async (request, response) => {
     await route(request, response)
   } catch (error) {
     if (response.headersSent) return response.destroy()
-    response.writeHead(error.status ?? 500, { 'content-type': 'application/json' })
+    const isAddress = error instanceof URIError || error.code === 'ERR_INVALID_URL'
+    response.writeHead(error.status ?? (isAddress ? 400 : 500), {
+      'content-type': 'application/json',
+    })
     response.end(`${JSON.stringify({ error: error.message })}\n`)
   }
 })

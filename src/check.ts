@@ -37,10 +37,13 @@ function nearestNested(name: string, nested: Nested | undefined): string | undef
   return near === undefined ? undefined : `${nested!.within}.${near}`
 }
 
-/** The limit that was given beside `limits` and not in it. */
+/** The limit that was given beside `limits`, or beside the `defaults` of a batch that may have some. */
 function limitOf(name: string, known: readonly string[]): string | undefined {
-  const limit = known.includes('limits') ? nearest(name, LIMITS) : undefined
-  return limit === undefined ? undefined : `limits.${limit}`
+  const place = ['limits', 'defaults'].find((each) => known.includes(each))
+  if (place === undefined) return undefined
+  const within = place === 'defaults' ? 'defaults.limits' : place
+  const limit = nearest(name, LIMITS)
+  return limit === undefined ? undefined : `${within}.${limit}`
 }
 
 /** Throws unless `value` is an object whose keys are options. */

@@ -121,6 +121,8 @@ const OPTIONS: readonly [options: unknown, message: RegExp][] = [
   [{ defaults: [] }, /`defaults` must be an object, got an array/],
   [{ defaults: { args: 'a' } }, /`args` must be an array of strings, got "a"/],
   [{ defaults: { timeoutMs: 5 } }, /unknown option `timeoutMs`/],
+  [{ timeoutMs: 5 }, /unknown option `timeoutMs`; did you mean `defaults\.limits\.timeoutMs`\?/],
+  [{ limits: {} }, /unknown option `limits`; did you mean `defaults\.limits`\?/],
   [{ defaults: { id: 5 } }, /unknown option `id`/],
   [{ defaults: { program: 5 } }, /unknown option `program`/],
   [{ defaults: { limits: { fuel: -1 } } }, /`limits.fuel` must be an integer/],

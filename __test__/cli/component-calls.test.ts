@@ -143,6 +143,14 @@ test('--invoke --json has values of components as text in WAVE', async (t) => {
   t.like(JSON.parse(stdout), { kind: 'trap' })
 })
 
+test('--invoke names functions as they are typed, and not all of many', async (t) => {
+  const path = join(await folder(t), 'many.wat')
+  const names = ['', 'a b', ...Array.from({ length: 30 }, (_, index) => `f${index}`)]
+  await writeFile(path, `(module ${names.map((name) => `(func (export "${name}"))`).join('')})`)
+  const { stderr } = await run(['--invoke', 'missing', path])
+  t.regex(stderr, /; it exports "", "a b", f0, f1, .*, f17 and 12 more\n$/)
+})
+
 test('with the form of a call, words are arguments of the program', async (t) => {
   const path = join(await folder(t), 'arguments.wat')
   await writeFile(

@@ -754,3 +754,25 @@ posix('the stdin of a function is a pipe, also where lines are typed', async (t)
   const run = await terminal(['run', '--invoke', 'kind', path], [])
   t.is(run.screen.trim(), CHARACTER_DEVICE)
 })
+
+test('a line may be long', async (t) => {
+  const { status, stderr } = await repl([`"${'\\\\'.repeat(5_000_000)}`, 'add 1 2'])
+  t.is(status, 1)
+  t.regex(stderr, /^wasiexec: line 1: expected a function such as add 1 2 /)
+})
+
+test('a signal is not lost, whatever a line does when it comes', async (t) => {
+  const words = [watPath('calc-component'), '--timeout', '10s']
+  const lines = ['trap', 'loop']
+  let last = 0
+  await repl(lines, words, { onStart: (interrupt) => ++last === 3 && interrupt('SIGTERM') })
+  t.is(last, 1 + lines.length, 'a line listens once, so there is no time between two listeners')
+  for (let each = 1; each <= last; each += 1) {
+    let count = 0
+    const { status, stderr } = await repl(lines, words, {
+      onStart: (interrupt) => ++count === each && interrupt('SIGTERM'),
+    })
+    t.is(status, 143, stderr)
+    t.true(stderr.endsWith('calc-component.wat: aborted by SIGTERM\n'), stderr)
+  }
+})

@@ -185,11 +185,16 @@ const WRONG: readonly [type: WitType, text: string, message: RegExp, character: 
   [scalar('u8'), ' -1', /^u8 .*, got "-1"/, 2],
   [scalar('s8'), '1.5', /^s8 .*, got "1\.5"/, 1],
   [scalar('s8'), '1e1', /^s8 /, 1],
-  [scalar('u8'), '01', /^the end, got "1"/, 2],
+  ...['01', '0x1', '1_000', '1-2', '1a'].map((text): (typeof WRONG)[number] => [
+    scalar('u8'),
+    text,
+    new RegExp(`^u8 .*, got "${text}"`),
+    1,
+  ]),
   [scalar('u64'), '18446744073709551616', /^u64 .*18446744073709551615\), got/, 1],
   [scalar('s64'), 'inf', /^s64 /, 1],
   [scalar('f64'), '.5', /^f64 \(a number, inf, -inf or nan\), got/, 1],
-  [scalar('f64'), '1.', /^the end, got "\."/, 2],
+  [scalar('f64'), '1.', /^f64 .*, got "1\."/, 1],
   [scalar('f64'), 'infinity', /^f64 /, 1],
   [scalar('f64'), '', /^f64 .*, got the end/, 1],
   [scalar('char'), 'a', /^char \(one character, as in 'a'\), got "a"/, 1],
@@ -254,6 +259,12 @@ test('resources go by names', (t) => {
   t.deepEqual(parse(list, '[$1, $1]', handles), [value, value])
   const other: WitType = { kind: 'own', resource: { name: 'counter', interface: 'my:pkg/other' } }
   t.regex(error(() => parse(other, '$1', handles))!.message, /^expected counter /)
+  const own: WitType = { kind: 'own', resource }
+  const pair: WitType = { kind: 'tuple', types: [own, own] }
+  t.regex(
+    error(() => parse(pair, '($1, $1)', handles))!.message,
+    /^expected a resource that is not given away, got "\$1" at character 6$/,
+  )
   const named = [...waveText(list, [value, value], () => '$7')].join('')
   t.is(named, '[$7, $7]')
 })
@@ -266,5 +277,45 @@ test('a list and a string longer than a piece are whole, and no pair is halved',
     const pieces = [...waveText(scalar('string'), text)]
     t.true(pieces.every((piece) => piece.isWellFormed()))
     t.is(pieces.join(''), `"${text}"`)
+  }
+})
+
+test('text of any length is read or refused, and what is said of it is short', (t) => {
+  const length = 10_000_000
+  const texts: [type: WitType, text: string, isRead: boolean][] = [
+    [{ kind: 'u8' }, `${' '.repeat(length)}1`, true],
+    [{ kind: 'u8' }, `${'// a comment\n'.repeat(length / 10)}1`, true],
+    [{ kind: 'u8' }, '1'.repeat(length), false],
+    [{ kind: 's64' }, `-${'9'.repeat(length)}`, false],
+    [{ kind: 'f64' }, '1'.repeat(length), true],
+    [{ kind: 'enum', names: ['a'] }, 'a-'.repeat(length), false],
+    [{ kind: 'char' }, `'${'a'.repeat(length)}'`, false],
+    [{ kind: 'string' }, `"${'a'.repeat(length)}"`, true],
+    [{ kind: 'string' }, `"""\n${'a'.repeat(length)}\n"""`, true],
+    [{ kind: 'string' }, `"""\n${'"'.repeat(2)}${' ""'.repeat(length / 10)}\n"""`, true],
+    [{ kind: 'list', element: { kind: 'u8' } }, '['.repeat(length), false],
+    [{ kind: 'tuple', types: [{ kind: 'u8' }] }, '('.repeat(length), false],
+  ]
+  for (const [type, text, isRead] of texts) {
+    const refused = error(() => parse(type, text))
+    t.is(refused === undefined, isRead, `${type.kind} ${text.slice(0, 20)}`)
+    t.true((refused?.message.length ?? 0) < 200)
+  }
+})
+
+test('what is said of a large type is short', (t) => {
+  const large = (depth: number): WitType => {
+    const part: WitType = depth === 0 ? { kind: 'string' } : large(depth - 1)
+    return { kind: 'tuple', types: [part, part] }
+  }
+  const types: WitType[] = [
+    large(12),
+    { kind: 'variant', cases: [{ name: 'a', type: large(12) }] },
+    { kind: 'record', fields: [{ name: 'a', key: 'a', type: large(12) }] },
+  ]
+  for (const type of types) {
+    for (const text of ['', 'a', '{}']) {
+      t.true(error(() => parse(type, text))!.message.length < 1500, type.kind)
+    }
   }
 })

@@ -69,24 +69,24 @@ order 2: 80 becomes 40
 order 3: 100 becomes 45
 `,
   'plugin-host.mjs': `\
-log: transforming grüße
-log, level 1: grüße
+log: 'transforming grüße'
+log, level 1: 'grüße'
 GRÜSSE, row seven / grüße
 visits: 1 2
-log: transforming before
+log: 'transforming before'
 BEFORE, row seven
 shout 2: the program was ended by its cpu limit
-log, level 1: one
+log, level 1: 'one'
 one / one
 shout 2: the program was ended by its cpu limit
 shout 2 is replaced by shout 1
-log, level 1: two
+log, level 1: 'two'
 two / two
-log: transforming three
-log, level 1: three
+log: 'transforming three'
+log, level 1: 'three'
 THREE, row seven / three
 visits: 1
-shout 3 does not export reserve, release, transform
+shout 3 does not export reserve (i32) -> i32, release (i32, i32), transform (i32, i32) -> i64, visit () -> i32, memory
 `,
   'python-over-csv.mjs': `\
 ok      says hello
@@ -367,6 +367,9 @@ testSessions('session-server.mjs', async (t) => {
         'fetch("http://example.com/")',
         { exception: 'OSError: http://example.com/ is not allowed' },
       ],
+      ['raise Exception(chr(0xd800))', { exception: 'Exception: ?' }],
+      ['print(chr(0xd800))', { printed: '?\n' }, { value: null }],
+      ['"x" * (2 << 20)', { exception: 'the value is too long' }],
       ['open("out.txt", "w").write("left")', { value: '4' }],
       ['while True: pass', { ended: 'the program was ended by its cpu limit' }],
       ['x', ...gone],
@@ -390,6 +393,11 @@ testSessions('session-server.mjs', async (t) => {
       ['throw new Error("oh")', { exception: 'Error: oh' }],
       [`fetch("${origin}/")`, { value: 'a page' }],
       ['fetch("http://example.com/")', { exception: 'Error: http://example.com/ is not allowed' }],
+      ['console.log(1n, null, "\\ud800")', { printed: '1 null �\n' }, { value: null }],
+      ['var a = {}; a.a = a', { value: '[object Object]' }],
+      ['print(1)', { printed: '1' }, { value: null }],
+      ['throw { toString() { throw 1 } }', { exception: 'an exception without a text' }],
+      ['"x".repeat(2 << 20)', { exception: 'the value is too long' }],
       ['for (;;);', { ended: 'the program was ended by its cpu limit' }],
       ['x', ...gone],
     ],
@@ -414,6 +422,23 @@ testSessions('session-server.mjs', async (t) => {
   while ((await fetch(session, { method: 'POST', body: '1' })).status !== 404);
   t.is((await fetch(other, { method: 'DELETE' })).status, 204)
   t.deepEqual(await run(other, '1'), gone)
+  const last = await open('python')
+  for (const [path, status] of [
+    ['files/%', 400],
+    ['files/missing', 404],
+    ['files/a%00b', 404],
+    ['files/..%2f..%2fetc%2fpasswd', 404],
+  ] as const) {
+    t.is((await fetch(`${last}/${path}`)).status, status, path)
+  }
+  // The request is longer than what is on its way at a time.
+  const long = await fetch(last, { method: 'POST', body: '#'.repeat(32 << 20) })
+  t.deepEqual([long.status, await long.json()], [413, { error: 'the snippet is too long' }])
+  t.deepEqual(await run(last, '1'), [{ value: '1' }])
+  // What reads a file can be a snippet's, which ends its session here.
+  await run(last, 'import builtins, os\nbuiltins.open = lambda *_: os._exit(1)')
+  t.is((await fetch(`${last}/files/x`)).status, 404)
+  t.deepEqual(await run(last, '1'), gone)
   t.is((await fetch(`${url}/sessions?language=cobol`, { method: 'POST' })).status, 404)
   t.is((await fetch(url)).status, 404)
   await stop()

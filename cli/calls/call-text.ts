@@ -1,4 +1,5 @@
 import { CliError } from '../status.ts'
+import { Scanner } from '../wave/scanner.ts'
 
 /** A call as it is typed: `add 1 2` or `add(1, 2)`. */
 export interface CallText {
@@ -9,14 +10,21 @@ export interface CallText {
   readonly at: number
 }
 
-/** A name as JSON's strings, for names with blanks and the like; or whatever has no blank or parenthesis. */
-const NAME = /^\s*("(?:[^"\\]|\\.)*"|[^\s("][^\s(]*)/s
-
 /** @throws {CliError} for a name between quotes that JSON does not read. */
 export function parseCall(text: string): CallText | undefined {
-  const [start, quoted] = NAME.exec(text) ?? []
-  if (start === undefined || quoted === undefined) return undefined
-  return { name: unquote(quoted), text, at: start.length }
+  const scan = new Scanner(text, text.length - text.trimStart().length)
+  const name = readName(scan)
+  return name === undefined ? undefined : { name, text, at: scan.at }
+}
+
+/** A name as JSON's strings, for names with blanks and the like; or whatever has no blank or parenthesis. */
+function readName(scan: Scanner): string | undefined {
+  const start = scan.at
+  if (scan.match(/"/y) === undefined) return scan.match(/[^\s(]+/y)
+  do scan.match(/[^"\\]+/y)
+  while (scan.match(/\\./sy) !== undefined)
+  if (scan.match(/"/y) === undefined) return undefined
+  return unquote(scan.text.slice(start, scan.at))
 }
 
 /** A name as it is typed. */
@@ -25,7 +33,6 @@ export function quote(name: string): string {
 }
 
 function unquote(text: string): string {
-  if (!text.startsWith('"')) return text
   try {
     return JSON.parse(text) as string
   } catch {

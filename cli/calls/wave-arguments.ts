@@ -11,7 +11,7 @@ import { signatureText, typedName } from './wit-names.ts'
 export interface Arguments {
   readonly values: readonly unknown[]
   /** The names of the resources that go over to the function. */
-  readonly given: readonly string[]
+  readonly given: Iterable<string>
 }
 
 /**

@@ -23,14 +23,12 @@ export class EndedEarly extends Error {
 
 /** An instance that shares the terminal with a prompt. */
 export class LiveInstance {
-  readonly #io: Io
   readonly #lines: Lines
   readonly #controller = new AbortController()
   readonly #stdin = new GuestInput()
   #instance!: Instance
 
-  private constructor(io: Io, lines: Lines) {
-    this.#io = io
+  private constructor(lines: Lines) {
     this.#lines = lines
   }
 
@@ -40,13 +38,14 @@ export class LiveInstance {
     lines: Lines,
     program: Program,
     options: InstantiateOptions,
+    line: AbortController,
   ): Promise<LiveInstance> {
-    const live = new LiveInstance(io, lines)
+    const live = new LiveInstance(lines)
     const { signal } = live.#controller
     const [stdout, stderr] = io.inherit ? (['inherit', 'inherit'] as const) : [io.stdout, io.stderr]
     const streams = { stdin: live.#stdin, stdout, stderr, onBrokenPipe: 'stop' } as const
     try {
-      const made = await live.#attended(() =>
+      const made = await live.#attended(line, () =>
         instantiate(program, { ...options, ...streams, signal }),
       )
       if ('outcome' in made) throw new EndedEarly(made.outcome)
@@ -63,14 +62,18 @@ export class LiveInstance {
     return this.#instance
   }
 
-  /** Ctrl-C and SIGTERM end the call, and the instance with it. */
-  call(name: string, args: readonly unknown[]): Promise<CallOutcome> {
-    return this.#attended(() => this.#instance.call(name, ...(args as number[])))
+  /**
+   * What aborts the line ends the call, and the instance with it.
+   *
+   * @throws {EndedEarly} for a line that was aborted before.
+   */
+  call(line: AbortController, name: string, args: readonly unknown[]): Promise<CallOutcome> {
+    return this.#attended(line, () => this.#instance.call(name, ...(args as number[])))
   }
 
   /** Drops a resource of the instance, which it does in a call. */
-  drop(resource: AsyncDisposable): Promise<void> {
-    return this.#attended(async () => resource[Symbol.asyncDispose]())
+  drop(line: AbortController, resource: AsyncDisposable): Promise<void> {
+    return this.#attended(line, async () => resource[Symbol.asyncDispose]())
   }
 
   async end(): Promise<void> {
@@ -78,20 +81,25 @@ export class LiveInstance {
   }
 
   /** While the program does something, it reads the lines, and can be interrupted. */
-  async #attended<T>(act: () => Promise<T>): Promise<T> {
+  async #attended<T>(line: AbortController, act: () => Promise<T>): Promise<T> {
+    const { signal } = line
+    const interrupt = (): void => this.#controller.abort(signal.reason)
+    if (signal.aborted) {
+      interrupt()
+      throw new EndedEarly(signal.reason as InterruptSignal)
+    }
+    signal.addEventListener('abort', interrupt)
     const done = new AbortController()
-    const interrupt = (signal: InterruptSignal): void => this.#controller.abort(signal)
-    const stop = this.#io.onInterrupt(interrupt)
     const reader = {
       prompt: 'stdin> ',
-      onInterrupt: () => interrupt('SIGINT'),
+      onInterrupt: () => line.abort('SIGINT'),
       signal: done.signal,
     }
     const feeding = this.#stdin.feed(() => this.#lines.read(reader), done.signal)
     try {
       return await act()
     } finally {
-      stop()
+      signal.removeEventListener('abort', interrupt)
       done.abort()
       await feeding
     }

@@ -58,6 +58,8 @@ class Session {
   readonly #lines: Lines
   readonly #subject: Subject
   #live: LiveInstance | undefined
+  /** Aborted by Ctrl-C and SIGTERM while the line is carried out. */
+  #line = new AbortController()
   #hasFailed = false
   /** The exit status, once no more lines are wanted. */
   #status: number | undefined
@@ -95,7 +97,7 @@ class Session {
 
   async #run(): Promise<number> {
     try {
-      await this.#open()
+      await this.#interruptible(() => this.#open())
     } catch (error) {
       // A program that cannot be instantiated has nothing to call.
       if (!(error instanceof EndedEarly)) throw error
@@ -132,15 +134,29 @@ class Session {
   async #carryOut(text: string): Promise<void> {
     try {
       const line = parseLine(text)
-      if (line.kind === 'command') await carryOut(this.#subject, line.words)
-      else if (line.kind === 'call') await this.#call(line.call)
+      if (line.kind === 'command') {
+        await this.#interruptible(() => carryOut(this.#subject, line.words))
+      } else if (line.kind === 'call') await this.#interruptible(() => this.#call(line.call))
     } catch (error) {
       this.#hasFailed = true
-      if (error instanceof EndedEarly) await this.#tellEarly(error.end)
-      else if (error instanceof CliError || error instanceof WasiexecError) {
+      if (error instanceof EndedEarly) {
+        this.#forget()
+        await this.#tellEarly(error.end)
+      } else if (error instanceof CliError || error instanceof WasiexecError) {
         const message = printable(withOptionNames(error.message))
         await say(this.#io, `wasiexec: ${this.#lines.place}${message}`)
       } else throw error
+    }
+  }
+
+  /** Listens all the time: a signal that comes between two listeners is lost, or ends the process. */
+  async #interruptible<T>(act: () => Promise<T>): Promise<T> {
+    const line = (this.#line = new AbortController())
+    const stop = this.#io.onInterrupt((signal) => line.abort(signal))
+    try {
+      return await act()
+    } finally {
+      stop()
     }
   }
 
@@ -148,7 +164,7 @@ class Session {
     const call = this.#callables.find(typed.name)?.withText(typed)
     const live = await this.#open()
     // Without one, the library says what is wrong with the name.
-    const outcome = await live.call(call?.name ?? typed.name, call?.args ?? [])
+    const outcome = await live.call(this.#line, call?.name ?? typed.name, call?.args ?? [])
     if (outcome.kind !== 'returned') return this.#ended(outcome)
     const values = call?.returned(outcome.values) ?? []
     await print(this.#io.stdout, freshLine(this.#io.stdout, this.#io.env))
@@ -159,7 +175,7 @@ class Session {
     const live = await this.#open()
     this.#handles.forget(name)
     try {
-      await live.drop(value as AsyncDisposable)
+      await live.drop(this.#line, value as AsyncDisposable)
     } catch (error) {
       // The component drops it in a call.
       if (!(error instanceof ProgramError)) throw error
@@ -168,8 +184,7 @@ class Session {
   }
 
   async #ended(outcome: CallOutcome): Promise<void> {
-    this.#live = undefined
-    this.#handles.clear()
+    this.#forget()
     this.#hasFailed ||= !outcome.ok
     await this.#tell(outcome)
   }
@@ -203,14 +218,25 @@ class Session {
   }
 
   async #open(): Promise<LiveInstance> {
-    this.#live ??= await LiveInstance.make(this.#io, this.#lines, this.#program, this.#options)
+    this.#live ??= await LiveInstance.make(
+      this.#io,
+      this.#lines,
+      this.#program,
+      this.#options,
+      this.#line,
+    )
     return this.#live
+  }
+
+  /** The instance has ended. */
+  #forget(): void {
+    this.#live = undefined
+    this.#handles.clear()
   }
 
   async #reset(): Promise<void> {
     await this.#live?.end()
-    this.#live = undefined
-    this.#handles.clear()
+    this.#forget()
     await this.#open()
   }
 }

@@ -10,6 +10,9 @@ export interface HandleNames {
   get(name: string): { readonly value: object; readonly resource: WitResource } | undefined
 }
 
+/** Those of 64 bits have at most 20 digits. */
+const INTEGER = /^-?\d{1,20}$/
+
 type Of<Kind extends WitType['kind']> = Extract<WitType, { kind: Kind }>
 
 /** Reads values in WAVE, the WebAssembly Value Encoding, as the library takes them. */
@@ -17,7 +20,7 @@ export class WaveParser {
   readonly scan: Scanner
   readonly #handles: HandleNames | undefined
   /** The names of the resources that go over to the function. */
-  readonly given: string[] = []
+  readonly given: Set<string> = new Set()
 
   constructor(scan: Scanner, handles?: HandleNames) {
     this.scan = scan
@@ -87,7 +90,7 @@ export class WaveParser {
     const { at } = this.scan
     const text = this.scan.number() ?? ''
     const [least, most] = RANGES[type.kind]!
-    const value = /^-?\d+$/.test(text) ? BigInt(text) : most + 1n
+    const value = INTEGER.test(text) ? BigInt(text) : most + 1n
     if (value < least || value > most) this.#fail(type, at)
     return type.kind === 'u64' || type.kind === 's64' ? value : Number(value)
   }
@@ -261,7 +264,8 @@ export class WaveParser {
     const isRight =
       held?.resource.name === resource.name && held.resource.interface === resource.interface
     if (name === undefined || !isRight) this.#fail(type, at)
-    if (type.kind === 'own') this.given.push(name)
+    if (this.given.has(name)) throw this.scan.error('a resource that is not given away', at)
+    if (type.kind === 'own') this.given.add(name)
     return held.value
   }
 }

@@ -1,8 +1,10 @@
 import { WaveError } from './error.ts'
 
-const BLANK = /(?:[ \t\n\r]|\/\/[^\n]*)*/y
-const LABEL = /%?[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*/y
-const NUMBER = /-?(?:inf(?![A-Za-z0-9-])|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/y
+// A pattern that repeats a group fails on long text, so none of these does.
+const BLANKS = /[ \t\n\r]+/y
+const COMMENT = /\/\/[^\n]*/y
+const LABEL = /%?[A-Za-z][A-Za-z0-9-]*/y
+const NUMBER = /-?(?:inf|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.+-])/y
 const HANDLE = /\$[0-9]+/y
 
 /** Text that is read from left to right. */
@@ -25,7 +27,8 @@ export class Scanner {
 
   /** Passes over blanks and comments. */
   skip(): void {
-    this.match(BLANK)
+    do this.match(BLANKS)
+    while (this.match(COMMENT) !== undefined)
   }
 
   /** Takes a mark, if it is next after blanks. */

@@ -56,7 +56,7 @@ function readLines(scan: Scanner, start: number): string {
     if (end !== undefined) return dedented(scan, lines, end.length - '"""'.length, start)
     let line = ''
     for (;;) {
-      const plain = scan.match(/(?:(?!""")[^\\\n\r]|\r(?!\n))+/y)
+      const plain = scan.match(/[^\\\n\r"]+/y) ?? scan.match(/"(?!"")|\r(?!\n)/y)
       if (plain !== undefined) line += plain
       else if (scan.match(/\r?\n/y) !== undefined) break
       else line += readEscape(scan, 'the end of the string, """ on a line of its own')

@@ -18,9 +18,9 @@ export const KEYWORDS: ReadonlySet<string> = new Set(
   'true false inf nan some none ok err'.split(' '),
 )
 
-/** A type in the notation of WIT; one with a name is that name. */
+/** A type in the notation of WIT, cut where it is long; one with a name is that name. */
 export function typeText(type: WitType): string {
-  return type.name ?? structure(type)
+  return cut(type.name ?? structure(type), MAX_TYPE)
 }
 
 function structure(type: WitType): string {
@@ -71,6 +71,7 @@ export function expectation(type: WitType): string {
   return `${typeText(type)} (${look(type)})`
 }
 
+const MAX_TYPE = 400
 const MAX_LOOK = 160
 
 function look(type: WitType): string {
@@ -118,6 +119,6 @@ function look(type: WitType): string {
   }
 }
 
-function cut(text: string): string {
-  return text.length > MAX_LOOK ? `${text.slice(0, MAX_LOOK)}…` : text
+function cut(text: string, most = MAX_LOOK): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text
 }

@@ -10,6 +10,16 @@ const LIMITS = {
 }
 /** So often may a version fail before the version before takes its place. */
 const STRIKES = 2
+/** The newest version, and those that may take its place. */
+const KEPT = 3
+
+/** What a plugin exports, with its types, beside a memory. */
+const NEEDED = new Map([
+  ['reserve', '(i32) -> i32'],
+  ['release', '(i32, i32)'],
+  ['transform', '(i32, i32) -> i64'],
+  ['visit', '() -> i32'],
+])
 
 export class Plugin {
   #imports
@@ -28,13 +38,16 @@ export class Plugin {
   /** Takes in a new version. Calls that were made before go to the version before, later ones to this. */
   async install(source, name) {
     const program = await load(source, { name })
-    program.check({ imports: this.#imports })
-    const missing = ['reserve', 'release', 'transform'].filter(
-      (wanted) => !program.exports.some((item) => item.kind === 'function' && item.name === wanted),
-    )
-    if (missing.length > 0) throw new Error(`${name} does not export ${missing.join(', ')}`)
+    try {
+      program.check({ imports: this.#imports })
+      await checkExports(program)
+    } catch (error) {
+      program[Symbol.dispose]()
+      throw error
+    }
     await this.#inTurn(() => {
       this.#versions.push(program)
+      if (this.#versions.length > KEPT) this.#versions.shift()[Symbol.dispose]()
       this.#strikes = 0
       this.#end()
     })
@@ -42,28 +55,33 @@ export class Plugin {
 
   /** What the plugin makes of a text, or the text where it fails. */
   transform(text) {
-    return this.#inTurn(async () => {
-      const program = this.#versions.at(-1)
-      if (program === undefined) return text
-      try {
-        this.#instance ??= await program.instantiate({ imports: this.#imports, limits: LIMITS })
-        return await transform(this.#instance, text)
-      } catch (error) {
-        this.#fail(program, error)
-        return text
-      }
-    })
+    return this.#use((instance) => transform(instance, text), text)
   }
 
-  /** How often the instance has been visited: a state that ends with it. */
+  /** How often the instance has been visited, a state that ends with it; 0 where the plugin fails. */
   visit() {
-    return this.#inTurn(() => this.#instance.exports.visit())
+    return this.#use(({ exports }) => exports.visit(), 0)
   }
 
   close() {
     return this.#inTurn(() => {
       this.#end()
       for (const program of this.#versions.splice(0)) program[Symbol.dispose]()
+    })
+  }
+
+  /** What comes of a task with the instance, or something else where the plugin fails. */
+  #use(task, otherwise) {
+    return this.#inTurn(async () => {
+      const program = this.#versions.at(-1)
+      if (program === undefined) return otherwise
+      try {
+        this.#instance ??= await program.instantiate({ imports: this.#imports, limits: LIMITS })
+        return await task(this.#instance)
+      } catch (error) {
+        this.#fail(program, error)
+        return otherwise
+      }
     })
   }
 
@@ -90,6 +108,20 @@ export class Plugin {
     this.#last = done.catch(() => {})
     return done
   }
+}
+
+/** A plugin with other exports could only fail. */
+async function checkExports(program) {
+  const { exports } = await program.inspect()
+  const has = (name, kind, type) =>
+    exports.some(
+      (item) => item.name === name && item.kind === kind && (type ?? item.type) === item.type,
+    )
+  const missing = [...NEEDED]
+    .filter(([name, type]) => !has(name, 'function', type))
+    .map((each) => each.join(' '))
+  if (!has('memory', 'memory')) missing.push('memory')
+  if (missing.length > 0) throw new Error(`${program.name} does not export ${missing.join(', ')}`)
 }
 
 /** Writes a text into the memory of an instance, and reads what it has made of the text. */

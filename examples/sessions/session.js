@@ -1,7 +1,23 @@
 // For componentize-qjs, where `print` and `fetch` of the world are global.
-const text = (value) =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
-globalThis.console = { log: (...values) => print(`${values.map(text).join(' ')}\n`) }
+
+/** Strings of components have no halves of pairs. */
+const whole = (value) => String(value).toWellFormed()
+const text = (value) => whole(typeof value === 'object' ? json(value) : value)
+
+function json(value) {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return value
+  }
+}
+
+const { print: give, fetch: load } = globalThis
+Object.assign(globalThis, {
+  print: (value) => give(whole(value)),
+  fetch: (url) => load(whole(url)),
+  console: { log: (...values) => give(`${values.map(text).join(' ')}\n`) },
+})
 
 /** What is declared with `var` or `function` stays for the next snippet; `let` and `const` end with theirs. */
 export function evaluate(source) {
@@ -10,7 +26,15 @@ export function evaluate(source) {
     const value = (0, eval)(source)
     return value === undefined ? null : text(value)
   } catch (error) {
-    throw String(error)
+    throw describe(error)
+  }
+}
+
+function describe(error) {
+  try {
+    return whole(error)
+  } catch {
+    return 'an exception without a text'
   }
 }
 

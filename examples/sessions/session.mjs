@@ -7,9 +7,13 @@ const LIMITS = {
   timeoutMs: 30_000,
   memoryBytes: 128 << 20,
 }
-/** Characters that a snippet may print, and those of a page that it may fetch. */
+/** Characters that a snippet may print, and those of its value, and of a page that it may fetch. */
 const MAX_PRINTED = 1 << 20
+const MAX_VALUE = 1 << 20
 const MAX_PAGE = 1 << 20
+
+/** What is returned for each case of a result, and for a call that did not return. */
+const NAMES = { ok: 'value', err: 'exception', ended: 'ended' }
 
 export class Session {
   #instance
@@ -38,19 +42,15 @@ export class Session {
   /** Runs a snippet; returns its `value`, its `exception`, or how the session has `ended`. */
   async run(source) {
     this.#printed = 0
-    const outcome = await this.#instance.call('evaluate', source)
-    if (outcome.kind === 'returned') {
-      const { tag, val } = outcome.values[0]
-      return tag === 'ok' ? { value: val ?? null } : { exception: val }
-    }
-    this.isOver = true
-    return { ended: describeOutcome(outcome) }
+    const { tag, val = null } = await this.#call('evaluate', source)
+    if (val?.length > MAX_VALUE) return { exception: 'the value is too long' }
+    return { [NAMES[tag]]: val }
   }
 
-  /** The bytes of a file that a snippet has left. */
+  /** The bytes of a file that a snippet has left. What reads it may be a snippet's, and can end the session. */
   async readFile(path) {
-    const { tag, val } = await this.#instance.exports.readFile(path)
-    if (tag === 'err') throw new Error(val)
+    const { tag, val } = await this.#call('read-file', path)
+    if (tag !== 'ok') throw new Error(val)
     return val
   }
 
@@ -58,6 +58,14 @@ export class Session {
   close() {
     this.isOver = true
     this.#instance[Symbol.dispose]()
+  }
+
+  /** The result that a function returns, or how it has ended the session. */
+  async #call(name, argument) {
+    const outcome = await this.#instance.call(name, argument)
+    if (outcome.kind === 'returned') return outcome.values[0]
+    this.isOver = true
+    return { tag: 'ended', val: describeOutcome(outcome) }
   }
 
   /** The snippet waits until what it prints has been taken. */

@@ -5,6 +5,15 @@ import wit_world
 from componentize_py_types import Err
 
 
+def whole(text):
+    """Text without halves of pairs, which a string of a component cannot have."""
+    return text.encode('utf-8', 'replace').decode()
+
+
+def describe(error):
+    return whole(''.join(traceback.format_exception_only(error)).strip())
+
+
 class Printed(io.TextIOBase):
     """Passes on whole lines, where these are not long."""
 
@@ -20,7 +29,7 @@ class Printed(io.TextIOBase):
     def flush(self):
         text, self.kept = self.kept, ''
         if text:
-            wit_world.print(text)
+            wit_world.print(whole(text))
 
 
 def fetch(url):
@@ -49,9 +58,9 @@ class WitWorld(wit_world.WitWorld):
             if last is None:
                 return None
             value = eval(compile(ast.Expression(last.value), '<snippet>', 'eval'), scope)
-            return None if value is None else repr(value)
+            return None if value is None else whole(repr(value))
         except BaseException as error:
-            raise Err(''.join(traceback.format_exception_only(error)).strip())
+            raise Err(describe(error))
         finally:
             printed.flush()
 
@@ -59,5 +68,6 @@ class WitWorld(wit_world.WitWorld):
         try:
             with open(path, 'rb') as file:
                 return file.read()
-        except OSError as error:
-            raise Err(str(error))
+        except BaseException as error:
+            # A snippet may have put something else in the place of `open`.
+            raise Err(describe(error))
