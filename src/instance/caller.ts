@@ -124,6 +124,7 @@ export class Caller<Functions, Failure extends HostError = never> {
   #wait(callee: Callee, args: readonly unknown[], limits: Encoder | undefined): Delivery {
     const link = this.#link
     const { number, port, hostCalls } = link.state
+    callee.checkSync?.()
     const writer = takeWriter()
     try {
       callee.write(args, writer, link)

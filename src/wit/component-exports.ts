@@ -21,7 +21,9 @@ export class ComponentExports {
     const codecs = new Codecs(this.types, (kind, resource) =>
       handle(kind, resource, resources[resource]!),
     )
-    this.list = functions.map((type, number) => new ComponentFunction(type, number, codecs))
+    this.list = functions.map(
+      (type, number) => new ComponentFunction(type, number, codecs, this.types),
+    )
     for (const name of this.#interfaceNames()) this.#interfaces.set(name, name)
     // The newest version has the name without one.
     const names = [...this.#interfaces.keys()].toSorted((a, b) =>
