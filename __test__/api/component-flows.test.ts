@@ -348,7 +348,7 @@ test('wrong values', async (t) => {
   }
   t.is(callEnding(await instance.call('sinks#sum', [1] as never)), 'returned', 'no call was made')
   const later: [string, unknown, RegExp][] = [
-    ['sinks#sum', [1, 'two'], /stream<u32>.*\[1\]: expected an integer.*got 'two'/],
+    ['sinks#sum', [1, 'two'], /stream<u32>.*\[1\]: expected an integer.*got "two"/],
     [
       'sinks#describe',
       [
@@ -358,7 +358,7 @@ test('wrong values', async (t) => {
       /\[1\]\[1\]: expected a string, got 3/,
     ],
     ['sinks#length', [256], /\[0\]: expected a Uint8Array or an integer from 0 to 255, got 256/],
-    ['sinks#settle', Promise.resolve(5), /future<string>.*value: expected a string, got 5/],
+    ['sinks#settle', Promise.resolve(5), /future<string>: expected a string, got 5/],
   ]
   for (const [name, value, message] of later) {
     const other = await anyCalls()

@@ -46,6 +46,8 @@ export class Incoming {
   #held: FlowReader | undefined
   /** Whether nobody reads it any more. */
   #isLeft = false
+  /** Whether somebody reads it, or has read it. */
+  isRead = false
   /** Whether no more comes. */
   isEnded = false
   /** Why no more comes, if it is not the end. */
@@ -132,14 +134,12 @@ export class Flows {
     this.#port = port
   }
 
-  /** What the guest gives under this number. The first values may be there already. */
+  /** What the guest gives under this number, for who reads it. The values and the end may be there already. */
   incoming(number: number): Incoming {
-    let incoming = this.#incoming.get(number)
-    if (incoming === undefined) {
-      incoming = new Incoming(number, this.#port)
-      if (this.#end === undefined) this.#incoming.set(number, incoming)
-      else incoming.fail(this.#end.error)
-    }
+    const incoming = this.#of(number)
+    incoming.isRead = true
+    this.#forget(incoming)
+    if (this.#end !== undefined) incoming.fail(this.#end.error)
     return incoming
   }
 
@@ -154,13 +154,14 @@ export class Flows {
 
   /** The guest has given a list of values. */
   give(number: number, call: number, values: Buffer): void {
-    this.incoming(number).give(call, values)
+    this.#of(number).give(call, values)
   }
 
   /** The guest gives no more. */
   ended(number: number): void {
-    this.incoming(number).end()
-    this.#incoming.delete(number)
+    const incoming = this.#of(number)
+    incoming.end()
+    this.#forget(incoming)
   }
 
   /** The guest wants a list of values, at most so many. */
@@ -197,6 +198,20 @@ export class Flows {
     for (const source of this.#sources.values()) source.close()
     this.#incoming.clear()
     this.#sources.clear()
+  }
+
+  #of(number: number): Incoming {
+    let incoming = this.#incoming.get(number)
+    if (incoming === undefined) {
+      incoming = new Incoming(number, this.#port)
+      this.#incoming.set(number, incoming)
+    }
+    return incoming
+  }
+
+  /** Who reads it has it. */
+  #forget(incoming: Incoming): void {
+    if (incoming.isRead && incoming.isEnded) this.#incoming.delete(incoming.number)
   }
 }
 

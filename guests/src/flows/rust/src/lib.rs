@@ -177,6 +177,8 @@ impl sources::Guest for Flows {
 
     async fn busy(milliseconds: u32) -> StreamReader<u32> {
         stream(wit_stream::new(), async move |mut writer| {
+            // The call returns meanwhile.
+            pause(1).await;
             for number in 0.. {
                 let start = Instant::now();
                 while start.elapsed() < Duration::from_millis(milliseconds.into()) {}
