@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { Imports, WasiexecError } from '../support/package.ts'
+import { node as child } from '../support/child.ts'
 import { callEnding, deferred, numbers, real, thrown, until } from '../support/guest.ts'
 
 type Values<T> = AsyncIterable<T> | Iterable<T>
@@ -249,6 +250,65 @@ test('several streams of an instance are read at the same time, and calls go on'
   const read = Promise.all(streams.map(all))
   t.is(await sinks.sum(slowly([1, 2])), 3n)
   for (const seen of await read) t.deepEqual(seen, numbers(50))
+})
+
+test('a guest is no further than its reader', async (t) => {
+  await using instance = await flows()
+  const { sources } = instance.exports
+  const stream = await sources.count(3, 0)
+  t.is((await stream.next()).value, 0)
+  await setTimeout(50)
+  t.is(await sources.ended(), 0, 'there is room for one value, and two are left')
+  t.deepEqual(await all(stream), [1, 2])
+  while ((await sources.ended()) === 0) await setTimeout(1)
+  t.deepEqual(await all(stream), [], 'it has ended')
+})
+
+test('values that are asked for at the same time come in their order', async (t) => {
+  await using instance = await flows()
+  const stream = await instance.exports.sources.count(3, 1)
+  const asked = await Promise.all(numbers(5).map(() => stream.next()))
+  t.deepEqual(
+    asked.map(({ value }) => value as number | undefined),
+    [0, 1, 2, undefined, undefined],
+  )
+})
+
+test('a call that is aborted while a stream is open ends it', async (t) => {
+  const instance = await flows()
+  const stream = await instance.exports.sources.count(2, 60_000)
+  const next = thrown(() => stream.next())
+  const controller = new AbortController()
+  const call = instance
+    .with({ signal: controller.signal })
+    .call('sinks#sum', new ReadableStream<number>())
+  await setTimeout(20)
+  controller.abort()
+  t.is((await call).kind, 'abort')
+  t.is(((await next) as WasiexecError).code, 'ERR_INSTANCE_OVER')
+})
+
+test('a read that waits keeps the process alive, and an open stream does not', async (t) => {
+  const script = (use: string): string => `
+    const same = (value) => value
+    const imports = { 'test:flows/host': { wait: same, transform: same, next: same } }
+    const { exports } = await (await real('flows')).instantiate({ imports })
+    ${use}
+  `
+  const read = await child(
+    script(`
+    for await (const number of await exports.sources.count(2, 100)) console.log(number)
+    console.log(await exports.sources.later(7, 100))
+  `),
+  )
+  t.deepEqual([read.stdout, read.code], ['0\n1\n7\n', 0], read.stderr)
+  const open = await child(
+    script(`
+    const stream = await exports.sources.count(2, 3_600_000)
+    void exports.sinks.sum([1]).then((sum) => console.log(sum))
+  `),
+  )
+  t.deepEqual([open.stdout, open.code], ['1n\n', 0], open.stderr)
 })
 
 test('a guest waits for the reader', async (t) => {

@@ -88,7 +88,11 @@ export class HostCalls {
     const call = words.number
     if (isFlowFunction(index)) {
       this.#words = words
-      this.#context.runInAsyncScope(this.#moved, this, index, call, words.takeValues())
+      try {
+        this.#context.runInAsyncScope(this.#moved, this, index, call, words.takeValues())
+      } catch (error) {
+        this.#fail(call, error)
+      }
       return
     }
     this.#current.add(call)

@@ -20,6 +20,8 @@ export interface Source {
   take(most: number): Encoder | Promise<Encoder>
   /** The guest wants no more. */
   close(): void
+  /** The guest was not given it. */
+  takeBack?(): void
 }
 
 /** Who reads what a guest gives. */
@@ -149,7 +151,11 @@ export class Flows {
     while (this.#sources.has(this.#last))
     const number = this.#last
     this.#sources.set(number, source)
-    return { number, takeBack: () => void this.#sources.delete(number) }
+    const takeBack = (): void => {
+      this.#sources.delete(number)
+      source.takeBack?.()
+    }
+    return { number, takeBack }
   }
 
   /** The guest has given a list of values. */

@@ -213,6 +213,10 @@ export class ReadySource implements Source {
   }
 
   close(): void {
+    this.takeBack()
+  }
+
+  takeBack(): void {
     this.#written.takeBack()
   }
 }
