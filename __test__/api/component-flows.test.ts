@@ -1,4 +1,4 @@
-// Streams and futures of components, and functions of the host that run at the same time.
+// Run once more with each compiler. Streams and futures of components, and functions of the host at the same time.
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { Imports, WasiexecError } from '../support/package.ts'

@@ -342,9 +342,11 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll, Waker};
 
-    /// Calls, and the numbers and arguments of those that were told.
-    fn told() -> (HostCalls, Arc<Mutex<Vec<(u64, Vec<u64>)>>>) {
-        let told = Arc::<Mutex<Vec<_>>>::default();
+    /// The numbers and arguments of calls that were told.
+    type Told = Arc<Mutex<Vec<(u64, Vec<u64>)>>>;
+
+    fn told() -> (HostCalls, Told) {
+        let told = Told::default();
         let seen = told.clone();
         let calls = HostCalls::told(move |call| {
             let call = (call.number, call.arguments.to_vec());

@@ -25,9 +25,12 @@ pub(crate) enum FlowCall {
     Left,
 }
 
+/// What the submitter will return.
+pub(crate) type Asked = BoxFuture<'static, wasmtime::Result<Bytes>>;
+
 /// How the submitter is asked.
 pub(crate) trait Submitter: Send + Sync {
-    fn ask(&self, call: FlowCall, values: Vec<u8>) -> BoxFuture<'static, wasmtime::Result<Bytes>>;
+    fn ask(&self, call: FlowCall, values: Vec<u8>) -> Asked;
     /// The same for a call whose result nobody waits for.
     fn post(&self, call: FlowCall, values: Vec<u8>);
 }
@@ -128,7 +131,7 @@ pub(super) struct FlowEnd {
 }
 
 impl FlowEnd {
-    pub(super) fn ask(&self, values: &[u8]) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
+    pub(super) fn ask(&self, values: &[u8]) -> Asked {
         let call = match self.is_given {
             true => FlowCall::Give,
             false => FlowCall::Take,
@@ -180,16 +183,15 @@ impl Drop for FlowEnd {
 
 #[cfg(test)]
 mod tests {
-    use super::{FlowCall, Flows, MAX_OPEN, Submitter};
+    use super::{Asked, FlowCall, Flows, MAX_OPEN, Submitter};
     use bytes::Bytes;
-    use futures_util::future::BoxFuture;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
     struct Seen(Arc<Mutex<Vec<String>>>);
 
     impl Submitter for Seen {
-        fn ask(&self, _: FlowCall, _: Vec<u8>) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
+        fn ask(&self, _: FlowCall, _: Vec<u8>) -> Asked {
             Box::pin(async { Ok(Bytes::new()) })
         }
 

@@ -1,13 +1,12 @@
 //! Streams and futures that a guest gives to its submitter.
 
 use super::abi::Carried;
-use super::flows::{FlowCall, FlowEnd};
+use super::flows::{Asked, FlowCall, FlowEnd};
 use super::handles::Handles;
 use super::lift::{LiftedEnd, LiftedFlow, LiftedValues};
 use super::payload::{Item, Payload, list};
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use std::marker::PhantomData;
+use std::mem::replace;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -115,7 +114,7 @@ impl Given {
 struct Taker<T> {
     given: Given,
     /// Whether the submitter still reads, once it has taken the last piece.
-    call: Option<BoxFuture<'static, wasmtime::Result<Bytes>>>,
+    call: Option<Asked>,
     /// Whether that piece is of the write in progress.
     has_taken: bool,
     payload: PhantomData<fn() -> T>,
@@ -167,7 +166,7 @@ impl<T: Payload, D: 'static> StreamConsumer<D> for Taker<T> {
                 Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
                 Poll::Pending => return Poll::Pending,
             }
-            if std::mem::replace(&mut this.has_taken, false) {
+            if replace(&mut this.has_taken, false) {
                 return Poll::Ready(Ok(StreamResult::Completed));
             }
             if source.remaining(store.as_context_mut()) == 0 {

@@ -1,13 +1,11 @@
 //! Streams and futures that a submitter gives to its guest.
 
 use super::abi::Carried;
-use super::flows::FlowEnd;
+use super::flows::{Asked, FlowEnd};
 use super::handles::Handles;
 use super::payload::{Item, Payload};
 use super::reader::Reader;
 use crate::error::Error;
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -84,7 +82,7 @@ struct Giver<T> {
     end: Option<FlowEnd>,
     handles: Arc<Handles>,
     /// The next piece.
-    call: Option<BoxFuture<'static, wasmtime::Result<Bytes>>>,
+    call: Option<Asked>,
     payload: PhantomData<fn() -> T>,
 }
 

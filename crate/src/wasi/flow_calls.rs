@@ -1,10 +1,8 @@
 //! How a submitter is asked for, and given, the values of streams and futures.
 
-use crate::component::{FlowCall, Submitter};
+use crate::component::{Asked, FlowCall, Submitter};
 use crate::guest::{Cause, InstanceControl, Stopped};
 use crate::host_functions::{HostCalls, Thrown, flow_function, pack, unpack};
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 /// The calls of one instance.
@@ -20,7 +18,7 @@ impl FlowCalls {
 }
 
 impl Submitter for FlowCalls {
-    fn ask(&self, call: FlowCall, values: Vec<u8>) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
+    fn ask(&self, call: FlowCall, values: Vec<u8>) -> Asked {
         let (calls, control) = (self.calls.clone(), self.control.clone());
         Box::pin(async move {
             let Some(_held) = calls.load.hold(values.len()) else {
