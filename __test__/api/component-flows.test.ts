@@ -482,6 +482,18 @@ test('what a guest computes between calls is limited, for each value anew', asyn
   t.is(error.outcome?.kind, 'limit')
 })
 
+test('fuel is given anew for each value, too', async (t) => {
+  const limits = { fuel: 400_000 }
+  const instance = await flows(host, { limits })
+  // Each takes more than a thousand units.
+  t.is((await all(await instance.exports.sources.count(2000, 0))).length, 2000)
+  const hangs = await instance.exports.sources.busy(100_000)
+  const error = (await thrown(() => hangs.next())) as WasiexecError
+  t.is(error.code, 'ERR_INSTANCE_OVER')
+  t.is(error.outcome?.kind, 'limit')
+  t.is(error.outcome?.kind === 'limit' ? error.outcome.limit : undefined, 'fuel')
+})
+
 test('a guest may wait between calls for longer than its calls may take', async (t) => {
   await using instance = await flows(host, { limits: { timeoutMs: 100 } })
   t.deepEqual(await all(await instance.exports.sources.count(2, 200)), [0, 1])
