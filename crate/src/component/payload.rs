@@ -22,8 +22,28 @@ pub(super) trait Payload: Lift + Lower + Send + Sync + 'static {
     /// Adds what crosses of a value that the guest gave.
     fn put(self, bytes: &mut Vec<u8>, take_in: TakeIn<'_>) -> wasmtime::Result<()>;
 
+    /// The same for all of a piece.
+    fn put_all(
+        values: Vec<Self>,
+        bytes: &mut Vec<u8>,
+        take_in: TakeIn<'_>,
+    ) -> wasmtime::Result<()> {
+        values
+            .into_iter()
+            .try_for_each(|value| value.put(bytes, take_in))
+    }
+
     /// The next of the values that the submitter gave.
     fn next(reader: &mut Reader<'_>, handles: &Arc<Handles>) -> wasmtime::Result<Self>;
+
+    /// The next of them, so many.
+    fn next_all(
+        count: u32,
+        reader: &mut Reader<'_>,
+        handles: &Arc<Handles>,
+    ) -> wasmtime::Result<Vec<Self>> {
+        (0..count).map(|_| Self::next(reader, handles)).collect()
+    }
 
     /// To be called before values are read from a guest.
     fn begin() {}
@@ -54,8 +74,21 @@ impl Payload for u8 {
         Ok(())
     }
 
+    fn put_all(values: Vec<Self>, bytes: &mut Vec<u8>, _: TakeIn<'_>) -> wasmtime::Result<()> {
+        bytes.extend_from_slice(&values);
+        Ok(())
+    }
+
     fn next(reader: &mut Reader<'_>, _: &Arc<Handles>) -> wasmtime::Result<Self> {
         Ok(reader.array::<1>()?[0])
+    }
+
+    fn next_all(
+        count: u32,
+        reader: &mut Reader<'_>,
+        _: &Arc<Handles>,
+    ) -> wasmtime::Result<Vec<Self>> {
+        Ok(reader.take(count as usize)?.to_vec())
     }
 }
 
@@ -144,8 +177,6 @@ unsafe impl Lift for Item {
 /// The number of values, then these.
 pub(super) fn list<T: Payload>(values: Vec<T>, take_in: TakeIn<'_>) -> wasmtime::Result<Vec<u8>> {
     let mut bytes = u32::try_from(values.len())?.to_le_bytes().to_vec();
-    for value in values {
-        value.put(&mut bytes, take_in)?;
-    }
+    T::put_all(values, &mut bytes, take_in)?;
     Ok(bytes)
 }

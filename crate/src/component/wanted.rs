@@ -135,9 +135,7 @@ impl<T: Payload, D: 'static> StreamProducer<D> for Giver<T> {
 fn values<T: Payload>(bytes: &[u8], handles: &Arc<Handles>) -> wasmtime::Result<Vec<T>> {
     let mut reader = Reader::new(bytes);
     let count = reader.u32()?;
-    let values = (0..count)
-        .map(|_| T::next(&mut reader, handles))
-        .collect::<wasmtime::Result<Vec<T>>>()?;
+    let values = T::next_all(count, &mut reader, handles)?;
     reader.finish()?;
     Ok(values)
 }
