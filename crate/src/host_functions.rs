@@ -1,22 +1,34 @@
 //! Functions of the submitter that guests call.
 //!
 //! A guest that calls such a function is suspended: its fiber waits, and no thread is held. The submitter learns of the
-//! call, and gives back values or says that the function threw. A guest has one fiber, so at most one call of a run is
-//! in progress. While it is, the submitter may read and write the guest's memory.
+//! call, and gives back values or says that the function threw. A module has one fiber, so at most one of its calls is in
+//! progress. While it is, the submitter may read and write the guest's memory. The tasks of a component may call at the
+//! same time.
 
+mod load;
 mod memory;
 mod packed;
 
+pub(crate) use load::{CallLoad, MAX_CALLS};
 pub use memory::MemoryAccess;
 pub(crate) use memory::MemoryView;
 pub(crate) use packed::{pack, unpack};
 
 use crate::lock::lock;
-use futures_util::task::AtomicWaker;
+use std::mem::take;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+
+/// Numbers of functions that no program imports: they move the values of streams and futures.
+pub(crate) mod flow_function {
+    /// Greater than the number of any import.
+    const FIRST: u32 = 1 << 24;
+    pub(crate) const GIVE: u32 = FIRST;
+    pub(crate) const ENDED: u32 = FIRST + 1;
+    pub(crate) const TAKE: u32 = FIRST + 2;
+    pub(crate) const LEFT: u32 = FIRST + 3;
+}
 
 /// The function threw: the run ends, and the submitter knows the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,38 +52,48 @@ pub struct HostCall<'a> {
 /// The calls of one run, seen from both sides.
 pub struct HostCalls {
     state: Mutex<State>,
-    /// Wakes the guest.
-    guest: AtomicWaker,
     /// Tells the submitter of a call, unless its thread waits.
     tell: Tell,
-    /// Held during a call by a guest that could make another meanwhile.
-    turn: AsyncMutex<()>,
+    /// What the functions of a component that run have been given.
+    pub(crate) load: CallLoad,
 }
 
 type Tell = Box<dyn Fn(HostCall<'_>) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
-    number: u64,
-    stage: Stage,
-    function: u32,
-    /// The arguments; kept for the next call.
-    words: Vec<u64>,
-    /// The memory of the guest that waits.
-    memory: Option<MemoryView>,
+    /// The number of the last call.
+    last: u64,
+    /// Those in progress, in their order.
+    calls: Vec<Call>,
+    /// The arguments of a call that has ended; kept for the next call.
+    spare: Vec<u64>,
     /// Wakes a thread of the submitter that waits for the guest and takes its calls.
     thread: Option<Waker>,
     /// Nobody carries out calls any more.
     abandoned: bool,
+    /// The guest is about to vanish, or has vanished.
+    closed: bool,
 }
 
-#[derive(Default)]
+/// A call in progress.
+struct Call {
+    number: u64,
+    function: u32,
+    /// The arguments, until the submitter has them.
+    words: Vec<u64>,
+    stage: Stage,
+    /// Wakes the guest.
+    guest: Option<Waker>,
+    /// The memory of the guest that waits.
+    memory: Option<MemoryView>,
+}
+
 enum Stage {
-    /// No call is in progress.
-    #[default]
-    Idle,
     /// The submitter has not taken the call yet.
     Asked,
+    /// The same, and nobody waits for the result.
+    Posted,
     /// The function runs.
     Going,
     /// It has returned or thrown.
@@ -83,9 +105,8 @@ impl HostCalls {
     pub fn told(tell: impl Fn(HostCall<'_>) + Send + Sync + 'static) -> Self {
         Self {
             state: Mutex::default(),
-            guest: AtomicWaker::new(),
             tell: Box::new(tell),
-            turn: AsyncMutex::default(),
+            load: CallLoad::default(),
         }
     }
 
@@ -96,14 +117,14 @@ impl HostCalls {
         this
     }
 
-    /// Sets what wakes the thread that waits for the guest from now on, and takes its calls.
+    /// Sets what wakes the thread that waits for the guest from now on, and takes its calls. Without a thread the submitter
+    /// is told of the calls that no thread has taken.
     pub(crate) fn take_with(&self, thread: Option<Waker>) {
-        lock(&self.state).thread = thread;
-    }
-
-    /// Waits until no other task of the guest calls.
-    pub(crate) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
-        self.turn.lock().await
+        let mut state = lock(&self.state);
+        state.thread = thread;
+        if state.thread.is_none() && !state.abandoned {
+            while state.pass_on(|call| (self.tell)(call)).is_some() {}
+        }
     }
 
     /// Suspends the guest until its call has a result. `memory` is that of the guest.
@@ -113,92 +134,145 @@ impl HostCalls {
         arguments: impl Iterator<Item = u64>,
         memory: Option<MemoryView>,
     ) -> Calling<'_> {
+        let number = self.begin(function, arguments, memory, Stage::Asked);
+        Calling {
+            calls: self,
+            number,
+        }
+    }
+
+    /// Calls a function whose result nobody waits for.
+    pub(crate) fn post(&self, function: u32, arguments: impl Iterator<Item = u64>) {
+        self.begin(function, arguments, None, Stage::Posted);
+    }
+
+    fn begin(
+        &self,
+        function: u32,
+        arguments: impl Iterator<Item = u64>,
+        memory: Option<MemoryView>,
+        stage: Stage,
+    ) -> u64 {
         let mut state = lock(&self.state);
-        state.number += 1;
-        state.function = function;
-        state.words.clear();
-        state.words.extend(arguments);
-        state.memory = memory;
-        let is_waited_for = state.thread.is_some();
-        state.stage = match is_waited_for {
-            _ if state.abandoned => Stage::Done(Err(Thrown)),
-            true => Stage::Asked,
-            false => Stage::Going,
+        state.last += 1;
+        let number = state.last;
+        if state.closed {
+            return number;
+        }
+        let mut words = take(&mut state.spare);
+        words.clear();
+        words.extend(arguments);
+        let stage = match state.abandoned {
+            true => Stage::Done(Err(Thrown)),
+            false => stage,
         };
+        state.calls.push(Call {
+            number,
+            function,
+            words,
+            stage,
+            guest: None,
+            memory,
+        });
         if let Some(thread) = &state.thread {
             thread.wake_by_ref();
         } else if !state.abandoned {
-            (self.tell)(state.call());
+            state.pass_on(|call| (self.tell)(call));
         }
-        Calling { calls: self }
+        number
     }
 
     /// Whether a call waits to be taken.
     pub(crate) fn is_asked(&self) -> bool {
-        matches!(lock(&self.state).stage, Stage::Asked)
+        lock(&self.state).asked().is_some()
     }
 
     /// Passes on the call that waits to be taken, if there is one.
     pub fn take<T>(&self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
-        let mut state = lock(&self.state);
-        if !matches!(state.stage, Stage::Asked) {
-            return None;
-        }
-        state.stage = Stage::Going;
-        Some(pass_on(state.call()))
+        lock(&self.state).pass_on(pass_on)
     }
 
     /// Gives the result of a call, unless that has ended: its run was stopped.
     pub fn give(&self, number: u64, result: HostResult) {
         let mut state = lock(&self.state);
-        if state.is_going(number) {
-            state.stage = Stage::Done(result);
+        if let Some(call) = state.going(number) {
+            call.stage = Stage::Done(result);
+            let guest = call.guest.take();
             drop(state);
-            self.guest.wake();
+            guest.into_iter().for_each(Waker::wake);
         }
     }
 
-    /// Nobody carries out calls any more: the one in progress and all later ones end their run.
+    /// Nobody carries out calls any more: those in progress and all later ones end their run.
     pub(crate) fn abandon(&self) {
         let mut state = lock(&self.state);
         state.abandoned = true;
-        if matches!(state.stage, Stage::Asked | Stage::Going) {
-            state.stage = Stage::Done(Err(Thrown));
-            drop(state);
-            self.guest.wake();
+        let mut guests = Vec::new();
+        for call in &mut state.calls {
+            if matches!(call.stage, Stage::Asked | Stage::Going) {
+                call.stage = Stage::Done(Err(Thrown));
+                guests.extend(call.guest.take());
+            }
         }
+        state
+            .calls
+            .retain(|call| !matches!(call.stage, Stage::Posted));
+        drop(state);
+        guests.into_iter().for_each(Waker::wake);
     }
 
     /// Reads or writes the memory of the guest that waits for this call.
     pub fn access(&self, number: u64, access: MemoryAccess<'_>) -> MemoryAnswer {
-        let state = lock(&self.state);
-        match &state.memory {
-            _ if !state.is_going(number) => MemoryAnswer::Ended,
-            None => MemoryAnswer::Missing,
+        let mut state = lock(&self.state);
+        match state.going(number) {
+            None => MemoryAnswer::Ended,
             // The lock is held for as long as the bytes are used: the guest cannot go on or vanish meanwhile.
-            Some(memory) => MemoryAnswer::Size(memory.access(access)),
+            Some(call) => match &call.memory {
+                None => MemoryAnswer::Missing,
+                Some(memory) => MemoryAnswer::Size(memory.access(access)),
+            },
         }
     }
 
-    /// Ends the call in progress, whose guest is about to vanish.
+    /// Ends all calls, whose guest is about to vanish.
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
-        state.stage = Stage::Idle;
-        state.memory = None;
+        state.closed = true;
+        state.calls.clear();
     }
 }
 
 impl State {
-    fn call(&self) -> HostCall<'_> {
-        HostCall {
-            number: self.number,
-            function: self.function,
-            arguments: &self.words,
-        }
+    fn asked(&self) -> Option<usize> {
+        let mut calls = self.calls.iter();
+        calls.position(|call| matches!(call.stage, Stage::Asked | Stage::Posted))
     }
 
-    fn is_going(&self, number: u64) -> bool {
-        matches!(self.stage, Stage::Going) && self.number == number
+    fn place(&self, number: u64) -> Option<usize> {
+        self.calls.iter().position(|call| call.number == number)
+    }
+
+    fn going(&mut self, number: u64) -> Option<&mut Call> {
+        let place = self.place(number)?;
+        let call = &mut self.calls[place];
+        matches!(call.stage, Stage::Going).then_some(call)
+    }
+
+    /// Passes on the first call that nobody has taken.
+    fn pass_on<T>(&mut self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
+        let place = self.asked()?;
+        let call = &mut self.calls[place];
+        let passed = pass_on(HostCall {
+            number: call.number,
+            function: call.function,
+            arguments: &call.words,
+        });
+        self.spare = take(&mut call.words);
+        match call.stage {
+            Stage::Posted => drop(self.calls.remove(place)),
+            _ => call.stage = Stage::Going,
+        }
+        Some(passed)
     }
 }
 
@@ -216,33 +290,36 @@ pub enum MemoryAnswer {
 /// A guest that waits for a result. Dropped, it is no longer there.
 pub(crate) struct Calling<'a> {
     calls: &'a HostCalls,
+    number: u64,
 }
 
 impl Future for Calling<'_> {
     type Output = HostResult;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<HostResult> {
-        let calls = self.calls;
-        // Registered first: a result that is given after this look wakes the guest.
-        calls.guest.register(context.waker());
-        let mut state = lock(&calls.state);
-        match std::mem::take(&mut state.stage) {
-            Stage::Done(result) => {
-                // From here on the guest can change its memory.
-                state.memory = None;
-                Poll::Ready(result)
-            }
-            other => {
-                state.stage = other;
-                Poll::Pending
-            }
+        let mut state = lock(&self.calls.state);
+        let Some(place) = state.place(self.number) else {
+            return Poll::Ready(Err(Thrown));
+        };
+        let call = &mut state.calls[place];
+        if !matches!(call.stage, Stage::Done(_)) {
+            call.guest = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        // From here on the guest can change its memory.
+        match state.calls.remove(place).stage {
+            Stage::Done(result) => Poll::Ready(result),
+            Stage::Asked | Stage::Posted | Stage::Going => Poll::Pending,
         }
     }
 }
 
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
-        self.calls.close();
+        let mut state = lock(&self.calls.state);
+        if let Some(place) = state.place(self.number) {
+            state.calls.remove(place);
+        }
     }
 }
 
@@ -254,5 +331,89 @@ impl Drop for ClosedWith {
         if let Some(calls) = &self.0 {
             calls.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calling, HostCalls, HostResult, Thrown};
+    use std::iter::once;
+    use std::pin::pin;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Poll, Waker};
+
+    /// The numbers and arguments of calls that were told.
+    type Told = Arc<Mutex<Vec<(u64, Vec<u64>)>>>;
+
+    fn told() -> (HostCalls, Told) {
+        let told = Told::default();
+        let seen = told.clone();
+        let calls = HostCalls::told(move |call| {
+            let call = (call.number, call.arguments.to_vec());
+            seen.lock().expect("a lock").push(call);
+        });
+        (calls, told)
+    }
+
+    fn poll(calling: &mut Calling<'_>) -> Poll<HostResult> {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(calling).poll(&mut context)
+    }
+
+    #[test]
+    fn calls_at_a_time_get_their_own_results() {
+        let (calls, told) = told();
+        let mut first = calls.call(0, once(10), None);
+        let mut second = calls.call(0, once(20), None);
+        assert_eq!(
+            *told.lock().expect("a lock"),
+            [(1, vec![10]), (2, vec![20])]
+        );
+        assert_eq!(poll(&mut first), Poll::Pending);
+        calls.give(2, Ok(vec![21]));
+        assert_eq!(poll(&mut first), Poll::Pending);
+        assert_eq!(poll(&mut second), Poll::Ready(Ok(vec![21])));
+        calls.give(2, Ok(vec![22]));
+        calls.give(1, Err(Thrown));
+        assert_eq!(poll(&mut first), Poll::Ready(Err(Thrown)));
+    }
+
+    #[test]
+    fn what_no_thread_has_taken_is_told_later() {
+        let (calls, told) = told();
+        calls.take_with(Some(Waker::noop().clone()));
+        let mut call = calls.call(0, once(10), None);
+        calls.post(1, once(20));
+        assert_eq!(calls.take(|call| call.number), Some(1));
+        assert!(calls.is_asked(), "the other waits");
+        assert!(told.lock().expect("a lock").is_empty());
+        calls.take_with(None);
+        assert!(!calls.is_asked());
+        assert_eq!(*told.lock().expect("a lock"), [(2, vec![20])]);
+        calls.give(1, Ok(vec![11]));
+        assert_eq!(poll(&mut call), Poll::Ready(Ok(vec![11])));
+    }
+
+    #[test]
+    fn calls_of_a_guest_that_is_gone_are_not_told() {
+        let (calls, told) = told();
+        let mut call = calls.call(0, once(10), None);
+        calls.close();
+        calls.post(1, once(20));
+        calls.give(1, Ok(Vec::new()));
+        assert_eq!(poll(&mut call), Poll::Ready(Err(Thrown)));
+        assert_eq!(told.lock().expect("a lock").len(), 1);
+    }
+
+    #[test]
+    fn calls_that_nobody_carries_out_throw() {
+        let (calls, told) = told();
+        let mut before = calls.call(0, once(10), None);
+        calls.abandon();
+        let mut after = calls.call(0, once(20), None);
+        for call in [&mut before, &mut after] {
+            assert_eq!(poll(call), Poll::Ready(Err(Thrown)));
+        }
+        assert_eq!(told.lock().expect("a lock").len(), 1);
     }
 }

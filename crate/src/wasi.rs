@@ -8,6 +8,7 @@ mod directories;
 mod directory_times;
 mod errnos;
 mod files;
+mod flow_calls;
 mod host_functions;
 mod http;
 mod linker;

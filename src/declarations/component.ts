@@ -393,8 +393,24 @@ class Declarations {
     if ('record' in kind) {
       return `{ ${kind.record.fields.map((part) => this.#field(part)).join(', ')} }`
     }
-    // Streams and futures do not cross yet; flags have names.
+    if ('stream' in kind) {
+      const isBytes = kind.stream !== null && this.#aliased(kind.stream) === 'u8'
+      return `AsyncIterable<${isBytes ? 'Uint8Array' : this.#of(kind.stream)}>`
+    }
+    if ('future' in kind) return `Promise<${this.#of(kind.future)}>`
+    // Flags have names.
     return 'never'
+  }
+
+  /** What a type is another name of. */
+  #aliased(type: Type): Type {
+    let plain = type
+    while (typeof plain === 'number') {
+      const { kind } = this.#wit.types[plain]!
+      if (kind === 'resource' || !('type' in kind)) break
+      plain = kind.type
+    }
+    return plain
   }
 
   #case({ name, type }: Part): string {
@@ -404,12 +420,7 @@ class Declarations {
   }
 
   #list(element: Type): string {
-    let plain = element
-    while (typeof plain === 'number') {
-      const { kind } = this.#wit.types[plain]!
-      if (kind === 'resource' || !('type' in kind)) break
-      plain = kind.type
-    }
+    const plain = this.#aliased(element)
     const typed = typeof plain === 'string' ? TYPED_ARRAYS[plain] : undefined
     return typed ?? `Array<${this.#of(element)}>`
   }

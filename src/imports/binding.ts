@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer'
+import type { Flows } from '../wit/flows.ts'
 import type { HostObjects } from '../wit/host-objects.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
 import type { CallingGuest, NumberType } from './types.ts'
@@ -21,6 +22,8 @@ export interface CallContext {
   readonly caller: CallingGuest
   /** The objects that the guest has as resources. */
   readonly objects: HostObjects
+  /** The streams and futures between the guest and its host. */
+  readonly flows: Flows
 }
 
 /** A function for an import. */

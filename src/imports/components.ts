@@ -173,15 +173,16 @@ class ComponentFunction implements BoundFunction {
     this.#signature = signature
   }
 
-  apply(words: CallWords, { objects }: CallContext): unknown {
-    const reader = new ValueReader(words.takeValues(), false, { guests: NONE, hosts: objects })
+  apply(words: CallWords, { objects, flows }: CallContext): unknown {
+    const handles = { guests: NONE, hosts: objects, flows }
+    const reader = new ValueReader(words.takeValues(), false, handles)
     return this.#target(this.#signature.parameters.map((codec) => codec.read(reader)))
   }
 
-  put(words: CallWords, value: unknown, { objects }: CallContext): number {
+  put(words: CallWords, value: unknown, { objects, flows }: CallContext): number {
     const writer = new ValueWriter()
     const { result } = this.#signature
-    writer.handles = { guests: NONE, hosts: objects }
+    writer.handles = { guests: NONE, hosts: objects, flows }
     try {
       result?.write(value, writer)
     } catch (error) {

@@ -6,7 +6,6 @@ import type { Delivery } from '../port/records.ts'
 import type { AllHandles } from '../wit/handles.ts'
 import { ComponentExports as Interface } from '../wit/component-exports.ts'
 import type { ComponentFunction } from '../wit/function.ts'
-import { HostObjects } from '../wit/host-objects.ts'
 import { Resources } from '../wit/resources.ts'
 import { ValueReader } from '../wit/value-reader.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
@@ -77,7 +76,9 @@ export class ComponentExports implements Exports {
         drop: (number) => this.#drop(link, number),
         collected: (number) => void collected.push(number),
       })
-      handles = { guests, hosts: link.state.hostCalls?.objects ?? new HostObjects(), collected }
+      const { objects, flows } = link.state.hostCalls!
+      const leave = (flow: number): void => void this.#leave(link, flow)
+      handles = { guests, hosts: objects, flows, leave, collected }
       handlesOf.set(link, handles)
     }
     return handles
@@ -99,7 +100,15 @@ export class ComponentExports implements Exports {
   }
 
   get #dropCallee(): DropCallee {
-    return new DropCallee(this.#interface.list.length)
+    return new DropCallee('[resource-drop]', this.#interface.list.length)
+  }
+
+  /** Tells the core that nobody reads a stream any more. */
+  #leave(link: InstanceLink, flow: number): void {
+    if (link.state.isOver) return
+    const callee = new DropCallee('[stream-drop]', this.#interface.list.length + 1)
+    // The end of the instance is told to those that make a call.
+    startCall(link, callee, [flow], ALL).catch(() => {})
   }
 
   async #drop(link: InstanceLink, handle: number): Promise<void> {
@@ -140,6 +149,10 @@ export class ComponentCallee implements Callee {
     this.#called.write(args, to, this.#exports.handles(link))
   }
 
+  checkSync(): void {
+    this.#called.checkSync()
+  }
+
   read(delivery: Delivery, link: InstanceLink): AnyCallOutcome {
     return delivery.returnedAs((bytes, shares) => {
       const reader = new ValueReader(bytes, shares, this.#exports.handles(link))
@@ -148,12 +161,13 @@ export class ComponentCallee implements Callee {
   }
 }
 
-/** Drops a handle: the core has it after all functions. */
+/** Drops a handle or a stream: the core has both after all functions. */
 class DropCallee implements Callee {
-  readonly name = '[resource-drop]'
+  readonly name: string
   readonly number: number
 
-  constructor(number: number) {
+  constructor(name: string, number: number) {
+    this.name = name
     this.number = number
   }
 

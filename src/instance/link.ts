@@ -16,6 +16,12 @@ export interface Callee {
    * @throws {WasiexecError} `ERR_INVALID_CALL`; what a getter of an argument throws.
    */
   write(args: readonly unknown[], to: ValueWriter, link: InstanceLink): void
+  /**
+   * Refuses a call that the thread waits for, if it has to.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL`.
+   */
+  checkSync?(): void
   /** The outcome of a call that has returned. */
   read(delivery: Delivery, link: InstanceLink): AnyCallOutcome
 }

@@ -94,6 +94,7 @@ export class InstanceState implements PortInstance {
 
   ended(end: InstanceEnd): void {
     this.#end ??= end
+    this.hostCalls?.end(this.#over())
     this.#start.reject(endedEarly(end))
     this.#resolveEnding()
   }

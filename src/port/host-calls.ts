@@ -3,6 +3,9 @@ import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
 import { WasiexecError } from '../errors.ts'
 import type { BoundFunction, CallContext, CallingGuest, CallerMemory } from '../imports.ts'
+import { FLOW_FUNCTION } from '../protocol.ts'
+import { Flows } from '../wit/flows.ts'
+import { Mismatch } from '../wit/mismatch.ts'
 import { HostObjects } from '../wit/host-objects.ts'
 import type { Words } from './words.ts'
 
@@ -19,6 +22,10 @@ export interface HostCallPort {
     bytes: Uint8Array,
     isWrite: boolean,
   ): number
+  /** The process is to wait for a value of a stream or future. */
+  expect(): void
+  /** It need not wait for that any more. */
+  arrived(): void
 }
 
 /** What the core returns in place of a size. */
@@ -34,17 +41,21 @@ const scratch = Buffer.allocUnsafeSlow(4096)
 /** The instance in whose host function the code is that runs now, also after it has waited for something. */
 const inside = new AsyncLocalStorage<HostCalls>()
 
-/** The calls of host functions that one run or instance makes, one at a time. */
+/** The calls of host functions that one run or instance makes: a module one at a time, a component several. */
 export class HostCalls {
   readonly #port: HostCallPort
   readonly #run: number
   readonly #functions: readonly BoundFunction[]
-  /** The number of the call in progress, or 0. */
-  #current = 0
+  /** The numbers of the calls in progress. */
+  readonly #current = new Set<number>()
   /** Whether a function is on the stack now. */
   #isOnStack = false
   /** What the guest has as resources. */
   readonly objects: HostObjects = new HostObjects()
+  /** The streams and futures between the guest and its host. */
+  readonly flows: Flows
+  /** How values get to the core. */
+  #words: Words | undefined
   /** Whether it has to be known what a function has started. */
   readonly #isInstance: boolean
   /** Functions are called in it, and not in the context of whoever has made the port. */
@@ -64,15 +75,30 @@ export class HostCalls {
     this.#port = port
     this.#run = run
     this.#functions = functions
+    this.flows = new Flows({
+      answer: (call, values) => port.hostReturned(run, call, this.#words!.putValues(values)),
+      fail: (call, error) => this.#fail(call, error),
+      expect: () => port.expect(),
+      arrived: () => port.arrived(),
+    })
   }
 
   /** The guest calls a function, whose result follows now or later. */
   called(index: number, words: Words): void {
     const call = words.number
-    this.#current = call
+    if (isFlowFunction(index)) {
+      this.#words = words
+      try {
+        this.#context.runInAsyncScope(this.#moved, this, index, call, words.takeValues())
+      } catch (error) {
+        this.#fail(call, error)
+      }
+      return
+    }
+    this.#current.add(call)
     try {
       const bound = this.#bound(index)
-      const result = this.#context.runInAsyncScope(this.#invoke, this, bound, words)
+      const result = this.#context.runInAsyncScope(this.#invoke, this, bound, words, call)
       if (!isThenable(result)) {
         this.#returned(call, bound, words, result)
         return
@@ -88,39 +114,46 @@ export class HostCalls {
 
   /** The same for a run that the thread waits for. Returns how many values the words begin with, or -1 if it threw. */
   calledSync(index: number, words: Words): number {
-    this.#current = words.number
+    const call = words.number
+    this.#current.add(call)
     try {
+      if (isFlowFunction(index)) {
+        const message =
+          'a stream or a future of a host function cannot move while a thread waits; use `run` or `call`'
+        throw new WasiexecError('ERR_HOST_FUNCTION', message)
+      }
       const bound = this.#bound(index)
-      const result = this.#invoke(bound, words)
+      const result = this.#invoke(bound, words, call)
       if (isThenable(result)) {
         Promise.resolve(result).catch(() => {})
         const awaits = this.#isInstance ? 'call' : 'run'
         const message = `the host function ${bound.name} returned a promise, which a thread that waits cannot await; use \`${awaits}\``
         throw new WasiexecError('ERR_HOST_FUNCTION', message)
       }
-      return bound.put(words, result, this.#callContext())
+      return bound.put(words, result, this.#callContext(call))
     } catch (error) {
       this.failure = { error }
       return -1
     } finally {
-      this.#current = 0
+      this.#current.delete(call)
     }
   }
 
-  /** Whether the code that runs now belongs to the function that is called. */
+  /** Whether the code that runs now belongs to a function that is called. */
   get isInside(): boolean {
-    return this.#current !== 0 && (this.#isOnStack || inside.getStore() === this)
+    return this.#current.size > 0 && (this.#isOnStack || inside.getStore() === this)
   }
 
-  /** The run has ended: what its functions return now is not wanted. */
-  end(): void {
-    this.#current = 0
+  /** The run has ended: what its functions return now is not wanted. Who reads its streams gets the reason. */
+  end(reason: unknown = new WasiexecError('ERR_INSTANCE_OVER', 'the run has ended')): void {
+    this.#current.clear()
+    this.flows.end(reason)
     this.objects.clear()
   }
 
   /** @throws {WasiexecError} `ERR_CALL_ENDED`, `ERR_OUT_OF_BOUNDS`. */
   access(call: number, pointer: number, bytes: Uint8Array, isWrite: boolean): number {
-    const isOver = this.#current !== call
+    const isOver = !this.#current.has(call)
     const size = isOver
       ? CALL_ENDED
       : this.#port.accessMemory(this.#run, call, pointer, bytes, isWrite)
@@ -138,6 +171,26 @@ export class HostCalls {
     return size
   }
 
+  /** The guest gives or wants values of a stream or future. */
+  #moved(index: number, call: number, values: Buffer): void {
+    const number = values.readUInt32LE(0)
+    const rest = values.subarray(4)
+    switch (index) {
+      case FLOW_FUNCTION.give:
+        // The memory of what came is used again.
+        this.flows.give(number, call, Buffer.from(rest))
+        break
+      case FLOW_FUNCTION.ended:
+        this.flows.ended(number)
+        break
+      case FLOW_FUNCTION.take:
+        this.flows.take(number, call, rest.readUInt32LE(0))
+        break
+      default:
+        this.flows.left(number)
+    }
+  }
+
   #bound(index: number): BoundFunction {
     const bound = this.#functions[index]
     if (bound !== undefined) return bound
@@ -145,44 +198,56 @@ export class HostCalls {
     throw new WasiexecError('ERR_INTERNAL', message)
   }
 
-  #invoke(bound: BoundFunction, words: Words): unknown {
+  #invoke(bound: BoundFunction, words: Words, call: number): unknown {
     this.#isOnStack = true
     try {
       return this.#isInstance
-        ? inside.run(this, () => this.#apply(bound, words))
-        : this.#apply(bound, words)
+        ? inside.run(this, () => this.#apply(bound, words, call))
+        : this.#apply(bound, words, call)
     } finally {
       this.#isOnStack = false
     }
   }
 
-  #apply(bound: BoundFunction, words: Words): unknown {
-    return bound.apply(words, this.#callContext())
+  #apply(bound: BoundFunction, words: Words, call: number): unknown {
+    return bound.apply(words, this.#callContext(call))
   }
 
-  #callContext(): CallContext {
-    return { caller: new HostCaller(this, this.#current), objects: this.objects }
+  #callContext(call: number): CallContext {
+    return { caller: new HostCaller(this, call), objects: this.objects, flows: this.flows }
   }
 
   #returned(call: number, bound: BoundFunction, words: Words, value: unknown): void {
-    if (this.#current !== call) return
+    if (!this.#current.has(call)) return
     let results
     try {
-      results = bound.put(words, value, this.#callContext())
+      results = bound.put(words, value, this.#callContext(call))
     } catch (error) {
       this.#threw(call, error)
       return
     }
-    this.#current = 0
+    this.#current.delete(call)
     this.#port.hostReturned(this.#run, call, results)
   }
 
   #threw(call: number, error: unknown): void {
-    if (this.#current !== call) return
-    this.#current = 0
-    this.failure = { error }
+    if (this.#current.delete(call)) this.#fail(call, error)
+  }
+
+  #fail(call: number, error: unknown): void {
+    // The first ends the run.
+    this.failure ??= { error: error instanceof Mismatch ? wrongValue(error) : error }
     this.#port.hostThrew(this.#run, call)
   }
+}
+
+function wrongValue(mismatch: Mismatch): WasiexecError {
+  const message = `a guest was given a wrong value: ${mismatch.text}`
+  return new WasiexecError('ERR_HOST_FUNCTION', message)
+}
+
+function isFlowFunction(index: number): boolean {
+  return index >= FLOW_FUNCTION.give
 }
 
 class HostCaller implements CallingGuest {

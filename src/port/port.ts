@@ -3,7 +3,12 @@ import { CallerWait, OUTPUT_BYTES, TURN_MS } from './caller-wait.ts'
 import { encodeInput } from './encode-options.ts'
 import { OPTIONS_BYTES, type Encoder } from '../encoder.ts'
 import { fromNative, WasiexecError } from '../errors.ts'
-import { bindImports, type BoundFunction, type GivenImports } from '../imports.ts'
+import {
+  bindImports,
+  type BoundFunction,
+  type GivenImports,
+  type ProgramImports,
+} from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
 import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
@@ -25,7 +30,7 @@ import {
   type AnyRunOptions,
   type Prepared,
 } from './prepared.ts'
-import { OPERATION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
+import { OPERATION, OPTION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import { Delivery, RECORD_FIELDS } from './records.ts'
 import type { RunOwner, RunTarget } from './run-target.ts'
 import { ShortWait } from './short-wait.ts'
@@ -253,19 +258,20 @@ export class Port implements PipeEvents, HostCallPort {
     const { local, source } = prepared
     const number = this.#nextId()
     const { imports } = local
-    if (imports !== undefined) {
-      const functions = bind(imports, instance, source)
-      instance.hostCalls = new HostCalls(this, number, functions, true)
-    }
+    const functions = imports && bind(imports, instance, source)
+    // Streams and futures of what a component exports move by such calls.
+    const isHosted = functions !== undefined || isSelfContained(instance.imports)
+    if (isHosted) instance.hostCalls = new HostCalls(this, number, functions ?? [], true)
+    if (isHosted && functions === undefined) prepared.encoded.byte(OPTION.imports)
     // Before it is queued: it may throw.
     const streams = hasStreams(local) ? new Pipes(this, number, local, source) : undefined
     const { signal, handle } = instance
-    const isPiped = streams !== undefined || imports !== undefined
+    const isPiped = streams !== undefined || isHosted
     const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
     this.#addPrepared(OPERATION.instantiate, number, handle, prepared, flags)
     if (signal !== undefined) this.#signals.add(signal, number)
     this.#instances.add(number, instance, streams)
-    this.#await()
+    this.expect()
     return number
   }
 
@@ -274,7 +280,7 @@ export class Port implements PipeEvents, HostCallPort {
     if (!this.#instances.has(number)) return
     this.#add(OPERATION.closeInstance, number)
     this.#flush()
-    if (this.#instances.awaitEnd(number)) this.#await()
+    if (this.#instances.awaitEnd(number)) this.expect()
   }
 
   /** Queues a call behind the calls of its instance. */
@@ -365,7 +371,7 @@ export class Port implements PipeEvents, HostCallPort {
     const id = batch * BATCH_IDS + slot
     const flags = isHosted ? RUN_FLAG.piped : 0
     this.#add(OPERATION.run, id, handle, start, bytes.length - start, flags, batch)
-    this.#await()
+    this.expect()
   }
 
   submitCall(
@@ -380,7 +386,7 @@ export class Port implements PipeEvents, HostCallPort {
     bytes.append(payload)
     const id = batch * BATCH_IDS + slot
     this.#add(OPERATION.call, id, instance, start, payload.length, 0, called)
-    this.#await()
+    this.expect()
   }
 
   /** Reports that this many bytes of the output of its jobs have been read. */
@@ -625,18 +631,20 @@ export class Port implements PipeEvents, HostCallPort {
 
   #wait(id: number, waiting: Waiting): void {
     this.#waiting.set(id, waiting)
-    this.#await()
+    this.expect()
   }
 
   /** Keeps the process alive until the record has come. */
-  #await(): void {
+  /** The process is to wait for one thing more. */
+  expect(): void {
     if (this.#instances.size > 0) this.#slotWatch.start()
     this.#awaited += 1
     if (this.#awaited === 1) busy.add(this)
     this.#hold()
   }
 
-  #arrived(): void {
+  /** One of them has come. */
+  arrived(): void {
     this.#awaited -= 1
     if (this.#awaited === 0) busy.delete(this)
     this.#hold()
@@ -664,7 +672,7 @@ export class Port implements PipeEvents, HostCallPort {
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
     if (waiting.isLoose === true) this.#loose -= 1
-    this.#arrived()
+    this.arrived()
     if (waiting.signal !== undefined) this.#signals.delete(waiting.signal, id)
     return waiting
   }
@@ -762,7 +770,7 @@ export class Port implements PipeEvents, HostCallPort {
         this.#settle(id)?.resolve(delivery.kept(SECTION.bytes))
         return
       case RECORD.instantiated:
-        if (this.#instances.made(id, delivery)) this.#arrived()
+        if (this.#instances.made(id, delivery)) this.arrived()
         return
       case RECORD.closed:
         this.#settle(id)?.resolve(undefined)
@@ -783,7 +791,7 @@ export class Port implements PipeEvents, HostCallPort {
   #end(delivery: Delivery): void {
     const { id } = delivery
     if (id >= BATCH_IDS) {
-      this.#arrived()
+      this.arrived()
       // Results read it when they are read.
       delivery.keep()
       this.#batches[Math.floor(id / BATCH_IDS)]?.ended(id % BATCH_IDS, delivery)
@@ -825,9 +833,8 @@ export class Port implements PipeEvents, HostCallPort {
     const known = this.#instances.remove(id)
     if (known === undefined) return false
     const { instance, awaited } = known
-    if (awaited) this.#arrived()
+    if (awaited) this.arrived()
     if (instance.signal !== undefined) this.#signals.delete(instance.signal, id)
-    instance.hostCalls?.end()
     try {
       instance.ended(endOf(known, delivery, this.#closeReason(instance)))
     } catch (error) {
@@ -854,6 +861,13 @@ function watched(port: WeakRef<Port>): WatchedPort {
     isStalled: () => port.deref()?.isStalled === true,
     collect: collectGarbage,
   }
+}
+
+/** Whether it is a component that needs nothing of its host. */
+function isSelfContained({ kind, ofComponent }: ProgramImports): boolean {
+  if (kind !== 'component') return false
+  const hosts = ofComponent?.resources.filter(({ owner }) => owner === 'host')
+  return (ofComponent?.functions.length ?? 0) + (hosts?.length ?? 0) === 0
 }
 
 function rethrow(error: unknown): never {

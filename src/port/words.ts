@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
+import type { Encoder } from '../encoder.ts'
 import type { CallWords } from '../imports/binding.ts'
 import type { NumberType } from '../imports.ts'
-import type { ValueWriter } from '../wit/value-writer.ts'
 
 /** A call's number and its arguments or results. A type of a module has at most 1,000 of either. */
 const WORDS = 1 + 1000
@@ -64,7 +64,7 @@ export class Words implements CallWords {
     return bytes.subarray(WORD_BYTES, WORD_BYTES + length)
   }
 
-  putValues(values: ValueWriter): number {
+  putValues(values: Encoder): number {
     const { length, buffer } = values
     const words = 1 + Math.ceil(length / WORD_BYTES)
     const size = words * WORD_BYTES

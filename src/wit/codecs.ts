@@ -1,5 +1,6 @@
 import type { Codec } from './codec.ts'
 import { enumeration, flags, option, record, result, tuple, variant } from './compounds.ts'
+import { future, stream } from './flow-codec.ts'
 import type { InterfaceTypes, WitPrimitive, ValueType } from './interface.ts'
 import { list, map } from './lists.ts'
 import { PRIMITIVES } from './primitives.ts'
@@ -49,7 +50,9 @@ export class Codecs {
       case 'borrow':
         return this.#handle(type.kind, type.resource)
       case 'stream':
+        return stream(this.#optional(type.element))
       case 'future':
+        return future(this.#optional(type.element))
       case 'error-context':
         throw new Foreign(type.kind)
       default:

@@ -22,7 +22,9 @@ export class ComponentExports {
     const codecs = new Codecs(this.types, (kind, resource) =>
       handle(kind, resource, resources[resource]!),
     )
-    this.list = functions.map((type, number) => new ComponentFunction(type, number, codecs))
+    this.list = functions.map(
+      (type, number) => new ComponentFunction(type, number, codecs, this.types),
+    )
     this.#interfaces = interfaceNames(this.#interfaceNames())
     this.functions = functionNames(this.list, this.#interfaces)
   }

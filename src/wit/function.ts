@@ -3,7 +3,7 @@ import { plural } from '../words.ts'
 import type { Codec } from './codec.ts'
 import type { AllHandles } from './handles.ts'
 import { Foreign, type Codecs } from './codecs.ts'
-import { fullName, type FunctionType } from './interface.ts'
+import { fullName, hasFlows, type FunctionType, type InterfaceTypes } from './interface.ts'
 import { Mismatch } from './mismatch.ts'
 import { camelCase, functionName, type FunctionName } from './names.ts'
 import type { ValueReader } from './value-reader.ts'
@@ -23,8 +23,10 @@ export class ComponentFunction {
   readonly #codecs: Codecs
   #parameters: readonly (readonly [name: string, codec: Codec])[] | undefined
   #result: Codec | undefined
+  readonly #hasFlows: boolean
 
-  constructor(type: FunctionType, number: number, codecs: Codecs) {
+  constructor(type: FunctionType, number: number, codecs: Codecs, types: InterfaceTypes) {
+    this.#hasFlows = hasFlows(types, type)
     this.number = number
     this.interface = type.interface
     this.name = fullName(type)
@@ -55,6 +57,18 @@ export class ComponentFunction {
       throw invalidCall(`${this.#shown}: ${error.in(parameters[index]![0]).text}`)
     }
     to.buffer.writeUInt32LE(to.length - start - LENGTH_BYTES, start)
+  }
+
+  /**
+   * Refuses a call that the thread waits for where streams or futures are among the values: these move while it does not.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_CALL`.
+   */
+  checkSync(): void {
+    if (!this.#hasFlows) return
+    throw invalidCall(
+      `${this.#shown} cannot be called while the thread waits: it has a stream or a future; use \`call\``,
+    )
   }
 
   /** What a call has returned. */

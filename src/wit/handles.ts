@@ -1,3 +1,5 @@
+import type { Flows } from './flows.ts'
+
 /** The resources that one side has of the other. */
 export interface Handles {
   /** The number of the handle that a value is; undefined if it is none of this resource. */
@@ -16,10 +18,14 @@ export interface Given {
   ended?(): void
 }
 
-/** The handles of both sides. */
+/** What values refer to. */
 export interface AllHandles {
   /** Resources of the guest, which its caller has. */
   readonly guests: Handles
   /** Resources of the host, which the guest has. */
   readonly hosts: Handles
+  /** Streams and futures. */
+  readonly flows: Flows
+  /** Tells an instance that nobody reads the stream of this number any more. */
+  leave?(flow: number): void
 }

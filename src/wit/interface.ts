@@ -67,3 +67,40 @@ export type ValueType =
   | { readonly kind: 'result'; readonly ok: number | null; readonly err: number | null }
   | { readonly kind: 'own' | 'borrow'; readonly resource: number }
   | { readonly kind: 'stream' | 'future'; readonly element: number | null }
+
+/** Whether streams or futures are among the values of a function. */
+export function hasFlows(types: InterfaceTypes, { parameters, result }: FunctionType): boolean {
+  const seen = new Set<number>()
+  const left = parameters.map(([, type]) => type)
+  if (result !== undefined) left.push(result)
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (seen.has(next)) continue
+    seen.add(next)
+    const type = types.types[next]!
+    if (type.kind === 'stream' || type.kind === 'future') return true
+    left.push(...partsOf(type))
+  }
+  return false
+}
+
+function partsOf(type: ValueType): number[] {
+  switch (type.kind) {
+    case 'list':
+    case 'fixed-list':
+      return [type.element]
+    case 'map':
+      return [type.key, type.value]
+    case 'record':
+      return type.fields.map(([, field]) => field)
+    case 'tuple':
+      return [...type.types]
+    case 'variant':
+      return type.cases.flatMap(([, payload]) => payload ?? [])
+    case 'option':
+      return [type.some]
+    case 'result':
+      return [type.ok, type.err].filter((part) => part !== null)
+    default:
+      return []
+  }
+}

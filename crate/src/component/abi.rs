@@ -78,6 +78,57 @@ pub(super) fn flags_size(count: usize) -> usize {
     }
 }
 
+/// Whether values of a type refer to nothing: no resource, stream or future is in them.
+pub(super) fn refers_to_nothing(types: &ComponentTypes, ty: InterfaceType) -> bool {
+    if let Some(parts) = parts(types, ty) {
+        return parts.iter().all(|part| refers_to_nothing(types, part));
+    }
+    if let Some(cases) = Cases::of(types, ty) {
+        let mut payloads = (0..cases.count).filter_map(|case| cases.payload_of(case));
+        return payloads.all(|payload| refers_to_nothing(types, payload));
+    }
+    match element(types, ty) {
+        Some((parts, _)) => parts.iter().all(|part| refers_to_nothing(types, part)),
+        None => !matches!(
+            ty,
+            InterfaceType::Own(_)
+                | InterfaceType::Borrow(_)
+                | InterfaceType::Stream(_)
+                | InterfaceType::Future(_)
+        ),
+    }
+}
+
+/// What a stream or a future carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// Values without content.
+    Nothing,
+    Bytes,
+    Others {
+        /// Whether one that the submitter gave can come back to it as it is.
+        comes_back: bool,
+    },
+}
+
+impl Carried {
+    /// `None` for other types.
+    pub(super) fn by(types: &ComponentTypes, ty: InterfaceType) -> Option<Self> {
+        let payload = match ty {
+            InterfaceType::Stream(index) => types[types[index].ty].payload,
+            InterfaceType::Future(index) => types[types[index].ty].payload,
+            _ => return None,
+        };
+        Some(match payload {
+            None => Self::Nothing,
+            Some(InterfaceType::U8) => Self::Bytes,
+            Some(other) => Self::Others {
+                comes_back: refers_to_nothing(types, other),
+            },
+        })
+    }
+}
+
 /// The parts of a record, a tuple or a list of a fixed length.
 pub(super) fn parts(types: &ComponentTypes, ty: InterfaceType) -> Option<Parts<'_>> {
     match ty {

@@ -1,39 +1,37 @@
-//! Resources of a guest that its submitter has.
+//! What the values of one instance refer to: resources of the guest that its submitter has, streams and futures.
 
-use super::lift::LiftedValues;
+use super::flows::Flows;
 use crate::lock::lock;
 use slab::Slab;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use wasmtime::component::ResourceAny;
 
-/// The resources of one instance that its submitter has, by number.
-#[derive(Default)]
-pub(crate) struct Handles(Mutex<Slab<ResourceAny>>);
+/// The resources of one instance that its submitter has, by number, and its streams and futures.
+pub(crate) struct Handles {
+    resources: Mutex<Slab<ResourceAny>>,
+    pub(crate) flows: Arc<Flows>,
+}
 
 impl Handles {
-    /// Takes in the resources among values, and writes their numbers where they belong. Returns the bytes.
-    pub(crate) fn take_in(&self, lifted: LiftedValues) -> Vec<u8> {
-        let LiftedValues {
-            mut bytes,
-            resources,
-        } = lifted;
-        if !resources.is_empty() {
-            let mut known = lock(&self.0);
-            for (place, resource) in resources {
-                let number = known.insert(resource) as u32;
-                bytes[place..place + 4].copy_from_slice(&number.to_le_bytes());
-            }
+    pub(crate) fn new(flows: Flows) -> Self {
+        Self {
+            resources: Mutex::default(),
+            flows: Arc::new(flows),
         }
-        bytes
+    }
+
+    /// Takes in a resource; returns its number.
+    pub(super) fn insert(&self, resource: ResourceAny) -> u32 {
+        lock(&self.resources).insert(resource) as u32
     }
 
     /// Lends a resource.
     pub(crate) fn get(&self, number: u32) -> Option<ResourceAny> {
-        lock(&self.0).get(number as usize).copied()
+        lock(&self.resources).get(number as usize).copied()
     }
 
     /// Gives a resource away.
     pub(crate) fn take(&self, number: u32) -> Option<ResourceAny> {
-        lock(&self.0).try_remove(number as usize)
+        lock(&self.resources).try_remove(number as usize)
     }
 }

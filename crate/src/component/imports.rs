@@ -1,5 +1,6 @@
 //! Imports of a component that are functions and resources of the submitter.
 
+use super::given::take_in;
 use super::handles::Handles;
 use super::interface::{ImportedFunction, Imports};
 use super::lift::{Lifted, LiftedValues};
@@ -18,6 +19,9 @@ pub(crate) trait Hosting: Send + Sized + 'static {
         function: u32,
         values: Vec<u8>,
     ) -> BoxFuture<'static, wasmtime::Result<Bytes>>;
+
+    /// What values of the instance refer to.
+    fn handles(&mut self) -> Arc<Handles>;
 }
 
 /// Defines `imports` as functions and resources of the submitter. A function has the number that it has among the
@@ -78,31 +82,38 @@ fn link_flat<T: Hosting, const PARAMETERS: usize, const RESULTS: usize>(
         return instance.func_wrap_concurrent(
             &function.name,
             move |accessor, lifted: Lifted<PARAMETERS>| {
-                let called = accessor.with(|mut store| {
-                    let store = store.as_context_mut();
-                    store.data().call_host(number, values_of(lifted.values))
-                });
-                Box::pin(async move { called.await.map(returned::<RESULTS>) })
+                let called =
+                    accessor.with(|mut store| call(store.as_context_mut(), number, lifted.values));
+                Box::pin(async move { returned::<RESULTS>(called?).await })
             },
         );
     }
     instance.func_wrap_async(
         &function.name,
         move |store: StoreContextMut<'_, T>, lifted: Lifted<PARAMETERS>| {
-            let called = store.data().call_host(number, values_of(lifted.values));
-            Box::new(async move { called.await.map(returned::<RESULTS>) })
+            let called = call(store, number, lifted.values);
+            Box::new(async move { returned::<RESULTS>(called?).await })
         },
     )
 }
 
-/// All resources among them are the submitter's own: an import can name no other.
-fn values_of(lifted: LiftedValues) -> Vec<u8> {
-    Handles::default().take_in(lifted)
+/// A call of the submitter's function, and what its values refer to.
+type Called = (BoxFuture<'static, wasmtime::Result<Bytes>>, Arc<Handles>);
+
+fn call<T: Hosting>(
+    mut store: StoreContextMut<'_, T>,
+    number: u32,
+    values: LiftedValues,
+) -> wasmtime::Result<Called> {
+    let handles = store.data_mut().handles();
+    // All resources among them are the submitter's own: an import can name no other.
+    let values = take_in(&mut store, &handles, values)?;
+    Ok((store.data().call_host(number, values), handles))
 }
 
-fn returned<const RESULTS: usize>(bytes: Bytes) -> Arguments<RESULTS> {
-    Arguments {
-        bytes,
-        handles: Arc::default(),
-    }
+async fn returned<const RESULTS: usize>(
+    (called, handles): Called,
+) -> wasmtime::Result<Arguments<RESULTS>> {
+    let bytes = called.await?;
+    Ok(Arguments { bytes, handles })
 }

@@ -1,12 +1,14 @@
 //! From what a guest gives to bytes for its submitter.
 
 use super::abi::{
-    Cases, Parts, element, flags_size, flat_count, for_all_functions, parts, plain_size,
+    Carried, Cases, Parts, element, flags_size, flat_count, for_all_functions, parts, plain_size,
 };
 use std::slice::Iter;
 use wasmtime::ValRaw;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
-use wasmtime::component::{ComponentType, Lift, ResourceAny, ResourceDynamic};
+use wasmtime::component::{
+    ComponentType, FutureAny, Lift, ResourceAny, ResourceDynamic, StreamAny,
+};
 
 /// What a value counts of the bytes that a host call may copy, but those in lists of numbers: JavaScript takes more memory
 /// and time for a value than its bytes say, and lists may overlap.
@@ -19,12 +21,26 @@ pub(crate) struct Lifted<const FLAT: usize> {
     pub(crate) values: LiftedValues,
 }
 
-/// Values as bytes, with the resources among them.
+/// Values as bytes, with what they refer to.
 #[derive(Default)]
 pub(crate) struct LiftedValues {
     pub(crate) bytes: Vec<u8>,
     /// Each with the place of its number among the bytes.
-    pub(crate) resources: Vec<(usize, ResourceAny)>,
+    pub(super) resources: Vec<(usize, ResourceAny)>,
+    /// Streams and futures, in the same way.
+    pub(super) flows: Vec<(usize, LiftedFlow)>,
+}
+
+/// A stream or future that a guest gives.
+pub(super) struct LiftedFlow {
+    pub(super) end: LiftedEnd,
+    pub(super) carried: Carried,
+}
+
+/// The end of it that can be read.
+pub(super) enum LiftedEnd {
+    Stream(StreamAny),
+    Future(FutureAny),
 }
 
 for_all_functions!(Lifted);
@@ -122,12 +138,20 @@ impl LiftedValues {
                     false => self.guests(ResourceAny::linear_lift_from_flat(cx, ty, index)?),
                 }
             }
+            InterfaceType::Stream(_) => {
+                let end = StreamAny::linear_lift_from_flat(cx, ty, take(flat)?)?;
+                self.flow(cx, ty, LiftedEnd::Stream(end))?;
+            }
+            InterfaceType::Future(_) => {
+                let end = FutureAny::linear_lift_from_flat(cx, ty, take(flat)?)?;
+                self.flow(cx, ty, LiftedEnd::Future(end))?;
+            }
             other => return Err(foreign(other)),
         }
         Ok(())
     }
 
-    fn lift_from_memory(
+    pub(super) fn lift_from_memory(
         &mut self,
         cx: &mut LiftContext<'_>,
         ty: InterfaceType,
@@ -172,6 +196,14 @@ impl LiftedValues {
                 true => self.hosts(&ResourceDynamic::linear_lift_from_memory(cx, ty, bytes)?),
                 false => self.guests(ResourceAny::linear_lift_from_memory(cx, ty, bytes)?),
             },
+            InterfaceType::Stream(_) => {
+                let end = StreamAny::linear_lift_from_memory(cx, ty, bytes)?;
+                self.flow(cx, ty, LiftedEnd::Stream(end))?;
+            }
+            InterfaceType::Future(_) => {
+                let end = FutureAny::linear_lift_from_memory(cx, ty, bytes)?;
+                self.flow(cx, ty, LiftedEnd::Future(end))?;
+            }
             other => return Err(foreign(other)),
         }
         Ok(())
@@ -255,6 +287,19 @@ impl LiftedValues {
     fn guests(&mut self, resource: ResourceAny) {
         self.resources.push((self.bytes.len(), resource));
         self.put(&[0; 4]);
+    }
+
+    fn flow(
+        &mut self,
+        cx: &LiftContext<'_>,
+        ty: InterfaceType,
+        end: LiftedEnd,
+    ) -> wasmtime::Result<()> {
+        let carried = Carried::by(cx.types, ty).ok_or_else(|| foreign(ty))?;
+        self.flows
+            .push((self.bytes.len(), LiftedFlow { end, carried }));
+        self.put(&[0; 4]);
+        Ok(())
     }
 
     fn put(&mut self, bytes: &[u8]) {

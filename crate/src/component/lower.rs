@@ -1,11 +1,12 @@
 //! From a submitter's bytes to what a guest gets.
 
 use super::abi::{
-    Cases, FLAT_ARGUMENTS, Parts, element, flags_size, flat_count, for_all_functions, parts,
-    plain_size,
+    Carried, Cases, FLAT_ARGUMENTS, Parts, element, flags_size, flat_count, for_all_functions,
+    parts, plain_size,
 };
 use super::handles::Handles;
 use super::reader::Reader;
+use super::wanted::{Wanted, want};
 use crate::error::Error;
 use bytes::Bytes;
 use std::mem::MaybeUninit;
@@ -38,7 +39,9 @@ unsafe impl<const FLAT: usize> Lower for Arguments<FLAT> {
         let flat = dst.write([ValRaw::u64(0); FLAT]);
         let abi = cx.types.canonical_abi(&ty);
         if abi.flat_count(FLAT).is_some() {
-            return self.all(|source| source.lower_to_flat(cx, ty, &mut flat.iter_mut()));
+            return Source::all(&self.bytes, &self.handles, |source| {
+                source.lower_to_flat(cx, ty, &mut flat.iter_mut())
+            });
         }
         let pointer = cx.realloc(0, 0, abi.align32, abi.size32 as usize)?;
         self.linear_lower_to_memory(cx, ty, pointer)?;
@@ -54,31 +57,33 @@ unsafe impl<const FLAT: usize> Lower for Arguments<FLAT> {
         ty: InterfaceType,
         offset: usize,
     ) -> wasmtime::Result<()> {
-        self.all(|source| source.lower_to_memory(cx, ty, offset))
-    }
-}
-
-impl<const FLAT: usize> Arguments<FLAT> {
-    fn all(
-        &self,
-        lower: impl FnOnce(&mut Source<'_>) -> wasmtime::Result<()>,
-    ) -> wasmtime::Result<()> {
-        let mut source = Source {
-            reader: Reader::new(&self.bytes),
-            handles: &self.handles,
-        };
-        lower(&mut source)?;
-        source.reader.finish()
+        Source::all(&self.bytes, &self.handles, |source| {
+            source.lower_to_memory(cx, ty, offset)
+        })
     }
 }
 
 /// What is left of the values.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     reader: Reader<'a>,
-    handles: &'a Handles,
+    handles: &'a Arc<Handles>,
 }
 
 impl Source<'_> {
+    /// Lowers values, of which nothing may be left.
+    pub(super) fn all(
+        bytes: &[u8],
+        handles: &Arc<Handles>,
+        lower: impl FnOnce(&mut Source<'_>) -> wasmtime::Result<()>,
+    ) -> wasmtime::Result<()> {
+        let mut source = Source {
+            reader: Reader::new(bytes),
+            handles,
+        };
+        lower(&mut source)?;
+        source.reader.finish()
+    }
+
     fn lower_to_flat<T>(
         &mut self,
         cx: &mut LowerContext<'_, T>,
@@ -149,12 +154,25 @@ impl Source<'_> {
                 // SAFETY: it was initialised without an error.
                 unsafe { lowered.assume_init() }
             }
+            InterfaceType::Stream(_) | InterfaceType::Future(_) => {
+                let mut lowered = MaybeUninit::uninit();
+                match self.flow(cx, ty)? {
+                    Wanted::Stream(stream) => {
+                        stream.linear_lower_to_flat(cx, ty, &mut lowered)?;
+                    }
+                    Wanted::Future(future) => {
+                        future.linear_lower_to_flat(cx, ty, &mut lowered)?;
+                    }
+                }
+                // SAFETY: it was initialised without an error.
+                unsafe { lowered.assume_init() }
+            }
             other => return Err(foreign(other)),
         };
         put(flat, value)
     }
 
-    fn lower_to_memory<T>(
+    pub(super) fn lower_to_memory<T>(
         &mut self,
         cx: &mut LowerContext<'_, T>,
         ty: InterfaceType,
@@ -200,6 +218,10 @@ impl Source<'_> {
             InterfaceType::Own(_) | InterfaceType::Borrow(_) => match self.resource(cx, ty)? {
                 Lent::Guests(resource) => resource.linear_lower_to_memory(cx, ty, offset),
                 Lent::Hosts(resource) => resource.linear_lower_to_memory(cx, ty, offset),
+            },
+            InterfaceType::Stream(_) | InterfaceType::Future(_) => match self.flow(cx, ty)? {
+                Wanted::Stream(stream) => stream.linear_lower_to_memory(cx, ty, offset),
+                Wanted::Future(future) => future.linear_lower_to_memory(cx, ty, offset),
             },
             other => Err(foreign(other)),
         }
@@ -276,6 +298,17 @@ impl Source<'_> {
         };
         let found = found.ok_or_else(|| Error::internal("an unknown handle"))?;
         Ok(Lent::Guests(found))
+    }
+
+    fn flow<T>(
+        &mut self,
+        cx: &mut LowerContext<'_, T>,
+        ty: InterfaceType,
+    ) -> wasmtime::Result<Wanted> {
+        let number = self.reader.u32()?;
+        let carried = Carried::by(cx.types, ty).ok_or_else(|| foreign(ty))?;
+        let is_stream = matches!(ty, InterfaceType::Stream(_));
+        want(&mut cx.store, number, is_stream, carried, self.handles)
     }
 }
 

@@ -6,7 +6,7 @@ use super::instance::Instance;
 use super::module_calls::{ModuleCalls, function, initialize};
 use super::queued_call::QueuedCall;
 use super::supervised::supervise;
-use crate::component::{Handles, Interface};
+use crate::component::{Flows, Hosting, Interface};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{CallControl, CallOutcome, InstanceControl, Limits, Outcome, Returned};
 use crate::host_functions::HostCalls;
@@ -63,6 +63,15 @@ pub(super) enum Called {
     Over(Result<Outcome>),
 }
 
+/// The limits of what a guest does while no call is in progress. It may wait for as long as it likes.
+fn between_calls(limits: &Limits) -> Limits {
+    Limits {
+        timeout: None,
+        cpu: [limits.timeout, limits.cpu].into_iter().flatten().min(),
+        ..*limits
+    }
+}
+
 impl Callable {
     /// Instantiates the program of a context's group, and calls its `_initialize` if there is one; `own` are the options
     /// of this instance, if it has its own.
@@ -102,7 +111,7 @@ impl Callable {
                 }
                 Linked::Component(pre, interface) => {
                     let made = instance.instantiate_component(pre, &call).await?;
-                    let handles = Arc::<Handles>::default();
+                    let handles = instance.store().data_mut().handles();
                     let made = ComponentCalls::new(made, (*interface).clone(), handles);
                     calls = Some(Calls::Component(Box::new(made)));
                     Ok(())
@@ -158,6 +167,31 @@ impl Callable {
                 }
                 Called::GoesOn(self, Ok(CallOutcome::Returned(returned)))
             }
+            None => Called::Over(self.instance.end(call, end).await),
+        }
+    }
+
+    /// The streams and futures of a component, while one of them is open.
+    pub(super) fn open_flows(&mut self) -> Option<Arc<Flows>> {
+        let flows = self.instance.store().data().flows()?;
+        flows.is_open().then(|| flows.clone())
+    }
+
+    /// Lets the guest go on with its streams and futures, without a call, until `until` resolves.
+    pub(super) async fn flow(
+        mut self: Box<Self>,
+        call: &Arc<CallControl>,
+        until: impl Future<Output = ()> + Send,
+    ) -> Called {
+        let limits = between_calls(&self.limits);
+        if let Err(error) = self.instance.begin(call, &limits) {
+            return Called::Over(Err(error));
+        }
+        let (context, store) = self.instance.parts();
+        let work = Box::pin(store.run_concurrent(async |_| until.await));
+        let end = supervise(work, context, &limits, call).await;
+        match self.instance.settle(call, &end) {
+            Some(returned) => Called::GoesOn(self, Ok(CallOutcome::Returned(returned))),
             None => Called::Over(self.instance.end(call, end).await),
         }
     }

@@ -1,7 +1,7 @@
 //! A component whose exported functions are called.
 
 use super::queued_call::QueuedCall;
-use crate::component::{Arguments, Handles, Interface, Lifted};
+use crate::component::{Arguments, Handles, Interface, Lifted, take_in};
 use crate::error::{Error, Result};
 use crate::wasi::RunState;
 use bytes::Bytes;
@@ -37,6 +37,8 @@ enum Next {
     },
     /// A resource is dropped.
     Drop(ResourceAny),
+    /// Nobody reads a stream or future any more.
+    Leave(u32),
 }
 
 impl ComponentCalls {
@@ -56,7 +58,7 @@ impl ComponentCalls {
     }
 
     /// Makes ready for a call; returns how many bytes of the payload its arguments take. The number after the last
-    /// function drops the handle that the payload names.
+    /// function drops the handle that the payload names, and the next leaves the stream or future of a number.
     pub(super) fn prepare(
         &mut self,
         store: &mut Store<RunState>,
@@ -98,6 +100,10 @@ impl ComponentCalls {
                     None => return Err(Error::internal("an unknown handle is dropped")),
                 }
             }
+            None if *number == self.interface.functions.len() + 1 => {
+                let flow = arguments.first_chunk().ok_or_else(short)?;
+                Next::Leave(u32::from_le_bytes(*flow))
+            }
             None => return Err(Error::internal("a call of an unknown function")),
         };
         Ok(end)
@@ -109,6 +115,10 @@ impl ComponentCalls {
         let (function, results, arguments) = match take(&mut self.next) {
             Next::Nothing => return Err(Error::internal("a call that was not prepared").into()),
             Next::Drop(resource) => return resource.resource_drop_async(store).await,
+            Next::Leave(flow) => {
+                self.handles.flows.leave(flow);
+                return Ok(());
+            }
             Next::Call {
                 function,
                 results,
@@ -122,13 +132,13 @@ impl ComponentCalls {
         macro_rules! call {
             ($($count:literal)*) => {
                 match results {
-                    $($count => call::<$count>(function, store, arguments).await?.values,)*
+                    $($count => call::<$count>(function, &mut *store, arguments).await?.values,)*
                     _ => return Err(Error::internal("more core values than there are").into()),
                 }
             };
         }
         let lifted = call!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
-        self.values = self.handles.take_in(lifted);
+        self.values = take_in(store, &self.handles, lifted)?;
         Ok(())
     }
 

@@ -42,6 +42,8 @@ enum Place {
     /// Not made yet, or with the thread that carries out a call.
     #[default]
     Out,
+    /// With the task, whose guest goes on with its streams and futures.
+    Flowing,
     /// Here: no call is in progress.
     Idle(Box<Callable>),
     /// Gone, which its task has not noticed yet.
@@ -100,7 +102,7 @@ impl InstanceHandle {
         state.queue.extend(calls);
         self.touched.store(true, Ordering::Release);
         let waker = match state.place {
-            Place::Idle(_) => state.waker.take(),
+            Place::Idle(_) | Place::Flowing => state.waker.take(),
             _ => None,
         };
         drop(state);
@@ -163,6 +165,10 @@ impl InstanceHandle {
                 ErrorCode::InstanceBusy,
                 "a call of the instance is in progress or waits; await it first",
             )),
+            Place::Flowing => Err(Error::new(
+                ErrorCode::InstanceBusy,
+                "a stream or future of the instance is open; read it to its end or leave it first",
+            )),
             Place::Ended(_) | Place::Over => Err(over()),
         }
     }
@@ -215,7 +221,7 @@ impl InstanceHandle {
                     state.place = Place::Idle(callable);
                 }
             },
-            Place::Out | Place::Over => {}
+            Place::Out | Place::Flowing | Place::Over => {}
         }
         let known = state.waker.as_ref();
         if !known.is_some_and(|known| known.will_wake(context.waker())) {
@@ -225,6 +231,29 @@ impl InstanceHandle {
         // Whoever carries out a call has to hear of it.
         self.control.pass_on();
         Poll::Pending
+    }
+
+    /// Whether a call waits, or the instance was stopped.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.life.cause().is_some() || !self.lock().queue.is_empty()
+    }
+
+    /// Resolves once the task has to do something else than to let its guest go on with streams and futures.
+    pub(super) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.life.register(context.waker());
+        let mut state = self.lock();
+        if self.life.cause().is_some() || !state.queue.is_empty() {
+            state.place = Place::Out;
+            return Poll::Ready(());
+        }
+        state.place = Place::Flowing;
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// The guest does not go on without a call any more.
+    pub(super) fn stop_flowing(&self) {
+        self.lock().place = Place::Out;
     }
 
     /// The task has ended: no call that waits, or comes later, begins.

@@ -6,6 +6,7 @@ use super::give_way::give_way;
 use super::instance_handle::{InstanceHandle, Step, never_started};
 use super::panics::catch_panics;
 use super::queued_call::{EndedCall, QueuedCall};
+use crate::component::Flows;
 use crate::error::Result;
 use crate::guest::{CallControl, CallOutcome, Outcome};
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -104,6 +106,21 @@ impl Serving {
         let mut slice = Instant::now();
         let mut is_prompt = false;
         loop {
+            while let Some(flows) = held
+                .as_mut()
+                .and_then(|it: &mut Box<Callable>| it.open_flows())
+            {
+                // Who hears of the call that opened them can hear what comes of them.
+                self.flush();
+                if self.handle.is_wanted() {
+                    break;
+                }
+                let Some(callable) = held.take() else { break };
+                match self.flow(callable, &flows).await {
+                    Ok(callable) => held = Some(callable),
+                    Err(result) => return result,
+                }
+            }
             let mut idle = None;
             let step = poll_fn(|polled| {
                 let step = self.handle.poll_step(&mut held, polled);
@@ -132,13 +149,48 @@ impl Serving {
             };
             if slice.elapsed() >= SLICE {
                 // Who hears of the last call may use the instance at once.
-                held.take()
+                held.take_if(|callable| callable.open_flows().is_none())
                     .into_iter()
                     .for_each(|callable| self.handle.put(callable));
                 self.flush();
                 give_way().await;
                 slice = Instant::now();
             }
+        }
+    }
+
+    /// Lets the guest go on with its streams and futures until there is a call or none of them is open. What the limits
+    /// allow is given anew each time that one of them has moved. Returns the instance, or how it ended.
+    async fn flow(
+        &mut self,
+        callable: Box<Callable>,
+        flows: &Flows,
+    ) -> std::result::Result<Box<Callable>, Result<Outcome>> {
+        let handle = self.handle.clone();
+        let moves = flows.moves();
+        let until = poll_fn(
+            move |polled| match flows.is_open() && flows.moves() == moves {
+                true => handle.poll_wanted(polled),
+                false => Poll::Ready(()),
+            },
+        );
+        let control = Arc::<CallControl>::default();
+        let mut work = pin!(catch_panics(async {
+            Ok(callable.flow(&control, until).await)
+        }));
+        let flowed = poll_fn(|polled| {
+            self.life.register(polled.waker());
+            self.handle.control().pass_on();
+            let flowed = work.as_mut().poll(polled);
+            self.life.meter.follow(&control.meter);
+            flowed
+        });
+        let flowed = flowed.await;
+        self.handle.stop_flowing();
+        match flowed {
+            Ok(Called::GoesOn(callable, _)) => Ok(callable),
+            Ok(Called::Over(Ok(outcome))) => Err(Ok(outcome.without_output())),
+            Ok(Called::Over(Err(error))) | Err(error) => Err(Err(error)),
         }
     }
 

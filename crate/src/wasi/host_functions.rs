@@ -1,7 +1,8 @@
 //! Imports that are functions of the submitter.
 
+use super::flow_calls::FlowCalls;
 use super::state::RunState;
-use crate::component::Hosting;
+use crate::component::{Flows, Handles, Hosting, Submitter};
 use crate::error::Error;
 use crate::guest::{Cause, Stopped};
 use crate::host_functions::{MemoryView, Thrown, pack, unpack};
@@ -107,10 +108,16 @@ impl Hosting for RunState {
             let Some(calls) = calls else {
                 return Err(Error::internal("a host function of a run that has none").into());
             };
-            // The tasks of a component may call at the same time.
-            let turn = calls.turn().await;
-            let called = calls.call(function, pack(&values), None).await;
-            drop(turn);
+            let Some(held) = calls.load.hold(values.len()) else {
+                return Err(wasmtime::Error::msg(
+                    "calls of host functions at the same time with too many arguments",
+                ));
+            };
+            let turn = calls.load.turn().await;
+            let calling = calls.call(function, pack(&values), None);
+            drop(values);
+            let called = calling.await;
+            drop((turn, held));
             match called {
                 Ok(words) => Ok(unpack(&words)?),
                 Err(Thrown) => {
@@ -119,6 +126,23 @@ impl Hosting for RunState {
                 }
             }
         })
+    }
+
+    fn handles(&mut self) -> Arc<Handles> {
+        let Self {
+            host_calls,
+            control,
+            handles,
+            ..
+        } = self;
+        let made = handles.get_or_insert_with(|| {
+            let submitter = host_calls.as_ref().map(|calls| {
+                let calls = FlowCalls::new(calls.clone(), control.clone());
+                Box::new(calls) as Box<dyn Submitter>
+            });
+            Arc::new(Handles::new(Flows::new(submitter)))
+        });
+        made.clone()
     }
 }
 

@@ -5,6 +5,7 @@ use super::context::Wasi;
 use super::memory_files::{GrantedFiles, GuestFiles};
 use super::network::{RunNetwork, TrafficCaps};
 use super::stores::kept::Stores;
+use crate::component::{Flows, Handles};
 use crate::guest::{InstanceControl, Limits, MemoryLimiter, NetworkUsage};
 use crate::host_functions::HostCalls;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct RunState {
     pub(crate) started: bool,
     /// Set if functions of the submitter may be called.
     pub(crate) host_calls: Option<Arc<HostCalls>>,
+    /// What the values of a component refer to, once one crosses.
+    pub(super) handles: Option<Arc<Handles>>,
 }
 
 impl RunState {
@@ -35,7 +38,13 @@ impl RunState {
             limits,
             started: false,
             host_calls: None,
+            handles: None,
         }
+    }
+
+    /// The streams and futures of a component, if there may be any.
+    pub(crate) fn flows(&self) -> Option<&Arc<Flows>> {
+        self.handles.as_ref().map(|handles| &handles.flows)
     }
 
     pub(crate) fn wasi(&mut self) -> &mut Wasi {

@@ -9,7 +9,7 @@ use super::serve::Setup;
 use super::state::{PoolDeferred, PoolState, no_instances};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
-use crate::host_functions::{MemoryAccess, MemoryAnswer};
+use crate::host_functions::{MAX_CALLS, MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
 use crate::port::{
     Backend, Delivery, GuestAccess, Mailbox, Operation, Outbox, PendingRun, Port, RemoteRun,
@@ -286,8 +286,8 @@ impl Pool {
         }
         let received = self.lock().arrived(index, frame);
         for (sender, delivery) in received.answers {
-            // The thread waits for as long as the run lasts, unless it has given up. There is room for a call and the
-            // end of its run; a worker that sends more is not waited for.
+            // The thread waits for as long as the run lasts, unless it has given up. There is room for all
+            // calls at a time and the end of its run; a worker that sends more is not waited for.
             if let Err(TrySendError::Disconnected(delivery)) = sender.try_send(delivery) {
                 self.give_up(&delivery);
             }
@@ -415,7 +415,7 @@ impl Backend for Pool {
     }
 
     fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
-        let (sender, receiver) = mpsc::sync_channel(2);
+        let (sender, receiver) = mpsc::sync_channel(MAX_CALLS + 1);
         let piped = calls_host(&options)?;
         let id = self.lock().await_answer(sender);
         self.submit_operations(once(Ok(Operation::Run(RunOperation {

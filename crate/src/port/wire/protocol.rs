@@ -27,6 +27,28 @@ macro_rules! numbers {
 }
 
 numbers! {
+    /// Functions that no program imports, with numbers beyond those of all imports: they move the values of streams and
+    /// futures.
+    flow_function as "FLOW_FUNCTION" {
+        /// The guest gives values: number, list; the result is a byte, 0 if nobody reads any more.
+        GIVE = 0x100_0000 as "give",
+        /// The guest gives no more: number.
+        ENDED = 0x100_0001 as "ended",
+        /// The guest wants values: number, how many at most; the result is a list, which is empty at the end.
+        TAKE = 0x100_0002 as "take",
+        /// The guest wants no more: number.
+        LEFT = 0x100_0003 as "left",
+    }
+}
+
+// Those by which guests call them.
+const _: () = {
+    use crate::host_functions::flow_function as called;
+    assert!(flow_function::GIVE == called::GIVE && flow_function::ENDED == called::ENDED);
+    assert!(flow_function::TAKE == called::TAKE && flow_function::LEFT == called::LEFT);
+};
+
+numbers! {
     /// Kinds of operation.
     operation as "OPERATION" {
         /// A run: id, program handle, options, flags, batch or 0.
@@ -449,6 +471,7 @@ mod tests {
     use std::path::Path;
 
     const TABLES: &[Table] = &[
+        super::flow_function::TABLE,
         super::operation::TABLE,
         super::operation_field::TABLE,
         super::run_flag::TABLE,

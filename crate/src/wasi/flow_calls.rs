@@ -1,0 +1,54 @@
+//! How a submitter is asked for, and given, the values of streams and futures.
+
+use crate::component::{Asked, FlowCall, Submitter};
+use crate::guest::{Cause, InstanceControl, Stopped};
+use crate::host_functions::{HostCalls, Thrown, flow_function, pack, unpack};
+use std::sync::Arc;
+
+/// The calls of one instance.
+pub(super) struct FlowCalls {
+    calls: Arc<HostCalls>,
+    control: Arc<InstanceControl>,
+}
+
+impl FlowCalls {
+    pub(super) fn new(calls: Arc<HostCalls>, control: Arc<InstanceControl>) -> Self {
+        Self { calls, control }
+    }
+}
+
+impl Submitter for FlowCalls {
+    fn ask(&self, call: FlowCall, values: Vec<u8>) -> Asked {
+        let (calls, control) = (self.calls.clone(), self.control.clone());
+        Box::pin(async move {
+            let Some(_held) = calls.load.hold(values.len()) else {
+                return Err(wasmtime::Error::msg(
+                    "streams at the same time with too much that nobody has read",
+                ));
+            };
+            let calling = calls.call(function(call), pack(&values), None);
+            drop(values);
+            match calling.await {
+                Ok(words) => Ok(unpack(&words)?),
+                Err(Thrown) => {
+                    control.stop(Cause::HostError);
+                    Err(Stopped.into())
+                }
+            }
+        })
+    }
+
+    fn post(&self, call: FlowCall, values: Vec<u8>) {
+        self.calls.post(function(call), pack(&values));
+    }
+}
+
+/// The number of a call, beyond those of all imports.
+fn function(call: FlowCall) -> u32 {
+    match call {
+        FlowCall::Give => flow_function::GIVE,
+        FlowCall::Ended => flow_function::ENDED,
+        FlowCall::Take => flow_function::TAKE,
+        FlowCall::Left => flow_function::LEFT,
+    }
+}

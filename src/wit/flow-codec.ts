@@ -1,0 +1,66 @@
+import type { Codec } from './codec.ts'
+import type { Source } from './flows.ts'
+import { BYTES, GuestStream, guestFuture, oneByOne } from './guest-streams.ts'
+import type { AllHandles } from './handles.ts'
+import { Mismatch } from './mismatch.ts'
+import { PRIMITIVES } from './primitives.ts'
+import {
+  IterableSource,
+  ReadySource,
+  ValueSource,
+  byteKind,
+  isThenable,
+  iterableOf,
+  valueKind,
+} from './sources.ts'
+import type { ValueWriter } from './value-writer.ts'
+
+/** `stream<T>`: an async iterable; the guest is given any iterable. */
+export function stream(element: Codec | undefined): Codec {
+  const type = typeOf('stream', element)
+  const isBytes = element === PRIMITIVES.u8
+  const pieces = isBytes ? BYTES : oneByOne(element)
+  const kind = isBytes ? byteKind(type, true) : valueKind(type, element)
+  return {
+    type,
+    hasUndefined: false,
+    write(value, to) {
+      const iterable = iterableOf(value)
+      if (iterable === undefined || (value instanceof Uint8Array && !isBytes)) {
+        throw new Mismatch(`an iterable (${type})`, value)
+      }
+      provide(to, (handles) => new IterableSource(iterable, kind, handles))
+    },
+    read: (from) =>
+      new GuestStream(from.handles.flows.incoming(from.uint32()), pieces, from.handles),
+  }
+}
+
+/** `future<T>`: a promise; the guest is given a promise or a value. */
+export function future(element: Codec | undefined): Codec {
+  const type = typeOf('future', element)
+  const kind = element === PRIMITIVES.u8 ? byteKind(type, false) : valueKind(type, element)
+  return {
+    type,
+    hasUndefined: element === undefined || element.hasUndefined,
+    write(value, to) {
+      provide(to, (handles) =>
+        isThenable(value)
+          ? new ValueSource(value, kind, handles)
+          : new ReadySource(value, kind, handles),
+      )
+    },
+    read: (from) => guestFuture(from.handles.flows.incoming(from.uint32()), element, from.handles),
+  }
+}
+
+function typeOf(name: string, element: Codec | undefined): string {
+  return element === undefined ? name : `${name}<${element.type}>`
+}
+
+function provide(to: ValueWriter, make: (handles: AllHandles) => Source): void {
+  const handles = to.handles!
+  const provided = handles.flows.provide(make(handles))
+  to.given.push(provided)
+  to.uint32(provided.number)
+}
