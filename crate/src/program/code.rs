@@ -8,7 +8,7 @@ use super::features;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
-use super::shelf::{Shelf, ShelfKey};
+use super::shelf::{HasCode, Shelf, ShelfKey};
 use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
 use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
@@ -97,7 +97,8 @@ impl ProgramCode {
             this.compile(Compilation::with_fuel(this.wasm.kind, Nans::Any))?;
         }
         let this = Arc::new(this);
-        shelf.add(&this);
+        let held = Arc::downgrade(&this);
+        shelf.add(held);
         this.follow_up(unstored);
         Ok(this)
     }
@@ -349,11 +350,6 @@ impl ProgramCode {
         self.compiler.cache.snapshot(&self.wasm.digest, how)
     }
 
-    /// The code of this compilation, if it was made.
-    pub(super) fn made(&self, compilation: Compilation) -> Option<&Compiled> {
-        self.compilations.get(compilation)
-    }
-
     fn compile(&self, compilation: Compilation) -> Result<&Compiled> {
         let make = || self.compiler.compile(&self.wasm, compilation);
         self.compilations.get_or_make(compilation, make)
@@ -380,6 +376,12 @@ impl ProgramCode {
             .map(|(compilation, compiled)| Ok((compilation, compiled.serialize()?)))
             .collect();
         precompiled::encode(&self.wasm, self.interruptible, &code?)
+    }
+}
+
+impl HasCode for ProgramCode {
+    fn made(&self, compilation: Compilation) -> Option<&Compiled> {
+        self.compilations.get(compilation)
     }
 }
 

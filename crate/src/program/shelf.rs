@@ -1,6 +1,5 @@
 //! Code that other runtimes of the process have: what one has compiled, none compiles again.
 
-use super::code::ProgramCode;
 use super::compiled::Compiled;
 use super::load_options::CompilerChoice;
 use crate::engine::Compilation;
@@ -25,7 +24,13 @@ pub(super) struct ShelfKey {
 #[derive(Default)]
 pub(super) struct Shelf {
     loading: Mutex<()>,
-    programs: Mutex<Vec<Weak<ProgramCode>>>,
+    programs: Mutex<Vec<Weak<dyn HasCode>>>,
+}
+
+/// A program.
+pub(super) trait HasCode: Send + Sync {
+    /// The code of this compilation, if it was made.
+    fn made(&self, compilation: Compilation) -> Option<&Compiled>;
 }
 
 impl Shelf {
@@ -47,10 +52,10 @@ impl Shelf {
     }
 
     /// Lets others have the code of a program for as long as the program lives.
-    pub(super) fn add(&self, program: &Arc<ProgramCode>) {
+    pub(super) fn add(&self, program: Weak<dyn HasCode>) {
         let mut programs = lock(&self.programs);
         programs.retain(|program| program.strong_count() > 0);
-        programs.push(Arc::downgrade(program));
+        programs.push(program);
     }
 
     /// Serialized code for engines like this one, if a program has it.
