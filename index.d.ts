@@ -1022,6 +1022,11 @@ interface RuntimeStats {
   readonly programs: number
   /** Programs, loaded with `compiler: 'tiered'`, whose optimized code is still to be made. */
   readonly optimizing: number
+  /**
+   * How often a compiler has made code of a program for this runtime. Code from the cache, or from another runtime of
+   * the process that has loaded the same program in the same way, is not compiled. Worker processes count apart.
+   */
+  readonly compilations: number
   /** Runs that wait for a slot or a thread. */
   readonly queued: number
   /** Runs that have started and not ended. */

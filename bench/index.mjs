@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { calls } from './calls.mjs'
 import { cold } from './cold.mjs'
 import { components } from './components.mjs'
+import { cores } from './cores.mjs'
 import { diagnostics } from './diagnostics.mjs'
 import { fairness } from './fairness.mjs'
 import { files } from './files.mjs'
@@ -27,6 +28,7 @@ import { throughput } from './throughput.mjs'
 const SECTIONS = {
   throughput,
   scaling,
+  cores,
   memory,
   growth,
   interruption,

@@ -14,6 +14,7 @@ test('a runtime says what it has', async (t) => {
     allocation: 'pooling',
     programs: 0,
     optimizing: 0,
+    compilations: 0,
     queued: 0,
     running: 0,
     finished: 0,

@@ -3,6 +3,8 @@ import test from 'ava'
 import { endBySync } from '../support/cases.ts'
 import { bare, node } from '../support/child.ts'
 import { ending, numbers, wat } from '../support/guest.ts'
+import { load, Runtime, type Program } from '../support/package.ts'
+import { portOf } from '../../src/runtime.ts'
 import { startTask, type Task } from '../support/tasks.ts'
 
 /** Imports of the scripts that start workers. */
@@ -166,4 +168,81 @@ test('the process can exit while a worker waits in runSync', async (t) => {
     await once(startTask('wait'), 'message')
     process.exit(7)`)
   t.is(child.code, 7, child.stderr)
+})
+
+/** So small that all runtimes of these tests have pools: code for one without a pool is other code. */
+const SMALL = { threads: 1, maxConcurrentRuns: 4, cacheDir: false } as const
+
+/** A program that no other test has: it exits with this code. */
+function exits(code: number, unique: string): Buffer {
+  return Buffer.from(`(module ;; ${unique}
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (call $exit (i32.const ${code}))))`)
+}
+
+// Serial: it counts what is loaded in the runtime that all share.
+test.serial(
+  'a thread that loads what another one holds gets the same program, which is not compiled again',
+  async (t) => {
+    const source = exits(3, t.title)
+    const shared = portOf(undefined)
+    const program = await load(source, { cache: false })
+    const { programs, compilations } = shared.stats()
+    const workers = numbers(3).map(() => startTask('load', { source, isShared: true }))
+    const answers = await Promise.all(workers.map((worker) => once(worker, 'message')))
+    for (const answer of answers) t.deepEqual(answer, [['exit 3', undefined]])
+    t.like(shared.stats(), { programs, compilations })
+
+    // Each thread closes for itself: others go on, and the code is there as long as one holds it.
+    program[Symbol.dispose]()
+    await t.throwsAsync(program.run(), { code: 'ERR_PROGRAM_CLOSED' })
+    workers[0]!.postMessage(false)
+    await once(workers[0]!, 'exit')
+    await workers[1]!.terminate()
+    workers[2]!.postMessage(true)
+    t.deepEqual(await once(workers[2]!, 'message'), [['exit 3', undefined]])
+    const again = await load(source, { cache: false })
+    t.is(ending(await again.run()), 'exit 3')
+    t.is(shared.stats().compilations, compilations)
+    workers[2]!.postMessage(false)
+    await once(workers[2]!, 'exit')
+  },
+)
+
+test('runtimes take code from each other, whatever their threads, for as long as one holds it', async (t) => {
+  const source = exits(4, t.title)
+  const first = new Runtime(SMALL)
+  const program = await load(source, { runtime: first })
+  t.is(first.stats().compilations, 1)
+  const worker = startTask('load', { source, isShared: false })
+  t.deepEqual(await once(worker, 'message'), [['exit 4', 0]])
+  t.is(ending(await program.run()), 'exit 4')
+
+  await first.close()
+  await t.throwsAsync(program.run(), { code: 'ERR_RUNTIME_CLOSED' })
+  worker.postMessage(true)
+  t.deepEqual(await once(worker, 'message'), [['exit 4', 0]])
+  worker.postMessage(false)
+  await once(worker, 'exit')
+})
+
+test('runtimes that load a program at the same time compile it once, each way of compiling by itself', async (t) => {
+  const source = exits(5, t.title)
+  const runtimes = numbers(4).map(() => new Runtime(SMALL))
+  const sum = (): number =>
+    runtimes.map((runtime) => runtime.stats().compilations).reduce((all, one) => all + one)
+  const ways = [{}, { compiler: 'baseline' }, { interruptible: false }, { fuel: true }] as const
+  const held: Program[] = []
+  // With fuel it is compiled once more, and the code without is there.
+  for (const [at, way] of ways.entries()) {
+    const loaded = runtimes.map((runtime) => load(source, { runtime, ...way }))
+    for (const program of await Promise.all(loaded)) {
+      t.is(ending(await program.run()), 'exit 5')
+      held.push(program)
+    }
+    t.is(sum(), at + 1)
+  }
+  t.is(held.length, ways.length * runtimes.length)
+  await Promise.all(runtimes.map((runtime) => runtime.close()))
 })

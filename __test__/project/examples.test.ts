@@ -43,6 +43,9 @@ test('start.mjs', async (t) => {
 })
 
 const PRINTED: Record<string, string> = {
+  'worker-threads.mjs': `\
+go.wasm [ [ 'ALPHA', 'GAMMA', 'EPSILON' ], [ 'BETA', 'DELTA' ] ]
+`,
   'judge.mjs': `\
 copy in C               accepted, accepted, accepted
 copy in Go              accepted, accepted, accepted

@@ -15,10 +15,12 @@ export type Task =
   | 'batch'
   | 'talk'
   | 'leave'
+  | 'load'
 
-export function startTask(task: Task): Worker {
+/** @param given What the task works with, if anything. */
+export function startTask(task: Task, given?: unknown): Worker {
   return new Worker(new URL('worker-tasks.ts', import.meta.url), {
-    workerData: task,
+    workerData: [task, given],
     // Not those of a script given by `--eval`.
     execArgv: ['--import', import.meta.resolve('@oxc-node/core/register')],
   })

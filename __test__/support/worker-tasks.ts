@@ -1,12 +1,14 @@
 // What the worker threads of worker.test.ts do.
+import { once } from 'node:events'
 import { parentPort, workerData } from 'node:worker_threads'
 import { endBySync } from './cases.ts'
 import { faults } from './faults.ts'
-import type { Job } from './package.ts'
+import { load, type Job } from './package.ts'
 import { drain, ending, numbers, ownWat, summarize, wat } from './guest.ts'
 import { Runtime } from './package.ts'
 
 const port = parentPort!
+const [task, given] = workerData as [string, unknown]
 
 const RUNS = [
   ['sleep-hour', 100],
@@ -137,6 +139,23 @@ async function leave(): Promise<void> {
   process.exit(0)
 }
 
+/** Loads a program in the shared runtime or in one of its own, answers how a run of it ends, and once more when it is asked. */
+async function loads(): Promise<void> {
+  const { source, isShared } = given as { source: Uint8Array; isShared: boolean }
+  const runtime = isShared
+    ? undefined
+    : new Runtime({ threads: 1, maxConcurrentRuns: 4, cacheDir: false })
+  const program = await load(source, { cache: false, runtime })
+  for (;;) {
+    const ended = ending(await program.run())
+    port.postMessage([ended, runtime?.stats().compilations])
+    const [goesOn] = (await once(port, 'message')) as [boolean]
+    if (!goesOn) break
+  }
+  program[Symbol.dispose]()
+  await runtime?.close()
+}
+
 const tasks: Record<string, () => Promise<void>> = {
   processes,
   busy,
@@ -150,5 +169,6 @@ const tasks: Record<string, () => Promise<void>> = {
   batch,
   talk,
   leave,
+  load: loads,
 }
-await tasks[workerData as string]!()
+await tasks[task]!()

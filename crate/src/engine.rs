@@ -5,7 +5,7 @@ use crate::lock::lock;
 use crate::wasi::{self, RunState};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
@@ -240,6 +240,7 @@ pub(crate) struct Engines {
     /// Every engine made so far, for the ticker.
     made: Mutex<Vec<Engine>>,
     closed: AtomicBool,
+    compilations: AtomicU64,
 }
 
 type HostKey = (Compilation, EngineNeeds, Placement);
@@ -263,6 +264,7 @@ impl Engines {
             hosts: Mutex::default(),
             made: Mutex::default(),
             closed: AtomicBool::new(false),
+            compilations: AtomicU64::new(0),
         }
     }
 
@@ -341,6 +343,15 @@ impl Engines {
             true => Allocation::Compact,
             false => Allocation::Pooling,
         }
+    }
+
+    /// A program was compiled for these engines.
+    pub(crate) fn count_compilation(&self) {
+        self.compilations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn compilations(&self) -> u64 {
+        self.compilations.load(Ordering::Relaxed)
     }
 
     pub(crate) fn increment_epochs(&self) {

@@ -17,6 +17,7 @@ mod inspection;
 mod load_options;
 mod precompiled;
 mod rehearsal;
+mod shelf;
 mod snapshot;
 mod tasks;
 mod tiering;

@@ -77,6 +77,8 @@ pub struct RuntimeStats {
     pub programs: usize,
     /// Programs whose optimized code is still to be made.
     pub optimizing: usize,
+    /// How often a compiler has made code for this runtime.
+    pub compilations: u64,
     /// Where compiled code is kept, if anywhere.
     pub cache_dir: Option<PathBuf>,
 }
@@ -450,6 +452,7 @@ impl Runtime {
                 .iter()
                 .filter(|program| program.waits_for_optimized())
                 .count(),
+            compilations: self.engines.compilations(),
             cache_dir: self.options.cache.folder().map(Path::to_owned),
         }
     }

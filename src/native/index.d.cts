@@ -154,6 +154,7 @@ export interface BindingStats {
   allocation: string
   programs: number
   optimizing: number
+  compilations: number
   queued: number
   running: number
   finished: number

@@ -8,6 +8,7 @@ use super::features;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
 use super::precompiled::{self, Precompiled};
+use super::shelf::{HasCode, Shelf, ShelfKey};
 use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
 use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
@@ -56,9 +57,20 @@ impl ProgramCode {
         engines: &Arc<Engines>,
         cache: Cache,
     ) -> Result<Arc<Self>> {
+        // The code of a precompiled program is for those that trust the maker of its file.
+        let shelf = match &given {
+            Given::Source(_, digest) => Shelf::of(ShelfKey {
+                source: *digest,
+                compiler: options.compiler,
+                interruptible: options.interruptible,
+            }),
+            Given::Precompiled(..) => Arc::default(),
+        };
+        let _loading = shelf.loading();
         let compiler = Compiler {
             engines: engines.clone(),
             cache,
+            shelf: shelf.clone(),
         };
         let (wasm, interruptible, compilations) = match given {
             Given::Source(bytes, digest) => {
@@ -85,6 +97,8 @@ impl ProgramCode {
             this.compile(Compilation::with_fuel(this.wasm.kind, Nans::Any))?;
         }
         let this = Arc::new(this);
+        let held = Arc::downgrade(&this);
+        shelf.add(held);
         this.follow_up(unstored);
         Ok(this)
     }
@@ -135,6 +149,7 @@ impl ProgramCode {
             compiler: Compiler {
                 engines: self.compiler.engines.clone(),
                 cache: Cache::none(),
+                shelf: Arc::default(),
             },
             compilations: Compilations::new(wasm.kind, true),
             choice: CompilerChoice::Optimizing,
@@ -289,7 +304,7 @@ impl ProgramCode {
             self.optimize_later(Nans::Canonical);
         }
         let compilation = self.compilation(needs);
-        if let Some(compiled) = self.compilations.get(compilation) {
+        if let Some(compiled) = self.made(compilation) {
             return Ok(compiled);
         }
         let this = self.clone();
@@ -325,7 +340,7 @@ impl ProgramCode {
     /// Code that is there without compiling.
     pub(super) fn present(&self) -> Result<&Compiled> {
         let compilation = self.without_fuel(self.tier(), Nans::Any);
-        let compiled = self.compilations.get(compilation);
+        let compiled = self.made(compilation);
         compiled.ok_or_else(|| Error::internal("a program without code"))
     }
 
@@ -365,6 +380,12 @@ impl ProgramCode {
             .map(|(compilation, compiled)| Ok((compilation, compiled.serialize()?)))
             .collect();
         precompiled::encode(&self.wasm, self.interruptible, &code?)
+    }
+}
+
+impl HasCode for ProgramCode {
+    fn made(&self, compilation: Compilation) -> Option<&Compiled> {
+        self.compilations.get(compilation)
     }
 }
 

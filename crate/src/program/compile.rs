@@ -4,6 +4,7 @@ use super::cache::{Cache, CacheEntry};
 use super::compiled::{Compiled, Link};
 use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
+use super::shelf::Shelf;
 use super::wasm::Wasm;
 use crate::engine::{Allocation, Compilation, EngineNeeds, Engines, Heap, Host, ProgramKind, Tier};
 use crate::error::{Error, ErrorCode, Result};
@@ -16,6 +17,7 @@ use wasmtime::{Engine, Module};
 pub(crate) struct Compiler {
     pub(super) engines: Arc<Engines>,
     pub(super) cache: Cache,
+    pub(super) shelf: Arc<Shelf>,
 }
 
 /// Code that is in use and not yet in the cache.
@@ -179,15 +181,19 @@ impl Compiler {
         let Place {
             host, compilation, ..
         } = place;
+        if let Some(code) = self.shelf.code(*compilation, &host.engine) {
+            return Ok(code);
+        }
         let bytes = &wasm.bytes;
-        match wasm.snapshot {
+        let code = match wasm.snapshot {
             Some(_) => {
                 let memories = Sections::read(bytes).memories.len() as u64;
                 self.engines
                     .compile_snapshot(bytes, memories, *compilation, host)
             }
             None => A::compile(&host.engine, bytes),
-        }
+        };
+        code.inspect(|_| self.engines.count_compilation())
     }
 
     fn restore_as<A: Link>(

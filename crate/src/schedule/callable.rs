@@ -13,6 +13,7 @@ use crate::host_functions::HostCalls;
 use crate::options::RunOptions;
 use crate::program::{Exports, Linked};
 use crate::wasi::RunState;
+use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::Store;
 
@@ -118,7 +119,7 @@ impl Callable {
                 }
             }
         };
-        let end = supervise(work, context, &limits, &call).await;
+        let end = supervise(pin!(work), context, &limits, &call).await;
         let (Some(returned), Some(calls)) = (instance.settle(&call, &end), calls) else {
             return instance.end(&call, end).await.map(Started::Ended);
         };
@@ -158,7 +159,7 @@ impl Callable {
                 Calls::Component(calls) => Box::pin(calls.call(store)).await,
             }
         };
-        let end = supervise(work, context, &limits, call).await;
+        let end = supervise(pin!(work), context, &limits, call).await;
         match self.instance.settle(call, &end) {
             Some(mut returned) => {
                 match &mut self.calls {

@@ -10,6 +10,7 @@ use crate::guest::{CallControl, CallOutcome, Outcome};
 use crate::host_functions::HostCalls;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -45,11 +46,14 @@ impl CallerCall {
         refuse_nested()?;
         let callable = handle.take()?;
         let waiting = CallerWait::new(callable.host_calls());
-        let call = Box::pin(catch_panics(call(callable, function, payload)));
+        let call = async move { catch_panics(pin!(call(callable, function, payload))).await };
         Ok(Self {
             waiting,
             handle,
-            work: Some(Work { call, runtime }),
+            work: Some(Work {
+                call: Box::pin(call),
+                runtime,
+            }),
         })
     }
 

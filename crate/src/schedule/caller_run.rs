@@ -78,7 +78,7 @@ impl CallerRun {
             false => None,
         };
         match slot {
-            Some(slot) => run.start(slot)?,
+            Some((slot, runtime)) => run.start(slot, runtime),
             None => {
                 let queued = QueuedRun::alone(None);
                 scheduler.submit([Submission::single(run.group.clone(), queued)]);
@@ -109,21 +109,28 @@ impl CallerRun {
 }
 
 impl Polled {
-    fn start(&mut self, slot: Slot) -> Result<()> {
+    fn start(&mut self, slot: Slot, runtime: Handle) {
         let context = self.scheduler.context(self.group.clone());
         let control = slot.control.clone();
+        // Written where it stays, and not copied there: it has some kilobytes.
+        let run = Box::write(
+            Box::new_uninit(),
+            drive(context, QueuedRun::alone(None), control),
+        );
         self.running = Some(Running {
-            runtime: self.scheduler.handle().ok_or_else(closed)?,
-            run: Box::pin(drive(context, QueuedRun::alone(None), control)),
+            run: Box::into_pin(run),
+            runtime,
             _slot: slot,
         });
-        Ok(())
     }
 
     fn turn(&mut self, step: Step, context: &mut Context<'_>) -> Poll<Result<Outcome>> {
         match step {
             Step::Poll => {}
-            Step::Start(slot) => self.start(slot)?,
+            Step::Start(slot) => {
+                let runtime = self.scheduler.handle().ok_or_else(closed)?;
+                self.start(slot, runtime);
+            }
             Step::End(result) => return Poll::Ready(result),
         }
         let Some(running) = &mut self.running else {

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::guest::{CallControl, Outcome};
 use crate::options::RunOptions;
 use bytes::Bytes;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// One run from its start to its end, or an instance that serves calls.
@@ -43,12 +44,12 @@ async fn attempt(
     if control.cause().is_some() {
         return Ok(Outcome::never_started());
     }
-    catch_panics(async {
+    let work = pin!(async {
         let group = &context.group;
         let own = group.client.decode_options(group, id, payload)?;
         execute(context, own, control).await
-    })
-    .await
+    });
+    catch_panics(work).await
 }
 
 /// Runs the program of a context's group to its end, whatever that is; `own` are the options of this run,
@@ -71,8 +72,9 @@ async fn execute(
         let handler = compiled.handler(is_hosted)?;
         let mut instance = Instance::new(context, own, compiled)?;
         // Apart, so that the future of a run stays small.
-        let handling = Box::pin(instance.handle(handler, &exchange, control));
-        let returned = supervise(handling, context, &limits, control).await;
+        let mut handling = Box::pin(instance.handle(handler, &exchange, control));
+        let returned = supervise(handling.as_mut(), context, &limits, control).await;
+        drop(handling);
         return instance.end(control, returned).await;
     }
     let entry = match is_hosted {
@@ -80,6 +82,12 @@ async fn execute(
         true => compiled.hosted_entry()?,
     };
     let mut instance = Instance::new(context, own, compiled)?;
-    let returned = supervise(instance.start(entry, control), context, &limits, control).await;
+    let returned = supervise(
+        pin!(instance.start(entry, control)),
+        context,
+        &limits,
+        control,
+    )
+    .await;
     instance.end(control, returned).await
 }

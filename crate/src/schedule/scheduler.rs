@@ -129,16 +129,16 @@ impl Scheduler {
         self.start_runners(&mut state);
     }
 
-    /// A slot for a run that needs no thread, unless runs that came before could take all free slots.
+    /// A slot for a run that needs no thread, and what the run is polled on, unless runs that came before could take all
+    /// free slots.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::RuntimeClosed`](crate::ErrorCode::RuntimeClosed).
-    pub(crate) fn take_slot(self: &Arc<Self>, origin: Origin) -> Result<Option<Slot>> {
+    pub(crate) fn take_slot(self: &Arc<Self>, origin: Origin) -> Result<Option<(Slot, Handle)>> {
         let mut state = self.lock();
-        if state.closed {
-            return Err(closed());
-        }
+        let runtime = state.runtime.clone().filter(|_| !state.closed);
+        let runtime = runtime.ok_or_else(closed)?;
         let free = state.free_slots(self.slots);
         if free <= state.turns(self.threads) {
             return Ok(None);
@@ -146,7 +146,7 @@ impl Scheduler {
         let control = Arc::<CallControl>::default();
         let key = state.occupy(origin, &control, false);
         drop(state);
-        Ok(Some(Slot::new(self.clone(), key, control)))
+        Ok(Some((Slot::new(self.clone(), key, control), runtime)))
     }
 
     /// A batch of which at most `concurrency` runs go on at a time.

@@ -82,7 +82,7 @@ impl Serving {
             return None;
         }
         let (context, handle) = (self.context.clone(), self.handle.clone());
-        let mut work = pin!(catch_panics(async {
+        let work = pin!(async {
             let group = &context.group;
             let own = group.client.decode_options(group, id, payload)?;
             let options = own.as_deref().unwrap_or(&group.options);
@@ -92,7 +92,8 @@ impl Serving {
             let uninterruptible = &self.life.uninterruptible;
             uninterruptible.store(!is_interruptible, Ordering::Relaxed);
             Callable::start(&context, own, handle.control().clone()).await
-        }));
+        });
+        let mut work = pin!(catch_panics(work));
         let started = poll_fn(|polled| {
             self.life.register(polled.waker());
             handle.control().pass_on();
@@ -205,9 +206,8 @@ impl Serving {
             self.ended.push(never_started(call));
             return Ok(callable);
         }
-        let mut work = pin!(catch_panics(async {
-            Ok(callable.call(&call, &control).await)
-        }));
+        let work = pin!(async { Ok(callable.call(&call, &control).await) });
+        let mut work = pin!(catch_panics(work));
         let called = poll_fn(|polled| {
             self.life.register(polled.waker());
             self.handle.control().pass_on();

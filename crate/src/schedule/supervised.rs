@@ -20,9 +20,10 @@ pub(super) struct CallEnd {
     pub(super) at: Instant,
 }
 
-/// Waits for a call of a guest, and holds it to its time and to the causes that end it.
+/// Waits for a call of a guest, and holds it to its time and to the causes that end it. The call is pinned by the caller,
+/// so that it is in the future of a run once.
 pub(super) async fn supervise(
-    call: impl Future<Output = wasmtime::Result<()>>,
+    call: Pin<&mut impl Future<Output = wasmtime::Result<()>>>,
     context: &RunContext,
     limits: &Limits,
     control: &Arc<CallControl>,
@@ -32,7 +33,6 @@ pub(super) async fn supervise(
     control
         .uninterruptible
         .store(waits_for_permit, Ordering::Relaxed);
-    let call = pin!(call);
     let call = match waits_for_permit {
         true => Either::Right(Box::pin(context.permits.compute(call))),
         false => Either::Left(call),
