@@ -12,10 +12,10 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
   try {
     return await load(source, options)
   } catch (error) {
-    // These errors are about the file and do not name it.
+    // Only these errors are about the file.
     if (error instanceof WasiexecError && /^ERR_(?:.*_WASM|PRECOMPILED_.*)$/.test(error.code)) {
-      const name = path === '-' ? 'stdin' : path
-      throw new CliError(`${name}: ${withOptionNames(oneLine(error.message))}`, { cause: error })
+      const what = path === '-' ? `stdin: ${error.message}` : error.message
+      throw new CliError(withOptionNames(oneLine(what)), { cause: error })
     }
     throw error
   }
@@ -23,7 +23,5 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
 
 /** A message about WAT text has a picture of the place below it; here the place is a line and a column. */
 function oneLine(message: string): string {
-  const [text = '', ...picture] = message.split('\n')
-  const place = /<anon>:(\d+):(\d+)/.exec(picture.join('\n'))
-  return place ? `${text} (line ${place[1]}, column ${place[2]})` : message
+  return message.replace(/\n *--> <anon>:(\d+):(\d+)[^]*$/, ' (line $1, column $2)')
 }

@@ -61,6 +61,10 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   'limits.outputBytes': '--max-output',
   cache: '--cache-dir',
   'interruptible: false': '--no-interruptible',
+  // The command has no functions to give.
+  imports: 'the option `imports` in JavaScript',
+  instantiate: 'wasiexec run --invoke',
+  serve: 'wasiexec serve',
 }
 
 /** A message of the library with the names that options have on the command line. */
