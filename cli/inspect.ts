@@ -10,7 +10,7 @@ import { print, printable } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { addLoadOptions, loadOptions, type LoadFlags } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
-import { bytes } from './wording.ts'
+import { bytes, withOptionNames } from './wording.ts'
 
 interface Flags extends LoadFlags {
   json?: boolean
@@ -103,7 +103,7 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
       : section('cannot be run without these imports, which a host gives in JavaScript', missing)),
     ...(problem === null || missing.length > 0 || serveProblem === null
       ? []
-      : [`\ncannot be run: ${printable(problem.message)}`]),
+      : [`\ncannot be run: ${printable(withOptionNames(problem.message))}`]),
   ].join('\n')
 }
 

@@ -165,12 +165,7 @@ async function explain(error: unknown, io: Io): Promise<number> {
     return error.status
   }
   if (error instanceof WasiexecError) {
-    // The command has none to give.
-    const hint =
-      error.code === 'ERR_UNRESOLVED_IMPORT'
-        ? '; functions of a host are given from JavaScript, by the option `imports`'
-        : ''
-    await say(io, `wasiexec: ${printable(withOptionNames(error.message))}${hint}`)
+    await say(io, `wasiexec: ${printable(withOptionNames(error.message))}`)
     return STATUS.error
   }
   if (isSystemError(error)) {

@@ -15,14 +15,13 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
   try {
     return await load(source, options)
   } catch (error) {
-    // These errors are about the file and do not name it.
+    // Only these errors are about the file.
     if (error instanceof WasiexecError && /^ERR_(?:.*_WASM|PRECOMPILED_.*)$/.test(error.code)) {
-      const name = path === '-' ? 'stdin' : path
+      const what = path === '-' ? `stdin: ${error.message}` : error.message
       const hint = SOURCE.test(path)
         ? '; it is source code, which a compiler for WASI has to compile first'
         : ''
-      const message = withOptionNames(oneLine(error.message))
-      throw new CliError(`${name}: ${message}${hint}`, { cause: error })
+      throw new CliError(`${withOptionNames(oneLine(what))}${hint}`, { cause: error })
     }
     throw error
   }
@@ -30,7 +29,5 @@ export async function openProgram(io: Io, path: string, options: LoadOptions): P
 
 /** A message about WAT text has a picture of the place below it; here the place is a line and a column. */
 function oneLine(message: string): string {
-  const [text = '', ...picture] = message.split('\n')
-  const place = /<anon>:(\d+):(\d+)/.exec(picture.join('\n'))
-  return place ? `${text} (line ${place[1]}, column ${place[2]})` : message
+  return message.replace(/\n *--> <anon>:(\d+):(\d+)[^]*$/, ' (line $1, column $2)')
 }

@@ -1,4 +1,4 @@
-import { WasiexecError, type Program, type RunOptions } from '../src/index.ts'
+import type { RunOptions } from '../src/index.ts'
 import { tellEnding } from './ending.ts'
 import { invoke, type Invoked } from './invoke.ts'
 import { print, printLines, type Io } from './io.ts'
@@ -101,7 +101,7 @@ or network; 130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error o
     } catch (error) {
       // An instance that could not be made in time.
       const status = error === signal.reason ? interruptStatus(error) : undefined
-      if (status === undefined) throw withAdvice(error, program)
+      if (status === undefined) throw error
       return status
     } finally {
       stop()
@@ -113,13 +113,6 @@ or network; 130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error o
     else await tellEnding(io, { name: program.name, path }, outcome, options.limits)
     return statusOf(outcome)
   },
-}
-
-/** Libraries are run by mistake. */
-function withAdvice(error: unknown, { kind, exports }: Program): unknown {
-  if (!(error instanceof WasiexecError) || error.code !== 'ERR_NO_ENTRY_POINT') return error
-  if (kind !== 'module' || !exports.some((item) => item.kind === 'function')) return error
-  return new CliError(`${error.message}; --invoke calls one of its functions`, { cause: error })
 }
 
 /** Output is live, or, for JSON, in the outcome. A program that came through stdin has used stdin up. */

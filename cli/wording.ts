@@ -79,6 +79,10 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   'limits.sockets': '--max-sockets',
   cache: '--cache-dir',
   'interruptible: false': '--no-interruptible',
+  // The command has no functions to give.
+  imports: 'the option `imports` in JavaScript',
+  instantiate: 'wasiexec run --invoke',
+  serve: 'wasiexec serve',
 }
 
 /** A message of the library with the names that options have on the command line. */

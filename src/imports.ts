@@ -2,6 +2,7 @@ import { checkRecord, invalid } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { BoundFunction } from './imports/binding.ts'
 import { bindInterfaces } from './imports/components.ts'
+import { misspelt } from './imports/misspelt.ts'
 import { NumberFunction } from './imports/numbers.ts'
 import type { HostClass, HostFunction, NumberType } from './imports/types.ts'
 import type { ExternInfo } from './inspection.ts'
@@ -193,11 +194,13 @@ function shown({ module, name, kind, type }: HostImport): string {
 
 function hint(given: GivenImports['modules'], { module, name }: HostImport): string {
   const names = [...(given.get(module)?.keys() ?? [])]
+  const wanted = `imports.${module}.${name}`
   const near = nearest(name, names)
-  if (near !== undefined) return `, did you mean \`imports.${module}.${near}\`?`
+  if (near !== undefined) return misspelt(`imports.${module}.${near}`, wanted)
   const elsewhere = [...given].find(([, functions]) => functions.has(name))
-  if (elsewhere !== undefined) return `, did you mean \`imports.${elsewhere[0]}.${name}\`?`
+  if (elsewhere !== undefined) return misspelt(`imports.${elsewhere[0]}.${name}`, wanted)
   const similar = nearest(module, [...given.keys()])
-  if (!given.has(module) && similar !== undefined) return `, did you mean \`imports.${similar}\`?`
+  if (!given.has(module) && similar !== undefined)
+    return misspelt(`imports.${similar}`, `imports.${module}`)
   return names.length === 0 ? '' : `, given are ${names.slice(0, MAX_LISTED).join(', ')}`
 }

@@ -79,6 +79,8 @@ const LOAD_OPTIONS = [
 export interface CheckedLoad {
   readonly port: Port
   readonly request: LoadRequest
+  /** What errors call the program: its path, or the name that was given to bytes. */
+  readonly label: string | undefined
 }
 
 /**
@@ -111,7 +113,8 @@ export function loadRequest(source: unknown, options: LoadOptions): CheckedLoad 
   }
   if (typeof cache === 'boolean') how.cache = cache
   else if (cache !== undefined) how.cache = checkFolder('cache', cache)
-  return { port, request: { source: from, options: how } }
+  const label = typeof from === 'string' ? from : name
+  return { port, request: { source: from, options: how }, label }
 }
 
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */

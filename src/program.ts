@@ -16,7 +16,7 @@ import {
   type LoadMessage,
   type RunMessage,
 } from './diagnostics.ts'
-import { comesHere, WasiexecError } from './errors.ts'
+import { comesHere, WasiexecError, type WasiexecErrorCode } from './errors.ts'
 import { declareComponent, declareModule, functionsOf, type Resolved } from './declarations.ts'
 import type { AnyFunctions } from './instance/functions.ts'
 import {
@@ -553,16 +553,32 @@ export async function load(
 
 /** Reads bytes that are to be loaded before it returns. */
 export function loadChecked(checked: CheckedLoad, method: LoadMessage['method']): Promise<Program> {
-  const { port, request } = checked
+  const { port, request, label } = checked
   const read = async (): Promise<Program> => {
     try {
       const [handle, info] = await port.load(request)
       return create(port, request.options, handle, info as ProgramInfo)
     } catch (error) {
-      throw comesHere(error)
+      throw comesHere(labelled(error, label))
     }
   }
   return loads.isObserved ? loads.until(loadMessage(checked, method), read, loaded) : read()
+}
+
+/** What is wrong with the bytes of a program. */
+const FAULTS_OF_BYTES: ReadonlySet<WasiexecErrorCode> = new Set([
+  'ERR_INVALID_WASM',
+  'ERR_UNSUPPORTED_WASM',
+  'ERR_PRECOMPILED_UNTRUSTED',
+  'ERR_PRECOMPILED_DAMAGED',
+  'ERR_PRECOMPILED_INCOMPATIBLE',
+] as const)
+
+/** The core is given the bytes of a program: it cannot say what they are called. */
+function labelled(error: unknown, label: string | undefined): unknown {
+  if (label === undefined || !(error instanceof WasiexecError)) return error
+  if (!FAULTS_OF_BYTES.has(error.code)) return error
+  return new WasiexecError(error.code, `${label}: ${error.message}`)
 }
 
 function loadMessage({ request }: CheckedLoad, method: LoadMessage['method']): LoadMessage {
@@ -591,10 +607,14 @@ export async function startPrepared(program: Program, prepared: Prepared): Promi
  */
 export function loadSync(source: string | URL | Uint8Array, options: LoadOptions = {}): Program {
   const checked = loadRequest(source, options)
-  const { port, request } = checked
+  const { port, request, label } = checked
   const read = (): Program => {
-    const [handle, info] = port.loadSync(request)
-    return create(port, request.options, handle, info as ProgramInfo)
+    try {
+      const [handle, info] = port.loadSync(request)
+      return create(port, request.options, handle, info as ProgramInfo)
+    } catch (error) {
+      throw labelled(error, label)
+    }
   }
   return loads.isObserved ? loads.during(loadMessage(checked, 'loadSync'), read, loaded) : read()
 }

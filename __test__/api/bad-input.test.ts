@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { randomFillSync } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
-import { load, loadSync, run, WasiexecError } from '../support/package.ts'
+import { load, loadSync, run, WasiexecError, type LoadOptions } from '../support/package.ts'
 import { ending, folder, ownWat, real, refusal, wat, watPath } from '../support/guest.ts'
 
 const NO_CACHE = { cache: false }
@@ -111,6 +112,45 @@ test('a file that is missing, empty or a folder is reported with its path', asyn
   t.is((await refusal(load(paths.empty, NO_CACHE))).code, 'ERR_INVALID_WASM')
 })
 
+/** Programs that are refused for what is in them, and the code. */
+const FAULTY: readonly [source: string | Uint8Array, code: string][] = [
+  ['hello', 'ERR_INVALID_WASM'],
+  ['(module\n  (func (export "_start") (nop))\n  (fun))', 'ERR_INVALID_WASM'],
+  [BINARY.subarray(0, BINARY.length - 5), 'ERR_INVALID_WASM'],
+  ['(module (memory 1 1 shared))', 'ERR_UNSUPPORTED_WASM'],
+]
+
+test('what is wrong with a program says which one, once', async (t) => {
+  const root = await folder(t)
+  const precompiled = await (await wat('hello')).serialize()
+  const damaged = Buffer.from(precompiled)
+  damaged[damaged.length - 1]! ^= 1
+  const faulty: readonly (readonly [string | Uint8Array, string, LoadOptions])[] = [
+    ...FAULTY.map(([source, code]) => [source, code, {}] as const),
+    [precompiled, 'ERR_PRECOMPILED_UNTRUSTED', {}],
+    [damaged, 'ERR_PRECOMPILED_DAMAGED', { trustPrecompiled: true }],
+  ]
+  for (const [index, [source, code, more]] of faulty.entries()) {
+    const bytes = Buffer.from(source)
+    const path = join(root, `faulty-${index}.wasm`)
+    await writeFile(path, bytes)
+    const options = { ...NO_CACHE, ...more }
+    const { message: plain } = await refusal(load(bytes, options))
+    const messages: (readonly [said: string, attempt: () => unknown])[] = [
+      [plain, () => loadSync(bytes, options)],
+      [`a name: ${plain}`, () => load(bytes, { ...options, name: 'a name' })],
+      [`a name: ${plain}`, () => loadSync(bytes, { ...options, name: 'a name' })],
+      [`${path}: ${plain}`, () => load(path, options)],
+      [`${path}: ${plain}`, () => loadSync(path, options)],
+      [`${path}: ${plain}`, () => load(pathToFileURL(path), { ...options, name: 'a name' })],
+      [`${path}: ${plain}`, () => run(path, options)],
+    ]
+    for (const [message, attempt] of messages) {
+      t.like(await refusal(attempt), { name: 'WasiexecError', code, message })
+    }
+  }
+})
+
 if (process.platform !== 'win32') {
   test('a file that need not end is not waited for', async (t) => {
     const pipe = join(await folder(t), 'pipe')
@@ -128,15 +168,27 @@ const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [
   [
     'unresolved-import',
     'ERR_UNRESOLVED_IMPORT',
-    /unresolved imports: env\.foo \(function\), env\.bar \(memory\); available modules: /,
+    /unresolved imports: env\.foo \(function\), env\.bar \(memory\); available modules: .*; of these, only functions can be given, in `imports`$/,
   ],
   ['wrong-import-type', 'ERR_UNRESOLVED_IMPORT', /fd_write/],
-  ['no-start', 'ERR_NO_ENTRY_POINT', /no `_start` function and no start section; it exports/],
+  [
+    'no-start',
+    'ERR_NO_ENTRY_POINT',
+    /no `_start` function and no start section; it exports .*; to call its functions, use `instantiate`$/,
+  ],
   ['start-takes-parameter', 'ERR_NO_ENTRY_POINT', /`_start` must take and return nothing/],
   ['start-is-global', 'ERR_NO_ENTRY_POINT', /`_start` must be a function, this one is a global/],
-  ['reactor', 'ERR_NO_ENTRY_POINT', /reactor/],
-  ['component-no-command', 'ERR_NO_ENTRY_POINT', /not a command: it exports add/],
-  ['component-imports-nn', 'ERR_UNRESOLVED_IMPORT', /unresolved imports: wasi:nn\/types@0\.2\.0/],
+  ['reactor', 'ERR_NO_ENTRY_POINT', /is a reactor .*; to call its functions, use `instantiate`$/],
+  [
+    'component-no-command',
+    'ERR_NO_ENTRY_POINT',
+    /not a command: it exports add, .*; to call its functions, use `instantiate`$/,
+  ],
+  [
+    'component-imports-nn',
+    'ERR_UNRESOLVED_IMPORT',
+    /unresolved imports: wasi:nn\/types@0\.2\.0; .*; interfaces of a host are given in `imports`$/,
+  ],
   ['component-unknown-wasi', 'ERR_UNRESOLVED_IMPORT', /wasi:cli\/environment@0\.9\.0/],
 ]
 for (const [guest, code, message] of UNUSABLE) {

@@ -194,7 +194,7 @@ test('what is missing is named before anything starts', async (t) => {
   t.regex(await messageOf({ logLine, 'my:pkg/store': withoutGet }), /my:pkg\/store@1\.2\.3#get/)
   t.regex(
     await messageOf({ logLine, 'my:pkg/store': { ...withoutGet, gett: store.get } }),
-    /#get, did you mean `gett`\?/,
+    /#get, `gett` was given: did you mean `get`\?/,
   )
   t.regex(
     await messageOf({ logLine, 'my:pkg/store': { a: store.get, b: store.get } }),
@@ -206,13 +206,13 @@ test('what is missing is named before anything starts', async (t) => {
   )
   t.regex(
     await messageOf({ logLine, 'my:pkg/stor@9.0.0': store }),
-    /did you mean `imports\['my:pkg\/stor@9\.0\.0'\]`/,
+    /#get, `imports\['my:pkg\/stor@9\.0\.0'\]` was given: did you mean `imports\['my:pkg\/store'\]`\?/,
   )
   t.regex(await messageOf({ logLine }), /#get; /)
   t.regex(await messageOf({ 'my:pkg/store': store }), /log-line/)
   t.regex(
     await messageOf({ logLine, 'my:pkg/stor': store }),
-    /did you mean `imports\['my:pkg\/stor'\]`/,
+    /#get, `imports\['my:pkg\/stor'\]` was given: did you mean `imports\['my:pkg\/store'\]`\?/,
   )
   t.regex(
     await messageOf({ logLine, 'my:pkg/store': { ...store, Cursor: undefined } }),

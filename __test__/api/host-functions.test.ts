@@ -424,7 +424,7 @@ test('imports are checked against the program before anything starts', async (t)
     [
       '(import "env" "fetchRow" (func (param i32)))',
       { env: { fetch_row: f, other: f } },
-      '`imports` lacks what "guest" imports: env.fetchRow (function (i32)), did you mean `imports.env.fetch_row`?',
+      '`imports` lacks what "guest" imports: env.fetchRow (function (i32)), `imports.env.fetch_row` was given: did you mean `imports.env.fetchRow`?',
     ],
     [
       '(import "env" "a" (func)) (import "env" "b" (func (result f32 f64)))',
@@ -434,7 +434,12 @@ test('imports are checked against the program before anything starts', async (t)
     [
       '(import "env" "f" (func))',
       { host: { f } },
-      '`imports` lacks what "guest" imports: env.f (function ()), did you mean `imports.host.f`?',
+      '`imports` lacks what "guest" imports: env.f (function ()), `imports.host.f` was given: did you mean `imports.env.f`?',
+    ],
+    [
+      '(import "env" "f" (func))',
+      { envs: { g: f } },
+      '`imports` lacks what "guest" imports: env.f (function ()), `imports.envs` was given: did you mean `imports.env`?',
     ],
     [
       '(import "env" "memory" (memory 1))',
@@ -500,7 +505,10 @@ test('without imports a program that needs some is refused as before', async (t)
   for (const attempt of [program.run(), () => program.runSync()]) {
     const { code, message } = await refusal(attempt)
     t.is(code, 'ERR_UNRESOLVED_IMPORT')
-    t.regex(message, /^unresolved imports: env\.f \(function\); available modules: /)
+    t.regex(
+      message,
+      /^unresolved imports: env\.f \(function\); available modules: .*; functions of a host are given in `imports`$/,
+    )
   }
 })
 

@@ -272,6 +272,24 @@ testOfEach(
   },
 )
 
+testOfEach('a long text is captured whole, and up to a cap', async (t, name, { prints }) => {
+  const { imports } = host()
+  const text = 'ü'.repeat(500_000)
+  const line = Buffer.from(prints ? `${text}\n` : '')
+  await using instance = await (await program(name)).instantiate({ imports })
+  for (const printed of [
+    await instance.call('system#print', text),
+    instance.callSync('system#print', text),
+  ]) {
+    t.is(callEnding(printed), 'returned')
+    t.true(printed.stdout.equals(line), `${printed.stdout.length} bytes`)
+  }
+  const limits = { outputBytes: 300_001 }
+  const capped = await instance.with({ limits }).call('system#print', text)
+  t.is(callEnding(capped), prints ? 'limit output' : 'returned')
+  t.true(capped.stdout.equals(line.subarray(0, 300_001)), `${capped.stdout.length} bytes`)
+})
+
 testOfEach('how calls end otherwise', async (t, name, { crash }) => {
   const loaded = await program(name)
   const { imports } = host()

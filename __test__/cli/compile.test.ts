@@ -159,7 +159,10 @@ test('inspect shows what is missing, and that is no error', async (t) => {
   t.regex(missing!, /^ {2}env\.foo {2}function {2}\(i32\) -> i32\n {2}env\.bar {2}memory /)
   const reactor = await call(['inspect', watPath('reactor')])
   t.regex(reactor.stdout, /^kind +module, .*, reactor$/m)
-  t.regex(reactor.stdout, /^cannot be run: the program is a reactor/m)
+  t.regex(
+    reactor.stdout,
+    /^cannot be run: the program is a reactor .*; to call its functions, use wasiexec run --invoke$/m,
+  )
   const component = await call(['inspect', watPath('component-imports-nn')])
   t.regex(component.stdout, /^ {2}wasi:nn\/types@0\.2\.0 {2}instance {2}1 function, 1 resource$/m)
 })

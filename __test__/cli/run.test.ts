@@ -284,11 +284,17 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--seed', 'x', 'x'], /^option '--seed /],
   [
     [watPath('unresolved-import')],
-    /^unresolved imports: env\.foo \(function\), env\.bar \(memory\).*; functions of a host are given from JavaScript, by the option `imports`$/,
+    /^unresolved imports: env\.foo \(function\), env\.bar \(memory\).*; of these, only functions can be given, in the option `imports` in JavaScript$/,
   ],
-  [[watPath('no-start')], /no `_start` function .*; --invoke calls one of its functions$/],
-  [[watPath('reactor')], /is a reactor .*; --invoke calls one of its functions$/],
-  [[watPath('component-no-command')], /exports [^;]*$/],
+  [
+    [watPath('no-start')],
+    /no `_start` function .*; to call its functions, use wasiexec run --invoke$/,
+  ],
+  [[watPath('reactor')], /is a reactor .*; to call its functions, use wasiexec run --invoke$/],
+  [
+    [watPath('component-no-command')],
+    /exports add, [^;]*; to call its functions, use wasiexec run --invoke$/,
+  ],
   [[watPath('needs-threads')], /needs-threads\.wat: the program needs threads/],
   [
     ['--no-interruptible', '--timeout', '1s', watPath('hello')],

@@ -16,7 +16,7 @@ pub(crate) use cpu::CpuMeter;
 pub(crate) use frames::{clip, demangle};
 pub(crate) use instance_control::InstanceControl;
 pub(crate) use level::{FIRST, LAST, LEVELS, level};
-pub(crate) use limits::MemoryLimiter;
+pub(crate) use limits::{HOSTCALL_FUEL, MemoryLimiter};
 pub use limits::{Limits, OnMemory, OnOutput};
 pub(crate) use outcome::Exit;
 pub use outcome::{CallOutcome, Ending, Frame, NetworkUsage, Outcome, Returned, TrapInfo, Usage};

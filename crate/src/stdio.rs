@@ -3,8 +3,10 @@
 mod attach;
 mod capture;
 mod config;
+mod discard;
 mod guest_end;
 mod inherit;
+mod permit;
 mod pipe;
 mod replay;
 

@@ -17,6 +17,7 @@ import {
 import { ValueReader } from '../wit/value-reader.ts'
 import { ValueWriter } from '../wit/value-writer.ts'
 import type { BoundFunction, CallContext, CallWords } from './binding.ts'
+import { misspelt } from './misspelt.ts'
 
 /** What callers may give for a name: a function, a class, or something else that is refused. */
 type Given = ReadonlyMap<string, (...args: never[]) => unknown>
@@ -127,7 +128,8 @@ function hintFor(name: string, { interfaces }: GivenInterfaces): string {
   if (other !== undefined) return `, given is another version: ${shorten(other)}`
   const near = nearest(path, given.map(pathOf))
   const key = given.find((key) => pathOf(key) === near)
-  if (key !== undefined) return `, did you mean \`imports['${shorten(key)}']\`?`
+  if (key !== undefined)
+    return misspelt(`imports['${shorten(key)}']`, `imports['${shorten(path)}']`)
   return givenAre(given)
 }
 
@@ -151,7 +153,7 @@ function plainTarget(name: string, members: Given): Target {
   if (call !== undefined) return (args) => Reflect.apply(call, undefined, args)
   const given = [...members.keys()]
   const near = nearest(name, given)
-  throw new Missing(near === undefined ? givenAre(given) : `, did you mean \`${near}\`?`)
+  throw new Missing(near === undefined ? givenAre(given) : misspelt(near, name))
 }
 
 function callMethod(self: object, name: string, member: string, args: unknown[]): unknown {

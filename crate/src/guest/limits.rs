@@ -14,6 +14,9 @@ const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 const MAX_MEMORIES: usize = 8;
 const MAX_TABLES: usize = 64;
 
+/// Host work (bytes copied for the guest) that one host call may cause; wasmtime's own default.
+pub(crate) const HOSTCALL_FUEL: usize = 128 << 20;
+
 /// The caps of one run. The defaults are those of the public API.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

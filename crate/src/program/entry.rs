@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use wasmtime::component::{self, Component};
-use wasmtime::{Engine, ExternType, InstancePre, Module, ModuleExport, Store};
+use wasmtime::{Engine, ExternType, ImportType, InstancePre, Module, ModuleExport, Store};
 use wasmtime_wasi::{p2, p3};
 use wasmtime_wasi_http::{p2::bindings as http2, p3::bindings as http3};
 
@@ -117,6 +117,11 @@ pub(crate) fn host_imports(module: &Module, host: &Host) -> Vec<HostImport> {
     imports
 }
 
+/// What to do with a program that cannot be run.
+const CALL_IT: &str = "to call its functions, use `instantiate`";
+const SERVE_IT: &str = "to pass requests to it, use `serve`";
+const COMPILE_IT: &str = "compile it as a command";
+
 /// The entry of a module. `starts` says whether it has a start section, with which it needs no `_start`.
 pub(crate) fn module_entry(
     module: &Module,
@@ -136,18 +141,21 @@ pub(crate) fn module_entry(
             return no_entry(format!("`_start` must be a function, this one is a {kind}"));
         }
         None if module.get_export("_initialize").is_some() => {
-            return no_entry(
-                "the program is a reactor (it exports `_initialize`), not a command with `_start`; \
-                 `instantiate` it and call its exports"
-                    .into(),
-            );
+            return no_entry(format!(
+                "the program is a reactor (it exports `_initialize`), not a command with `_start`; {CALL_IT}"
+            ));
         }
         None if starts => return Ok(Entry::Module { pre, start: None }),
         None => {
             let names = module.exports().map(|export| export.name().to_owned());
             let exports = list(names.collect());
+            let mut types = module.exports().map(|export| export.ty());
+            let advice = match types.any(|ty| matches!(ty, ExternType::Func(_))) {
+                true => CALL_IT,
+                false => COMPILE_IT,
+            };
             return no_entry(format!(
-                "the program has no `_start` function and no start section; it exports {exports}"
+                "the program has no `_start` function and no start section; it exports {exports}; {advice}"
             ));
         }
     }
@@ -202,12 +210,18 @@ pub(crate) fn component_entry(
         Some(WasiVersion::P3) => p3::bindings::CommandPre::new(pre).map(Entry::P3),
         Some(_) => p2::bindings::CommandPre::new(pre).map(Entry::P2),
         None => {
+            let handles = handler_version(names.iter().map(String::as_str)).is_some();
+            let advice = match (handles, names.is_empty()) {
+                (true, _) => SERVE_IT,
+                (false, false) => CALL_IT,
+                (false, true) => COMPILE_IT,
+            };
             let exports = list(names);
             return Err(Error::new(
                 ErrorCode::NoEntryPoint,
                 format!(
                     "the component is not a command: it exports {exports}, and no `wasi:cli/run` \
-                     of WASI 0.2 or 0.3.0"
+                     of WASI 0.2 or 0.3.0; {advice}"
                 ),
             ));
         }
@@ -280,12 +294,18 @@ fn unresolved_module(module: &Module, provided: &Provided, error: &wasmtime::Err
             false => module.clone(),
         });
     }
+    let is_function = |import: &ImportType<'_>| matches!(import.ty(), ExternType::Func(_));
+    let advice = match missing.iter().all(is_function) {
+        true => "functions of a host are given in `imports`",
+        false => "of these, only functions can be given, in `imports`",
+    };
     let missing = missing.iter().map(|import| {
         let kind = kind_of(&import.ty());
         format!("{}.{} ({kind})", import.module(), import.name())
     });
     let (missing, available) = (list(missing.collect()), available.join(", "));
-    let message = format!("unresolved imports: {missing}; available modules: {available}");
+    let message =
+        format!("unresolved imports: {missing}; available modules: {available}; {advice}");
     Error::new(ErrorCode::UnresolvedImport, message)
 }
 
@@ -334,7 +354,7 @@ fn unresolved_component(component: &Component, error: &wasmtime::Error) -> Error
     Error::new(
         ErrorCode::UnresolvedImport,
         format!(
-            "unresolved imports: {}; available: {}",
+            "unresolved imports: {}; available: {}; interfaces of a host are given in `imports`",
             list(missing),
             provided.join(", ")
         ),

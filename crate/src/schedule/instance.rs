@@ -5,8 +5,8 @@ use super::context::RunContext;
 use super::supervised::{CallEnd, at_epoch};
 use crate::error::{Error, Result};
 use crate::guest::{
-    CallControl, Cause, Ending, Exit, InstanceControl, Limits, Outcome, Returned, Usage, classify,
-    own_cause,
+    CallControl, Cause, Ending, Exit, HOSTCALL_FUEL, InstanceControl, Limits, Outcome, Returned,
+    Usage, classify, own_cause,
 };
 use crate::host_functions::{ClosedWith, HostCalls};
 use crate::options::RunOptions;
@@ -16,9 +16,6 @@ use crate::wasi::{GrantedFiles, RunState, Wasi};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::{InstancePre, Store, component};
-
-/// Host work (bytes copied for the guest) that one host call may cause; wasmtime's own default.
-const HOSTCALL_FUEL: usize = 128 << 20;
 
 pub(super) struct Instance {
     /// Before the store, and with it the memory, is dropped.

@@ -2,6 +2,7 @@
 
 use super::capture::{Capture, CaptureStream};
 use super::config::{Input, Output, OutputStreamKind};
+use super::discard::Discard;
 use super::guest_end::{Reader, Writer};
 use super::inherit;
 use std::sync::Arc;
@@ -30,7 +31,12 @@ pub(crate) fn set_output(
     capture: &Arc<Capture>,
 ) {
     match (output, kind) {
-        (Output::Ignore, _) => {}
+        (Output::Ignore, OutputStreamKind::Stdout) => {
+            builder.stdout(Discard);
+        }
+        (Output::Ignore, OutputStreamKind::Stderr) => {
+            builder.stderr(Discard);
+        }
         (Output::Capture, OutputStreamKind::Stdout) => {
             builder.stdout(CaptureStream::new(capture, kind));
         }

@@ -227,11 +227,58 @@ fn an_import_of_the_wrong_type_is_named() {
 #[test]
 fn programs_without_an_entry_point_say_what_they_have() {
     let no_entry = ErrorCode::NoEntryPoint;
-    assert_fault("no-start", no_entry, &["no `_start`", "memory"]);
+    assert_fault(
+        "no-start",
+        no_entry,
+        &["no `_start`", "memory", "use `instantiate`"],
+    );
     assert_fault("start-takes-parameter", no_entry, &["`_start`", "i32"]);
     assert_fault("start-is-global", no_entry, &["`_start`", "global"]);
-    assert_fault("reactor", no_entry, &["reactor", "_initialize"]);
-    assert_fault("component-no-command", no_entry, &["add", "wasi:cli/run"]);
+    assert_fault(
+        "reactor",
+        no_entry,
+        &["reactor", "_initialize", "use `instantiate`"],
+    );
+    assert_fault(
+        "component-no-command",
+        no_entry,
+        &["add", "wasi:cli/run", "use `instantiate`"],
+    );
+}
+
+#[test]
+fn programs_that_cannot_be_run_say_what_to_do_with_them() {
+    for (source, advice) in [
+        ("(module (func (export \"f\")))", "use `instantiate`"),
+        (
+            "(module (memory (export \"m\") 1))",
+            "compile it as a command",
+        ),
+        ("(module)", "compile it as a command"),
+        ("(component)", "compile it as a command"),
+        (
+            "(component (instance $i) (export \"wasi:http/incoming-handler@0.2.0\" (instance $i)))",
+            "use `serve`",
+        ),
+        (
+            "(module (import \"a\" \"b\" (func)) (import \"a\" \"c\" (func)))",
+            "; functions of a host are given in `imports`",
+        ),
+        (
+            "(module (import \"a\" \"b\" (func)) (import \"a\" \"m\" (memory 1)))",
+            "; of these, only functions can be given, in `imports`",
+        ),
+        (
+            "(component (import \"a:b/c\" (instance (export \"f\" (func)))))",
+            "; interfaces of a host are given in `imports`",
+        ),
+    ] {
+        let program = runtime().load(source.as_bytes(), LoadOptions::named("x"));
+        let inspection = program.expect("a program").inspect();
+        let problem = inspection.expect("an inspection").problem;
+        let message = problem.expect("a problem").message;
+        assert!(message.ends_with(advice), "{source}: {message}");
+    }
 }
 
 #[test]

@@ -1,8 +1,13 @@
-use crate::host::{PATIENCE, Text, args, channel_output, limits, run, run_plain, runtime, start};
+use crate::host::{
+    PATIENCE, Text, args, block_on, channel_output, limits, named, run, run_plain, runtime, source,
+    start,
+};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use wasiexec::{Ending, LimitKind, Limits, OnBrokenPipe, OnOutput, Outcome, RunOptions};
+use wasiexec::{
+    Ending, LimitKind, Limits, OnBrokenPipe, OnOutput, Outcome, Output, Program, RunOptions,
+};
 
 const OUTPUT: Ending = Ending::Limit(LimitKind::Output);
 
@@ -125,6 +130,109 @@ fn components_stop_at_the_cap() {
             "{name}"
         );
         assert!(outcome.usage.output_truncated, "{name}");
+    }
+}
+
+const WRITE_ONCE: [&str; 3] = [
+    "write-once",
+    "component-write-once",
+    "component-p3-write-once",
+];
+const WRITTEN_ONCE: usize = 8 << 20;
+
+/// A guest whose text has other numbers than in its file.
+fn load_changed(name: &str, changes: &[(&str, &str)]) -> Arc<Program> {
+    let mut text = String::from_utf8(source(name)).expect("text");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{name} has {from}");
+        text = text.replace(from, to);
+    }
+    let program = runtime().load(text.into_bytes(), named(name));
+    program.expect("a program")
+}
+
+fn run_program(program: &Arc<Program>, options: RunOptions) -> Outcome {
+    block_on(runtime().run(program, options)).expect("an outcome")
+}
+
+#[test]
+fn a_write_is_never_short_where_output_is_captured_or_discarded() {
+    for name in WRITE_ONCE {
+        let outcome = run_plain(name);
+        assert_eq!(outcome.exit_code(), Some(0), "{name}");
+        assert_eq!(outcome.stdout.len(), WRITTEN_ONCE, "{name}");
+        assert!(outcome.stdout.iter().all(|byte| *byte == b'x'), "{name}");
+        let options = RunOptions {
+            stdout: Output::Ignore,
+            ..RunOptions::default()
+        };
+        let outcome = run(name, options);
+        assert_eq!(outcome.exit_code(), Some(0), "{name}");
+        assert!(outcome.stdout.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_write_is_short_where_a_reader_holds_it_up() {
+    let (pipe, stdout, chunks) = channel_output(false);
+    let options = RunOptions {
+        stdout,
+        ..RunOptions::default()
+    };
+    let outcome = run("component-write-once", options);
+    assert_eq!(outcome.exit_code(), Some(1));
+    drop(pipe);
+    let received: usize = chunks.iter().map(|chunk| chunk.len()).sum();
+    assert!((1..WRITTEN_ONCE).contains(&received), "{received}");
+}
+
+#[test]
+fn one_large_write_stops_at_exactly_the_cap() {
+    for name in WRITE_ONCE {
+        let outcome = run(name, limits(cap(100_001)));
+        assert_eq!(outcome.ending, OUTPUT, "{name}");
+        assert_eq!(outcome.stdout, vec![b'x'; 100_001], "{name}");
+        let outcome = run(name, limits(truncate_at(100_001)));
+        assert_eq!(outcome.exit_code(), Some(0), "{name}");
+        assert_eq!(outcome.stdout, vec![b'x'; 100_001], "{name}");
+        assert!(outcome.usage.output_truncated, "{name}");
+    }
+}
+
+/// 200 MiB are more than a host call may copy. A guest that asks what is permitted is not ended for that.
+#[test]
+fn a_write_of_more_than_a_host_call_may_copy_stops_at_the_cap() {
+    for name in ["component-write-once", "component-p3-write-once"] {
+        let changes = [("8388608", "209715200"), (" 129)", " 3201)")];
+        let program = load_changed(name, &changes);
+        let outcome = run_program(&program, RunOptions::default());
+        assert_eq!(outcome.ending, OUTPUT, "{name}");
+        assert_eq!(outcome.stdout.len(), 16 << 20, "{name}");
+    }
+}
+
+#[test]
+fn zeroes_stop_at_the_cap_and_more_than_permitted_trap() {
+    const NAME: &str = "component-write-zeroes";
+    let outcome = run(NAME, limits(cap(100_001)));
+    assert_eq!(outcome.ending, OUTPUT);
+    assert_eq!(outcome.stdout, vec![0; 100_001]);
+    let outcome = run(NAME, limits(truncate_at(100_001)));
+    assert_eq!(outcome.exit_code(), Some(0));
+    assert_eq!(outcome.stdout, vec![0; 100_001]);
+    let ignore = RunOptions {
+        stdout: Output::Ignore,
+        ..RunOptions::default()
+    };
+    assert_eq!(run(NAME, ignore.clone()).exit_code(), Some(0));
+    let more = load_changed(
+        NAME,
+        &[("$more i64 (i64.const 0)", "$more i64 (i64.const 1)")],
+    );
+    for options in [limits(truncate_at(1)), ignore] {
+        let outcome = run_program(&more, options);
+        assert!(matches!(outcome.ending, Ending::Trap(_)), "{outcome:?}");
+        assert!(outcome.stdout.is_empty());
     }
 }
 
