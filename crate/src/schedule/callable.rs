@@ -189,8 +189,9 @@ impl Callable {
             return Called::Over(Err(error));
         }
         let (context, store) = self.instance.parts();
-        let work = Box::pin(store.run_concurrent(async |_| until.await));
-        let end = supervise(work, context, &limits, call).await;
+        let mut work = Box::pin(store.run_concurrent(async |_| until.await));
+        let end = supervise(work.as_mut(), context, &limits, call).await;
+        drop(work);
         match self.instance.settle(call, &end) {
             Some(returned) => Called::GoesOn(self, Ok(CallOutcome::Returned(returned))),
             None => Called::Over(self.instance.end(call, end).await),

@@ -176,9 +176,8 @@ impl Serving {
             },
         );
         let control = Arc::<CallControl>::default();
-        let mut work = pin!(catch_panics(async {
-            Ok(callable.flow(&control, until).await)
-        }));
+        let work = pin!(async { Ok(callable.flow(&control, until).await) });
+        let mut work = pin!(catch_panics(work));
         let flowed = poll_fn(|polled| {
             self.life.register(polled.waker());
             self.handle.control().pass_on();
