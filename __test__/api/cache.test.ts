@@ -41,6 +41,38 @@ test('an entry is written once and read from then on', async (t) => {
   t.is((await entries(cache)).length, 1)
 })
 
+test('an entry made from the code of another runtime is the same, and so is what serialize() returns', async (t) => {
+  // Nobody else has this program.
+  const wat = `(module (func (export "_start") (drop (i32.const ${process.pid}))))`
+  const source = new TextEncoder().encode(wat)
+  const runtimes: Runtime[] = []
+  const made: { entry: Buffer; serialized: Buffer; compilations: number }[] = []
+  for (let count = 0; count < 3; count += 1) {
+    const cache = await folder(t)
+    const runtime = new Runtime({ threads: 1, maxConcurrentRuns: 4, cacheDir: cache })
+    runtimes.push(runtime)
+    const program = await load(source, { runtime })
+    t.is(await ending(await program.run()), 'exit 0')
+    const [name] = await entries(cache)
+    made.push({
+      entry: await readFile(join(cache, name!)),
+      serialized: await program.serialize(),
+      compilations: runtime.stats().compilations,
+    })
+    // The one before has its code from the one before it.
+    if (count > 0) await runtimes[count - 1]!.close()
+  }
+  await runtimes[2]!.close()
+  t.deepEqual(
+    made.map(({ compilations }) => compilations),
+    [1, 0, 0],
+  )
+  for (const { entry, serialized } of made.slice(1)) {
+    t.is(entry.length, made[0]!.entry.length)
+    t.is(serialized.length, made[0]!.serialized.length)
+  }
+})
+
 test('code with fuel or without interruption, components and other programs have entries of their own', async (t) => {
   const { cache } = await filled(t)
   await fresh({ cache, fuel: true })

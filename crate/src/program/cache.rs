@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wasmtime::Engine;
 
-const DIGEST: usize = blake3::OUT_LEN;
+/// The length of the digest that follows the code in an entry.
+pub(super) const DIGEST: usize = blake3::OUT_LEN;
 /// Nobody writes an entry for so long.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 /// Held by the process that compiles in the background.

@@ -1,6 +1,6 @@
 //! From a program's Wasm to its code: through a compiler, the cache, and into the engine that has room.
 
-use super::cache::{Cache, CacheEntry};
+use super::cache::{Cache, CacheEntry, DIGEST};
 use super::compiled::{Compiled, Link};
 use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
@@ -243,7 +243,9 @@ struct Place<'a> {
 impl Place<'_> {
     fn load_entry<A: Link>(&self) -> Option<Compiled> {
         let intact = self.entry.as_ref().and_then(CacheEntry::intact)?;
-        self.load::<A>(|engine| intact.load(engine)).ok()
+        let mut loaded = self.load::<A>(|engine| intact.load(engine)).ok()?;
+        loaded.trailer = DIGEST;
+        Some(loaded)
     }
 
     /// # Safety

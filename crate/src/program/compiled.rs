@@ -26,6 +26,8 @@ pub(crate) struct Compiled {
     exports: OnceLock<Arc<Exports>>,
     interface: OnceLock<Arc<Interface>>,
     handler: OnceLock<Result<Handler>>,
+    /// The bytes that follow the code where it was loaded from; wasmtime serializes them with it.
+    pub(super) trailer: usize,
 }
 
 /// Code with its imports.
@@ -86,6 +88,7 @@ impl Link for Module {
             exports: OnceLock::new(),
             interface: OnceLock::new(),
             handler: OnceLock::new(),
+            trailer: 0,
             code: Code::Module(self),
         }
     }
@@ -120,6 +123,7 @@ impl Link for Component {
             exports: OnceLock::new(),
             interface: OnceLock::new(),
             handler: OnceLock::new(),
+            trailer: 0,
             code: Code::Component(self),
         }
     }
@@ -200,6 +204,8 @@ impl Compiled {
             Code::Module(module) => Artifact::serialize(module),
             Code::Component(component) => Artifact::serialize(component),
         };
-        code.map_err(|error| Error::internal(format_args!("{error:#}")))
+        let mut code = code.map_err(|error| Error::internal(format_args!("{error:#}")))?;
+        code.truncate(code.len().saturating_sub(self.trailer));
+        Ok(code)
     }
 }
