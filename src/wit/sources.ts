@@ -93,8 +93,6 @@ export class IterableSource implements Source {
     let count = 0
     while (count === 0 && !this.#isOver) count = await this.#some(most, to)
     to.buffer.writeUInt32LE(count, at)
-    // What the guest is given is not given back.
-    to.takeGiven()
     return to
   }
 
@@ -120,7 +118,7 @@ export class IterableSource implements Source {
       if (this.#rest === undefined) {
         const next = this.#next()
         const isLater = isThenable(next)
-        const { done, value } = isLater ? await next : next
+        const { done, value } = this.#result(isLater ? await next : next)
         if (done === true) {
           this.#isOver = true
           break
@@ -138,6 +136,10 @@ export class IterableSource implements Source {
 
   #next(): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>> {
     const next: unknown = this.#opened.next()
+    return isThenable(next) ? (next as PromiseLike<IteratorResult<unknown>>) : this.#result(next)
+  }
+
+  #result(next: unknown): IteratorResult<unknown> {
     if (typeof next === 'object' && next !== null) return next as IteratorResult<unknown>
     throw new TypeError(`the iterator of a ${this.#kind.type} returned no object`)
   }
@@ -182,7 +184,6 @@ export class ValueSource implements Source {
       to.takeBack()
       throw within(error, this.#kind.type)
     }
-    to.takeGiven()
     return to
   }
 
@@ -208,7 +209,6 @@ export class ReadySource implements Source {
   }
 
   take(): ValueWriter {
-    this.#written.takeGiven()
     return this.#written
   }
 

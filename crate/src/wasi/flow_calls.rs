@@ -1,6 +1,6 @@
 //! How a submitter is asked for, and given, the values of streams and futures.
 
-use crate::component::{Asked, FlowCall, Submitter};
+use crate::component::{Asked, FlowCall, Place, Submitter};
 use crate::guest::{Cause, InstanceControl, Stopped};
 use crate::host_functions::{HostCalls, Thrown, flow_function, pack, unpack};
 use std::sync::Arc;
@@ -21,12 +21,12 @@ impl Submitter for FlowCalls {
     fn ask(&self, call: FlowCall, values: Vec<u8>) -> Asked {
         let (calls, control) = (self.calls.clone(), self.control.clone());
         Box::pin(async move {
-            let Some(_held) = calls.load.hold(values.len()) else {
+            let Some(held) = calls.load.hold(values.len()) else {
                 return Err(wasmtime::Error::msg(
                     "streams at the same time with too much that nobody has read",
                 ));
             };
-            let calling = calls.call(function(call), pack(&values), None);
+            let calling = calls.call_holding(function(call), pack(&values), Box::new(held));
             drop(values);
             match calling.await {
                 Ok(words) => Ok(unpack(&words)?),
@@ -38,8 +38,9 @@ impl Submitter for FlowCalls {
         })
     }
 
-    fn post(&self, call: FlowCall, values: Vec<u8>) {
-        self.calls.post(function(call), pack(&values));
+    fn post(&self, call: FlowCall, values: Vec<u8>, place: Place) {
+        let held = Box::new(place);
+        self.calls.post(function(call), pack(&values), held);
     }
 }
 

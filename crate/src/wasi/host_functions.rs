@@ -114,11 +114,9 @@ impl Hosting for RunState {
                 ));
             };
             let turn = calls.load.turn().await;
-            let calling = calls.call(function, pack(&values), None);
+            let calling = calls.call_holding(function, pack(&values), Box::new((turn, held)));
             drop(values);
-            let called = calling.await;
-            drop((turn, held));
-            match called {
+            match calling.await {
                 Ok(words) => Ok(unpack(&words)?),
                 Err(Thrown) => {
                     control.stop(Cause::HostError);

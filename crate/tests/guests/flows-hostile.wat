@@ -1,0 +1,98 @@
+;; Floods its host with calls, streams and futures.
+(component
+  (type $bytes (stream u8))
+  (type $text (list u8))
+  (type $value (future $text))
+  (import "test:hostile/host" (instance $host
+    (export "hang" (func async (param "data" (stream u8))))
+    (export "items" (func async (param "items" (stream u8)) (result (stream u8))))))
+
+  ;; the memory is in a module of its own, so that the built-ins can use it before the main module exists
+  (core module $Memory (memory (export "memory") 300))
+  (core instance $memory (instantiate $Memory))
+  (alias core export $memory "memory" (core memory $memory))
+  (core func $hang (canon lower (func $host "hang") async (memory $memory)))
+  (core func $items (canon lower (func $host "items") (memory $memory)))
+  (core func $stream-new (canon stream.new $bytes))
+  (core func $stream-read (canon stream.read $bytes async (memory $memory)))
+  (core func $stream-drop (canon stream.drop-writable $bytes))
+  (core func $stream-drop-readable (canon stream.drop-readable $bytes))
+  (core func $stream-cancel-read (canon stream.cancel-read $bytes))
+  (core func $future-new (canon future.new $value))
+  (core func $future-write (canon future.write $value async (memory $memory)))
+  (core func $cancel (canon subtask.cancel))
+  (core func $drop (canon subtask.drop))
+
+  (core module $Main
+    (import "host" "memory" (memory 1))
+    (import "host" "hang" (func $hang (param i32) (result i32)))
+    (import "host" "items" (func $items (param i32) (result i32)))
+    (import "host" "stream-new" (func $stream_new (result i64)))
+    (import "host" "stream-read" (func $stream_read (param i32 i32 i32) (result i32)))
+    (import "host" "stream-drop" (func $stream_drop (param i32)))
+    (import "host" "stream-drop-readable" (func $stream_drop_readable (param i32)))
+    (import "host" "stream-cancel-read" (func $stream_cancel_read (param i32) (result i32)))
+    (import "host" "future-new" (func $future_new (result i64)))
+    (import "host" "future-write" (func $future_write (param i32 i32) (result i32)))
+    (import "host" "cancel" (func $cancel (param i32) (result i32)))
+    (import "host" "drop" (func $drop (param i32)))
+
+    ;; calls a function of the host so many times, each time with a stream that ends at once, and cancels each call
+    (func (export "cancel") (param $count i32) (local $ends i64) (local $task i32)
+      (loop $next
+        (local.set $ends (call $stream_new))
+        (local.set $task (i32.shr_u (call $hang (i32.wrap_i64 (local.get $ends))) (i32.const 4)))
+        (call $stream_drop (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+        (if (local.get $task)
+          (then
+            (drop (call $cancel (local.get $task)))
+            (call $drop (local.get $task))))
+        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+        (br_if $next (local.get $count))))
+
+    ;; returns so many futures, each with the same 16 MiB
+    (func (export "futures") (param $count i32) (result i32) (local $ends i64) (local $at i32)
+      (i32.store (i32.const 0) (i32.const 65536))
+      (i32.store (i32.const 4) (i32.const 16777216))
+      (i32.store (i32.const 8) (i32.const 16))
+      (i32.store (i32.const 12) (local.get $count))
+      (local.set $at (i32.const 16))
+      (loop $next
+        (local.set $ends (call $future_new))
+        (drop (call $future_write (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))) (i32.const 0)))
+        (i32.store (local.get $at) (i32.wrap_i64 (local.get $ends)))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+        (br_if $next (local.get $count)))
+      (i32.const 8))
+
+    ;; has the host give it a stream so many times, begins to read each, and drops it
+    (func (export "peek") (param $count i32) (local $ends i64) (local $stream i32)
+      (loop $next
+        (local.set $ends (call $stream_new))
+        (call $stream_drop (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+        (local.set $stream (call $items (i32.wrap_i64 (local.get $ends))))
+        (if (i32.eq (call $stream_read (local.get $stream) (i32.const 0) (i32.const 8)) (i32.const -1))
+          (then (drop (call $stream_cancel_read (local.get $stream)))))
+        (call $stream_drop_readable (local.get $stream))
+        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+        (br_if $next (local.get $count)))))
+  (core instance $main (instantiate $Main (with "host" (instance
+    (export "memory" (memory $memory))
+    (export "hang" (func $hang))
+    (export "items" (func $items))
+    (export "stream-new" (func $stream-new))
+    (export "stream-read" (func $stream-read))
+    (export "stream-drop" (func $stream-drop))
+    (export "stream-drop-readable" (func $stream-drop-readable))
+    (export "stream-cancel-read" (func $stream-cancel-read))
+    (export "future-new" (func $future-new))
+    (export "future-write" (func $future-write))
+    (export "cancel" (func $cancel))
+    (export "drop" (func $drop))))))
+  (func (export "cancel") async (param "count" u32)
+    (canon lift (core func $main "cancel")))
+  (func (export "futures") async (param "count" u32) (result (list $value))
+    (canon lift (core func $main "futures") (memory $memory)))
+  (func (export "peek") async (param "count" u32)
+    (canon lift (core func $main "peek"))))
