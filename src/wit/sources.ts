@@ -232,10 +232,23 @@ export function iterableOf(value: unknown): AnyIterable | undefined {
 }
 
 function iteratorOf(value: AnyIterable): AnyIterator {
+  if (value instanceof ReadableStream) return readerOf(value)
   const open = (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator]
   return typeof open === 'function'
     ? (Reflect.apply(open, value, []) as AnyIterator)
     : (value as Iterable<unknown>)[Symbol.iterator]()
+}
+
+/** Its own iterator is not closed before the value that it waits for has come. */
+function readerOf(stream: ReadableStream<unknown>): AnyIterator {
+  const reader = stream.getReader()
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    return: async () => {
+      await reader.cancel()
+      return { done: true, value: undefined }
+    },
+  }
 }
 
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {

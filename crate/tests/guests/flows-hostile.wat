@@ -3,6 +3,7 @@
   (type $bytes (stream u8))
   (type $text (list u8))
   (type $value (future $text))
+  (type $values (stream $value))
   (import "test:hostile/host" (instance $host
     (export "hang" (func async (param "data" (stream u8))))
     (export "items" (func async (param "items" (stream u8)) (result (stream u8))))))
@@ -20,6 +21,8 @@
   (core func $stream-cancel-read (canon stream.cancel-read $bytes))
   (core func $future-new (canon future.new $value))
   (core func $future-write (canon future.write $value async (memory $memory)))
+  (core func $nest-new (canon stream.new $values))
+  (core func $nest-write (canon stream.write $values async (memory $memory)))
   (core func $cancel (canon subtask.cancel))
   (core func $drop (canon subtask.drop))
 
@@ -34,6 +37,8 @@
     (import "host" "stream-cancel-read" (func $stream_cancel_read (param i32) (result i32)))
     (import "host" "future-new" (func $future_new (result i64)))
     (import "host" "future-write" (func $future_write (param i32 i32) (result i32)))
+    (import "host" "nest-new" (func $nest_new (result i64)))
+    (import "host" "nest-write" (func $nest_write (param i32 i32 i32) (result i32)))
     (import "host" "cancel" (func $cancel (param i32) (result i32)))
     (import "host" "drop" (func $drop (param i32)))
 
@@ -66,6 +71,17 @@
         (br_if $next (local.get $count)))
       (i32.const 8))
 
+    ;; returns a stream of so many futures, whose values never come
+    (func (export "nest") (param $count i32) (result i32) (local $ends i64) (local $at i32)
+      (local.set $at (i32.const 16))
+      (loop $next
+        (i32.store (local.get $at) (i32.wrap_i64 (call $future_new)))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.add (i32.const 16) (i32.shl (local.get $count) (i32.const 2))))))
+      (local.set $ends (call $nest_new))
+      (drop (call $nest_write (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))) (i32.const 16) (local.get $count)))
+      (i32.wrap_i64 (local.get $ends)))
+
     ;; has the host give it a stream so many times, begins to read each, and drops it
     (func (export "peek") (param $count i32) (local $ends i64) (local $stream i32)
       (loop $next
@@ -88,11 +104,15 @@
     (export "stream-cancel-read" (func $stream-cancel-read))
     (export "future-new" (func $future-new))
     (export "future-write" (func $future-write))
+    (export "nest-new" (func $nest-new))
+    (export "nest-write" (func $nest-write))
     (export "cancel" (func $cancel))
     (export "drop" (func $drop))))))
   (func (export "cancel") async (param "count" u32)
     (canon lift (core func $main "cancel")))
   (func (export "futures") async (param "count" u32) (result (list $value))
     (canon lift (core func $main "futures") (memory $memory)))
+  (func (export "nest") async (param "count" u32) (result $values)
+    (canon lift (core func $main "nest")))
   (func (export "peek") async (param "count" u32)
     (canon lift (core func $main "peek"))))
