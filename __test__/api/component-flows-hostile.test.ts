@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { Imports, WasiexecError } from '../support/package.ts'
 import { node as child } from '../support/child.ts'
-import { ownWat, real, thrown, until } from '../support/guest.ts'
+import { ownWat, real, until } from '../support/guest.ts'
 
 interface Hostile {
   cancel(count: number): Promise<undefined>
@@ -130,7 +130,7 @@ test('a stream that nobody reads may end while a thread waits', async (t) => {
   t.is(outcome.kind, 'returned')
   if (outcome.kind !== 'returned') return
   await (outcome.values[0] as unknown as AsyncIterableIterator<number>).return!()
-  for (let ended = 0; ended === 0; ) {
+  for (let ended = 0; ended === 0;) {
     await setTimeout(1)
     // The guest goes on with all its tasks while it waits for the host.
     t.is(instance.callSync('all', ['a', 'b'] as never).kind, 'returned')

@@ -51,8 +51,7 @@ export function future(element: Codec | undefined): Codec {
           : new ReadySource(value, kind, handles),
       )
     },
-    read: (from) =>
-      receive(from, (incoming, handles) => guestFuture(incoming, element, handles)),
+    read: (from) => receive(from, (incoming, handles) => guestFuture(incoming, element, handles)),
   }
 }
 
