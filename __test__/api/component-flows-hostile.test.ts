@@ -56,6 +56,24 @@ test('calls that a guest cancels end when their functions have returned', async 
   t.is(all, 2000)
 })
 
+test('streams of calls that are never made do not stay open', async (t) => {
+  await using instance = await hostile({ hang: () => new Promise(() => {}) })
+  // From the second round on, no call has its turn.
+  for (let round = 0; round < 8; round += 1) {
+    t.is((await instance.call('cancel', 500)).kind, 'returned')
+  }
+})
+
+test('the same while a thread waits', async (t) => {
+  let calls = 0
+  await using instance = await hostile({ hang: () => void (calls += 1) })
+  for (let round = 0; round < 20; round += 1) {
+    t.is(instance.callSync('cancel', 200).kind, 'returned')
+    await instance.exports.cancel(1)
+  }
+  t.is(calls, 20 * 201)
+})
+
 test('a guest that makes streams faster than its host hears of their ends is stopped', async (t) => {
   const instance = await hostile({ hang: () => new Promise(() => {}) })
   const outcome = await instance.call('cancel', 1_000_000)
@@ -186,4 +204,21 @@ test('a read that waits when its runtime is closed says so', async (t) => {
     await closing
   `)
   t.deepEqual([stdout, code], ['ERR_RUNTIME_CLOSED\n', 0], stderr)
+})
+
+test('calls and ends that come faster than a thread takes them are all taken', async (t) => {
+  for (const workers of ['threads', 'processes']) {
+    const { stdout, code, stderr } = await child(`
+      const runtime = new Runtime({ workers: '${workers}' })
+      let calls = 0
+      const hang = () => {
+        if ((calls += 1) === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+      }
+      const imports = { 'test:hostile/host': { hang, items: () => [] } }
+      const program = await load(watPath('flows-hostile'), { runtime, cache: false })
+      console.log(program.runSync({ imports }).kind)
+      await runtime.close()
+    `)
+    t.deepEqual([stdout, code], ['exit\n', 0], `${workers} ${stderr}`)
+  }
 })

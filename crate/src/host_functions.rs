@@ -28,6 +28,7 @@ pub(crate) mod flow_function {
     pub(crate) const ENDED: u32 = FIRST + 1;
     pub(crate) const TAKE: u32 = FIRST + 2;
     pub(crate) const LEFT: u32 = FIRST + 3;
+    pub(crate) const NOT_GIVEN: u32 = FIRST + 4;
 }
 
 /// The function threw: the run ends, and the submitter knows the error.
@@ -146,7 +147,8 @@ impl HostCalls {
         }
     }
 
-    /// The same for a component. A guest that no longer waits does not end the function, which holds what is held on.
+    /// The same for a component. If the guest no longer waits, the function is carried out all the same, and holds what is
+    /// held until it has ended.
     pub(crate) fn call_holding(
         &self,
         function: u32,
@@ -351,7 +353,7 @@ impl Drop for Calling<'_> {
             return;
         };
         let call = &mut state.calls[place];
-        if matches!(call.stage, Stage::Going) && call.held.is_some() {
+        if matches!(call.stage, Stage::Asked | Stage::Going) && call.held.is_some() {
             // The submitter carries it out all the same.
             call.is_awaited = false;
             call.guest = None;

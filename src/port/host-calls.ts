@@ -189,6 +189,9 @@ export class HostCalls {
       case FLOW_FUNCTION.take:
         this.flows.take(number, call, rest.readUInt32LE(0))
         break
+      case FLOW_FUNCTION.notGiven:
+        this.flows.notGiven(number, call)
+        break
       default:
         this.flows.left(number, call)
     }
@@ -251,7 +254,8 @@ function wrongValue(mismatch: Mismatch): WasiexecError {
 
 /** Whether no value moves by it. */
 function isEndOfFlow(index: number): boolean {
-  return index === FLOW_FUNCTION.ended || index === FLOW_FUNCTION.left
+  const { ended, left, notGiven } = FLOW_FUNCTION
+  return index === ended || index === left || index === notGiven
 }
 
 function isFlowFunction(index: number): boolean {

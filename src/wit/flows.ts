@@ -209,6 +209,12 @@ export class Flows {
     this.#forget(incoming)
   }
 
+  /** Nobody is told of what the guest gives under this number. */
+  notGiven(number: number, call: number): void {
+    this.incoming(number).leave()
+    this.#port.answer(call, nothing())
+  }
+
   /** The guest wants a list of values, at most so many. */
   take(number: number, call: number, most: number): void {
     const provided = this.#sources.get(number)

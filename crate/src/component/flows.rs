@@ -24,6 +24,8 @@ pub(crate) enum FlowCall {
     Take,
     /// The guest wants no more.
     Left,
+    /// The guest has given it with a call that is not made.
+    NotGiven,
 }
 
 /// What the submitter will return.
@@ -32,8 +34,9 @@ pub(crate) type Asked = BoxFuture<'static, wasmtime::Result<Bytes>>;
 /// How the submitter is asked.
 pub(crate) trait Submitter: Send + Sync {
     fn ask(&self, call: FlowCall, values: Vec<u8>) -> Asked;
-    /// The same for the last call of a stream or future. It takes its place until the submitter has heard.
-    fn post(&self, call: FlowCall, values: Vec<u8>, place: Place);
+    /// The same for a call whose result nobody waits for. The last one of a stream or future takes its place until the
+    /// submitter has heard.
+    fn post(&self, call: FlowCall, values: Vec<u8>, place: Option<Place>);
 }
 
 /// The streams and futures of one instance whose other end its submitter has.
@@ -187,28 +190,54 @@ impl Drop for FlowEnd {
             true => FlowCall::Ended,
             false => FlowCall::Left,
         };
-        if let (Some(submitter), Some(place)) = (&self.flows.submitter, self.place.take()) {
-            submitter.post(call, self.numbered(&[]), place);
+        if let Some(submitter) = &self.flows.submitter {
+            submitter.post(call, self.numbered(&[]), self.place.take());
+        }
+    }
+}
+
+/// Streams and futures among the arguments of a call that is to be made. Dropped before, the submitter hears that it is not
+/// given them.
+pub(crate) struct NotGiven {
+    pub(super) flows: Arc<Flows>,
+    pub(super) numbers: Vec<u32>,
+}
+
+impl NotGiven {
+    /// The call is made.
+    pub(crate) fn given(mut self) {
+        self.numbers.clear();
+    }
+}
+
+impl Drop for NotGiven {
+    fn drop(&mut self) {
+        for number in self.numbers.drain(..) {
+            self.flows.leave(number);
+            if let Some(submitter) = &self.flows.submitter {
+                let values = number.to_le_bytes().to_vec();
+                submitter.post(FlowCall::NotGiven, values, None);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, FlowCall, Flows, MAX_OPEN, Place, Submitter};
+    use super::{Asked, FlowCall, Flows, MAX_OPEN, NotGiven, Place, Submitter};
     use bytes::Bytes;
     use std::sync::{Arc, Mutex};
 
     /// What was posted, and what it takes the place of.
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(String, Place)>>>);
+    struct Seen(Arc<Mutex<Vec<(String, Option<Place>)>>>);
 
     impl Submitter for Seen {
         fn ask(&self, _: FlowCall, _: Vec<u8>) -> Asked {
             Box::pin(async { Ok(Bytes::new()) })
         }
 
-        fn post(&self, call: FlowCall, values: Vec<u8>, place: Place) {
+        fn post(&self, call: FlowCall, values: Vec<u8>, place: Option<Place>) {
             let text = format!("{call:?} {values:?}");
             self.0.lock().expect("a lock").push((text, place));
         }
@@ -261,6 +290,22 @@ mod tests {
         );
         seen.0.lock().expect("a lock").clear();
         assert!(flows.take(1).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_given_is_left() {
+        let (flows, seen) = flows();
+        let not_given = |number| NotGiven {
+            flows: flows.clone(),
+            numbers: vec![number],
+        };
+        let [one, other] = [(); 2].map(|()| flows.give().expect("room"));
+        not_given(one.number).given();
+        drop(not_given(other.number));
+        assert!(!one.is_left() && other.is_left());
+        let seen = seen.0.lock().expect("a lock");
+        let seen: Vec<_> = seen.iter().map(|(text, _)| text).collect();
+        assert_eq!(seen, ["NotGiven [2, 0, 0, 0]"]);
     }
 
     #[test]

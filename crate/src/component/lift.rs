@@ -80,6 +80,11 @@ unsafe impl<const FLAT: usize> Lift for Lifted<FLAT> {
 }
 
 impl LiftedValues {
+    /// The places of the numbers of streams and futures.
+    pub(super) fn flow_places(&self) -> Vec<usize> {
+        self.flows.iter().map(|(place, _)| *place).collect()
+    }
+
     /// What they count of the bytes that a call may copy.
     pub(super) fn cost(&self) -> usize {
         self.count * VALUE_COST + self.bytes.len()

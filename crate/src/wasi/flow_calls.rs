@@ -38,7 +38,7 @@ impl Submitter for FlowCalls {
         })
     }
 
-    fn post(&self, call: FlowCall, values: Vec<u8>, place: Place) {
+    fn post(&self, call: FlowCall, values: Vec<u8>, place: Option<Place>) {
         let held = Box::new(place);
         self.calls.post(function(call), pack(&values), held);
     }
@@ -51,5 +51,6 @@ fn function(call: FlowCall) -> u32 {
         FlowCall::Ended => flow_function::ENDED,
         FlowCall::Take => flow_function::TAKE,
         FlowCall::Left => flow_function::LEFT,
+        FlowCall::NotGiven => flow_function::NOT_GIVEN,
     }
 }

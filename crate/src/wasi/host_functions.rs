@@ -2,7 +2,7 @@
 
 use super::flow_calls::FlowCalls;
 use super::state::RunState;
-use crate::component::{Flows, Handles, Hosting, Submitter};
+use crate::component::{Flows, Handles, Hosting, NotGiven, Submitter};
 use crate::error::Error;
 use crate::guest::{Cause, Stopped};
 use crate::host_functions::{MemoryView, Thrown, pack, unpack};
@@ -102,6 +102,7 @@ impl Hosting for RunState {
         &self,
         function: u32,
         values: Vec<u8>,
+        flows: Option<NotGiven>,
     ) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
         let (calls, control) = (self.host_calls.clone(), self.control.clone());
         Box::pin(async move {
@@ -116,6 +117,7 @@ impl Hosting for RunState {
             let turn = calls.load.turn().await;
             let calling = calls.call_holding(function, pack(&values), Box::new((turn, held)));
             drop(values);
+            flows.into_iter().for_each(NotGiven::given);
             match calling.await {
                 Ok(words) => Ok(unpack(&words)?),
                 Err(Thrown) => {

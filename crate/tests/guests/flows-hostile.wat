@@ -43,7 +43,7 @@
     (import "host" "drop" (func $drop (param i32)))
 
     ;; calls a function of the host so many times, each time with a stream that ends at once, and cancels each call
-    (func (export "cancel") (param $count i32) (local $ends i64) (local $task i32)
+    (func $cancel_calls (export "cancel") (param $count i32) (local $ends i64) (local $task i32)
       (loop $next
         (local.set $ends (call $stream_new))
         (local.set $task (i32.shr_u (call $hang (i32.wrap_i64 (local.get $ends))) (i32.const 4)))
@@ -54,6 +54,11 @@
             (call $drop (local.get $task))))
         (local.set $count (i32.sub (local.get $count) (i32.const 1)))
         (br_if $next (local.get $count))))
+
+    ;; the same, 700 times
+    (func (export "run") (result i32)
+      (call $cancel_calls (i32.const 700))
+      (i32.const 0))
 
     ;; returns so many futures, each with the same 16 MiB
     (func (export "futures") (param $count i32) (result i32) (local $ends i64) (local $at i32)
@@ -115,4 +120,7 @@
   (func (export "nest") async (param "count" u32) (result $values)
     (canon lift (core func $main "nest")))
   (func (export "peek") async (param "count" u32)
-    (canon lift (core func $main "peek"))))
+    (canon lift (core func $main "peek")))
+  (func $run async (result (result)) (canon lift (core func $main "run")))
+  (instance $command (export "run" (func $run)))
+  (export "wasi:cli/run@0.3.0" (instance $command)))
