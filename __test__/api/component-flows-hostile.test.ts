@@ -1,4 +1,5 @@
 // Streams and futures of guests and callers that do their worst.
+import { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { Imports, WasiexecError } from '../support/package.ts'
@@ -91,17 +92,23 @@ test('the futures of one value carry no more than a value', async (t) => {
 })
 
 test('streams of the host that are read and dropped at once are closed', async (t) => {
-  let opened = 0
-  let closed = 0
-  await using instance = await hostile({
-    items: () => {
-      opened += 1
-      return new ReadableStream({ cancel: () => void (closed += 1) })
-    },
-  })
-  for (let round = 0; round < 5; round += 1) await instance.exports.peek(500)
-  await until(() => closed === 2500)
-  t.is(opened, 2500)
+  const kinds = [
+    (close: () => void) => new ReadableStream({ cancel: close }),
+    (close: () => void) => new Readable({ read() {}, destroy: close }),
+  ]
+  for (const open of kinds) {
+    let opened = 0
+    let closed = 0
+    await using instance = await hostile({
+      items: () => {
+        opened += 1
+        return open(() => void (closed += 1))
+      },
+    })
+    for (let round = 0; round < 3; round += 1) await instance.exports.peek(500)
+    await until(() => closed === 1500)
+    t.is(opened, 1500)
+  }
 })
 
 test('who leaves a stream does not wait for the futures in it', async (t) => {

@@ -1,9 +1,12 @@
 /* Streams and futures that a host gives its guest. */
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
 import type { Codec } from './codec.ts'
 import type { Source } from './flows.ts'
 import type { AllHandles } from './handles.ts'
 import { Mismatch, within } from './mismatch.ts'
 import { ValueWriter } from './value-writer.ts'
+import { readerOf } from './web-streams.ts'
 
 /** The most bytes that a guest is given at a time. */
 const PIECE_BYTES = 64 * 1024
@@ -99,6 +102,8 @@ export class IterableSource implements Source {
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
+    // Its iterator would wait for the read that is going on.
+    if (this.#given instanceof Readable) this.#given.destroy()
     try {
       const ended: unknown = this.#opened.return?.()
       void Promise.resolve(ended).catch(() => {})
@@ -237,18 +242,6 @@ function iteratorOf(value: AnyIterable): AnyIterator {
   return typeof open === 'function'
     ? (Reflect.apply(open, value, []) as AnyIterator)
     : (value as Iterable<unknown>)[Symbol.iterator]()
-}
-
-/** Its own iterator is not closed before the value that it waits for has come. */
-function readerOf(stream: ReadableStream<unknown>): AnyIterator {
-  const reader = stream.getReader()
-  return {
-    next: () => reader.read() as Promise<IteratorResult<unknown>>,
-    return: async () => {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
-  }
 }
 
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {

@@ -258,13 +258,13 @@ impl<T: Payload, D: 'static> FutureConsumer<D> for OneTaker<T> {
     type Item = T;
 
     fn poll_consume(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         mut store: StoreContextMut<'_, D>,
         mut source: Source<'_, T>,
         finish: bool,
     ) -> Poll<wasmtime::Result<()>> {
-        let this = self.get_mut();
+        let this = &mut *self;
         let call = match &mut this.call {
             Some(call) => call,
             None => {

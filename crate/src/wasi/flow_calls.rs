@@ -2,7 +2,8 @@
 
 use crate::component::{Asked, FlowCall, Place, Submitter};
 use crate::guest::{Cause, InstanceControl, Stopped};
-use crate::host_functions::{HostCalls, Thrown, flow_function, pack, unpack};
+use crate::host_functions::{Calling, HostCalls, Thrown, flow_function, pack, unpack};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The calls of one instance.
@@ -28,19 +29,27 @@ impl Submitter for FlowCalls {
             };
             let calling = calls.call_holding(function(call), pack(&values), Box::new(held));
             drop(values);
-            match calling.await {
-                Ok(words) => Ok(unpack(&words)?),
-                Err(Thrown) => {
-                    control.stop(Cause::HostError);
-                    Err(Stopped.into())
-                }
-            }
+            returned(calling, &control).await
         })
     }
 
     fn post(&self, call: FlowCall, values: Vec<u8>, place: Option<Place>) {
         let held = Box::new(place);
         self.calls.post(function(call), pack(&values), held);
+    }
+}
+
+/// What a function of the submitter has returned for a component. If it threw, the run ends.
+pub(super) async fn returned(
+    calling: Calling<'_>,
+    control: &InstanceControl,
+) -> wasmtime::Result<Bytes> {
+    match calling.await {
+        Ok(words) => Ok(unpack(&words)?),
+        Err(Thrown) => {
+            control.stop(Cause::HostError);
+            Err(Stopped.into())
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Imports that are functions of the submitter.
 
-use super::flow_calls::FlowCalls;
+use super::flow_calls::{FlowCalls, returned};
 use super::state::RunState;
 use crate::component::{Flows, Handles, Hosting, NotGiven, Submitter};
 use crate::error::Error;
 use crate::guest::{Cause, Stopped};
-use crate::host_functions::{MemoryView, Thrown, pack, unpack};
+use crate::host_functions::{MemoryView, Thrown, pack};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -118,13 +118,7 @@ impl Hosting for RunState {
             let calling = calls.call_holding(function, pack(&values), Box::new((turn, held)));
             drop(values);
             flows.into_iter().for_each(NotGiven::given);
-            match calling.await {
-                Ok(words) => Ok(unpack(&words)?),
-                Err(Thrown) => {
-                    control.stop(Cause::HostError);
-                    Err(Stopped.into())
-                }
-            }
+            returned(calling, &control).await
         })
     }
 
