@@ -5,6 +5,7 @@ export const FLOW_FUNCTION = {
   ended: 16777217,
   take: 16777218,
   left: 16777219,
+  notGiven: 16777220,
 } as const
 
 export const OPERATION = {

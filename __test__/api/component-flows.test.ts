@@ -451,6 +451,10 @@ test('a guest that traps between calls ends its streams', async (t) => {
   const error = (await thrown(() => stream.next())) as WasiexecError
   t.is(error.code, 'ERR_INSTANCE_OVER')
   t.is(error.outcome?.kind, 'trap')
+  for (const read of await Promise.allSettled([stream.next(), stream.next()])) {
+    t.is(read.status, 'rejected', 'what was cut off never looks like what has ended')
+  }
+  await stream.return!()
   t.deepEqual(await stream.next(), { done: true, value: undefined })
   const again = (await thrown(() => instance.call('sources#ended'))) as WasiexecError
   t.is(again.code, 'ERR_INSTANCE_OVER')

@@ -32,7 +32,7 @@ mod payload;
 mod reader;
 mod wanted;
 
-pub(crate) use flows::{Asked, FlowCall, Flows, Submitter};
+pub(crate) use flows::{Asked, FlowCall, Flows, NotGiven, Place, Submitter};
 pub(crate) use given::take_in;
 pub(crate) use handles::Handles;
 pub(crate) use imports::{Hosting, link_imports};

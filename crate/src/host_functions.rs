@@ -9,7 +9,7 @@ mod load;
 mod memory;
 mod packed;
 
-pub(crate) use load::{CallLoad, MAX_CALLS};
+pub(crate) use load::CallLoad;
 pub use memory::MemoryAccess;
 pub(crate) use memory::MemoryView;
 pub(crate) use packed::{pack, unpack};
@@ -28,6 +28,7 @@ pub(crate) mod flow_function {
     pub(crate) const ENDED: u32 = FIRST + 1;
     pub(crate) const TAKE: u32 = FIRST + 2;
     pub(crate) const LEFT: u32 = FIRST + 3;
+    pub(crate) const NOT_GIVEN: u32 = FIRST + 4;
 }
 
 /// The function threw: the run ends, and the submitter knows the error.
@@ -83,17 +84,22 @@ struct Call {
     /// The arguments, until the submitter has them.
     words: Vec<u64>,
     stage: Stage,
+    /// Whether the guest waits for the result.
+    is_awaited: bool,
     /// Wakes the guest.
     guest: Option<Waker>,
     /// The memory of the guest that waits.
     memory: Option<MemoryView>,
+    /// What the call takes of what its run may use, until the function has returned or thrown.
+    held: Option<Held>,
 }
+
+/// Given back when it is dropped.
+pub(crate) type Held = Box<dyn Send>;
 
 enum Stage {
     /// The submitter has not taken the call yet.
     Asked,
-    /// The same, and nobody waits for the result.
-    Posted,
     /// The function runs.
     Going,
     /// It has returned or thrown.
@@ -134,7 +140,22 @@ impl HostCalls {
         arguments: impl Iterator<Item = u64>,
         memory: Option<MemoryView>,
     ) -> Calling<'_> {
-        let number = self.begin(function, arguments, memory, Stage::Asked);
+        let number = self.begin(function, arguments, |call| call.memory = memory);
+        Calling {
+            calls: self,
+            number,
+        }
+    }
+
+    /// The same for a component. If the guest no longer waits, the function is carried out all the same, and holds what is
+    /// held until it has ended.
+    pub(crate) fn call_holding(
+        &self,
+        function: u32,
+        arguments: impl Iterator<Item = u64>,
+        held: Held,
+    ) -> Calling<'_> {
+        let number = self.begin(function, arguments, |call| call.held = Some(held));
         Calling {
             calls: self,
             number,
@@ -142,16 +163,18 @@ impl HostCalls {
     }
 
     /// Calls a function whose result nobody waits for.
-    pub(crate) fn post(&self, function: u32, arguments: impl Iterator<Item = u64>) {
-        self.begin(function, arguments, None, Stage::Posted);
+    pub(crate) fn post(&self, function: u32, arguments: impl Iterator<Item = u64>, held: Held) {
+        self.begin(function, arguments, |call| {
+            call.held = Some(held);
+            call.is_awaited = false;
+        });
     }
 
     fn begin(
         &self,
         function: u32,
         arguments: impl Iterator<Item = u64>,
-        memory: Option<MemoryView>,
-        stage: Stage,
+        complete: impl FnOnce(&mut Call),
     ) -> u64 {
         let mut state = lock(&self.state);
         state.last += 1;
@@ -162,18 +185,24 @@ impl HostCalls {
         let mut words = take(&mut state.spare);
         words.clear();
         words.extend(arguments);
-        let stage = match state.abandoned {
-            true => Stage::Done(Err(Thrown)),
-            false => stage,
-        };
-        state.calls.push(Call {
+        let mut call = Call {
             number,
             function,
             words,
-            stage,
+            stage: match state.abandoned {
+                true => Stage::Done(Err(Thrown)),
+                false => Stage::Asked,
+            },
+            is_awaited: true,
             guest: None,
-            memory,
-        });
+            memory: None,
+            held: None,
+        };
+        complete(&mut call);
+        if state.abandoned && !call.is_awaited {
+            return number;
+        }
+        state.calls.push(call);
         if let Some(thread) = &state.thread {
             thread.wake_by_ref();
         } else if !state.abandoned {
@@ -195,12 +224,20 @@ impl HostCalls {
     /// Gives the result of a call, unless that has ended: its run was stopped.
     pub fn give(&self, number: u64, result: HostResult) {
         let mut state = lock(&self.state);
-        if let Some(call) = state.going(number) {
-            call.stage = Stage::Done(result);
-            let guest = call.guest.take();
+        let Some(place) = state.going(number) else {
+            return;
+        };
+        let call = &mut state.calls[place];
+        if !call.is_awaited {
+            let call = state.calls.remove(place);
             drop(state);
-            guest.into_iter().for_each(Waker::wake);
+            drop(call);
+            return;
         }
+        call.stage = Stage::Done(result);
+        let guest = call.guest.take();
+        drop(state);
+        guest.into_iter().for_each(Waker::wake);
     }
 
     /// Nobody carries out calls any more: those in progress and all later ones end their run.
@@ -208,23 +245,22 @@ impl HostCalls {
         let mut state = lock(&self.state);
         state.abandoned = true;
         let mut guests = Vec::new();
+        state.calls.retain(|call| call.is_awaited);
         for call in &mut state.calls {
             if matches!(call.stage, Stage::Asked | Stage::Going) {
                 call.stage = Stage::Done(Err(Thrown));
                 guests.extend(call.guest.take());
             }
         }
-        state
-            .calls
-            .retain(|call| !matches!(call.stage, Stage::Posted));
         drop(state);
         guests.into_iter().for_each(Waker::wake);
     }
 
     /// Reads or writes the memory of the guest that waits for this call.
     pub fn access(&self, number: u64, access: MemoryAccess<'_>) -> MemoryAnswer {
-        let mut state = lock(&self.state);
-        match state.going(number) {
+        let state = lock(&self.state);
+        let going = state.going(number).map(|place| &state.calls[place]);
+        match going.filter(|call| call.is_awaited) {
             None => MemoryAnswer::Ended,
             // The lock is held for as long as the bytes are used: the guest cannot go on or vanish meanwhile.
             Some(call) => match &call.memory {
@@ -245,17 +281,16 @@ impl HostCalls {
 impl State {
     fn asked(&self) -> Option<usize> {
         let mut calls = self.calls.iter();
-        calls.position(|call| matches!(call.stage, Stage::Asked | Stage::Posted))
+        calls.position(|call| matches!(call.stage, Stage::Asked))
     }
 
     fn place(&self, number: u64) -> Option<usize> {
         self.calls.iter().position(|call| call.number == number)
     }
 
-    fn going(&mut self, number: u64) -> Option<&mut Call> {
+    fn going(&self, number: u64) -> Option<usize> {
         let place = self.place(number)?;
-        let call = &mut self.calls[place];
-        matches!(call.stage, Stage::Going).then_some(call)
+        matches!(self.calls[place].stage, Stage::Going).then_some(place)
     }
 
     /// Passes on the first call that nobody has taken.
@@ -268,10 +303,7 @@ impl State {
             arguments: &call.words,
         });
         self.spare = take(&mut call.words);
-        match call.stage {
-            Stage::Posted => drop(self.calls.remove(place)),
-            _ => call.stage = Stage::Going,
-        }
+        call.stage = Stage::Going;
         Some(passed)
     }
 }
@@ -309,7 +341,7 @@ impl Future for Calling<'_> {
         // From here on the guest can change its memory.
         match state.calls.remove(place).stage {
             Stage::Done(result) => Poll::Ready(result),
-            Stage::Asked | Stage::Posted | Stage::Going => Poll::Pending,
+            Stage::Asked | Stage::Going => Poll::Pending,
         }
     }
 }
@@ -317,9 +349,19 @@ impl Future for Calling<'_> {
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.calls.state);
-        if let Some(place) = state.place(self.number) {
-            state.calls.remove(place);
+        let Some(place) = state.place(self.number) else {
+            return;
+        };
+        let call = &mut state.calls[place];
+        if matches!(call.stage, Stage::Asked | Stage::Going) && call.held.is_some() {
+            // The submitter carries it out all the same.
+            call.is_awaited = false;
+            call.guest = None;
+            return;
         }
+        let call = state.calls.remove(place);
+        drop(state);
+        drop(call);
     }
 }
 
@@ -383,7 +425,7 @@ mod tests {
         let (calls, told) = told();
         calls.take_with(Some(Waker::noop().clone()));
         let mut call = calls.call(0, once(10), None);
-        calls.post(1, once(20));
+        calls.post(1, once(20), Box::new(()));
         assert_eq!(calls.take(|call| call.number), Some(1));
         assert!(calls.is_asked(), "the other waits");
         assert!(told.lock().expect("a lock").is_empty());
@@ -399,10 +441,27 @@ mod tests {
         let (calls, told) = told();
         let mut call = calls.call(0, once(10), None);
         calls.close();
-        calls.post(1, once(20));
+        calls.post(1, once(20), Box::new(()));
         calls.give(1, Ok(Vec::new()));
         assert_eq!(poll(&mut call), Poll::Ready(Err(Thrown)));
         assert_eq!(told.lock().expect("a lock").len(), 1);
+    }
+
+    #[test]
+    fn what_is_held_is_held_until_the_function_has_ended() {
+        let (calls, _) = told();
+        let held = Arc::new(());
+        let call = calls.call_holding(0, once(10), Box::new(held.clone()));
+        calls.post(1, once(20), Box::new(held.clone()));
+        drop(call);
+        assert_eq!(Arc::strong_count(&held), 3, "the guest waits no more");
+        calls.give(1, Ok(Vec::new()));
+        assert_eq!(Arc::strong_count(&held), 2);
+        calls.give(2, Err(Thrown));
+        assert_eq!(Arc::strong_count(&held), 1);
+        calls.abandon();
+        calls.post(1, once(20), Box::new(held.clone()));
+        assert_eq!(Arc::strong_count(&held), 1, "nobody carries it out");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { checkInteger, invalid } from '../check.ts'
+import { Encoder } from '../encoder.ts'
 import { WasiexecError } from '../errors.ts'
 import type { BoundFunction, CallContext, CallingGuest, CallerMemory } from '../imports.ts'
 import { FLOW_FUNCTION } from '../protocol.ts'
@@ -13,6 +14,8 @@ import type { Words } from './words.ts'
 export interface HostCallPort {
   /** The function has returned as many values as the words begin with. */
   hostReturned(run: number, call: number, results: number): void
+  /** The same for a call that moves values of streams and futures. */
+  hostAnswered(run: number, call: number, values: Encoder): void
   hostThrew(run: number, call: number): void
   /** Returns the size of the memory, {@link CALL_ENDED} or {@link NO_MEMORY}. */
   accessMemory(
@@ -54,8 +57,6 @@ export class HostCalls {
   readonly objects: HostObjects = new HostObjects()
   /** The streams and futures between the guest and its host. */
   readonly flows: Flows
-  /** How values get to the core. */
-  #words: Words | undefined
   /** Whether it has to be known what a function has started. */
   readonly #isInstance: boolean
   /** Functions are called in it, and not in the context of whoever has made the port. */
@@ -76,7 +77,7 @@ export class HostCalls {
     this.#run = run
     this.#functions = functions
     this.flows = new Flows({
-      answer: (call, values) => port.hostReturned(run, call, this.#words!.putValues(values)),
+      answer: (call, values) => port.hostAnswered(run, call, values),
       fail: (call, error) => this.#fail(call, error),
       expect: () => port.expect(),
       arrived: () => port.arrived(),
@@ -87,7 +88,6 @@ export class HostCalls {
   called(index: number, words: Words): void {
     const call = words.number
     if (isFlowFunction(index)) {
-      this.#words = words
       try {
         this.#context.runInAsyncScope(this.#moved, this, index, call, words.takeValues())
       } catch (error) {
@@ -117,6 +117,10 @@ export class HostCalls {
     const call = words.number
     this.#current.add(call)
     try {
+      if (isEndOfFlow(index)) {
+        this.#moved(index, call, words.takeValues())
+        return words.putValues(new Encoder(1))
+      }
       if (isFlowFunction(index)) {
         const message =
           'a stream or a future of a host function cannot move while a thread waits; use `run` or `call`'
@@ -181,13 +185,16 @@ export class HostCalls {
         this.flows.give(number, call, Buffer.from(rest))
         break
       case FLOW_FUNCTION.ended:
-        this.flows.ended(number)
+        this.flows.ended(number, call)
         break
       case FLOW_FUNCTION.take:
         this.flows.take(number, call, rest.readUInt32LE(0))
         break
+      case FLOW_FUNCTION.notGiven:
+        this.flows.notGiven(number, call)
+        break
       default:
-        this.flows.left(number)
+        this.flows.left(number, call)
     }
   }
 
@@ -244,6 +251,12 @@ export class HostCalls {
 function wrongValue(mismatch: Mismatch): WasiexecError {
   const message = `a guest was given a wrong value: ${mismatch.text}`
   return new WasiexecError('ERR_HOST_FUNCTION', message)
+}
+
+/** Whether no value moves by it. */
+function isEndOfFlow(index: number): boolean {
+  const { ended, left, notGiven } = FLOW_FUNCTION
+  return index === ended || index === left || index === notGiven
 }
 
 function isFlowFunction(index: number): boolean {

@@ -39,7 +39,7 @@ import { SlotWatch, type Watched, type WatchedPort } from './slot-watch.ts'
 import type { RuntimeStats } from '../stats.ts'
 import type { StdinReader } from './stdin.ts'
 import { collectGarbage, RUNTIME_BYTES, Weight } from './weight.ts'
-import { Words } from './words.ts'
+import { Words, writeValues } from './words.ts'
 
 /** A delivery of up to so many records, and as many bytes as above, is small. */
 const SMALL_RECORDS = 16
@@ -571,6 +571,13 @@ export class Port implements PipeEvents, HostCallPort {
     const values = this.#words.bytes(results)
     bytes.raw(values)
     this.#add(OPERATION.hostReturn, run, call, start, values.length)
+  }
+
+  hostAnswered(run: number, call: number, values: Encoder): void {
+    const { bytes } = this.#submission
+    const start = bytes.length
+    writeValues(values, bytes)
+    this.#add(OPERATION.hostReturn, run, call, start, bytes.length - start)
   }
 
   hostThrew(run: number, call: number): void {

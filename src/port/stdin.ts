@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
+import { readerOf } from '../wit/web-streams.ts'
 
 /** The source of a run's stdin, read as the guest asks for more. */
 export class StdinReader {
@@ -56,15 +57,7 @@ export class StdinReader {
 }
 
 function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
-  if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]()
-  const reader = stream.getReader()
-  return {
-    next: () => reader.read() as Promise<IteratorResult<unknown>>,
-    return: async () => {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
-  }
+  return stream instanceof ReadableStream ? readerOf(stream) : stream[Symbol.asyncIterator]()
 }
 
 /** The process still has its stdin after a run, so all runs share one iterator of it. */

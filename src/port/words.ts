@@ -87,3 +87,13 @@ export class Words implements CallWords {
     return bytes.subarray(0, count * WORD_BYTES)
   }
 }
+
+/** Writes values as the words that a function of a component returns: their length, then these. */
+export function writeValues(values: Encoder, to: Encoder): void {
+  const { length, buffer } = values
+  to.uint64(BigInt(length))
+  const padded = Math.ceil(length / WORD_BYTES) * WORD_BYTES
+  const at = to.room(padded)
+  buffer.copy(to.buffer, at, 0, length)
+  to.buffer.fill(0, at + length, at + padded)
+}

@@ -1,6 +1,6 @@
 import type { Codec } from './codec.ts'
-import type { Source } from './flows.ts'
-import { BYTES, GuestStream, guestFuture, oneByOne } from './guest-streams.ts'
+import type { Incoming, Source } from './flows.ts'
+import { BYTES, GuestStream, guestFuture, leave, oneByOne } from './guest-streams.ts'
 import type { AllHandles } from './handles.ts'
 import { Mismatch } from './mismatch.ts'
 import { PRIMITIVES } from './primitives.ts'
@@ -13,6 +13,7 @@ import {
   iterableOf,
   valueKind,
 } from './sources.ts'
+import type { ValueReader } from './value-reader.ts'
 import type { ValueWriter } from './value-writer.ts'
 
 /** `stream<T>`: an async iterable; the guest is given any iterable. */
@@ -32,7 +33,7 @@ export function stream(element: Codec | undefined): Codec {
       provide(to, (handles) => new IterableSource(iterable, kind, handles))
     },
     read: (from) =>
-      new GuestStream(from.handles.flows.incoming(from.uint32()), pieces, from.handles),
+      receive(from, (incoming, handles) => new GuestStream(incoming, pieces, handles)),
   }
 }
 
@@ -50,12 +51,24 @@ export function future(element: Codec | undefined): Codec {
           : new ReadySource(value, kind, handles),
       )
     },
-    read: (from) => guestFuture(from.handles.flows.incoming(from.uint32()), element, from.handles),
+    read: (from) => receive(from, (incoming, handles) => guestFuture(incoming, element, handles)),
   }
 }
 
 function typeOf(name: string, element: Codec | undefined): string {
   return element === undefined ? name : `${name}<${element.type}>`
+}
+
+/** What stands for what the guest gives, if somebody wants it. */
+function receive<T>(
+  from: ValueReader,
+  make: (incoming: Incoming, handles: AllHandles) => T,
+): T | undefined {
+  const { handles } = from
+  const incoming = handles.flows.incoming(from.uint32())
+  if (handles.isUnwanted !== true) return make(incoming, handles)
+  leave(incoming, handles)
+  return undefined
 }
 
 function provide(to: ValueWriter, make: (handles: AllHandles) => Source): void {

@@ -14,10 +14,18 @@ export interface FlowPort {
   arrived(): void
 }
 
+/** A list of values on its way to the guest. */
+export interface Taken extends Encoder {
+  /** The guest has what the values refer to. */
+  takeGiven(): unknown
+  /** The guest was not given it. */
+  takeBack(): void
+}
+
 /** What a host gives its guest, piece by piece. */
 export interface Source {
   /** Returns a list of the next values, at most so many; an empty list is the end. */
-  take(most: number): Encoder | Promise<Encoder>
+  take(most: number): Taken | Promise<Taken>
   /** The guest wants no more. */
   close(): void
   /** The guest was not given it. */
@@ -30,26 +38,28 @@ export interface FlowReader {
   changed(): void
 }
 
-/** A piece of what a guest gives. */
-export interface Piece {
-  readonly bytes: Buffer
-  /** The host has it: the guest may go on. */
-  taken(): void
+/** What the guest is given, and the call by which it waits for more. */
+interface Provided {
+  readonly source: Source
+  call: number | undefined
 }
 
 /** What a guest gives under one number. */
 export class Incoming {
   readonly number: number
   readonly #port: FlowPort
-  /** The pieces that nobody has taken, of which there is one at most. */
-  #piece: { readonly call: number; readonly bytes: Buffer } | undefined
+  /** The piece that nobody has taken. */
+  #bytes: Buffer | undefined
+  /** The call that waits until the piece was taken to its end. */
+  #call: number | undefined
+  /** The call that waits until somebody knows of the end. */
+  #endCall: number | undefined
   #reader: WeakRef<FlowReader> | undefined
   /** A reader for whose values somebody waits. */
   #held: FlowReader | undefined
   /** Whether nobody reads it any more. */
   #isLeft = false
-  /** Whether somebody reads it, or has read it. */
-  isRead = false
+  #isRead = false
   /** Whether no more comes. */
   isEnded = false
   /** Why no more comes, if it is not the end. */
@@ -60,9 +70,21 @@ export class Incoming {
     this.#port = port
   }
 
-  readBy(reader: FlowReader): void {
+  /** Somebody reads it. */
+  read(): void {
+    this.#isRead = true
+    this.#tellEnd()
+  }
+
+  /** Whether somebody knows of the end. */
+  get isRead(): boolean {
+    return this.#isRead && this.isEnded
+  }
+
+  /** When nothing refers to the reader any more, the rest is left. */
+  readBy(reader: FlowReader, leave: () => void): void {
     this.#reader = new WeakRef(reader)
-    collected.register(reader, this)
+    collected.register(reader, leave)
   }
 
   /** Says whether somebody waits for a value. */
@@ -74,24 +96,31 @@ export class Incoming {
   }
 
   /** The next piece. */
-  take(): Piece | undefined {
-    const piece = this.#piece
-    if (piece === undefined) return undefined
-    this.#piece = undefined
-    return { bytes: piece.bytes, taken: () => this.#answer(piece.call, 1) }
+  take(): Buffer | undefined {
+    const bytes = this.#bytes
+    this.#bytes = undefined
+    return bytes
+  }
+
+  /** The host has all of the piece: the guest may go on. */
+  taken(): void {
+    this.#answer(1)
   }
 
   give(call: number, bytes: Buffer): void {
+    this.#call = call
     if (this.#isLeft) {
-      this.#answer(call, 0)
+      this.#answer(0)
       return
     }
-    this.#piece = { call, bytes }
+    this.#bytes = bytes
     this.#changed()
   }
 
-  end(): void {
+  end(call: number): void {
     this.isEnded = true
+    this.#endCall = call
+    this.#tellEnd()
     this.#changed()
   }
 
@@ -105,9 +134,15 @@ export class Incoming {
   /** Nobody reads it any more. */
   leave(): void {
     this.#isLeft = true
-    const piece = this.#piece
-    this.#piece = undefined
-    if (piece !== undefined) this.#answer(piece.call, 0)
+    this.#bytes = undefined
+    this.#answer(0)
+  }
+
+  #tellEnd(): void {
+    const call = this.#endCall
+    if (call === undefined || !this.#isRead) return
+    this.#endCall = undefined
+    this.#port.answer(call, new Encoder(1))
   }
 
   #changed(): void {
@@ -115,7 +150,10 @@ export class Incoming {
     reader?.changed()
   }
 
-  #answer(call: number, goesOn: number): void {
+  #answer(goesOn: number): void {
+    const call = this.#call
+    if (call === undefined) return
+    this.#call = undefined
     const result = new Encoder(1)
     result.byte(goesOn)
     this.#port.answer(call, result)
@@ -123,12 +161,12 @@ export class Incoming {
 }
 
 /** Leaves what a guest gives when nothing refers to its reader any more. */
-const collected = new FinalizationRegistry<Incoming>((incoming) => incoming.leave())
+const collected = new FinalizationRegistry<() => void>((leave) => leave())
 
 export class Flows {
   readonly #port: FlowPort
   readonly #incoming = new Map<number, Incoming>()
-  readonly #sources = new Map<number, Source>()
+  readonly #sources = new Map<number, Provided>()
   #last = 0
   #end: { readonly error: unknown } | undefined
 
@@ -139,7 +177,7 @@ export class Flows {
   /** What the guest gives under this number, for who reads it. The values and the end may be there already. */
   incoming(number: number): Incoming {
     const incoming = this.#of(number)
-    incoming.isRead = true
+    incoming.read()
     this.#forget(incoming)
     if (this.#end !== undefined) incoming.fail(this.#end.error)
     return incoming
@@ -150,7 +188,8 @@ export class Flows {
     do this.#last = (this.#last + 1) % 2 ** 32
     while (this.#sources.has(this.#last))
     const number = this.#last
-    this.#sources.set(number, source)
+    if (this.#end === undefined) this.#sources.set(number, { source, call: undefined })
+    else source.close()
     const takeBack = (): void => {
       this.#sources.delete(number)
       source.takeBack?.()
@@ -164,36 +203,63 @@ export class Flows {
   }
 
   /** The guest gives no more. */
-  ended(number: number): void {
+  ended(number: number, call: number): void {
     const incoming = this.#of(number)
-    incoming.end()
+    incoming.end(call)
     this.#forget(incoming)
+  }
+
+  /** Nobody is told of what the guest gives under this number. */
+  notGiven(number: number, call: number): void {
+    this.incoming(number).leave()
+    this.#port.answer(call, nothing())
   }
 
   /** The guest wants a list of values, at most so many. */
   take(number: number, call: number, most: number): void {
+    const provided = this.#sources.get(number)
+    if (provided === undefined) {
+      this.#port.answer(call, nothing())
+      return
+    }
+    provided.call = call
+    const isWanted = (): boolean => {
+      const wanted = provided.call === call
+      if (wanted) provided.call = undefined
+      return wanted
+    }
+    const gave = (values: Taken): void => {
+      if (isWanted()) {
+        values.takeGiven()
+        this.#port.answer(call, values)
+      } else values.takeBack()
+    }
     const failed = (error: unknown): void => {
+      if (!isWanted()) return
       this.#sources.delete(number)
       this.#port.fail(call, error)
     }
+    let taken
     try {
-      const taken = this.#sources.get(number)?.take(most) ?? nothing()
-      if (taken instanceof Encoder) this.#port.answer(call, taken)
-      else {
-        taken.then(
-          (values) => this.#port.answer(call, values),
-          (error: unknown) => failed(error),
-        )
-      }
+      taken = provided.source.take(most)
     } catch (error) {
       failed(error)
+      return
     }
+    if (taken instanceof Promise) taken.then(gave).catch(failed)
+    else gave(taken)
   }
 
   /** The guest wants no more. */
-  left(number: number): void {
-    this.#sources.get(number)?.close()
+  left(number: number, call: number): void {
+    const provided = this.#sources.get(number)
     this.#sources.delete(number)
+    this.#port.answer(call, nothing())
+    if (provided === undefined) return
+    const waiting = provided.call
+    provided.call = undefined
+    if (waiting !== undefined) this.#port.answer(waiting, nothing())
+    provided.source.close()
   }
 
   /** The run or instance has ended. */
@@ -201,7 +267,10 @@ export class Flows {
     if (this.#end !== undefined) return
     this.#end = { error }
     for (const incoming of this.#incoming.values()) incoming.fail(error)
-    for (const source of this.#sources.values()) source.close()
+    for (const provided of this.#sources.values()) {
+      provided.call = undefined
+      provided.source.close()
+    }
     this.#incoming.clear()
     this.#sources.clear()
   }
@@ -217,7 +286,7 @@ export class Flows {
 
   /** Who reads it has it. */
   #forget(incoming: Incoming): void {
-    if (incoming.isRead && incoming.isEnded) this.#incoming.delete(incoming.number)
+    if (incoming.isRead) this.#incoming.delete(incoming.number)
   }
 }
 

@@ -1,6 +1,6 @@
 /* Streams and futures that a guest gives. */
 import type { Codec } from './codec.ts'
-import type { Incoming, Piece } from './flows.ts'
+import type { Incoming } from './flows.ts'
 import type { AllHandles } from './handles.ts'
 import { ValueReader } from './value-reader.ts'
 
@@ -31,7 +31,6 @@ export class GuestStream implements AsyncIterableIterator<unknown, undefined> {
   readonly #pieces: PieceReader
   readonly #handles: AllHandles
   readonly #waiters: Waiter[] = []
-  #piece: Piece | undefined
   #reader: ValueReader | undefined
   /** Values of the piece that nobody has. */
   #left = 0
@@ -41,7 +40,7 @@ export class GuestStream implements AsyncIterableIterator<unknown, undefined> {
     this.#incoming = incoming
     this.#pieces = pieces
     this.#handles = handles
-    incoming.readBy(this)
+    incoming.readBy(this, () => leave(incoming, handles))
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
@@ -55,11 +54,8 @@ export class GuestStream implements AsyncIterableIterator<unknown, undefined> {
   return(): Promise<IteratorResult<unknown, undefined>> {
     if (!this.#isOver) {
       this.#isOver = true
-      // Resources among the rest are dropped once they are collected.
-      this.#fill()
-      while (this.#left > 0) this.#value()
-      this.#incoming.leave()
-      if (!this.#incoming.isEnded) this.#handles.leave?.(this.#incoming.number)
+      this.#drop()
+      leave(this.#incoming, this.#handles)
       this.changed()
     }
     return Promise.resolve({ done: true, value: undefined })
@@ -91,18 +87,27 @@ export class GuestStream implements AsyncIterableIterator<unknown, undefined> {
     }
     const { isEnded, failure } = this.#incoming
     if (!isEnded && failure === undefined) return false
-    this.#isOver = true
-    if (failure === undefined) waiter.resolve({ done: true, value: undefined })
-    else waiter.reject(failure.error)
+    // What was cut off never looks like what has ended.
+    if (failure !== undefined) waiter.reject(failure.error)
+    else {
+      this.#isOver = true
+      waiter.resolve({ done: true, value: undefined })
+    }
     return true
   }
 
   #fill(): void {
-    if (this.#left > 0) return
-    this.#piece = this.#incoming.take()
-    if (this.#piece === undefined) return
-    this.#reader = new ValueReader(this.#piece.bytes, true, this.#handles)
+    const piece = this.#left > 0 ? undefined : this.#incoming.take()
+    if (piece === undefined) return
+    this.#reader = new ValueReader(piece, true, this.#handles)
     this.#left = this.#reader.uint32()
+  }
+
+  /** Reads what nobody wants. Resources among it are dropped once they are collected. */
+  #drop(): void {
+    this.#fill()
+    if (this.#left > 0) this.#reader!.handles = { ...this.#handles, isUnwanted: true }
+    while (this.#left > 0) this.#value()
   }
 
   /** The next value of the piece; with the last one the guest may go on. */
@@ -110,12 +115,17 @@ export class GuestStream implements AsyncIterableIterator<unknown, undefined> {
     const { value, count } = this.#pieces.next(this.#reader!, this.#left)
     this.#left -= count
     if (this.#left === 0) {
-      this.#piece?.taken()
-      this.#piece = undefined
       this.#reader = undefined
+      this.#incoming.taken()
     }
     return value
   }
+}
+
+/** Nobody reads any more what a guest gives. */
+export function leave(incoming: Incoming, handles: AllHandles): void {
+  incoming.leave()
+  if (!incoming.isEnded) handles.leave?.(incoming.number)
 }
 
 /** The value of a future that a guest gives. */
@@ -130,9 +140,10 @@ export function guestFuture(
         const piece = incoming.take()
         const { failure } = incoming
         if (piece !== undefined) {
-          const from = new ValueReader(piece.bytes, true, handles)
+          const from = new ValueReader(piece, true, handles)
           from.uint32()
           resolve(value?.read(from))
+          incoming.taken()
         } else if (failure !== undefined) reject(failure.error)
         else if (incoming.isEnded) reject(new TypeError('the guest gave no value for a future'))
         else return

@@ -28,4 +28,6 @@ export interface AllHandles {
   readonly flows: Flows
   /** Tells an instance that nobody reads the stream of this number any more. */
   leave?(flow: number): void
+  /** Whether nobody wants the values that are read. */
+  readonly isUnwanted?: boolean
 }

@@ -1,9 +1,12 @@
 /* Streams and futures that a host gives its guest. */
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
 import type { Codec } from './codec.ts'
 import type { Source } from './flows.ts'
 import type { AllHandles } from './handles.ts'
 import { Mismatch, within } from './mismatch.ts'
 import { ValueWriter } from './value-writer.ts'
+import { readerOf } from './web-streams.ts'
 
 /** The most bytes that a guest is given at a time. */
 const PIECE_BYTES = 64 * 1024
@@ -93,14 +96,14 @@ export class IterableSource implements Source {
     let count = 0
     while (count === 0 && !this.#isOver) count = await this.#some(most, to)
     to.buffer.writeUInt32LE(count, at)
-    // What the guest is given is not given back.
-    to.takeGiven()
     return to
   }
 
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
+    // Its iterator would wait for the read that is going on.
+    if (this.#given instanceof Readable) this.#given.destroy()
     try {
       const ended: unknown = this.#opened.return?.()
       void Promise.resolve(ended).catch(() => {})
@@ -120,7 +123,7 @@ export class IterableSource implements Source {
       if (this.#rest === undefined) {
         const next = this.#next()
         const isLater = isThenable(next)
-        const { done, value } = isLater ? await next : next
+        const { done, value } = this.#result(isLater ? await next : next)
         if (done === true) {
           this.#isOver = true
           break
@@ -138,6 +141,10 @@ export class IterableSource implements Source {
 
   #next(): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>> {
     const next: unknown = this.#opened.next()
+    return isThenable(next) ? (next as PromiseLike<IteratorResult<unknown>>) : this.#result(next)
+  }
+
+  #result(next: unknown): IteratorResult<unknown> {
     if (typeof next === 'object' && next !== null) return next as IteratorResult<unknown>
     throw new TypeError(`the iterator of a ${this.#kind.type} returned no object`)
   }
@@ -182,7 +189,6 @@ export class ValueSource implements Source {
       to.takeBack()
       throw within(error, this.#kind.type)
     }
-    to.takeGiven()
     return to
   }
 
@@ -208,7 +214,6 @@ export class ReadySource implements Source {
   }
 
   take(): ValueWriter {
-    this.#written.takeGiven()
     return this.#written
   }
 
@@ -232,6 +237,7 @@ export function iterableOf(value: unknown): AnyIterable | undefined {
 }
 
 function iteratorOf(value: AnyIterable): AnyIterator {
+  if (value instanceof ReadableStream) return readerOf(value)
   const open = (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator]
   return typeof open === 'function'
     ? (Reflect.apply(open, value, []) as AnyIterator)

@@ -6,8 +6,8 @@ export class ValueReader {
   readonly #bytes: Buffer
   /** Whether a part may share the memory of the whole. */
   readonly #shares: boolean
-  /** The resources of both sides. */
-  readonly handles: AllHandles
+  /** What values refer to. */
+  handles: AllHandles
   #at = 0
 
   constructor(bytes: Buffer, shares: boolean, handles: AllHandles) {

@@ -7,9 +7,10 @@ use crate::lock::lock;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// How many streams and futures may be open at a time.
+/// How many streams and futures may be open at a time, those among them of whose end the submitter has not heard.
 const MAX_OPEN: usize = 1000;
 
 /// What is asked of the submitter, of the stream or future whose number comes first.
@@ -23,6 +24,8 @@ pub(crate) enum FlowCall {
     Take,
     /// The guest wants no more.
     Left,
+    /// The guest has given it with a call that is not made.
+    NotGiven,
 }
 
 /// What the submitter will return.
@@ -31,14 +34,26 @@ pub(crate) type Asked = BoxFuture<'static, wasmtime::Result<Bytes>>;
 /// How the submitter is asked.
 pub(crate) trait Submitter: Send + Sync {
     fn ask(&self, call: FlowCall, values: Vec<u8>) -> Asked;
-    /// The same for a call whose result nobody waits for.
-    fn post(&self, call: FlowCall, values: Vec<u8>);
+    /// The same for a call whose result nobody waits for. The last one of a stream or future takes its place until the
+    /// submitter has heard.
+    fn post(&self, call: FlowCall, values: Vec<u8>, place: Option<Place>);
 }
 
 /// The streams and futures of one instance whose other end its submitter has.
 pub(crate) struct Flows {
     submitter: Option<Box<dyn Submitter>>,
     state: Mutex<State>,
+    /// How many places are taken.
+    places: Arc<AtomicUsize>,
+}
+
+/// The place of a stream or future among all that may be open.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 #[derive(Default)]
@@ -58,6 +73,7 @@ impl Flows {
         Self {
             submitter,
             state: Mutex::default(),
+            places: Arc::default(),
         }
     }
 
@@ -83,7 +99,7 @@ impl Flows {
 
     /// Opens one that the guest gives to.
     pub(super) fn give(self: &Arc<Self>) -> wasmtime::Result<FlowEnd> {
-        self.check_room()?;
+        let place = self.place()?;
         let mut state = lock(&self.state);
         // None of them is as old as that.
         state.last = state.last.wrapping_add(1);
@@ -95,31 +111,34 @@ impl Flows {
             flows: self.clone(),
             number,
             is_given: true,
+            place: Some(place),
         })
     }
 
     /// Opens one that the guest takes from, which the submitter knows by this number.
     pub(super) fn take(self: &Arc<Self>, number: u32) -> wasmtime::Result<FlowEnd> {
-        self.check_room()?;
+        let place = self.place()?;
         lock(&self.state).open += 1;
         Ok(FlowEnd {
             flows: self.clone(),
             number,
             is_given: false,
+            place: Some(place),
         })
     }
 
-    fn check_room(&self) -> wasmtime::Result<()> {
+    fn place(&self) -> wasmtime::Result<Place> {
         if self.submitter.is_none() {
             return Err(wasmtime::Error::msg(
                 "a stream or future whose other end nobody can have",
             ));
         }
-        if lock(&self.state).open >= MAX_OPEN {
+        let place = Place(self.places.clone());
+        if place.0.fetch_add(1, Ordering::AcqRel) >= MAX_OPEN {
             let message = format!("more than {MAX_OPEN} streams and futures are open");
             return Err(wasmtime::Error::msg(message));
         }
-        Ok(())
+        Ok(place)
     }
 }
 
@@ -128,6 +147,8 @@ pub(super) struct FlowEnd {
     flows: Arc<Flows>,
     pub(super) number: u32,
     is_given: bool,
+    /// Until it is dropped.
+    place: Option<Place>,
 }
 
 impl FlowEnd {
@@ -139,12 +160,6 @@ impl FlowEnd {
         match &self.flows.submitter {
             Some(submitter) => submitter.ask(call, self.numbered(values)),
             None => Box::pin(async { Ok(Bytes::new()) }),
-        }
-    }
-
-    pub(super) fn post(&self, call: FlowCall, values: &[u8]) {
-        if let Some(submitter) = &self.flows.submitter {
-            submitter.post(call, self.numbered(values));
         }
     }
 
@@ -171,33 +186,60 @@ impl Drop for FlowEnd {
             state.open -= 1;
         }
         drop(state);
-        self.post(
-            match self.is_given {
-                true => FlowCall::Ended,
-                false => FlowCall::Left,
-            },
-            &[],
-        );
+        let call = match self.is_given {
+            true => FlowCall::Ended,
+            false => FlowCall::Left,
+        };
+        if let Some(submitter) = &self.flows.submitter {
+            submitter.post(call, self.numbered(&[]), self.place.take());
+        }
+    }
+}
+
+/// Streams and futures among the arguments of a call that is to be made. Dropped before, the submitter hears that it is not
+/// given them.
+pub(crate) struct NotGiven {
+    pub(super) flows: Arc<Flows>,
+    pub(super) numbers: Vec<u32>,
+}
+
+impl NotGiven {
+    /// The call is made.
+    pub(crate) fn given(mut self) {
+        self.numbers.clear();
+    }
+}
+
+impl Drop for NotGiven {
+    fn drop(&mut self) {
+        for number in self.numbers.drain(..) {
+            self.flows.leave(number);
+            if let Some(submitter) = &self.flows.submitter {
+                let values = number.to_le_bytes().to_vec();
+                submitter.post(FlowCall::NotGiven, values, None);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, FlowCall, Flows, MAX_OPEN, Submitter};
+    use super::{Asked, FlowCall, Flows, MAX_OPEN, NotGiven, Place, Submitter};
     use bytes::Bytes;
     use std::sync::{Arc, Mutex};
 
+    /// What was posted, and what it takes the place of.
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<String>>>);
+    struct Seen(Arc<Mutex<Vec<(String, Option<Place>)>>>);
 
     impl Submitter for Seen {
         fn ask(&self, _: FlowCall, _: Vec<u8>) -> Asked {
             Box::pin(async { Ok(Bytes::new()) })
         }
 
-        fn post(&self, call: FlowCall, values: Vec<u8>) {
+        fn post(&self, call: FlowCall, values: Vec<u8>, place: Option<Place>) {
             let text = format!("{call:?} {values:?}");
-            self.0.lock().expect("a lock").push(text);
+            self.0.lock().expect("a lock").push((text, place));
         }
     }
 
@@ -216,10 +258,9 @@ mod tests {
         assert!(flows.is_open());
         drop(wanted);
         assert!(!flows.is_open());
-        assert_eq!(
-            *seen.0.lock().expect("a lock"),
-            ["Ended [1, 0, 0, 0]", "Left [7, 0, 0, 0]"]
-        );
+        let seen = seen.0.lock().expect("a lock");
+        let seen: Vec<_> = seen.iter().map(|(text, _)| text).collect();
+        assert_eq!(seen, ["Ended [1, 0, 0, 0]", "Left [7, 0, 0, 0]"]);
     }
 
     #[test]
@@ -239,11 +280,32 @@ mod tests {
 
     #[test]
     fn no_more_are_open_than_there_may_be() {
-        let (flows, _) = flows();
+        let (flows, seen) = flows();
         let all: Vec<_> = (0..MAX_OPEN).map(|_| flows.give().expect("room")).collect();
         assert!(flows.give().is_err() && flows.take(1).is_err());
         drop(all);
+        assert!(
+            flows.take(1).is_err(),
+            "the submitter has not heard of their ends"
+        );
+        seen.0.lock().expect("a lock").clear();
         assert!(flows.take(1).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_given_is_left() {
+        let (flows, seen) = flows();
+        let not_given = |number| NotGiven {
+            flows: flows.clone(),
+            numbers: vec![number],
+        };
+        let [one, other] = [(); 2].map(|()| flows.give().expect("room"));
+        not_given(one.number).given();
+        drop(not_given(other.number));
+        assert!(!one.is_left() && other.is_left());
+        let seen = seen.0.lock().expect("a lock");
+        let seen: Vec<_> = seen.iter().map(|(text, _)| text).collect();
+        assert_eq!(seen, ["NotGiven [2, 0, 0, 0]"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Streams and futures that a guest gives to its submitter.
 
 use super::abi::Carried;
-use super::flows::{Asked, FlowCall, FlowEnd};
+use super::flows::{Asked, FlowEnd};
 use super::handles::Handles;
 use super::lift::{LiftedEnd, LiftedFlow, LiftedValues};
 use super::payload::{Item, Payload, list};
@@ -9,23 +9,57 @@ use std::marker::PhantomData;
 use std::mem::replace;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use wasmtime::component::{
     FutureConsumer, FutureReader, Source, StreamConsumer, StreamReader, StreamResult,
 };
 use wasmtime::{AsContextMut, StoreContextMut};
 
+/// What the futures among the values that are taken in together may carry in all, those in their values too: nobody asks
+/// for the value of a future before it comes.
+const MAX_FUTURE_BYTES: usize = 128 << 20;
+
+/// How much of that is left.
+struct FutureRoom(AtomicUsize);
+
+impl FutureRoom {
+    fn take(&self, bytes: usize) -> wasmtime::Result<()> {
+        let left = |left: usize| left.checked_sub(bytes);
+        match self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, left)
+        {
+            Ok(_) => Ok(()),
+            Err(_) => Err(wasmtime::Error::msg(
+                "the futures of one value carry too much",
+            )),
+        }
+    }
+}
+
 /// Takes in the resources, streams and futures among values, and writes their numbers where they belong. Returns the
 /// bytes.
 pub(crate) fn take_in(
+    store: impl AsContextMut,
+    handles: &Arc<Handles>,
+    lifted: LiftedValues,
+) -> wasmtime::Result<Vec<u8>> {
+    take_in_with(store, handles, lifted, None)
+}
+
+/// The same with the room for futures that the values share with others.
+fn take_in_with(
     mut store: impl AsContextMut,
     handles: &Arc<Handles>,
     lifted: LiftedValues,
+    mut room: Option<Arc<FutureRoom>>,
 ) -> wasmtime::Result<Vec<u8>> {
     let LiftedValues {
         mut bytes,
         resources,
         flows,
+        ..
     } = lifted;
     let mut put = |place: usize, number: u32| {
         bytes[place..place + 4].copy_from_slice(&number.to_le_bytes());
@@ -34,7 +68,12 @@ pub(crate) fn take_in(
         put(place, handles.insert(resource));
     }
     for (place, flow) in flows {
-        put(place, receive(store.as_context_mut(), flow, handles)?);
+        let room =
+            room.get_or_insert_with(|| Arc::new(FutureRoom(AtomicUsize::new(MAX_FUTURE_BYTES))));
+        put(
+            place,
+            receive(store.as_context_mut(), flow, handles, room.clone())?,
+        );
     }
     Ok(bytes)
 }
@@ -44,6 +83,7 @@ fn receive(
     store: impl AsContextMut,
     LiftedFlow { end, carried }: LiftedFlow,
     handles: &Arc<Handles>,
+    room: Arc<FutureRoom>,
 ) -> wasmtime::Result<u32> {
     let to = handles.flows.give()?;
     let number = to.number;
@@ -66,13 +106,14 @@ fn receive(
             StreamReader::try_from_stream_any(stream)?.pipe(store, Taker::<Item>::new(given))
         }
         (LiftedEnd::Future(future), Carried::Nothing) => {
-            FutureReader::try_from_future_any(future)?.pipe(store, OneTaker::<()>::new(given))
+            FutureReader::try_from_future_any(future)?.pipe(store, OneTaker::<()>::new(given, room))
         }
         (LiftedEnd::Future(future), Carried::Bytes) => {
-            FutureReader::try_from_future_any(future)?.pipe(store, OneTaker::<u8>::new(given))
+            FutureReader::try_from_future_any(future)?.pipe(store, OneTaker::<u8>::new(given, room))
         }
         (LiftedEnd::Future(future), Carried::Others { .. }) => {
-            FutureReader::try_from_future_any(future)?.pipe(store, OneTaker::<Item>::new(given))
+            FutureReader::try_from_future_any(future)?
+                .pipe(store, OneTaker::<Item>::new(given, room))
         }
     }?;
     Ok(number)
@@ -93,6 +134,7 @@ impl Given {
         store: &mut StoreContextMut<'_, D>,
         source: &mut Source<'_, T>,
         most: usize,
+        room: Option<&Arc<FutureRoom>>,
     ) -> wasmtime::Result<Vec<u8>> {
         let count = source.remaining(store.as_context_mut()).min(most);
         // As much as it has room for is read.
@@ -104,8 +146,21 @@ impl Given {
                 "a stream or future of the host's with resources, streams or futures in its values comes back untouched",
             ));
         }
+        // A piece of a stream has as much room as a call.
+        let room = match room {
+            Some(room) => {
+                room.take(values.iter().map(T::cost).sum())?;
+                room.clone()
+            }
+            None => Arc::new(FutureRoom(AtomicUsize::new(MAX_FUTURE_BYTES))),
+        };
         list(values, &mut |lifted| {
-            take_in(store.as_context_mut(), &self.handles, lifted)
+            take_in_with(
+                store.as_context_mut(),
+                &self.handles,
+                lifted,
+                Some(room.clone()),
+            )
         })
     }
 }
@@ -172,7 +227,7 @@ impl<T: Payload, D: 'static> StreamConsumer<D> for Taker<T> {
             if source.remaining(store.as_context_mut()) == 0 {
                 return Poll::Ready(Ok(StreamResult::Completed));
             }
-            let values = this.given.read(&mut store, &mut source, T::MOST)?;
+            let values = this.given.read(&mut store, &mut source, T::MOST, None)?;
             this.call = Some(this.given.end.ask(&values));
             this.has_taken = true;
         }
@@ -182,13 +237,18 @@ impl<T: Payload, D: 'static> StreamConsumer<D> for Taker<T> {
 /// Takes the value of a future.
 struct OneTaker<T> {
     given: Given,
+    room: Arc<FutureRoom>,
+    /// Whether the submitter has taken it.
+    call: Option<Asked>,
     payload: PhantomData<fn() -> T>,
 }
 
 impl<T> OneTaker<T> {
-    fn new(given: Given) -> Self {
+    fn new(given: Given, room: Arc<FutureRoom>) -> Self {
         Self {
             given,
+            room,
+            call: None,
             payload: PhantomData,
         }
     }
@@ -198,17 +258,29 @@ impl<T: Payload, D: 'static> FutureConsumer<D> for OneTaker<T> {
     type Item = T;
 
     fn poll_consume(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
         mut store: StoreContextMut<'_, D>,
         mut source: Source<'_, T>,
-        _: bool,
+        finish: bool,
     ) -> Poll<wasmtime::Result<()>> {
-        let values = self.given.read(&mut store, &mut source, 1)?;
-        self.given.end.post(FlowCall::Give, &values);
-        self.given.end.moved();
+        let this = &mut *self;
+        let call = match &mut this.call {
+            Some(call) => call,
+            None => {
+                let room = Some(&this.room);
+                let values = this.given.read(&mut store, &mut source, 1, room)?;
+                this.call.insert(this.given.end.ask(&values))
+            }
+        };
+        match call.as_mut().poll(context) {
+            Poll::Pending if !finish => return Poll::Pending,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending | Poll::Ready(Ok(_)) => {}
+        }
+        this.given.end.moved();
         // However long the guest keeps its end.
-        self.given.handles.flows.leave(self.given.end.number);
+        this.given.handles.flows.leave(this.given.end.number);
         Poll::Ready(Ok(()))
     }
 }

@@ -1,5 +1,6 @@
 //! Imports of a component that are functions and resources of the submitter.
 
+use super::flows::NotGiven;
 use super::given::take_in;
 use super::handles::Handles;
 use super::interface::{ImportedFunction, Imports};
@@ -18,6 +19,7 @@ pub(crate) trait Hosting: Send + Sized + 'static {
         &self,
         function: u32,
         values: Vec<u8>,
+        flows: Option<NotGiven>,
     ) -> BoxFuture<'static, wasmtime::Result<Bytes>>;
 
     /// What values of the instance refer to.
@@ -43,7 +45,7 @@ pub(crate) fn link_imports<T: Hosting>(
             let ty = ResourceType::host_dynamic(place);
             instance.resource_async(name, ty, move |store: StoreContextMut<'_, T>, number| {
                 let values = [number.to_le_bytes(), place.to_le_bytes()].concat();
-                let dropped = store.data().call_host(functions, values);
+                let dropped = store.data().call_host(functions, values, None);
                 Box::new(async move { dropped.await.map(drop) })
             })?;
         }
@@ -107,8 +109,17 @@ fn call<T: Hosting>(
 ) -> wasmtime::Result<Called> {
     let handles = store.data_mut().handles();
     // All resources among them are the submitter's own: an import can name no other.
+    let places = values.flow_places();
     let values = take_in(&mut store, &handles, values)?;
-    Ok((store.data().call_host(number, values), handles))
+    let flows = (!places.is_empty()).then(|| NotGiven {
+        flows: handles.flows.clone(),
+        numbers: places
+            .into_iter()
+            .filter_map(|place| values[place..].first_chunk())
+            .map(|number| u32::from_le_bytes(*number))
+            .collect(),
+    });
+    Ok((store.data().call_host(number, values, flows), handles))
 }
 
 async fn returned<const RESULTS: usize>(

@@ -29,6 +29,8 @@ pub(crate) struct LiftedValues {
     pub(super) resources: Vec<(usize, ResourceAny)>,
     /// Streams and futures, in the same way.
     pub(super) flows: Vec<(usize, LiftedFlow)>,
+    /// How many values there are, but those in lists of numbers.
+    count: usize,
 }
 
 /// A stream or future that a guest gives.
@@ -78,6 +80,16 @@ unsafe impl<const FLAT: usize> Lift for Lifted<FLAT> {
 }
 
 impl LiftedValues {
+    /// The places of the numbers of streams and futures.
+    pub(super) fn flow_places(&self) -> Vec<usize> {
+        self.flows.iter().map(|(place, _)| *place).collect()
+    }
+
+    /// What they count of the bytes that a call may copy.
+    pub(super) fn cost(&self) -> usize {
+        self.count * VALUE_COST + self.bytes.len()
+    }
+
     fn lift_from_flat(
         &mut self,
         cx: &mut LiftContext<'_>,
@@ -85,6 +97,7 @@ impl LiftedValues {
         flat: &mut Iter<'_, ValRaw>,
     ) -> wasmtime::Result<()> {
         cx.consume_fuel(VALUE_COST)?;
+        self.count += 1;
         let types = cx.types;
         if let Some(parts) = parts(types, ty) {
             return parts
@@ -158,6 +171,7 @@ impl LiftedValues {
         offset: usize,
     ) -> wasmtime::Result<()> {
         cx.consume_fuel(VALUE_COST)?;
+        self.count += 1;
         let types = cx.types;
         let abi = types.canonical_abi(&ty);
         if !offset.is_multiple_of(abi.align32 as usize) {

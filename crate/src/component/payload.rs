@@ -52,6 +52,11 @@ pub(super) trait Payload: Lift + Lower + Send + Sync + 'static {
     fn is_submitters(&self) -> bool {
         false
     }
+
+    /// What it counts of the bytes that a guest may give.
+    fn cost(&self) -> usize {
+        size_of::<Self>()
+    }
 }
 
 impl Payload for () {
@@ -125,6 +130,13 @@ impl Payload for Item {
 
     fn is_submitters(&self) -> bool {
         matches!(self, Self::Given(..))
+    }
+
+    fn cost(&self) -> usize {
+        match self {
+            Self::Lifted(values) => values.cost(),
+            Self::Given(bytes, _) => bytes.len(),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the calls of one component may take of their submitter's memory.
 
 use crate::lock::lock;
-use std::sync::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many functions of the submitter run at a time for one component. Later calls wait.
-pub(crate) const MAX_CALLS: usize = 256;
+const MAX_CALLS: usize = 256;
 /// Bytes of arguments that the calls of one component may hold at a time, those that wait among them.
 const MAX_BYTES: usize = 128 << 20;
 /// What a call takes besides its arguments.
@@ -13,22 +13,22 @@ const CALL_BYTES: usize = 1024;
 
 /// What the calls in progress have been given.
 pub(crate) struct CallLoad {
-    turns: Semaphore,
-    bytes: Mutex<usize>,
+    turns: Arc<Semaphore>,
+    bytes: Arc<Mutex<usize>>,
 }
 
 impl Default for CallLoad {
     fn default() -> Self {
         Self {
-            turns: Semaphore::new(MAX_CALLS),
-            bytes: Mutex::default(),
+            turns: Arc::new(Semaphore::new(MAX_CALLS)),
+            bytes: Arc::default(),
         }
     }
 }
 
 impl CallLoad {
     /// Takes in the arguments of a call until it has ended; `None` if they are too many.
-    pub(crate) fn hold(&self, arguments: usize) -> Option<Held<'_>> {
+    pub(crate) fn hold(&self, arguments: usize) -> Option<HeldArguments> {
         let held = arguments.saturating_add(CALL_BYTES);
         let mut bytes = lock(&self.bytes);
         let sum = bytes.checked_add(held)?;
@@ -37,24 +37,28 @@ impl CallLoad {
             return None;
         }
         *bytes = sum;
-        Some(Held { load: self, held })
+        drop(bytes);
+        Some(HeldArguments {
+            bytes: self.bytes.clone(),
+            held,
+        })
     }
 
     /// Waits until fewer than [`MAX_CALLS`] functions run.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.clone().acquire_owned().await.ok()
     }
 }
 
 /// The arguments of one call.
-pub(crate) struct Held<'a> {
-    load: &'a CallLoad,
+pub(crate) struct HeldArguments {
+    bytes: Arc<Mutex<usize>>,
     held: usize,
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldArguments {
     fn drop(&mut self) {
-        *lock(&self.load.bytes) -= self.held;
+        *lock(&self.bytes) -= self.held;
     }
 }
 

@@ -1,11 +1,11 @@
 //! Imports that are functions of the submitter.
 
-use super::flow_calls::FlowCalls;
+use super::flow_calls::{FlowCalls, returned};
 use super::state::RunState;
-use crate::component::{Flows, Handles, Hosting, Submitter};
+use crate::component::{Flows, Handles, Hosting, NotGiven, Submitter};
 use crate::error::Error;
 use crate::guest::{Cause, Stopped};
-use crate::host_functions::{MemoryView, Thrown, pack, unpack};
+use crate::host_functions::{MemoryView, Thrown, pack};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -102,6 +102,7 @@ impl Hosting for RunState {
         &self,
         function: u32,
         values: Vec<u8>,
+        flows: Option<NotGiven>,
     ) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
         let (calls, control) = (self.host_calls.clone(), self.control.clone());
         Box::pin(async move {
@@ -114,17 +115,10 @@ impl Hosting for RunState {
                 ));
             };
             let turn = calls.load.turn().await;
-            let calling = calls.call(function, pack(&values), None);
+            let calling = calls.call_holding(function, pack(&values), Box::new((turn, held)));
             drop(values);
-            let called = calling.await;
-            drop((turn, held));
-            match called {
-                Ok(words) => Ok(unpack(&words)?),
-                Err(Thrown) => {
-                    control.stop(Cause::HostError);
-                    Err(Stopped.into())
-                }
-            }
+            flows.into_iter().for_each(NotGiven::given);
+            returned(calling, &control).await
         })
     }
 

@@ -5,12 +5,12 @@ use super::member::{Member, Phase};
 use super::run::PoolRun;
 use super::state::{PoolDeferred, PoolState};
 use crate::port::{Delivery, Record, RecordKind};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::Sender;
 
 /// The receiver of a record.
 enum Accepted {
     ForSubmitter,
-    ForThread(SyncSender<Delivery>),
+    ForThread(Sender<Delivery>),
     /// The record is for the pool itself: the run has to be sent again.
     Returned(PoolRun),
 }
@@ -19,7 +19,7 @@ enum Accepted {
 #[derive(Default)]
 pub(super) struct Received {
     pub(super) delivery: Delivery,
-    pub(super) answers: Vec<(SyncSender<Delivery>, Delivery)>,
+    pub(super) answers: Vec<(Sender<Delivery>, Delivery)>,
     pub(super) deferred: PoolDeferred,
     /// The worker can no longer be trusted.
     pub(super) is_damaged: bool,

@@ -9,7 +9,7 @@ use super::serve::Setup;
 use super::state::{PoolDeferred, PoolState, no_instances};
 use crate::error::{Error, ErrorCode, Result};
 use crate::guest::Outcome;
-use crate::host_functions::{MAX_CALLS, MemoryAccess, MemoryAnswer};
+use crate::host_functions::{MemoryAccess, MemoryAnswer};
 use crate::lock::lock;
 use crate::port::{
     Backend, Delivery, GuestAccess, Mailbox, Operation, Outbox, PendingRun, Port, RemoteRun,
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::io;
 use std::iter::once;
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{self, TrySendError};
+use std::sync::mpsc::{self, SendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
@@ -286,9 +286,8 @@ impl Pool {
         }
         let received = self.lock().arrived(index, frame);
         for (sender, delivery) in received.answers {
-            // The thread waits for as long as the run lasts, unless it has given up. There is room for all
-            // calls at a time and the end of its run; a worker that sends more is not waited for.
-            if let Err(TrySendError::Disconnected(delivery)) = sender.try_send(delivery) {
+            // The thread waits for as long as the run lasts, unless it has given up.
+            if let Err(SendError(delivery)) = sender.send(delivery) {
                 self.give_up(&delivery);
             }
         }
@@ -354,7 +353,7 @@ impl Pool {
         let faults = faults.into_iter().map(|(id, error)| (id, Err(error)));
         for (id, result) in aborted.chain(faults) {
             match state.waiting.remove(&id) {
-                Some(waiting) => drop(waiting.try_send(Delivery::of(id, &result))),
+                Some(waiting) => drop(waiting.send(Delivery::of(id, &result))),
                 None => outbox.result(id, &result),
             }
         }
@@ -415,7 +414,7 @@ impl Backend for Pool {
     }
 
     fn run_sync(&self, handle: u64, options: Bytes) -> Result<PendingRun> {
-        let (sender, receiver) = mpsc::sync_channel(MAX_CALLS + 1);
+        let (sender, receiver) = mpsc::channel();
         let piped = calls_host(&options)?;
         let id = self.lock().await_answer(sender);
         self.submit_operations(once(Ok(Operation::Run(RunOperation {
@@ -430,7 +429,7 @@ impl Backend for Pool {
     }
 
     fn access_memory(&self, run: u64, call: u64, access: MemoryAccess<'_>) -> Result<MemoryAnswer> {
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::channel();
         let asked = GuestAccess::new(call, &access);
         let Some(index) = self.lock().ask_memory(run, asked, sender) else {
             return Ok(MemoryAnswer::Ended);

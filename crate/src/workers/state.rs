@@ -11,7 +11,7 @@ use crate::schedule::Counts;
 use bytes::Bytes;
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 /// Ids from here on are of runs that a thread waits for. The submitter does not use such ids.
@@ -27,9 +27,9 @@ pub(super) struct PoolState {
     /// Programs that the submitter has released, while runs of them wait or are in progress.
     released: Vec<Arc<PoolProgram>>,
     /// The threads that wait for runs, by the ids of the runs.
-    pub(super) waiting: IdMap<SyncSender<Delivery>>,
+    pub(super) waiting: IdMap<Sender<Delivery>>,
     /// The threads that wait for the memory of guests: each access with its worker, by its number.
-    accesses: IdMap<(usize, SyncSender<Delivery>)>,
+    accesses: IdMap<(usize, Sender<Delivery>)>,
     last_id: u64,
     /// The number of runs that were ever queued.
     queued: u64,
@@ -105,7 +105,7 @@ impl PoolState {
     }
 
     /// A new id for a run whose end goes to `sender`.
-    pub(super) fn await_answer(&mut self, sender: SyncSender<Delivery>) -> u64 {
+    pub(super) fn await_answer(&mut self, sender: Sender<Delivery>) -> u64 {
         self.last_id += 1;
         self.waiting.insert(self.last_id, sender);
         self.last_id
@@ -117,7 +117,7 @@ impl PoolState {
         &mut self,
         id: u64,
         access: GuestAccess,
-        sender: SyncSender<Delivery>,
+        sender: Sender<Delivery>,
     ) -> Option<usize> {
         let index = self
             .members
@@ -132,11 +132,7 @@ impl PoolState {
     }
 
     /// The thread that waits for this access, which worker `index` was asked.
-    pub(super) fn take_access(
-        &mut self,
-        number: u64,
-        index: usize,
-    ) -> Option<SyncSender<Delivery>> {
+    pub(super) fn take_access(&mut self, number: u64, index: usize) -> Option<Sender<Delivery>> {
         let (asked, _) = self.accesses.get(&number)?;
         if *asked != index {
             return None;

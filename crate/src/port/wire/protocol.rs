@@ -38,6 +38,8 @@ numbers! {
         TAKE = 0x100_0002 as "take",
         /// The guest wants no more: number.
         LEFT = 0x100_0003 as "left",
+        /// The guest has given it with a call that is not made: number.
+        NOT_GIVEN = 0x100_0004 as "notGiven",
     }
 }
 
@@ -46,6 +48,7 @@ const _: () = {
     use crate::host_functions::flow_function as called;
     assert!(flow_function::GIVE == called::GIVE && flow_function::ENDED == called::ENDED);
     assert!(flow_function::TAKE == called::TAKE && flow_function::LEFT == called::LEFT);
+    assert!(flow_function::NOT_GIVEN == called::NOT_GIVEN);
 };
 
 numbers! {
