@@ -1,4 +1,5 @@
-// Run once more with each compiler. Streams and futures of components, and functions of the host at the same time.
+// Run once more with each compiler.
+// Streams and futures of components, and functions of the host at the same time.
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { Imports, WasiexecError } from '../support/package.ts'
