@@ -228,9 +228,11 @@ mod tests {
     use bytes::Bytes;
     use std::sync::{Arc, Mutex};
 
-    /// What was posted, and what it takes the place of.
+    /// What was posted, and the place that it takes.
+    type Post = (String, Option<Place>);
+
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(String, Option<Place>)>>>);
+    struct Seen(Arc<Mutex<Vec<Post>>>);
 
     impl Submitter for Seen {
         fn ask(&self, _: FlowCall, _: Vec<u8>) -> Asked {
