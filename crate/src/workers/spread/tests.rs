@@ -291,8 +291,10 @@ fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
     assert_eq!((loads(&state)[0], state.queue.len()), (2, 0));
 }
 
+type Change = fn(&mut Member);
+
 /// Why the first worker cannot be given a run, and how that ends.
-const OBSTACLES: [(fn(&mut Member), fn(&mut Member)); 4] = [
+const OBSTACLES: [(Change, Change); 4] = [
     (
         |first| first.is_sending = true,
         |first| first.is_sending = false,
