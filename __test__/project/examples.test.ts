@@ -786,7 +786,7 @@ for (const [page, least] of [
 
 test('the first steps lead to what docs/start.md says', async (t) => {
   const path = await folder(t)
-  const [wat] = await snippets('start.md', 'wat')
+  const [wat] = await snippets('start.md', 'text')
   const hello = join(path, 'hello.wat')
   await writeFile(hello, wat!.code)
   await runExamples(t, 'start.md', 2, { 'hello.wat': hello })
