@@ -1,5 +1,5 @@
 import { WasiexecError } from './errors.ts'
-import { LIMITS } from './limit-names.ts'
+import { LIMITS, RUN_OPTIONS } from './option-names.ts'
 import { nearest } from './words.ts'
 
 /** An error that names the option, what it must be and what it is. */
@@ -13,37 +13,26 @@ export function invalidCall(message: string): WasiexecError {
   return new WasiexecError('ERR_INVALID_CALL', message)
 }
 
-/** Options that are in one of the known ones: `args` in `defaults`. */
-export interface Nested {
-  readonly within: string
-  readonly names: readonly string[]
-}
+/** Options that have options. */
+const NESTED = { limits: LIMITS, defaults: RUN_OPTIONS }
 
 /** An error for an option that does not exist, with the nearest that does. */
-export function unknown(
-  option: string,
-  name: string,
-  known: readonly string[],
-  nested?: Nested,
-): WasiexecError {
-  const near = nearest(name, known) ?? nearestNested(name, nested) ?? limitOf(name, known)
+export function unknown(option: string, name: string, known: readonly string[]): WasiexecError {
+  const near = nearestOption(name, known)
   const hint =
     near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
   return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${option}\`; ${hint}`)
 }
 
-function nearestNested(name: string, nested: Nested | undefined): string | undefined {
-  const near = nested && nearest(name, nested.names)
-  return near === undefined ? undefined : `${nested!.within}.${near}`
-}
-
-/** The limit that was given beside `limits`, or beside the `defaults` of a batch that may have some. */
-function limitOf(name: string, known: readonly string[]): string | undefined {
-  const place = ['limits', 'defaults'].find((each) => known.includes(each))
-  if (place === undefined) return undefined
-  const within = place === 'defaults' ? 'defaults.limits' : place
-  const limit = nearest(name, LIMITS)
-  return limit === undefined ? undefined : `${within}.${limit}`
+/** Of the known options or of those within them, such as `defaults.limits.timeoutMs`. */
+function nearestOption(name: string, known: readonly string[]): string | undefined {
+  const near = nearest(name, known)
+  if (near !== undefined) return near
+  for (const [within, names] of Object.entries(NESTED)) {
+    const inner = known.includes(within) ? nearestOption(name, names) : undefined
+    if (inner !== undefined) return `${within}.${inner}`
+  }
+  return undefined
 }
 
 /** Throws unless `value` is an object whose keys are options. */
@@ -57,10 +46,9 @@ export function checkObject(option: string, value: unknown): asserts value is ob
 export function checkOptions(
   options: unknown,
   known: readonly string[],
-  nested?: Nested,
 ): asserts options is object {
   checkObject('options', options)
-  for (const key in options) if (!known.includes(key)) throw unknown(key, key, known, nested)
+  for (const key in options) if (!known.includes(key)) throw unknown(key, key, known)
 }
 
 /** Throws unless `value` maps names to values; a Map would seem empty. */

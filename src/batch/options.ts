@@ -6,7 +6,6 @@ import {
   checkOptions,
   invalid,
 } from '../check.ts'
-import { RUN_OPTIONS } from '../port/encode-options.ts'
 import type { CallOptions } from '../instance/options.ts'
 import type { HostedRunOptions, RunOptions } from '../options.ts'
 import type { AnyCallOutcome, CallOutcome, HostError, Outcome } from '../outcome.ts'
@@ -195,7 +194,7 @@ const MAX_CONCURRENCY = 1_000_000
 
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
 export function checkBatchOptions(options: unknown): CheckedBatchOptions {
-  checkOptions(options, OPTIONS, { within: 'defaults', names: RUN_OPTIONS })
+  checkOptions(options, OPTIONS)
   const {
     defaults = {},
     concurrency,

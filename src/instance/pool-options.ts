@@ -1,6 +1,6 @@
 import { checkInteger, checkOneOf, checkOptions, invalid } from '../check.ts'
 import type { Imports } from '../imports.ts'
-import { RUN_OPTIONS } from '../port/encode-options.ts'
+import { RUN_OPTIONS } from '../option-names.ts'
 import type { HostedPoolInstanceOptions, PoolInstanceOptions } from './pool-starter.ts'
 
 /**

@@ -11,7 +11,7 @@ import {
   invalid,
   unknown,
 } from '../check.ts'
-import { LIMITS } from '../limit-names.ts'
+import { LIMITS, RUN_OPTIONS } from '../option-names.ts'
 import { encodeCollect, encodeFiles, encodeFilesAt } from './encode-files.ts'
 import type { Encoder } from '../encoder.ts'
 import { encodeHttp } from './encode-http.ts'
@@ -52,29 +52,6 @@ export interface LocalOptions {
 
 /** What the jobs of a batch share that each has to ask for: streams to print to, and host functions. */
 export type SharedLocal = Pick<LocalOptions, 'stdout' | 'stderr' | 'imports'>
-
-/** The names of the options of a run. */
-export const RUN_OPTIONS = [
-  'args',
-  'env',
-  'stdin',
-  'stdout',
-  'stderr',
-  'onBrokenPipe',
-  'preopens',
-  'files',
-  'filesAt',
-  'collect',
-  'network',
-  'http',
-  'config',
-  'keyvalue',
-  'clock',
-  'randomSeed',
-  'limits',
-  'signal',
-  'imports',
-] as const
 
 /** The limits that a call cannot have, and why. */
 const INSTANCE_LIMITS = [
