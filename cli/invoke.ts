@@ -6,14 +6,11 @@ import {
   type Outcome,
   type Program,
 } from '../src/index.ts'
-import { nearest } from '../src/words.ts'
+import { listed, nearest } from '../src/words.ts'
 import { parseCall, quote } from './calls/call-text.ts'
 import type { Callables, PreparedCall } from './calls/callables.ts'
 import { callablesOf } from './calls/callables-of.ts'
 import { CliError } from './status.ts'
-
-/** So many functions are named where the one that is asked for does not exist. */
-const MAX_LISTED = 20
 
 /** What a function is given, as text on a command line: `add` with words, or `add(1, 2)`, whose words are the program's. */
 export interface Invocation {
@@ -69,10 +66,8 @@ function prepare(callables: Callables, text: string, words: readonly string[]): 
 function unknown(callables: Callables, name: string): CliError {
   const { names } = callables
   const near = nameNear(callables, name)
-  const more = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : ''
-  const known = names.slice(0, MAX_LISTED).map(quote).join(', ') || 'no functions'
-  const hint =
-    near === undefined ? `it exports ${known}${more}` : `did you mean ${JSON.stringify(near)}?`
+  const known = names.length === 0 ? 'no functions' : listed(names.map(quote))
+  const hint = near === undefined ? `it exports ${known}` : `did you mean ${JSON.stringify(near)}?`
   return new CliError(`the program exports no function ${JSON.stringify(name)}; ${hint}`)
 }
 

@@ -109,16 +109,6 @@ export function quote(name: string): string {
   return JSON.stringify(shorten(name))
 }
 
-/** The most texts that a message lists. */
-const MAX_LISTED = 20
-
-/** The first of these texts, and how many more there are. */
-export function listed(texts: readonly string[]): string {
-  if (texts.length === 0) return 'none'
-  const more = texts.length - MAX_LISTED
-  return texts.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
-}
-
 /** A value as messages show it. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value))

@@ -5,6 +5,16 @@ export function plural(noun: string, count: number): string {
   return count === 1 ? noun : `${noun}s`
 }
 
+/** The most texts that a message lists. */
+const MAX_LISTED = 20
+
+/** The first of these texts, and how many more there are. */
+export function listed(texts: readonly string[]): string {
+  if (texts.length === 0) return 'none'
+  const more = texts.length - MAX_LISTED
+  return texts.slice(0, MAX_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
 /** The first of the known names that is much like this one. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name === '') return undefined

@@ -1,5 +1,5 @@
-import { listed, shorten, show } from '../check.ts'
-import { nearest } from '../words.ts'
+import { shorten, show } from '../check.ts'
+import { listed, nearest } from '../words.ts'
 import { WasiexecError } from '../errors.ts'
 import type { Codec } from '../wit/codec.ts'
 import { Codecs, Foreign } from '../wit/codecs.ts'

@@ -1,4 +1,4 @@
-import { invalidCall, listed, quote, show } from '../check.ts'
+import { invalidCall, quote, show } from '../check.ts'
 import { ProgramError } from '../errors.ts'
 import type { AnyCallOutcome, CallValues } from '../outcome.ts'
 import type { NumberType } from '../port/numbers.ts'
@@ -9,7 +9,7 @@ import type { ComponentFunction } from '../wit/function.ts'
 import { Resources } from '../wit/resources.ts'
 import { ValueReader } from '../wit/value-reader.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
-import { nearest } from '../words.ts'
+import { listed, nearest } from '../words.ts'
 import { observedCall, startCall, valueOf } from './call.ts'
 import type {
   Callee,

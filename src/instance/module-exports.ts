@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer'
-import { invalidCall, listed, quote, show } from '../check.ts'
-import { nearest, plural } from '../words.ts'
+import { invalidCall, quote, show } from '../check.ts'
+import { listed, nearest, plural } from '../words.ts'
 import type { WasiexecError } from '../errors.ts'
 import type { Returned } from '../outcome.ts'
 import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'

@@ -1,5 +1,5 @@
-import { listed, shorten } from '../check.ts'
-import { nearest } from '../words.ts'
+import { shorten } from '../check.ts'
+import { listed, nearest } from '../words.ts'
 import type { Codec } from './codec.ts'
 import { writePart } from './lists.ts'
 import { Mismatch, within } from './mismatch.ts'
