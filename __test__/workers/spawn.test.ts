@@ -1,6 +1,7 @@
 // Live runs in worker processes: what the tests of __test__/api do not see.
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { ending, numbers, ownWat, refusal } from '../support/guest.ts'
 import { Runtime } from '../support/package.ts'
@@ -33,6 +34,22 @@ serial('a pipeline from one worker to another', async (t) => {
   const reading = text(guests.at(-1)!.stdout)
   guests[0]!.stdin.end('x'.repeat(1_000_000))
   t.is((await reading).length, 1_000_000)
+})
+
+serial('a stream that is closed before its guest has a place is a broken pipe', async (t) => {
+  await using runtime = new Runtime({ threads: 2, workers: 'processes', maxConcurrentRuns: 1 })
+  const sleeping = (await ownWat('sleep-hour', { runtime })).spawn()
+  for (const [name, stream] of [
+    ['flood', 'stdout'],
+    ['flood-stderr', 'stderr'],
+  ] as const) {
+    const guest = (await ownWat(name, { runtime })).spawn({ onBrokenPipe: 'stop' })
+    guest[stream].destroy()
+    // Both have crossed to the pool before there is a place.
+    await setTimeout(50)
+    sleeping.kill()
+    t.is(ending(await guest.outcome), 'abort')
+  }
 })
 
 if (process.platform !== 'win32') {

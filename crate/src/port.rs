@@ -23,7 +23,7 @@ pub(crate) use mailbox::Mailbox;
 pub use sync::{PendingRun, RemoteRun};
 pub use wire::Delivery;
 pub(crate) use wire::{
-    GuestAccess, Operation, Outbox, Record, RecordKind, RunOperation, calls_host,
+    GuestAccess, Operation, Outbox, PipeEvent, Record, RecordKind, RunOperation, calls_host,
 };
 
 use crate::error::{Error, ErrorCode, Result};

@@ -3,7 +3,7 @@
 use super::frame::{Frame, Kind};
 use super::ids::{IdMap, IdSet};
 use super::run::PoolRun;
-use crate::port::{Operation, RunOperation};
+use crate::port::{Operation, PipeEvent, RunOperation};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -269,6 +269,10 @@ impl Member {
             self.with_batch(batch, |batch| batch.going += 1);
         }
         self.push_operation(&Operation::Run(run.operation.clone()));
+        for stream in &run.closed {
+            let event = PipeEvent::Closed(*stream);
+            self.push_operation(&Operation::Pipe { id, event });
+        }
         if self.unstarted() == 0 {
             self.progressed = now;
         }
@@ -318,9 +322,13 @@ impl Member {
         self.going.get(&id).map(|(_, run)| run)
     }
 
+    pub(super) fn run_mut(&mut self, id: u64) -> Option<&mut PoolRun> {
+        self.going.get_mut(&id).map(|(_, run)| run)
+    }
+
     /// Aborts a run; returns whether this worker has it.
     pub(super) fn abort(&mut self, id: u64) -> bool {
-        let Some((_, run)) = self.going.get_mut(&id) else {
+        let Some(run) = self.run_mut(id) else {
             return false;
         };
         run.aborted = true;

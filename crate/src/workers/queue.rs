@@ -76,6 +76,12 @@ impl PoolQueue {
         Some(run)
     }
 
+    /// The run with this id, if it waits.
+    pub(super) fn find(&mut self, id: u64) -> Option<&mut PoolRun> {
+        let mut runs = self.lines.values_mut().flatten();
+        runs.find(|run| run.operation.id == id)
+    }
+
     /// Removes the runs that `which` picks.
     pub(super) fn remove(&mut self, which: impl Fn(&RunOperation) -> bool) -> Vec<PoolRun> {
         let mut removed = Vec::new();

@@ -1,6 +1,7 @@
 //! Runs and their programs, as a pool knows them.
 
 use crate::port::RunOperation;
+use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,9 +40,23 @@ pub(super) struct PoolRun {
     pub(super) retried: bool,
     /// The run must not be started any more.
     pub(super) aborted: bool,
+    /// Its streams that nobody reads any more. A worker that gets the run has to be told, too.
+    pub(super) closed: Vec<OutputStreamKind>,
 }
 
 impl PoolRun {
+    pub(super) fn new(number: u64, operation: RunOperation, program: Arc<PoolProgram>) -> Self {
+        Self {
+            number,
+            operation,
+            program,
+            time: Duration::ZERO,
+            retried: false,
+            aborted: false,
+            closed: Vec::new(),
+        }
+    }
+
     /// Whether the run alone is worth waking a worker for.
     pub(super) fn is_long(&self) -> bool {
         self.time >= WORTH

@@ -6,13 +6,13 @@ use super::member::{Member, Phase};
 use super::queue::PoolQueue;
 use super::run::{PoolProgram, PoolRun};
 use crate::error::{Error, ErrorCode, Result};
-use crate::port::{Delivery, GuestAccess, Operation, RunOperation};
+use crate::port::{Delivery, GuestAccess, Operation, PipeEvent, RunOperation};
 use crate::schedule::Counts;
+use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
 /// Ids from here on are of runs that a thread waits for. The submitter does not use such ids.
 const OWN_IDS: u64 = 1 << 52;
@@ -166,12 +166,13 @@ impl PoolState {
     fn apply_one(&mut self, operation: Operation, deferred: &mut PoolDeferred) -> Result<()> {
         match operation {
             Operation::Run(run) => self.queue_run(run, deferred)?,
-            Operation::Pipe { id, .. } | Operation::HostResult { id, .. } => {
-                let mut members = self.members.iter_mut();
-                if let Some(member) = members.find(|member| member.run(id).is_some()) {
-                    member.push_operation(&operation);
+            Operation::Pipe { id, ref event } => {
+                if let PipeEvent::Closed(stream) = event {
+                    self.close_stream(id, *stream);
                 }
+                self.pass_on(id, &operation);
             }
+            Operation::HostResult { id, .. } => self.pass_on(id, &operation),
             Operation::Release { handle } => self.released.extend(self.programs.remove(&handle)),
             Operation::Dispose { handle } => {
                 self.released.extend(self.programs.remove(&handle));
@@ -220,6 +221,23 @@ impl PoolState {
         Ok(())
     }
 
+    /// Sends an operation of a run to the worker that has the run.
+    fn pass_on(&mut self, id: u64, operation: &Operation) {
+        let mut members = self.members.iter_mut();
+        if let Some(member) = members.find(|member| member.run(id).is_some()) {
+            member.push_operation(operation);
+        }
+    }
+
+    /// Remembers that nobody reads a stream of a run, which may not have started.
+    fn close_stream(&mut self, id: u64, stream: OutputStreamKind) {
+        let mut members = self.members.iter_mut();
+        let in_member = members.find_map(|member| member.run_mut(id));
+        if let Some(run) = in_member.or_else(|| self.queue.find(id)) {
+            run.closed.push(stream);
+        }
+    }
+
     fn queue_run(&mut self, operation: RunOperation, deferred: &mut PoolDeferred) -> Result<()> {
         let closed = || self.closed.then(crate::error::closed);
         if let Some(error) = self.broken.clone().or_else(closed) {
@@ -233,14 +251,8 @@ impl PoolState {
             return Err(Error::internal("an unknown batch"));
         }
         self.queued += 1;
-        self.queue.add(PoolRun {
-            number: self.queued,
-            operation,
-            program,
-            time: Duration::ZERO,
-            retried: false,
-            aborted: false,
-        });
+        self.queue
+            .add(PoolRun::new(self.queued, operation, program));
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 use super::super::frame::{Frame, Kind};
-use super::super::member::{Member, Phase};
+use super::super::member::{Member, Outgoing, Phase};
 use super::super::run::{PoolProgram, PoolRun, WORTH};
 use super::super::state::{PoolDeferred, PoolState};
 use crate::guest::Outcome;
-use crate::port::{Delivery, Operation, Outbox, RunOperation};
+use crate::port::{Delivery, Operation, Outbox, PipeEvent, RunOperation};
+use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
+use std::iter::once;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +36,7 @@ fn pool(cores: usize) -> PoolState {
             concurrency,
             options: Bytes::new(),
         };
-        let carried = state.apply_all(std::iter::once(Ok(batch)), &mut PoolDeferred::default());
+        let carried = state.apply_all(once(Ok(batch)), &mut PoolDeferred::default());
         carried.expect("a batch");
     }
     state
@@ -64,23 +66,22 @@ fn submit_as(
     now: Instant,
 ) {
     for id in ids {
-        state.queue.add(PoolRun {
-            number: id,
-            operation: RunOperation {
-                id,
-                handle: 1,
-                options: Bytes::new(),
-                abortable: false,
-                piped: false,
-                batch,
-            },
-            program: program.clone(),
-            time: Duration::ZERO,
-            retried: false,
-            aborted: false,
-        });
+        state.queue.add(run(id, program, batch));
     }
     state.spread_at(now);
+}
+
+/// A run with this id, which is also its number.
+fn run(id: u64, program: &Arc<PoolProgram>, batch: u64) -> PoolRun {
+    let operation = RunOperation {
+        id,
+        handle: 1,
+        options: Bytes::new(),
+        abortable: false,
+        piped: false,
+        batch,
+    };
+    PoolRun::new(id, operation, program.clone())
 }
 
 fn loads(state: &PoolState) -> Vec<usize> {
@@ -281,4 +282,59 @@ fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
     // Now the worker can take runs again.
     says(&mut state, Kind::Recalled, Delivery::default(), 2, now);
     assert_eq!((loads(&state)[0], state.queue.len()), (2, 0));
+}
+
+/// The operations that a worker would be sent now.
+fn operations(member: &mut Member) -> Vec<Operation> {
+    let frames = member.take_frames();
+    let operations = |outgoing: &Outgoing| {
+        let Frame { numbers, bytes, .. } = &outgoing.frame;
+        Operation::all(numbers, bytes).collect::<Vec<_>>()
+    };
+    let of_operations = |outgoing: &&Outgoing| outgoing.frame.kind == Kind::Operations;
+    { frames.iter().filter(of_operations).flat_map(operations) }
+        .map(|operation| operation.expect("a whole operation"))
+        .collect()
+}
+
+#[test]
+fn each_worker_that_gets_a_run_learns_of_its_closed_streams() {
+    let now = Instant::now();
+    let mut state = pool(1);
+    let closes = |state: &mut PoolState, kind| {
+        let event = PipeEvent::Closed(kind);
+        let close = Operation::Pipe { id: 1, event };
+        let applied = state.apply_all(once(Ok(close)), &mut PoolDeferred::default());
+        applied.expect("known to pools");
+    };
+    let closed = |operations: Vec<Operation>| {
+        let kind = |operation| match operation {
+            Operation::Pipe {
+                id: 1,
+                event: PipeEvent::Closed(kind),
+            } => Some(kind),
+            _ => None,
+        };
+        operations.into_iter().filter_map(kind).collect::<Vec<_>>()
+    };
+    let [stdout, stderr] = [OutputStreamKind::Stdout, OutputStreamKind::Stderr];
+    state.queue.add(run(1, &program(None), 0));
+    closes(&mut state, stdout);
+    state.spread_at(now);
+    assert_eq!(closed(operations(&mut state.members[0])), [stdout]);
+    closes(&mut state, stderr);
+    assert_eq!(closed(operations(&mut state.members[0])), [stderr]);
+    // The run comes back without having started.
+    state.members[0].recall();
+    let mut outbox = Outbox::default();
+    outbox.returned(1);
+    state.members[0].phase = Phase::Up;
+    let Delivery { records, bytes } = outbox.take();
+    let frame = Frame::new(Kind::Recalled, records, bytes);
+    assert!(!state.arrived(0, frame).is_damaged);
+    state.spread_at(now);
+    let told: Vec<_> = { state.members.iter_mut() }
+        .map(|member| closed(operations(member)))
+        .collect();
+    assert_eq!(told.concat(), [stdout, stderr]);
 }
