@@ -80,11 +80,19 @@ struct MemberBatch {
     share: u64,
     /// Runs of the batch that the worker has.
     going: u64,
+    /// How many of these are not known to end soon.
+    slow: u64,
     /// Bytes of output that have arrived and that the worker counts as unread.
     unread: u64,
 }
 
 impl MemberBatch {
+    /// Whether another run of the batch would wait in the worker until slow ones end. It would do so for ever where
+    /// these never end, while later runs of its batch end in other workers.
+    fn is_blocked(&self) -> bool {
+        self.slow >= self.share
+    }
+
     fn parked(&self) -> u64 {
         self.going.saturating_sub(self.share)
     }
@@ -121,7 +129,8 @@ impl Member {
     pub(super) fn has_room(&self, batch: Option<(u64, u64)>) -> bool {
         match batch {
             Some((id, share)) if self.batch_load(id) >= share => {
-                share > 0 && self.batch_load(id) < share + self.ahead
+                !self.batches.get(&id).is_none_or(MemberBatch::is_blocked)
+                    && self.batch_load(id) < share + self.ahead
             }
             _ if self.has_free_slot() => self.waiting() < self.ahead.max(1),
             // Behind slow runs it would wait here, although a slot may become free elsewhere first.
@@ -166,8 +175,16 @@ impl Member {
 
     /// Whether another run could start in the worker at once.
     pub(super) fn starts_at_once(&self, batch: Option<(u64, u64)>) -> bool {
-        let is_free = |(id, share)| self.batch_load(id) < share;
-        self.has_free_slot() && batch.is_none_or(is_free)
+        self.has_free_slot() && self.has_seat(batch)
+    }
+
+    /// Whether the worker, once it takes runs, could start another run before one of its batch ends there; outside of a
+    /// batch, before any run ends there.
+    pub(super) fn has_seat(&self, batch: Option<(u64, u64)>) -> bool {
+        match batch {
+            Some((id, share)) => self.batch_load(id) < share,
+            None => self.has_free_slot(),
+        }
     }
 
     fn batch_load(&self, id: u64) -> u64 {
@@ -262,11 +279,16 @@ impl Member {
                 let opened = MemberBatch {
                     share,
                     going: 0,
+                    slow: 0,
                     unread: 0,
                 };
                 self.batches.insert(batch, opened);
             }
-            self.with_batch(batch, |batch| batch.going += 1);
+            let slow = u64::from(run.time >= AHEAD);
+            self.with_batch(batch, |batch| {
+                batch.going += 1;
+                batch.slow += slow;
+            });
         }
         self.push_operation(&Operation::Run(run.operation.clone()));
         for stream in &run.closed {
@@ -379,9 +401,11 @@ impl Member {
         self.work = self.work.saturating_sub(run.time);
         self.long -= usize::from(run.is_long());
         let id = run.operation.batch;
+        let slow = u64::from(run.time >= AHEAD);
         let mut unread = 0;
         self.with_batch(id, |batch| {
             batch.going -= 1;
+            batch.slow -= slow;
             batch.unread += output;
             if batch.unread >= TELL_BYTES {
                 unread = std::mem::take(&mut batch.unread);

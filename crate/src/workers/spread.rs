@@ -126,11 +126,19 @@ impl PoolState {
         let batch = turn.batch;
         let mut others = Others::default();
         for (other, member) in self.members.iter().enumerate() {
+            let with_share = self.with_share(other, batch);
             // A worker that is starting counts, because it will be ready soon.
-            if other == index || matches!(member.phase, Phase::Gone | Phase::Failed) {
+            let has_seat = match member.phase {
+                _ if other == index => continue,
+                Phase::Failed => continue,
+                // The one that comes in its place.
+                Phase::Gone => member.may_run(with_share),
+                Phase::Starting | Phase::Up => member.has_seat(with_share),
+            };
+            others.with_seat += usize::from(has_seat);
+            if member.phase == Phase::Gone {
                 continue;
             }
-            let with_share = self.with_share(other, batch);
             let is_lively = member.may_run(with_share) && member.is_lively(now);
             let load = member.load();
             others.lively += usize::from(is_lively);
@@ -213,6 +221,8 @@ struct Others {
     with_room: Workers,
     /// Those with room that have a slot for the next run.
     with_slot: Workers,
+    /// How many could start the next run, now or as soon as they take runs again.
+    with_seat: usize,
     /// Those with room that are at work on short runs.
     lively_with_room: Workers,
     /// How many are at work on short runs, with room or without.
@@ -245,11 +255,11 @@ impl Workers {
 
 impl Others {
     /// Whether the next run is left to a worker with `load` runs: it has less than its fair share, and a slot
-    /// if any worker has one.
+    /// if any worker has one. Behind other runs it may wait for ever, while the worker with a seat starts later ones.
     fn leave_to(&self, load: usize, has_slot: bool, line: usize) -> bool {
         match has_slot {
             true => self.with_slot.leave_to(load, line),
-            false => self.with_slot.count == 0 && self.with_room.leave_to(load, line),
+            false => self.with_seat == 0 && self.with_room.leave_to(load, line),
         }
     }
 }

@@ -15,7 +15,10 @@ const WORKERS: usize = 16;
 const BATCH: u64 = 7;
 /// A batch in which only the first worker has a share.
 const ONE_AT_A_TIME: u64 = 8;
+/// One in which the first two have.
+const TWO_AT_A_TIME: u64 = 9;
 const SHORT: Duration = Duration::from_micros(5);
+const MEDIUM: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(1);
 /// By then, a worker with short runs would have sent something.
 const SILENCE: Duration = Duration::from_millis(4);
@@ -30,7 +33,7 @@ fn pool(cores: usize) -> PoolState {
     });
     let mut state = PoolState::new(members.collect());
     state.cores = cores;
-    for (id, concurrency) in [(BATCH, WORKERS), (ONE_AT_A_TIME, 1)] {
+    for (id, concurrency) in [(BATCH, WORKERS), (ONE_AT_A_TIME, 1), (TWO_AT_A_TIME, 2)] {
         let batch = Operation::OpenBatch {
             id,
             concurrency,
@@ -103,7 +106,7 @@ fn deliver(state: &mut PoolState) {
 
 #[test]
 fn long_runs_and_those_of_unknown_length_go_to_all_workers_at_once() {
-    for time in [None, Some(LONG), Some(Duration::from_millis(1))] {
+    for time in [None, Some(LONG), Some(MEDIUM)] {
         for batch in [0, BATCH] {
             for cores in [1, WORKERS] {
                 let mut state = pool(cores);
@@ -262,7 +265,7 @@ fn says(state: &mut PoolState, kind: Kind, delivery: Delivery, started: u64, now
 fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
     let now = Instant::now();
     let mut state = pool(WORKERS);
-    let program = program(Some(LONG));
+    let program = program(Some(MEDIUM));
     submit(&mut state, &program, ONE_AT_A_TIME, 2, now);
     deliver(&mut state);
     assert_eq!(loads(&state)[0], 2);
@@ -337,4 +340,84 @@ fn each_worker_that_gets_a_run_learns_of_its_closed_streams() {
         .map(|member| closed(operations(member)))
         .collect();
     assert_eq!(told.concat(), [stdout, stderr]);
+}
+
+/// Why the first worker cannot be given a run, and how that ends.
+const OBSTACLES: [(fn(&mut Member), fn(&mut Member)); 4] = [
+    (
+        |first| first.is_sending = true,
+        |first| first.is_sending = false,
+    ),
+    (
+        |first| first.phase = Phase::Starting,
+        |first| first.phase = Phase::Up,
+    ),
+    (
+        |first| first.phase = Phase::Gone,
+        |first| first.phase = Phase::Up,
+    ),
+    // Other runs, which have not started.
+    (
+        |first| {
+            for id in 100..110 {
+                let mut run = run(id, &program(Some(MEDIUM)), 0);
+                run.time = MEDIUM;
+                first.send(run, Instant::now(), || (0, Operation::Recall));
+            }
+        },
+        |first| first.progress(11, 0, false),
+    ),
+];
+
+#[test]
+fn a_run_that_comes_back_does_not_wait_behind_a_later_one_of_its_batch() {
+    for (begin, end) in OBSTACLES {
+        for time in [None, Some(SHORT), Some(MEDIUM), Some(LONG)] {
+            let now = Instant::now();
+            let mut state = pool(1);
+            submit_as(&mut state, &program(time), TWO_AT_A_TIME, 1..2, now);
+            submit_as(&mut state, &program(Some(MEDIUM)), TWO_AT_A_TIME, 2..3, now);
+            deliver(&mut state);
+            assert_eq!(loads(&state)[..2], [1, 1]);
+            state.members[0].recall();
+            deliver(&mut state);
+            let mut outbox = Outbox::default();
+            outbox.returned(1);
+            let Delivery { records, bytes } = outbox.take();
+            for mut frame in [
+                Frame::new(Kind::Delivery, records, bytes),
+                Frame::new(Kind::Recalled, Vec::new(), Bytes::new()),
+            ] {
+                frame.started = 1;
+                assert!(!state.arrived(0, frame).is_damaged);
+            }
+            begin(&mut state.members[0]);
+            state.spread_at(now);
+            assert_eq!(state.queue.len(), 1, "{time:?}");
+            end(&mut state.members[0]);
+            state.spread_at(now);
+            assert!(state.members[0].run(1).is_some(), "{time:?}");
+        }
+    }
+}
+
+#[test]
+fn runs_of_a_batch_wait_in_a_worker_only_behind_those_that_end_soon() {
+    for (time, waits) in [
+        (None, false),
+        (Some(SHORT), true),
+        (Some(MEDIUM), true),
+        (Some(LONG), false),
+    ] {
+        let now = Instant::now();
+        let mut state = pool(1);
+        submit_as(&mut state, &program(time), TWO_AT_A_TIME, 1..3, now);
+        deliver(&mut state);
+        // Those with shares are filled before that.
+        let before = loads(&state)[..2].iter().sum::<usize>();
+        submit_as(&mut state, &program(Some(MEDIUM)), TWO_AT_A_TIME, 3..9, now);
+        let after = loads(&state)[..2].iter().sum::<usize>();
+        assert_eq!(before, 2, "{time:?}");
+        assert_eq!(after > before, waits, "{time:?}");
+    }
 }
