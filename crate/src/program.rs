@@ -17,6 +17,7 @@ mod inspection;
 mod load_options;
 mod precompiled;
 mod rehearsal;
+mod resident;
 mod shelf;
 mod snapshot;
 mod tasks;
@@ -41,6 +42,7 @@ pub use inspection::{
 };
 pub use load_options::{CompilerChoice, LoadOptions};
 pub(crate) use rehearsal::Rehearsal;
+use resident::Resident;
 pub(crate) use snapshot::{
     GrantedPath, LoadedSnapshot, SNAPSHOT_SECTION, SnapshotHead, SnapshotSection,
 };
@@ -63,6 +65,7 @@ pub struct Program {
     info: ProgramInfo,
     code: Arc<ProgramCode>,
     history: History,
+    resident: Resident,
     snapshot: Option<LoadedSnapshot>,
     rehearsal: Option<Arc<dyn Rehearsal>>,
 }
@@ -70,6 +73,10 @@ pub struct Program {
 impl Program {
     pub(crate) fn history(&self) -> &History {
         &self.history
+    }
+
+    pub(crate) fn resident(&self) -> &Resident {
+        &self.resident
     }
 
     /// Compiles or restores what was given; takes seconds for large programs.
@@ -93,6 +100,7 @@ impl Program {
             info,
             code,
             history: History::default(),
+            resident: Resident::default(),
             snapshot,
             rehearsal: None,
         }))
@@ -120,6 +128,7 @@ impl Program {
             info: self.info.clone(),
             code,
             history: History::default(),
+            resident: Resident::default(),
             snapshot,
             rehearsal: Some(rehearsal),
         }))

@@ -26,6 +26,8 @@ pub(super) struct Instance {
     context: Arc<RunContext>,
     /// What a snapshot prints before its guest goes on.
     replay: Option<Replay>,
+    /// The module whose `_start` was called.
+    entered: Option<wasmtime::Instance>,
 }
 
 impl Instance {
@@ -95,6 +97,7 @@ impl Instance {
             capture,
             context: context.clone(),
             replay,
+            entered: None,
         })
     }
 
@@ -121,6 +124,7 @@ impl Instance {
                     .and_then(wasmtime::Extern::into_func)
                     .ok_or_else(|| Error::internal("`_start` vanished"))?;
                 let start = start.typed::<(), ()>(&*store).map_err(Error::internal)?;
+                self.entered = Some(instance);
                 start.call_async(store, ()).await
             }
             Entry::P2(pre) => {
@@ -265,10 +269,11 @@ impl Instance {
         let mut usage = self.usage(call, at, fuel_left);
         let Self {
             host_calls,
-            store,
+            mut store,
             capture,
             context,
             replay: _,
+            entered,
         } = self;
         let started = store.data().started;
         // A guest that has not begun leaves nothing, as one that never got a thread.
@@ -276,6 +281,10 @@ impl Instance {
         let collector = files.and_then(GrantedFiles::collector);
         capture.enforce();
         drop(host_calls);
+        if let Some(instance) = entered {
+            let resident = context.group.program.resident();
+            resident.after_run(&mut store, instance);
+        }
         // Before the output is taken: only the store's end is the end of all that might print.
         drop(store);
 
