@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { ending, real, refusal, until, wat } from '../support/guest.ts'
-import type { HttpOptions, RunOptions } from '../support/package.ts'
+import { compiled, ending, ownWat, real, realPath, refusal, until, wat } from '../support/guest.ts'
+import { load, Runtime, type HttpOptions, type RunOptions } from '../support/package.ts'
 import { nobody, prints as printed, tcpServer } from '../support/servers.ts'
 import { CA, CERTIFICATE, KEY } from '../support/certificates.ts'
 import { serve } from '../support/handlers.ts'
@@ -203,12 +203,14 @@ async function floodServer(
   t: ExecutionContext,
   start: string,
   again: string,
-): Promise<{ at: string; closed: () => number }> {
+): Promise<{ at: string; sent: () => number; closed: () => number }> {
+  let sent = 0
   let closed = 0
   const more = again.repeat(Math.ceil(16_384 / again.length))
   const { at } = await tcpServer(t, (socket) => {
     const flood = (): void => {
-      while (!socket.destroyed && socket.write(more));
+      do sent += more.length
+      while (!socket.destroyed && socket.write(more))
     }
     socket.on('drain', flood).on('close', () => (closed += 1))
     // Not before there is a request.
@@ -217,7 +219,7 @@ async function floodServer(
       flood()
     })
   })
-  return { at, closed: () => closed }
+  return { at, sent: () => sent, closed: () => closed }
 }
 
 test('what a hostile server sends without end ends the request', async (t) => {
@@ -270,6 +272,22 @@ test('what goes on without being too large ends with the limits of the run', asy
       program.run({ args: ['GET', `http://${at}/`], http: { allow: [`http://${at}`] }, limits })
     t.is(ending(await run({ timeoutMs: 300 })), 'limit timeout')
     t.is(ending(await run({ networkReceivedBytes: 3_000_000 })), 'limit network')
+  }
+})
+
+test('a server that sends without end keeps no thread to itself', async (t) => {
+  await using runtime = new Runtime({ threads: 1 })
+  const size = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const { at, sent } = await floodServer(t, size, '0'.repeat(40))
+  const program = await load(await realPath('http'), { runtime, cache: compiled })
+  const http = { allow: [`http://${at}`] }
+  const loop = await ownWat('loop', { runtime })
+  for (let round = 0; round < 10; round += 1) {
+    const before = sent()
+    const flood = program.run({ args: ['GET', `http://${at}/`], http, limits: { timeoutMs: 200 } })
+    await until(() => sent() > before + 5_000_000)
+    t.is(ending(await loop.run({ limits: { cpuMs: 20 } })), 'limit cpu')
+    t.is(ending(await flood), 'limit timeout')
   }
 })
 

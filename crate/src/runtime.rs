@@ -1,6 +1,7 @@
 //! A runtime: engines, threads, slots and a cache.
 
 pub(crate) mod guest_instance;
+mod threads;
 
 use crate::engine::{Allocation, Compilation, EngineNeeds, Engines, PoolSize};
 use crate::error::{Error, ErrorCode, Result, closed};
@@ -139,15 +140,7 @@ impl Runtime {
             warm: number(options.threads.saturating_mul(WARM_SLOTS_PER_THREAD)),
         }));
         let ticker = Arc::new(Ticker::start(engines.clone()).map_err(failed)?);
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(options.threads)
-            .thread_name("wasiexec-run")
-            // A guest keeps a thread for a whole slice, and by default timers would wait for 61 of those.
-            .event_interval(1)
-            .global_queue_interval(2)
-            .enable_all()
-            .build()
-            .map_err(failed)?;
+        let threads = threads::start(options.threads).map_err(failed)?;
         let handle = threads.handle().clone();
         // wasmtime finds this out once and then registers a fork handler. If this thread forked, for a worker,
         // while another thread finds it out, the child would wait for ever. So it is found out here.

@@ -23,8 +23,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 pub(super) struct Connection {
     transport: Box<dyn Transport>,
     shared: Arc<Shared>,
+    /// Bytes that were read since the thread was last left to others.
+    in_turn: usize,
     _place: Place,
 }
+
+/// What is read in one turn. Some parts of a response are read byte by byte, which takes milliseconds for so many, and
+/// for as long as there are more, nothing else ends the turn.
+const TURN: usize = 256 * 1024;
 
 impl Connection {
     /// # Errors
@@ -51,6 +57,7 @@ impl Connection {
         Ok(Self {
             transport,
             shared: shared.clone(),
+            in_turn: 0,
             _place: place,
         })
     }
@@ -122,9 +129,19 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.in_turn >= TURN {
+            self.in_turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.transport).poll_read(context, buffer))?;
+        let Poll::Ready(read) = Pin::new(&mut self.transport).poll_read(context, buffer) else {
+            self.in_turn = 0;
+            return Poll::Pending;
+        };
+        read?;
         let length = buffer.filled().len() - before;
+        self.in_turn += length;
         let counted = self.shared.traffic.receive(length);
         Poll::Ready(counted.map_err(io::Error::other))
     }
