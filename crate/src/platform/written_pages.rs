@@ -13,35 +13,72 @@ pub(crate) use others::{give_back, page_size, written_pages};
 #[cfg(target_os = "linux")]
 mod linux {
     use super::PageRanges;
-    use crate::platform::read_exact_at;
+    use rustix::ioctl::{Updater, ioctl, opcode};
     use rustix::mm::{Advice, madvise};
     pub(crate) use rustix::param::page_size;
     use std::fs::File;
 
-    /// Bytes that `pagemap` has for each page of the process, and two of their bits.
-    const ENTRY: usize = 8;
-    const FILE_OR_SHARED: u64 = 1 << 61;
-    const PRESENT: u64 = 1 << 63;
+    /// What `linux/fs.h` says of a page.
+    const WRITTEN: u64 = 1 << 1;
+    const FILE: u64 = 1 << 2;
+    const PRESENT: u64 = 1 << 3;
+    const ZERO_PAGE: u64 = 1 << 5;
+    /// Ranges that are found at most.
+    const MOST_RANGES: usize = 2048;
 
-    /// The pages of `mapping` that have memory of their own, in order; `None` where the system does not say.
+    /// `struct page_region` of `linux/fs.h`.
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Region {
+        start: u64,
+        end: u64,
+        categories: u64,
+    }
+
+    /// `struct pm_scan_arg` of `linux/fs.h`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Scan {
+        size: u64,
+        flags: u64,
+        start: u64,
+        end: u64,
+        walk_end: u64,
+        regions: u64,
+        regions_length: u64,
+        max_pages: u64,
+        category_inverted: u64,
+        category_mask: u64,
+        category_any_mask: u64,
+        return_mask: u64,
+    }
+
+    /// `PAGEMAP_SCAN` of `linux/fs.h`.
+    const PAGEMAP_SCAN: rustix::ioctl::Opcode = opcode::read_write::<Scan>(b'f', 16);
+
+    /// The pages of `mapping` that have memory of their own, in order; `None` where the system does not say. If they are in
+    /// many ranges, those that come first.
     pub(crate) fn written_pages(mapping: &[u8]) -> Option<PageRanges> {
-        let page = page_size();
-        let first = mapping.as_ptr().addr() / page;
-        let mut entries = vec![0; mapping.len().div_ceil(page) * ENTRY];
+        let page = page_size() as u64;
+        let start = mapping.as_ptr().addr() as u64;
+        let mut regions = vec![Region::default(); MOST_RANGES];
+        let mut scan = Scan {
+            size: size_of::<Scan>() as u64,
+            start,
+            end: start + (mapping.len() as u64).next_multiple_of(page),
+            regions: regions.as_mut_ptr().addr() as u64,
+            regions_length: regions.len() as u64,
+            category_inverted: ZERO_PAGE | FILE,
+            category_mask: WRITTEN | PRESENT | ZERO_PAGE | FILE,
+            ..Scan::default()
+        };
         let pagemap = File::open("/proc/self/pagemap").ok()?;
-        read_exact_at(&pagemap, &mut entries, (first * ENTRY) as u64).ok()?;
-        let mut ranges = PageRanges::new();
-        for (number, entry) in entries.as_chunks::<ENTRY>().0.iter().enumerate() {
-            let entry = u64::from_ne_bytes(*entry);
-            if entry & (PRESENT | FILE_OR_SHARED) != PRESENT {
-                continue;
-            }
-            match ranges.last_mut() {
-                Some(last) if last.end == number => last.end += 1,
-                _ => ranges.push(number..number + 1),
-            }
-        }
-        Some(ranges)
+        // SAFETY: this is the argument that the number stands for. It says where `regions` are and how many fit there, and
+        // nothing else uses these meanwhile.
+        unsafe { ioctl(&pagemap, Updater::<PAGEMAP_SCAN, _>::new(&mut scan)) }.ok()?;
+        let number = |at: u64| ((at - start) / page) as usize;
+        let found = regions.iter().take_while(|region| region.end != 0);
+        Some({ found.map(|region| number(region.start)..number(region.end)) }.collect())
     }
 
     /// Gives the memory of written pages back. The pages then have what they had before they were written, for which
