@@ -126,10 +126,13 @@ mod tests {
         for number in [0, 3, 4, 9] {
             mapping[number * page + 7] = 1;
         }
-        assert_eq!(written_pages(mapping), Some(vec![0..1, 3..5, 9..10]));
+        let Some(found) = written_pages(mapping) else {
+            return; // Before Linux 6.7.
+        };
+        assert_eq!(found, [0..1, 3..5, 9..10]);
         assert_eq!(written_pages(&mapping[3 * page..]), Some(vec![0..2, 6..7]));
         give_back(&mut mapping[3 * page..]);
-        assert_eq!(written_pages(mapping), Some(vec![0..1]));
+        assert_eq!(written_pages(&mapping[page..]), Some(Vec::new()));
         assert!(mapping[page..].iter().all(|byte| *byte == 0));
         assert_eq!(mapping[7], 1);
         // SAFETY: the slice is not used any more.

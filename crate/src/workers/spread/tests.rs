@@ -342,8 +342,10 @@ fn each_worker_that_gets_a_run_learns_of_its_closed_streams() {
     assert_eq!(told.concat(), [stdout, stderr]);
 }
 
+type Change = fn(&mut Member);
+
 /// Why the first worker cannot be given a run, and how that ends.
-const OBSTACLES: [(fn(&mut Member), fn(&mut Member)); 4] = [
+const OBSTACLES: [(Change, Change); 4] = [
     (
         |first| first.is_sending = true,
         |first| first.is_sending = false,
