@@ -56,9 +56,12 @@ const SCRIPTS: readonly [promise: string, script: string, code: number, stdout: 
   ['by an exception', `await busy(processes()); throw new Error('on purpose')`, 1, ''],
 ]
 
+/** Each starts several processes, and all of them together would take longer than a test waits on a busy machine. */
+const serial = test.serial
+
 if (process.platform !== 'win32') {
   for (const [promise, script, code, stdout] of SCRIPTS) {
-    test(`a process ends ${promise}`, async (t) => {
+    serial(`a process ends ${promise}`, async (t) => {
       const child = start(PRELUDE + script)
       child.stdin!.end()
       const workers = new Set<number>()
@@ -76,7 +79,7 @@ if (process.platform !== 'win32') {
   }
 
   for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGABRT'] as const) {
-    test(`no worker survives its parent's ${signal}`, async (t) => {
+    serial(`no worker survives its parent's ${signal}`, async (t) => {
       const child = start(`${PRELUDE}
         await busy(processes())
         const endless = await ownWat('loop', { runtime: processes(), interruptible: false })
@@ -90,7 +93,7 @@ if (process.platform !== 'win32') {
     })
   }
 
-  test('no worker survives a parent that is killed while workers start', async (t) => {
+  serial('no worker survives a parent that is killed while workers start', async (t) => {
     const child = start(`${PRELUDE}
       for (let index = 0; index < 4; index += 1) processes()
       process.stdout.write('started')
@@ -104,7 +107,7 @@ if (process.platform !== 'win32') {
     t.pass()
   })
 
-  test('an idle pool uses no time', async (t) => {
+  serial('an idle pool uses no time', async (t) => {
     const child = await node(`${PRELUDE}
       const hello = await ownWat('hello', { runtime: processes() })
       await Promise.all(Array.from({ length: 100 }, () => hello.run()))
@@ -118,7 +121,7 @@ if (process.platform !== 'win32') {
     t.true(Number(child.stdout) < 100, child.stdout)
   })
 
-  test('runtimes that are forgotten take their workers along', async (t) => {
+  serial('runtimes that are forgotten take their workers along', async (t) => {
     const child = start(
       `${PRELUDE}
        for (let index = 0; index < 5; index += 1) await (await ownWat('hello', { runtime: processes() })).run()
@@ -133,7 +136,7 @@ if (process.platform !== 'win32') {
     t.pass()
   })
 
-  test('worker threads may have worker processes of their own, and be terminated', async (t) => {
+  serial('worker threads may have worker processes of their own, and be terminated', async (t) => {
     for (let round = 0; round < 3; round += 1) {
       const worker = startTask('processes')
       t.deepEqual(await once(worker, 'message'), ['hello\n'])
