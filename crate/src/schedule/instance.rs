@@ -26,8 +26,8 @@ pub(super) struct Instance {
     context: Arc<RunContext>,
     /// What a snapshot prints before its guest goes on.
     replay: Option<Replay>,
-    /// The module whose `_start` was called.
-    entered: Option<wasmtime::Instance>,
+    /// What the store has, where the program is a module.
+    module: Option<wasmtime::Instance>,
 }
 
 impl Instance {
@@ -97,7 +97,7 @@ impl Instance {
             capture,
             context: context.clone(),
             replay,
-            entered: None,
+            module: None,
         })
     }
 
@@ -124,7 +124,7 @@ impl Instance {
                     .and_then(wasmtime::Extern::into_func)
                     .ok_or_else(|| Error::internal("`_start` vanished"))?;
                 let start = start.typed::<(), ()>(&*store).map_err(Error::internal)?;
-                self.entered = Some(instance);
+                self.module = Some(instance);
                 start.call_async(store, ()).await
             }
             Entry::P2(pre) => {
@@ -166,6 +166,7 @@ impl Instance {
         self.prepare(call).await?;
         let instance = pre.instantiate_async(&mut self.store).await?;
         mark_instantiated(&mut self.store);
+        self.module = Some(instance);
         Ok(instance)
     }
 
@@ -273,7 +274,7 @@ impl Instance {
             capture,
             context,
             replay: _,
-            entered,
+            module,
         } = self;
         let started = store.data().started;
         // A guest that has not begun leaves nothing, as one that never got a thread.
@@ -281,7 +282,7 @@ impl Instance {
         let collector = files.and_then(GrantedFiles::collector);
         capture.enforce();
         drop(host_calls);
-        if let Some(instance) = entered {
+        if let Some(instance) = module {
             let resident = context.group.program.resident();
             resident.after_run(&mut store, instance);
         }
