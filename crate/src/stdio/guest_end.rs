@@ -19,6 +19,12 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 #[derive(Clone)]
 pub(super) struct Reader(pub(super) Arc<InputPipe>);
 
+impl Reader {
+    fn failure(&self) -> Option<io::Error> {
+        self.0.failure().map(io::Error::from_raw_os_error)
+    }
+}
+
 impl IsTerminal for Reader {
     fn is_terminal(&self) -> bool {
         self.0.is_terminal()
@@ -45,7 +51,10 @@ impl Pollable for Reader {
 #[async_trait::async_trait]
 impl InputStream for Reader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.0.read(size).ok_or(StreamError::Closed)
+        self.0.read(size).ok_or_else(|| match self.failure() {
+            Some(error) => StreamError::LastOperationFailed(error.into()),
+            None => StreamError::Closed,
+        })
     }
 }
 
@@ -60,10 +69,11 @@ impl AsyncRead for Reader {
             match self.0.read(buffer.remaining()) {
                 // Another reader of the same pipe was quicker.
                 Some(bytes) if bytes.is_empty() && buffer.remaining() > 0 => {}
-                bytes => {
-                    buffer.put_slice(&bytes.unwrap_or_default());
+                Some(bytes) => {
+                    buffer.put_slice(&bytes);
                     return Poll::Ready(Ok(()));
                 }
+                None => return Poll::Ready(self.failure().map_or(Ok(()), Err)),
             }
         }
     }

@@ -34,6 +34,8 @@ enum Demand {
 struct InputState {
     chunks: VecDeque<Bytes>,
     ended: bool,
+    /// The error of the operating system that has ended it.
+    failed: Option<i32>,
     /// Whether the next read finds an end, after which more may come.
     paused: bool,
     /// Whether a chunk was asked for that has not come, or whether the first room was given.
@@ -81,6 +83,19 @@ impl InputPipe {
     /// Says that nothing more comes.
     pub fn end(&self) {
         self.update(|state| state.ended = true);
+    }
+
+    /// Says that nothing more comes, because of this error of the operating system.
+    pub(super) fn fail(&self, code: i32) {
+        self.update(|state| {
+            state.ended = true;
+            state.failed = Some(code);
+        });
+    }
+
+    /// Why it has ended, if that was an error.
+    pub(super) fn failure(&self) -> Option<i32> {
+        self.lock().failed
     }
 
     fn update(&self, change: impl FnOnce(&mut InputState)) {
