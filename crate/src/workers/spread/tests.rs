@@ -2,7 +2,7 @@ use super::super::frame::{Frame, Kind};
 use super::super::member::{Member, Phase};
 use super::super::run::{PoolProgram, PoolRun, WORTH};
 use super::super::state::{PoolDeferred, PoolState};
-use crate::guest::Outcome;
+use crate::guest::{Ending, Outcome, Usage};
 use crate::port::{Delivery, Operation, Outbox, RunOperation};
 use bytes::Bytes;
 use std::ops::Range;
@@ -281,4 +281,38 @@ fn a_run_that_is_on_its_way_back_goes_before_newer_ones() {
     // Now the worker can take runs again.
     says(&mut state, Kind::Recalled, Delivery::default(), 2, now);
     assert_eq!((loads(&state)[0], state.queue.len()), (2, 0));
+}
+
+#[test]
+fn a_run_that_was_aborted_says_nothing_of_the_time_of_later_ones() {
+    let now = Instant::now();
+    let ending = [Ending::Abort, Ending::BrokenPipe];
+    for ending in ending.into_iter().chain([Ending::Exit { code: 0 }]) {
+        for (known, wall) in [(SHORT, LONG), (LONG, SHORT)] {
+            let mut state = pool(WORKERS);
+            let program = program(Some(known));
+            let before = program.time();
+            submit_as(&mut state, &program, 0, 1..2, now);
+            deliver(&mut state);
+            let usage = Usage {
+                wall,
+                ..Usage::default()
+            };
+            let outcome = Outcome {
+                ending: ending.clone(),
+                usage,
+                ..Outcome::never_started()
+            };
+            says(
+                &mut state,
+                Kind::Delivery,
+                Delivery::of(1, &Ok(outcome)),
+                1,
+                now,
+            );
+            assert_eq!(loads(&state)[0], 0, "the run has ended");
+            let is_aborted = !matches!(ending, Ending::Exit { .. });
+            assert_eq!(program.time() == before, is_aborted, "{ending:?} {known:?}");
+        }
+    }
 }
