@@ -45,7 +45,7 @@ export const verb: Verb = {
       )
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addFilesOptions(command, 'where these files are written')
-    addRunOptions(command, io)
+    addRunOptions(command, io, 'files')
     addNetworkOptions(command)
     addStoreOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])

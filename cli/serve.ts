@@ -3,8 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describeOutcome, type Handler, type ServeOptions } from '../src/index.ts'
 import { print, printable, say, type Io } from './io.ts'
+import { addLimits } from './limits.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
-import { port, size } from './parse.ts'
+import { port } from './parse.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import {
   addLoadOptions,
@@ -20,8 +21,6 @@ import { examples, type Verb } from './verb.ts'
 interface Flags extends RunFlags, LoadFlags, NetworkFlags {
   port: number
   host: string
-  maxRequest?: number
-  maxResponse?: number
 }
 
 export const verb: Verb = {
@@ -36,10 +35,8 @@ export const verb: Verb = {
       .option('--host <address>', 'the local address or name to listen on', '127.0.0.1')
     addRunOptions(command, io)
     addNetworkOptions(command)
-    command
-      .optionsGroup('Limits of bodies:')
-      .option('--max-request <size>', 'the body of a request: 1MiB', size)
-      .option('--max-response <size>', 'the body of a response', size)
+    command.optionsGroup('Limits of bodies:')
+    addLimits(command, 'bodies')
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
@@ -80,13 +77,10 @@ function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
   const outputs = io.inherit
     ? ({ stdout: 'inherit', stderr: 'inherit' } as const)
     : { stdout, stderr }
-  const { limits, ...options } = runOptions(flags)
-  const bodies = { requestBytes: flags.maxRequest, responseBytes: flags.maxResponse }
   return {
-    ...options,
+    ...runOptions(flags),
     ...networkOptions(flags),
     ...outputs,
-    limits: { ...limits, ...bodies },
     onOutcome: (outcome, { method = '', url = '' }, { problem }) => {
       if (outcome.ok && problem === undefined) return
       const isAbort = outcome.kind === 'abort'

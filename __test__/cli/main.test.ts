@@ -1,7 +1,7 @@
 // The command as a whole: verbs, help, what it is called with.
 import { createRequire } from 'node:module'
 import test from 'ava'
-import { duration, size, time } from '../../cli/parse.ts'
+import { duration, limit, time } from '../../cli/parse.ts'
 import { call } from '../support/cli.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -94,10 +94,10 @@ test('sizes', (t) => {
     ['64MiB', 64 * 1024 * 1024],
     ['1.5GiB', 1.5 * 1024 ** 3],
   ] as const) {
-    t.is(size(text), bytes, text)
+    t.is(limit('size')(text), bytes, text)
   }
   for (const text of ['', 'MiB', '1.5', '1TiB', '-1MiB', '0x10', '64M', '9999999999GiB']) {
-    t.throws(() => size(text), { message: /^Expected a size/ }, text)
+    t.throws(() => limit('size')(text), { message: /^Expected a size/ }, text)
   }
 })
 
