@@ -1,3 +1,4 @@
+import { addTraceOption, type TraceFlags } from './ending.ts'
 import { addFileOption, readGuestFiles, type FileFlags } from './guest-files.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
 import { openProgram } from './program.ts'
@@ -15,7 +16,7 @@ import { addStoreOptions, storeOptions, type StoreFlags } from './stores.ts'
 import { examples, type Verb } from './verb.ts'
 
 interface Flags
-  extends RunFlags, LoadFlags, NetworkFlags, StoreFlags, Pick<FileFlags, 'file'> {}
+  extends RunFlags, LoadFlags, NetworkFlags, StoreFlags, TraceFlags, Pick<FileFlags, 'file'> {}
 
 export const verb: Verb = {
   describe(command, io) {
@@ -26,6 +27,7 @@ export const verb: Verb = {
       .usage('[options] <prog.wasm> [-- args...]')
       .argument('<prog.wasm>', 'a module or component, binary or WAT text')
       .argument('[args...]', "the program's own arguments")
+    addTraceOption(command)
     addFileOption(command)
     addRunOptions(command, io, 'files')
     addNetworkOptions(command)
@@ -54,6 +56,6 @@ Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C during its calls; 
     const program = await openProgram(io, path, loadOptions(flags))
     const grants = { ...networkOptions(flags), ...storeOptions(flags), ...files }
     const options = { ...runOptions(flags), ...grants, args }
-    return startRepl(io, program, options)
+    return startRepl(io, program, options, { path, fullTrace: flags.fullTrace })
   },
 }
