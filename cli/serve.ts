@@ -5,7 +5,7 @@ import { describeOutcome, type Handler, type ServeOptions } from '../src/index.t
 import { print, printable, say, type Io } from './io.ts'
 import { addLimits } from './limits.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
-import { port } from './parse.ts'
+import { host, port } from './parse.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import {
   addLoadOptions,
@@ -32,7 +32,7 @@ export const verb: Verb = {
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .option('--port <number>', 'where to listen; 0 is any free port', port, 8080)
-      .option('--host <address>', 'the local address or name to listen on', '127.0.0.1')
+      .option('--host <address>', 'the local address or name to listen on', host, '127.0.0.1')
     addRunOptions(command, io)
     addNetworkOptions(command)
     command.optionsGroup('Limits of bodies:')
@@ -62,9 +62,12 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
     const stop = io.onInterrupt(() => end())
     try {
       await listen(server, flags)
-      await print(io.stdout, `listening on ${addressOf(server)}\n`)
-      await ended
-      await drain(server, handler)
+      try {
+        await print(io.stdout, `listening on ${addressOf(server)}\n`)
+        await ended
+      } finally {
+        await drain(server, handler)
+      }
     } finally {
       stop()
     }
