@@ -36,6 +36,9 @@ export function uint64(text: string): bigint {
   return known(readUint64(text), EXPECTED.uint64)
 }
 
+/** Guests count nanoseconds in 64 bits. */
+const MAX_TIME = 18_446_744_073_709
+
 /** A date (UTC), or date, time and zone, of ISO 8601: `2024-02-29`, `2024-02-29T12:00:00Z`. */
 export function time(text: string): Date {
   const [, day] =
@@ -44,8 +47,8 @@ export function time(text: string): Date {
   const date = new Date(text)
   // `Date` takes a day that the month does not have for one of the next month.
   const exists = day !== undefined && new Date(day).toJSON()?.startsWith(day)
-  if (!exists || !(date.getTime() >= 0))
-    throw expected('a time from 1970 on such as 2024-02-29T12:00:00Z')
+  if (!exists || !(date.getTime() >= 0 && date.getTime() <= MAX_TIME))
+    throw expected('a time from 1970 to July 2554 such as 2024-02-29T12:00:00Z')
   return date
 }
 

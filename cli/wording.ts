@@ -66,7 +66,6 @@ const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   preopens: '--dir',
   env: '--env',
   randomSeed: '--seed',
-  'clock.now': '--fixed-clock',
   threads: '--threads',
   concurrency: '--concurrency',
   files: '--file',
