@@ -1,8 +1,10 @@
+import { createReadStream } from 'node:fs'
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Files, Outcome, RunOptions } from '../src/index.ts'
 import { CliError } from './status.ts'
+import { bytes } from './wording.ts'
 
 /** What `--file` names. */
 export interface GuestFile {
@@ -71,18 +73,39 @@ export function checkCollect(flags: FileFlags & { json?: boolean }): void {
 }
 
 /** The options of a run with these files; none without any. */
-export async function readGuestFiles({ file: given, collect }: FileFlags): Promise<RunOptions> {
+export async function readGuestFiles(
+  { file: given, collect }: FileFlags,
+  maxBytes: number = MAX_BYTES,
+): Promise<RunOptions> {
   if (given === undefined && collect === undefined) return {}
   const files = noFiles()
   for (const { guest, host } of given ?? []) {
     try {
-      files[guest] = (await stat(host)).isDirectory() ? await folder(host) : await readFile(host)
+      files[guest] = await readGiven(host, maxBytes)
     } catch (error) {
       const { message } = error as Error
       throw new CliError(`--file ${guest}=${host}: ${message}`, { cause: error })
     }
   }
   return { files, collect }
+}
+
+/** Of what has no size: a device may have no end. */
+const MAX_BYTES = 1 << 30
+
+async function readGiven(host: string, maxBytes: number): Promise<Uint8Array | Files> {
+  const stats = await stat(host)
+  if (stats.isDirectory()) return folder(host)
+  if (stats.isFile()) return readFile(host)
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of createReadStream(host) as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > maxBytes)
+      throw new Error(`expected at most ${bytes(maxBytes)} of what is not a regular file, got more`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** Without a prototype, because a file may be called `__proto__`. */
@@ -108,7 +131,7 @@ export async function writeCollected(
   to: string,
   files: Outcome['files'] = new Map(),
 ): Promise<void> {
-  for (const [path, bytes] of files) {
+  for (const [path, content] of files) {
     // The program chose the names: on Windows these would be other folders or streams.
     if (sep === '\\' && /[\\:]/.test(path))
       throw new CliError(
@@ -117,7 +140,7 @@ export async function writeCollected(
     const file = join(to, path)
     try {
       await mkdir(dirname(file), { recursive: true })
-      await writeFile(file, bytes)
+      await writeFile(file, content)
     } catch (error) {
       throw new CliError(`cannot write ${file}: ${(error as Error).message}`, { cause: error })
     }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { RunOptions } from '../src/index.ts'
 import { NETWORK_FLAGS, networkGrants } from './network-flags.ts'
-import { size } from './parse.ts'
+import { addLimits } from './limits.ts'
 
 /** What {@link addNetworkOptions} adds, as commander names it. */
 export interface NetworkFlags {
@@ -9,8 +9,6 @@ export interface NetworkFlags {
   listen?: string[]
   allowDns?: string[]
   allowHttp?: string[]
-  maxSent?: number
-  maxReceived?: number
 }
 
 /** What runs may use of the network. */
@@ -19,9 +17,7 @@ export function addNetworkOptions(command: Command): void {
   for (const { name, value, what } of NETWORK_FLAGS) {
     command.option(`--${name} <${value}>`, what, append)
   }
-  command
-    .option('--max-sent <size>', 'bytes that it may send through all of these: 1MiB', size)
-    .option('--max-received <size>', 'bytes that it may receive', size)
+  addLimits(command, 'network')
 }
 
 export function networkOptions(flags: NetworkFlags): Pick<RunOptions, 'network' | 'http'> {

@@ -1,22 +1,11 @@
 import { InvalidArgumentError } from 'commander'
 import type { Preopen } from '../src/index.ts'
-import {
-  EXPECTED,
-  readCount,
-  readDirectory,
-  readDuration,
-  readSize,
-  readWhole,
-} from './quantities.ts'
+import { READERS, type ValueKind } from './limit-flags.ts'
+import { EXPECTED, readCount, readDirectory, readDuration, readUint64 } from './quantities.ts'
 
 /** `2s`, `500ms`, `1.5m`: milliseconds. */
 export function duration(text: string): number {
   return known(readDuration(text), EXPECTED.duration)
-}
-
-/** `64MiB`, `64MB`, `1GiB`, or a bare number of bytes. */
-export function size(text: string): number {
-  return known(readSize(text), EXPECTED.size)
 }
 
 /** A whole number of at least 1. */
@@ -24,9 +13,9 @@ export function count(text: string): number {
   return known(readCount(text), EXPECTED.count)
 }
 
-/** A whole number, also 0. */
-export function whole(text: string): number {
-  return known(readWhole(text), EXPECTED.whole)
+/** The value of a limit. */
+export function limit(kind: ValueKind): (text: string) => number | bigint {
+  return (text) => known<number | bigint>(READERS[kind](text), EXPECTED[kind])
 }
 
 /** The number of a port; 0 is any. */
@@ -36,12 +25,19 @@ export function port(text: string): number {
   return value
 }
 
+/** An address or a name. To Node, an empty one is all addresses of this machine. */
+export function host(text: string): string {
+  if (text.trim() === '') throw expected('an address or a name such as 127.0.0.1 or localhost')
+  return text
+}
+
 /** A whole number that fits into 64 bits. */
 export function uint64(text: string): bigint {
-  const value = /^\d+$/.test(text) ? BigInt(text) : -1n
-  if (value < 0n || value >= 1n << 64n) throw expected('a whole number from 0 to 2^64 - 1')
-  return value
+  return known(readUint64(text), EXPECTED.uint64)
 }
+
+/** Guests count nanoseconds in 64 bits. */
+const MAX_TIME = 18_446_744_073_709
 
 /** A date (UTC), or date, time and zone, of ISO 8601: `2024-02-29`, `2024-02-29T12:00:00Z`. */
 export function time(text: string): Date {
@@ -51,8 +47,8 @@ export function time(text: string): Date {
   const date = new Date(text)
   // `Date` takes a day that the month does not have for one of the next month.
   const exists = day !== undefined && new Date(day).toJSON()?.startsWith(day)
-  if (!exists || !(date.getTime() >= 0))
-    throw expected('a time from 1970 on such as 2024-02-29T12:00:00Z')
+  if (!exists || !(date.getTime() >= 0 && date.getTime() <= MAX_TIME))
+    throw expected('a time from 1970 to July 2554 such as 2024-02-29T12:00:00Z')
   return date
 }
 

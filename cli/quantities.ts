@@ -19,6 +19,7 @@ export const EXPECTED = {
   size: 'a size such as 64MiB, 1GiB, 500KB or 4096',
   count: 'a whole number of at least 1',
   whole: 'a whole number',
+  uint64: 'a whole number from 0 to 2^64 - 1',
   directory: 'HOST, HOST::GUEST or either with :rw at its end',
 } as const
 
@@ -44,6 +45,12 @@ export function readCount(text: string): number | undefined {
 export function readWhole(text: string): number | undefined {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
   return Number.isSafeInteger(value) ? value : undefined
+}
+
+/** A whole number that fits into 64 bits. */
+export function readUint64(text: string): bigint | undefined {
+  const value = /^\d+$/.test(text) ? BigInt(text) : -1n
+  return value < 0n || value >= 1n << 64n ? undefined : value
 }
 
 /** `host[::guest][:rw]`: the guest path is by default that of the host; without `:rw` it is read-only. */

@@ -1,4 +1,6 @@
+import { addTraceOption, type TraceFlags } from './ending.ts'
 import { addFileOption, readGuestFiles, type FileFlags } from './guest-files.ts'
+import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
 import { openProgram } from './program.ts'
 import { startRepl } from './repl/session.ts'
 import {
@@ -10,9 +12,11 @@ import {
   type RunFlags,
 } from './run-options.ts'
 import { CliError } from './status.ts'
+import { addStoreOptions, storeOptions, type StoreFlags } from './stores.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags, Pick<FileFlags, 'file'> {}
+interface Flags
+  extends RunFlags, LoadFlags, NetworkFlags, StoreFlags, TraceFlags, Pick<FileFlags, 'file'> {}
 
 export const verb: Verb = {
   describe(command, io) {
@@ -23,8 +27,11 @@ export const verb: Verb = {
       .usage('[options] <prog.wasm> [-- args...]')
       .argument('<prog.wasm>', 'a module or component, binary or WAT text')
       .argument('[args...]', "the program's own arguments")
+    addTraceOption(command)
     addFileOption(command)
-    addRunOptions(command, io)
+    addRunOptions(command, io, 'files')
+    addNetworkOptions(command)
+    addStoreOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
@@ -47,6 +54,8 @@ Exit status: 0; 1 a line of a pipe or file failed; 130 Ctrl-C during its calls; 
     }
     const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
-    return startRepl(io, program, { ...runOptions(flags), ...files, args })
+    const grants = { ...networkOptions(flags), ...storeOptions(flags), ...files }
+    const options = { ...runOptions(flags), ...grants, args }
+    return startRepl(io, program, options, { path, fullTrace: flags.fullTrace })
   },
 }

@@ -1,33 +1,16 @@
 import { Option, type Command } from 'commander'
 import type { CompilerChoice, LoadOptions, Limits, RunOptions } from '../src/index.ts'
 import type { Io } from './io.ts'
-import type { NetworkFlags } from './network.ts'
-import {
-  directory,
-  duration,
-  size,
-  time,
-  uint64,
-  variable,
-  whole,
-  type Environment,
-  type Preopens,
-} from './parse.ts'
+import { limitsOf, type LimitKind, type LimitValues } from './limit-flags.ts'
+import { addLimits } from './limits.ts'
+import { directory, time, uint64, variable, type Environment, type Preopens } from './parse.ts'
 
 /** What {@link addRunOptions} adds, as commander names it. */
-export interface RunFlags {
+export interface RunFlags extends LimitValues {
   dir?: Preopens
   env?: Environment
-  timeout?: number
-  cpu?: number
-  fuel?: bigint
-  memory?: number
   onMemory: 'stop' | 'deny'
-  maxOutput?: number
   onOutput: 'stop' | 'truncate'
-  maxFiles?: number
-  maxFilesCount?: number
-  maxSockets?: number
   seed?: bigint
   fixedClock?: Date
 }
@@ -41,8 +24,8 @@ export interface LoadFlags {
   trustPrecompiled?: boolean
 }
 
-/** What the runs of `run` and `batch` are granted and limited to. */
-export function addRunOptions(command: Command, io: Io): void {
+/** What programs are granted and limited to, whatever verb runs them; `more` limits are those of some verbs. */
+export function addRunOptions(command: Command, io: Io, ...more: readonly LimitKind[]): void {
   command
     .optionsGroup('What the program may use:')
     .option(
@@ -57,32 +40,8 @@ export function addRunOptions(command: Command, io: Io): void {
     )
     .option('--seed <number>', 'the same random numbers in every run', uint64)
     .option('--fixed-clock <time>', 'a clock that stands still at this time', time)
-    .optionsGroup('Limits:')
-    .option('--timeout <duration>', 'wall clock, waiting included: 500ms, 2s, 1m', duration)
-    .option('--cpu <duration>', 'time on a core', duration)
-    .option('--fuel <number>', 'about one per instruction; the same in every run', uint64)
-    .option('--memory <size>', 'all memories and tables together: 64MiB (default: 4GiB)', size)
-    .addOption(
-      new Option(
-        '--on-memory <what>',
-        'end the run, or let the program see that it gets no more memory',
-      )
-        .choices(['stop', 'deny'])
-        .default('stop', 'stop with --memory, else deny'),
-    )
-    .option('--max-output <size>', 'stdout and stderr together', size)
-    .addOption(
-      new Option('--on-output <what>', 'end the run, or drop the rest')
-        .choices(['stop', 'truncate'])
-        .default('stop'),
-    )
-    .option(
-      '--max-files <size>',
-      'what is made or changed of files in memory (default: 256MiB)',
-      size,
-    )
-    .option('--max-files-count <number>', 'how many of them are made (default: 65536)', whole)
-    .option('--max-sockets <number>', 'open at the same time (default: 64)', whole)
+  command.optionsGroup('Limits:')
+  addLimits(command, 'run', ...more)
 }
 
 /** How verbs load programs. The first of `compilers` is the default; without any there is no choice. */
@@ -111,21 +70,12 @@ export function compilerOption(choices: readonly CompilerChoice[]): Option {
 }
 
 /** The options of a run, without those of its streams. */
-export function runOptions(flags: RunFlags & NetworkFlags): RunOptions {
+export function runOptions(flags: RunFlags): RunOptions {
   const limits: Limits = {
-    timeoutMs: flags.timeout,
-    cpuMs: flags.cpu,
-    fuel: flags.fuel,
-    memoryBytes: flags.memory,
+    ...limitsOf(flags),
     // A limit that was set is one to report; the default of 4 GiB is what wasm32 has anyway.
     onMemory: flags.memory === undefined ? undefined : flags.onMemory,
-    outputBytes: flags.maxOutput,
     onOutput: flags.onOutput,
-    filesBytes: flags.maxFiles,
-    filesCount: flags.maxFilesCount,
-    sockets: flags.maxSockets,
-    networkSentBytes: flags.maxSent,
-    networkReceivedBytes: flags.maxReceived,
   }
   return {
     env: flags.env,

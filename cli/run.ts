@@ -1,5 +1,5 @@
 import type { RunOptions } from '../src/index.ts'
-import { tellEnding } from './ending.ts'
+import { addTraceOption, tellEnding, type TraceFlags } from './ending.ts'
 import { invoke, type Invoked } from './invoke.ts'
 import { print, printLines, type Io } from './io.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
@@ -24,7 +24,7 @@ import {
 import { CliError, interruptStatus, statusOf } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags, FileFlags, NetworkFlags, StoreFlags {
+interface Flags extends RunFlags, LoadFlags, FileFlags, NetworkFlags, StoreFlags, TraceFlags {
   json?: boolean
   invoke?: string
 }
@@ -44,8 +44,9 @@ export const verb: Verb = {
         'instantiate the program and call this export with the arguments, or as in add(1, 2); prints what it returns, one value per line',
       )
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
+    addTraceOption(command)
     addFilesOptions(command, 'where these files are written')
-    addRunOptions(command, io)
+    addRunOptions(command, io, 'files')
     addNetworkOptions(command)
     addStoreOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
@@ -110,7 +111,11 @@ or network; 130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error o
     if (flags.collectTo !== undefined) await writeCollected(flags.collectTo, outcome.files)
     if (flags.json) await print(io.stdout, `${json(invoked)}\n`)
     else if (values.length > 0) await printLines(io.stdout, values)
-    else await tellEnding(io, { name: program.name, path }, outcome, options.limits)
+    else {
+      const { name } = program
+      const { fullTrace } = flags
+      await tellEnding(io, { name, path, limits: options.limits, fullTrace }, outcome)
+    }
     return statusOf(outcome)
   },
 }

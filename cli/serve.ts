@@ -3,8 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describeOutcome, type Handler, type ServeOptions } from '../src/index.ts'
 import { print, printable, say, type Io } from './io.ts'
+import { addLimits } from './limits.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
-import { port, size } from './parse.ts'
+import { host, port } from './parse.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import {
   addLoadOptions,
@@ -20,8 +21,6 @@ import { examples, type Verb } from './verb.ts'
 interface Flags extends RunFlags, LoadFlags, NetworkFlags {
   port: number
   host: string
-  maxRequest?: number
-  maxResponse?: number
 }
 
 export const verb: Verb = {
@@ -33,13 +32,11 @@ export const verb: Verb = {
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
       .option('--port <number>', 'where to listen; 0 is any free port', port, 8080)
-      .option('--host <address>', 'the local address or name to listen on', '127.0.0.1')
+      .option('--host <address>', 'the local address or name to listen on', host, '127.0.0.1')
     addRunOptions(command, io)
     addNetworkOptions(command)
-    command
-      .optionsGroup('Limits of bodies:')
-      .option('--max-request <size>', 'the body of a request: 1MiB', size)
-      .option('--max-response <size>', 'the body of a response', size)
+    command.optionsGroup('Limits of bodies:')
+    addLimits(command, 'bodies')
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
@@ -65,9 +62,12 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
     const stop = io.onInterrupt(() => end())
     try {
       await listen(server, flags)
-      await print(io.stdout, `listening on ${addressOf(server)}\n`)
-      await ended
-      await drain(server, handler)
+      try {
+        await print(io.stdout, `listening on ${addressOf(server)}\n`)
+        await ended
+      } finally {
+        await drain(server, handler)
+      }
     } finally {
       stop()
     }
@@ -80,13 +80,10 @@ function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
   const outputs = io.inherit
     ? ({ stdout: 'inherit', stderr: 'inherit' } as const)
     : { stdout, stderr }
-  const { limits, ...options } = runOptions(flags)
-  const bodies = { requestBytes: flags.maxRequest, responseBytes: flags.maxResponse }
   return {
-    ...options,
+    ...runOptions(flags),
     ...networkOptions(flags),
     ...outputs,
-    limits: { ...limits, ...bodies },
     onOutcome: (outcome, { method = '', url = '' }, { problem }) => {
       if (outcome.ok && problem === undefined) return
       const isAbort = outcome.kind === 'abort'

@@ -4,26 +4,67 @@ import type { Frame, TrapInfo } from '../src/index.ts'
 import { printable, type Io } from './io.ts'
 import { isDrawable } from './terminal.ts'
 
+/** How much of a trap is shown. */
+export interface TraceOptions {
+  /** Where source files are looked for. */
+  readonly folders: readonly string[]
+  /** Whether frames of the language's library are shown one by one. */
+  readonly full: boolean
+}
+
 /** As a compiler shows a mistake: what it is, the line where it happened if that can be read, and one line per frame. */
-export async function traceLines(io: Io, trap: TrapInfo, folders: string[]): Promise<string[]> {
+export async function traceLines(
+  io: Io,
+  trap: TrapInfo,
+  { folders, full }: TraceOptions,
+): Promise<string[]> {
   const { code, message, frames, location } = trap
   const paint = isDrawable(io.stderr, io.env) && !io.env['NO_COLOR'] ? COLOURS : PLAIN
   // What a language does before it traps is seldom what is looked for.
   const first = location === undefined ? 0 : frames.indexOf(location)
+  // Without a frame of the program's own, those of the library are all that there is.
+  const isFolded = !full && frames.some((frame) => frame.library !== true)
+  const lines = repeated(isFolded ? folded(frames) : frames.map(single))
   return [
     `${paint.red('trap')}: ${printable(message)} (${code})`,
     ...(await excerpt(location, folders, paint)),
-    ...repeated(frames.map(place)).map(({ index, text, count }) => {
-      const line = `    at ${text}${count > 1 ? `, ${count} times` : ''}`
+    ...lines.map(({ index, text, count }) => {
+      const line = `    ${text}${count > 1 ? `, ${count} times` : ''}`
       return index < first ? paint.dim(line) : line
     }),
   ]
 }
 
+/** A line of a trace, and the first frame that it is for. */
+interface Line {
+  readonly index: number
+  readonly text: string
+}
+
+function single(frame: Frame, index: number): Line {
+  return { index, text: `at ${place(frame)}` }
+}
+
+/** Frames of the language's library that follow each other are one line. The first such line says how to see them. */
+function folded(frames: readonly Frame[]): Line[] {
+  const lines: Line[] = []
+  let hint = ' (--full-trace shows them)'
+  for (let index = 0; index < frames.length;) {
+    const own = frames.findIndex((frame, at) => at >= index && frame.library !== true)
+    const count = (own < 0 ? frames.length : own) - index
+    if (count > 1) {
+      lines.push({ index, text: `... ${count} calls of the language's library${hint}` })
+      hint = ''
+    } else lines.push(single(frames[index]!, index))
+    index += Math.max(count, 1)
+  }
+  return lines
+}
+
 /** Recursion without end has the same place again and again. */
-function repeated(texts: readonly string[]): { index: number; text: string; count: number }[] {
-  const lines: { index: number; text: string; count: number }[] = []
-  for (const [index, text] of texts.entries()) {
+function repeated(all: readonly Line[]): (Line & { count: number })[] {
+  const lines: (Line & { count: number })[] = []
+  for (const { index, text } of all) {
     const last = lines.at(-1)
     if (last?.text === text) last.count += 1
     else lines.push({ index, text, count: 1 })
@@ -59,7 +100,7 @@ function position({ file = '', line, column }: Frame): string {
 /** The place, and its line if the file is there. */
 async function excerpt(
   frame: Frame | undefined,
-  folders: string[],
+  folders: readonly string[],
   paint: Paint,
 ): Promise<string[]> {
   if (frame?.file === undefined) return []
@@ -99,7 +140,7 @@ const SOURCES =
 async function sourceLine(
   file: string,
   line: number,
-  folders: string[],
+  folders: readonly string[],
 ): Promise<string | undefined> {
   if (!SOURCES.test(file) || file.includes('\0')) return undefined
   for (const folder of folders) {

@@ -1,4 +1,5 @@
 import type { Limit, ServeLimits } from '../src/index.ts'
+import { FLAG_NAMES } from './flag-names.ts'
 
 /** `timeout after 2 s`, `memory limit of 64 MiB`. */
 export function describeLimit(limit: Limit['limit'], limits: ServeLimits = {}): string {
@@ -63,20 +64,16 @@ function round(value: number): string {
 /** The options of the command, by their names in the library's messages. */
 const LIBRARY_NAMES: Readonly<Record<string, string>> = {
   preopens: '--dir',
+  env: '--env',
+  randomSeed: '--seed',
+  threads: '--threads',
+  concurrency: '--concurrency',
   files: '--file',
   collect: '--collect',
   config: '--config',
   keyvalue: '--keyvalue',
   network: '--allow-net, --listen and --allow-dns',
-  'network.allow': '--allow-net',
-  'network.listen': '--listen',
-  'network.dns': '--allow-dns',
-  'limits.timeoutMs': '--timeout',
-  'limits.cpuMs': '--cpu',
-  'limits.outputBytes': '--max-output',
-  'limits.filesBytes': '--max-files',
-  'limits.filesCount': '--max-files-count',
-  'limits.sockets': '--max-sockets',
+  ...FLAG_NAMES,
   cache: '--cache-dir',
   'interruptible: false': '--no-interruptible',
   // The command has no functions to give.

@@ -224,6 +224,8 @@ export const SEEN = ['src/index.ts', 'src/words.ts']
 
 /** What packages in packages/ have of the library and the command besides the public API: what they bundle. */
 export const BUNDLED = [
+  'cli/flag-names.ts',
+  'cli/limit-flags.ts',
   'cli/network-flags.ts',
   'cli/quantities.ts',
   'src/outcome.ts',

@@ -1,13 +1,17 @@
 // `wasiexec batch`: files in memory, which all jobs are given, and those that are collected.
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import type { Outcome } from '../../src/index.ts'
 import type { Item } from '../../cli/batch/item.ts'
 import { encodeResult } from '../../cli/batch/result-line.ts'
+import { readGuestFiles } from '../../cli/guest-files.ts'
 import { batch, jobsFile, parseResults, readResults } from '../support/batch-command.ts'
 import { numbers, watPath } from '../support/guest.ts'
+
+const posix = process.platform === 'win32' ? test.skip : test
 
 const append = watPath('append-file')
 /** Each appends to a file that all are given, and one makes a file of its own. */
@@ -208,6 +212,19 @@ test('flags of files that make no sense are refused', async (t) => {
     t.regex(stderr, said)
     t.false(existsSync(results))
   }
+})
+
+posix('a file may be a pipe, and a device that does not end is refused', async (t) => {
+  const { jobs } = await given(t)
+  const pipe = join(dirname(jobs), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  void writeFile(pipe, 'piped')
+  const { files } = await readGuestFiles({ file: [{ guest: 'a', host: pipe }] })
+  t.deepEqual(files, Object.assign(Object.create(null), { a: Buffer.from('piped') }))
+  await t.throwsAsync(readGuestFiles({ file: [{ guest: 'a', host: '/dev/zero' }] }, 100_000), {
+    message:
+      /^--file a=\/dev\/zero: expected at most 97\.66 KiB of what is not a regular file, got more$/,
+  })
 })
 
 test('a job brings no files of its own', async (t) => {

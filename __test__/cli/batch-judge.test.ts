@@ -4,10 +4,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import { isSame, verdictOf, type Verdict } from '../../cli/batch/verdict.ts'
+import { isSame, verdictOf, VERDICTS, type Verdict } from '../../cli/batch/verdict.ts'
 import { batch, parseResults, readResults } from '../support/batch-command.ts'
 import { folder, watPath } from '../support/guest.ts'
-import { loadSync, type RunOptions } from '../support/package.ts'
+import { loadSync, type Limit, type RunOptions } from '../support/package.ts'
 
 const posix = process.platform === 'win32' ? test.skip : test
 
@@ -50,6 +50,29 @@ for (const [guest, options, expected, verdict] of JUDGED) {
     t.is(verdictOf(outcome, Buffer.from(expected), 'lines'), verdict)
   })
 }
+
+test('every limit has a verdict that names it', (t) => {
+  const NAMES: Readonly<Record<Limit['limit'], Verdict>> = {
+    timeout: 'time limit',
+    cpu: 'time limit',
+    fuel: 'time limit',
+    memory: 'memory limit',
+    output: 'output limit',
+    network: 'network limit',
+    request: 'network limit',
+    response: 'network limit',
+  }
+  const hello = loadSync(watPath('hello'), { cache: false }).runSync()
+  for (const [limit, verdict] of Object.entries(NAMES)) {
+    const outcome = { ...hello, kind: 'limit', limit } as unknown as Limit
+    t.is(verdictOf(outcome, Buffer.from('hello'), 'lines'), verdict)
+    t.true(VERDICTS.includes(verdict))
+  }
+  t.deepEqual(
+    VERDICTS.filter((verdict) => verdict.endsWith('limit')),
+    [...new Set(Object.values(NAMES))],
+  )
+})
 
 posix('a case that is a pipe without a writer is empty, and keeps nobody', async (t) => {
   const path = await cases(t, { '1.out': '', '2.in': 'x', '2.out': 'x' })
@@ -203,6 +226,7 @@ test('what is missing is reported: an answer as an error of the case, a case as 
     'time limit': 0,
     'memory limit': 0,
     'output limit': 0,
+    'network limit': 0,
   })
   t.like(kinds, { exit: 1, error: 1 })
 })

@@ -1,7 +1,7 @@
 // The command as a whole: verbs, help, what it is called with.
 import { createRequire } from 'node:module'
 import test from 'ava'
-import { duration, size, time } from '../../cli/parse.ts'
+import { duration, limit, time } from '../../cli/parse.ts'
 import { call } from '../support/cli.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -94,10 +94,10 @@ test('sizes', (t) => {
     ['64MiB', 64 * 1024 * 1024],
     ['1.5GiB', 1.5 * 1024 ** 3],
   ] as const) {
-    t.is(size(text), bytes, text)
+    t.is(limit('size')(text), bytes, text)
   }
   for (const text of ['', 'MiB', '1.5', '1TiB', '-1MiB', '0x10', '64M', '9999999999GiB']) {
-    t.throws(() => size(text), { message: /^Expected a size/ }, text)
+    t.throws(() => limit('size')(text), { message: /^Expected a size/ }, text)
   }
 })
 
@@ -105,8 +105,11 @@ test('times', (t) => {
   t.is(time('2024-02-29').toISOString(), '2024-02-29T00:00:00.000Z')
   t.is(time('2024-02-29T23:30:00-01:00').toISOString(), '2024-03-01T00:30:00.000Z')
   t.is(time('1970-01-01').getTime(), 0)
+  t.is(time('2554-07-21').toISOString(), '2554-07-21T00:00:00.000Z')
   for (const text of [
     'now',
+    '2554-07-22',
+    '9999-01-01',
     '12',
     '1969-12-31T23:59:59Z',
     '2024-13-01',

@@ -58,6 +58,11 @@ posix('a closed pipe ends it quietly', async (t) => {
   }
 })
 
+posix('a stdin that cannot be read is an error for the guest, and not its end', async (t) => {
+  const EISDIR = 31
+  t.is((await shell(`wasiexec run '${watPath('cat')}' </`)).code, EISDIR)
+})
+
 posix('streams that are closed from the start', async (t) => {
   const hello = watPath('hello')
   t.is((await shell(`wasiexec run '${watPath('cat')}' <&-`)).code, 0)

@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough, Writable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import test from 'ava'
+import { PipedLines } from '../../cli/repl/piped-lines.ts'
 import { ended } from '../support/child.ts'
 import {
   call,
@@ -613,7 +614,7 @@ posix('SIGTERM ends a call, and the prompt', async (t) => {
   t.is(calls.status, 143)
   t.true(calls.screen.endsWith('wasiexec: exports.wat: aborted by SIGTERM\r\n'), calls.screen)
   const waits = await terminal(['repl', LIBRARY], [PROMPT, { signal: 'TERM' }])
-  t.is(waits.status, -15)
+  t.is(waits.status, 143)
 })
 
 posix('a function reads what is typed, and Ctrl-D ends the stdin of its instance', async (t) => {
@@ -755,24 +756,94 @@ posix('the stdin of a function is a pipe, also where lines are typed', async (t)
   t.is(run.screen.trim(), CHARACTER_DEVICE)
 })
 
+test('lines of a pipe are cut at line feeds alone, and have a greatest length', async (t) => {
+  const read = async (...chunks: (string | Buffer)[]): Promise<(string | undefined)[]> => {
+    const lines = new PipedLines(Readable.from(chunks), 10)
+    const all: (string | undefined)[] = []
+    do all.push(await lines.read({ prompt: '' }))
+    while (all.at(-1) !== undefined)
+    return all
+  }
+  t.deepEqual(await read('a\r\nb\u2028c\n\nd'), ['a', 'b\u2028c', '', 'd', undefined])
+  const [high, low] = [Buffer.from('ü').subarray(0, 1), Buffer.from('ü\n').subarray(1)]
+  t.deepEqual(await read(high, low), ['ü', undefined])
+  await t.throwsAsync(read('a\n', '01234567890'), { message: 'line 2 is longer than 10 B' })
+  const many = await read('\n'.repeat(1_000_000))
+  t.is(many.length, 1_000_001)
+})
+
+test('a wait for a line that was given up loses none', async (t) => {
+  const stdin = new PassThrough()
+  const lines = new PipedLines(stdin)
+  const { signal, abort } = abortable()
+  const given = lines.read({ prompt: '', signal })
+  abort()
+  t.is(await given, undefined)
+  stdin.write('a\nb\n')
+  t.is(await lines.read({ prompt: '', signal }), undefined)
+  t.is(await lines.read({ prompt: '' }), 'a')
+  stdin.destroy(new Error('no more'))
+  t.is(await lines.read({ prompt: '' }), 'b')
+  await t.throwsAsync(lines.read({ prompt: '' }), { message: 'no more' })
+  t.is(lines.place, 'line 2: ')
+})
+
+/** A signal and what aborts it. */
+function abortable(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController()
+  return { signal: controller.signal, abort: () => controller.abort() }
+}
+
 test('a line may be long', async (t) => {
   const { status, stderr } = await repl([`"${'\\\\'.repeat(5_000_000)}`, 'add 1 2'])
   t.is(status, 1)
-  t.regex(stderr, /^wasiexec: line 1: expected a function such as add 1 2 /)
+  t.regex(stderr, /^wasiexec: line 1: expected a function such as add 1 2 .*…\n$/)
+  t.true(stderr.length < 10_000, 'the line itself is not all printed')
 })
 
 test('a signal is not lost, whatever a line does when it comes', async (t) => {
   const words = [watPath('calc-component'), '--timeout', '10s']
-  const lines = ['trap', 'loop']
-  let last = 0
-  await repl(lines, words, { onStart: (interrupt) => ++last === 3 && interrupt('SIGTERM') })
-  t.is(last, 1 + lines.length, 'a line listens once, so there is no time between two listeners')
-  for (let each = 1; each <= last; each += 1) {
-    let count = 0
-    const { status, stderr } = await repl(lines, words, {
-      onStart: (interrupt) => ++count === each && interrupt('SIGTERM'),
+  const lines = ['trap', '.help', 'add(1, 2)', 'loop']
+  for (let each = 0; each <= lines.length; each += 1) {
+    let interrupt: (signal: 'SIGTERM') => void = () => {}
+    let given = 0
+    const stdin = new Readable({
+      read() {
+        if (given === each) interrupt('SIGTERM')
+        this.push(given < lines.length ? `${lines[given]}\n` : null)
+        given += 1
+      },
     })
-    t.is(status, 143, stderr)
-    t.true(stderr.endsWith('calc-component.wat: aborted by SIGTERM\n'), stderr)
+    const called = repl('', words, { stdin, onStart: (it) => (interrupt = it) })
+    const { status, stderr } = await called
+    t.is(status, 143, `${each}: ${stderr}`)
   }
 })
+
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`${signal} between two lines of a pipe ends them`, async (t) => {
+    const stdin = new PassThrough()
+    const stdout = new Screen()
+    let interrupt: (signal: 'SIGINT' | 'SIGTERM') => void = () => {}
+    const called = repl('', [LIBRARY], { stdin, stdout, onStart: (it) => (interrupt = it) })
+    stdin.write('next\n')
+    await until(() => stdout.text === '1\n')
+    // The call has ended, and nothing else goes on.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    interrupt(signal)
+    stdin.end('next\n')
+    t.deepEqual(await called, { status, stdout: '1\n', stderr: '' })
+  })
+
+  posix(`${signal} ends a process that waits for lines`, async (t) => {
+    const child = start(['repl', LIBRARY])
+    child.stdin!.write('next\n')
+    t.is(String((await once(child.stdout!, 'data'))[0]), '1\n')
+    child.kill(signal)
+    const { code, stderr } = await ended(child)
+    t.deepEqual([code, stderr], [status, ''])
+  })
+}

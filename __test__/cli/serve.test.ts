@@ -5,7 +5,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import type { InterruptSignal } from '../../cli/io.ts'
-import { call, Screen, start, type Called } from '../support/cli.ts'
+import { call, Screen, shell, start, type Called } from '../support/cli.ts'
 import { ended } from '../support/child.ts'
 import { realPath, until, wat, watPath } from '../support/guest.ts'
 
@@ -124,6 +124,8 @@ test('what cannot be served is one line', async (t) => {
   for (const [words, message] of [
     [[watPath('hello')], /^wasiexec: the program is not an HTTP handler: /],
     [['--port', '65536', 'x'], /Expected a port from 0 to 65535/],
+    // To Node, an empty host is all addresses of the machine.
+    [['--host', '', await realPath('http')], /Expected an address or a name such as/],
     [
       ['--port', `${port}`, await realPath('http')],
       /^wasiexec: cannot listen on 127\.0\.0\.1, port \d+: /,
@@ -135,6 +137,15 @@ test('what cannot be served is one line', async (t) => {
     t.regex(stderr, message)
   }
 })
+
+if (process.platform === 'linux') {
+  test('a server ends whose address nobody can be told', async (t) => {
+    const line = `wasiexec serve --port 0 '${await realPath('http')}' >/dev/full`
+    const { code, stderr } = await shell(line)
+    t.is(code, 125)
+    t.regex(stderr, /^wasiexec: ENOSPC.*\n$/)
+  })
+}
 
 test('inspect says that a program can be served', async (t) => {
   const served = await call(['inspect', await realPath('http-p3')])

@@ -3,8 +3,9 @@ import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { run, Screen } from '../support/cli.ts'
+import { call, run, Screen } from '../support/cli.ts'
 import { folder, realPath } from '../support/guest.ts'
+import type { TrapInfo } from '../support/package.ts'
 
 const SOURCE = fileURLToPath(new URL('../../guests/src/c/crash.c', import.meta.url))
 const HEAD = 'wasiexec: crash.wasm: trap: integer divide by zero (integer-divide-by-zero)'
@@ -50,6 +51,68 @@ test('calls of the same place are one line', async (t) => {
     20,
   )
   t.is(new Set(counts.map(([place]) => place)).size, counts.length)
+})
+
+/** The lines of frames, without what depends on the compiler's version. */
+const frameLines = (lines: readonly string[]): string[] =>
+  lines.filter((line) => /^ {4}(?:at|\.\.\.) /.test(line))
+
+test('calls of the language are one line with their number, and all with --full-trace', async (t) => {
+  const program = await realPath('panic')
+  const { stderr } = await run([program, 'index'])
+  const short = frameLines(stderr.split('\n'))
+  const own = short.filter((line) => line.includes('panic::'))
+  t.deepEqual(
+    own.map((line) => /at (panic::\w+) /.exec(line)?.[1]),
+    ['panic::pick', 'panic::work', 'panic::main'],
+  )
+  const [before, ...rest] = short
+  const [, first] =
+    /^ {4}\.\.\. (\d+) calls of the language's library \(--full-trace shows them\)$/.exec(before!)!
+  const [, last] = /^ {4}\.\.\. (\d+) calls of the language's library$/.exec(rest.at(-1)!)!
+  t.deepEqual(rest.slice(0, -1), own)
+  const full = frameLines((await run(['--full-trace', program, 'index'])).stderr.split('\n'))
+  t.is(full.length, Number(first) + own.length + Number(last))
+  t.deepEqual(full.slice(Number(first), -Number(last)), own)
+  t.regex(full[0]!, /^ {4}at abort /)
+  // Everything else keeps all.
+  const { stdout } = await run(['--json', program, 'index'])
+  const { trap } = JSON.parse(stdout) as { trap: TrapInfo }
+  t.is(trap.frames.length, full.length)
+  t.deepEqual(
+    trap.frames.map((frame) => frame.library === true),
+    full.map((line) => !own.includes(line)),
+  )
+  t.deepEqual(trap.location, trap.frames[Number(first)])
+})
+
+test('the repl shows a trap as run does', async (t) => {
+  const program = await realPath('panic')
+  for (const [flags, hint] of [
+    [[], true],
+    [['--full-trace'], false],
+  ] as const) {
+    const { stderr } = await call(['repl', ...flags, program, '--', 'index'], { stdin: '_start\n' })
+    t.is(stderr.includes('--full-trace shows them'), hint, stderr)
+    t.regex(stderr, /panic::pick/)
+  }
+})
+
+test('one call of the language, and those of a program that has no others, are shown', async (t) => {
+  const path = join(await folder(t), 'library.wat')
+  const guest = (middle: string): string => `(module
+    (func $rust_panic unreachable) (func $core::fail (call $rust_panic))
+    (func $${middle} (call $core::fail)) (func $_start (export "_start") (call $${middle})))`
+  for (const [middle, lines] of [
+    ['main', ['... 2', 'at main', 'at _start']],
+    ['std::main', ['at rust_panic', 'at core::fail', 'at std::main', 'at _start']],
+  ] as const) {
+    await writeFile(path, guest(middle))
+    t.deepEqual(
+      frameLines(await shown(path)).map((line) => /^ {4}(\S+ \S+)/.exec(line)?.[1]),
+      lines,
+    )
+  }
 })
 
 test('the line of the source is shown where the file is there, with a mark below it', async (t) => {

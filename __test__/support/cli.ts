@@ -46,10 +46,10 @@ export interface Called {
   stderr: string
 }
 
-/** Calls `main` in this process. */
-export async function call(argv: readonly string[], options: CallOptions = {}): Promise<Called> {
+/** What `main` is given for these options. */
+export function fakeIo(options: CallOptions = {}): Io {
   const { stdin = '', stdout = new Screen(), stderr = new Screen(), env = {}, onStart } = options
-  const io: Io = {
+  return {
     stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     stdout,
     stderr,
@@ -60,7 +60,12 @@ export async function call(argv: readonly string[], options: CallOptions = {}): 
       return () => {}
     },
   }
-  const status = await main(argv, io)
+}
+
+/** Calls `main` in this process. */
+export async function call(argv: readonly string[], options: CallOptions = {}): Promise<Called> {
+  const { stdout = new Screen(), stderr = new Screen() } = options
+  const status = await main(argv, fakeIo({ ...options, stdout, stderr }))
   return { status, stdout: stdout instanceof Screen ? stdout.text : '', stderr: stderr.text }
 }
 

@@ -1,6 +1,7 @@
 import manifest from '../../package.json' with { type: 'json' }
 import type { Program } from '../../src/index.ts'
 import type { ReportInfo } from '../../report/info.ts'
+import { givenLimits, type ValueKind } from '../limit-flags.ts'
 import { bytes, time } from '../wording.ts'
 import type { BatchFlags, Paths } from './flags.ts'
 
@@ -22,24 +23,18 @@ export function reportInfo(
 }
 
 /** What the runs were limited to, as on the command line. */
-function shown({
-  timeout,
-  cpu,
-  fuel,
-  memory,
-  maxOutput,
-  compare,
-  eachFile,
-}: BatchFlags): Record<string, string> {
-  const given = [
-    ['--timeout', timeout && time(timeout)],
-    ['--cpu', cpu && time(cpu)],
-    ['--fuel', fuel?.toString()],
-    ['--memory', memory && bytes(memory)],
-    ['--max-output', maxOutput && bytes(maxOutput)],
-    ['--compare', eachFile && compare],
-  ] as const
-  return Object.fromEntries(
-    given.flatMap(([name, text]) => (text === undefined ? [] : [[name, `${text}`]])),
-  )
+function shown(flags: BatchFlags): Record<string, string> {
+  const given = givenLimits(flags).map(([{ name, value: kind }, value]) => [
+    `--${name}`,
+    SHOWN[kind](value),
+  ])
+  if (flags.eachFile !== undefined) given.push(['--compare', flags.compare])
+  return Object.fromEntries(given) as Record<string, string>
+}
+
+const SHOWN: Readonly<Record<ValueKind, (value: number | bigint) => string>> = {
+  duration: (value) => time(Number(value)),
+  size: (value) => bytes(Number(value)),
+  whole: String,
+  uint64: String,
 }

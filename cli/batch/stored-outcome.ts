@@ -22,6 +22,7 @@ const FRAME: Readonly<Record<keyof Frame, FieldType>> = {
   functionIndex: 'number',
   function: 'string',
   inlined: 'boolean',
+  library: 'boolean',
   module: 'string',
   offset: 'number',
   file: 'string',

@@ -1,16 +1,35 @@
-import type { Outcome } from '../../src/index.ts'
+import type { Limit, Outcome } from '../../src/index.ts'
 import { LF } from './lines.ts'
 
 /** What a judge says about a run. */
-export const VERDICTS = [
+export type Verdict =
+  | 'accepted'
+  | 'wrong answer'
+  | 'runtime error'
+  | 'time limit'
+  | 'memory limit'
+  | 'output limit'
+  | 'network limit'
+
+/** The verdict about a run that a limit has ended. */
+const OF_LIMITS: Readonly<Record<Limit['limit'], Verdict>> = {
+  timeout: 'time limit',
+  cpu: 'time limit',
+  fuel: 'time limit',
+  memory: 'memory limit',
+  output: 'output limit',
+  network: 'network limit',
+  // Bodies are of programs that are served, which no batch does.
+  request: 'network limit',
+  response: 'network limit',
+}
+
+export const VERDICTS: readonly Verdict[] = [
   'accepted',
   'wrong answer',
   'runtime error',
-  'time limit',
-  'memory limit',
-  'output limit',
-] as const
-export type Verdict = (typeof VERDICTS)[number]
+  ...new Set(Object.values(OF_LIMITS)),
+]
 
 /**
  * How outputs are compared. `lines` ignores blanks at the end of lines and empty lines at the end, `tokens`
@@ -29,22 +48,7 @@ export function verdictOf(outcome: Outcome, expected: Buffer, comparison: Compar
     case 'trap':
       break
     case 'limit':
-      switch (outcome.limit) {
-        case 'timeout':
-        case 'cpu':
-        case 'fuel':
-          return 'time limit'
-        case 'memory':
-          return 'memory limit'
-        case 'output':
-          return 'output limit'
-        case 'network':
-        case 'request':
-        case 'response':
-          return 'runtime error'
-        default:
-          return outcome.limit satisfies never
-      }
+      return OF_LIMITS[outcome.limit]
     case 'abort':
       break
     default:

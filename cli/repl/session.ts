@@ -13,7 +13,7 @@ import type { CallText } from '../calls/call-text.ts'
 import type { Callables } from '../calls/callables.ts'
 import { callablesOf } from '../calls/callables-of.ts'
 import { Handles, type Held } from '../calls/handles.ts'
-import { sayOf, tellEnding } from '../ending.ts'
+import { sayOf, tellEnding, type Ended } from '../ending.ts'
 import { print, printable, printLines, say, type InterruptSignal, type Io } from '../io.ts'
 import { CliError, interruptStatus, isBrokenPipe, STATUS, statusOf } from '../status.ts'
 import { freshLine } from '../terminal.ts'
@@ -24,6 +24,13 @@ import type { Lines } from './lines.ts'
 import { EndedEarly, LiveInstance } from './live-instance.ts'
 import { openLines } from './open-lines.ts'
 
+/** A message may have a whole line in it. */
+const MAX_MESSAGE = 2000
+
+function excerpt(text: string): string {
+  return text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE)}…`
+}
+
 /** A line failed that nobody typed. */
 const FAILED = 1
 
@@ -32,12 +39,16 @@ export async function startRepl(
   io: Io,
   program: Program,
   options: InstantiateOptions,
+  shown: Shown,
 ): Promise<number> {
   const { exports } = await program.inspect()
   const handles = new Handles()
   const callables = await callablesOf(program, handles)
-  return new Session(io, { program, exports, callables, handles }, options).run()
+  return new Session(io, { program, exports, callables, handles }, options, shown).run()
 }
+
+/** How endings are told, of the command line. */
+type Shown = Pick<Ended, 'path' | 'fullTrace'>
 
 /** What is called. */
 interface Called {
@@ -51,6 +62,8 @@ interface Called {
 /** Lines, one after the other, and the instance that they use. */
 class Session {
   readonly #io: Io
+  /** How endings are told. */
+  readonly #ending: Ended
   readonly #program: Program
   readonly #callables: Callables
   readonly #handles: Handles
@@ -60,13 +73,18 @@ class Session {
   #live: LiveInstance | undefined
   /** Aborted by Ctrl-C and SIGTERM while the line is carried out. */
   #line = new AbortController()
+  /** Stops listening for both; none after a signal until the next line: a second one ends the process. */
+  #stopListening: (() => void) | undefined
+  /** Aborted by a signal that ends the session. */
+  readonly #over = new AbortController()
   #hasFailed = false
   /** The exit status, once no more lines are wanted. */
   #status: number | undefined
 
-  constructor(io: Io, called: Called, options: InstantiateOptions) {
+  constructor(io: Io, called: Called, options: InstantiateOptions, shown: Shown) {
     const { program, exports, callables, handles } = called
     this.#io = io
+    this.#ending = { name: program.name, limits: options.limits, ...shown }
     this.#program = program
     this.#callables = callables
     this.#handles = handles
@@ -87,9 +105,11 @@ class Session {
   }
 
   async run(): Promise<number> {
+    this.#listen()
     try {
       return await this.#run()
     } finally {
+      this.#stopListening?.()
       this.#lines.close()
       await this.#live?.end()
     }
@@ -97,7 +117,7 @@ class Session {
 
   async #run(): Promise<number> {
     try {
-      await this.#interruptible(() => this.#open())
+      await this.#open()
     } catch (error) {
       // A program that cannot be instantiated has nothing to call.
       if (!(error instanceof EndedEarly)) throw error
@@ -107,14 +127,18 @@ class Session {
     const { isTyped } = this.#lines
     if (isTyped) await print(this.#io.stdout, `${this.#greeting()}\n`)
     while (this.#status === undefined) {
-      const line = await this.#lines.read({ prompt: '> ', names: (typed) => this.#names(typed) })
+      const names = (typed: string): readonly string[] => this.#names(typed)
+      const line = await this.#lines.read({ prompt: '> ', names, signal: this.#over.signal })
+      if (this.#over.signal.aborted) break
       if (line === undefined) {
         if (isTyped) await print(this.#io.stdout, '\n')
         return this.#end()
       }
+      this.#line = new AbortController()
+      this.#listen()
       await this.#carryOut(line)
     }
-    return this.#status
+    return this.#status ?? this.#end()
   }
 
   #end(): number {
@@ -135,29 +159,27 @@ class Session {
     try {
       const line = parseLine(text)
       if (line.kind === 'command') {
-        await this.#interruptible(() => carryOut(this.#subject, line.words))
-      } else if (line.kind === 'call') await this.#interruptible(() => this.#call(line.call))
+        await carryOut(this.#subject, line.words)
+      } else if (line.kind === 'call') await this.#call(line.call)
     } catch (error) {
       this.#hasFailed = true
       if (error instanceof EndedEarly) {
         this.#forget()
         await this.#tellEarly(error.end)
       } else if (error instanceof CliError || error instanceof WasiexecError) {
-        const message = printable(withOptionNames(error.message))
+        const message = printable(excerpt(withOptionNames(error.message)))
         await say(this.#io, `wasiexec: ${this.#lines.place}${message}`)
       } else throw error
     }
   }
 
-  /** Listens all the time: a signal that comes between two listeners is lost, or ends the process. */
-  async #interruptible<T>(act: () => Promise<T>): Promise<T> {
-    const line = (this.#line = new AbortController())
-    const stop = this.#io.onInterrupt((signal) => line.abort(signal))
-    try {
-      return await act()
-    } finally {
-      stop()
-    }
+  /** Listens between lines, too: a signal that comes between two listeners is lost, or ends the process. */
+  #listen(): void {
+    this.#stopListening ??= this.#io.onInterrupt((signal) => {
+      this.#stopListening = undefined
+      this.#line.abort(signal)
+      this.#stop(signal)
+    })
   }
 
   async #call(typed: CallText): Promise<void> {
@@ -193,7 +215,7 @@ class Session {
   async #tell(outcome: CallOutcome): Promise<void> {
     const { name } = this.#program
     if (outcome.kind === 'exit') await sayOf(this.#io, name, `exited with code ${outcome.code}`)
-    else await tellEnding(this.#io, { name }, outcome, this.#options.limits)
+    else await tellEnding(this.#io, this.#ending, outcome)
     if (outcome.kind === 'abort') this.#stop(outcome.reason)
     if (this.#status === undefined) {
       const { place } = this.#lines
@@ -208,13 +230,14 @@ class Session {
       this.#stop(end)
     } else if (end.kind === 'exit') {
       await sayOf(this.#io, name, `exited with code ${end.code} while it was instantiated`)
-    } else await tellEnding(this.#io, { name }, end, this.#options.limits)
+    } else await tellEnding(this.#io, this.#ending, end)
   }
 
   /** What ends more than a call: where lines are typed, Ctrl-C does not. */
   #stop(reason: unknown): void {
     if (isBrokenPipe(reason)) this.#status ??= STATUS.brokenPipe
     else if (reason !== 'SIGINT' || !this.#lines.isTyped) this.#status ??= interruptStatus(reason)
+    if (this.#status !== undefined) this.#over.abort()
   }
 
   async #open(): Promise<LiveInstance> {

@@ -124,8 +124,9 @@ impl Symbols {
     }
 }
 
-/// Says which frame is the program's own where no more is known than the frames.
+/// Says which frames are the program's own where no more is known than the frames.
 pub(crate) fn locate(trap: &mut TrapInfo) {
+    origin::mark(&mut trap.frames);
     trap.location = origin::of_program(&trap.frames);
 }
 

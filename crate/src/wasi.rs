@@ -9,6 +9,7 @@ mod directory_times;
 mod errnos;
 mod files;
 mod flow_calls;
+mod gather;
 mod host_functions;
 mod http;
 mod linker;

@@ -48,6 +48,17 @@ export function verdictOf(outcome, expected) {
   }
 }
 
+/**
+ * Whether a run has waited until its time was over. One that computed meanwhile has not: on a loaded machine the wall clock
+ * may come before `cpuMs`.
+ *
+ * @param {import('wasiexec').Outcome} outcome
+ */
+export function hasSlept(outcome) {
+  const isTimeout = outcome.kind === 'limit' && outcome.limit === 'timeout'
+  return isTimeout && outcome.usage.cpuMs < LIMITS.cpuMs / 5
+}
+
 /** Where in the source a run trapped, if the submission was compiled with debug information; else nothing. */
 export function placeOf(outcome) {
   const { file, line } = (outcome.kind === 'trap' && outcome.trap.location) || {}

@@ -1,6 +1,6 @@
 // Submissions from their arrival to their last verdict.
 import { describeOutcome, WasiexecError } from 'wasiexec'
-import { excerpt, LIMITS, placeOf, verdictOf } from '../judging/verdict.mjs'
+import { excerpt, hasSlept, LIMITS, placeOf, verdictOf } from '../judging/verdict.mjs'
 import { loadApart, NotAProgram } from './compile.mjs'
 import { FairQueue } from './fair-queue.mjs'
 import { Submission } from './submission.mjs'
@@ -101,7 +101,7 @@ export class Judge {
           defaults: { limits: LIMITS },
           signal: this.#closed.signal,
           // A program that sleeps would sleep in each case, and keep others waiting.
-          stopOn: ({ outcome }) => outcome?.kind === 'limit' && outcome.limit === 'timeout',
+          stopOn: ({ outcome }) => outcome !== undefined && hasSlept(outcome),
         },
       )
       for await (const { id: test, outcome, error } of batch) {

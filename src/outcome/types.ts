@@ -171,6 +171,8 @@ export interface Frame {
   readonly function?: string
   /** Whether it was inlined into the function of the next frame. Absent where it was not. */
   readonly inlined?: boolean
+  /** Whether it is of a language's own library or runtime, and not of the program's author. Absent where it is not. */
+  readonly library?: boolean
   /** The module's name, where it has one. */
   readonly module?: string
   /** Offset of the instruction in the program's bytes. */

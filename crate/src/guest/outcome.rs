@@ -121,6 +121,9 @@ pub struct Frame {
     /// Whether the function was inlined into that of the next frame.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub inlined: bool,
+    /// Whether it is of a language's own library or runtime, and not of the program's author.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub library: bool,
     /// Source file, where the program has debug information.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

@@ -1,7 +1,7 @@
 //! Output kept in memory, and the cap that stdout and stderr share.
 
 use super::config::{OnBrokenPipe, OutputStreamKind};
-use super::permit::{PERMIT, check_zeroes};
+use super::permit::{PERMIT, check, zeroes};
 use crate::guest::{Cause, InstanceControl, LimitKind, Limits, OnOutput, Stopped};
 use crate::lock::lock;
 use bytes::Bytes;
@@ -13,9 +13,6 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
-
-/// Written piece by piece, however many a guest writes at a time.
-static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The output of a run so far. It outlives the guest, however the guest ends.
 pub(crate) struct Capture {
@@ -231,14 +228,9 @@ impl OutputStream for CaptureStream {
             .map_err(|stopped| StreamError::Trap(stopped.into()))
     }
 
-    fn write_zeroes(&mut self, mut count: usize) -> StreamResult<()> {
-        check_zeroes(count)?;
-        while count > 0 {
-            let length = count.min(ZEROES.len());
-            self.write(Bytes::from_static(&ZEROES[..length]))?;
-            count -= length;
-        }
-        Ok(())
+    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
+        check(count, PERMIT)?;
+        zeroes(count).try_for_each(|bytes| self.write(bytes))
     }
 
     fn flush(&mut self) -> StreamResult<()> {

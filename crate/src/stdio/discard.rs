@@ -1,6 +1,6 @@
 //! Output that goes nowhere.
 
-use super::permit::{PERMIT, check_zeroes};
+use super::permit::{PERMIT, check};
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, sink};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -38,7 +38,7 @@ impl OutputStream for Discard {
     }
 
     fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
-        check_zeroes(count)
+        check(count, PERMIT)
     }
 
     fn flush(&mut self) -> StreamResult<()> {

@@ -1,6 +1,7 @@
 //! The guest's ends of the pipes, with the traits that wasmtime-wasi wants.
 
 use super::capture::Capture;
+use super::permit::{PERMIT, check, zeroes};
 use super::pipe::{InputPipe, Lost, OutputPipe};
 use crate::guest::Stopped;
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
@@ -16,6 +18,12 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 /// Reads from an [`InputPipe`].
 #[derive(Clone)]
 pub(super) struct Reader(pub(super) Arc<InputPipe>);
+
+impl Reader {
+    fn failure(&self) -> Option<io::Error> {
+        self.0.failure().map(io::Error::from_raw_os_error)
+    }
+}
 
 impl IsTerminal for Reader {
     fn is_terminal(&self) -> bool {
@@ -43,7 +51,10 @@ impl Pollable for Reader {
 #[async_trait::async_trait]
 impl InputStream for Reader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.0.read(size).ok_or(StreamError::Closed)
+        self.0.read(size).ok_or_else(|| match self.failure() {
+            Some(error) => StreamError::LastOperationFailed(error.into()),
+            None => StreamError::Closed,
+        })
     }
 }
 
@@ -58,10 +69,11 @@ impl AsyncRead for Reader {
             match self.0.read(buffer.remaining()) {
                 // Another reader of the same pipe was quicker.
                 Some(bytes) if bytes.is_empty() && buffer.remaining() > 0 => {}
-                bytes => {
-                    buffer.put_slice(&bytes.unwrap_or_default());
+                Some(bytes) => {
+                    buffer.put_slice(&bytes);
                     return Poll::Ready(Ok(()));
                 }
+                None => return Poll::Ready(self.failure().map_or(Ok(()), Err)),
             }
         }
     }
@@ -77,6 +89,9 @@ pub(super) struct Writer {
     flushing: Option<u64>,
     /// Set if the cap or a lost reader of this stream can end the run.
     run: Option<Arc<Capture>>,
+    /// How many bytes the guest may write without another look at the window. All handles of the stream share them:
+    /// otherwise a guest with many handles could have many times as much kept for it.
+    permitted: Arc<AtomicUsize>,
 }
 
 impl Writer {
@@ -86,6 +101,7 @@ impl Writer {
             written: 0,
             flushing: None,
             run,
+            permitted: Arc::default(),
         }
     }
 
@@ -141,6 +157,23 @@ impl Writer {
         self.enforce(room).map_err(stopped)
     }
 
+    /// What the guest may write while there is `room` for a byte. It is more than there is room for, because there are
+    /// guests that lose what is not written at once.
+    fn permit(&self, room: usize) -> usize {
+        let permit = if room > 0 { PERMIT } else { 0 };
+        self.permitted.store(permit, Ordering::Relaxed);
+        permit
+    }
+
+    /// Counts what the guest writes. A guest that has not asked may write, too, while there is room.
+    fn use_permit(&mut self, length: usize) -> StreamResult<()> {
+        if length > self.permitted.load(Ordering::Relaxed) {
+            check(length, self.check_write()?)?;
+        }
+        self.permitted.fetch_sub(length, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn start_flush(&mut self) {
         self.flushing = self.pipe.flush_waits().then_some(self.written);
     }
@@ -173,7 +206,14 @@ impl Pollable for Writer {
 #[async_trait::async_trait]
 impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.use_permit(bytes.len())?;
         self.send(bytes);
+        Ok(())
+    }
+
+    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
+        self.use_permit(count)?;
+        zeroes(count).for_each(|bytes| self.send(bytes));
         Ok(())
     }
 
@@ -185,11 +225,13 @@ impl OutputStream for Writer {
     fn check_write(&mut self) -> StreamResult<usize> {
         let room = self.pipe.room(self.flushing);
         let room = room.map_err(|lost| self.stream_error(lost))?;
-        self.enforce(room).map_err(stopped)
+        let room = self.enforce(room).map_err(stopped)?;
+        Ok(self.permit(room))
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
-        self.wait_for_room().await
+        let room = self.wait_for_room().await?;
+        Ok(self.permit(room))
     }
 
     /// As the trait does it, but waits for room only before it writes.
@@ -243,5 +285,32 @@ impl AsyncWrite for Writer {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_flush(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static MUCH: [u8; PERMIT] = [0; PERMIT];
+
+    #[test]
+    fn all_handles_of_a_stream_share_what_is_permitted() {
+        let pipe = OutputPipe::new(false, false, |_| {});
+        let writer = Writer::new(pipe.clone(), None);
+        let [mut first, mut second] = [writer.clone(), writer];
+        let permits = [first.check_write(), second.check_write()];
+        assert!(matches!(permits, [Ok(PERMIT), Ok(PERMIT)]), "{permits:?}");
+        assert!(first.write(Bytes::from_static(&MUCH)).is_ok());
+        assert!(matches!(second.check_write(), Ok(0)));
+        for byte in [Bytes::from_static(&MUCH), Bytes::from_static(b"x")] {
+            let written = second.write(byte);
+            assert!(matches!(written, Err(StreamError::Trap(_))), "{written:?}");
+        }
+        pipe.take(PERMIT as u64);
+        assert!(
+            second.write(Bytes::from_static(b"x")).is_ok(),
+            "there is room again"
+        );
     }
 }

@@ -77,7 +77,13 @@ fn read_stdin(pipe: &InputPipe, asked: &Receiver<()>) {
         match retry(|| raw::read_stdin(&mut buffer), raw::wait_readable) {
             // Ctrl-D ends what is read now. Who reads once more waits for what is typed then.
             Ok(0) if pipe.is_terminal() => pipe.pause(),
-            Ok(0) | Err(_) => return pipe.end(),
+            Ok(0) => return pipe.end(),
+            Err(error) => {
+                return match error.raw_os_error() {
+                    Some(code) => pipe.fail(code),
+                    None => pipe.end(),
+                };
+            }
             Ok(length) => pipe.push(Bytes::copy_from_slice(&buffer[..length])),
         }
     }

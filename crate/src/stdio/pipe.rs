@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-/// How many bytes may be on their way to the host at a time.
+/// With this many bytes on their way to the host, a guest waits.
 const WINDOW: u64 = 64 * 1024;
 
 /// Chunks up to this size are read together, so that a guest that is written to in pieces does not read in pieces.
@@ -34,6 +34,8 @@ enum Demand {
 struct InputState {
     chunks: VecDeque<Bytes>,
     ended: bool,
+    /// The error of the operating system that has ended it.
+    failed: Option<i32>,
     /// Whether the next read finds an end, after which more may come.
     paused: bool,
     /// Whether a chunk was asked for that has not come, or whether the first room was given.
@@ -81,6 +83,19 @@ impl InputPipe {
     /// Says that nothing more comes.
     pub fn end(&self) {
         self.update(|state| state.ended = true);
+    }
+
+    /// Says that nothing more comes, because of this error of the operating system.
+    pub(super) fn fail(&self, code: i32) {
+        self.update(|state| {
+            state.ended = true;
+            state.failed = Some(code);
+        });
+    }
+
+    /// Why it has ended, if that was an error.
+    pub(super) fn failure(&self) -> Option<i32> {
+        self.lock().failed
     }
 
     fn update(&self, change: impl FnOnce(&mut InputState)) {
@@ -184,7 +199,8 @@ pub(crate) enum Lost {
     Error(i32),
 }
 
-/// Bytes on their way from a guest to the host; the guest waits while the window is full.
+/// Bytes on their way from a guest to the host; the guest waits while the window is full. What it writes at a time may be
+/// longer than the window.
 pub struct OutputPipe {
     state: Mutex<OutputState>,
     send: Box<dyn Fn(Bytes) + Send + Sync>,
@@ -194,7 +210,7 @@ pub struct OutputPipe {
 
 #[derive(Default)]
 struct OutputState {
-    /// How many bytes may be on their way.
+    /// With this many bytes on their way, the guest waits.
     window: u64,
     sent: u64,
     taken: u64,
@@ -286,11 +302,15 @@ impl OutputPipe {
         }
     }
 
-    /// Sends `bytes` and returns the position of the last one among all bytes sent.
-    pub(crate) fn send(&self, bytes: Bytes) -> u64 {
+    /// Sends `bytes` in pieces that fit into the window, and returns the position of the last byte among all bytes sent.
+    pub(crate) fn send(&self, mut bytes: Bytes) -> u64 {
         let mut state = self.lock();
         state.sent += bytes.len() as u64;
+        let most = usize::try_from(state.window).unwrap_or(usize::MAX);
         // Under the lock, so that the writers of one pipe keep their order.
+        while bytes.len() > most {
+            (self.send)(bytes.split_to(most));
+        }
         (self.send)(bytes);
         state.sent
     }

@@ -5,12 +5,19 @@
 
 use crate::guest::Frame;
 
+/// Marks the frames that are part of a language's own library or runtime.
+pub(super) fn mark(frames: &mut [Frame]) {
+    for frame in frames {
+        frame.library = is_of_language(frame);
+    }
+}
+
 /// The number of the frame whose source the program's author has written: the first one that is not part of a language's
-/// own library or runtime. None without frames.
+/// own library or runtime. None without frames. Frames have been [marked](mark).
 pub(super) fn of_program(frames: &[Frame]) -> Option<usize> {
     let position = |is_known: fn(&Frame) -> bool| {
         let mut frames = frames.iter();
-        frames.position(|frame| is_known(frame) && !is_of_language(frame))
+        frames.position(|frame| is_known(frame) && !frame.library)
     };
     let with_source = position(|frame| frame.file.is_some());
     let with_name = || position(|frame| frame.function.is_some());
@@ -124,7 +131,13 @@ mod tests {
             file: text(file),
             ..Frame::default()
         };
-        frames.iter().map(frame).collect()
+        let mut frames: Vec<_> = frames.iter().map(frame).collect();
+        mark(&mut frames);
+        frames
+    }
+
+    fn libraries(frames: &[Frame]) -> Vec<bool> {
+        frames.iter().map(|frame| frame.library).collect()
     }
 
     #[test]
@@ -148,7 +161,13 @@ mod tests {
             ("prog::inner", "/home/user/prog/src/main.rs"),
             ("prog::main", "/home/user/prog/src/main.rs"),
         ];
-        assert_eq!(of_program(&frames(&rust)), Some(6));
+        let rust = frames(&rust);
+        assert_eq!(of_program(&rust), Some(6));
+        let is_own = |index: usize| index >= 6;
+        assert_eq!(
+            libraries(&rust),
+            [0, 1, 2, 3, 4, 5, 6, 7].map(|index| !is_own(index))
+        );
     }
 
     #[test]

@@ -90,8 +90,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             )*
         };
     }
-    // All of WASI 0.1 except `path_open`, `sock_*` and `fd_filestat_set_times`, which are below, `proc_exit`, which
-    // returns nothing, and the functions in [`super::directories`].
+    // All of WASI 0.1 except `path_open`, `sock_*`, `fd_filestat_set_times` and writes, which are below, `proc_exit`,
+    // which returns nothing, and the functions in [`super::directories`].
     wrap! {
         async fn fd_advise(fd: i32, offset: i64, length: i64, advice: i32);
         async fn fd_datasync(fd: i32);
@@ -99,11 +99,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
         async fn fd_filestat_get(fd: i32, stat: i32);
         async fn fd_filestat_set_size(fd: i32, size: i64);
         async fn fd_pread(fd: i32, iovs: i32, count: i32, offset: i64, read: i32);
-        async fn fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32);
         async fn fd_read(fd: i32, iovs: i32, count: i32, read: i32);
         async fn fd_seek(fd: i32, offset: i64, whence: i32, position: i32);
         async fn fd_sync(fd: i32);
-        async fn fd_write(fd: i32, iovs: i32, count: i32, written: i32);
         async fn path_create_directory(fd: i32, path: i32, length: i32);
         async fn path_filestat_get(fd: i32, flags: i32, path: i32, length: i32, stat: i32);
         async fn path_filestat_set_times(
@@ -141,6 +139,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     // Both are one function, so that directories are the same for both: see [`super::directory_times`].
     wrap!(@async P0, p1, fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32));
     wrap!(@async P1, p1, fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32));
+    // The same, so that all buffers are written for both: see [`super::gather`].
+    wrap!(@async P0, p1, fd_write(fd: i32, iovs: i32, count: i32, written: i32));
+    wrap!(@async P1, p1, fd_write(fd: i32, iovs: i32, count: i32, written: i32));
+    wrap!(@async P0, p1, fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32));
+    wrap!(@async P1, p1, fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32));
     wrap!(@open P0, p0);
     wrap!(@open P1, p1);
     Ok(())

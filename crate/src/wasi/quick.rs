@@ -5,6 +5,7 @@
 
 use super::context::{Untouched, Wasi};
 use super::errnos::errno;
+use super::gather::MAX_BUFFERS;
 use super::memory_files::Preview1;
 use super::preview1::{P1, memory, slowly};
 use super::state::RunState;
@@ -136,7 +137,7 @@ fn quickly(
     }
 }
 
-/// Writes the whole first buffer that is not empty, as wasmtime-wasi does.
+/// Writes all buffers, as [`gather`](super::gather) does.
 fn fd_write(
     wasi: &Untouched,
     memory: &mut [u8],
@@ -151,29 +152,38 @@ fn fd_write(
         2 => (OutputStreamKind::Stderr, &options.stderr),
         _ => return None,
     };
-    let size = (count as u32 as usize).checked_mul(CIOVEC)?;
-    let iovs = aligned(memory, iovs, 4, size)?;
-    let buffer = memory[iovs..iovs + size]
-        .chunks_exact(CIOVEC)
-        .map(|iov| (word(iov, 0), word(iov, 4) as usize))
-        .find(|(_, length)| *length > 0);
-    let (start, length) = buffer.unwrap_or_default();
-    let start = aligned(memory, start as i32, 1, length)?;
-    let written = aligned(memory, written, 4, 4)?;
-    if size + length > MAX_WRITE {
+    let count = count as u32 as usize;
+    if count > MAX_BUFFERS {
         return None;
     }
+    let size = count * CIOVEC;
+    let iovs = aligned(memory, iovs, 4, size)?;
+    let buffers = memory[iovs..iovs + size]
+        .chunks_exact(CIOVEC)
+        .map(|iov| (word(iov, 0), word(iov, 4) as usize))
+        .filter(|(_, length)| *length > 0);
+    let mut total = 0;
+    for (start, length) in buffers.clone() {
+        aligned(memory, start as i32, 1, length)?;
+        total += length;
+        if size + total > MAX_WRITE {
+            return None;
+        }
+    }
+    let written = aligned(memory, written, 4, 4)?;
     match output {
         Output::Capture => {
-            let bytes = &memory[start..start + length];
-            if let Err(stopped) = wasi.capture.write(kind, bytes) {
-                return Some(Err(stopped.into()));
+            for (start, length) in buffers {
+                let start = start as usize;
+                if let Err(stopped) = wasi.capture.write(kind, &memory[start..start + length]) {
+                    return Some(Err(stopped.into()));
+                }
             }
         }
         Output::Ignore => {}
         Output::Inherit | Output::Pipe(_) => return None,
     }
-    put_word(memory, written, length as u32);
+    put_word(memory, written, total as u32);
     Some(Ok(SUCCESS))
 }
 

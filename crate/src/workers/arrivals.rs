@@ -110,7 +110,10 @@ impl PoolState {
                 let kept = record.kept();
                 let run = member.take(record.id, kept)?;
                 self.finished += 1;
-                run.program.has_taken(record.wall_time(), kept);
+                // How long an aborted run would have taken is not known.
+                if !record.is_abort() {
+                    run.program.has_taken(record.wall_time(), kept);
+                }
                 self.count_end(&run, kept);
                 Some(match self.waiting.remove(&record.id) {
                     Some(sender) => Accepted::ForThread(sender),

@@ -13,6 +13,7 @@ mod errnos;
 mod fairness;
 mod files;
 mod first_calls;
+mod gathered_writes;
 mod heaps;
 mod host;
 mod host_functions;

@@ -156,7 +156,7 @@ fn run_program(program: &Arc<Program>, options: RunOptions) -> Outcome {
 }
 
 #[test]
-fn a_write_is_never_short_where_output_is_captured_or_discarded() {
+fn a_write_is_never_short() {
     for name in WRITE_ONCE {
         let outcome = run_plain(name);
         assert_eq!(outcome.exit_code(), Some(0), "{name}");
@@ -169,21 +169,38 @@ fn a_write_is_never_short_where_output_is_captured_or_discarded() {
         let outcome = run(name, options);
         assert_eq!(outcome.exit_code(), Some(0), "{name}");
         assert!(outcome.stdout.is_empty(), "{name}");
+        for flush_waits in [false, true] {
+            let (outcome, received) = passed_on(name, RunOptions::default(), flush_waits);
+            assert_eq!(outcome.exit_code(), Some(0), "{name}");
+            assert_eq!(received, WRITTEN_ONCE, "{name}");
+        }
     }
 }
 
+/// The guest writes again and again without looking at what is permitted.
 #[test]
-fn a_write_is_short_where_a_reader_holds_it_up() {
+fn a_guest_that_does_not_wait_for_its_reader_traps() {
+    let again = "(br $again)\n      (call $drop (local.get $stream))";
+    let program = load_changed(
+        "component-write-once",
+        &[
+            (
+                "(call $write (local.get $stream)",
+                "(loop $again (call $write (local.get $stream)",
+            ),
+            ("(call $drop (local.get $stream))", &format!("{again})")),
+        ],
+    );
     let (pipe, stdout, chunks) = channel_output(false);
     let options = RunOptions {
         stdout,
         ..RunOptions::default()
     };
-    let outcome = run("component-write-once", options);
-    assert_eq!(outcome.exit_code(), Some(1));
+    let outcome = run_program(&program, options);
+    assert!(matches!(outcome.ending, Ending::Trap(_)), "{outcome:?}");
     drop(pipe);
     let received: usize = chunks.iter().map(|chunk| chunk.len()).sum();
-    assert!((1..WRITTEN_ONCE).contains(&received), "{received}");
+    assert_eq!(received, 128 << 20);
 }
 
 #[test]
@@ -234,6 +251,21 @@ fn zeroes_stop_at_the_cap_and_more_than_permitted_trap() {
         assert!(matches!(outcome.ending, Ending::Trap(_)), "{outcome:?}");
         assert!(outcome.stdout.is_empty());
     }
+    let (pipe, stdout, chunks) = channel_output(false);
+    let passed = RunOptions {
+        stdout,
+        ..RunOptions::default()
+    };
+    let outcome = run_program(&more, passed.clone());
+    assert!(matches!(outcome.ending, Ending::Trap(_)), "{outcome:?}");
+    let few = RunOptions {
+        limits: truncate_at(100_001),
+        ..passed
+    };
+    assert_eq!(run(NAME, few).exit_code(), Some(0));
+    drop(pipe);
+    let zeroes: Vec<u8> = chunks.try_iter().flatten().collect();
+    assert_eq!(zeroes, vec![0; 100_001]);
 }
 
 /// The ending of a guest that prints 300,000 bytes, or endlessly, and how many bytes arrive.

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { realPath } from '../../../__test__/support/guest.ts'
 import { echoServer } from '../../../__test__/support/servers.ts'
+import { limitFlags, READERS } from '../../../cli/limit-flags.ts'
+import { readCaps, type Caps } from '../src/caps.ts'
 import { main } from '../src/command.ts'
 import { all, openQueue, QUEUE, watPath } from './support/queues.ts'
 import { onOne } from './support/servers.ts'
@@ -105,8 +107,10 @@ onOne('grants and caps of the command line are those of every job', async (t, se
     ] as const) {
       const program = await queue.addProgram(path)
       for (const { outcome, error } of await all(program.batch(jobs))) {
-        const [code] = outcome?.kind === 'exit' ? [outcome.code] : []
-        printed.push(error?.message ?? (outcome!.stdout.toString().trim() || `exit ${code}`))
+        const { kind } = outcome ?? {}
+        const end =
+          outcome?.kind === 'exit' ? outcome.code : outcome?.kind === 'limit' ? outcome.limit : ''
+        printed.push(error?.message ?? (outcome!.stdout.toString().trim() || `${kind} ${end}`))
       }
     }
     const ended = once(child, 'exit')
@@ -118,16 +122,18 @@ onOne('grants and caps of the command line are those of every job', async (t, se
   const granted = [...nets, '--allow-http', origin, '--listen', '127.0.0.1:0']
   const [got, many, page, files] = await results([
     ...granted,
-    '--sockets',
+    '--max-sockets',
     '3',
-    '--files-count',
+    '--max-files-count',
     '9',
   ])
   t.is(got, `${at}: hello`)
   t.regex(many!, /^sockets: 3 and then /)
   t.is(page, '200 /path')
   t.is(files, 'exit 0')
-  const [none, , refused, few] = await results(['--files-count', '1'])
+  const [ended] = await results([...granted, '--max-received', '3'])
+  t.is(ended, 'limit network')
+  const [none, , refused, few] = await results(['--max-files-count', '1'])
   t.not(none, `${at}: hello`)
   t.notRegex(refused!, /^200/)
   const NOSPC = 51
@@ -140,6 +146,23 @@ test('help and version', async (t) => {
   t.regex(stdout, /^Usage: wasiexec worker --queue <name> \[options\]\n/)
   for (const line of stdout.split('\n')) t.true(line.length <= 120, line)
   t.regex((await said('-V')).stdout, /^@wasiexec\/bullmq \d+\.\d+\.\d+\n$/)
+})
+
+test('the limits of a worker are those of other verbs, and each is in the help with its default', async (t) => {
+  const { stdout } = await said('--help')
+  const defaults = readCaps()
+  for (const { name, limit, usage, value } of limitFlags('run', 'files', 'network')) {
+    const [line = ''] = stdout.match(new RegExp(`^  --${name} .*$`, 'm')) ?? []
+    t.true(line.includes(usage), name)
+    const [, most] = /default: (\S+)$/.exec(line) ?? []
+    t.is(most === undefined ? undefined : READERS[value](most), defaults[limit as keyof Caps])
+    const { status, stderr } = await said('--queue', 'q', `--${name}`, 'x')
+    t.is(status, 125)
+    t.regex(stderr, new RegExp(`^wasiexec: --${name}: expected .*, got x; `))
+  }
+  // A worker serves no requests.
+  for (const { name } of limitFlags('bodies'))
+    t.regex((await said('--queue', 'q', `--${name}`, '1')).stderr, /Unknown option/)
 })
 
 test('a command line that cannot be is refused with its flag', async (t) => {
@@ -175,13 +198,14 @@ test('a command line that cannot be is refused with its flag', async (t) => {
       [...q, '--dir', '/a', '--dir', '/b::/a'],
       '--dir: expected each guest path once; see wasiexec worker --help',
     ],
+    [[...q, '--max-files-count', '0'], '--max-files-count must be a positive number, got 0'],
     [
-      [...q, '--files-count', '0'],
-      '--files-count: expected a whole number of at least 1, got 0; see wasiexec worker --help',
+      [...q, '--max-sockets', 'x'],
+      '--max-sockets: expected a whole number, got x; see wasiexec worker --help',
     ],
     [
-      [...q, '--sockets', 'x'],
-      '--sockets: expected a whole number of at least 1, got x; see wasiexec worker --help',
+      [...q, '--max-sockets', '513'],
+      '--max-sockets must be at most 512, got 513; see wasiexec worker --help',
     ],
     [
       [...q, '--allow-net', 'x'],

@@ -1,15 +1,11 @@
 import { parseArgs } from 'node:util'
 import { readFile } from 'node:fs/promises'
-import { load, Runtime, WasiexecError } from 'wasiexec'
+import { load, Runtime, WasiexecError, type RunOptions } from 'wasiexec'
 import { plural } from '../../../src/words.ts'
+import { FLAG_NAMES } from '../../../cli/flag-names.ts'
+import { limitFlags, READERS, type LimitName } from '../../../cli/limit-flags.ts'
 import { NETWORK_FLAGS, networkGrants } from '../../../cli/network-flags.ts'
-import {
-  EXPECTED,
-  readCount,
-  readDirectory,
-  readDuration,
-  readSize,
-} from '../../../cli/quantities.ts'
+import { EXPECTED, readCount, readDirectory, readDuration } from '../../../cli/quantities.ts'
 import {
   folderStore,
   ProgramWorker,
@@ -28,51 +24,65 @@ export interface WorkerIo {
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
 }
 
+/** A queue has no requests. */
+const LIMITS = limitFlags('run', 'files', 'network')
+
+/** What a worker allows without the flag. */
+export const DEFAULT_LIMITS: Readonly<Partial<Record<LimitName, string>>> = {
+  timeoutMs: '60s',
+  memoryBytes: '1GiB',
+  outputBytes: '16MiB',
+  filesBytes: '64MiB',
+  filesCount: '65536',
+  sockets: '64',
+}
+
 const HELP = `Usage: wasiexec worker --queue <name> [options]
 
 Takes jobs from a queue in Redis or Valkey and runs them, until it gets SIGTERM or SIGINT. It then ends the jobs in
 progress, gives back what is left, and exits with 0. A second signal ends it at once; other workers run what it had.
 
-  --queue <name>          the queue
-  --redis <url>           Redis or Valkey; default: $REDIS_URL, then redis://127.0.0.1:6379
-  --prefix <text>         what all keys begin with; default: wasiexec
-  --store <where>         where programs are: "redis", a folder, or the https URL of a bucket of S3 (with
-                          $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and, if set, $AWS_REGION); default: redis
+  --queue <name>              the queue
+  --redis <url>               Redis or Valkey; default: $REDIS_URL, then redis://127.0.0.1:6379
+  --prefix <text>             what all keys begin with; default: wasiexec
+  --store <where>             where programs are: "redis", a folder, or the https URL of a bucket of S3 (with
+                              $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and, if set, $AWS_REGION); default: redis
 
 Upper bounds for every job, which no job can raise:
-  --timeout <duration>    wall clock: 500ms, 10s, 5m; default: 60s
-  --cpu <duration>        time on a core
-  --fuel <count>          instructions
-  --memory <size>         memories and tables: 64MiB, 1GiB; default: 1GiB
-  --output <size>         stdout and stderr; default: 16MiB
-  --files <size>          files in memory; default: 64MiB
-  --files-count <count>   how many files in memory; default: 65536
-  --sockets <count>       open sockets; default: 64
+${limitsHelp()}
 
 What every job may use of this machine; default: nothing:
   --dir <host[::guest][:rw]>
-                          a directory, read-only without :rw; may be repeated
+                              a directory, read-only without :rw; may be repeated
 ${networkHelp()}
 
-  --threads <n>           threads that run guests; default: one per core
-  --processes             run guests in worker processes of this machine
-  --chunks <n>            chunks at a time; default: one more than threads
-  --programs <n>          programs that stay loaded; default: 64
-  --cache <folder>        where compiled code is kept; default: the user's cache folder
-  --lock <duration>       silence after which the worker is lost; the same for all of a queue; default: 30s
-  --drain <duration>      how long a drain waits for jobs; default: 25s
-  --http <[host:]port>    serve /healthz, /livez, /readyz and /metrics; default host: 127.0.0.1
-  -h, --help              print this help
-  -V, --version           print the version
+  --threads <n>               threads that run guests; default: one per core
+  --processes                 run guests in worker processes of this machine
+  --chunks <n>                chunks at a time; default: one more than threads
+  --programs <n>              programs that stay loaded; default: 64
+  --cache <folder>            where compiled code is kept; default: the user's cache folder
+  --lock <duration>           silence after which the worker is lost; the same for all of a queue; default: 30s
+  --drain <duration>          how long a drain waits for jobs; default: 25s
+  --http <[host:]port>        serve /healthz, /livez, /readyz and /metrics; default host: 127.0.0.1
+  -h, --help                  print this help
+  -V, --version               print the version
 
 Example:
   wasiexec worker --queue grading --redis redis://10.0.0.5:6379 --timeout 10s --memory 256MiB --http 0.0.0.0:9464
 `
 
+/** A line per limit. */
+function limitsHelp(): string {
+  return LIMITS.map(({ limit, usage, what }) => {
+    const most = DEFAULT_LIMITS[limit]
+    return `  ${usage.padEnd(28)}${what}${most === undefined ? '' : `; default: ${most}`}`
+  }).join('\n')
+}
+
 /** A line per option that grants a network. */
 function networkHelp(): string {
   return NETWORK_FLAGS.map(
-    ({ name, value, what }) => `  ${`--${name} <${value}>`.padEnd(22)}  ${what}`,
+    ({ name, value, what }) => `  ${`--${name} <${value}>`.padEnd(28)}${what}`,
   ).join('\n')
 }
 
@@ -83,14 +93,6 @@ const OPTIONS = {
   redis: { type: 'string' },
   prefix: { type: 'string' },
   store: { type: 'string' },
-  timeout: { type: 'string' },
-  cpu: { type: 'string' },
-  fuel: { type: 'string' },
-  memory: { type: 'string' },
-  output: { type: 'string' },
-  files: { type: 'string' },
-  'files-count': { type: 'string' },
-  sockets: { type: 'string' },
   dir: RULES,
   'allow-net': RULES,
   listen: RULES,
@@ -108,10 +110,23 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'V' },
 } as const
 
-type Flags = ReturnType<typeof parse>
+/** What {@link OPTIONS} says, and the limits. */
+type Flags = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'] & {
+  readonly limits: Caps
+}
 
-function parse(argv: readonly string[]) {
-  return parseArgs({ args: [...argv], options: OPTIONS, strict: true }).values
+function parse(argv: readonly string[]): Flags {
+  const limits = Object.fromEntries(LIMITS.map(({ name }) => [name, { type: 'string' } as const]))
+  const options = { ...limits, ...OPTIONS }
+  const { values } = parseArgs({ args: [...argv], options, strict: true })
+  const texts = values as Readonly<Record<string, string | undefined>>
+  const given = LIMITS.flatMap(({ limit, name, value }) => {
+    const text = texts[name]
+    if (text === undefined) return []
+    const reader: (text: string) => number | bigint | undefined = READERS[value]
+    return [[limit, read(`--${name}`, text, reader, value)]]
+  })
+  return { ...values, limits: Object.fromEntries(given) as Caps }
 }
 
 /** A command line that cannot be carried out. */
@@ -125,7 +140,8 @@ export async function main(argv: readonly string[], io: WorkerIo): Promise<numbe
   try {
     return await carryOut(argv, io)
   } catch (error) {
-    const { message } = error as Error
+    const { message: text } = error as Error
+    const message = error instanceof WasiexecError ? withFlagNames(text) : text
     const isHint =
       error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
     io.stderr.write(`wasiexec: ${message}${isHint ? '; see wasiexec worker --help' : ''}\n`)
@@ -147,7 +163,7 @@ async function carryOut(argv: readonly string[], io: WorkerIo): Promise<number> 
   if (flags.queue === undefined) throw new UsageError('expected --queue, the name of a queue')
   const log = (message: string): unknown => io.stderr.write(`wasiexec: ${message}\n`)
   const options = optionsOf(flags, io)
-  await checkGrants(options.grants)
+  await checkRunOptions({ ...options.grants, limits: flags.limits })
   const worker = new ProgramWorker(flags.queue, options)
   let isDown = false
   worker.on('error', ({ message }) => {
@@ -177,21 +193,11 @@ async function carryOut(argv: readonly string[], io: WorkerIo): Promise<number> 
 }
 
 function optionsOf(flags: Flags, io: WorkerIo): ConstructorParameters<typeof ProgramWorker>[1] {
-  const limits: Caps = {
-    ...given('timeoutMs', time('--timeout', flags.timeout)),
-    ...given('cpuMs', time('--cpu', flags.cpu)),
-    ...given('fuel', count('--fuel', flags.fuel)),
-    ...given('memoryBytes', size('--memory', flags.memory)),
-    ...given('outputBytes', size('--output', flags.output)),
-    ...given('filesBytes', size('--files', flags.files)),
-    ...given('filesCount', count('--files-count', flags['files-count'])),
-    ...given('sockets', count('--sockets', flags.sockets)),
-  }
   const store = storeOf(flags.store, io.env)
   const { cache } = flags
   return {
     connection: flags.redis ?? io.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379',
-    limits,
+    limits: flags.limits,
     grants: grantsOf(flags),
     runtime: {
       ...given('threads', count('--threads', flags.threads)),
@@ -222,13 +228,13 @@ function grantsOf(flags: Flags): Grants {
   return { ...(dirs.length === 0 ? {} : { preopens }), ...networkGrants(flags) }
 }
 
-/** Grants that no job can have are an error of the command line, and not of each job. */
-async function checkGrants(grants: Grants | undefined): Promise<void> {
+/** Grants and limits that no job can have are an error of the command line, and not of each job. */
+async function checkRunOptions(options: RunOptions): Promise<void> {
   const runtime = new Runtime({ threads: 1 })
   try {
     const empty = Buffer.from('(component)')
     const program = await load(empty, { runtime, cache: false, compiler: 'baseline' })
-    program.check(grants)
+    program.check(options)
   } catch (error) {
     if (!(error instanceof WasiexecError)) throw error
     throw new UsageError(withFlagNames(error.message))
@@ -239,10 +245,8 @@ async function checkGrants(grants: Grants | undefined): Promise<void> {
 
 /** A message of the library with the names that options have here. */
 function withFlagNames(message: string): string {
-  return NETWORK_FLAGS.reduce(
-    (text, { name, option }) =>
-      text.replace(new RegExp(`\`${option}(?:\\[\\d+\\])?\``), `--${name}`),
-    message,
+  return message.replaceAll(/`([\w.]+)(?:\[\d+\])?`/g, (quoted, name: string) =>
+    Object.hasOwn(FLAG_NAMES, name) ? FLAG_NAMES[name]! : quoted,
   )
 }
 
@@ -276,10 +280,6 @@ function count(flag: string, text: string | undefined): number | undefined {
 
 function time(flag: string, text: string | undefined): number | undefined {
   return text === undefined ? undefined : read(flag, text, readDuration, 'duration')
-}
-
-function size(flag: string, text: string | undefined): number | undefined {
-  return text === undefined ? undefined : read(flag, text, readSize, 'size')
 }
 
 /** What a flag says, as `wasiexec run` reads it. */

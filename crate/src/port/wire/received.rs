@@ -176,6 +176,11 @@ impl<'a> Record<'a> {
             .unwrap_or(Duration::MAX)
     }
 
+    /// Whether the run was stopped by somebody else, before its guest or a limit ended it.
+    pub(crate) fn is_abort(&self) -> bool {
+        self.numbers[record_field::KIND as usize] == f64::from(record::ABORT)
+    }
+
     pub(crate) fn append_to(&self, delivery: &mut Delivery) {
         delivery.records.extend_from_slice(self.numbers);
         delivery.bytes.extend_from_slice(self.bytes);

@@ -2,12 +2,17 @@
 
 use super::super::config::OutputStreamKind;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::stdio;
 use std::io;
 use std::os::fd::BorrowedFd;
 
 pub(super) fn read_stdin(buffer: &mut [u8]) -> io::Result<usize> {
-    Ok(rustix::io::read(stdio::stdin(), buffer)?)
+    match rustix::io::read(stdio::stdin(), buffer) {
+        // A stdin that was closed is at its end, as for the standard library.
+        Err(Errno::BADF) => Ok(0),
+        result => Ok(result?),
+    }
 }
 
 pub(super) fn write(kind: OutputStreamKind, bytes: &[u8]) -> io::Result<usize> {

@@ -7,6 +7,7 @@
 use super::descriptors::{Descriptor, Descriptors};
 use super::poll::ready;
 use crate::wasi::directory_times::ITSELF;
+use crate::wasi::gather;
 use crate::wasi::poll::{poll, read_subscriptions, write_events};
 use crate::wasi::resources::{MAX_FILES, is_full};
 use crate::wasi::virtual_clock::VirtualClock;
@@ -140,6 +141,31 @@ macro_rules! route {
 }
 
 impl WasiSnapshotPreview1 for Preview1<'_> {
+    async fn fd_write(
+        &mut self,
+        memory: &mut GuestMemory<'_>,
+        fd: Fd,
+        iovs: CiovecArray,
+    ) -> Result<Size> {
+        match at(&mut self.files, fd)? {
+            At::Host(fd) => gather::write(self.wasi, memory, fd, iovs, None).await,
+            At::Memory(files) => files.fd_write(memory, fd, iovs),
+        }
+    }
+
+    async fn fd_pwrite(
+        &mut self,
+        memory: &mut GuestMemory<'_>,
+        fd: Fd,
+        iovs: CiovecArray,
+        offset: Filesize,
+    ) -> Result<Size> {
+        match at(&mut self.files, fd)? {
+            At::Host(fd) => gather::write(self.wasi, memory, fd, iovs, Some(offset)).await,
+            At::Memory(files) => files.fd_pwrite(memory, fd, iovs, offset),
+        }
+    }
+
     pass_on! {
         fn args_get(argv: GuestPtr<GuestPtr<u8>>, argv_buf: GuestPtr<u8>) -> ();
         fn args_sizes_get() -> (Size, Size);
@@ -160,8 +186,6 @@ impl WasiSnapshotPreview1 for Preview1<'_> {
         async fn fd_filestat_set_size(size: Filesize) -> ();
         async fn fd_read(iovs: IovecArray) -> Size;
         async fn fd_pread(iovs: IovecArray, offset: Filesize) -> Size;
-        async fn fd_write(iovs: CiovecArray) -> Size;
-        async fn fd_pwrite(iovs: CiovecArray, offset: Filesize) -> Size;
         async fn fd_seek(offset: Filedelta, whence: Whence) -> Filesize;
         async fn fd_sync() -> ();
         async fn fd_readdir(buffer: GuestPtr<u8>, length: Size, cookie: Dircookie) -> Size;

@@ -2,7 +2,7 @@ use super::super::frame::{Frame, Kind};
 use super::super::member::{Member, Outgoing, Phase};
 use super::super::run::{PoolProgram, PoolRun, WORTH};
 use super::super::state::{PoolDeferred, PoolState};
-use crate::guest::Outcome;
+use crate::guest::{Ending, Outcome, Usage};
 use crate::port::{Delivery, Operation, Outbox, PipeEvent, RunOperation};
 use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
@@ -421,5 +421,39 @@ fn runs_of_a_batch_wait_in_a_worker_only_behind_those_that_end_soon() {
         let after = loads(&state)[..2].iter().sum::<usize>();
         assert_eq!(before, 2, "{time:?}");
         assert_eq!(after > before, waits, "{time:?}");
+    }
+}
+
+#[test]
+fn a_run_that_was_aborted_says_nothing_of_the_time_of_later_ones() {
+    let now = Instant::now();
+    let ending = [Ending::Abort, Ending::BrokenPipe];
+    for ending in ending.into_iter().chain([Ending::Exit { code: 0 }]) {
+        for (known, wall) in [(SHORT, LONG), (LONG, SHORT)] {
+            let mut state = pool(WORKERS);
+            let program = program(Some(known));
+            let before = program.time();
+            submit_as(&mut state, &program, 0, 1..2, now);
+            deliver(&mut state);
+            let usage = Usage {
+                wall,
+                ..Usage::default()
+            };
+            let outcome = Outcome {
+                ending: ending.clone(),
+                usage,
+                ..Outcome::never_started()
+            };
+            says(
+                &mut state,
+                Kind::Delivery,
+                Delivery::of(1, &Ok(outcome)),
+                1,
+                now,
+            );
+            assert_eq!(loads(&state)[0], 0, "the run has ended");
+            let is_aborted = !matches!(ending, Ending::Exit { .. });
+            assert_eq!(program.time() == before, is_aborted, "{ending:?} {known:?}");
+        }
     }
 }
