@@ -122,10 +122,7 @@ if (!inProcesses) {
       const calls = numbers(instances).map((value) => pool.call('twice', value))
       const ends = (await Promise.all(calls)).map(callEnding)
       // The others get the instance that takes the place of the one that has ended.
-      t.deepEqual(ends.toSorted(), [
-        'host-error',
-        ...numbers(instances - 1).map(() => 'returned'),
-      ])
+      t.deepEqual(ends.toSorted(), ['host-error', ...numbers(instances - 1).map(() => 'returned')])
       t.is(refused.length, 1)
       t.like(refused[0], { code: 'ERR_INSTANCE_BUSY' })
       t.regex(

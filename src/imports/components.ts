@@ -156,11 +156,7 @@ class Imported {
 }
 
 /** What was given that is not the interface of this name. */
-function hintFor(
-  name: string,
-  { interfaces }: GivenInterfaces,
-  { paths }: Imported,
-): string {
+function hintFor(name: string, { interfaces }: GivenInterfaces, { paths }: Imported): string {
   const given = [...interfaces.keys()]
   const pathOf = (key: string): string => splitInterface(key).path
   const path = pathOf(name)
