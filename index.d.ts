@@ -422,7 +422,8 @@ declare function describeOutcome(
  * - `ERR_INVALID_CALL`: a function that the program does not export, or arguments that it does not take.
  * - `ERR_INSTANCE_OVER`: the instance has ended before the call; its ending is the `outcome`.
  * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
- * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
+ * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits; or
+ *   a host function made a call that would wait for the function itself.
  * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_HANDLER_CLOSED`: the handler of requests was closed.
  * - `ERR_RESPONSE_BROKEN`: the run of a request ended before its response was whole.
@@ -1276,10 +1277,11 @@ declare class Caller<Functions, Failure extends HostError = never> {
   /**
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
-   * Nothing else happens on this thread meanwhile, so set a time limit. Functions of components that have streams or
+   * Nothing else happens on this thread meanwhile, so set a time limit. What is printed to a stream is written after the
+   * call, and a call that prints more than 256 KiB to one waits for ever. Functions of components that have streams or
    * futures are refused.
    *
-   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, or a stream or future is open;
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or future is open, or stdin is a stream that has not ended;
    * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
    * @example
    * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)
@@ -1520,7 +1522,8 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
    * Calls a function of a free instance. Whatever the program does is an outcome.
    *
    * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
-   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of.
+   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of; `ERR_INSTANCE_BUSY` in a host function, when all
+   * instances wait for host functions that call the pool.
    * @example
    * await using pool = program.pool({ instances: 4 })
    * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))

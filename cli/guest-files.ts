@@ -41,6 +41,10 @@ function guestFile(text: string, previous: GuestFile[] = []): GuestFile[] {
   const [guest, host] = [text.slice(0, Math.max(equals, 0)), text.slice(equals + 1)]
   if (guest === '' || host === '')
     throw new InvalidArgumentError('It must be GUEST=HOST, as in in.txt=data/in.txt.')
+  if (guest.startsWith('/'))
+    throw new InvalidArgumentError(
+      'The guest path must be relative, as in in.txt=data/in.txt; the program sees it at /in.txt.',
+    )
   if (previous.some((file) => file.guest === guest))
     throw new InvalidArgumentError(`The guest path ${guest} is given twice.`)
   return [...previous, { guest, host }]

@@ -94,7 +94,11 @@ export function checkUint64(option: string, value: unknown): bigint {
   const isInteger = typeof value === 'bigint' || Number.isSafeInteger(value)
   const integer = isInteger ? BigInt(value as bigint | number) : -1n
   if (integer < 0n || integer >= 1n << 64n) {
-    throw invalid(option, 'an integer from 0 to 2^64 - 1', value)
+    const error = invalid(option, 'an integer from 0 to 2^64 - 1', value)
+    // Numbers from 2^53 on do not hold every integer.
+    if (typeof value === 'number' && value >= 2 ** 53 && value < 2 ** 64)
+      error.message += '; give integers from 2^53 on as bigints'
+    throw error
   }
   return integer
 }

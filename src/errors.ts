@@ -26,7 +26,8 @@ import { describeOutcome, type Exit, type HostError, type Outcome } from './outc
  * - `ERR_INVALID_CALL`: a function that the program does not export, or arguments that it does not take.
  * - `ERR_INSTANCE_OVER`: the instance has ended before the call; its ending is the `outcome`.
  * - `ERR_INSTANCE_CLOSED`: the instance was disposed of.
- * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits.
+ * - `ERR_INSTANCE_BUSY`: `callSync`, memory or globals were used while a call of the instance is in progress or waits; or
+ *   a host function made a call that would wait for the function itself.
  * - `ERR_OUT_OF_BOUNDS`: a guest's memory does not have the bytes that were asked for, or the guest exports none.
  * - `ERR_HANDLER_CLOSED`: the handler of requests was closed.
  * - `ERR_RESPONSE_BROKEN`: the run of a request ended before its response was whole.

@@ -146,13 +146,16 @@ function bindModule(
   for (const [name, call] of root) throw invalid(`imports.${name}`, 'an object', call)
   refuseProvided(modules, program)
   const bound: BoundFunction[] = []
+  let others: GivenImports['modules'] | undefined
   for (const wanted of program.fromHost) {
     const { params, results, type, module, name } = wanted
     const call = modules.get(module)?.get(name)
     if (params === undefined || results === undefined)
       missing.push(`${shown(wanted)}, which only a guest can have`)
-    else if (call === undefined) missing.push(`${shown(wanted)}${hint(modules, wanted)}`)
-    else bound.push(new NumberFunction(`${module}.${name}`, call, { params, results, type }))
+    else if (call === undefined) {
+      others ??= withoutImported(modules, program)
+      missing.push(`${shown(wanted)}${hint(modules, others, wanted)}`)
+    } else bound.push(new NumberFunction(`${module}.${name}`, call, { params, results, type }))
   }
   return bound
 }
@@ -192,14 +195,41 @@ function shown({ module, name, kind, type }: HostImport): string {
   return `${module}.${name} (${type === '' ? kind : `${kind} ${type}`})`
 }
 
-function hint(given: GivenImports['modules'], { module, name }: HostImport): string {
+/** What was given under names that the program does not import: only such a name can be meant for another. */
+function withoutImported(
+  given: GivenImports['modules'],
+  { all }: ProgramImports,
+): GivenImports['modules'] {
+  const imported = new Set(all.map(({ module, name }) => JSON.stringify([module, name])))
+  const isOther = (module: string, name: string): boolean =>
+    !imported.has(JSON.stringify([module, name]))
+  return new Map(
+    [...given].map(([module, functions]) => [
+      module,
+      new Map([...functions].filter(([name]) => isOther(module, name))),
+    ]),
+  )
+}
+
+/** @param others What was given under names that the program does not import. */
+function hint(
+  given: GivenImports['modules'],
+  others: GivenImports['modules'],
+  { module, name }: HostImport,
+): string {
   const names = [...(given.get(module)?.keys() ?? [])]
   const wanted = `imports.${module}.${name}`
-  const near = nearest(name, names)
+  const near = nearest(name, [...(others.get(module)?.keys() ?? [])])
   if (near !== undefined) return misspelt(`imports.${module}.${near}`, wanted)
-  const elsewhere = [...given].find(([, functions]) => functions.has(name))
+  const elsewhere = [...others].find(([, functions]) => functions.has(name))
   if (elsewhere !== undefined) return misspelt(`imports.${elsewhere[0]}.${name}`, wanted)
-  const similar = nearest(module, [...given.keys()])
+  const unused = [...others].filter(
+    ([module, functions]) => functions.size === given.get(module)!.size,
+  )
+  const similar = nearest(
+    module,
+    unused.map(([module]) => module),
+  )
   if (!given.has(module) && similar !== undefined)
     return misspelt(`imports.${similar}`, `imports.${module}`)
   return names.length === 0 ? '' : `, given are ${names.slice(0, MAX_LISTED).join(', ')}`

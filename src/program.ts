@@ -196,19 +196,19 @@ export class Program {
    * console.log((await lines.next()).value)
    */
   spawn<const Options extends SpawnOptions | HostedSpawnOptions = Record<never, never>>(
-    options?: Options,
+    options: Options = {} as Options,
   ): GuestOf<Options> {
     if (!runs.isObserved) return this.#spawn(options)
     return runs.begin(this.#message('spawn', options), (end) => this.#spawn(options, end))
   }
 
   #spawn<Options extends SpawnOptions | HostedSpawnOptions>(
-    options: Options | undefined,
+    options: Options,
     end?: End<RunMessage>,
   ): GuestOf<Options> {
     const closed = this.#closed()
     if (closed) throw closed
-    return spawnGuest(this.#port, this.#owner, options ?? ({} as Options), end)
+    return spawnGuest(this.#port, this.#owner, options, end)
   }
 
   /**

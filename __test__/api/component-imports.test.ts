@@ -1,6 +1,6 @@
 // Run once more with each compiler.
 import test from 'ava'
-import type { WasiexecError } from '../support/package.ts'
+import { load, type Imports, type WasiexecError } from '../support/package.ts'
 import { callEnding, ending, thrown, wat } from '../support/guest.ts'
 
 interface Store {
@@ -177,6 +177,25 @@ test('versions match as semver says', async (t) => {
     t.is(error.code, 'ERR_UNRESOLVED_IMPORT', version)
     t.true(error.message.includes(`#get, given is another version: my:pkg/store@${version}`))
   }
+})
+
+test('what is imported under its own name is not meant for another', async (t) => {
+  const source = `(component
+    (import "my:pkg/table" (instance (export "get" (func)) (export "get-row" (func))))
+    (import "my:pkg/tables" (instance (export "get" (func)))))`
+  const program = await load(Buffer.from(source), { cache: false })
+  const get = (): void => {}
+  const check = (imports: Imports): void => program.check({ imports })
+  t.throws(() => check({ 'my:pkg/table': { get }, 'my:pkg/tables': { get } }), {
+    code: 'ERR_UNRESOLVED_IMPORT',
+    message: /: my:pkg\/table#get-row, given are get$/,
+  })
+  t.throws(() => check({ 'my:pkg/table': { get, getRows: get }, 'my:pkg/tables': { get } }), {
+    message: /: my:pkg\/table#get-row, `getRows` was given: did you mean `getRow`\?$/,
+  })
+  t.throws(() => check({ 'my:pkg/table': { get, getRow: get } }), {
+    message: /: my:pkg\/tables#get, given are my:pkg\/table$/,
+  })
 })
 
 test('what is missing is named before anything starts', async (t) => {

@@ -441,6 +441,22 @@ test('imports are checked against the program before anything starts', async (t)
       { envs: { g: f } },
       '`imports` lacks what "guest" imports: env.f (function ()), `imports.envs` was given: did you mean `imports.env`?',
     ],
+    // What is imported under its own name is not meant for another.
+    [
+      '(import "env" "get" (func)) (import "env" "get_row" (func))',
+      { env: { get: f } },
+      '`imports` lacks what "guest" imports: env.get_row (function ()), given are get',
+    ],
+    [
+      '(import "host1" "f" (func)) (import "host2" "f" (func))',
+      { host1: { f } },
+      '`imports` lacks what "guest" imports: host2.f (function ())',
+    ],
+    [
+      '(import "env" "get" (func)) (import "env" "get_row" (func))',
+      { env: { get: f, get_rows: f } },
+      '`imports` lacks what "guest" imports: env.get_row (function ()), `imports.env.get_rows` was given: did you mean `imports.env.get_row`?',
+    ],
     [
       '(import "env" "memory" (memory 1))',
       { env: { memory: f } },

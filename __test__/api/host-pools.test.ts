@@ -8,7 +8,7 @@ import {
   type HostFunction,
   type Program,
 } from '../support/package.ts'
-import { callEnding, numbers, refusal, wat } from '../support/guest.ts'
+import { callEnding, numbers, refusal, until, wat } from '../support/guest.ts'
 import { module } from '../support/host.ts'
 
 interface Functions {
@@ -97,6 +97,66 @@ if (!inProcesses) {
       const pooled = await refusal(async () => program.pool(options as object).call('twice', 1))
       t.is(pooled.code, code, name)
     }
+  })
+
+  for (const instances of [1, 3]) {
+    test(`a host function may call its own pool of ${instances}, until all instances wait for such calls`, async (t) => {
+      const program = await module(`${GUEST}
+        (func (export "one") (param i32) (result i32) (i32.const 1))`)
+      let inside = 0
+      let open: (() => void) | undefined
+      const all = new Promise<void>((resolve) => (open = resolve))
+      const refused: unknown[] = []
+      const f = async (value: number): Promise<number> => {
+        inside += 1
+        if (inside === instances) open!()
+        await all
+        try {
+          return (await pool.value('one', value)) as number
+        } catch (error) {
+          refused.push(error)
+          throw error
+        }
+      }
+      await using pool = program.pool({ instances, imports: { env: { f } } })
+      const calls = numbers(instances).map((value) => pool.call('twice', value))
+      const ends = (await Promise.all(calls)).map(callEnding)
+      // The others get the instance that takes the place of the one that has ended.
+      t.deepEqual(ends.toSorted(), ['host-error', ...numbers(instances - 1).map(() => 'returned')])
+      t.is(refused.length, 1)
+      t.like(refused[0], { code: 'ERR_INSTANCE_BUSY' })
+      t.regex(
+        (refused[0] as Error).message,
+        instances === 1 ? /its instance waits/ : /each of its 3 instances waits/,
+      )
+      t.is(await pool.value('one', 0), 1)
+      // An instance that is free, or one that can be made, takes such a call.
+      await using larger = program.pool({
+        instances: 2,
+        imports: { env: { f: (value: number) => larger.value('one', value) } },
+      })
+      t.is(await larger.value('twice', 1), 2)
+      t.is(await larger.value('twice', 1), 2)
+    })
+  }
+
+  test('a call of a host function that was aborted while it waited is not waited for', async (t) => {
+    const program = await module(`${GUEST}
+      (func (export "one") (param i32) (result i32) (i32.const 1))`)
+    const ends: string[] = []
+    const f = async (value: number): Promise<number> => {
+      if (value === 0) {
+        await until(() => ends.length > 0)
+        return value
+      }
+      const hasty = pool.with({ signal: AbortSignal.timeout(20) })
+      ends.push(callEnding(await hasty.call('one', value)))
+      return value
+    }
+    await using pool = program.pool({ instances: 2, imports: { env: { f } } })
+    const calls = [pool.call('twice', 0), pool.call('twice', 1)]
+    t.deepEqual((await Promise.all(calls)).map(callEnding), ['returned', 'returned'])
+    t.is(ends[0], 'abort')
   })
 
   test('instances of a pool have files of their own', async (t) => {

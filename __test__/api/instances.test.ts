@@ -640,6 +640,28 @@ test('callSync, memory and globals wait for nobody', async (t) => {
   for (const use of uses) t.notThrows(use, String(use))
 })
 
+test('callSync is refused while stdin is a stream that this thread would have to read', async (t) => {
+  const readable = new PassThrough()
+  async function* generated() {
+    yield 'a'
+  }
+  for (const stdin of [readable, generated()]) {
+    await using instance = await library({ stdin, limits: { timeoutMs: 10_000 } })
+    const refused = {
+      code: 'ERR_INSTANCE_BUSY',
+      message: /`stdin`, a stream that has not ended and is read by this thread; use `call`/,
+    }
+    t.throws(() => instance.callSync('read'), refused)
+    t.throws(() => instance.callSync('next'), refused)
+    readable.end('a')
+    t.is(await instance.exports.read(), 97)
+    t.is(await instance.exports.read(), -1)
+    t.deepEqual(observed(instance.callSync('read')), ['returned', [-1], '', ''])
+  }
+  await using other = await library({ stdin: 'a' })
+  t.deepEqual(observed(other.callSync('read')), ['returned', [97], '', ''])
+})
+
 test('an instance takes a slot until it ends, and waits for one', async (t) => {
   const runtime = new Runtime({ threads: 1, maxConcurrentRuns: 2, cacheDir: false })
   const program = await ownWat('exports', { runtime })

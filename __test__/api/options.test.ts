@@ -74,7 +74,11 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   [{ preopens: '/' }, '`preopens` must be an object, got "/"'],
   [{ preopens: ['/'] }, '`preopens` must be an object, got an array'],
   [{ preopens: new Map([['/', '/']]) }, '`preopens` must be '],
-  [{ preopens: { '/': 5 } }, '`preopens["/"]` must be an object, got 5'],
+  [
+    { preopens: { '/': 5 } },
+    '`preopens["/"]` must be a path of the host or { hostPath, access }, got 5',
+  ],
+  [{ preopens: { '/': ['/'] } }, '`preopens["/"]` must be a path of the host or '],
   [{ preopens: { '': '/' } }, '`preopens (a guest path)` must be a non-empty string'],
   [{ preopens: { '\0': '/' } }, '`preopens (a guest path)` must be a string without NUL'],
   [{ preopens: { [HALF]: '/' } }, '`preopens (a guest path)` must be well-formed'],
@@ -133,6 +137,14 @@ const REFUSED: readonly [options: unknown, message: string][] = [
     Symbol.iterator,
   ].map((now): [unknown, string] => [{ clock: { now } }, TIME]),
   [{ clock: { now: 0, zone: 'UTC' } }, 'unknown option `clock.zone`'],
+  [
+    { randomSeed: 2 ** 53 },
+    '`randomSeed` must be an integer from 0 to 2^64 - 1, got 9007199254740992; give integers from 2^53 on as bigints',
+  ],
+  [
+    { randomSeed: 2 ** 64 },
+    '`randomSeed` must be an integer from 0 to 2^64 - 1, got 18446744073709552000',
+  ],
   [{ randomSeed: -1 }, '`randomSeed` must be an integer from 0 to 2^64 - 1, got -1'],
   [{ randomSeed: 1.5 }, '`randomSeed` must be an integer'],
   [

@@ -312,7 +312,11 @@ test('options that are wrong are thrown at once, and name what was expected', as
     t.is(error.code, 'ERR_INVALID_OPTION')
     t.regex(error.message, message)
   }
-  t.is((await refusal(() => program.spawn(7 as never))).code, 'ERR_INVALID_OPTION')
+  for (const options of [7, null, 'text', []]) {
+    const error = await refusal(() => program.spawn(options as never))
+    t.is(error.code, 'ERR_INVALID_OPTION')
+    t.regex(error.message, /^`options` must be an object, got /)
+  }
 })
 
 test('a fault of the host rejects the outcome and fails the streams, and nothing else', async (t) => {

@@ -367,6 +367,7 @@ test('flags of files that make no sense are refused', async (t) => {
   for (const [flags, said] of [
     [['--file', 'in.txt'], /must be GUEST=HOST/],
     [['--file', '=x'], /must be GUEST=HOST/],
+    [['--file', '/a=x'], /guest path must be relative, as in in\.txt=data\/in\.txt/],
     [['--file', 'a=x', '--file', 'a=y'], /guest path a is given twice/],
     [['--file', 'a=/missing/file'], /--file a=\/missing\/file: ENOENT/],
     [['--file', `../a=${watPath('return')}`], /must be without ".."/],

@@ -44,11 +44,13 @@ export function bindInterfaces(
     if (type.owner !== 'host') throw new Foreign(`resource of WASI (${type.name ?? 'unnamed'})`)
     return handle(kind, resource, type)
   })
+  const imported = new Imported(types)
   const bound: BoundFunction[] = []
   for (const type of types.functions) {
     const name = fullName(type)
     try {
-      bound.push(new ComponentFunction(name, targetOf(type, given), signatureOf(type, codecs)))
+      const target = targetOf(type, given, imported)
+      bound.push(new ComponentFunction(name, target, signatureOf(type, codecs)))
     } catch (error) {
       if (error instanceof Foreign)
         missing.push(`${name}, which has a ${error.kind}: it does not cross`)
@@ -91,11 +93,11 @@ function givenFor(name: string | undefined, given: GivenInterfaces): Given | und
   return exact ?? [...given.interfaces].find(([key]) => canStandFor(key, name))?.[1]
 }
 
-function targetOf(type: FunctionType, given: GivenInterfaces): Target {
+function targetOf(type: FunctionType, given: GivenInterfaces, imported: Imported): Target {
   const members = givenFor(type.interface, given)
   const { kind, resource, name } = functionName(type.name)
-  if (members === undefined) throw new Missing(hintFor(type.interface!, given))
-  if (kind === 'function') return plainTarget(camelCase(name), members)
+  if (members === undefined) throw new Missing(hintFor(type.interface!, given, imported))
+  if (kind === 'function') return plainTarget(camelCase(name), members, type.interface, imported)
   const className = pascalCase(resource!)
   const Class = members.get(className) as (abstract new (...args: never[]) => object) | undefined
   const member = memberName(name)
@@ -119,14 +121,49 @@ function targetOf(type: FunctionType, given: GivenInterfaces): Target {
   return (args) => Reflect.apply(own, Class, args) as unknown
 }
 
+/** The names that a component imports: what is given under one of them is not meant for another. */
+class Imported {
+  readonly #types: InterfaceTypes
+  #functions: Map<string | undefined, Set<string>> | undefined
+  #paths: ReadonlySet<string> | undefined
+
+  constructor(types: InterfaceTypes) {
+    this.#types = types
+  }
+
+  /** The paths of interfaces. */
+  get paths(): ReadonlySet<string> {
+    const names = [...this.#byInterface.keys()]
+    return (this.#paths ??= new Set(names.map((name = '') => splitInterface(name).path)))
+  }
+
+  /** The names under which the functions of an interface are given. */
+  functions(name: string | undefined): ReadonlySet<string> | undefined {
+    return this.#byInterface.get(name)
+  }
+
+  get #byInterface(): ReadonlyMap<string | undefined, Set<string>> {
+    if (this.#functions !== undefined) return this.#functions
+    this.#functions = new Map()
+    for (const type of this.#types.functions) {
+      const names = this.#functions.get(type.interface) ?? new Set()
+      this.#functions.set(type.interface, names)
+      const { kind, name } = functionName(type.name)
+      if (kind === 'function') names.add(camelCase(name))
+    }
+    return this.#functions
+  }
+}
+
 /** What was given that is not the interface of this name. */
-function hintFor(name: string, { interfaces }: GivenInterfaces): string {
+function hintFor(name: string, { interfaces }: GivenInterfaces, { paths }: Imported): string {
   const given = [...interfaces.keys()]
   const pathOf = (key: string): string => splitInterface(key).path
   const path = pathOf(name)
   const other = given.find((key) => pathOf(key) === path)
   if (other !== undefined) return `, given is another version: ${shorten(other)}`
-  const near = nearest(path, given.map(pathOf))
+  const others = given.map(pathOf).filter((other) => !paths.has(other))
+  const near = nearest(path, others)
   const key = given.find((key) => pathOf(key) === near)
   if (key !== undefined)
     return misspelt(`imports['${shorten(key)}']`, `imports['${shorten(path)}']`)
@@ -148,11 +185,18 @@ function isConstructor(value: abstract new (...args: never[]) => object): boolea
   }
 }
 
-function plainTarget(name: string, members: Given): Target {
+function plainTarget(
+  name: string,
+  members: Given,
+  within: string | undefined,
+  imported: Imported,
+): Target {
   const call = members.get(name)
   if (call !== undefined) return (args) => Reflect.apply(call, undefined, args)
   const given = [...members.keys()]
-  const near = nearest(name, given)
+  const known = imported.functions(within)
+  const others = given.filter((other) => known?.has(other) !== true)
+  const near = nearest(name, others)
   throw new Missing(near === undefined ? givenAre(given) : misspelt(near, name))
 }
 

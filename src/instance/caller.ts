@@ -73,10 +73,11 @@ export class Caller<Functions, Failure extends HostError = never> {
   /**
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
-   * Nothing else happens on this thread meanwhile, so set a time limit. Functions of components that have streams or
+   * Nothing else happens on this thread meanwhile, so set a time limit. What is printed to a stream is written after the
+   * call, and a call that prints more than 256 KiB to one waits for ever. Functions of components that have streams or
    * futures are refused.
    *
-   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, or a stream or future is open;
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or future is open, or stdin is a stream that has not ended;
    * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
    * @example
    * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)
@@ -102,6 +103,7 @@ export class Caller<Functions, Failure extends HostError = never> {
     const link = this.#link
     const { state } = link
     state.checkOpen()
+    state.checkSync()
     const callee = link.exports.function(name)
     const { port, hostCalls } = state
     let delivery

@@ -68,7 +68,8 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
    * Calls a function of a free instance. Whatever the program does is an outcome.
    *
    * @throws {WasiexecError} (rejects) as {@link Instance.call}, and as {@link Program.instantiate} where no instance can be
-   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of.
+   * made; `ERR_INSTANCE_CLOSED` once the pool is drained or disposed of; `ERR_INSTANCE_BUSY` in a host function, when all
+   * instances wait for host functions that call the pool.
    * @example
    * await using pool = program.pool({ instances: 4 })
    * const outcomes = await Promise.all(inputs.map((input) => pool.call('score', input)))
@@ -190,10 +191,28 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     const { signal } = options
     if (signal?.aborted === true) return Promise.resolve(neverStarted(signal.reason))
+    const callers = this.#callers()
+    if (callers.length > 0 && this.#isStuck(callers)) return Promise.reject(stuck(this.#size))
     return new Promise((resolve, reject) => {
-      this.#waiting.add({ name, args, options, resolve, reject })
+      this.#waiting.add({ name, args, options, callers, resolve, reject })
       this.#dispatch()
     })
+  }
+
+  /** The instances in whose host functions the code is that runs now. */
+  #callers(): readonly InstanceLink[] {
+    let callers: InstanceLink[] | undefined
+    for (const link of this.#busy) {
+      if (link.state.hostCalls?.isInside === true) (callers ??= []).push(link)
+    }
+    return callers ?? NO_CALLERS
+  }
+
+  /** Whether all instances would wait for calls that have no instance, if host functions of these make one more. */
+  #isStuck(callers: readonly InstanceLink[]): boolean {
+    if (this.#busy.size < this.#size) return false
+    const waits = (link: InstanceLink): boolean => callers.includes(link) || this.#waiting.has(link)
+    return [...this.#busy].every(waits)
   }
 
   /** Gives calls that wait to free instances, and makes instances for the others. */
@@ -272,6 +291,15 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
     const ending = [...links, ...this.#leaving].map((link) => link.state.ending)
     return [...ending, ...this.#starter.abort()]
   }
+}
+
+const NO_CALLERS: readonly InstanceLink[] = []
+
+/** The error for a call that would never have an instance. */
+function stuck(size: number): WasiexecError {
+  const all = size === 1 ? 'its instance waits' : `each of its ${size} instances waits`
+  const message = `a host function cannot call its own pool when ${all} for such a function; give the pool more \`instances\``
+  return new WasiexecError('ERR_INSTANCE_BUSY', message)
 }
 
 /** Whether a call was not made because of its name or its arguments. */

@@ -36,6 +36,7 @@ export class InstanceState implements PortInstance {
   #aborted: { reason: unknown } | undefined
   #disposed: WasiexecError | undefined
   hostCalls: HostCalls | undefined
+  isReading: (() => boolean) | undefined
   /** Its number at the port. */
   number = 0
 
@@ -95,6 +96,7 @@ export class InstanceState implements PortInstance {
   ended(end: InstanceEnd): void {
     this.#end ??= end
     this.hostCalls?.end(this.#over())
+    this.isReading = undefined
     this.#start.reject(endedEarly(end))
     this.#resolveEnding()
   }
@@ -112,6 +114,18 @@ export class InstanceState implements PortInstance {
       throw closed
     }
     throw this.#over()
+  }
+
+  /**
+   * Throws for a call that the thread waits for, if such a call may wait for this thread.
+   *
+   * @throws {WasiexecError} `ERR_INSTANCE_BUSY`.
+   */
+  checkSync(): void {
+    if (this.isReading?.() !== true) return
+    const message =
+      '`callSync` cannot wait for `stdin`, a stream that has not ended and is read by this thread; use `call`'
+    throw new WasiexecError('ERR_INSTANCE_BUSY', message)
   }
 
   /**

@@ -1,5 +1,6 @@
 import { neverStarted, type AnyCallOutcome } from '../outcome.ts'
 import { Signals } from '../port/signals.ts'
+import type { InstanceLink } from './link.ts'
 import type { CheckedCallOptions } from './options.ts'
 
 /** A call that waits for an instance. */
@@ -7,6 +8,8 @@ export interface WaitingCall {
   readonly name: string
   readonly args: readonly unknown[]
   readonly options: CheckedCallOptions
+  /** The instances whose host functions make it. */
+  readonly callers: readonly InstanceLink[]
   resolve(outcome: AnyCallOutcome): void
   reject(error: unknown): void
 }
@@ -14,6 +17,8 @@ export interface WaitingCall {
 /** Calls in their order, until they are taken or their signal aborts them. However many wait, each takes the same time. */
 export class WaitingCalls {
   readonly #calls = new Map<number, WaitingCall>()
+  /** How many of the calls each instance makes by its host functions. */
+  readonly #callers = new Map<InstanceLink, number>()
   /** No call has a lower number. */
   #first = 0
   /** The number of the next that is added. */
@@ -40,8 +45,14 @@ export class WaitingCalls {
     const number = this.#next
     this.#next += 1
     this.#calls.set(number, call)
+    for (const caller of call.callers) this.#count(caller, 1)
     const { signal } = call.options
     if (signal !== undefined) this.#signals.add(signal, number)
+  }
+
+  /** Whether a host function of this instance has made one of them. */
+  has(caller: InstanceLink): boolean {
+    return this.#callers.has(caller)
   }
 
   /** Takes the first. */
@@ -58,8 +69,15 @@ export class WaitingCalls {
     const call = this.#calls.get(number)
     if (call === undefined) return undefined
     this.#calls.delete(number)
+    for (const caller of call.callers) this.#count(caller, -1)
     const { signal } = call.options
     if (signal !== undefined) this.#signals.delete(signal, number)
     return call
+  }
+
+  #count(caller: InstanceLink, change: 1 | -1): void {
+    const count = (this.#callers.get(caller) ?? 0) + change
+    if (count === 0) this.#callers.delete(caller)
+    else this.#callers.set(caller, count)
   }
 }

@@ -316,7 +316,8 @@ function encodePreopens(value: unknown, to: Encoder): void {
 
 function preopen(option: string, grant: unknown): Preopen {
   if (typeof grant === 'string') return preopen(option, { hostPath: grant, access: 'read' })
-  checkObject(option, grant)
+  if (typeof grant !== 'object' || grant === null || Array.isArray(grant))
+    throw invalid(option, 'a path of the host or { hostPath, access }', grant)
   const { hostPath, access, ...rest } = grant as Preopen
   for (const name of Object.keys(rest))
     throw unknown(`${option}.${name}`, name, ['hostPath', 'access'])

@@ -21,6 +21,8 @@ export interface PortInstance extends RunTarget {
   ended(end: InstanceEnd): void
   /** Its calls of host functions, once it is being made. */
   hostCalls: HostCalls | undefined
+  /** Whether its stdin is a stream that has not ended; undefined if it is no stream. */
+  isReading: (() => boolean) | undefined
 }
 
 interface KnownInstance {

@@ -72,6 +72,8 @@ export class Pipes {
   readonly #response: LiveResponse | undefined
   readonly #id: number
   #ended = false
+  /** Whether nothing more of stdin comes. */
+  #hasReadAll = false
   #failure: WasiexecError | undefined
 
   constructor(
@@ -100,6 +102,11 @@ export class Pipes {
         if (!this.#ended) events.outputTaken(id, STREAM.body, bytes)
       },
     })
+  }
+
+  /** Whether stdin is a stream that has not ended. */
+  get isReading(): boolean {
+    return this.#source !== undefined && !this.#hasReadAll
   }
 
   /** The guest waits for more of stdin, or there is room for so many bytes of it. */
@@ -137,13 +144,18 @@ export class Pipes {
     try {
       const next = await source.next()
       if (this.#ended) return
-      if (next.done === true) this.#events.endStdin(this.#id)
+      if (next.done === true) this.#endStdin()
       else this.#events.pushStdin(this.#id, toBytes(next.value))
     } catch (error) {
       if (this.#ended) return
       this.#fail('stdin', error)
-      this.#events.endStdin(this.#id)
+      this.#endStdin()
     }
+  }
+
+  #endStdin(): void {
+    this.#hasReadAll = true
+    this.#events.endStdin(this.#id)
   }
 
   #output(

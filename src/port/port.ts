@@ -265,6 +265,7 @@ export class Port implements PipeEvents, HostCallPort {
     if (isHosted && functions === undefined) prepared.encoded.byte(OPTION.imports)
     // Before it is queued: it may throw.
     const streams = hasStreams(local) ? new Pipes(this, number, local, source) : undefined
+    if (source !== undefined) instance.isReading = () => streams?.isReading === true
     const { signal, handle } = instance
     const isPiped = streams !== undefined || isHosted
     const flags = (signal ? RUN_FLAG.abortable : 0) | (isPiped ? RUN_FLAG.piped : 0)
