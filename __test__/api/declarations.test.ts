@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { load, type WasiexecError } from '../support/package.ts'
-import { folder, thrown, wat } from '../support/guest.ts'
+import { folder, real, thrown, wat } from '../support/guest.ts'
 import { compile } from '../support/typescript.ts'
 import { echoComponent } from '../support/wit-echo.ts'
 import { witTypes } from '../support/wit-values.ts'
@@ -53,6 +53,68 @@ export const found: string | undefined = await instance.exports.lookup('a')
 await program.run({ imports })
 `
   const files = { 'store.d.ts': await program.types(), 'use.ts': use }
+  t.deepEqual(await compile(await folder(t), files), [])
+})
+
+test('what is given may be all that is accepted', async (t) => {
+  const program = await real('flows')
+  const use = `
+import { load } from 'wasiexec'
+import type { Exports, Imports } from './flows.d.ts'
+const imports: Imports = {
+  'test:flows/host': {
+    wait: (key) => key,
+    transform: (lines) => [\`\${lines}\`],
+    next: (number) => number,
+  },
+}
+const program = await load('flows.wasm')
+const { exports } = await program.instantiate<Exports>({ imports })
+const { sinks, pipes } = exports
+function* bytes() { yield 1; yield new Uint8Array(2) }
+export const sum: bigint = await sinks.sum([1, 2, 3])
+export const taken: BigUint64Array = await sinks.take([1n], 1)
+export const text: string = await sinks.settle('now')
+export const later: string = await sinks.settle(Promise.resolve('later'))
+await sinks.length(new Uint8Array(2))
+await sinks.length(bytes())
+await sinks.describe([[1, 'one'], [2, undefined]])
+for await (const line of await pipes.upper(['one'])) line.toUpperCase()
+for await (const piece of await pipes.copy([new Uint8Array(2)])) piece.subarray(1)
+// @ts-expect-error
+await sinks.sum(['1'])
+// @ts-expect-error
+await sinks.settle(1)
+`
+  const lists = await load(
+    Buffer.from(`(component
+      (import "host" (func (result (list s64))))
+      (core module $m
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+        (func (export "f") (param i32 i32 i32 i32 i32 i32)))
+      (core instance $i (instantiate $m))
+      (func (export "f") (param "a" (list u8)) (param "b" (list f64)) (param "c" (list (list u64)))
+        (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))`),
+    { cache: false },
+  )
+  const useLists = `
+import type { Instance } from 'wasiexec'
+import type { Exports, Imports } from './lists.d.ts'
+declare const lists: Instance<Exports>
+const { exports } = lists
+export const hosts: Imports[] = [{ host: () => [1n] }, { host: async () => new BigInt64Array(1) }]
+await exports.f([1, 2], [1.5], [[1n], new BigUint64Array(1)])
+await exports.f(Buffer.from('a'), new Float64Array(1), [])
+// @ts-expect-error
+await exports.f([1n], [], [])
+`
+  const files = {
+    'flows.d.ts': await program.types(),
+    'lists.d.ts': await lists.types(),
+    'use.ts': use,
+    'use-lists.ts': useLists,
+  }
   t.deepEqual(await compile(await folder(t), files), [])
 })
 
