@@ -1894,6 +1894,8 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
   | 'preopens'
   | 'network'
   | 'http'
+  | 'config'
+  | 'keyvalue'
   | 'clock'
   | 'randomSeed'
 > {

@@ -15,9 +15,10 @@ import {
   type RunFlags,
 } from './run-options.ts'
 import { CliError, STATUS } from './status.ts'
+import { addStoreOptions, storeOptions, type StoreFlags } from './stores.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags, NetworkFlags {
+interface Flags extends RunFlags, LoadFlags, NetworkFlags, StoreFlags {
   port: number
   host: string
   maxRequest?: number
@@ -36,6 +37,7 @@ export const verb: Verb = {
       .option('--host <address>', 'the local address or name to listen on', '127.0.0.1')
     addRunOptions(command, io)
     addNetworkOptions(command)
+    addStoreOptions(command)
     command
       .optionsGroup('Limits of bodies:')
       .option('--max-request <size>', 'the body of a request: 1MiB', size)
@@ -85,6 +87,7 @@ function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
   return {
     ...options,
     ...networkOptions(flags),
+    ...storeOptions(flags),
     ...outputs,
     limits: { ...limits, ...bodies },
     onOutcome: (outcome, { method = '', url = '' }, { problem }) => {
