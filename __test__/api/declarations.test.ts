@@ -9,7 +9,7 @@ import { witTypes } from '../support/wit-values.ts'
 test('declarations of a component compile, and fit its instances', async (t) => {
   const program = await wat('calc-component')
   const use = `
-import { load, type Instance } from 'wasiexec'
+import { load, type Instance, type Program } from 'wasiexec'
 import type { Counters, Exports } from './calc.d.ts'
 const program = await load('calc.wasm')
 const calc: Instance<Exports> = await program.instantiate<Exports>()
@@ -20,6 +20,15 @@ export const shown: string | number = division.tag === 'ok' ? division.val : div
 const counter: Counters.Counter = await calc.exports['my:pkg/counters'].Counter.create(5)
 export const next: number = await counter.nextValue()
 counter[Symbol.dispose]()
+const typed = program.as<Exports>()
+const instance: Instance<Exports> = await typed.instantiate()
+export const total: number = await instance.exports.add(1, 2)
+const called = await typed.pool().call('add', 1, 2)
+if (called.kind === 'returned') called.values[0].toFixed()
+export const any: Program = typed
+export const from: Program<Exports> = typed
+// @ts-expect-error
+await instance.exports.add('1', 2)
 const outcome = await calc.call('my:pkg/math#divide', 7, 2)
 if (outcome.kind === 'returned') outcome.values[0].tag
 const added = calc.callSync('add', 1, 2)
