@@ -298,7 +298,7 @@ const foo: Exports_.Foo = await makeFoo()
 export const numbers: number[] = [
   await then(1), await Foo.create(), await Foo.name(), await Foo.prototype_(),
   await foo.constructor_(), await foo.then_(), await foo.toString(),
-  await odd.exports.delete(), await odd.exports.HTTPGet(),
+  await odd.exports.delete(), await odd.exports.httpGet(),
 ]
 export const parts: [Exports_.Promise_, Exports_.Members_, Exports_.Needs_, Exports_.FooClass_] =
   [{ then: 1 }, { then: 1 }, { then: 1 }, { then: 1 }]
@@ -321,7 +321,7 @@ test('functions with such names can be called', async (t) => {
   for (const name of ['name', 'prototype_', 'create']) t.is(await statics[name]!(), 1, name)
   const foo = (await makeFoo!()) as Odd
   for (const name of ['constructor_', 'then_', 'toString']) t.is(await foo[name]!(), 7, name)
-  for (const name of ['delete', 'constructor', 'HTTPGet'] as const) {
+  for (const name of ['delete', 'constructor', 'httpGet'] as const) {
     t.is(await instance.exports[name]!(), 1, name)
   }
 })
