@@ -278,6 +278,25 @@ test('declarations of made-up types compile', async (t) => {
   t.deepEqual(await compile(await folder(t), files), [])
 })
 
+test('interfaces that have types alone need not be given', async (t) => {
+  const program = await load(
+    Buffer.from(`(component
+      (import "a:b/types" (instance $types (type $r (record (field "HTTP-port" u32))) (export "r" (type $s (eq $r)))))
+      (alias export $types "r" (type $s))
+      (import "a:b/c" (instance (alias outer 1 $s (type $r)) (export "s" (type $s (eq $r))) (export "f" (func (param "r" $s))))))`),
+    { cache: false },
+  )
+  const use = `
+import type { Imports, Types } from './needs.d.ts'
+export const imports: Imports = { 'a:b/c': { f: ({ httpPort }: Types.R) => void httpPort } }
+`
+  t.deepEqual(
+    await compile(await folder(t), { 'needs.d.ts': await program.types(), 'use.ts': use }),
+    [],
+  )
+  await program.instantiate({ imports: { 'a:b/c': { f: () => {} } } })
+})
+
 test('only components have WIT', async (t) => {
   t.regex(
     await (await wat('calc-component')).wit(),

@@ -111,7 +111,9 @@ class Declarations {
 
   write(world: number): string {
     const { exports, imports } = this.#wit.worlds[world]!
-    const given = Object.entries(imports).filter(([, item]) => !this.#isWasi(item))
+    const given = Object.entries(imports).filter(
+      ([, item]) => !this.#isWasi(item) && !this.#isTypesAlone(item),
+    )
     this.#exportsOf(Object.entries(exports))
     if (given.some(([, item]) => !('type' in item))) this.#importsOf(given)
     this.#ownTypes(world)
@@ -122,6 +124,14 @@ class Declarations {
 
   #isWasi(item: WorldItem): boolean {
     return 'interface' in item && this.#packageOf(item.interface.id).startsWith('wasi:')
+  }
+
+  /** Whether an interface has nothing that could be given. */
+  #isTypesAlone(item: WorldItem): boolean {
+    if (!('interface' in item)) return false
+    const { functions, types } = this.#wit.interfaces[item.interface.id]!
+    const isResource = (type: number): boolean => this.#wit.types[type]!.kind === 'resource'
+    return Object.keys(functions).length === 0 && !Object.values(types).some(isResource)
   }
 
   #packageOf(id: number): string {
