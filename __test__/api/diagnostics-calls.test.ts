@@ -149,7 +149,11 @@ test.serial('a call of an instance that has ended publishes, too', async (t) => 
         ] as const
       ).map((call): [() => unknown, string, string] => [call, 'add', code])
     }),
-    [() => counter.nextValue(), 'my:pkg/counters#[method]counter.next-value', 'ERR_INSTANCE_CLOSED'],
+    [
+      () => counter.nextValue(),
+      'my:pkg/counters#[method]counter.next-value',
+      'ERR_INSTANCE_CLOSED',
+    ],
     [
       () => counters.exports.counters.Counter.create(1),
       'my:pkg/counters#[constructor]counter',

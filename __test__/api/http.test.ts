@@ -385,7 +385,13 @@ test('origins that are wrong are refused before the run', async (t) => {
   t.regex(await refused({ allow: 'https://a' }), /^`http\.allow` must be an array of origins/)
   t.regex(await refused({ allowed: [] }), /^unknown option `http\.allowed`; did you mean `allow`\?/)
   // An empty file is not "no authorities of my own".
-  for (const ca of ['', 'x', '-----BEGIN CERTIFICATE-----', CA.slice(0, 200), CA.replace(/M/g, 'A')]) {
+  for (const ca of [
+    '',
+    'x',
+    '-----BEGIN CERTIFICATE-----',
+    CA.slice(0, 200),
+    CA.replace(/M/g, 'A'),
+  ]) {
     t.regex(await refused({ ca }), /^`http\.ca` must be certificates in PEM, got /)
     // Before there is a run.
     const { code } = await refusal(() => program.check({ http: { ca } }))

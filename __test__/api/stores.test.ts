@@ -1,6 +1,12 @@
 // Run once more with each compiler.
 import test from 'ava'
-import { load, Runtime, type Outcome, type RunOptions, type ServeOptions } from '../support/package.ts'
+import {
+  load,
+  Runtime,
+  type Outcome,
+  type RunOptions,
+  type ServeOptions,
+} from '../support/package.ts'
 import { ending, real, realPath, refusal, wat } from '../support/guest.ts'
 
 /** What the guest prints for each of these commands. */

@@ -49,7 +49,8 @@ const TYPED_ARRAYS: Readonly<Record<string, string>> = {
 }
 
 /** The elements of these. */
-const elementOf = (kind: string): string => (kind.endsWith('64') && kind !== 'f64' ? 'bigint' : 'number')
+const elementOf = (kind: string): string =>
+  kind.endsWith('64') && kind !== 'f64' ? 'bigint' : 'number'
 
 /** Whether a value comes from the component or is given to it, where more is accepted. */
 type Way = 'from' | 'to'
@@ -413,7 +414,8 @@ class Declarations {
       return `{ tag: 'ok', val: ${of(ok)} } | { tag: 'err', val: ${of(err)} }`
     }
     if ('enum' in kind) return kind.enum.cases.map(({ name }) => `'${name}'`).join(' | ')
-    if ('variant' in kind) return kind.variant.cases.map((part) => this.#case(part, way)).join(' | ')
+    if ('variant' in kind)
+      return kind.variant.cases.map((part) => this.#case(part, way)).join(' | ')
     if ('handle' in kind) {
       return of('own' in kind.handle ? kind.handle.own : kind.handle.borrow)
     }

@@ -95,7 +95,7 @@ function givenFor(name: string | undefined, given: GivenInterfaces): Given | und
   const versionOf = (key: string): string | undefined => splitInterface(key).version
   const [newest] = [...given.interfaces.keys()]
     .filter((key) => canStandFor(key, name))
-    .sort((a, b) => compareVersions(versionOf(b), versionOf(a)))
+    .toSorted((a, b) => compareVersions(versionOf(b), versionOf(a)))
   return newest === undefined ? undefined : given.interfaces.get(newest)
 }
 
