@@ -1899,6 +1899,8 @@ interface ServeOptions<Ending extends Outcome | HostError = Outcome> extends Pic
   | 'preopens'
   | 'network'
   | 'http'
+  | 'config'
+  | 'keyvalue'
   | 'clock'
   | 'randomSeed'
 > {
@@ -2088,7 +2090,7 @@ interface WitResource {
  * const program = await load('hello.wasm')
  * const { stdout } = await program.run({ args: ['world'] })
  */
-declare class Program {
+declare class Program<Functions = AnyFunctions> {
   #private
   /** argv[0] of its runs. */
   readonly name: string
@@ -2211,7 +2213,19 @@ declare class Program {
    * const warm = await python.snapshot({ args: ['-c', 'import json, sys; exec(sys.stdin.read())'] })
    * const { stdout } = await warm.run({ stdin: 'print(json.dumps([1]))' })
    */
-  snapshot(options?: SnapshotOptions): Promise<Program>
+  snapshot(options?: SnapshotOptions): Promise<Program<Functions>>
+  /**
+   * Returns the program itself, with the types of its functions: those of its declarations, which {@link types} writes.
+   * Its instances and pools have them.
+   *
+   * @example
+   * import type { Exports } from './calc.d.ts'
+   *
+   * const calc = (await load('calc.wasm')).as<Exports>()
+   * await using instance = await calc.instantiate()
+   * const sum: number = await instance.exports.add(1, 2)
+   */
+  as<Called>(): Program<Called>
   /**
    * Makes an instance, whose functions can be called one by one. Calls `_initialize` if the program exports it; does not
    * call `_start`. The instance takes a slot of the runtime, and waits for one like a run.
@@ -2225,10 +2239,10 @@ declare class Program {
    * await using instance = await program.instantiate<Functions>()
    * console.log(await instance.exports.add(1, 2))
    */
-  instantiate<Functions = AnyFunctions>(
+  instantiate<Called = Functions>(
     options: HostedInstantiateOptions,
-  ): Promise<Instance<Functions, HostError>>
-  instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  ): Promise<Instance<Called, HostError>>
+  instantiate<Called = Functions>(options?: InstantiateOptions): Promise<Instance<Called>>
   /**
    * Returns a handler of HTTP requests, for a component that exports `wasi:http/incoming-handler` (WASI 0.2) or
    * `wasi:http/handler` (0.3).
@@ -2249,8 +2263,8 @@ declare class Program {
    * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
    * const outcome = await pool.call('add', 1, 2)
    */
-  pool<Functions = AnyFunctions>(options: HostedPoolOptions): Pool<Functions, HostError>
-  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
+  pool<Called = Functions>(options: HostedPoolOptions): Pool<Called, HostError>
+  pool<Called = Functions>(options?: PoolOptions): Pool<Called>
   /**
    * Returns the program's Wasm binary; of a snapshot, an ordinary module.
    *

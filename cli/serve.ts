@@ -16,9 +16,10 @@ import {
   type RunFlags,
 } from './run-options.ts'
 import { CliError, STATUS } from './status.ts'
+import { addStoreOptions, storeOptions, type StoreFlags } from './stores.ts'
 import { examples, type Verb } from './verb.ts'
 
-interface Flags extends RunFlags, LoadFlags, NetworkFlags {
+interface Flags extends RunFlags, LoadFlags, NetworkFlags, StoreFlags {
   port: number
   host: string
 }
@@ -35,6 +36,7 @@ export const verb: Verb = {
       .option('--host <address>', 'the local address or name to listen on', host, '127.0.0.1')
     addRunOptions(command, io)
     addNetworkOptions(command)
+    addStoreOptions(command)
     command.optionsGroup('Limits of bodies:')
     addLimits(command, 'bodies')
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
@@ -83,6 +85,7 @@ function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
   return {
     ...runOptions(flags),
     ...networkOptions(flags),
+    ...storeOptions(flags),
     ...outputs,
     onOutcome: (outcome, { method = '', url = '' }, { problem }) => {
       if (outcome.ok && problem === undefined) return

@@ -83,7 +83,7 @@ const parts = new WeakMap<object, ProgramParts>()
  * const program = await load('hello.wasm')
  * const { stdout } = await program.run({ args: ['world'] })
  */
-export class Program {
+export class Program<Functions = AnyFunctions> {
   /** argv[0] of its runs. */
   readonly name: string
   /** A core module or a component. */
@@ -289,7 +289,7 @@ export class Program {
    * const warm = await python.snapshot({ args: ['-c', 'import json, sys; exec(sys.stdin.read())'] })
    * const { stdout } = await warm.run({ stdin: 'print(json.dumps([1]))' })
    */
-  snapshot(options: SnapshotOptions = {}): Promise<Program> {
+  snapshot(options: SnapshotOptions = {}): Promise<Program<Functions>> {
     if (!snapshots.isObserved) return this.#snapshot(options)
     const message = { program: this.name, limits: limitsOf(options) }
     return snapshots.until(
@@ -299,7 +299,7 @@ export class Program {
     )
   }
 
-  async #snapshot(options: SnapshotOptions): Promise<Program> {
+  async #snapshot(options: SnapshotOptions): Promise<Program<Functions>> {
     const closed = this.#closed()
     if (closed) throw closed
     const { run, call, compiler = this.#how.compiler } = checkSnapshot(options)
@@ -311,10 +311,25 @@ export class Program {
     const taken = await port.snapshot(this.#owner, prepared, call, how)
     const reason = this.#closed()
     if (!Array.isArray(taken)) throw reason ?? endedEarly(taken, call)
-    const warm = new Program(port, how, taken[0], taken[1] as ProgramInfo)
+    const warm = new Program<Functions>(port, how, taken[0], taken[1] as ProgramInfo)
     if (reason === undefined) return warm
     warm[Symbol.dispose]()
     throw reason
+  }
+
+  /**
+   * Returns the program itself, with the types of its functions: those of its declarations, which {@link types} writes.
+   * Its instances and pools have them.
+   *
+   * @example
+   * import type { Exports } from './calc.d.ts'
+   *
+   * const calc = (await load('calc.wasm')).as<Exports>()
+   * await using instance = await calc.instantiate()
+   * const sum: number = await instance.exports.add(1, 2)
+   */
+  as<Called>(): Program<Called> {
+    return this
   }
 
   /**
@@ -330,10 +345,10 @@ export class Program {
    * await using instance = await program.instantiate<Functions>()
    * console.log(await instance.exports.add(1, 2))
    */
-  instantiate<Functions = AnyFunctions>(
+  instantiate<Called = Functions>(
     options: HostedInstantiateOptions,
-  ): Promise<Instance<Functions, HostError>>
-  instantiate<Functions = AnyFunctions>(options?: InstantiateOptions): Promise<Instance<Functions>>
+  ): Promise<Instance<Called, HostError>>
+  instantiate<Called = Functions>(options?: InstantiateOptions): Promise<Instance<Called>>
   instantiate(options: InstantiateOptions | HostedInstantiateOptions = {}): Promise<unknown> {
     if (!instantiations.isObserved) return this.#instantiate(options)
     const message = {
@@ -388,8 +403,8 @@ export class Program {
    * await using pool = program.pool<Functions>({ instances: 4, limits: { timeoutMs: 100 } })
    * const outcome = await pool.call('add', 1, 2)
    */
-  pool<Functions = AnyFunctions>(options: HostedPoolOptions): Pool<Functions, HostError>
-  pool<Functions = AnyFunctions>(options?: PoolOptions): Pool<Functions>
+  pool<Called = Functions>(options: HostedPoolOptions): Pool<Called, HostError>
+  pool<Called = Functions>(options?: PoolOptions): Pool<Called>
   pool(options: PoolOptions | HostedPoolOptions = {}): unknown {
     const closed = this.#closed()
     if (closed) throw closed

@@ -198,6 +198,33 @@ test('what is imported under its own name is not meant for another', async (t) =
   })
 })
 
+test('of several versions the exact one is taken, then the newest, then the one without a version', async (t) => {
+  const program = await wat('store-component')
+  const { imports } = host()
+  const { 'my:pkg/store': store, logLine } = imports
+  const answering = (keys: readonly string[]) =>
+    Object.fromEntries(keys.map((key) => [key, { ...store, get: () => key }]))
+  for (const [taken, ...others] of [
+    ['my:pkg/store@1.2.3', 'my:pkg/store@1.9.0', 'my:pkg/store'],
+    ['my:pkg/store@1.10.0', 'my:pkg/store@1.9.0', 'my:pkg/store', 'my:pkg/store@2.0.0'],
+    ['my:pkg/store', 'my:pkg/store@2.0.0', 'my:pkg/store@0.9.0'],
+  ] as const) {
+    for (const keys of [
+      [taken, ...others],
+      [...others, taken],
+    ]) {
+      await using instance = await program.instantiate<Store>({
+        imports: { ...answering(keys), logLine },
+      })
+      t.is(await instance.exports.lookup('any'), taken)
+    }
+  }
+  // An older version need not have what a newer one has.
+  const older = { 'my:pkg/store@1.0.0': { get: store.get }, 'my:pkg/store@1.5.0': store, logLine }
+  await using instance = await program.instantiate<Store>({ imports: older })
+  t.is(await instance.exports.save([['a', 'b']]), 1)
+})
+
 test('what is missing is named before anything starts', async (t) => {
   const program = await wat('store-component')
   const { imports } = host()

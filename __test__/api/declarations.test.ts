@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { load, type WasiexecError } from '../support/package.ts'
-import { folder, thrown, wat } from '../support/guest.ts'
+import { folder, real, thrown, wat } from '../support/guest.ts'
 import { compile } from '../support/typescript.ts'
 import { echoComponent } from '../support/wit-echo.ts'
 import { witTypes } from '../support/wit-values.ts'
@@ -9,7 +9,7 @@ import { witTypes } from '../support/wit-values.ts'
 test('declarations of a component compile, and fit its instances', async (t) => {
   const program = await wat('calc-component')
   const use = `
-import { load, type Instance } from 'wasiexec'
+import { load, type Instance, type Program } from 'wasiexec'
 import type { Counters, Exports } from './calc.d.ts'
 const program = await load('calc.wasm')
 const calc: Instance<Exports> = await program.instantiate<Exports>()
@@ -20,6 +20,15 @@ export const shown: string | number = division.tag === 'ok' ? division.val : div
 const counter: Counters.Counter = await calc.exports['my:pkg/counters'].Counter.create(5)
 export const next: number = await counter.nextValue()
 counter[Symbol.dispose]()
+const typed = program.as<Exports>()
+const instance: Instance<Exports> = await typed.instantiate()
+export const total: number = await instance.exports.add(1, 2)
+const called = await typed.pool().call('add', 1, 2)
+if (called.kind === 'returned') called.values[0].toFixed()
+export const any: Program = typed
+export const from: Program<Exports> = typed
+// @ts-expect-error
+await instance.exports.add('1', 2)
 const outcome = await calc.call('my:pkg/math#divide', 7, 2)
 if (outcome.kind === 'returned') outcome.values[0].tag
 const added = calc.callSync('add', 1, 2)
@@ -53,6 +62,68 @@ export const found: string | undefined = await instance.exports.lookup('a')
 await program.run({ imports })
 `
   const files = { 'store.d.ts': await program.types(), 'use.ts': use }
+  t.deepEqual(await compile(await folder(t), files), [])
+})
+
+test('what is given may be all that is accepted', async (t) => {
+  const program = await real('flows')
+  const use = `
+import { load } from 'wasiexec'
+import type { Exports, Imports } from './flows.d.ts'
+const imports: Imports = {
+  'test:flows/host': {
+    wait: (key) => key,
+    transform: (lines) => [\`\${lines}\`],
+    next: (number) => number,
+  },
+}
+const program = await load('flows.wasm')
+const { exports } = await program.instantiate<Exports>({ imports })
+const { sinks, pipes } = exports
+function* bytes() { yield 1; yield new Uint8Array(2) }
+export const sum: bigint = await sinks.sum([1, 2, 3])
+export const taken: BigUint64Array = await sinks.take([1n], 1)
+export const text: string = await sinks.settle('now')
+export const later: string = await sinks.settle(Promise.resolve('later'))
+await sinks.length(new Uint8Array(2))
+await sinks.length(bytes())
+await sinks.describe([[1, 'one'], [2, undefined]])
+for await (const line of await pipes.upper(['one'])) line.toUpperCase()
+for await (const piece of await pipes.copy([new Uint8Array(2)])) piece.subarray(1)
+// @ts-expect-error
+await sinks.sum(['1'])
+// @ts-expect-error
+await sinks.settle(1)
+`
+  const lists = await load(
+    Buffer.from(`(component
+      (import "host" (func (result (list s64))))
+      (core module $m
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+        (func (export "f") (param i32 i32 i32 i32 i32 i32)))
+      (core instance $i (instantiate $m))
+      (func (export "f") (param "a" (list u8)) (param "b" (list f64)) (param "c" (list (list u64)))
+        (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))`),
+    { cache: false },
+  )
+  const useLists = `
+import type { Instance } from 'wasiexec'
+import type { Exports, Imports } from './lists.d.ts'
+declare const lists: Instance<Exports>
+const { exports } = lists
+export const hosts: Imports[] = [{ host: () => [1n] }, { host: async () => new BigInt64Array(1) }]
+await exports.f([1, 2], [1.5], [[1n], new BigUint64Array(1)])
+await exports.f(Buffer.from('a'), new Float64Array(1), [])
+// @ts-expect-error
+await exports.f([1n], [], [])
+`
+  const files = {
+    'flows.d.ts': await program.types(),
+    'lists.d.ts': await lists.types(),
+    'use.ts': use,
+    'use-lists.ts': useLists,
+  }
   t.deepEqual(await compile(await folder(t), files), [])
 })
 
@@ -207,6 +278,25 @@ test('declarations of made-up types compile', async (t) => {
   t.deepEqual(await compile(await folder(t), files), [])
 })
 
+test('interfaces that have types alone need not be given', async (t) => {
+  const program = await load(
+    Buffer.from(`(component
+      (import "a:b/types" (instance $types (type $r (record (field "HTTP-port" u32))) (export "r" (type $s (eq $r)))))
+      (alias export $types "r" (type $s))
+      (import "a:b/c" (instance (alias outer 1 $s (type $r)) (export "s" (type $s (eq $r))) (export "f" (func (param "r" $s))))))`),
+    { cache: false },
+  )
+  const use = `
+import type { Imports, Types } from './needs.d.ts'
+export const imports: Imports = { 'a:b/c': { f: ({ httpPort }: Types.R) => void httpPort } }
+`
+  t.deepEqual(
+    await compile(await folder(t), { 'needs.d.ts': await program.types(), 'use.ts': use }),
+    [],
+  )
+  await program.instantiate({ imports: { 'a:b/c': { f: () => {} } } })
+})
+
 test('only components have WIT', async (t) => {
   t.regex(
     await (await wat('calc-component')).wit(),
@@ -227,7 +317,7 @@ const foo: Exports_.Foo = await makeFoo()
 export const numbers: number[] = [
   await then(1), await Foo.create(), await Foo.name(), await Foo.prototype_(),
   await foo.constructor_(), await foo.then_(), await foo.toString(),
-  await odd.exports.delete(), await odd.exports.HTTPGet(),
+  await odd.exports.delete(), await odd.exports.httpGet(),
 ]
 export const parts: [Exports_.Promise_, Exports_.Members_, Exports_.Needs_, Exports_.FooClass_] =
   [{ then: 1 }, { then: 1 }, { then: 1 }, { then: 1 }]
@@ -250,7 +340,7 @@ test('functions with such names can be called', async (t) => {
   for (const name of ['name', 'prototype_', 'create']) t.is(await statics[name]!(), 1, name)
   const foo = (await makeFoo!()) as Odd
   for (const name of ['constructor_', 'then_', 'toString']) t.is(await foo[name]!(), 7, name)
-  for (const name of ['delete', 'constructor', 'HTTPGet'] as const) {
+  for (const name of ['delete', 'constructor', 'httpGet'] as const) {
     t.is(await instance.exports[name]!(), 1, name)
   }
 })

@@ -67,6 +67,12 @@ async function pool() {
   return (await wat('exports')).pool<Functions>({ instances: 1, limits: FUEL })
 }
 
+interface Counters {
+  counters: {
+    Counter: { create(start: number): Promise<{ nextValue(): Promise<number> }> }
+  }
+}
+
 async function inBatch(name: Name, args: Args, { limits }: CallOptions): Promise<CallOutcome> {
   const program = await wat('exports')
   const defaults = { limits: FUEL }
@@ -121,6 +127,47 @@ function outcomeOf(what: Became, seen: readonly Observed[]): Became {
   const { outcome } = seen.find(({ operation }) => operation === 'call')!.message
   return outcome.values[0] === what.outcome ? { outcome } : what
 }
+
+test.serial('a call of an instance that has ended publishes, too', async (t) => {
+  const seen = observe(t)
+  const over = await instance()
+  await over.call('trap')
+  const closed = await instance()
+  closed[Symbol.dispose]()
+  const counters = await (await wat('calc-component')).instantiate<Counters>()
+  const counter = await counters.exports.counters.Counter.create(1)
+  counters[Symbol.dispose]()
+  const calls: readonly [() => unknown, string, string][] = [
+    ...[over, closed].flatMap((ended) => {
+      const code = ended === over ? 'ERR_INSTANCE_OVER' : 'ERR_INSTANCE_CLOSED'
+      return (
+        [
+          () => ended.call('add', 1, 2),
+          () => ended.callSync('add', 1, 2),
+          () => ended.exports.add(1, 2),
+          () => ended.with({ limits: LIMITS }).exports.add(1, 2),
+        ] as const
+      ).map((call): [() => unknown, string, string] => [call, 'add', code])
+    }),
+    [
+      () => counter.nextValue(),
+      'my:pkg/counters#[method]counter.next-value',
+      'ERR_INSTANCE_CLOSED',
+    ],
+    [
+      () => counters.exports.counters.Counter.create(1),
+      'my:pkg/counters#[constructor]counter',
+      'ERR_INSTANCE_CLOSED',
+    ],
+  ]
+  for (const [call, name, code] of calls) {
+    seen.splice(0)
+    const what = await became(() => context.run(name, call))
+    const { message, atStart } = one(t, seen, 'call', what, name)
+    t.is((message['error'] as { code: string }).code, code)
+    t.is(atStart['function'], name)
+  }
+})
 
 test.serial('each instance publishes, whoever makes it', async (t) => {
   const program = await wat('exports')

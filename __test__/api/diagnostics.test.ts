@@ -123,6 +123,7 @@ const FUNCTIONS: Record<string, string> = {
   'Program.instantiate': 'instantiate',
   'Program.serve': 'run, for each request',
   'Program.pool': 'instantiate, when calls need instances',
+  'Program.as': 'nothing',
   'Program.check': 'nothing',
   'Program.functions': 'nothing',
   'Program.inspect': 'nothing',

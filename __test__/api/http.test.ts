@@ -401,10 +401,17 @@ test('origins that are wrong are refused before the run', async (t) => {
     ['https://10.0.0.0/8', /without a path/],
   ] as const)
     t.regex(await refused({ allow: [origin] }), expected, origin)
-  t.regex(await refused(true), /^`http` must be false or \{ allow \}, got true/)
+  t.regex(await refused(true), /^`http` must be false or \{ allow, ca \}, got true/)
   t.regex(await refused({ allow: 'https://a' }), /^`http\.allow` must be an array of origins/)
-  t.regex(await refused({ allowed: [] }), /^unknown option `allowed`; did you mean `allow`\?/)
-  for (const ca of ['x', '-----BEGIN CERTIFICATE-----', CA.slice(0, 200), CA.replace(/M/g, 'A')]) {
+  t.regex(await refused({ allowed: [] }), /^unknown option `http\.allowed`; did you mean `allow`\?/)
+  // An empty file is not "no authorities of my own".
+  for (const ca of [
+    '',
+    'x',
+    '-----BEGIN CERTIFICATE-----',
+    CA.slice(0, 200),
+    CA.replace(/M/g, 'A'),
+  ]) {
     t.regex(await refused({ ca }), /^`http\.ca` must be certificates in PEM, got /)
     // Before there is a run.
     const { code } = await refusal(() => program.check({ http: { ca } }))

@@ -1,6 +1,12 @@
 // Run once more with each compiler.
 import test from 'ava'
-import { load, Runtime, type Outcome, type RunOptions } from '../support/package.ts'
+import {
+  load,
+  Runtime,
+  type Outcome,
+  type RunOptions,
+  type ServeOptions,
+} from '../support/package.ts'
 import { ending, real, realPath, refusal, wat } from '../support/guest.ts'
 
 /** What the guest prints for each of these commands. */
@@ -121,6 +127,25 @@ test('worker processes, batches and runs that wait have the same', async (t) => 
   const outcome = await elsewhere.run({ ...options, args })
   t.deepEqual(lines(outcome), expected)
   t.is(outcome.stderr.toString(), 'WARN app: late\n')
+})
+
+test('a handler has them, anew for each request', async (t) => {
+  const program = await wat('component-serve-stores')
+  const cases: readonly [ServeOptions, string][] = [
+    [{}, 'INFO shut\n'],
+    [{ config: { mode: 'fast' }, keyvalue: { a: {} } }, 'INFO fast\nINFO open\n'],
+  ]
+  for (const [options, expected] of cases) {
+    const printed: string[] = []
+    const handler = await program.serve({
+      ...options,
+      onOutcome: ({ stderr }) => void printed.push(stderr.toString()),
+    })
+    for (let round = 0; round < 2; round += 1)
+      await (await handler.fetch(new Request('http://test.example/'))).text()
+    await handler.close()
+    t.deepEqual(printed, [expected, expected])
+  }
 })
 
 test('what is not text or bytes is refused with its place', async (t) => {

@@ -10,13 +10,21 @@ import { ended } from '../support/child.ts'
 import { realPath, until, wat, watPath } from '../support/guest.ts'
 
 /** The command in this process, once it listens. */
-async function serve(
-  ...words: string[]
-): Promise<{ url: string; stderr: Screen; stop: () => Promise<Called> }> {
+interface Serving {
+  url: string
+  stderr: Screen
+  stop: () => Promise<Called>
+}
+
+async function serve(...words: string[]): Promise<Serving> {
+  return serveProgram([...words, await realPath('http')])
+}
+
+async function serveProgram(words: readonly string[]): Promise<Serving> {
   const [stdout, stderr] = [new Screen(), new Screen()]
   let interrupt: ((signal: InterruptSignal) => void) | undefined
   const onStart = (given: typeof interrupt): void => void (interrupt = given)
-  const all = ['serve', '--no-cache', '--port', '0', ...words, await realPath('http')]
+  const all = ['serve', '--no-cache', '--port', '0', ...words]
   const called = call(all, { stdout, stderr, onStart })
   await until(() => stdout.text.includes('\n'))
   const [, url = ''] = /^listening on (http:\/\/127\.0\.0\.1:\d+)\n$/.exec(stdout.text) ?? []
@@ -61,6 +69,15 @@ test('it serves, says how requests end, and drains', async (t) => {
       `${name} /trap: the program trapped: wasm \`unreachable\` instruction executed (unreachable)`,
     ],
   )
+})
+
+test('--config and --keyvalue are those of each request', async (t) => {
+  const stores = ['--config', 'mode=fast', '--keyvalue', 'a/', watPath('component-serve-stores')]
+  const { url, stderr, stop } = await serveProgram(stores)
+  t.is((await get(`${url}/`))[0], 500)
+  await until(() => stderr.text.includes('open'))
+  await stop()
+  t.regex(stderr.text, /^INFO fast\nINFO open\n/)
 })
 
 test('--max-request and --max-response cap bodies', async (t) => {

@@ -21,6 +21,8 @@ const SCALARS = [
 const NAMES = [
   'a',
   'long-name',
+  'HTTP-name',
+  'is-OK',
   'default',
   'constructor',
   'to-string',
@@ -158,5 +160,5 @@ function objects(entries: [string, fc.Arbitrary<unknown>][]): fc.Arbitrary<unkno
 }
 
 export function camel(name: string): string {
-  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  return name.toLowerCase().replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -48,6 +48,13 @@ const TYPED_ARRAYS: Readonly<Record<string, string>> = {
   f64: 'Float64Array',
 }
 
+/** The elements of these. */
+const elementOf = (kind: string): string =>
+  kind.endsWith('64') && kind !== 'f64' ? 'bigint' : 'number'
+
+/** Whether a value comes from the component or is given to it, where more is accepted. */
+type Way = 'from' | 'to'
+
 /** Which side of a component an interface is on. */
 type Side = 'exports' | 'imports'
 
@@ -62,6 +69,10 @@ interface Style {
   open(name: string): string
   /** What functions return. */
   result(type: string): string
+  /** Which way arguments go. */
+  readonly arguments: Way
+  /** Which way results go. */
+  readonly results: Way
 }
 
 const STYLES: Readonly<Record<Side, Style>> = {
@@ -70,6 +81,8 @@ const STYLES: Readonly<Record<Side, Style>> = {
     members: 'Members',
     open: (name) => `interface ${name} {`,
     result: (type) => `Promise<${type}>`,
+    arguments: 'to',
+    results: 'from',
   },
   imports: {
     side: 'imports',
@@ -78,6 +91,8 @@ const STYLES: Readonly<Record<Side, Style>> = {
     open: (name) => `type ${name} = {`,
     // A host function may return a promise or the value itself.
     result: (type) => `${type} | Promise<${type}>`,
+    arguments: 'from',
+    results: 'to',
   },
 }
 
@@ -97,7 +112,9 @@ class Declarations {
 
   write(world: number): string {
     const { exports, imports } = this.#wit.worlds[world]!
-    const given = Object.entries(imports).filter(([, item]) => !this.#isWasi(item))
+    const given = Object.entries(imports).filter(
+      ([, item]) => !this.#isWasi(item) && !this.#isTypesAlone(item),
+    )
     this.#exportsOf(Object.entries(exports))
     if (given.some(([, item]) => !('type' in item))) this.#importsOf(given)
     this.#ownTypes(world)
@@ -108,6 +125,14 @@ class Declarations {
 
   #isWasi(item: WorldItem): boolean {
     return 'interface' in item && this.#packageOf(item.interface.id).startsWith('wasi:')
+  }
+
+  /** Whether an interface has nothing that could be given. */
+  #isTypesAlone(item: WorldItem): boolean {
+    if (!('interface' in item)) return false
+    const { functions, types } = this.#wit.interfaces[item.interface.id]!
+    const isResource = (type: number): boolean => this.#wit.types[type]!.kind === 'resource'
+    return Object.keys(functions).length === 0 && !Object.values(types).some(isResource)
   }
 
   #packageOf(id: number): string {
@@ -296,10 +321,10 @@ class Declarations {
     out.close('}')
   }
 
-  #field({ name, type }: Part): string {
+  #field({ name, type }: Part, way: Way = 'from'): string {
     const key = propertyName(camelCase(name))
     const mark = this.#hasUndefined(type ?? null) ? '?' : ''
-    return `${key}${mark}: ${this.#of(type ?? null)}`
+    return `${key}${mark}: ${this.#of(type ?? null, way)}`
   }
 
   #resource(id: number, name: string, functions: readonly Function[], style: Style): void {
@@ -322,7 +347,7 @@ class Declarations {
       if (kind === 'static') this.#function(member, style)
       if (kind !== 'constructor' || (isExported && hasCreate)) continue
       this.#docs(member)
-      const parameters = this.#parameters(member, 0)
+      const parameters = this.#parameters(member, style, 0)
       out.line(
         isExported
           ? `create(${parameters}): ${style.result(name)}`
@@ -338,19 +363,20 @@ class Declarations {
     this.#docs(called)
     const { kind, name } = functionName(called.name)
     const { result } = called
-    const returned = result === undefined || result === null ? 'void' : this.#of(result)
+    const isNothing = result === undefined || result === null
+    const returned = isNothing ? 'void' : this.#of(result, style.results)
     const key = propertyName(kind === 'function' ? camelCase(name) : memberName(name))
-    this.#out.line(`${key}(${this.#parameters(called, skipped)}): ${style.result(returned)}`)
+    this.#out.line(`${key}(${this.#parameters(called, style, skipped)}): ${style.result(returned)}`)
   }
 
-  #parameters({ params }: Function, skipped: number): string {
+  #parameters({ params }: Function, style: Style, skipped: number): string {
     const shown = params.slice(skipped)
     // Options at the end may be left out.
     const needed = shown.findLastIndex(({ type }) => !this.#hasUndefined(type)) + 1
     const written = shown.map(({ name, type }, index) => {
       const key = camelCase(name)
       const mark = index < needed ? '' : '?'
-      return `${isIdentifier(key) ? key : `${key}_`}${mark}: ${this.#of(type)}`
+      return `${isIdentifier(key) ? key : `${key}_`}${mark}: ${this.#of(type, style.arguments)}`
     })
     return written.join(', ')
   }
@@ -363,41 +389,49 @@ class Declarations {
     return 'option' in kind && !this.#hasUndefined(kind.option)
   }
 
-  #of(type: Type | null): string {
+  /** A type without a name is written for its way; one with a name is the same for both. */
+  #of(type: Type | null, way: Way = 'from'): string {
     if (type === null) return 'undefined'
     if (typeof type === 'string') return PRIMITIVES[type] ?? 'never'
     const { name, owner, kind } = this.#wit.types[type]!
-    if (name === null) return this.#kind(kind)
+    if (name === null) return this.#kind(kind, way)
     const own = this.#typeName(type)
     if (owner === null || 'world' in owner) return own
     return `${this.#namespaceOf(owner.interface)}.${own}`
   }
 
-  #kind(kind: TypeKind): string {
+  #kind(kind: TypeKind, way: Way = 'from'): string {
+    const of = (type: Type | null): string => this.#of(type, way)
     if (kind === 'resource') return 'object'
-    if ('type' in kind) return this.#of(kind.type)
-    if ('list' in kind) return this.#list(kind.list)
-    if ('fixed-length-list' in kind) return this.#list(kind['fixed-length-list'][0])
-    if ('map' in kind) return `Map<${this.#of(kind.map[0])}, ${this.#of(kind.map[1])}>`
-    if ('tuple' in kind) return `[${kind.tuple.types.map((type) => this.#of(type)).join(', ')}]`
-    if ('option' in kind) return this.#option(kind.option)
+    if ('type' in kind) return of(kind.type)
+    if ('list' in kind) return this.#list(kind.list, way)
+    if ('fixed-length-list' in kind) return this.#list(kind['fixed-length-list'][0], way)
+    if ('map' in kind) return `Map<${of(kind.map[0])}, ${of(kind.map[1])}>`
+    if ('tuple' in kind) return `[${kind.tuple.types.map((type) => of(type)).join(', ')}]`
+    if ('option' in kind) return this.#option(kind.option, way)
     if ('result' in kind) {
       const { ok, err } = kind.result
-      return `{ tag: 'ok', val: ${this.#of(ok)} } | { tag: 'err', val: ${this.#of(err)} }`
+      return `{ tag: 'ok', val: ${of(ok)} } | { tag: 'err', val: ${of(err)} }`
     }
     if ('enum' in kind) return kind.enum.cases.map(({ name }) => `'${name}'`).join(' | ')
-    if ('variant' in kind) return kind.variant.cases.map((part) => this.#case(part)).join(' | ')
+    if ('variant' in kind)
+      return kind.variant.cases.map((part) => this.#case(part, way)).join(' | ')
     if ('handle' in kind) {
-      return this.#of('own' in kind.handle ? kind.handle.own : kind.handle.borrow)
+      return of('own' in kind.handle ? kind.handle.own : kind.handle.borrow)
     }
     if ('record' in kind) {
-      return `{ ${kind.record.fields.map((part) => this.#field(part)).join(', ')} }`
+      return `{ ${kind.record.fields.map((part) => this.#field(part, way)).join(', ')} }`
     }
     if ('stream' in kind) {
       const isBytes = kind.stream !== null && this.#aliased(kind.stream) === 'u8'
-      return `AsyncIterable<${isBytes ? 'Uint8Array' : this.#of(kind.stream)}>`
+      if (way === 'from') return `AsyncIterable<${isBytes ? 'Uint8Array' : of(kind.stream)}>`
+      const yielded = isBytes ? 'Uint8Array | number' : of(kind.stream)
+      return `AsyncIterable<${yielded}> | Iterable<${yielded}>`
     }
-    if ('future' in kind) return `Promise<${this.#of(kind.future)}>`
+    if ('future' in kind) {
+      const value = of(kind.future)
+      return way === 'from' ? `Promise<${value}>` : `PromiseLike<${value}> | ${value}`
+    }
     // Flags have names.
     return 'never'
   }
@@ -413,20 +447,21 @@ class Declarations {
     return plain
   }
 
-  #case({ name, type }: Part): string {
+  #case({ name, type }: Part, way: Way): string {
     return type === undefined || type === null
       ? `{ tag: '${name}' }`
-      : `{ tag: '${name}', val: ${this.#of(type)} }`
+      : `{ tag: '${name}', val: ${this.#of(type, way)} }`
   }
 
-  #list(element: Type): string {
+  #list(element: Type, way: Way): string {
     const plain = this.#aliased(element)
     const typed = typeof plain === 'string' ? TYPED_ARRAYS[plain] : undefined
-    return typed ?? `Array<${this.#of(element)}>`
+    if (typed === undefined) return `Array<${this.#of(element, way)}>`
+    return way === 'from' ? typed : `${typed} | Array<${elementOf(plain as string)}>`
   }
 
-  #option(some: Type): string {
-    const type = this.#of(some)
+  #option(some: Type, way: Way): string {
+    const type = this.#of(some, way)
     return this.#hasUndefined(some)
       ? `{ tag: 'none' } | { tag: 'some', val: ${type} }`
       : `${type} | undefined`

@@ -9,6 +9,7 @@ import { Mismatch } from '../wit/mismatch.ts'
 import {
   camelCase,
   canStandFor,
+  compareVersions,
   functionName,
   memberName,
   pascalCase,
@@ -85,12 +86,19 @@ function signatureOf({ parameters, result }: FunctionType, codecs: Codecs): Sign
   }
 }
 
-/** The functions that were given for an interface: under its name, or that of a version that can stand for its. */
+/**
+ * The functions that were given for an interface: under its name, that of the newest version that can stand for its, or its
+ * name without a version.
+ */
 function givenFor(name: string | undefined, given: GivenInterfaces): Given | undefined {
   if (name === undefined) return given.root
-  const { path } = splitInterface(name)
-  const exact = given.interfaces.get(name) ?? given.interfaces.get(path)
-  return exact ?? [...given.interfaces].find(([key]) => canStandFor(key, name))?.[1]
+  const exact = given.interfaces.get(name)
+  if (exact !== undefined) return exact
+  const versionOf = (key: string): string | undefined => splitInterface(key).version
+  const [newest] = [...given.interfaces.keys()]
+    .filter((key) => canStandFor(key, name))
+    .toSorted((a, b) => compareVersions(versionOf(b), versionOf(a)))
+  return newest === undefined ? undefined : given.interfaces.get(newest)
 }
 
 function targetOf(type: FunctionType, given: GivenInterfaces, imported: Imported): Target {

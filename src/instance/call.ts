@@ -61,7 +61,7 @@ export function observedCall(
   args: readonly unknown[],
   options: CheckedCallOptions,
 ): Promise<AnyCallOutcome> {
-  const start = (): Promise<AnyCallOutcome> => startCall(link, callee, args, options)
+  const start = (): Promise<AnyCallOutcome> => startOpen(link, () => callee, args, options)
   if (!calls.isObserved) return start()
   const message = callMessage(link.state.imports.name, 'call', callee.name, options)
   return calls.until(message, start, withOutcome)
@@ -74,9 +74,18 @@ export function startNamedCall(
   name: string,
   args: readonly unknown[],
 ): Promise<AnyCallOutcome> {
+  return startOpen(link, () => link.exports.function(name), args, options)
+}
+
+function startOpen(
+  link: InstanceLink,
+  callee: () => Callee,
+  args: readonly unknown[],
+  options: CheckedCallOptions,
+): Promise<AnyCallOutcome> {
   try {
     link.state.checkOpen()
-    return startCall(link, link.exports.function(name), args, options)
+    return startCall(link, callee(), args, options)
   } catch (error) {
     return Promise.reject(error)
   }

@@ -44,10 +44,9 @@ export class Caller<Functions, Failure extends HostError = never> {
    * console.log(await instance.exports.add(1, 2)) // 3
    */
   get exports(): AsyncFunctions<Functions> {
-    return (this.#exports ??= this.#link.exports.expose(this.#link, async (callee, args) => {
-      this.#link.state.checkOpen()
-      return valueOf(await observedCall(this.#link, callee, args, this.#options))
-    }) as AsyncFunctions<Functions>)
+    return (this.#exports ??= this.#link.exports.expose(this.#link, async (callee, args) =>
+      valueOf(await observedCall(this.#link, callee, args, this.#options)),
+    ) as AsyncFunctions<Functions>)
   }
 
   /**

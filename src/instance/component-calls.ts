@@ -69,7 +69,6 @@ export class ComponentExports implements Exports {
       const collected: number[] = []
       const guests = new Resources(types, list, {
         invoke: async (called, args) => {
-          link.state.checkOpen()
           return valueOf(await observedCall(link, this.#callees[called.number]!, args, ALL))
         },
         checkWaits: () => link.state.checkNotInside(),

@@ -1,4 +1,4 @@
-import { checkObject, checkOptions, checkString, invalid } from '../check.ts'
+import { checkObject, checkString, invalid, unknown } from '../check.ts'
 import type { Encoder } from '../encoder.ts'
 import { fromNative } from '../errors.ts'
 import type { HttpOptions } from '../options.ts'
@@ -15,6 +15,8 @@ interface Origin {
   readonly ports: readonly [number, number]
 }
 
+const NAMES = ['allow', 'ca'] as const
+
 const SHAPE = "an origin, such as 'https://api.example.com' or 'http://127.0.0.1:8080'"
 const DEFAULT_PORT = { http: 80, https: 443 }
 const MAX_PORT = 65_535
@@ -30,25 +32,28 @@ export function encodeHttp(value: unknown, to: Encoder): void {
     return
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid('http', 'false or { allow }', value)
+    throw invalid('http', 'false or { allow, ca }', value)
   checkObject('http', value)
-  checkOptions(value, ['allow', 'ca'])
-  const { allow = [], ca = '' } = value as HttpOptions
+  for (const name in value)
+    if (!NAMES.includes(name as (typeof NAMES)[number])) throw unknown(`http.${name}`, name, NAMES)
+  const { allow = [], ca } = value as HttpOptions
   const origins = readList('http.allow', allow, 'origins').map(([option, text]) =>
     parseOrigin(option, text),
   )
-  checkString('http.ca', ca)
-  checkAuthorities(ca)
+  if (ca !== undefined) {
+    checkString('http.ca', ca)
+    checkAuthorities(ca)
+  }
   to.byte(OPTION.http)
   writeList(origins, to, writeOrigin)
-  to.string(ca)
+  to.string(ca ?? '')
 }
 
 /** The text that was looked at last: mostly, all runs have the same. */
-let lastAuthorities = ''
+let lastAuthorities: string | undefined
 
 function checkAuthorities(pem: string): void {
-  if (pem === '' || pem === lastAuthorities) return
+  if (pem === lastAuthorities) return
   try {
     native.checkAuthorities(pem)
   } catch (error) {

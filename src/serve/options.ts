@@ -48,6 +48,8 @@ export interface ServeOptions<Ending extends Outcome | HostError = Outcome> exte
   | 'preopens'
   | 'network'
   | 'http'
+  | 'config'
+  | 'keyvalue'
   | 'clock'
   | 'randomSeed'
 > {
@@ -85,6 +87,8 @@ const OPTIONS = [
   'preopens',
   'network',
   'http',
+  'config',
+  'keyvalue',
   'clock',
   'randomSeed',
   'limits',

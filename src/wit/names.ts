@@ -1,6 +1,6 @@
-/** `add-two` as `addTwo`. */
+/** `add-two` as `addTwo`; words in capitals are like others: `HTTP-get` is `httpGet`. */
 export function camelCase(name: string): string {
-  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  return name.toLowerCase().replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** `add-two` as `AddTwo`. */
@@ -91,7 +91,8 @@ const TAKEN = new Set(['then', 'constructor', 'prototype'])
 
 /** A member of a class. */
 export function memberName(name: string): string {
-  return TAKEN.has(name) ? `${name}_` : camelCase(name)
+  const key = camelCase(name)
+  return TAKEN.has(key) ? `${key}_` : key
 }
 
 /** Whether an interface of the name `given`, with or without a version, can stand for `wanted`. */
