@@ -27,6 +27,7 @@ mod output;
 mod port;
 mod precompiled;
 mod programs;
+mod random;
 mod scheduler;
 mod snapshot;
 mod sockets;
