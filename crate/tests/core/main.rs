@@ -16,6 +16,7 @@ mod first_calls;
 mod heaps;
 mod host;
 mod host_functions;
+mod indirect_calls;
 mod inspection;
 mod instances;
 mod limits;
