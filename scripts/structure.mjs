@@ -34,7 +34,7 @@ export const CORE = {
     'options',
     'stdio',
   ],
-  engine: ['error', 'lock', 'wasi'],
+  engine: ['error', 'guest', 'lock', 'wasi'],
   program: [
     'component',
     'digest',

@@ -1,10 +1,12 @@
 //! Engines: how programs are compiled and where their instances live.
 
 use crate::error::{Error, ErrorCode, Result, closed};
+use crate::guest::MAX_FRAMES;
 use crate::lock::lock;
 use crate::wasi::{self, RunState};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use wasmtime::{
@@ -46,6 +48,8 @@ const IMAGE: u64 = 16 << 20;
 /// Most of a snapshot's memory is in its file. A program that only says that it is a snapshot gets no larger image than
 /// this number of times its file.
 const IMAGE_TO_FILE: u64 = 8;
+/// In baseline code, there may be a function that is not the program's beside each one that is.
+const BACKTRACE: Option<NonZeroUsize> = NonZeroUsize::new(2 * MAX_FRAMES);
 /// A program with many functions needs more than wasmtime's default of 1 MiB.
 const MAX_INSTANCE_BYTES: usize = 8 << 20;
 
@@ -448,8 +452,10 @@ fn config(
         // Node handles signals, too; mach ports would bypass its handlers (macOS only).
         .macos_use_mach_ports(false);
     match compilation.tier {
-        // Cranelift makes the entries of functions that tables hold, which can take as long as all the rest.
-        Tier::Baseline => compile_fast(&mut config).strategy(Strategy::Winch),
+        // Cranelift makes the entries of functions that the host can get hold of.
+        Tier::Baseline => compile_fast(&mut config)
+            .strategy(Strategy::Winch)
+            .wasm_backtrace_max_frames(BACKTRACE),
         Tier::Optimizing => config
             .strategy(Strategy::Cranelift)
             .collector(Collector::DeferredReferenceCounting)

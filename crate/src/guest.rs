@@ -13,7 +13,7 @@ mod value;
 
 pub(crate) use classify::{classify, own_cause};
 pub(crate) use cpu::CpuMeter;
-pub(crate) use frames::{clip, demangle};
+pub(crate) use frames::{Bodies, MAX_FRAMES, clip, demangle};
 pub(crate) use instance_control::InstanceControl;
 pub(crate) use level::{FIRST, LAST, LEVELS, level};
 pub(crate) use limits::{HOSTCALL_FUEL, MemoryLimiter};

@@ -6,6 +6,7 @@ mod code;
 mod compilations;
 mod compile;
 mod compiled;
+mod dispatch;
 mod entry;
 mod exports;
 mod features;
@@ -49,7 +50,7 @@ pub(crate) use snapshot::{
 
 use crate::engine::{Checks, Engines, Host, Nans, ProgramKind};
 use crate::error::{Error, ErrorCode, Result};
-use crate::guest::{Limits, TrapInfo};
+use crate::guest::{Bodies, Limits, TrapInfo};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::symbols;
 use crate::wasi::P0;
@@ -382,6 +383,11 @@ impl Program {
                 false => Nans::Any,
             },
         }
+    }
+
+    /// Where its functions are, if its code may be that of a module that does the same.
+    pub(crate) fn bodies(&self) -> Option<&Bodies> {
+        self.code.bodies()
     }
 
     /// Finds out where in the source the frames of a trap are; for a snapshot, which of the program's functions they are,

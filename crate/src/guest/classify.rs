@@ -1,6 +1,6 @@
 //! The one place that decides how a run ended.
 
-use super::frames::{clip, frames};
+use super::frames::{Bodies, clip, frames};
 use super::outcome::{Ending, Exit, TrapInfo};
 use super::stop::{Cause, LimitKind, Stopped};
 use super::trap_code::TrapCode;
@@ -21,16 +21,18 @@ pub(crate) fn own_cause(result: &wasmtime::Result<()>, fuel_left: Option<u64>) -
 /// Tells how a run ended from its cause and from what its call returned.
 ///
 /// The only place that looks at a wasmtime error; its text is never read. It is total: once code of the
-/// guest may have run (`started`), every error is an ending but the two below.
+/// guest may have run (`started`), every error is an ending but the two below. `bodies` is asked when the guest has
+/// trapped.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::OutOfResources`] when the host has no memory, or when the program could not be started;
 /// [`ErrorCode::Internal`] for a bug of ours.
-pub(crate) fn classify(
+pub(crate) fn classify<'a>(
     result: wasmtime::Result<()>,
     cause: Cause,
     started: bool,
+    bodies: impl FnOnce() -> Option<&'a Bodies>,
 ) -> Result<Ending> {
     match cause {
         Cause::Limit(limit) => return Ok(Ending::Limit(limit)),
@@ -70,7 +72,7 @@ pub(crate) fn classify(
     Ok(Ending::Trap(TrapInfo {
         code,
         message,
-        frames: frames(error.downcast_ref::<WasmBacktrace>()),
+        frames: frames(error.downcast_ref::<WasmBacktrace>(), bodies()),
         // Where the program has debug information, its code says more.
         location: None,
     }))
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     fn guest(error: impl Into<wasmtime::Error>, started: bool) -> Result<Ending> {
-        classify(Err(error.into()), Cause::Guest, started)
+        classify(Err(error.into()), Cause::Guest, started, || None)
     }
 
     fn trap(ending: Result<Ending>) -> TrapInfo {
@@ -149,7 +151,8 @@ mod tests {
                     Err(wasmtime::Error::msg("anything")),
                 ];
                 for result in results {
-                    assert_eq!(classify(result, cause, started).ok(), Some(ending.clone()));
+                    let classified = classify(result, cause, started, || None);
+                    assert_eq!(classified.ok(), Some(ending.clone()));
                 }
             }
         }

@@ -4,20 +4,52 @@ use super::outcome::Frame;
 use std::fmt::{self, Write};
 use wasmtime::{FrameInfo, WasmBacktrace};
 
-/// The frames of a backtrace, innermost first; without a backtrace there are none.
-pub(crate) fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<Frame> {
-    let frames = backtrace.map_or(&[][..], WasmBacktrace::frames);
-    frames.iter().map(frame).collect()
+/// The most calls that a trap shows.
+pub(crate) const MAX_FRAMES: usize = 20;
+
+/// Where the functions of a module are in its bytes. Its code may be that of a module that does the same, with functions
+/// that are as long, and more of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bodies {
+    /// How many functions it imports.
+    pub(crate) imported: usize,
+    /// The offsets of the others.
+    pub(crate) starts: Vec<usize>,
 }
 
-fn frame(info: &FrameInfo) -> Frame {
-    Frame {
-        function_index: info.func_index(),
+impl Bodies {
+    /// The offset of a function; `None` for one that the module does not have.
+    fn start(&self, function: u32) -> Option<usize> {
+        let index = (function as usize).checked_sub(self.imported)?;
+        self.starts.get(index).copied()
+    }
+}
+
+/// The frames of a backtrace, innermost first; without a backtrace there are none. `bodies` are those of the program, if
+/// others may have been compiled.
+pub(crate) fn frames(backtrace: Option<&WasmBacktrace>, bodies: Option<&Bodies>) -> Vec<Frame> {
+    let frames = backtrace.map_or(&[][..], WasmBacktrace::frames);
+    let frames = frames.iter().filter_map(|info| frame(info, bodies));
+    frames.take(MAX_FRAMES).collect()
+}
+
+/// `None` for a function that the program does not have.
+fn frame(info: &FrameInfo, bodies: Option<&Bodies>) -> Option<Frame> {
+    let function_index = info.func_index();
+    let offset = match bodies {
+        None => info.module_offset(),
+        Some(bodies) => {
+            let start = bodies.start(function_index)?;
+            info.func_offset().map(|offset| start + offset)
+        }
+    };
+    Some(Frame {
+        function_index,
         function: info.func_name().map(demangle),
         module: info.module().name().map(clip),
-        offset: info.module_offset(),
+        offset,
         ..Frame::default()
-    }
+    })
 }
 
 /// Names are the program's own text; a hostile one may be megabytes long, or become so.

@@ -64,12 +64,19 @@ impl Cache {
         Some(file)
     }
 
-    pub(crate) fn entry(&self, program: &blake3::Hash, engine: &Engine) -> Option<CacheEntry> {
+    /// The place of code of `program`; `form` says what was compiled, if that was not the program itself.
+    pub(crate) fn entry(
+        &self,
+        program: &blake3::Hash,
+        engine: &Engine,
+        form: &[u8],
+    ) -> Option<CacheEntry> {
         let folder = self.folder.as_ref()?;
         let mut key = KeyHasher(blake3::Hasher::new());
         key.0.update(env!("CARGO_PKG_VERSION").as_bytes());
         engine.precompile_compatibility_hash().hash(&mut key);
         key.0.update(program.as_bytes());
+        key.0.update(form);
         let name = format!("{}.cwasm", key.0.finalize().to_hex());
         Some(CacheEntry {
             path: folder.join(name),

@@ -4,6 +4,7 @@ use super::cache::{Cache, CacheEntry};
 use super::compilations::Compilations;
 use super::compile::{self, Baseline, Compiler, Unstored};
 use super::compiled::{Compiled, Link};
+use super::dispatch;
 use super::features;
 use super::given::Given;
 use super::load_options::{CompilerChoice, LoadOptions};
@@ -11,9 +12,9 @@ use super::precompiled::{self, Precompiled};
 use super::shelf::{HasCode, Shelf, ShelfKey};
 use super::tiering::{self, Work};
 use super::wasm::{Wasm, refuse_threads};
-use crate::engine::{Checks, Compilation, Engines, Host, Nans, Tier};
+use crate::engine::{Checks, Compilation, Engines, Host, Nans, ProgramKind, Tier};
 use crate::error::{Error, Result};
-use crate::guest::{Frame, TrapInfo};
+use crate::guest::{Bodies, Frame, TrapInfo};
 use crate::symbols::Symbols;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +37,7 @@ pub(crate) struct ProgramCode {
     pub(super) wasm: Wasm,
     pub(super) interruptible: bool,
     symbols: Symbols,
+    bodies: OnceLock<Bodies>,
     compiler: Compiler,
     compilations: Compilations,
     choice: CompilerChoice,
@@ -85,6 +87,7 @@ impl ProgramCode {
             wasm,
             interruptible,
             symbols: Symbols::new(options.source_maps.as_deref()),
+            bodies: OnceLock::new(),
             compiler,
             compilations,
             choice: options.compiler,
@@ -146,6 +149,7 @@ impl ProgramCode {
         let this = Self {
             interruptible: true,
             symbols: Symbols::default(),
+            bodies: OnceLock::new(),
             compiler: Compiler {
                 engines: self.compiler.engines.clone(),
                 cache: Cache::none(),
@@ -315,6 +319,17 @@ impl ProgramCode {
             Err(error) => Error::internal(error),
         })??;
         self.compile(compilation)
+    }
+
+    /// Where its functions are, if its code may be that of a module that does the same.
+    pub(super) fn bodies(&self) -> Option<&Bodies> {
+        let may_differ = self.wasm.kind == ProgramKind::Module
+            && self.wasm.snapshot.is_none()
+            && self.choice != CompilerChoice::Optimizing;
+        may_differ.then(|| {
+            self.bodies
+                .get_or_init(|| dispatch::bodies(&self.wasm.bytes))
+        })
     }
 
     /// Finds out where in the source the frames of a trap are.

@@ -2,6 +2,7 @@
 
 use super::cache::{Cache, CacheEntry, DIGEST};
 use super::compiled::{Compiled, Link};
+use super::dispatch;
 use super::inspection::Sections;
 use super::precompiled::{self, PrecompiledCode};
 use super::shelf::Shelf;
@@ -191,9 +192,24 @@ impl Compiler {
                 self.engines
                     .compile_snapshot(bytes, memories, *compilation, host)
             }
-            None => A::compile(&host.engine, bytes),
+            None => match self.rewritten::<A>(wasm, place) {
+                Some(code) => Ok(code),
+                None => A::compile(&host.engine, bytes),
+            },
         };
         code.inspect(|_| self.engines.count_compilation())
+    }
+
+    /// The code of a module that does the same and is compiled faster, if there is one and the compiler takes it: what it
+    /// refuses is compiled as it is, so that the reason is about the program.
+    fn rewritten<A: Link>(&self, wasm: &Wasm, place: &Place<'_>) -> Option<Vec<u8>> {
+        let Compilation { kind, tier, .. } = place.compilation;
+        if (kind, tier) != (ProgramKind::Module, Tier::Baseline) {
+            return None;
+        }
+        let module = dispatch::rewrite(&wasm.bytes)?;
+        let compile = AssertUnwindSafe(|| A::compile(&place.host.engine, &module));
+        catch_unwind(compile).ok()?.ok()
     }
 
     fn restore_as<A: Link>(
@@ -221,11 +237,15 @@ impl Compiler {
             ..wasm.needs()
         };
         let host = self.engines.host(compilation, needs)?;
+        let form = match compilation.tier {
+            Tier::Baseline => &[dispatch::VERSION][..],
+            Tier::Optimizing => &[],
+        };
         Ok(Place {
             engines: &self.engines,
             compilation,
             starts_early: wasm.starts_early,
-            entry: self.cache.entry(&wasm.digest, &host.engine),
+            entry: self.cache.entry(&wasm.digest, &host.engine, form),
             host,
         })
     }

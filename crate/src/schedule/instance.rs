@@ -295,9 +295,10 @@ impl Instance {
             None => None,
         };
         let cause = call.settle(own_cause(&result, fuel_left));
-        let mut ending = classify(result, cause, started)?;
+        let program = &context.group.program;
+        let mut ending = classify(result, cause, started, || program.bodies())?;
         if let Ending::Trap(trap) = &mut ending {
-            Box::pin(context.group.program.explain(trap)).await;
+            Box::pin(program.explain(trap)).await;
         }
         let printed = capture.take();
         usage.output_truncated = printed.truncated;

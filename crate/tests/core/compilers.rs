@@ -253,50 +253,97 @@ fn read(i: usize) -> String {
     format!("(i64.load offset={} (local.get 0))", 8 * i)
 }
 
-/// A function that calls itself `depth` times, with `locals` locals and `operands` operands that are alive over the call.
-fn recursion(locals: usize, operands: usize, depth: u32) -> String {
-    let declared = "(local i64)".repeat(locals);
-    let set: String = (1..=locals)
-        .map(|i| format!("(local.set {i} {})", read(i)))
-        .collect();
-    let pushed: String = (1..=operands).map(|i| read(locals + i)).collect();
-    let added = "i64.add ".repeat(operands);
-    let used: String = (1..=locals)
-        .map(|i| format!("(local.get {i}) i64.add "))
-        .collect();
-    format!(
-        r#"(module
-          (memory 20)
-          (func $f (param i32) (result i64) {declared}
-            (if (i32.eqz (local.get 0)) (then (return (i64.const 0))))
-            {set}
-            {pushed}
-            (call $f (i32.sub (local.get 0) (i32.const 1)))
-            {added}
-            {used})
-          (func (export "_start") (drop (call $f (i32.const {depth})))))"#
-    )
+/// A function that calls itself.
+#[derive(Clone, Copy)]
+struct Recursion {
+    /// Parameters besides the number of calls.
+    params: usize,
+    locals: usize,
+    /// Operands that are alive over the call.
+    operands: usize,
+    /// Whether the call goes through a table.
+    is_indirect: bool,
+}
+
+impl Recursion {
+    /// A program in which it calls itself so many times.
+    fn program(self, depth: u32) -> String {
+        let Self {
+            params,
+            locals,
+            operands,
+            is_indirect,
+        } = self;
+        let declared = "(local i64)".repeat(locals);
+        let set: String = (1..=locals)
+            .map(|i| format!("(local.set {} {})", params + i, read(i)))
+            .collect();
+        let pushed: String = (1..=operands).map(|i| read(locals + i)).collect();
+        let added = "i64.add ".repeat(operands);
+        let used: String = (1..=params + locals)
+            .map(|i| format!("(local.get {i}) i64.add "))
+            .collect();
+        let passed: String = (1..=params).map(|i| format!("(local.get {i})")).collect();
+        let call = match is_indirect {
+            true => format!(
+                "call_indirect (type $f) (i32.sub (local.get 0) (i32.const 1)) {passed} (i32.const 3)"
+            ),
+            false => format!("call $f (i32.sub (local.get 0) (i32.const 1)) {passed}"),
+        };
+        let first = "(i64.load (i32.const 0))".repeat(params);
+        let types = "i64 ".repeat(params);
+        // So many that the call is made direct.
+        let elements = "$f ".repeat(32);
+        format!(
+            r#"(module
+              (memory 20)
+              (type $f (func (param i32 {types}) (result i64)))
+              (table 40 funcref)
+              (elem (i32.const 3) {elements})
+              (func $f (type $f) {declared}
+                (if (i32.eqz (local.get 0)) (then (return (i64.const 0))))
+                {set}
+                {pushed}
+                ({call})
+                {added}
+                {used})
+              (func (export "_start") (drop (call $f (i32.const {depth}) {first}))))"#
+        )
+    }
 }
 
 #[test]
 fn guests_get_as_deep_with_baseline_code_as_with_optimized_code() {
     let runtime = idle();
-    for (locals, operands) in [(0, 0), (0, 8), (4, 0), (16, 4), (60, 20)] {
-        let fits = |compiler, depth| {
-            let program = load(&runtime, recursion(locals, operands, depth), compiler);
-            run(&runtime, &program, RunOptions::default()).exit_code() == Some(0)
-        };
-        let (mut fitting, mut too_deep) = (1, 1 << 20);
-        while fitting + 1 < too_deep {
-            let depth = (fitting + too_deep) / 2;
-            match fits(CompilerChoice::Optimizing, depth) {
-                true => fitting = depth,
-                false => too_deep = depth,
+    let shapes = [(0, 0, 0), (0, 0, 8), (0, 4, 0), (0, 16, 4), (0, 60, 20)];
+    let with_params = [(1, 0, 0), (5, 0, 0), (12, 2, 2), (40, 0, 0), (200, 0, 0)];
+    let shapes = shapes.into_iter().chain(with_params);
+    for (params, locals, operands) in shapes {
+        for is_indirect in [false, true] {
+            let recursion = Recursion {
+                params,
+                locals,
+                operands,
+                is_indirect,
+            };
+            let fits = |compiler, depth| {
+                let program = load(&runtime, recursion.program(depth), compiler);
+                run(&runtime, &program, RunOptions::default()).exit_code() == Some(0)
+            };
+            let (mut fitting, mut too_deep) = (1, 1 << 20);
+            while fitting + 1 < too_deep {
+                let depth = (fitting + too_deep) / 2;
+                match fits(CompilerChoice::Optimizing, depth) {
+                    true => fitting = depth,
+                    false => too_deep = depth,
+                }
             }
+            let frame = format!(
+                "{params} parameters, {locals} locals and {operands} operands, {fitting} calls, indirect: {is_indirect}"
+            );
+            assert!(fits(CompilerChoice::Baseline, fitting), "{frame}");
+            assert!(!fits(CompilerChoice::Baseline, 1 << 20), "{frame}");
         }
-        let frame = format!("{locals} locals and {operands} operands, {fitting} calls");
-        assert!(fits(CompilerChoice::Baseline, fitting), "{frame}");
-        assert!(!fits(CompilerChoice::Baseline, 1 << 20), "{frame}");
     }
 }
 

@@ -5,6 +5,7 @@
 mod program;
 
 use super::{load_snapshot, load_wasm, run_with, seen, take};
+use crate::random::each_seed;
 use program::generate;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasiexec::{ErrorCode, SnapshotOptions};
@@ -12,36 +13,16 @@ use wasiexec::{ErrorCode, SnapshotOptions};
 const CASES: u64 = 200;
 const INPUTS: [&[u8]; 3] = [b"", b"\x01\x02\x03", b"abcdefghijklmnopqrstuvwxyz"];
 
-fn number(variable: &str, default: u64) -> u64 {
-    match std::env::var(variable) {
-        Ok(text) => text.parse().expect("a number"),
-        Err(_) => default,
-    }
-}
-
 #[test]
 fn generated_programs_go_on_where_they_read() {
-    let first = number("SNAPSHOT_SEED", 0);
-    let next = AtomicU64::new(first);
-    let end = first + number("SNAPSHOT_CASES", CASES);
     let (taken, early) = (AtomicU64::new(0), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        break;
-                    }
-                    let count = if check(seed) { &taken } else { &early };
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
+    let cases = each_seed("SNAPSHOT", CASES, |seed| {
+        let count = if check(seed) { &taken } else { &early };
+        count.fetch_add(1, Ordering::Relaxed);
     });
     let (taken, early) = (taken.into_inner(), early.into_inner());
     assert!(
-        taken > early || end - first < 100,
+        taken > early || cases < 100,
         "{taken} taken, {early} ended before"
     );
 }

@@ -1,29 +1,7 @@
 //! Makes programs: whatever they compute comes into a checksum, which they print at their end.
 
+use crate::random::Random;
 use std::fmt::Write;
-
-/// Numbers that look random, and are the same for each seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(1 << 32);
-        let digest = *blake3::hash(&self.0.to_le_bytes()).as_bytes();
-        u64::from_le_bytes(digest[..8].try_into().expect("8 bytes"))
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn one_in(&mut self, number: usize) -> bool {
-        self.below(number) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
@@ -106,7 +84,7 @@ struct Code {
 }
 
 pub fn generate(seed: u64) -> String {
-    let mut random = Random(seed.wrapping_mul(0x5851_f42d_4c95_7f2d));
+    let mut random = Random::new(seed.wrapping_mul(0x5851_f42d_4c95_7f2d));
     let mut types = |most: usize| {
         let number = random.below(most + 1);
         (0..number).map(|_| random.pick(&TYPES)).collect::<Vec<_>>()
