@@ -81,6 +81,10 @@ or network; 130 Ctrl-C; 143 SIGTERM; 141 nobody reads its output; 125 an error o
   async execute(io, [path = '', ...args], given) {
     const flags = given as Flags
     checkCollect(flags)
+    if (flags.invoke !== undefined && flags.collect !== undefined)
+      throw new CliError(
+        '--collect cannot be with --invoke: files are kept at the end of a program; let the function print what it has made',
+      )
     const files = await readGuestFiles(flags)
     const program = await openProgram(io, path, loadOptions(flags))
     const controller = new AbortController()

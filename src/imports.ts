@@ -1,4 +1,4 @@
-import { checkRecord, invalid } from './check.ts'
+import { checkRecord, invalid, show } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { BoundFunction } from './imports/binding.ts'
 import { bindInterfaces } from './imports/components.ts'
@@ -64,6 +64,8 @@ export interface GivenImports {
   readonly modules: ReadonlyMap<string, Functions>
   /** Without a module: for functions that a component itself imports. */
   readonly root: Functions
+  /** Modules without functions that are objects of a class, as messages show these. */
+  readonly instances: ReadonlyMap<string, string>
 }
 
 /** The most imports that a message lists. */
@@ -78,6 +80,7 @@ export function readImports(value: unknown): GivenImports {
   checkRecord('imports', value)
   const modules = new Map<string, Functions>()
   const root = new Map<string, HostFunction>()
+  const instances = new Map<string, string>()
   for (const [module, functions] of Object.entries(value) as [string, unknown][]) {
     if (functions === undefined) continue
     const option = `imports.${module}`
@@ -92,9 +95,16 @@ export function readImports(value: unknown): GivenImports {
       if (typeof call !== 'function') throw invalid(`${option}.${name}`, 'a function', call)
       named.set(name, call as HostFunction)
     }
+    if (named.size === 0 && !isPlain(functions)) instances.set(module, show(functions))
     modules.set(module, named)
   }
-  return { modules, root }
+  return { modules, root, instances }
+}
+
+/** Whether it is an object without a class, of this or another realm. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**
@@ -139,7 +149,7 @@ function bindComponent(
 }
 
 function bindModule(
-  { modules, root }: GivenImports,
+  { modules, root, instances }: GivenImports,
   program: ProgramImports,
   missing: string[],
 ): BoundFunction[] {
@@ -154,7 +164,9 @@ function bindModule(
       missing.push(`${shown(wanted)}, which only a guest can have`)
     else if (call === undefined) {
       others ??= withoutImported(modules, program)
-      missing.push(`${shown(wanted)}${hint(modules, others, wanted)}`)
+      const instance = instances.get(module)
+      const why = instance === undefined ? hint(modules, others, wanted) : notOwn(module, instance)
+      missing.push(`${shown(wanted)}${why}`)
     } else bound.push(new NumberFunction(`${module}.${name}`, call, { params, results, type }))
   }
   return bound
@@ -193,6 +205,11 @@ function refuseProvided(given: GivenImports['modules'], program: ProgramImports)
 /** `env.log (function (i32, i32))`. */
 function shown({ module, name, kind, type }: HostImport): string {
   return `${module}.${name} (${type === '' ? kind : `${kind} ${type}`})`
+}
+
+/** What is said of a missing import for whose module an object of a class was given. */
+function notOwn(module: string, instance: string): string {
+  return `, \`imports.${module}\` is ${instance} without functions of its own, and methods of a class are not taken`
 }
 
 /** What was given under names that the program does not import: only such a name can be meant for another. */

@@ -371,8 +371,18 @@ test('each property of imports is read once, and no prototype is looked at', asy
       return 1
     }
   }
-  const { code } = await refusal(program.run({ imports: { env: new Inherited() as never } }))
+  const { code, message } = await refusal(
+    program.run({ imports: { env: new Inherited() as never } }),
+  )
   t.is(code, 'ERR_UNRESOLVED_IMPORT')
+  t.regex(
+    message,
+    /: env\.f \(function \(\) -> i32\), `imports\.env` is an Inherited without functions of its own, and methods of a class are not taken$/,
+  )
+  class Own {
+    f = (): number => 1
+  }
+  t.is(ending(await program.run({ imports: { env: new Own() as never } })), 'exit 0')
   const thrown = new Error('getter')
   const bad = {
     get env(): never {

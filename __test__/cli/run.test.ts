@@ -374,6 +374,10 @@ test('flags of files that make no sense are refused', async (t) => {
     [['--collect', '**'], /--collect needs --collect-to/],
     [['--collect-to', 'out'], /--collect-to needs --collect/],
     [['--collect', '/a', '--json'], /must be relative/],
+    [
+      ['--invoke', '_start', '--collect', '**', '--json'],
+      /^wasiexec: --collect cannot be with --invoke: files are kept at the end of a program; let/,
+    ],
   ] as const) {
     const { status, stderr } = await run([...flags, watPath('return')])
     t.is(status, 125, stderr)

@@ -129,7 +129,8 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
 
   /**
    * Takes no more calls, lets those that it has end, those that wait as well, and ends its instances. Resolves when they
-   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left.
+   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left. A host
+   * function that awaits this waits for its own call.
    *
    * @example
    * const calls = inputs.map((input) => pool.call('add', input, 1))
