@@ -322,9 +322,7 @@ export class Program<Functions = AnyFunctions> {
    * Its instances and pools have them.
    *
    * @example
-   * import type { Exports } from './calc.d.ts'
-   *
-   * const calc = (await load('calc.wasm')).as<Exports>()
+   * const calc = program.as<Functions>() // for example `Exports` of calc.d.ts
    * await using instance = await calc.instantiate()
    * const sum: number = await instance.exports.add(1, 2)
    */

@@ -123,6 +123,6 @@ test('every example in a comment of the API compiles', async (t) => {
   // One more, so that the compiler has something to say.
   const wrong = parse('/**\n * @example\n * program.never\n */\ninterface Wrong {}')
   t.deepEqual(compile(importAll(declarations) + PRELUDE, [...examples, ...examplesOf(wrong)]), [
-    "Wrong: Property 'never' does not exist on type 'Program'.",
+    "Wrong: Property 'never' does not exist on type 'Program<AnyFunctions>'.",
   ])
 })
