@@ -91,6 +91,7 @@ export const CORE = {
     'program',
     'runtime',
     'schedule',
+    'stdio',
   ],
   binding: [
     'error',

@@ -18,4 +18,4 @@ pub(crate) use huge_pages::use_huge_pages;
 pub(crate) use private_file::{is_private, lock_file, make_folder, new_file, user_cache_folder};
 pub(crate) use read_at::read_exact_at;
 pub(crate) use thread_priority::lower_thread_priority;
-pub(crate) use written_pages::{PageRanges, give_back, page_size, written_pages};
+pub(crate) use written_pages::{give_back, page_size, written_pages};

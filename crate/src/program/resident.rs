@@ -11,7 +11,7 @@
 //!   of the program needs, the slot starts anew.
 
 use crate::lock::lock;
-use crate::platform::{PageRanges, give_back, page_size, written_pages};
+use crate::platform::{give_back, page_size, written_pages};
 use crate::wasi::RunState;
 use std::cell::Cell;
 use std::hint::black_box;
@@ -113,7 +113,7 @@ fn memory(store: &mut Store<RunState>, instance: Instance) -> &mut [u8] {
 }
 
 /// The pages in the smallest gaps between so many ranges, without which few enough are left.
-fn smallest_gaps(ranges: &PageRanges) -> Vec<usize> {
+fn smallest_gaps(ranges: &[Range<usize>]) -> Vec<usize> {
     if ranges.len() <= KEPT_RANGES {
         return Vec::new();
     }
