@@ -531,7 +531,8 @@ test('types', async (t) => {
     'bytes(length: number, piece: number): Promise<AsyncIterable<Uint8Array>>',
     'ticks(count: number): Promise<AsyncIterable<undefined>>',
     'later(value: number, pause: number): Promise<Promise<number>>',
-    'settle(value: Promise<string>): Promise<string>',
+    'sum(numbers: AsyncIterable<number> | Iterable<number>): Promise<bigint>',
+    'settle(value: PromiseLike<string> | string): Promise<string>',
     'all: Array<AsyncIterable<number>>',
   ]) {
     t.true(text.includes(line), line)
