@@ -116,7 +116,7 @@ fn to_every_kind_of_file() {
         contents: Some(Bytes::new()),
     }];
     let options = RunOptions {
-        files: Some(Arc::new(GivenTree::new(given.into_iter()).expect("a tree"))),
+        files: Some(Arc::new(GivenTree::new(given).expect("a tree"))),
         collect: Some(Arc::new(Patterns::new(["out"]).expect("patterns"))),
         ..RunOptions::default()
     };
