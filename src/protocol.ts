@@ -6,6 +6,7 @@ export const FLOW_FUNCTION = {
   take: 16777218,
   left: 16777219,
   notGiven: 16777220,
+  unwanted: 16777221,
 } as const
 
 export const OPERATION = {

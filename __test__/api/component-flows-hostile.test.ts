@@ -57,6 +57,54 @@ test('calls that a guest cancels end when their functions have returned', async 
   t.is(all, 2000)
 })
 
+interface Cancelled {
+  cancel(count: number): Promise<undefined>
+  check(): Promise<undefined>
+}
+
+test('what a function returns after its call was cancelled is let go', async (t) => {
+  const disposed: number[] = []
+  let closed = 0
+  const things: { settle: () => void }[] = []
+  const open = (number: number) =>
+    new Promise((resolve) => {
+      const thing = { [Symbol.dispose]: () => void disposed.push(number) }
+      const stream = {
+        [Symbol.iterator]: () => ({
+          next: () => ({ done: false, value: 1 }),
+          return: () => ({ done: true, value: (closed += 1) }),
+        }),
+      }
+      things.push({ settle: () => resolve([thing, stream]) })
+    })
+  const imports = { 'test:cancelled/host': { open, check: () => {} } } as unknown as Imports
+  await using instance = await (await ownWat('flows-cancelled')).instantiate<Cancelled>({ imports })
+  for (let round = 0; round < 3; round += 1) {
+    await instance.exports.cancel(40)
+    for (const { settle } of things.splice(0)) settle()
+    await until(() => disposed.length === 40 && closed === 40)
+    t.is(new Set(disposed.splice(0)).size, 40)
+    closed = 0
+  }
+  t.is((await instance.call('check')).kind, 'returned')
+})
+
+test('what a function throws after its call was cancelled is not why the instance ends', async (t) => {
+  const failing: (() => void)[] = []
+  const open = () =>
+    new Promise((_, reject) => failing.push(() => reject(new Error('cancelled before'))))
+  const check = () => {
+    throw new Error('the reason')
+  }
+  const imports = { 'test:cancelled/host': { open, check } } as unknown as Imports
+  const instance = await (await ownWat('flows-cancelled')).instantiate<Cancelled>({ imports })
+  await instance.exports.cancel(10)
+  for (const fail of failing) fail()
+  await setTimeout(20)
+  const outcome = await instance.call('check')
+  t.is(outcome.kind === 'host-error' && (outcome.error as Error).message, 'the reason')
+})
+
 test('streams of calls that are never made do not stay open', async (t) => {
   await using instance = await hostile({ hang: () => new Promise(() => {}) })
   // From the second round on, no call has its turn.

@@ -49,6 +49,44 @@ test('values of every type come back, as core values and through memory', async 
   )
 })
 
+test('maps come back', async (t) => {
+  const text = `(component
+    (core module $m
+      (memory (export "memory") 4)
+      (global $next (mut i32) (i32.const 1024))
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+        (local $at i32)
+        (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+        (global.set $next (i32.add (local.get $at) (local.get 3)))
+        (local.get $at))
+      (func (export "echo") (param i32 i32) (result i32)
+        (i32.store (i32.const 16) (local.get 0))
+        (i32.store (i32.const 20) (local.get 1))
+        (i32.const 16)))
+    (core instance $i (instantiate $m))
+    (func (export "echo") (param "value" (map string (list u16))) (result (map string (list u16)))
+      (canon lift (core func $i "echo") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))`
+  const program = await load(Buffer.from(text), { cache: false })
+  interface Maps {
+    echo(value: Map<string, Uint16Array>): Promise<Map<string, Uint16Array>>
+  }
+  await using instance = await program.instantiate<Maps>()
+  for (const value of [
+    new Map<string, Uint16Array>(),
+    new Map([
+      ['one', Uint16Array.of(1)],
+      ['', new Uint16Array()],
+      ['ü', Uint16Array.of(2, 65_535)],
+    ]),
+  ])
+    t.deepEqual(await instance.exports.echo(value), value)
+  const wrong = new Map([['one', ['1']]]) as unknown as Map<string, Uint16Array>
+  await t.throwsAsync(instance.exports.echo(wrong), {
+    message: /^"echo": value\.values\(\)\[0\]\[0\]: expected an integer from 0 to 65535, got "1"$/,
+  })
+  t.regex(await program.types(), /echo\(value: Map<string, Uint16Array \| Array<number>>\)/)
+})
+
 test('the widest types come back', async (t) => {
   const names = Array.from({ length: 300 }, (_, index) => `n${index}`)
   const number: WitType = { kind: 'u64' }

@@ -35,7 +35,7 @@ mod wanted;
 pub(crate) use flows::{Asked, FlowCall, Flows, NotGiven, Place, Submitter};
 pub(crate) use given::take_in;
 pub(crate) use handles::Handles;
-pub(crate) use imports::{Hosting, link_imports};
+pub(crate) use imports::{Called, Hosting, link_imports};
 pub(crate) use interface::{Described, Imports, Interface};
 pub(crate) use lift::Lifted;
 pub(crate) use lower::Arguments;

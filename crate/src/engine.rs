@@ -437,6 +437,7 @@ fn config(
     let wasm_stack = wasm_stack(compilation.tier);
     config
         .concurrency_support(tasks == Tasks::Present)
+        .wasm_component_model_map(true)
         .epoch_interruption(compilation.checks != Checks::Nothing)
         .consume_fuel(compilation.checks == Checks::EpochAndFuel)
         .max_wasm_stack(wasm_stack)

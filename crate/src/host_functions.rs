@@ -15,7 +15,8 @@ pub(crate) use memory::MemoryView;
 pub(crate) use packed::{pack, unpack};
 
 use crate::lock::lock;
-use std::mem::take;
+use bytes::Bytes;
+use std::mem::{replace, take};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
@@ -29,6 +30,7 @@ pub(crate) mod flow_function {
     pub(crate) const TAKE: u32 = FIRST + 2;
     pub(crate) const LEFT: u32 = FIRST + 3;
     pub(crate) const NOT_GIVEN: u32 = FIRST + 4;
+    pub(crate) const UNWANTED: u32 = FIRST + 5;
 }
 
 /// The function threw: the run ends, and the submitter knows the error.
@@ -92,6 +94,8 @@ struct Call {
     memory: Option<MemoryView>,
     /// What the call takes of what its run may use, until the function has returned or thrown.
     held: Option<Held>,
+    /// Whether what the function returns may refer to something that its submitter keeps for the guest.
+    refers: bool,
 }
 
 /// Given back when it is dropped.
@@ -148,14 +152,19 @@ impl HostCalls {
     }
 
     /// The same for a component. If the guest no longer waits, the function is carried out all the same, and holds what is
-    /// held until it has ended.
+    /// held until it has ended. The submitter is told then that nobody wants the result. `refers` says whether a result may
+    /// refer to what the submitter keeps for the guest.
     pub(crate) fn call_holding(
         &self,
         function: u32,
         arguments: impl Iterator<Item = u64>,
         held: Held,
+        refers: bool,
     ) -> Calling<'_> {
-        let number = self.begin(function, arguments, |call| call.held = Some(held));
+        let number = self.begin(function, arguments, |call| {
+            call.held = Some(held);
+            call.refers = refers;
+        });
         Calling {
             calls: self,
             number,
@@ -197,6 +206,7 @@ impl HostCalls {
             guest: None,
             memory: None,
             held: None,
+            refers: false,
         };
         complete(&mut call);
         if state.abandoned && !call.is_awaited {
@@ -231,13 +241,34 @@ impl HostCalls {
         if !call.is_awaited {
             let call = state.calls.remove(place);
             drop(state);
-            drop(call);
+            self.tell_unwanted(call, result);
             return;
         }
         call.stage = Stage::Done(result);
         let guest = call.guest.take();
         drop(state);
         guest.into_iter().for_each(Waker::wake);
+    }
+
+    /// The guest is not given what a function has returned or thrown.
+    fn tell_unwanted(&self, call: Call, result: HostResult) {
+        let Call {
+            number,
+            function,
+            refers,
+            ..
+        } = call;
+        let values = match result {
+            // It has no numbers for what it refers to, so nobody would let go of that.
+            Ok(words) if refers => unpack(&words).unwrap_or_default(),
+            Ok(_) => return,
+            Err(Thrown) if function == flow_function::UNWANTED => return,
+            Err(Thrown) => Bytes::new(),
+        };
+        let mut told = function.to_le_bytes().to_vec();
+        told.extend(number.to_le_bytes());
+        told.extend_from_slice(&values);
+        self.post(flow_function::UNWANTED, pack(&told), Box::new(()));
     }
 
     /// Nobody carries out calls any more: those in progress and all later ones end their run.
@@ -359,9 +390,12 @@ impl Drop for Calling<'_> {
             call.guest = None;
             return;
         }
-        let call = state.calls.remove(place);
+        let mut call = state.calls.remove(place);
         drop(state);
-        drop(call);
+        if let (Stage::Done(result), Some(_)) = (replace(&mut call.stage, Stage::Asked), &call.held)
+        {
+            self.calls.tell_unwanted(call, result);
+        }
     }
 }
 
@@ -451,7 +485,7 @@ mod tests {
     fn what_is_held_is_held_until_the_function_has_ended() {
         let (calls, _) = told();
         let held = Arc::new(());
-        let call = calls.call_holding(0, once(10), Box::new(held.clone()));
+        let call = calls.call_holding(0, once(10), Box::new(held.clone()), false);
         calls.post(1, once(20), Box::new(held.clone()));
         drop(call);
         assert_eq!(Arc::strong_count(&held), 3, "the guest waits no more");

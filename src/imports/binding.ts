@@ -38,4 +38,6 @@ export interface BoundFunction {
    * @throws {WasiexecError} `ERR_HOST_FUNCTION`; or what an iterator or getter of the function's throws.
    */
   put(words: CallWords, value: unknown, context: CallContext): number
+  /** Lets go of what `put` has written: the guest did not want it any more. */
+  letGo?(written: Buffer, context: CallContext): void
 }

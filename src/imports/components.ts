@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer'
 import { shorten, show } from '../check.ts'
 import { listed, nearest } from '../words.ts'
 import { WasiexecError } from '../errors.ts'
@@ -247,6 +248,11 @@ class ComponentFunction implements BoundFunction {
     }
     return words.putValues(writer)
   }
+
+  letGo(written: Buffer, { objects, flows }: CallContext): void {
+    const handles = { guests: NONE, hosts: objects, flows, letGo: disposeAlone }
+    this.#signature.result?.read(new ValueReader(written, false, handles))
+  }
 }
 
 /** The component drops a resource: its object is disposed of, if it can be. */
@@ -254,12 +260,28 @@ class DropFunction implements BoundFunction {
   readonly name = '[resource-drop]'
 
   apply(words: CallWords, { objects }: CallContext): unknown {
-    const object = objects.take(words.takeValues().readUInt32LE(0)) as Partial<Disposable>
-    return object?.[Symbol.dispose]?.()
+    const object = objects.take(words.takeValues().readUInt32LE(0))
+    return object === undefined ? undefined : dispose(object)
   }
 
   put(words: CallWords): number {
     return words.putValues(new ValueWriter())
+  }
+}
+
+/** What has no method for it is left as it is. */
+function dispose(object: Partial<Disposable>): unknown {
+  return object[Symbol.dispose]?.()
+}
+
+/** The same where nobody waits: what it throws is an uncaught exception. */
+function disposeAlone(object: object): void {
+  try {
+    dispose(object)
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
   }
 }
 

@@ -36,6 +36,8 @@ const CALL_ENDED = -1
 const NO_MEMORY = -2
 
 const NO_BYTES = new Uint8Array()
+/** Bytes of the number of a call. */
+const CALL_BYTES = 8
 /** A longer read asks for the size of the memory first. */
 const SHORT_READ = 64 * 1024
 /** `readString` uses this up to its size. */
@@ -61,8 +63,8 @@ export class HostCalls {
   readonly #isInstance: boolean
   /** Functions are called in it, and not in the context of whoever has made the port. */
   readonly #context: AsyncResource
-  /** What a function threw. */
-  failure: { readonly error: unknown } | undefined
+  /** What functions threw, by their calls. */
+  readonly #failures = new Map<number, { readonly error: unknown }>()
 
   constructor(
     port: HostCallPort,
@@ -136,11 +138,17 @@ export class HostCalls {
       }
       return bound.put(words, result, this.#callContext(call))
     } catch (error) {
-      this.failure = { error }
+      this.#failures.set(call, { error })
       return -1
     } finally {
       this.#current.delete(call)
     }
+  }
+
+  /** What the function threw that has ended the run: the first that threw, of those for which the guest waited. */
+  get failure(): { readonly error: unknown } | undefined {
+    const [failure] = this.#failures.values()
+    return failure
   }
 
   /** Whether the code that runs now belongs to a function that is called. */
@@ -193,9 +201,21 @@ export class HostCalls {
       case FLOW_FUNCTION.notGiven:
         this.flows.notGiven(number, call)
         break
+      case FLOW_FUNCTION.unwanted:
+        this.#unwanted(number, Number(rest.readBigUInt64LE(0)), rest.subarray(CALL_BYTES))
+        this.#port.hostAnswered(this.#run, call, new Encoder(1))
+        break
       default:
         this.flows.left(number, call)
     }
+  }
+
+  /** The guest did not wait any more for what a call has returned or thrown. */
+  #unwanted(index: number, call: number, written: Buffer): void {
+    this.#failures.delete(call)
+    if (written.length === 0) return
+    // Its memory is used again.
+    this.#bound(index).letGo?.(Buffer.from(written), this.#callContext(call))
   }
 
   #bound(index: number): BoundFunction {
@@ -242,8 +262,7 @@ export class HostCalls {
   }
 
   #fail(call: number, error: unknown): void {
-    // The first ends the run.
-    this.failure ??= { error: error instanceof Mismatch ? wrongValue(error) : error }
+    this.#failures.set(call, { error: error instanceof Mismatch ? wrongValue(error) : error })
     this.#port.hostThrew(this.#run, call)
   }
 }
@@ -255,8 +274,8 @@ function wrongValue(mismatch: Mismatch): WasiexecError {
 
 /** Whether no value moves by it. */
 function isEndOfFlow(index: number): boolean {
-  const { ended, left, notGiven } = FLOW_FUNCTION
-  return index === ended || index === left || index === notGiven
+  const { ended, left, notGiven, unwanted } = FLOW_FUNCTION
+  return index === ended || index === left || index === notGiven || index === unwanted
 }
 
 function isFlowFunction(index: number): boolean {

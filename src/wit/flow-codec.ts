@@ -65,7 +65,12 @@ function receive<T>(
   make: (incoming: Incoming, handles: AllHandles) => T,
 ): T | undefined {
   const { handles } = from
-  const incoming = handles.flows.incoming(from.uint32())
+  const number = from.uint32()
+  if (handles.letGo !== undefined) {
+    handles.flows.letGo(number)
+    return undefined
+  }
+  const incoming = handles.flows.incoming(number)
   if (handles.isUnwanted !== true) return make(incoming, handles)
   leave(incoming, handles)
   return undefined

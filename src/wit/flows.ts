@@ -250,6 +250,13 @@ export class Flows {
     else gave(taken)
   }
 
+  /** The guest has not got what it was to be given under this number. */
+  letGo(number: number): void {
+    const provided = this.#sources.get(number)
+    this.#sources.delete(number)
+    provided?.source.close()
+  }
+
   /** The guest wants no more. */
   left(number: number, call: number): void {
     const provided = this.#sources.get(number)

@@ -27,8 +27,13 @@ export function handle(kind: 'own' | 'borrow', resource: number, type: ResourceT
       if (isHosts) to.uint32(resource)
     },
     read(from) {
-      const { guests, hosts } = from.handles
+      const { guests, hosts, letGo } = from.handles
       const object = (isHosts ? hosts : guests).wrap(from.uint32(), resource, owned)
+      if (letGo !== undefined) {
+        // The place of its type.
+        from.uint32()
+        letGo(object)
+      }
       nameResource(object, type.name ?? 'resource')
       return object
     },

@@ -30,4 +30,6 @@ export interface AllHandles {
   leave?(flow: number): void
   /** Whether nobody wants the values that are read. */
   readonly isUnwanted?: boolean
+  /** Gets each object of the host, where the values are read that the host has written and the guest has not got. */
+  letGo?(object: object): void
 }

@@ -12,12 +12,21 @@ use std::sync::Arc;
 use wasmtime::component::{Linker, LinkerInstance, ResourceType};
 use wasmtime::{AsContextMut, StoreContextMut};
 
+/// A function of the submitter that is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called {
+    /// Its number among the functions.
+    pub(crate) function: u32,
+    /// Whether resources, streams or futures may be in what it returns.
+    pub(crate) refers: bool,
+}
+
 /// How functions of the submitter are called.
 pub(crate) trait Hosting: Send + Sized + 'static {
-    /// Calls the function of this number with these values; resolves to what it returns.
+    /// Calls a function with these values; resolves to what it returns.
     fn call_host(
         &self,
-        function: u32,
+        called: Called,
         values: Vec<u8>,
         flows: Option<NotGiven>,
     ) -> BoxFuture<'static, wasmtime::Result<Bytes>>;
@@ -33,7 +42,10 @@ pub(crate) fn link_imports<T: Hosting>(
     linker: &mut Linker<T>,
     imports: &Imports,
 ) -> wasmtime::Result<()> {
-    let functions = imports.described.function_count();
+    let dropping = Called {
+        function: imports.described.function_count(),
+        refers: false,
+    };
     for (name, interface) in &imports.interfaces {
         let mut root = linker.root();
         let mut instance = match name {
@@ -45,7 +57,7 @@ pub(crate) fn link_imports<T: Hosting>(
             let ty = ResourceType::host_dynamic(place);
             instance.resource_async(name, ty, move |store: StoreContextMut<'_, T>, number| {
                 let values = [number.to_le_bytes(), place.to_le_bytes()].concat();
-                let dropped = store.data().call_host(functions, values, None);
+                let dropped = store.data().call_host(dropping, values, None);
                 Box::new(async move { dropped.await.map(drop) })
             })?;
         }
@@ -79,34 +91,37 @@ fn link_flat<T: Hosting, const PARAMETERS: usize, const RESULTS: usize>(
     instance: &mut LinkerInstance<'_, T>,
     function: &ImportedFunction,
 ) -> wasmtime::Result<()> {
-    let number = function.number;
+    let called = Called {
+        function: function.number,
+        refers: function.refers,
+    };
     if function.is_async {
         return instance.func_wrap_concurrent(
             &function.name,
             move |accessor, lifted: Lifted<PARAMETERS>| {
-                let called =
-                    accessor.with(|mut store| call(store.as_context_mut(), number, lifted.values));
-                Box::pin(async move { returned::<RESULTS>(called?).await })
+                let calling =
+                    accessor.with(|mut store| call(store.as_context_mut(), called, lifted.values));
+                Box::pin(async move { returned::<RESULTS>(calling?).await })
             },
         );
     }
     instance.func_wrap_async(
         &function.name,
         move |store: StoreContextMut<'_, T>, lifted: Lifted<PARAMETERS>| {
-            let called = call(store, number, lifted.values);
-            Box::new(async move { returned::<RESULTS>(called?).await })
+            let calling = call(store, called, lifted.values);
+            Box::new(async move { returned::<RESULTS>(calling?).await })
         },
     )
 }
 
 /// A call of the submitter's function, and what its values refer to.
-type Called = (BoxFuture<'static, wasmtime::Result<Bytes>>, Arc<Handles>);
+type Calling = (BoxFuture<'static, wasmtime::Result<Bytes>>, Arc<Handles>);
 
 fn call<T: Hosting>(
     mut store: StoreContextMut<'_, T>,
-    number: u32,
+    called: Called,
     values: LiftedValues,
-) -> wasmtime::Result<Called> {
+) -> wasmtime::Result<Calling> {
     let handles = store.data_mut().handles();
     // All resources among them are the submitter's own: an import can name no other.
     let places = values.flow_places();
@@ -119,12 +134,12 @@ fn call<T: Hosting>(
             .map(|number| u32::from_le_bytes(*number))
             .collect(),
     });
-    Ok((store.data().call_host(number, values, flows), handles))
+    Ok((store.data().call_host(called, values, flows), handles))
 }
 
 async fn returned<const RESULTS: usize>(
-    (called, handles): Called,
+    (calling, handles): Calling,
 ) -> wasmtime::Result<Arguments<RESULTS>> {
-    let bytes = called.await?;
+    let bytes = calling.await?;
     Ok(Arguments { bytes, handles })
 }

@@ -47,6 +47,8 @@ pub(crate) struct ImportedFunction {
     pub(crate) results: usize,
     /// Whether it is of WASI 0.3's `async` kind.
     pub(crate) is_async: bool,
+    /// Whether resources, streams or futures may be in what it returns.
+    pub(crate) refers: bool,
 }
 
 /// An exported function.
@@ -303,6 +305,10 @@ impl Collected {
                     },
                     results: usize::from(results == 1),
                     is_async: ty.async_(),
+                    refers: ty.results().any(|ty| {
+                        let ty = self.value(&ty);
+                        self.refers(ty)
+                    }),
                 });
             }
             ComponentItem::Resource(ty) => {
@@ -377,6 +383,30 @@ impl Collected {
             is_async: ty.async_(),
         });
         counts
+    }
+
+    /// Whether resources, streams or futures may be in values of a type.
+    fn refers(&self, ty: u32) -> bool {
+        let any = |types: &mut dyn Iterator<Item = u32>| {
+            types.map(|ty| self.refers(ty)).any(|refers| refers)
+        };
+        match &self.described.types[ty as usize] {
+            ValueType::Own { .. }
+            | ValueType::Borrow { .. }
+            | ValueType::Stream { .. }
+            | ValueType::Future { .. } => true,
+            ValueType::List { element } | ValueType::FixedList { element, .. } => {
+                self.refers(*element)
+            }
+            ValueType::Map { key, value } => any(&mut [*key, *value].into_iter()),
+            ValueType::Record { fields } => any(&mut fields.iter().map(|(_, ty)| *ty)),
+            ValueType::Tuple { types } => any(&mut types.iter().copied()),
+            ValueType::Variant { cases } => any(&mut cases.iter().filter_map(|(_, ty)| *ty)),
+            ValueType::Option { some } => self.refers(*some),
+            ValueType::Result { ok, err } => any(&mut ok.iter().chain(err).copied()),
+            // What has no parts is a number, text or a name.
+            _ => false,
+        }
     }
 
     /// As how many core values a type is passed; anything over [`FLAT_ARGUMENTS`] for more than these.

@@ -6,10 +6,12 @@
 use crate::error::{Error, ErrorCode};
 use wasmparser::{Validator, WasmFeatures};
 
-/// What the engines run: those of wasmtime's features that are on by default. A test compares this with what they accept.
+/// What the engines run: those of wasmtime's features that are on by default, and maps. A test compares this with what they
+/// accept.
 const RUN: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::COMPONENT_MODEL)
-    .union(WasmFeatures::CM_ASYNC);
+    .union(WasmFeatures::CM_ASYNC)
+    .union(WasmFeatures::CM_MAP);
 /// Of the first version of WebAssembly, or a part of another feature: what is not said of any program.
 const BASE: WasmFeatures = WasmFeatures::MVP;
 

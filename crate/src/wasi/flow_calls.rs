@@ -27,7 +27,7 @@ impl Submitter for FlowCalls {
                     "streams at the same time with too much that nobody has read",
                 ));
             };
-            let calling = calls.call_holding(function(call), pack(&values), Box::new(held));
+            let calling = calls.call_holding(function(call), pack(&values), Box::new(held), false);
             drop(values);
             returned(calling, &control).await
         })

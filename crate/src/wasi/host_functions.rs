@@ -2,7 +2,7 @@
 
 use super::flow_calls::{FlowCalls, returned};
 use super::state::RunState;
-use crate::component::{Flows, Handles, Hosting, NotGiven, Submitter};
+use crate::component::{Called, Flows, Handles, Hosting, NotGiven, Submitter};
 use crate::error::Error;
 use crate::guest::{Cause, Stopped};
 use crate::host_functions::{MemoryView, Thrown, pack};
@@ -100,7 +100,7 @@ impl HostFunction {
 impl Hosting for RunState {
     fn call_host(
         &self,
-        function: u32,
+        Called { function, refers }: Called,
         values: Vec<u8>,
         flows: Option<NotGiven>,
     ) -> BoxFuture<'static, wasmtime::Result<Bytes>> {
@@ -115,7 +115,8 @@ impl Hosting for RunState {
                 ));
             };
             let turn = calls.load.turn().await;
-            let calling = calls.call_holding(function, pack(&values), Box::new((turn, held)));
+            let held = Box::new((turn, held));
+            let calling = calls.call_holding(function, pack(&values), held, refers);
             drop(values);
             flows.into_iter().for_each(NotGiven::given);
             returned(calling, &control).await

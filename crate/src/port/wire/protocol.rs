@@ -40,6 +40,9 @@ numbers! {
         LEFT = 0x100_0003 as "left",
         /// The guest has given it with a call that is not made: number.
         NOT_GIVEN = 0x100_0004 as "notGiven",
+        /// The guest no longer waited for what a function has returned or thrown: the function's number, the number of the
+        /// call, and what was returned, if something in it refers to more.
+        UNWANTED = 0x100_0005 as "unwanted",
     }
 }
 
@@ -49,6 +52,7 @@ const _: () = {
     assert!(flow_function::GIVE == called::GIVE && flow_function::ENDED == called::ENDED);
     assert!(flow_function::TAKE == called::TAKE && flow_function::LEFT == called::LEFT);
     assert!(flow_function::NOT_GIVEN == called::NOT_GIVEN);
+    assert!(flow_function::UNWANTED == called::UNWANTED);
 };
 
 numbers! {
