@@ -66,9 +66,10 @@ fn entries(survey: &Survey<'_>, canonical: &[u32]) -> Option<HashMap<Key, Vec<En
     let mut elements = BTreeMap::new();
     let segments = survey.segments.iter();
     for active in segments.filter_map(|segment| survey.eligible(segment)) {
-        let indices = (active.offset..).map(|index| (active.table, index));
+        let indices = active.offset..=u32::MAX;
+        let keys = indices.map(|index| (active.table, index));
         // Later segments win.
-        elements.extend(indices.zip(&active.elements));
+        elements.extend(keys.zip(&active.elements));
     }
     let mut entries: HashMap<Key, Vec<Entry>> = HashMap::new();
     for ((table, index), function) in elements {

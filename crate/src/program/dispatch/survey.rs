@@ -173,7 +173,7 @@ impl<'a> Survey<'a> {
 impl Active {
     /// Each function, with its index in the table.
     pub(super) fn functions(&self) -> impl Iterator<Item = (u32, u32)> {
-        let elements = (self.offset..).zip(&self.elements);
+        let elements = (self.offset..=u32::MAX).zip(&self.elements);
         elements.filter_map(|(index, element)| Some((index, (*element)?)))
     }
 }
