@@ -58,6 +58,17 @@ posix('a closed pipe ends it quietly', async (t) => {
   }
 })
 
+posix(
+  'all that a guest has printed arrives, also if it is long and its reader is slow',
+  async (t) => {
+    for (const guest of ['write-once', 'component-write-once', 'component-p3-write-once']) {
+      const line = `wasiexec run '${watPath(guest)}' | (sleep 0.3; wc -c); exit "\${PIPESTATUS[0]}"`
+      const { code, stdout, stderr } = await shell(line)
+      t.deepEqual([code, stdout.trim(), stderr], [0, `${8 << 20}`, ''], guest)
+    }
+  },
+)
+
 posix('a stdin that cannot be read is an error for the guest, and not its end', async (t) => {
   const EISDIR = 31
   t.is((await shell(`wasiexec run '${watPath('cat')}' </`)).code, EISDIR)

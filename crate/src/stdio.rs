@@ -13,5 +13,6 @@ mod replay;
 pub(crate) use attach::{set_output, set_stdin};
 pub(crate) use capture::Capture;
 pub use config::{Input, OnBrokenPipe, Output, OutputStreamKind};
+pub(crate) use inherit::Inherited;
 pub use pipe::{InputPipe, OutputPipe};
 pub(crate) use replay::{Printed, Replay};

@@ -2,7 +2,7 @@
 
 use super::component_calls::ComponentCalls;
 use super::context::RunContext;
-use super::instance::Instance;
+use super::instance::{Instance, printed};
 use super::module_calls::{ModuleCalls, function, initialize};
 use super::queued_call::QueuedCall;
 use super::supervised::supervise;
@@ -150,14 +150,17 @@ impl Callable {
             Err(error) => return Called::GoesOn(self, Err(error)),
         };
         let this = &mut *self;
+        let inherited = this.instance.inherited();
         let (context, store) = this.instance.parts();
         let calls = &mut this.calls;
         let work = async {
-            match calls {
+            let returned = match calls {
                 Calls::Module(calls) => calls.call(store).await,
                 // Its future is large, and most calls are of modules.
                 Calls::Component(calls) => Box::pin(calls.call(store)).await,
-            }
+            };
+            printed(inherited, call).await;
+            returned
         };
         let end = supervise(pin!(work), context, &limits, call).await;
         match self.instance.settle(call, &end) {

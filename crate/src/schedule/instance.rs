@@ -11,7 +11,7 @@ use crate::guest::{
 use crate::host_functions::{ClosedWith, HostCalls};
 use crate::options::RunOptions;
 use crate::program::{Compiled, Entry};
-use crate::stdio::{Capture, Replay};
+use crate::stdio::{Capture, Inherited, Replay};
 use crate::wasi::{GrantedFiles, RunState, Wasi};
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +28,8 @@ pub(super) struct Instance {
     replay: Option<Replay>,
     /// What the store has, where the program is a module.
     module: Option<wasmtime::Instance>,
+    /// Which outputs of the process it has.
+    inherited: Inherited,
 }
 
 impl Instance {
@@ -73,6 +75,7 @@ impl Instance {
         let options = own.as_deref().unwrap_or(&context.group.options);
         let limits = options.limits;
         let host_calls = options.host_calls.clone();
+        let inherited = Inherited::of(&options.stdout, &options.stderr);
         let snapshot = context.group.program.snapshot();
         let replay = snapshot.map(|snapshot| Replay {
             printed: snapshot.section().printed.clone(),
@@ -98,6 +101,7 @@ impl Instance {
             context: context.clone(),
             replay,
             module: None,
+            inherited,
         })
     }
 
@@ -247,6 +251,10 @@ impl Instance {
         })
     }
 
+    pub(super) fn inherited(&self) -> Inherited {
+        self.inherited
+    }
+
     pub(super) fn store(&mut self) -> &mut Store<RunState> {
         &mut self.store
     }
@@ -275,6 +283,7 @@ impl Instance {
             context,
             replay: _,
             module,
+            inherited: _,
         } = self;
         let started = store.data().started;
         // A guest that has not begun leaves nothing, as one that never got a thread.
@@ -309,6 +318,14 @@ impl Instance {
             files,
             usage,
         })
+    }
+}
+
+/// Waits until what the guest of `call` has printed is on its way out of the process, unless the call was stopped. A guest
+/// of WASI 0.2 need not wait for that itself.
+pub(super) async fn printed(inherited: Inherited, call: &CallControl) {
+    if inherited.any() && call.cause().is_none() {
+        Box::pin(inherited.arrived()).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! One run: one instance, one call, one outcome.
 
 use super::context::RunContext;
-use super::instance::Instance;
+use super::instance::{Instance, printed};
 use super::panics::catch_panics;
 use super::run_group::Ended;
 use super::serve::serve;
@@ -82,12 +82,12 @@ async fn execute(
         true => compiled.hosted_entry()?,
     };
     let mut instance = Instance::new(context, own, compiled)?;
-    let returned = supervise(
-        pin!(instance.start(entry, control)),
-        context,
-        &limits,
-        control,
-    )
-    .await;
+    let inherited = instance.inherited();
+    let work = async {
+        let returned = instance.start(entry, control).await;
+        printed(inherited, control).await;
+        returned
+    };
+    let returned = supervise(pin!(work), context, &limits, control).await;
     instance.end(control, returned).await
 }

@@ -269,11 +269,10 @@ impl AsyncWrite for Writer {
                 return Poll::Ready(Err(error));
             }
         };
-        let room = self.enforce(room).map_err(io::Error::other)?;
-        let chunk = Bytes::copy_from_slice(&bytes[..bytes.len().min(room)]);
-        let length = chunk.len();
-        self.send(chunk);
-        Poll::Ready(Ok(length))
+        self.enforce(room).map_err(io::Error::other)?;
+        // As with `permit`: there is room for a byte.
+        self.send(Bytes::copy_from_slice(bytes));
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

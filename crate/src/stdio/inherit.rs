@@ -10,9 +10,10 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use super::config::OutputStreamKind;
+use super::config::{Output, OutputStreamKind};
 use super::pipe::{InputPipe, Lost, OutputPipe};
 use bytes::Bytes;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -40,30 +41,69 @@ pub(super) fn stdin() -> Arc<InputPipe> {
     .clone()
 }
 
-/// The pipe that carries the process's stdout or stderr.
-pub(super) fn output(kind: OutputStreamKind) -> Arc<OutputPipe> {
+fn cell(kind: OutputStreamKind) -> &'static OnceLock<Arc<OutputPipe>> {
     static STDOUT: OnceLock<Arc<OutputPipe>> = OnceLock::new();
     static STDERR: OnceLock<Arc<OutputPipe>> = OnceLock::new();
-    let cell = match kind {
+    match kind {
         OutputStreamKind::Stdout => &STDOUT,
         OutputStreamKind::Stderr => &STDERR,
-    };
-    cell.get_or_init(|| {
-        let (sender, receiver): (Sender<Bytes>, _) = channel();
-        let terminal = match kind {
-            OutputStreamKind::Stdout => io::stdout().is_terminal(),
-            OutputStreamKind::Stderr => io::stderr().is_terminal(),
-        };
-        let pipe = OutputPipe::new(terminal, true, move |bytes| {
-            let _ = sender.send(bytes);
-        });
-        let writer = pipe.clone();
-        start("wasiexec-output", move || {
-            write_chunks(kind, &writer, &receiver);
-        });
-        pipe
-    })
-    .clone()
+    }
+}
+
+/// Which of the process's outputs a guest has.
+#[derive(Clone, Copy)]
+pub(crate) struct Inherited {
+    stdout: bool,
+    stderr: bool,
+}
+
+impl Inherited {
+    pub(crate) fn of(stdout: &Output, stderr: &Output) -> Self {
+        let is_inherited = |output: &Output| matches!(output, Output::Inherit);
+        Self {
+            stdout: is_inherited(stdout),
+            stderr: is_inherited(stderr),
+        }
+    }
+
+    pub(crate) fn any(self) -> bool {
+        self.stdout || self.stderr
+    }
+
+    /// Waits until everything that was printed has arrived, or cannot: a process that ends later loses nothing.
+    pub(crate) async fn arrived(self) {
+        let kinds = [
+            (self.stdout, OutputStreamKind::Stdout),
+            (self.stderr, OutputStreamKind::Stderr),
+        ];
+        for (is_inherited, kind) in kinds {
+            if let (true, Some(pipe)) = (is_inherited, cell(kind).get()) {
+                let sent = pipe.sent();
+                let _ = poll_fn(|context| pipe.poll_room(Some(sent), context)).await;
+            }
+        }
+    }
+}
+
+/// The pipe that carries the process's stdout or stderr.
+pub(super) fn output(kind: OutputStreamKind) -> Arc<OutputPipe> {
+    cell(kind)
+        .get_or_init(|| {
+            let (sender, receiver): (Sender<Bytes>, _) = channel();
+            let terminal = match kind {
+                OutputStreamKind::Stdout => io::stdout().is_terminal(),
+                OutputStreamKind::Stderr => io::stderr().is_terminal(),
+            };
+            let pipe = OutputPipe::new(terminal, true, move |bytes| {
+                let _ = sender.send(bytes);
+            });
+            let writer = pipe.clone();
+            start("wasiexec-output", move || {
+                write_chunks(kind, &writer, &receiver);
+            });
+            pipe
+        })
+        .clone()
 }
 
 fn start(name: &str, body: impl FnOnce() + Send + 'static) {

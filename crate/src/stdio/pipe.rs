@@ -315,6 +315,11 @@ impl OutputPipe {
         state.sent
     }
 
+    /// How many bytes were sent so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.lock().sent
+    }
+
     pub(super) fn flush_waits(&self) -> bool {
         self.flush_waits
     }
