@@ -387,7 +387,7 @@ impl Collected {
 
     /// Whether resources, streams or futures may be in values of a type.
     fn refers(&self, ty: u32) -> bool {
-        let any = |types: &mut dyn Iterator<Item = u32>| types.any(|ty| self.refers(ty));
+        let any = |mut types: &mut dyn Iterator<Item = u32>| (&mut types).any(|ty| self.refers(ty));
         match &self.described.types[ty as usize] {
             ValueType::Own { .. }
             | ValueType::Borrow { .. }
