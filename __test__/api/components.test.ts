@@ -2,6 +2,7 @@
 import test from 'ava'
 import { ProgramError, type Instance, type WasiexecError } from '../support/package.ts'
 import { callEnding, ownWat, thrown, wat } from '../support/guest.ts'
+import { withMoreTime } from '../support/patience.ts'
 
 interface Counter extends Disposable, AsyncDisposable {
   nextValue(): Promise<number>
@@ -206,7 +207,10 @@ test('a call of a component ends like a run', async (t) => {
     t.is((await codeOf(() => instance.call('add', 1, 2)))[0], 'ERR_INSTANCE_OVER')
   }
   {
-    await using instance = await program.instantiate<Calc>({ limits: { timeoutMs: 50 } })
+    const inTime = async (timeoutMs: number): Promise<Instance<Calc> | undefined> =>
+      program.instantiate<Calc>({ limits: { timeoutMs } }).catch(() => undefined)
+    const made = await withMoreTime(50, inTime, (instance) => instance !== undefined)
+    await using instance = made!
     const error = await thrown(() => instance.exports.loop())
     t.true(error instanceof ProgramError && error.outcome.kind === 'limit')
   }

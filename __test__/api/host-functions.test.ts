@@ -21,6 +21,7 @@ import {
   type Program,
 } from '../support/package.ts'
 import { deferred, ending, numbers, observed, refusal, until, wat } from '../support/guest.ts'
+import { withMoreTime } from '../support/patience.ts'
 import { calling, module, printing } from '../support/host.ts'
 
 /** The ways to run something with host functions that return at once. */
@@ -736,7 +737,11 @@ test('a run whose function never answers ends at its deadline, and its late resu
       caller = given
       return answer.promise
     }
-    const outcome = await program.run({ imports: { env: { f } }, limits: { timeoutMs: 50 } })
+    const outcome = await withMoreTime(
+      50,
+      (timeoutMs) => program.run({ imports: { env: { f } }, limits: { timeoutMs } }),
+      () => caller !== undefined,
+    )
     t.deepEqual(observed(outcome), ['limit timeout', 'before', ''])
     t.is((await refusal(() => caller!.memory.byteLength)).code, 'ERR_CALL_ENDED')
     answer[settle](1)

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { compiled, ending, ownWat, real, realPath, refusal, until, wat } from '../support/guest.ts'
+import { withMoreTime } from '../support/patience.ts'
 import { load, Runtime, type HttpOptions, type RunOptions } from '../support/package.ts'
 import { nobody, prints as printed, tcpServer } from '../support/servers.ts'
 import { CA, CERTIFICATE, KEY } from '../support/certificates.ts'
@@ -144,21 +145,23 @@ test('servers that fail are errors with their codes', async (t) => {
 })
 
 test('requests count against the timeout, and end with their run', async (t) => {
+  let opened = 0
   let closed = 0
   const { at } = await tcpServer(t, (socket) => {
+    opened += 1
     socket.resume().on('error', () => {})
     // Its other end is closed.
     socket.on('end', () => (closed += 1))
   })
-  const outcome = await (
-    await real('http')
-  ).run({
-    args: ['GET', `http://${at}/`],
-    http: { allow: [`http://${at}`] },
-    limits: { timeoutMs: 300 },
-  })
+  const program = await real('http')
+  const get = { args: ['GET', `http://${at}/`], http: { allow: [`http://${at}`] } }
+  const outcome = await withMoreTime(
+    300,
+    (timeoutMs) => program.run({ ...get, limits: { timeoutMs } }),
+    () => opened > 0,
+  )
   t.is(ending(outcome), 'limit timeout')
-  await until(() => closed === 1)
+  await until(() => closed === opened)
 })
 
 test('bytes both ways are in the usage', async (t) => {
@@ -356,22 +359,27 @@ test('a body is passed on to another server while it arrives', async (t) => {
 })
 
 test('a request whose run is stopped does not look whole to its server', async (t) => {
+  let hasCome = false
   let ended = ''
   const { at } = await server(t, (request) => {
+    hasCome = true
     request.resume()
     request.on('end', () => (ended = 'whole'))
     request.on('close', () => (ended ||= 'broken off'))
     request.on('error', () => {})
   })
-  const { get } = await serve(t, { http: { allow: [`http://${at}`] }, limits: { timeoutMs: 300 } })
-  const body = new ReadableStream({
-    pull: async (controller) => {
-      await setTimeout(5)
-      controller.enqueue(new Uint8Array(1000))
-    },
-  })
-  const init = { method: 'POST', body, duplex: 'half' } as RequestInit
-  t.is((await get(`/forward?http://${at}/`, init)).status, 500)
+  const attempt = async (timeoutMs: number): Promise<void> => {
+    const { get } = await serve(t, { http: { allow: [`http://${at}`] }, limits: { timeoutMs } })
+    const body = new ReadableStream({
+      pull: async (controller) => {
+        await setTimeout(5)
+        controller.enqueue(new Uint8Array(1000))
+      },
+    })
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+    t.is((await get(`/forward?http://${at}/`, init)).status, 500)
+  }
+  await withMoreTime(300, attempt, () => hasCome)
   await until(() => ended !== '')
   t.is(ended, 'broken off')
 })

@@ -11,6 +11,7 @@ import {
 } from '../support/package.ts'
 import { exit } from '../../src/outcome.ts'
 import { ending, observed, wat } from '../support/guest.ts'
+import { withMoreTime } from '../support/patience.ts'
 
 const CODES = [
   0, 1, 2, 3, 124, 125, 126, 127, 128, 134, 137, 139, 255, 256, 65_535, 65_536, 2_147_483_647,
@@ -48,10 +49,7 @@ const ENDINGS: readonly [guest: string, ending: string, stdout: string, options?
   ['trap-unreachable', 'trap unreachable', 'before trap\n'],
   ['trap-stack-overflow', 'trap stack-overflow', ''],
   ['trap-uncaught-exception', 'trap uncaught-exception', ''],
-  ['print-then-loop', 'limit timeout', 'before\n', { limits: { timeoutMs: 50 } }],
-  ['print-then-loop', 'limit cpu', 'before\n', { limits: { cpuMs: 20 } }],
   ['print-then-loop', 'limit fuel', 'before\n', { limits: { fuel: 100_000 } }],
-  ['sleep-hour', 'limit timeout', 'sleeping\n', { limits: { timeoutMs: 50 } }],
   ['flood', 'limit output', '0123', { limits: { outputBytes: 4 } }],
   [
     'grow-argv',
@@ -60,6 +58,13 @@ const ENDINGS: readonly [guest: string, ending: string, stdout: string, options?
     { args: ['9'], limits: { memoryBytes: 65_536, onMemory: 'stop' } },
   ],
 ]
+
+/** Guests that print before their time is over. */
+const PRINTING = [
+  ['print-then-loop', 'limit timeout', 'before\n', 'timeoutMs', 50],
+  ['print-then-loop', 'limit cpu', 'before\n', 'cpuMs', 20],
+  ['sleep-hour', 'limit timeout', 'sleeping\n', 'timeoutMs', 50],
+] as const
 
 for (const code of CODES) {
   test(`exit ${code} is an exit, not a trap`, async (t) => {
@@ -78,6 +83,19 @@ for (const [guest, expected, stdout, options] of ENDINGS) {
     t.is(ending(outcome), expected)
     t.is(outcome.stdout.toString(), stdout)
     t.is(outcome.ok, expected === 'exit 0')
+  })
+}
+
+for (const [guest, expected, stdout, limit, firstMs] of PRINTING) {
+  test(`${guest} ends as ${expected} with ${JSON.stringify({ [limit]: firstMs })}`, async (t) => {
+    const program = await wat(guest)
+    const attempt = async (ms: number): Promise<Outcome> => {
+      const outcome = await program.run({ limits: { [limit]: ms } })
+      t.is(ending(outcome), expected)
+      return outcome
+    }
+    const outcome = await withMoreTime(firstMs, attempt, (ended) => ended.stdout.length > 0)
+    t.is(outcome.stdout.toString(), stdout)
   })
 }
 

@@ -9,6 +9,7 @@ import {
   type WasiexecError,
 } from '../support/package.ts'
 import { callEnding, ownWat, refusal, until, wat } from '../support/guest.ts'
+import { withMoreTime } from '../support/patience.ts'
 
 const add = (a: number, b: number): CallJob => ({ call: ['add', a, b] })
 
@@ -119,14 +120,19 @@ test('a job that cannot be carried out has an error', async (t) => {
 
 test('limits of calls, and the defaults of their instances', async (t) => {
   const program = await wat('exports')
-  const jobs: CallJob[] = [
-    { call: ['loop'], limits: { timeoutMs: 20 } },
-    { call: ['loop'] },
-    { call: ['print', 1, 1024, 4] },
-    { call: ['print', 1, 1024, 14] },
-  ]
-  const defaults = { limits: { cpuMs: 30, outputBytes: 4 } }
-  const results = await all(program.batch(jobs, { defaults, concurrency: 1 }))
+  const attempt = async (ms: number) => {
+    const jobs: CallJob[] = [
+      { call: ['loop'], limits: { timeoutMs: ms } },
+      { call: ['loop'] },
+      { call: ['print', 1, 1024, 4] },
+      { call: ['print', 1, 1024, 14] },
+    ]
+    const defaults = { limits: { cpuMs: 1.5 * ms, outputBytes: 4 } }
+    return all(program.batch(jobs, { defaults, concurrency: 1 }))
+  }
+  const havePrinted = (results: Awaited<ReturnType<typeof attempt>>) =>
+    results.every(({ outcome }) => outcome!.stdout.length > 0)
+  const results = await withMoreTime(20, attempt, havePrinted)
   t.deepEqual(
     results.map(({ outcome }) => [callEnding(outcome!), outcome!.stdout.toString()]),
     [
