@@ -5,14 +5,16 @@ use rustix::mm::{Advice, madvise};
 pub(crate) use rustix::param::page_size;
 use std::fs::File;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// What `linux/fs.h` says of a page.
 const WRITTEN: u64 = 1 << 1;
 const FILE: u64 = 1 << 2;
 const PRESENT: u64 = 1 << 3;
 const ZERO_PAGE: u64 = 1 << 5;
-/// Ranges that are found at most.
+/// Ranges that are found at most, and those for which there is room at first: most guests have few.
 const MOST_RANGES: usize = 2048;
+const FEW_RANGES: usize = 64;
 
 /// `struct page_region` of `linux/fs.h`.
 #[repr(C)]
@@ -44,12 +46,23 @@ struct Scan {
 /// `PAGEMAP_SCAN` of `linux/fs.h`.
 const PAGEMAP_SCAN: rustix::ioctl::Opcode = opcode::read_write::<Scan>(b'f', 16);
 
-/// The pages of `mapping` that have memory of their own, in order; `None` where the system does not say. If they are in
-/// many ranges, those that come first.
+/// The pages of `mapping` that have memory of their own, in order; `None` where the system does not say. If they are in many
+/// ranges, those that come first.
 pub(crate) fn written_pages(mapping: &[u8]) -> Option<Vec<Range<usize>>> {
+    let mut few = [Region::default(); FEW_RANGES];
+    let found = scan(mapping, &mut few)?;
+    if found.len() < FEW_RANGES {
+        return Some(found);
+    }
+    scan(mapping, &mut vec![Region::default(); MOST_RANGES])
+}
+
+/// The same, of as many ranges as there are `regions`, which have to be new.
+fn scan(mapping: &[u8], regions: &mut [Region]) -> Option<Vec<Range<usize>>> {
+    static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
+    let pagemap = PAGEMAP.get_or_init(|| File::open("/proc/self/pagemap").ok());
     let page = page_size() as u64;
     let start = mapping.as_ptr().addr() as u64;
-    let mut regions = vec![Region::default(); MOST_RANGES];
     let mut scan = Scan {
         size: size_of::<Scan>() as u64,
         start,
@@ -60,10 +73,15 @@ pub(crate) fn written_pages(mapping: &[u8]) -> Option<Vec<Range<usize>>> {
         category_mask: WRITTEN | PRESENT | ZERO_PAGE | FILE,
         ..Scan::default()
     };
-    let pagemap = File::open("/proc/self/pagemap").ok()?;
     // SAFETY: this is the argument that the number stands for. It says where `regions` are and how many fit there, and
     // nothing else uses these meanwhile.
-    unsafe { ioctl(&pagemap, Updater::<PAGEMAP_SCAN, _>::new(&mut scan)) }.ok()?;
+    unsafe {
+        ioctl(
+            pagemap.as_ref()?,
+            Updater::<PAGEMAP_SCAN, _>::new(&mut scan),
+        )
+    }
+    .ok()?;
     let number = |at: u64| ((at - start) / page) as usize;
     let found = regions.iter().take_while(|region| region.end != 0);
     Some({ found.map(|region| number(region.start)..number(region.end)) }.collect())
