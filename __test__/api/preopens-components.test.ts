@@ -392,19 +392,17 @@ function contents(files: Outcome['files']): [path: string, content: string][] {
   return found.toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Files in memory as a component of WASI 0.2 has them; components of WASI 0.3 have none. */
-const MEMORY: Version = '0.2'
-
-test('files in memory can be changed in each way', async (t) => {
-  const changes: Changes = { ...CHANGES_OF[MEMORY], ...OPENS }
+for (const version of VERSIONS) {
+test(`WASI ${version}: files in memory can be changed in each way`, async (t) => {
+  const changes: Changes = { ...CHANGES_OF[version], ...OPENS }
   for (const [name, change] of Object.entries(changes)) {
     const steps = after(LINKS, change(WRITING))
-    const codes = (await componentScript(MEMORY, steps, { files: FILES })).codes()
+    const codes = (await componentScript(version, steps, { files: FILES })).codes()
     t.deepEqual(new Set(codes), new Set(['success']), name)
   }
 })
 
-test('no operation leads out of the files in memory in any way', async (t) => {
+test(`WASI ${version}: no operation leads out of the files in memory in any way`, async (t) => {
   const escapes = WITHOUT_ABSOLUTE_LINKS
   for (const [at, open] of [
     ['', []],
@@ -412,7 +410,7 @@ test('no operation leads out of the files in memory in any way', async (t) => {
   ] as const) {
     const { files, links } = inMemory(escapes, at)
     const { codes, outcome } = await attempt({
-      version: MEMORY,
+      version,
       escapes,
       options: { files, collect: ['**'] },
       outside: OUTSIDE,
@@ -428,10 +426,10 @@ test('no operation leads out of the files in memory in any way', async (t) => {
   }
 })
 
-test('from the top of the files in memory each of these succeeds', async (t) => {
+test(`WASI ${version}: from the top of the files in memory each of these succeeds`, async (t) => {
   const { files, links } = inMemory(RELATIVE, 'granted/')
   const { codes } = await attempt({
-    version: MEMORY,
+    version,
     escapes: RELATIVE,
     options: { files },
     outside: OUTSIDE,
@@ -441,12 +439,12 @@ test('from the top of the files in memory each of these succeeds', async (t) => 
   t.deepEqual(codes, same(RELATIVE, 'success'))
 })
 
-test('no link in memory is absolute', async (t) => {
-  const results = await componentScript(MEMORY, [['symlink-at', TOP, '/', 'made']], { files: {} })
+test(`WASI ${version}: no link in memory is absolute`, async (t) => {
+  const results = await componentScript(version, [['symlink-at', TOP, '/', 'made']], { files: {} })
   t.deepEqual(results.codes(), ['not-permitted'])
 })
 
-test('nothing moves or is linked between files in memory and a granted directory', async (t) => {
+test(`WASI ${version}: nothing moves or is linked between files in memory and a granted directory`, async (t) => {
   const path = await changeable(t)
   const before = await folderState(path)
   const options: RunOptions = {
@@ -454,7 +452,7 @@ test('nothing moves or is linked between files in memory and a granted directory
     collect: ['**'],
     preopens: { '/second': { hostPath: path, access: 'write' } },
   }
-  const results = await componentScript(MEMORY, [...LINKS, ...Object.values(BETWEEN)], options)
+  const results = await componentScript(version, [...LINKS, ...Object.values(BETWEEN)], options)
   const codes = results.codes().slice(LINKS.length)
   t.deepEqual(named(BETWEEN, codes), named(BETWEEN, 'cross-device'))
   t.deepEqual(await folderState(path), before)
@@ -463,3 +461,46 @@ test('nothing moves or is linked between files in memory and a granted directory
     ['inside/name', 'inside'],
   ])
 })
+
+  test(`WASI ${version}: files in memory are read, written and listed through streams`, async (t) => {
+    const written = 'written '.repeat(200)
+    const [file, directory] = [{ step: 0 }, { step: 1 }]
+    const results = await componentScript(
+      version,
+      [
+        ['open-at', TOP, FOLLOW, 'made', CREATE, READ | WRITE],
+        ['open-at', TOP, FOLLOW, 'inside', 0, READ],
+        ['open-at', TOP, FOLLOW, 'file', 0, READ],
+        ['write-via-stream', file, written, 2n],
+        ['append-via-stream', file, 'end'],
+        ['read-via-stream', file, 1n],
+        ['read-via-stream', file, 10_000n],
+        ['stat', file],
+        ['read-directory', TOP],
+        ['read-directory', directory],
+        ['read-directory', file],
+        ['read-via-stream', TOP, 0n],
+        ['write-via-stream', { step: 2 }, 'no', 0n],
+        ['write-via-stream', TOP, 'no', 0n],
+        ['set-times', file, { seconds: -1n }, { seconds: 1n }],
+        ['append-via-stream', file, 'more than there is room for'],
+      ],
+      { files: FILES, collect: ['made'], limits: { filesBytes: written.length + 15 } },
+    )
+    t.deepEqual(results.codes(), [
+      ...Array.from({ length: 10 }, () => 'success'),
+      'not-directory',
+      'is-directory',
+      'bad-descriptor',
+      'bad-descriptor',
+      'overflow',
+      'insufficient-space',
+    ])
+    t.is(results.streamed(5), `\0${written}end`)
+    t.is(results.streamed(6), '')
+    t.is(results.size(7), BigInt(written.length + 5))
+    t.deepEqual(results.names(8), ['file', 'inside', 'made'])
+    t.deepEqual(results.names(9), ['name'])
+    t.regex(contents(results.outcome.files)[0]![1], /^\0\0(written ){200}endmore /)
+  })
+}

@@ -219,7 +219,6 @@ test('with --memory the cases that have a folder run with files in memory', asyn
     ['a/reads', 'read-file', { root: 'files', args: ['deep/here'], stdout: 'text' }],
     ['a/writes', 'write-file', { root: 'files', args: ['deep/made', 'text'] }],
     ['a/without', 'return'],
-    ['wasip3/left', 'return', { root: 'files' }],
   ])
   await mkdir(join(root, 'a/files/deep'), { recursive: true })
   await writeFile(join(root, 'a/files/deep/here'), 'text')

@@ -248,8 +248,6 @@ impl Program {
         let mut modules = self.info.imports.iter().flat_map(|import| &import.module);
         let why = if modules.any(|module| module == P0) {
             "which is from before WASI 0.1 (`wasi_unstable`); compile it again for WASI 0.1 or later"
-        } else if self.info.wasi == WasiVersion::P3 {
-            "which is a component of WASI 0.3: only those of 0.2 and modules can have them; grant a directory with `preopens`"
         } else if self.snapshot.is_some() {
             "which is a snapshot: it has found its directories already; grant one with `preopens` when the snapshot is taken"
         } else {

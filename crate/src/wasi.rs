@@ -7,7 +7,6 @@ mod deterministic;
 mod directories;
 mod directory_times;
 mod errnos;
-mod files;
 mod flow_calls;
 mod gather;
 mod host_functions;
@@ -28,6 +27,7 @@ mod sockets;
 mod state;
 mod stdin_call;
 mod stores;
+mod stream_end;
 mod virtual_clock;
 
 pub(crate) use context::{Invocation, Wasi};

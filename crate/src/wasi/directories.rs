@@ -1,16 +1,16 @@
 //! How guests of each preview read a directory.
 
 use super::errnos::{context, errno};
-use super::files::{P2_TYPES, P3_TYPES};
 use super::listing::{DirEntry, Directories, Failure, Listing, by_inode};
-use super::memory_files::MemoryDescriptor;
+use super::memory_files::{MemoryDescriptor, descriptor_type, error_code};
 use super::preview1::{P0, P1, slowly};
 use super::resources::{exhausted, is_full};
 use super::state::RunState;
-use futures_util::future::BoxFuture;
+use super::stream_end::{StreamEnd, nothing_yet};
+use futures_util::future::{BoxFuture, ready};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use wasmtime::component::{
     self, Destination, FutureReader, Resource, ResourceTable, ResourceType, StreamProducer,
@@ -238,45 +238,24 @@ fn filetype(kind: DescriptorType) -> Filetype {
     }
 }
 
-/// The error code for a failure. Both previews have the same names.
-macro_rules! code {
-    ($failure:ident, $module:ident) => {
-        match $failure {
-            Failure::NoRoom => $module::ErrorCode::InsufficientMemory,
-            Failure::BadDescriptor => $module::ErrorCode::BadDescriptor,
-            Failure::NotDirectory => $module::ErrorCode::NotDirectory,
-            Failure::Host(error) => match exhausted(&error) {
-                Some(_) => $module::ErrorCode::InsufficientMemory,
-                None => $module::ErrorCode::from(error),
-            },
-        }
-    };
+fn code_of(failure: Failure) -> p2::ErrorCode {
+    match failure {
+        Failure::NoRoom => p2::ErrorCode::InsufficientMemory,
+        Failure::BadDescriptor => p2::ErrorCode::BadDescriptor,
+        Failure::NotDirectory => p2::ErrorCode::NotDirectory,
+        Failure::Host(error) => match exhausted(&error) {
+            Some(_) => p2::ErrorCode::InsufficientMemory,
+            None => p2::ErrorCode::from(error),
+        },
+    }
 }
 
 /// Takes the place of the functions with which components of WASI 0.2 read a directory.
 pub(super) fn add_to_p2_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
-    add_p2(&mut linker.instance(P2_TYPES)?)
+    add_p2(&mut linker.instance("wasi:filesystem/types@0.2.12")?)
 }
 
-/// The same for WASI 0.3.
-pub(super) fn add_to_p3_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
-    linker.instance(P3_TYPES)?.func_wrap(
-        "[method]descriptor.read-directory",
-        |mut store: StoreContextMut<'_, RunState>, (fd,): (Resource<Descriptor>,)| {
-            let reading = read(store.data_mut(), &fd)?;
-            let (sender, receiver) = oneshot::channel();
-            let entries = Entries {
-                reading: Reading::Begun(reading),
-                incomplete: false,
-                end: Some(sender),
-            };
-            let entries = StreamReader::new(&mut store, entries)?;
-            Ok(((entries, FutureReader::new(&mut store, receiver)?),))
-        },
-    )
-}
-
-/// How far a guest of WASI 0.2 has read a directory.
+/// How far a component has read a directory.
 enum EntryStream {
     Host {
         listing: Listing,
@@ -349,15 +328,9 @@ fn add_p2(types: &mut component::LinkerInstance<'_, RunState>) -> Result<()> {
                 if is_full(table) {
                     return Ok((Err(p2::ErrorCode::InsufficientMemory),));
                 }
-                let stream = match store.data_mut().guest_files().memory(&fd) {
-                    Some(directory) => match memory_entries(directory) {
-                        Ok(stream) => stream,
-                        Err(code) => return Ok((Err(code),)),
-                    },
-                    None => match read(store.data_mut(), &fd)?.await {
-                        Ok(listing) => EntryStream::Host { listing, next: 0 },
-                        Err(failure) => return Ok((Err(code!(failure, p2)),)),
-                    },
+                let stream = match read(store.data_mut(), &fd)?.await {
+                    Ok(stream) => stream,
+                    Err(code) => return Ok((Err(code),)),
                 };
                 let pushed = store.data_mut().filesystem().table.push(stream);
                 Ok((pushed.map_err(|_| p2::ErrorCode::InsufficientMemory),))
@@ -374,70 +347,78 @@ fn add_p2(types: &mut component::LinkerInstance<'_, RunState>) -> Result<()> {
 }
 
 /// A listing that is being read.
-type Reads = BoxFuture<'static, std::result::Result<Listing, Failure>>;
+type Reads = BoxFuture<'static, std::result::Result<EntryStream, p2::ErrorCode>>;
 
 /// Begins to list the directory of a component's descriptor.
 fn read(state: &mut RunState, fd: &Resource<Descriptor>) -> Result<Reads> {
+    if let Some(directory) = state.guest_files().memory(fd) {
+        return Ok(Box::pin(ready(memory_entries(directory))));
+    }
     let chosen = match state.filesystem().table.get(fd)? {
         Descriptor::Dir(dir) => Ok(dir.clone()),
         Descriptor::File(_) => Err(Failure::NotDirectory),
     };
     let room = state.wasi().directories().room.clone();
-    Ok(Box::pin(Listing::read(move || chosen, room)))
+    Ok(Box::pin(async move {
+        let listing = Listing::read(move || chosen, room).await;
+        let listing = listing.map_err(code_of)?;
+        Ok(EntryStream::Host { listing, next: 0 })
+    }))
+}
+
+type EntryReader = StreamReader<p3::DirectoryEntry>;
+type EndReader = FutureReader<std::result::Result<(), p3::ErrorCode>>;
+
+/// The same for a guest of WASI 0.3.
+pub(super) fn read_as_stream(
+    mut store: StoreContextMut<'_, RunState>,
+    fd: &Resource<Descriptor>,
+) -> Result<(EntryReader, EndReader)> {
+    let reads = read(store.data_mut(), fd)?;
+    let (sender, end) = oneshot::channel();
+    let entries = Entries {
+        reads,
+        entries: None,
+        incomplete: false,
+        end: StreamEnd::new(sender),
+    };
+    let entries = StreamReader::new(&mut store, entries)?;
+    Ok((entries, FutureReader::new(&mut store, end)?))
 }
 
 /// The stream of entries from which a guest of WASI 0.3 reads.
 struct Entries {
-    reading: Reading,
+    reads: Reads,
+    /// There once the directory is read.
+    entries: Option<EntryStream>,
     /// Whether an entry was left out because its name is not UTF-8.
     incomplete: bool,
-    /// Sends the guest the result of the reading.
-    end: Option<oneshot::Sender<std::result::Result<(), p3::ErrorCode>>>,
-}
-
-enum Reading {
-    Begun(Reads),
-    /// From this entry on.
-    At(Listing, usize),
+    end: StreamEnd<p3::ErrorCode>,
 }
 
 /// The most entries that a guest gets at a time.
 const AT_A_TIME: usize = 256;
 
-impl Entries {
-    fn end(&mut self, result: std::result::Result<(), p3::ErrorCode>) {
-        if let Some(end) = self.end.take() {
-            // The guest may have dropped the future.
-            let _ = end.send(result);
-        }
-    }
-
-    /// The next `count` entries; fewer at the end.
-    fn take(&mut self, count: usize) -> Vec<p3::DirectoryEntry> {
-        let Reading::At(listing, next) = &mut self.reading else {
-            return Vec::new();
-        };
+impl EntryStream {
+    /// The next `count` entries; fewer at the end. `incomplete` is set where one is left out.
+    fn take(
+        &mut self,
+        count: usize,
+        incomplete: &mut bool,
+    ) -> std::result::Result<Vec<p3::DirectoryEntry>, p2::ErrorCode> {
         let mut entries = Vec::new();
-        while entries.len() < count
-            && let Some(entry) = listing.get(*next)
-        {
-            *next += 1;
-            match String::from_utf8(entry.name.to_vec()) {
-                Ok(name) => entries.push(p3::DirectoryEntry {
-                    type_: p3_type(entry.kind),
-                    name,
-                }),
-                Err(_) => self.incomplete = true,
+        while entries.len() < count {
+            match self.next() {
+                Ok(Some(p2::DirectoryEntry { type_, name })) => {
+                    let type_ = descriptor_type(type_);
+                    entries.push(p3::DirectoryEntry { type_, name });
+                }
+                Ok(None) => break,
+                Err(p2::ErrorCode::IllegalByteSequence) => *incomplete = true,
+                Err(code) => return Err(code),
             }
         }
-        entries
-    }
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        // For a guest that does not read to the end, there is no error.
-        self.end(Ok(()));
+        Ok(entries)
     }
 }
 
@@ -452,44 +433,34 @@ impl StreamProducer<RunState> for Entries {
         mut destination: Destination<'a, Self::Item, Self::Buffer>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        if let Reading::Begun(reading) = &mut self.reading {
-            let read = reading.as_mut().poll(context);
-            if read.is_pending() && finish {
-                return Poll::Ready(Ok(StreamResult::Cancelled));
-            }
-            match ready!(read) {
-                Ok(listing) => self.reading = Reading::At(listing, 0),
-                Err(failure) => {
-                    self.end(Err(code!(failure, p3)));
-                    return Poll::Ready(Ok(StreamResult::Dropped));
+        let Self {
+            reads,
+            entries,
+            incomplete,
+            end,
+        } = &mut *self;
+        let stream = match entries {
+            Some(stream) => stream,
+            None => {
+                match reads.as_mut().poll(context) {
+                    Poll::Pending => return nothing_yet(finish),
+                    Poll::Ready(Ok(stream)) => entries.insert(stream),
+                    Poll::Ready(Err(code)) => return end.end(Err(error_code(code))),
                 }
             }
-        }
+        };
         let wanted = destination.remaining(&mut store).unwrap_or(AT_A_TIME);
-        let entries = self.take(wanted.min(AT_A_TIME));
-        let is_end = entries.is_empty() && wanted > 0;
-        destination.set_buffer(entries.into());
-        if !is_end {
+        let entries = match stream.take(wanted.min(AT_A_TIME), incomplete) {
+            Ok(entries) => entries,
+            Err(code) => return end.end(Err(error_code(code))),
+        };
+        if !entries.is_empty() || wanted == 0 {
+            destination.set_buffer(entries.into());
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        let result = match self.incomplete {
+        end.end(match incomplete {
             true => Err(p3::ErrorCode::IllegalByteSequence),
             false => Ok(()),
-        };
-        self.end(result);
-        Poll::Ready(Ok(StreamResult::Dropped))
-    }
-}
-
-fn p3_type(kind: DescriptorType) -> p3::DescriptorType {
-    match kind {
-        DescriptorType::BlockDevice => p3::DescriptorType::BlockDevice,
-        DescriptorType::CharacterDevice => p3::DescriptorType::CharacterDevice,
-        DescriptorType::Directory => p3::DescriptorType::Directory,
-        DescriptorType::Fifo => p3::DescriptorType::Fifo,
-        DescriptorType::SymbolicLink => p3::DescriptorType::SymbolicLink,
-        DescriptorType::RegularFile => p3::DescriptorType::RegularFile,
-        DescriptorType::Socket => p3::DescriptorType::Socket,
-        DescriptorType::Unknown => p3::DescriptorType::Other(None),
+        })
     }
 }

@@ -4,13 +4,14 @@ use super::clocks::Clocks;
 use super::memory_files::ComponentFiles;
 use super::preview1::{P0, P1};
 use super::state::RunState;
-use super::{directories, errnos, files, poll_unstable, quick, sockets, stores};
+use super::{directories, errnos, poll_unstable, quick, sockets, stores};
 use crate::guest::Exit;
 use std::sync::Arc;
 use wasmtime::{Engine, Store, WasmBacktrace, component};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock as p2_clock;
-use wasmtime_wasi::p2::bindings::filesystem;
+use wasmtime_wasi::p2::bindings::filesystem as p2_files;
 use wasmtime_wasi::p3::bindings::clocks::monotonic_clock as p3_clock;
+use wasmtime_wasi::p3::bindings::filesystem as p3_files;
 use wasmtime_wasi::{p0, p1, p2, p3};
 
 /// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
@@ -53,8 +54,8 @@ pub(crate) fn component_linker(
     p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     linker.allow_shadowing(true);
-    filesystem::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
-    filesystem::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
+    p2_files::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
+    p2_files::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
     p2_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
     directories::add_to_p2_linker(&mut linker)?;
     sockets::add_to_p2_linker(&mut linker)?;
@@ -63,8 +64,8 @@ pub(crate) fn component_linker(
         p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
-        files::add_to_p3_linker(&mut linker)?;
-        directories::add_to_p3_linker(&mut linker)?;
+        p3_files::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
+        p3_files::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
         sockets::add_to_p3_linker(&mut linker)?;
     }
     linker.allow_shadowing(false);

@@ -1,22 +1,17 @@
-//! A file or directory in memory that a guest of WASI 0.2 has open.
+//! A file or directory in memory that a component has open, in the types of WASI 0.2.
 
 use super::descriptors::FileTree;
 use crate::files::{Code, Kind, NewTime, NewTimes, NodeId, Open, ROOT, Stat};
-use async_trait::async_trait;
-use bytes::Bytes;
 use std::sync::Arc;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, Filesize, MetadataHashValue,
     NewTimestamp, OpenFlags, PathFlags,
 };
-use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
-};
 
 const SECOND: u64 = 1_000_000_000;
 /// The most that is read or written at a time.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 1 << 20;
 /// The upper half of the hashes. That of a file on the host depends on its lower half in another way.
 const HASH: u64 = 2;
 
@@ -37,18 +32,6 @@ impl Drop for OpenNode {
 
 #[derive(Clone)]
 pub(crate) struct MemoryDescriptor(Arc<OpenNode>);
-
-/// Why a stream failed.
-#[derive(Debug)]
-pub(super) struct Failed(pub(super) Code);
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-impl std::error::Error for Failed {}
 
 impl From<Kind> for DescriptorType {
     fn from(kind: Kind) -> Self {
@@ -271,23 +254,40 @@ impl MemoryDescriptor {
         self.tree().lock().find(at, &path, follows(flags)).map(hash)
     }
 
-    pub(super) fn reader(&self, offset: u64) -> Result<DynInputStream, Code> {
+    /// The file, for a stream that reads from it.
+    pub(super) fn readable(&self) -> Result<OpenFile, Code> {
         if self.0.kind == Kind::Directory {
             return Err(Code::IsDirectory);
         }
         self.file(self.0.read)?;
-        let open = self.0.clone();
-        Ok(Box::new(Reader { open, at: offset }))
+        Ok(OpenFile(self.0.clone()))
     }
 
-    /// At the end of the file without an offset.
-    pub(super) fn writer(&self, offset: Option<u64>) -> Result<DynOutputStream, Code> {
+    /// The file, for a stream that writes to it.
+    pub(super) fn writable(&self) -> Result<OpenFile, Code> {
         self.file(self.0.write)?;
-        Ok(Box::new(Writer {
-            open: self.0.clone(),
-            at: offset,
-            failed: false,
-        }))
+        Ok(OpenFile(self.0.clone()))
+    }
+}
+
+/// A file that a stream reads or writes. It stays open when its descriptor is dropped.
+pub(super) struct OpenFile(Arc<OpenNode>);
+
+impl OpenFile {
+    /// At most so many bytes, and at most [`CHUNK`]; none at the end.
+    pub(super) fn read_some(&self, offset: u64, length: u64) -> Vec<u8> {
+        read(&self.0.tree, self.0.node, length, offset)
+    }
+
+    /// Fills the buffer as far as the file goes; 0 at its end.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.0.tree.lock().read(self.0.node, offset, buffer)
+    }
+
+    /// Writes what there is room for, at the end without an offset. Returns how many bytes these are, and where they
+    /// end.
+    pub(super) fn write(&self, offset: Option<u64>, bytes: &[u8]) -> Result<(usize, u64), Code> {
+        self.0.tree.lock().write(self.0.node, offset, bytes)
     }
 }
 
@@ -345,72 +345,4 @@ fn new_times(accessed: NewTimestamp, modified: NewTimestamp) -> Result<NewTimes,
         accessed: new(accessed)?,
         modified: new(modified)?,
     })
-}
-
-struct Reader {
-    open: Arc<OpenNode>,
-    at: u64,
-}
-
-#[async_trait]
-impl Pollable for Reader {
-    async fn ready(&mut self) {}
-}
-
-#[async_trait]
-impl InputStream for Reader {
-    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let bytes = read(&self.open.tree, self.open.node, size as u64, self.at);
-        if bytes.is_empty() && size > 0 {
-            return Err(StreamError::Closed);
-        }
-        self.at += bytes.len() as u64;
-        Ok(bytes.into())
-    }
-}
-
-struct Writer {
-    open: Arc<OpenNode>,
-    /// `None` for the end of the file.
-    at: Option<u64>,
-    failed: bool,
-}
-
-#[async_trait]
-impl Pollable for Writer {
-    async fn ready(&mut self) {}
-}
-
-#[async_trait]
-impl OutputStream for Writer {
-    fn write(&mut self, mut bytes: Bytes) -> StreamResult<()> {
-        if self.failed {
-            return Err(StreamError::Closed);
-        }
-        while !bytes.is_empty() {
-            let wrote = self.open.tree.lock().write(self.open.node, self.at, &bytes);
-            match wrote {
-                Ok((written, end)) => {
-                    bytes = bytes.split_off(written);
-                    self.at = self.at.map(|_| end);
-                }
-                Err(code) => {
-                    self.failed = true;
-                    return Err(StreamError::LastOperationFailed(Failed(code).into()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        match self.failed {
-            true => Err(StreamError::Closed),
-            false => Ok(()),
-        }
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        self.flush().map(|()| CHUNK)
-    }
 }

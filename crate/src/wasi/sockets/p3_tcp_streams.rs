@@ -1,6 +1,7 @@
 //! The streams of WASI 0.3's TCP sockets: what goes in, what comes out, and clients.
 
 use super::super::network::{Place, Shared};
+use super::super::stream_end::{EndSender, StreamEnd, nothing_yet};
 use super::RunState;
 use super::p3_tcp_socket::{Connection, TcpSocket};
 use futures_util::FutureExt;
@@ -11,7 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use wasmtime::component::{
     Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult,
 };
@@ -20,29 +20,6 @@ use wasmtime_wasi::p3::bindings::sockets::types::{ErrorCode, IpAddressFamily};
 
 /// Bytes that are read at once where the reader is not a guest with a buffer of its own.
 const CHUNK: usize = 8 << 10;
-
-/// The sender of the future that says how a stream ended.
-type EndingSender = oneshot::Sender<std::result::Result<(), ErrorCode>>;
-
-/// How a stream ended: what its future says, once.
-struct Ending(Option<EndingSender>);
-
-impl Ending {
-    fn is(&mut self, result: std::result::Result<(), ErrorCode>) {
-        if let Some(sender) = self.0.take() {
-            // Nobody may wait for it.
-            let _ = sender.send(result);
-        }
-    }
-}
-
-/// A poll that finds nothing to do.
-fn nothing_yet(finish: bool) -> Poll<Result<StreamResult>> {
-    match finish {
-        true => Poll::Ready(Ok(StreamResult::Cancelled)),
-        false => Poll::Pending,
-    }
-}
 
 /// The answer to a guest that only asks whether there is something to do.
 fn readiness(ready: Poll<io::Result<()>>, finish: bool) -> Poll<Result<StreamResult>> {
@@ -71,22 +48,16 @@ fn when_ready<T>(
 struct Half {
     connection: Arc<Connection>,
     direction: Shutdown,
-    ending: Ending,
+    end: StreamEnd<ErrorCode>,
 }
 
 impl Half {
-    fn new(connection: Arc<Connection>, direction: Shutdown, ending: EndingSender) -> Self {
+    fn new(connection: Arc<Connection>, direction: Shutdown, sender: EndSender<ErrorCode>) -> Self {
         Self {
             connection,
             direction,
-            ending: Ending(Some(ending)),
+            end: StreamEnd::new(sender),
         }
-    }
-
-    /// Says how the stream ended, and ends it.
-    fn end(&mut self, result: std::result::Result<(), ErrorCode>) -> Poll<Result<StreamResult>> {
-        self.ending.is(result);
-        Poll::Ready(Ok(StreamResult::Dropped))
     }
 }
 
@@ -94,7 +65,6 @@ impl Drop for Half {
     fn drop(&mut self) {
         // The other side may have closed the connection.
         let _ = shutdown(&self.connection.stream, self.direction);
-        self.ending.is(Ok(()));
     }
 }
 
@@ -102,8 +72,8 @@ impl Drop for Half {
 pub(super) struct Receiving(Half);
 
 impl Receiving {
-    pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
-        Self(Half::new(connection, Shutdown::Read, ending))
+    pub(super) fn new(connection: Arc<Connection>, sender: EndSender<ErrorCode>) -> Self {
+        Self(Half::new(connection, Shutdown::Read, sender))
     }
 }
 
@@ -131,7 +101,7 @@ impl StreamProducer<RunState> for Receiving {
         );
         match read {
             Poll::Pending => nothing_yet(finish),
-            Poll::Ready(Ok(0)) => self.0.end(Ok(())),
+            Poll::Ready(Ok(0)) => self.0.end.end(Ok(())),
             Poll::Ready(Ok(length)) => {
                 destination.mark_written(length);
                 let counted = connection.shared.traffic.receive(length);
@@ -140,7 +110,7 @@ impl StreamProducer<RunState> for Receiving {
                     |()| Ok(StreamResult::Completed),
                 ))
             }
-            Poll::Ready(Err(error)) => self.0.end(Err(error.into())),
+            Poll::Ready(Err(error)) => self.0.end.end(Err(error.into())),
         }
     }
 }
@@ -149,8 +119,8 @@ impl StreamProducer<RunState> for Receiving {
 pub(super) struct Sending(Half);
 
 impl Sending {
-    pub(super) fn new(connection: Arc<Connection>, ending: EndingSender) -> Self {
-        Self(Half::new(connection, Shutdown::Write, ending))
+    pub(super) fn new(connection: Arc<Connection>, sender: EndSender<ErrorCode>) -> Self {
+        Self(Half::new(connection, Shutdown::Write, sender))
     }
 }
 
@@ -186,7 +156,7 @@ impl StreamConsumer<RunState> for Sending {
                 source.mark_read(length);
                 Poll::Ready(Ok(StreamResult::Completed))
             }
-            Poll::Ready(Err(error)) => self.0.end(Err(write_error(error))),
+            Poll::Ready(Err(error)) => self.0.end.end(Err(write_error(error))),
         }
     }
 }
