@@ -77,6 +77,10 @@ impl Tree {
     pub(crate) fn remove_directory(&mut self, at: NodeId, path: &str) -> Result<(), Code> {
         let place = self.resolve(at, path, Last::Keep)?;
         let node = place.node.ok_or(Code::NoEntry)?;
+        if place.slash && self.kind(node) == Kind::Symlink {
+            // With the slash, the path must not lead outside either.
+            self.resolve(at, path, Last::FollowSlash)?;
+        }
         let is_empty = self.directory(node)?.is_empty();
         let (parent, name) = place.entry(Code::Invalid)?;
         if !is_empty {

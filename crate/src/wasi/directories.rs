@@ -255,6 +255,25 @@ pub(super) fn add_to_p2_linker(linker: &mut component::Linker<RunState>) -> Resu
     add_p2(&mut linker.instance("wasi:filesystem/types@0.2.12")?)
 }
 
+/// The same for WASI 0.3.
+pub(super) fn add_to_p3_linker(linker: &mut component::Linker<RunState>) -> Result<()> {
+    linker.instance("wasi:filesystem/types@0.3.0")?.func_wrap(
+        "[method]descriptor.read-directory",
+        |mut store: StoreContextMut<'_, RunState>, (fd,): (Resource<Descriptor>,)| {
+            let reads = read(store.data_mut(), &fd)?;
+            let (sender, end) = oneshot::channel();
+            let entries = Entries {
+                reads,
+                entries: None,
+                incomplete: false,
+                end: StreamEnd::new(sender),
+            };
+            let entries = StreamReader::new(&mut store, entries)?;
+            Ok(((entries, FutureReader::new(&mut store, end)?),))
+        },
+    )
+}
+
 /// How far a component has read a directory.
 enum EntryStream {
     Host {
@@ -366,26 +385,6 @@ fn read(state: &mut RunState, fd: &Resource<Descriptor>) -> Result<Reads> {
     }))
 }
 
-type EntryReader = StreamReader<p3::DirectoryEntry>;
-type EndReader = FutureReader<std::result::Result<(), p3::ErrorCode>>;
-
-/// The same for a guest of WASI 0.3.
-pub(super) fn read_as_stream(
-    mut store: StoreContextMut<'_, RunState>,
-    fd: &Resource<Descriptor>,
-) -> Result<(EntryReader, EndReader)> {
-    let reads = read(store.data_mut(), fd)?;
-    let (sender, end) = oneshot::channel();
-    let entries = Entries {
-        reads,
-        entries: None,
-        incomplete: false,
-        end: StreamEnd::new(sender),
-    };
-    let entries = StreamReader::new(&mut store, entries)?;
-    Ok((entries, FutureReader::new(&mut store, end)?))
-}
-
 /// The stream of entries from which a guest of WASI 0.3 reads.
 struct Entries {
     reads: Reads,
@@ -441,13 +440,11 @@ impl StreamProducer<RunState> for Entries {
         } = &mut *self;
         let stream = match entries {
             Some(stream) => stream,
-            None => {
-                match reads.as_mut().poll(context) {
-                    Poll::Pending => return nothing_yet(finish),
-                    Poll::Ready(Ok(stream)) => entries.insert(stream),
-                    Poll::Ready(Err(code)) => return end.end(Err(error_code(code))),
-                }
-            }
+            None => match reads.as_mut().poll(context) {
+                Poll::Pending => return nothing_yet(finish),
+                Poll::Ready(Ok(stream)) => entries.insert(stream),
+                Poll::Ready(Err(code)) => return end.end(Err(error_code(code))),
+            },
         };
         let wanted = destination.remaining(&mut store).unwrap_or(AT_A_TIME);
         let entries = match stream.take(wanted.min(AT_A_TIME), incomplete) {

@@ -66,6 +66,7 @@ pub(crate) fn component_linker(
         p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
         p3_files::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
         p3_files::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
+        directories::add_to_p3_linker(&mut linker)?;
         sockets::add_to_p3_linker(&mut linker)?;
     }
     linker.allow_shadowing(false);

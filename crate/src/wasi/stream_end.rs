@@ -24,10 +24,7 @@ impl<E> StreamEnd<E> {
     }
 
     /// Says how the stream ended, and ends it.
-    pub(super) fn end(
-        &mut self,
-        result: std::result::Result<(), E>,
-    ) -> Poll<Result<StreamResult>> {
+    pub(super) fn end(&mut self, result: std::result::Result<(), E>) -> Poll<Result<StreamResult>> {
         self.is(result);
         Poll::Ready(Ok(StreamResult::Dropped))
     }

@@ -21,6 +21,7 @@ struct OpenNode {
     node: NodeId,
     kind: Kind,
     read: bool,
+    /// Of a directory, what its flags say: whoever has a directory may change it.
     write: bool,
 }
 
@@ -101,7 +102,10 @@ impl MemoryDescriptor {
             node,
             kind,
             read: flags.contains(DescriptorFlags::READ) || !write,
-            write: open.write,
+            write: match kind {
+                Kind::Directory => flags.contains(DescriptorFlags::MUTATE_DIRECTORY),
+                Kind::File | Kind::Symlink => open.write,
+            },
         })))
     }
 
@@ -131,10 +135,11 @@ impl MemoryDescriptor {
         if read {
             flags |= DescriptorFlags::READ;
         }
-        if kind == Kind::Directory {
-            flags |= DescriptorFlags::MUTATE_DIRECTORY;
-        } else if write {
-            flags |= DescriptorFlags::WRITE;
+        if write {
+            flags |= match kind {
+                Kind::Directory => DescriptorFlags::MUTATE_DIRECTORY,
+                Kind::File | Kind::Symlink => DescriptorFlags::WRITE,
+            };
         }
         Ok(flags)
     }
@@ -163,7 +168,7 @@ impl MemoryDescriptor {
 
     pub(super) fn read(&self, length: Filesize, offset: Filesize) -> Result<(Vec<u8>, bool), Code> {
         let node = self.file(self.0.read)?;
-        let bytes = read(self.tree(), node, length, offset);
+        let bytes = read(self.tree(), node, length, offset)?;
         let is_end = bytes.is_empty();
         Ok((bytes, is_end))
     }
@@ -275,13 +280,14 @@ pub(super) struct OpenFile(Arc<OpenNode>);
 
 impl OpenFile {
     /// At most so many bytes, and at most [`CHUNK`]; none at the end.
-    pub(super) fn read_some(&self, offset: u64, length: u64) -> Vec<u8> {
+    pub(super) fn read_some(&self, offset: u64, length: u64) -> Result<Vec<u8>, Code> {
         read(&self.0.tree, self.0.node, length, offset)
     }
 
     /// Fills the buffer as far as the file goes; 0 at its end.
-    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        self.0.tree.lock().read(self.0.node, offset, buffer)
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Code> {
+        check_offset(offset)?;
+        Ok(self.0.tree.lock().read(self.0.node, offset, buffer))
     }
 
     /// Writes what there is room for, at the end without an offset. Returns how many bytes these are, and where they
@@ -295,13 +301,19 @@ fn follows(flags: PathFlags) -> bool {
     flags.contains(PathFlags::SYMLINK_FOLLOW)
 }
 
-fn read(tree: &FileTree, node: NodeId, length: u64, offset: u64) -> Vec<u8> {
+/// Offsets of files are signed, as they are on the host.
+fn check_offset(offset: u64) -> Result<(), Code> {
+    i64::try_from(offset).map(drop).map_err(|_| Code::Invalid)
+}
+
+fn read(tree: &FileTree, node: NodeId, length: u64, offset: u64) -> Result<Vec<u8>, Code> {
+    check_offset(offset)?;
     let tree = tree.lock();
     let rest = tree.stat(node).size.saturating_sub(offset);
     // At most a chunk.
     let mut bytes = vec![0; length.min(rest).min(CHUNK as u64) as usize];
     tree.read(node, offset, &mut bytes);
-    bytes
+    Ok(bytes)
 }
 
 fn hash(node: NodeId) -> MetadataHashValue {

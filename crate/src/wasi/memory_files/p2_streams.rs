@@ -38,6 +38,7 @@ impl Pollable for Reader {
 impl InputStream for Reader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let bytes = self.open.read_some(self.at, size as u64);
+        let bytes = bytes.map_err(|code| StreamError::LastOperationFailed(Failed(code).into()))?;
         if bytes.is_empty() && size > 0 {
             return Err(StreamError::Closed);
         }

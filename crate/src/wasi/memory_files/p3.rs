@@ -8,7 +8,6 @@ use super::component_descriptor::MemoryDescriptor;
 use super::p3_streams::{Reader, Writer};
 use super::p3_types::{Across, error_code};
 use crate::files::Code;
-use crate::wasi::directories;
 use crate::wasi::directory_times::{ITSELF, is_directory};
 use crate::wasi::resources::{is_full, out_of_descriptors};
 use crate::wasi::state::RunState;
@@ -37,13 +36,13 @@ fn memory(store: &Files, fd: &Resource<Descriptor>) -> Option<MemoryDescriptor> 
 
 /// The files of the host, as wasmtime-wasi wants them.
 fn host(store: &Files) -> Accessor<RunState, WasiFilesystem> {
-    store.with_getter(RunState::filesystem)
+    store.with_getter::<WasiFilesystem>(RunState::filesystem)
 }
 
 fn host_of<'a>(
     store: &'a mut Access<'_, RunState, ComponentFiles>,
 ) -> Access<'a, RunState, WasiFilesystem> {
-    Access::new(store.as_context_mut(), RunState::filesystem)
+    Access::<_, WasiFilesystem>::new(store.as_context_mut(), RunState::filesystem)
 }
 
 fn failed<T>(code: Code) -> FilesystemResult<T> {
@@ -232,11 +231,12 @@ impl HostDescriptorWithStore<RunState> for ComponentFiles {
         }
     }
 
+    /// Takes the place of the host's in `directories.rs`.
     fn read_directory(
         mut store: Access<'_, RunState, Self>,
         fd: Resource<Descriptor>,
     ) -> Result<(StreamReader<DirectoryEntry>, End)> {
-        directories::read_as_stream(store.as_context_mut(), &fd)
+        WasiFilesystem::read_directory(host_of(&mut store), fd)
     }
 }
 

@@ -61,12 +61,13 @@ impl StreamProducer<RunState> for Reader {
         let room = destination.remaining();
         let most = room.len().min(CHUNK);
         match self.open.read(self.at, &mut room[..most]) {
-            0 => self.end.end(Ok(())),
-            length => {
+            Ok(0) => self.end.end(Ok(())),
+            Ok(length) => {
                 destination.mark_written(length);
                 self.at += length as u64;
                 Poll::Ready(Ok(StreamResult::Completed))
             }
+            Err(code) => self.end.end(Err(error_code(code))),
         }
     }
 }
@@ -103,15 +104,24 @@ impl StreamConsumer<RunState> for Writer {
         if had_its_turn(context) {
             return nothing_yet(finish);
         }
-        let bytes = source.remaining();
-        let bytes = &bytes[..bytes.len().min(CHUNK)];
-        match self.open.write(self.at, bytes) {
-            Ok((length, end)) => {
-                source.mark_read(length);
-                self.at = self.at.map(|_| end);
-                Poll::Ready(Ok(StreamResult::Completed))
+        let mut left = source.remaining();
+        left = &left[..left.len().min(CHUNK)];
+        let mut written = 0;
+        // Where there is no room for all, the next attempt says why.
+        while !left.is_empty() {
+            match self.open.write(self.at, left) {
+                Ok((length, end)) => {
+                    left = &left[length..];
+                    written += length;
+                    self.at = self.at.map(|_| end);
+                }
+                Err(code) => {
+                    source.mark_read(written);
+                    return self.end.end(Err(error_code(code)));
+                }
             }
-            Err(code) => self.end.end(Err(error_code(code))),
         }
+        source.mark_read(written);
+        Poll::Ready(Ok(StreamResult::Completed))
     }
 }

@@ -87,20 +87,16 @@ impl Across<p3::DescriptorType> for p2::DescriptorType {
 
 impl Across<p3::DescriptorStat> for p2::DescriptorStat {
     fn across(self) -> Result<p3::DescriptorStat, Code> {
-        let time = |time: Option<Datetime>| match time {
-            Some(time) => Ok(Some(Instant {
-                seconds: time.seconds.try_into().map_err(|_| Code::Overflow)?,
-                nanoseconds: time.nanoseconds,
-            })),
-            None => Ok(None),
-        };
         Ok(p3::DescriptorStat {
             type_: descriptor_type(self.type_),
             link_count: self.link_count,
             size: self.size,
-            data_access_timestamp: time(self.data_access_timestamp)?,
-            data_modification_timestamp: time(self.data_modification_timestamp)?,
-            status_change_timestamp: time(self.status_change_timestamp)?,
+            data_access_timestamp: self.data_access_timestamp.map(instant).transpose()?,
+            data_modification_timestamp: self
+                .data_modification_timestamp
+                .map(instant)
+                .transpose()?,
+            status_change_timestamp: self.status_change_timestamp.map(instant).transpose()?,
         })
     }
 }
@@ -110,6 +106,13 @@ impl Across<p3::MetadataHashValue> for p2::MetadataHashValue {
         let Self { lower, upper } = self;
         Ok(p3::MetadataHashValue { lower, upper })
     }
+}
+
+fn instant(of: Datetime) -> Result<Instant, Code> {
+    Ok(Instant {
+        seconds: of.seconds.try_into().map_err(|_| Code::Overflow)?,
+        nanoseconds: of.nanoseconds,
+    })
 }
 
 pub(crate) fn descriptor_type(of: p2::DescriptorType) -> p3::DescriptorType {
