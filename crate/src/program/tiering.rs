@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The kinds of work.
 #[derive(Clone, Copy)]
@@ -19,7 +20,15 @@ pub(super) enum Work {
     Compile,
 }
 
-type Task = Box<dyn FnOnce() + Send>;
+/// A program that has just been loaded is run next. Compiling leaves the machine to that run for so long; guests that
+/// run for longer wait a little longer for optimized code.
+const HEAD_START: Duration = Duration::from_millis(40);
+
+struct Task {
+    since: Instant,
+    work: Box<dyn FnOnce() + Send>,
+}
+
 type Tasks = OnceLock<Option<Sender<Task>>>;
 
 /// Does `task` some time from now; false where there is no thread for it.
@@ -31,7 +40,11 @@ pub(super) fn later(work: Work, task: impl FnOnce() + Send + 'static) -> bool {
         Work::Compile => COMPILE.get_or_init(|| start("wasiexec-tier", compile)),
     };
     // The thread never ends.
-    let send = |tasks: &Sender<Task>| tasks.send(Box::new(task)).is_ok();
+    let task = Task {
+        since: Instant::now(),
+        work: Box::new(task),
+    };
+    let send = |tasks: &Sender<Task>| tasks.send(task).is_ok();
     tasks.as_ref().is_some_and(send)
 }
 
@@ -56,14 +69,16 @@ fn compile(tasks: Receiver<Task>) {
         .build()
         .ok();
     // In a pool, wasmtime compiles with the threads of that pool.
-    let with_threads = |task: Task| match &threads {
-        Some(threads) => threads.install(|| attempt(task)),
-        None => attempt(task),
-    };
-    tasks.into_iter().for_each(with_threads);
+    for task in tasks {
+        thread::sleep(HEAD_START.saturating_sub(task.since.elapsed()));
+        match &threads {
+            Some(threads) => threads.install(|| attempt(task)),
+            None => attempt(task),
+        }
+    }
 }
 
 /// A panic must not end the thread.
 fn attempt(task: Task) {
-    let _ = catch_unwind(AssertUnwindSafe(task));
+    let _ = catch_unwind(AssertUnwindSafe(task.work));
 }
