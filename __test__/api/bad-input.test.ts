@@ -168,7 +168,7 @@ const UNUSABLE: readonly [guest: string, code: string, message: RegExp][] = [
   [
     'unresolved-import',
     'ERR_UNRESOLVED_IMPORT',
-    /unresolved imports: env\.foo \(function\), env\.bar \(memory\); available modules: .*; of these, only functions can be given, in `imports`$/,
+    /unresolved imports: env\.foo \(function \(i32\) -> i32\), env\.bar \(memory 1 page or more\); available modules: .*; of these, only functions can be given, in `imports`$/,
   ],
   ['wrong-import-type', 'ERR_UNRESOLVED_IMPORT', /fd_write/],
   [

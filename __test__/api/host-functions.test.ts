@@ -534,7 +534,7 @@ test('without imports a program that needs some is refused as before', async (t)
     t.is(code, 'ERR_UNRESOLVED_IMPORT')
     t.regex(
       message,
-      /^unresolved imports: env\.f \(function\); available modules: .*; functions of a host are given in `imports`$/,
+      /^unresolved imports: env\.f \(function \(\)\); available modules: .*; functions of a host are given in `imports`$/,
     )
   }
 })

@@ -284,7 +284,7 @@ const BAD: readonly [words: string[], said: RegExp][] = [
   [['--seed', 'x', 'x'], /^option '--seed /],
   [
     [watPath('unresolved-import')],
-    /^unresolved imports: env\.foo \(function\), env\.bar \(memory\).*; of these, only functions can be given, in the option `imports` in JavaScript$/,
+    /^unresolved imports: env\.foo \(function \(i32\) -> i32\), env\.bar \(memory 1 page or more\).*; of these, only functions can be given, in the option `imports` in JavaScript$/,
   ],
   [
     [watPath('no-start')],

@@ -2,6 +2,7 @@
 
 use super::host_imports::{HostImport, function_type};
 use super::info::{WasiVersion, entry_version, handler_version, in_line, kind_of, wasi_version};
+use super::type_text;
 use crate::component::{Imports, link_imports};
 use crate::engine::{Host, Linker};
 use crate::error::{Error, ErrorCode, Result};
@@ -300,8 +301,9 @@ fn unresolved_module(module: &Module, provided: &Provided, error: &wasmtime::Err
         false => "of these, only functions can be given, in `imports`",
     };
     let missing = missing.iter().map(|import| {
-        let kind = kind_of(&import.ty());
-        format!("{}.{} ({kind})", import.module(), import.name())
+        let (module, name, ty) = (import.module(), import.name(), import.ty());
+        let (kind, text) = (kind_of(&ty), type_text::of_extern(&ty));
+        format!("{module}.{name} ({kind} {text})")
     });
     let (missing, available) = (list(missing.collect()), available.join(", "));
     let message =

@@ -185,8 +185,8 @@ fn flipped_bits_never_do_more_than_fail() {
 #[test]
 fn imports_that_nobody_provides_are_named_with_what_is_provided() {
     let words = [
-        "env.foo (function)",
-        "env.bar (memory)",
+        "env.foo (function (i32) -> i32)",
+        "env.bar (memory 1 page or more)",
         "available modules: wasi_snapshot_preview1, wasi_unstable",
     ];
     assert_fault("unresolved-import", ErrorCode::UnresolvedImport, &words);
@@ -208,7 +208,7 @@ fn an_unknown_name_of_a_known_module_is_named_with_those_that_the_module_has() {
     let problem = program.inspect().expect("an inspection").problem;
     let message = problem.expect("an unresolved import").message;
     for words in [
-        "unresolved imports: wasi_snapshot_preview1.fd_look (function); available modules: ",
+        "unresolved imports: wasi_snapshot_preview1.fd_look (function ()); available modules: ",
         "wasi_snapshot_preview1 (args_get, ",
         "fd_write",
         "proc_exit",
