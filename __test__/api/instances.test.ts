@@ -697,6 +697,31 @@ test('callSync is refused while stdin is a stream that this thread would have to
   t.deepEqual(observed(other.callSync('read')), ['returned', [97], '', ''])
 })
 
+test('a stream gets all that callSync prints, after the call, and later calls wait for it', async (t) => {
+  const PIECE = 65_536
+  const source = `(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 2)
+    (data (i32.const 0) "\\10\\00\\00\\00\\00\\00\\01\\00")
+    (func (export "print") (param $pieces i32)
+      (loop $more
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (br_if $more (local.tee $pieces (i32.sub (local.get $pieces) (i32.const 1)))))))`
+  const program = await load(Buffer.from(source))
+  const stdout = new PassThrough()
+  await using instance = await program.instantiate({ stdout, limits: { timeoutMs: 60_000 } })
+  let length = 0
+  // Nobody reads the stream during the first call.
+  t.is(instance.callSync('print', 100).kind, 'returned')
+  t.is(stdout.readableLength, 0)
+  stdout.on('data', (bytes: Buffer) => (length += bytes.length))
+  t.is((await instance.call('print', 50)).kind, 'returned')
+  await instance[Symbol.asyncDispose]()
+  stdout.end()
+  await once(stdout, 'end')
+  t.is(length, 150 * PIECE)
+})
+
 test('an instance takes a slot until it ends, and waits for one', async (t) => {
   const runtime = new Runtime({ threads: 1, maxConcurrentRuns: 2, cacheDir: false })
   const program = await ownWat('exports', { runtime })

@@ -14,5 +14,6 @@ pub(crate) use attach::{set_output, set_stdin};
 pub(crate) use capture::Capture;
 pub use config::{Input, OnBrokenPipe, Output, OutputStreamKind};
 pub(crate) use inherit::Inherited;
+pub(crate) use pipe::Widened;
 pub use pipe::{InputPipe, OutputPipe};
 pub(crate) use replay::{Printed, Replay};

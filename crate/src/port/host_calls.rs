@@ -28,7 +28,7 @@ impl Port {
     /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
     pub fn give_sync(&self, run: &PendingRun, call: u64, result: HostResult) -> Result<()> {
         match run {
-            PendingRun::Here(_) | PendingRun::Call(_) => {
+            PendingRun::Here(_) | PendingRun::Call { .. } => {
                 if let Some(calls) = run.host_calls() {
                     calls.give(call, result);
                 }
@@ -55,7 +55,7 @@ impl Port {
         access: MemoryAccess<'_>,
     ) -> Result<MemoryAnswer> {
         match run {
-            PendingRun::Here(_) | PendingRun::Call(_) => {
+            PendingRun::Here(_) | PendingRun::Call { .. } => {
                 let calls = run.host_calls();
                 Ok(calls.map_or(MemoryAnswer::Ended, |calls| calls.access(call, access)))
             }

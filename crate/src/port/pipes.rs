@@ -5,11 +5,14 @@ use super::wire::{PIPE_WINDOW, PipeEvent, PipeMaker};
 use crate::error::Result;
 use crate::host_functions::{HostCall, HostCalls};
 use crate::http::{Exchange, ResponseEvent, ServedRequest};
-use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind};
+use crate::stdio::{InputPipe, OutputPipe, OutputStreamKind, Widened};
 use std::sync::Arc;
 
 /// How many bytes may be on their way at a time, in each direction.
 const WINDOW: u64 = PIPE_WINDOW as u64;
+
+/// The same for output while the thread waits that would take it.
+const WAITING_WINDOW: u64 = 128 << 20;
 
 /// The piped streams of one run, and its calls of host functions.
 #[derive(Default)]
@@ -36,6 +39,12 @@ impl Pipes {
             PipeEvent::BodyTaken(bytes) => self.body.iter().for_each(|pipe| pipe.take(bytes)),
             PipeEvent::Closed(kind) => self.output(kind).iter().for_each(|pipe| pipe.close()),
         }
+    }
+
+    /// Lets the guest print what the submitter takes after the call that it waits for.
+    pub(super) fn widen_outputs(&self) -> Vec<Widened> {
+        let outputs = self.stdout.iter().chain(&self.stderr);
+        outputs.map(|pipe| pipe.widen(WAITING_WINDOW)).collect()
     }
 
     fn output(&self, kind: OutputStreamKind) -> &Option<Arc<OutputPipe>> {

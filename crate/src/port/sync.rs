@@ -4,6 +4,7 @@ use super::wire::{Delivery, Outbox, ReceivedCall};
 use crate::error::{Error, Result};
 use crate::host_functions::{HostCall, HostCalls};
 use crate::schedule::{CallerCall, CallerRun};
+use crate::stdio::Widened;
 use std::mem::take;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -13,7 +14,12 @@ pub enum PendingRun {
     /// On the thread itself.
     Here(CallerRun),
     /// A call of an instance, on the thread itself.
-    Call(CallerCall),
+    Call {
+        /// What is called.
+        call: CallerCall,
+        /// Its output, which this thread takes after the call.
+        _output: Vec<Widened>,
+    },
     /// In a worker process.
     Elsewhere(RemoteRun),
 }
@@ -54,7 +60,7 @@ impl PendingRun {
         match self {
             Self::Here(run) => run.is_started(),
             // It has the slot of its instance.
-            Self::Call(_) => true,
+            Self::Call { .. } => true,
             Self::Elsewhere(_) => false,
         }
     }
@@ -85,7 +91,7 @@ impl PendingRun {
                 Ok(Some(outcome)) => Ok(Some(replace(&|outbox| outbox.outcome(0, &outcome)))),
                 Err(error) => Err(error),
             },
-            Self::Call(call) => match call.wait(patience) {
+            Self::Call { call, .. } => match call.wait(patience) {
                 Ok(None) => Ok(None),
                 Ok(Some(outcome)) => {
                     let result = Ok(outcome);
@@ -101,7 +107,7 @@ impl PendingRun {
     pub fn take_call<T>(&mut self, pass_on: impl FnOnce(HostCall<'_>) -> T) -> Option<T> {
         match self {
             Self::Elsewhere(run) => run.call.take().map(|call| pass_on(call.as_call())),
-            Self::Here(_) | Self::Call(_) => self.host_calls()?.take(pass_on),
+            Self::Here(_) | Self::Call { .. } => self.host_calls()?.take(pass_on),
         }
     }
 
@@ -109,7 +115,7 @@ impl PendingRun {
     pub(super) fn host_calls(&self) -> Option<&Arc<HostCalls>> {
         match self {
             Self::Here(run) => run.host_calls(),
-            Self::Call(call) => call.host_calls(),
+            Self::Call { call, .. } => call.host_calls(),
             Self::Elsewhere(_) => None,
         }
     }

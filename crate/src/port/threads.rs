@@ -380,9 +380,15 @@ impl Backend for Threads {
     }
 
     fn call_sync(&self, instance: u64, function: usize, payload: Bytes) -> Result<PendingRun> {
-        let instance = self.instance(instance)?;
-        let call = self.runtime.call_here(instance, function, payload)?;
-        Ok(PendingRun::Call(call))
+        let handle = self.instance(instance)?;
+        let call = self.runtime.call_here(handle, function, payload)?;
+        let _output = self
+            .tables()
+            .pipes
+            .get(&instance)
+            .map(Pipes::widen_outputs)
+            .unwrap_or_default();
+        Ok(PendingRun::Call { call, _output })
     }
 
     fn instance(&self, number: u64) -> Result<Arc<InstanceHandle>> {

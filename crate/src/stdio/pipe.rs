@@ -204,8 +204,22 @@ pub(crate) enum Lost {
 pub struct OutputPipe {
     state: Mutex<OutputState>,
     send: Box<dyn Fn(Bytes) + Send + Sync>,
+    /// The most that is sent at a time.
+    piece: usize,
     terminal: bool,
     flush_waits: bool,
+}
+
+/// A pipe whose window is wider until this is dropped.
+pub(crate) struct Widened {
+    pipe: Arc<OutputPipe>,
+    window: u64,
+}
+
+impl Drop for Widened {
+    fn drop(&mut self) {
+        self.pipe.lock().window = self.window;
+    }
 }
 
 #[derive(Default)]
@@ -247,9 +261,20 @@ impl OutputPipe {
                 ..OutputState::default()
             }),
             send: Box::new(send),
+            piece: usize::try_from(window).unwrap_or(usize::MAX),
             terminal,
             flush_waits,
         })
+    }
+
+    /// Lets the guest go on with up to `window` bytes on their way, while the host can take none.
+    pub(crate) fn widen(self: &Arc<Self>, window: u64) -> Widened {
+        let mut before = window;
+        self.update(|state| std::mem::swap(&mut state.window, &mut before));
+        Widened {
+            pipe: self.clone(),
+            window: before,
+        }
     }
 
     /// Says that the host has taken `bytes` more bytes.
@@ -302,14 +327,13 @@ impl OutputPipe {
         }
     }
 
-    /// Sends `bytes` in pieces that fit into the window, and returns the position of the last byte among all bytes sent.
+    /// Sends `bytes` in pieces, and returns the position of the last byte among all bytes sent.
     pub(crate) fn send(&self, mut bytes: Bytes) -> u64 {
         let mut state = self.lock();
         state.sent += bytes.len() as u64;
-        let most = usize::try_from(state.window).unwrap_or(usize::MAX);
         // Under the lock, so that the writers of one pipe keep their order.
-        while bytes.len() > most {
-            (self.send)(bytes.split_to(most));
+        while bytes.len() > self.piece {
+            (self.send)(bytes.split_to(self.piece));
         }
         (self.send)(bytes);
         state.sent
