@@ -1278,7 +1278,7 @@ declare class Caller<Functions, Failure extends HostError = never> {
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
    * Nothing else happens on this thread meanwhile, so set a time limit. What is printed to a stream is written after the
-   * call, and a call that prints more than 256 KiB to one waits for ever. Functions of components that have streams or
+   * call, and a call that prints more than 128 MiB to one waits until its limit, or for ever. Functions of components that have streams or
    * futures are refused.
    *
    * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or future is open, or stdin is a stream that has not ended;

@@ -13,7 +13,7 @@ import {
   type Instance,
   type Outcome,
 } from '../support/package.ts'
-import { callEnding, ownWat, thrown, wat } from '../support/guest.ts'
+import { callEnding, ending, ownWat, thrown, wat } from '../support/guest.ts'
 import { withMoreTime } from '../support/patience.ts'
 
 interface Functions {
@@ -720,6 +720,40 @@ test('a stream gets all that callSync prints, after the call, and later calls wa
   stdout.end()
   await once(stdout, 'end')
   t.is(length, 150 * PIECE)
+})
+
+/** Counts turns of the event loop until it is stopped. */
+function loopTurns(): { stop(): number } {
+  let turns = 0
+  let goesOn = true
+  const count = (): void => {
+    turns += 1
+    if (goesOn) setImmediate(count)
+  }
+  setImmediate(count)
+  return {
+    stop: () => {
+      goesOn = false
+      return turns
+    },
+  }
+}
+
+test('calls and lines one after the other leave the event loop its turns', async (t) => {
+  await using instance = await library()
+  const calls = loopTurns()
+  for (let made = 0; made < 3200; made += 1) await instance.call('next')
+  t.true(calls.stop() > 40)
+  const guest = (await wat('cat')).spawn()
+  const lines = loopTurns()
+  const answers = guest.lines()
+  for (let given = 0; given < 3200; given += 1) {
+    guest.stdin.write(`${given}\n`)
+    t.is((await answers.next()).value, `${given}`)
+  }
+  t.true(lines.stop() > 40)
+  guest.stdin.end()
+  t.is(ending(await guest.outcome), 'exit 0')
 })
 
 test('an instance takes a slot until it ends, and waits for one', async (t) => {

@@ -1,6 +1,7 @@
 //! Which run has which thread and for how long, and what happens to a run from its submission to its end.
 
 mod batch;
+mod brief;
 mod callable;
 mod caller_call;
 mod caller_run;

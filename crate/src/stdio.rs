@@ -14,6 +14,5 @@ pub(crate) use attach::{set_output, set_stdin};
 pub(crate) use capture::Capture;
 pub use config::{Input, OnBrokenPipe, Output, OutputStreamKind};
 pub(crate) use inherit::Inherited;
-pub(crate) use pipe::Widened;
-pub use pipe::{InputPipe, OutputPipe};
+pub use pipe::{InputPipe, OutputPipe, Widened};
 pub(crate) use replay::{Printed, Replay};

@@ -1,5 +1,5 @@
 import { Encoder } from '../encoder.ts'
-import { OPERATION_FIELD } from '../protocol.ts'
+import { OPERATION, OPERATION_FIELD } from '../protocol.ts'
 import type { NativePort } from './native.ts'
 
 const FIELD = OPERATION_FIELD
@@ -43,6 +43,17 @@ export class Submission {
     return this.#length === FIELDS && this.#operations[FIELD.kind] === kind
   }
 
+  /** Whether it gives programs something to read, and besides only takes what they printed. */
+  get isInput(): boolean {
+    let gives = false
+    for (let at = 0; at < this.#length; at += FIELDS) {
+      const kind = this.#operations[at + FIELD.kind]
+      if (kind === OPERATION.stdinChunk) gives = true
+      else if (kind !== OPERATION.outputTaken) return false
+    }
+    return gives
+  }
+
   /** Submits everything and starts over. */
   sendTo(port: NativePort): void {
     this.#send((operations, numbers, bytes, length) =>
@@ -50,7 +61,7 @@ export class Submission {
     )
   }
 
-  /** The same for one call, whose record is waited for; returns what `submitCall` returns. */
+  /** The same where one record is waited for; returns what `submitCall` returns. */
   sendCallTo(port: NativePort, microseconds: number): number {
     return this.#send((operations, numbers, bytes, length) =>
       port.submitCall(operations, numbers, bytes, length, microseconds),

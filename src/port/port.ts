@@ -43,8 +43,10 @@ import { Words, writeValues } from './words.ts'
 
 /** A delivery of up to so many records, and as many bytes as above, is small. */
 const SMALL_RECORDS = 16
-/** How long one call is waited for before the event loop goes on. */
-const SHORT_WAIT_US = 20
+/** How long an answer is waited for before the event loop goes on. To wake the thread of a guest takes up to 60. */
+const SHORT_WAIT_US = 100
+/** After so many waits in a row, the event loop has a turn. */
+const MOST_WAITS = 64
 
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
@@ -124,7 +126,10 @@ export class Port implements PipeEvents, HostCallPort {
   #isHeld = false
   #lastId = 0
   #flushing = false
-  readonly #shortWait = new ShortWait()
+  readonly #callWait = new ShortWait()
+  readonly #inputWait = new ShortWait()
+  /** Waits since the event loop had a turn. */
+  #waits = 0
   readonly #slotWatch: SlotWatch
   readonly #weight = new Weight()
   /** How many instances have been garbage-collected before they had ended. */
@@ -720,17 +725,29 @@ export class Port implements PipeEvents, HostCallPort {
 
   /** The same at the end of a turn of the event loop. */
   readonly #flushTurn = (): void => {
-    // If nothing else can arrive, and the call is likely to be short, it is not slept for.
-    const isAlone = this.#awaited === 1 && this.#submission.isOnly(OPERATION.call)
-    if (!isAlone || !this.#shortWait.pays()) {
+    const wait = this.#likelyWait()
+    if (wait === undefined || !wait.pays()) {
       this.#flush()
+      return
+    }
+    this.#waits += 1
+    if (this.#waits > MOST_WAITS) {
+      this.#waits = 0
+      setImmediate(this.#flushTurn)
       return
     }
     this.#flushing = false
     const length = this.#submission.sendCallTo(this.#native, SHORT_WAIT_US)
-    this.#shortWait.waited(length >= 0)
+    wait.waited(length >= 0)
     const { record, output } = this.#callerWait
     if (length >= 0) this.#receive(new Delivery(record, output, RECORD_FIELDS))
+  }
+
+  /** If nothing else can arrive than an answer that is likely to come soon, it is not slept for. */
+  #likelyWait(): ShortWait | undefined {
+    if (this.#awaited !== 1) return undefined
+    if (this.#submission.isOnly(OPERATION.call)) return this.#callWait
+    return this.#submission.isInput ? this.#inputWait : undefined
   }
 
   #receiveSmall(numbers: number): void {

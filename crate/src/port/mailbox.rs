@@ -38,6 +38,7 @@ impl Mailbox {
             write(&mut outbox);
             outbox.needs_wake()
         };
+        self.touched.store(true, Ordering::Release);
         if must_wake {
             (self.wake)();
         }

@@ -6,7 +6,7 @@ use super::panics::catch_panics;
 use super::run_group::Ended;
 use super::serve::serve;
 use super::submission::QueuedRun;
-use super::supervised::supervise;
+use super::supervised::{converse, supervise};
 use crate::error::Result;
 use crate::guest::{CallControl, Outcome};
 use crate::options::RunOptions;
@@ -81,6 +81,7 @@ async fn execute(
         false => compiled.entry()?,
         true => compiled.hosted_entry()?,
     };
+    let stdin = options.stdin.pipe().cloned();
     let mut instance = Instance::new(context, own, compiled)?;
     let inherited = instance.inherited();
     let work = async {
@@ -88,6 +89,6 @@ async fn execute(
         printed(inherited, control).await;
         returned
     };
-    let returned = supervise(pin!(work), context, &limits, control).await;
+    let returned = converse(pin!(work), context, &limits, control, stdin.as_deref()).await;
     instance.end(control, returned).await
 }

@@ -1,5 +1,6 @@
 //! The task of an instance: makes it, and carries out its calls in their order.
 
+use super::brief::{PROMPT, SLICE, has_cores};
 use super::callable::{Callable, Called, Offered, Started};
 use super::context::RunContext;
 use super::give_way::give_way;
@@ -13,17 +14,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
-
-/// After this time the task lets others have the thread, and its client hears of the calls that have ended.
-const SLICE: Duration = Duration::from_micros(500);
-/// A caller that calls again right after each call does so within this time. The task then waits for it without sleeping:
-/// to wake a thread takes longer than a short call.
-const PROMPT: Duration = Duration::from_micros(50);
+use std::time::Instant;
 
 /// An instance from its start to its end; returns how it ended.
 pub(super) fn serve(
@@ -242,10 +236,4 @@ impl Serving {
         self.ended.clear();
         client.notify();
     }
-}
-
-/// Whether a caller can go on while this thread waits without sleeping.
-fn has_cores() -> bool {
-    static CORES: OnceLock<bool> = OnceLock::new();
-    *CORES.get_or_init(|| available_parallelism().is_ok_and(|cores| cores.get() > 1))
 }

@@ -1,10 +1,12 @@
 //! A guest that computes or waits, held to its time and to the causes that end it.
 
+use super::brief::{PROMPT, SLICE, has_cores};
 use super::context::RunContext;
 use super::lane::Lane;
 use super::ticker::{Alarm, Ticker};
 use crate::error::Error;
 use crate::guest::{CallControl, Cause, CpuMeter, LimitKind, Limits, Stopped};
+use crate::stdio::InputPipe;
 use crate::wasi::RunState;
 use futures_util::future::Either;
 use std::pin::{Pin, pin};
@@ -28,6 +30,17 @@ pub(super) async fn supervise(
     limits: &Limits,
     control: &Arc<CallControl>,
 ) -> CallEnd {
+    converse(call, context, limits, control, None).await
+}
+
+/// The same for a guest that may read from `stdin`: where it is answered at once, its thread does not sleep meanwhile.
+pub(super) async fn converse(
+    call: Pin<&mut impl Future<Output = wasmtime::Result<()>>>,
+    context: &RunContext,
+    limits: &Limits,
+    control: &Arc<CallControl>,
+    stdin: Option<&InputPipe>,
+) -> CallEnd {
     let program = &context.group.program;
     let waits_for_permit = !program.is_interruptible(limits.fuel.is_some());
     control
@@ -44,6 +57,7 @@ pub(super) async fn supervise(
         limits,
         waits_for_permit,
         alarm: None,
+        stdin,
     }
     .await
 }
@@ -125,14 +139,13 @@ struct Supervised<'a, F> {
     waits_for_permit: bool,
     /// Set at the first wait: most runs never wait.
     alarm: Option<Alarm>,
+    stdin: Option<&'a InputPipe>,
 }
 
-impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
-    type Output = CallEnd;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let (control, limits) = (this.control, this.limits);
+impl<F: Future<Output = wasmtime::Result<()>>> Supervised<'_, F> {
+    /// Lets the guest go on until it waits.
+    fn go_on(&mut self, context: &mut Context<'_>) -> Poll<CallEnd> {
+        let (control, limits) = (self.control, self.limits);
         // A cause that is seen here came before the time that is read here.
         let stopped = || {
             Poll::Ready(CallEnd {
@@ -144,9 +157,9 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             return stopped();
         }
         let now = Instant::now();
-        let computing = this.ticker.computing(now);
+        let computing = self.ticker.computing(now);
         let is_timed = limits.timeout.is_some() || limits.cpu.is_some();
-        if !this.waits_for_permit {
+        if !self.waits_for_permit {
             control.start(|| now);
         }
         control.meter.enter(now);
@@ -154,7 +167,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             let due = due(limits, control, now, CpuMeter::total);
             Lane::with(|lane| lane.look_at(due));
         }
-        let polled = this.call.as_mut().poll(context);
+        let polled = self.call.as_mut().poll(context);
         let now = Instant::now();
         control.meter.leave(now);
         if is_timed {
@@ -168,14 +181,34 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         }
         // Registered first: a stop between the two lines must not be missed.
         control.register(context.waker());
-        if this.alarm.is_none()
+        if self.alarm.is_none()
             && let Some(deadline) = deadline(limits, control, now)
         {
-            this.alarm = Some(this.ticker.alarm(deadline, control));
+            self.alarm = Some(self.ticker.alarm(deadline, control));
         }
         match control.cause() {
             Some(_) => stopped(),
             None => Poll::Pending,
         }
+    }
+}
+
+impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
+    type Output = CallEnd;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut polled = self.go_on(context);
+        let Some(stdin) = self.stdin else {
+            return polled;
+        };
+        let begun = Instant::now();
+        while polled.is_pending()
+            && begun.elapsed() < SLICE
+            && has_cores()
+            && stdin.wait_briefly(PROMPT)
+        {
+            polled = self.go_on(context);
+        }
+        polled
     }
 }

@@ -18,6 +18,16 @@ pub enum Input {
     Pipe(Arc<InputPipe>),
 }
 
+impl Input {
+    /// The pipe, if there is one.
+    pub(crate) fn pipe(&self) -> Option<&Arc<InputPipe>> {
+        match self {
+            Self::Pipe(pipe) => Some(pipe),
+            Self::Empty | Self::Bytes(_) | Self::Inherit => None,
+        }
+    }
+}
+
 /// Where a guest's stdout or stderr goes.
 #[derive(Clone, Default)]
 pub enum Output {

@@ -3,8 +3,11 @@
 use crate::lock::lock;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 /// With this many bytes on their way to the host, a guest waits.
 const WINDOW: u64 = 64 * 1024;
@@ -15,6 +18,8 @@ const SMALL: usize = 4096;
 /// Bytes on their way from the host to a guest.
 pub struct InputPipe {
     state: Mutex<InputState>,
+    /// Whether something may have come since a guest began to wait.
+    touched: AtomicBool,
     demand: Demand,
     terminal: bool,
 }
@@ -42,6 +47,10 @@ struct InputState {
     asked: bool,
     /// Bytes that were read since room was given the last time.
     read: u64,
+    /// When a guest began to wait, if one waits.
+    waits_since: Option<Instant>,
+    /// How long the last guest had to wait.
+    waited: Option<Duration>,
     wakers: Vec<Waker>,
 }
 
@@ -61,6 +70,7 @@ impl InputPipe {
     fn with_demand(terminal: bool, demand: Demand) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
+            touched: AtomicBool::new(false),
             demand,
             terminal,
         })
@@ -104,9 +114,30 @@ impl InputPipe {
         if let Demand::Chunks(_) = self.demand {
             state.asked = false;
         }
+        if let Some(since) = state.waits_since.take() {
+            state.waited = Some(since.elapsed());
+        }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
+        self.touched.store(true, Ordering::Release);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// If a guest waits which was answered within `patience` the last time, waits for up to so long without sleeping.
+    /// Returns whether something may have come.
+    pub(crate) fn wait_briefly(&self, patience: Duration) -> bool {
+        let pays = {
+            let state = self.lock();
+            state.waits_since.is_some() && state.waited.is_some_and(|waited| waited < patience)
+        };
+        let start = Instant::now();
+        while pays && start.elapsed() < patience {
+            if self.touched.load(Ordering::Acquire) {
+                return true;
+            }
+            spin_loop();
+        }
+        false
     }
 
     fn lock(&self) -> MutexGuard<'_, InputState> {
@@ -123,6 +154,10 @@ impl InputPipe {
             return Poll::Ready(());
         }
         wait(&mut state.wakers, context);
+        if state.waits_since.is_none() {
+            state.waits_since = Some(Instant::now());
+            self.touched.store(false, Ordering::Release);
+        }
         self.ask(state);
         Poll::Pending
     }
@@ -211,7 +246,7 @@ pub struct OutputPipe {
 }
 
 /// A pipe whose window is wider until this is dropped.
-pub(crate) struct Widened {
+pub struct Widened {
     pipe: Arc<OutputPipe>,
     window: u64,
 }

@@ -1,0 +1,18 @@
+//! Short waits without sleeping: to wake a thread takes longer than a short call, or than an answer to a line.
+
+use std::sync::OnceLock;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// A caller that goes on right after each answer does so within this time. On some virtual machines it takes 60 µs to wake
+/// the thread of a caller that sleeps, so that less would never be enough to begin with.
+pub(super) const PROMPT: Duration = Duration::from_micros(100);
+
+/// After this time others have the thread.
+pub(super) const SLICE: Duration = Duration::from_micros(500);
+
+/// Whether a caller can go on while this thread waits without sleeping.
+pub(super) fn has_cores() -> bool {
+    static CORES: OnceLock<bool> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().is_ok_and(|cores| cores.get() > 1))
+}
