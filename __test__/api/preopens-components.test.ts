@@ -393,74 +393,76 @@ function contents(files: Outcome['files']): [path: string, content: string][] {
 }
 
 for (const version of VERSIONS) {
-test(`WASI ${version}: files in memory can be changed in each way`, async (t) => {
-  const changes: Changes = { ...CHANGES_OF[version], ...OPENS }
-  for (const [name, change] of Object.entries(changes)) {
-    const steps = after(LINKS, change(WRITING))
-    const codes = (await componentScript(version, steps, { files: FILES })).codes()
-    t.deepEqual(new Set(codes), new Set(['success']), name)
-  }
-})
-
-test(`WASI ${version}: no operation leads out of the files in memory in any way`, async (t) => {
-  const escapes = WITHOUT_ABSOLUTE_LINKS
-  for (const [at, open] of [
-    ['', []],
-    ['granted/', [opened('granted', READ | MUTATE)]],
-  ] as const) {
-    const { files, links } = inMemory(escapes, at)
-    const { codes, outcome } = await attempt({
-      version,
-      escapes,
-      options: { files, collect: ['**'] },
-      outside: OUTSIDE,
-      before: [...open, ...links],
-      at: open.length > 0 ? { step: 0 } : TOP,
-    })
-    t.deepEqual(codes, same(escapes, 'not-permitted'))
-    const given = Object.entries(files).filter(([, content]) => typeof content === 'string')
-    t.deepEqual(
-      contents(outcome.files),
-      given.toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    )
-  }
-})
-
-test(`WASI ${version}: from the top of the files in memory each of these succeeds`, async (t) => {
-  const { files, links } = inMemory(RELATIVE, 'granted/')
-  const { codes } = await attempt({
-    version,
-    escapes: RELATIVE,
-    options: { files },
-    outside: OUTSIDE,
-    before: links,
-    prefix: 'granted/',
+  test(`WASI ${version}: files in memory can be changed in each way`, async (t) => {
+    const changes: Changes = { ...CHANGES_OF[version], ...OPENS }
+    for (const [name, change] of Object.entries(changes)) {
+      const steps = after(LINKS, change(WRITING))
+      const codes = (await componentScript(version, steps, { files: FILES })).codes()
+      t.deepEqual(new Set(codes), new Set(['success']), name)
+    }
   })
-  t.deepEqual(codes, same(RELATIVE, 'success'))
-})
 
-test(`WASI ${version}: no link in memory is absolute`, async (t) => {
-  const results = await componentScript(version, [['symlink-at', TOP, '/', 'made']], { files: {} })
-  t.deepEqual(results.codes(), ['not-permitted'])
-})
+  test(`WASI ${version}: no operation leads out of the files in memory in any way`, async (t) => {
+    const escapes = WITHOUT_ABSOLUTE_LINKS
+    for (const [at, open] of [
+      ['', []],
+      ['granted/', [opened('granted', READ | MUTATE)]],
+    ] as const) {
+      const { files, links } = inMemory(escapes, at)
+      const { codes, outcome } = await attempt({
+        version,
+        escapes,
+        options: { files, collect: ['**'] },
+        outside: OUTSIDE,
+        before: [...open, ...links],
+        at: open.length > 0 ? { step: 0 } : TOP,
+      })
+      t.deepEqual(codes, same(escapes, 'not-permitted'))
+      const given = Object.entries(files).filter(([, content]) => typeof content === 'string')
+      t.deepEqual(
+        contents(outcome.files),
+        given.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      )
+    }
+  })
 
-test(`WASI ${version}: nothing moves or is linked between files in memory and a granted directory`, async (t) => {
-  const path = await changeable(t)
-  const before = await folderState(path)
-  const options: RunOptions = {
-    files: FILES,
-    collect: ['**'],
-    preopens: { '/second': { hostPath: path, access: 'write' } },
-  }
-  const results = await componentScript(version, [...LINKS, ...Object.values(BETWEEN)], options)
-  const codes = results.codes().slice(LINKS.length)
-  t.deepEqual(named(BETWEEN, codes), named(BETWEEN, 'cross-device'))
-  t.deepEqual(await folderState(path), before)
-  t.deepEqual(contents(results.outcome.files), [
-    ['file', 'text'],
-    ['inside/name', 'inside'],
-  ])
-})
+  test(`WASI ${version}: from the top of the files in memory each of these succeeds`, async (t) => {
+    const { files, links } = inMemory(RELATIVE, 'granted/')
+    const { codes } = await attempt({
+      version,
+      escapes: RELATIVE,
+      options: { files },
+      outside: OUTSIDE,
+      before: links,
+      prefix: 'granted/',
+    })
+    t.deepEqual(codes, same(RELATIVE, 'success'))
+  })
+
+  test(`WASI ${version}: no link in memory is absolute`, async (t) => {
+    const results = await componentScript(version, [['symlink-at', TOP, '/', 'made']], {
+      files: {},
+    })
+    t.deepEqual(results.codes(), ['not-permitted'])
+  })
+
+  test(`WASI ${version}: nothing moves or is linked between files in memory and a granted directory`, async (t) => {
+    const path = await changeable(t)
+    const before = await folderState(path)
+    const options: RunOptions = {
+      files: FILES,
+      collect: ['**'],
+      preopens: { '/second': { hostPath: path, access: 'write' } },
+    }
+    const results = await componentScript(version, [...LINKS, ...Object.values(BETWEEN)], options)
+    const codes = results.codes().slice(LINKS.length)
+    t.deepEqual(named(BETWEEN, codes), named(BETWEEN, 'cross-device'))
+    t.deepEqual(await folderState(path), before)
+    t.deepEqual(contents(results.outcome.files), [
+      ['file', 'text'],
+      ['inside/name', 'inside'],
+    ])
+  })
 
   test(`WASI ${version}: files in memory are read, written and listed through streams`, async (t) => {
     const written = 'written '.repeat(200)
