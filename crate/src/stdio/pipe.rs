@@ -403,3 +403,35 @@ fn wait(wakers: &mut Vec<Waker>, context: &Context<'_>) {
         wakers.push(context.waker().clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn waits(pipe: &InputPipe) -> bool {
+        let context = &mut Context::from_waker(Waker::noop());
+        pipe.poll_ready(context).is_pending()
+    }
+
+    #[test]
+    fn a_guest_that_was_answered_at_once_is_waited_for_the_next_time() {
+        let pipe = InputPipe::with_room(64, |_| {});
+        assert!(!pipe.wait_briefly(LONG), "nobody waits");
+        assert!(waits(&pipe));
+        assert!(!pipe.wait_briefly(LONG), "nobody knows how long it takes");
+        pipe.push(Bytes::from_static(b"a"));
+        assert!(!waits(&pipe));
+        assert!(!pipe.wait_briefly(LONG), "nobody waits");
+        assert_eq!(pipe.read(8), Some(Bytes::from_static(b"a")));
+        assert!(waits(&pipe));
+        assert!(!pipe.wait_briefly(Duration::ZERO), "it took longer");
+        thread::scope(|scope| {
+            scope.spawn(|| pipe.push(Bytes::from_static(b"b")));
+            assert!(pipe.wait_briefly(LONG));
+        });
+        assert!(!waits(&pipe));
+    }
+}
