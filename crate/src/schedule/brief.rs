@@ -4,9 +4,8 @@ use std::sync::OnceLock;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// A caller that goes on right after each answer does so within this time. On some virtual machines it takes 60 µs to wake
-/// the thread of a caller that sleeps, so that less would never be enough to begin with.
-pub(super) const PROMPT: Duration = Duration::from_micros(100);
+/// A caller that goes on right after each answer does so within this time.
+pub(super) const PROMPT: Duration = Duration::from_micros(50);
 
 /// After this time others have the thread.
 pub(super) const SLICE: Duration = Duration::from_micros(500);

@@ -83,11 +83,11 @@ enum Next {
 impl Scheduler {
     pub(crate) fn new(handle: Handle, ticker: Arc<Ticker>, threads: usize, slots: usize) -> Self {
         Self {
-            ticker,
             permits: Arc::new(ComputePermits::new(threads)),
             threads,
             slots,
-            state: Mutex::new(State::new(handle, threads)),
+            state: Mutex::new(State::new(handle, threads, ticker.clone())),
+            ticker,
             on_started: OnceLock::new(),
             empty: Notify::new(),
         }
@@ -238,7 +238,7 @@ impl Scheduler {
         let state = self.lock();
         Counts {
             queued: state.waiting_count(),
-            running: state.live.len() - state.instances,
+            running: state.running(),
             finished: state.finished,
             instances: state.instances,
         }

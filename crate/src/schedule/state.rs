@@ -7,6 +7,7 @@ use super::ready::Ready;
 use super::run_group::{BatchId, Origin, RunGroup};
 use super::submission::{QueuedRun, Submission};
 use super::task::Task;
+use super::ticker::Ticker;
 use crate::guest::CallControl;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub(super) live: Slab<Live>,
     /// How many of them are instances.
     pub(super) instances: usize,
+    /// Is told how many are not.
+    ticker: Arc<Ticker>,
     /// How many slots are taken. Counted apart from the runs: what has a slot need not run.
     taken_slots: usize,
     pub(super) batches: Slab<Batch>,
@@ -51,7 +54,7 @@ pub(super) enum Starts {
 }
 
 impl State {
-    pub(super) fn new(runtime: Handle, threads: usize) -> Self {
+    pub(super) fn new(runtime: Handle, threads: usize, ticker: Arc<Ticker>) -> Self {
         Self {
             runtime: Some(runtime),
             order: VecDeque::new(),
@@ -59,6 +62,7 @@ impl State {
             ready: Ready::default(),
             live: Slab::new(),
             instances: 0,
+            ticker,
             taken_slots: 0,
             batches: Slab::new(),
             runners: 0,
@@ -116,12 +120,19 @@ impl State {
     ) -> usize {
         self.taken_slots += 1;
         self.instances += usize::from(is_instance);
-        self.live.insert(Live {
+        let key = self.live.insert(Live {
             origin,
             control: control.clone(),
             is_instance,
             task: None,
-        })
+        });
+        self.ticker.set_running(self.running());
+        key
+    }
+
+    /// Runs that have started and not ended, instances aside.
+    pub(super) fn running(&self) -> usize {
+        self.live.len() - self.instances
     }
 
     pub(super) fn enqueue(&mut self, submission: Submission) {
@@ -174,6 +185,7 @@ impl State {
             true => self.instances -= 1,
             false => self.finished += 1,
         }
+        self.ticker.set_running(self.running());
         let Some(id) = live.origin.batch else { return };
         self.batches[id.0].leave(output);
         self.admit(id);

@@ -205,6 +205,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
         while polled.is_pending()
             && begun.elapsed() < SLICE
             && has_cores()
+            && self.ticker.runs_one()
             && stdin.wait_briefly(PROMPT)
         {
             polled = self.go_on(context);

@@ -6,7 +6,7 @@ use crate::engine::Engines;
 use crate::guest::{CallControl, Cause, LimitKind};
 use crate::lock::lock;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ const LINGER: Duration = Duration::from_millis(100);
 
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
+    /// Runs that have started and not ended, instances aside.
+    running: AtomicUsize,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -55,6 +57,7 @@ impl Ticker {
         shared.clock.wake();
         Ok(Self {
             shared,
+            running: AtomicUsize::new(0),
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -83,6 +86,15 @@ impl Ticker {
             shared: self.shared.clone(),
             key,
         }
+    }
+
+    pub(super) fn set_running(&self, runs: usize) {
+        self.running.store(runs, Ordering::Relaxed);
+    }
+
+    /// Whether no second run has started. It may have come just now.
+    pub(super) fn runs_one(&self) -> bool {
+        self.running.load(Ordering::Relaxed) == 1
     }
 
     /// Whether runs wait that have used less time than guests that compute.
