@@ -1,19 +1,12 @@
 import type { Limits, RunOptions } from 'wasiexec'
+import { LIMITS, without } from '../../../src/option-names.ts'
 import { invalid } from './faults.ts'
 
+/** The limits that have no size, and those of requests, which a queue has none of. */
+const OTHERS = ['onMemory', 'onOutput', 'requestBytes', 'responseBytes'] as const
+
 /** The limits that have a size. */
-const SIZED = [
-  'timeoutMs',
-  'cpuMs',
-  'fuel',
-  'memoryBytes',
-  'outputBytes',
-  'filesBytes',
-  'filesCount',
-  'sockets',
-  'networkSentBytes',
-  'networkReceivedBytes',
-] as const satisfies readonly (keyof Caps)[]
+const SIZED: readonly (keyof Caps)[] = without(LIMITS, OTHERS)
 
 /** Upper bounds for all jobs of a worker. No job can raise one. */
 export type Caps = Omit<Limits, 'onMemory' | 'onOutput'>
