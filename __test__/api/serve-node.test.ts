@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { node } from '../support/child.ts'
 import { ask, listen, send, serve } from '../support/handlers.ts'
-import { load, Runtime } from '../support/package.ts'
+import { load, Runtime, type ServeOptions } from '../support/package.ts'
 import { compiled, idle, real, realPath, until } from '../support/guest.ts'
 import { withMoreTime } from '../support/patience.ts'
 
@@ -376,4 +376,28 @@ test('what onError throws is an uncaught exception, and the client is answered',
   `)
   t.is(code, 0, stderr)
   t.is(stdout, 'of the caller\n500\n')
+})
+
+test('a value of a header that is the name of another is a value', async (t) => {
+  const { handler } = await serve(t)
+  const port = await listen(t, handler.node)
+  const path = '/headers?access-control-expose-headers=content-length'
+  const { headers, body } = await ask(port, path)
+  t.is(headers['access-control-expose-headers'], 'content-length')
+  t.is(headers['content-length'], String(body.length))
+})
+
+test('a body that other code reads as text is refused by name', async (t) => {
+  let reason: unknown
+  const onOutcome: ServeOptions['onOutcome'] = (outcome) => {
+    reason = outcome.kind === 'abort' ? outcome.reason : outcome.kind
+  }
+  const { handler } = await serve(t, { onOutcome })
+  const port = await listen(t, (request, response) => {
+    request.setEncoding('utf8')
+    handler.node(request, response)
+  })
+  t.is((await ask(port, '/count', { method: 'POST' }, 'abc')).status, 500)
+  await until(() => reason !== undefined)
+  t.is((reason as Error).message, '`request (a chunk)` must be bytes, got "abc"')
 })
