@@ -109,7 +109,10 @@ onOne('what a loop had not dealt with when it was left comes again', async (t, s
   for await (const _ of queue.results()) break
   const again = await all(queue.results())
   // In the order in which the runs ended.
-  t.deepEqual(again.map(({ id }) => id as number).toSorted((a, b) => a - b), [1, 2, 3])
+  t.deepEqual(
+    again.map(({ id }) => id as number).toSorted((a, b) => a - b),
+    [1, 2, 3],
+  )
   t.deepEqual(await all(queue.results()), [])
 })
 
