@@ -116,6 +116,13 @@ onOne('what a loop had not dealt with when it was left comes again', async (t, s
   t.deepEqual(await all(queue.results()), [])
 })
 
+onOne('a submission with a bad signal is refused before it is opened', async (t, server) => {
+  const queue = openQueue(t, server)
+  const submitted = queue.submit([], { id: 'bad', signal: {} as AbortSignal })
+  await t.throwsAsync(submitted, { code: 'ERR_INVALID_OPTION', message: /^`signal` must be an/ })
+  t.is(await queue.submission('bad'), undefined)
+})
+
 onOne('a queue is read by one loop at a time', async (t, server) => {
   const queue = openQueue(t, server)
   const stop = new AbortController()

@@ -31,7 +31,8 @@ export function readCaps(given: unknown = {}): Caps {
   for (const [name, value] of Object.entries(given) as [string, unknown][]) {
     if (!SIZED.includes(name as never))
       throw invalid(`limits.${name}`, `left out; upper bounds are ${SIZED.join(', ')}`, value)
-    const isSize = typeof value === 'bigint' ? value > 0n : typeof value === 'number' && value > 0
+    const isNumber = typeof value === 'bigint' || typeof value === 'number'
+    const isSize = isNumber && value > 0 && value < Infinity
     if (value !== undefined && !isSize) throw invalid(`limits.${name}`, 'a positive number', value)
   }
   // An option that is undefined is one that was left out.

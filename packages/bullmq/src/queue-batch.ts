@@ -6,7 +6,7 @@ import {
   type BatchResult,
   type BatchSummary,
 } from 'wasiexec'
-import { invalid } from './faults.ts'
+import { checkSignal, invalid } from './faults.ts'
 import { LostJobs } from './feeder.ts'
 import type { End, ReadResult } from './results.ts'
 
@@ -269,8 +269,7 @@ export function checkBatchOptions(options: QueueBatchOptions): void {
   const { ordered, signal, stopOn, deadline } = options
   if (ordered !== undefined && typeof ordered !== 'boolean')
     throw invalid('ordered', 'true or false', ordered)
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid('signal', 'an AbortSignal', signal)
+  checkSignal(signal)
   if (stopOn !== undefined && typeof stopOn !== 'function')
     throw invalid('stopOn', 'a function', stopOn)
   const time: unknown = deadline instanceof Date ? deadline.getTime() : deadline
