@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describeOutcome, type Handler, type ServeOptions } from '../src/index.ts'
+import { thrownWords } from '../src/words.ts'
 import { print, printable, say, type Io } from './io.ts'
 import { addLimits } from './limits.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
@@ -100,7 +101,7 @@ function serveOptions(io: Io, flags: Flags, tell: (line: string) => void): Serve
       tell(`${method} ${url}: ${why}`)
     },
     onError: (error, { method = '', url = '' }) => {
-      tell(`${method} ${url}: ${error instanceof Error ? error.message : String(error)}`)
+      tell(`${method} ${url}: ${thrownWords(error)}`)
     },
   }
 }
