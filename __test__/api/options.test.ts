@@ -576,17 +576,11 @@ test('what is undefined in an environment is left out', async (t) => {
 
 test('inherited options count wherever options are taken', async (t) => {
   const inherited = <T extends object>(options: T): T => Object.create(options) as T
-  const limits = { fuel: 1n }
   const { stdout } = await run(watPath('args'), inherited({ cache: false, args: ['a'] }))
   t.is(stdout.toString(), 'args.wat\na\n')
-  const early = await refusal((await wat('hello')).snapshot(inherited({ limits })))
+  const options = inherited({ limits: { fuel: 1n } })
+  const early = await refusal((await wat('hello')).snapshot(options))
   t.regex(early.message, /ended by its fuel limit$/)
-  const exports = await wat('exports')
-  await using pool = exports.pool(inherited({ limits }))
-  t.is((await refusal(pool.call('add', 1, 2))).code, 'ERR_INSTANTIATE')
-  const jobs = [{ call: ['add', 1, 2] as const }]
-  for await (const { error } of exports.batch(jobs, { defaults: inherited({ limits }) }))
-    t.is(error?.code, 'ERR_INSTANTIATE')
 })
 
 test('arrays that getters lengthen while they are read are read as long as they were', async (t) => {
