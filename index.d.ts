@@ -1049,10 +1049,11 @@ interface RuntimeStats {
  */
 interface CallOptions {
   /**
-   * The caps of one call. A cap that is not given is that of the instance. Memory and files belong to the instance, so a
-   * call has no cap on them; a call can have a cap on fuel if the instance has one.
+   * The caps of one call. A cap that is not given is that of the instance. Memory, files and sockets belong to the
+   * instance, so a call has no cap on them; a call can have a cap on fuel if the instance has one.
    */
-  limits?: Omit<Limits, 'memoryBytes' | 'onMemory' | 'filesBytes' | 'filesCount'> | undefined
+  limits?:
+    Omit<Limits, 'memoryBytes' | 'onMemory' | 'filesBytes' | 'filesCount' | 'sockets'> | undefined
   /**
    * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
    * for `callSync`.
@@ -1281,8 +1282,9 @@ declare class Caller<Functions, Failure extends HostError = never> {
    * call, and a call that prints more than 128 MiB to one waits until its limit, or for ever. Functions of components that have streams or
    * futures are refused.
    *
-   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or future is open, or stdin is a stream that has not ended;
-   * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or
+   * future is open, or stdin is a stream that has not ended; `ERR_NESTED_RUN` inside of another run on this thread;
+   * `ERR_INVALID_OPTION` for a caller with a signal.
    * @example
    * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)
    */
@@ -1510,7 +1512,8 @@ interface PoolStats {
  *
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
- * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is {@link HostError} if the pool has `imports`.
+ * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is
+ * {@link HostError} if the pool has `imports`.
  *
  * @example
  * await using pool = program.pool<Functions>({ instances: 4 })
@@ -1560,8 +1563,8 @@ declare class Pool<Functions = AnyFunctions, Failure extends HostError = never> 
   stats(): PoolStats
   /**
    * Takes no more calls, lets those that it has end, those that wait as well, and ends its instances. Resolves when they
-   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left. A host
-   * function that awaits this waits for its own call.
+   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are
+   * left. A host function that awaits this waits for its own call.
    *
    * @example
    * const calls = inputs.map((input) => pool.call('add', input, 1))
@@ -2120,8 +2123,8 @@ declare class Program<Functions = AnyFunctions> {
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
-   * a stream that fails.
+   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a
+   * snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible, a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
@@ -2312,9 +2315,10 @@ declare class Program<Functions = AnyFunctions> {
    */
   types(): Promise<string>
   /**
-   * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered program. It can be loaded with
-   * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
-   * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
+   * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered
+   * program. The file can be loaded with `trustPrecompiled: true` by the same version of wasiexec on a machine like this
+   * one. The file has the code for runs with a fuel limit if that code was compiled before, as by `load` with
+   * `fuel: true`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example

@@ -89,7 +89,7 @@ export const verb: Verb = {
       command,
       'where these files are written, a folder per job; without it they are in the results',
     )
-    addRunOptions(command, io, 'files')
+    addRunOptions(command, io, ['files'])
     addNetworkOptions(command)
     addStoreOptions(command)
     addLoadOptions(command, ['optimizing', 'tiered', 'baseline'])

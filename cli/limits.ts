@@ -17,12 +17,16 @@ const CHOICES: Partial<Record<LimitName, () => Option>> = {
       .default('stop'),
 }
 
-/** The limits of these kinds. */
-export function addLimits(command: Command, ...kinds: readonly LimitKind[]): void {
+/** The limits of these kinds. At those of `ending` the run ends in any case. */
+export function addLimits(
+  command: Command,
+  kinds: readonly LimitKind[],
+  ending: readonly LimitName[] = [],
+): void {
   for (const { limit: name, usage, value, what, default: most } of limitFlags(...kinds)) {
     const text = most === undefined ? what : `${what} (default: ${most})`
     command.option(usage, text, limit(value))
-    const choice = CHOICES[name]?.()
+    const choice = ending.includes(name) ? undefined : CHOICES[name]?.()
     if (choice !== undefined) command.addOption(choice)
   }
 }

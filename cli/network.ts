@@ -17,7 +17,7 @@ export function addNetworkOptions(command: Command): void {
   for (const { name, value, what } of NETWORK_FLAGS) {
     command.option(`--${name} <${value}>`, what, append)
   }
-  addLimits(command, 'network')
+  addLimits(command, ['network'])
 }
 
 export function networkOptions(flags: NetworkFlags): Pick<RunOptions, 'network' | 'http'> {

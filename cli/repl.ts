@@ -29,7 +29,7 @@ export const verb: Verb = {
       .argument('[args...]', "the program's own arguments")
     addTraceOption(command)
     addFileOption(command)
-    addRunOptions(command, io, 'files')
+    addRunOptions(command, io, ['files'])
     addNetworkOptions(command)
     addStoreOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])

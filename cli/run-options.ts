@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { CompilerChoice, LoadOptions, Limits, RunOptions } from '../src/index.ts'
 import type { Io } from './io.ts'
-import { limitsOf, type LimitKind, type LimitValues } from './limit-flags.ts'
+import { limitsOf, type LimitKind, type LimitName, type LimitValues } from './limit-flags.ts'
 import { addLimits } from './limits.ts'
 import { directory, time, uint64, variable, type Environment, type Preopens } from './parse.ts'
 
@@ -10,7 +10,8 @@ export interface RunFlags extends LimitValues {
   dir?: Preopens
   env?: Environment
   onMemory: 'stop' | 'deny'
-  onOutput: 'stop' | 'truncate'
+  /** Not of all verbs. */
+  onOutput?: 'stop' | 'truncate'
   seed?: bigint
   fixedClock?: Date
 }
@@ -24,8 +25,16 @@ export interface LoadFlags {
   trustPrecompiled?: boolean
 }
 
-/** What programs are granted and limited to, whatever verb runs them; `more` limits are those of some verbs. */
-export function addRunOptions(command: Command, io: Io, ...more: readonly LimitKind[]): void {
+/**
+ * What programs are granted and limited to, whatever verb runs them. `more` limits are those of some verbs. At those of
+ * `ending` a run ends in any case.
+ */
+export function addRunOptions(
+  command: Command,
+  io: Io,
+  more: readonly LimitKind[] = [],
+  ending: readonly LimitName[] = [],
+): void {
   command
     .optionsGroup('What the program may use:')
     .option(
@@ -41,7 +50,7 @@ export function addRunOptions(command: Command, io: Io, ...more: readonly LimitK
     .option('--seed <number>', 'the same random numbers in every run', uint64)
     .option('--fixed-clock <time>', 'a clock that stands still at this time', time)
   command.optionsGroup('Limits:')
-  addLimits(command, 'run', ...more)
+  addLimits(command, ['run', ...more], ending)
 }
 
 /** How verbs load programs. The first of `compilers` is the default; without any there is no choice. */

@@ -46,7 +46,7 @@ export const verb: Verb = {
       .option('--json', 'print the outcome, with what the program printed, as one JSON object')
     addTraceOption(command)
     addFilesOptions(command, 'where these files are written')
-    addRunOptions(command, io, 'files')
+    addRunOptions(command, io, ['files'])
     addNetworkOptions(command)
     addStoreOptions(command)
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])

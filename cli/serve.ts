@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describeOutcome, type Handler, type ServeOptions } from '../src/index.ts'
+import { thrownWords } from '../src/words.ts'
 import { print, printable, say, type Io } from './io.ts'
 import { addLimits } from './limits.ts'
 import { addNetworkOptions, networkOptions, type NetworkFlags } from './network.ts'
@@ -38,7 +39,7 @@ export const verb: Verb = {
     addNetworkOptions(command)
     addStoreOptions(command)
     command.optionsGroup('Limits of bodies:')
-    addLimits(command, 'bodies')
+    addLimits(command, ['bodies'])
     addLoadOptions(command, ['tiered', 'optimizing', 'baseline'])
     command.addHelpText(
       'after',
@@ -57,7 +58,11 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
   async execute(io, [path = ''], given) {
     const flags = given as Flags
     const program = await openProgram(io, path, loadOptions(flags))
-    const handler = await program.serve(serveOptions(io, program.name, flags))
+    let told: Promise<unknown> = Promise.resolve()
+    const tell = (line: string): void => {
+      told = Promise.all([told, say(io, `wasiexec: ${printable(`${program.name}: ${line}`)}`)])
+    }
+    const handler = await program.serve(serveOptions(io, flags, tell))
     const server = createServer(handler.node)
     let end = (): void => {}
     const ended = new Promise<void>((resolve) => (end = resolve))
@@ -69,6 +74,7 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
         await ended
       } finally {
         await drain(server, handler)
+        await told
       }
     } finally {
       stop()
@@ -77,7 +83,7 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
   },
 }
 
-function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
+function serveOptions(io: Io, flags: Flags, tell: (line: string) => void): ServeOptions {
   const { stdout, stderr } = io
   const outputs = io.inherit
     ? ({ stdout: 'inherit', stderr: 'inherit' } as const)
@@ -92,11 +98,10 @@ function serveOptions(io: Io, name: string, flags: Flags): ServeOptions {
       const isAbort = outcome.kind === 'abort'
       const what = isAbort ? 'the client has disconnected' : describeOutcome(outcome)
       const why = outcome.ok && problem !== undefined ? problem : what
-      void say(io, `wasiexec: ${printable(`${name}: ${method} ${url}: ${why}`)}`)
+      tell(`${method} ${url}: ${why}`)
     },
     onError: (error, { method = '', url = '' }) => {
-      const text = error instanceof Error ? error.message : String(error)
-      void say(io, `wasiexec: ${printable(`${name}: ${method} ${url}: ${text}`)}`)
+      tell(`${method} ${url}: ${thrownWords(error)}`)
     },
   }
 }

@@ -38,7 +38,8 @@ export const verb: Verb = {
       .option('--force', 'replace an existing file')
       .option('--call <function>', 'take it when this export has returned, before _start')
       .option('-q, --quiet', 'say nothing')
-    addRunOptions(command, io)
+    // There is no snapshot of a program whose output was cut.
+    addRunOptions(command, io, [], ['outputBytes'])
     addLoadOptions(command, [])
     command.addHelpText(
       'after',
@@ -75,12 +76,9 @@ async function take(
   // Neither program is run, but for the snapshot.
   const program = await openProgram(io, path, { ...loadOptions(flags), compiler: 'baseline' })
   const until = call === undefined ? 'stdin' : { call }
-  const { limits, ...rest } = runOptions(flags)
-  // Output over its cap always ends the run.
-  const { onOutput: _, ...caps } = limits ?? {}
   return interruptible(io, async (signal) => {
     try {
-      const warm = await program.snapshot({ ...rest, limits: caps, args, until, signal })
+      const warm = await program.snapshot({ ...runOptions(flags), args, until, signal })
       return await warm.wasm()
     } catch (error) {
       if (error instanceof WasiexecError && error.outcome !== undefined) {

@@ -23,9 +23,17 @@ export async function writeWholeFile(
     await writeFile(temporary, content, { flag: 'wx', signal })
     if (replace) await rename(temporary, target)
     else await renameToNew(temporary, target)
+  } catch (error) {
+    throw ofFile(error, temporary, path)
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+/** The error with the path that the caller knows, in place of that of a file that is there for a moment. */
+function ofFile(error: unknown, temporary: string, path: string): unknown {
+  if (error instanceof Error) error.message = error.message.replaceAll(temporary, path)
+  return error
 }
 
 /** A hard link never replaces a file, not even a file that came a moment ago. Not every file system has links. */

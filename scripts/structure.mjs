@@ -133,6 +133,7 @@ export const LIBRARY = {
     'protocol',
     'stats',
     'wit',
+    'words',
   ],
   diagnostics: ['options', 'outcome'],
   runtime: ['check', 'errors', 'port', 'stats'],
@@ -170,6 +171,7 @@ export const LIBRARY = {
     'errors',
     'guest',
     'imports',
+    'option-names',
     'options',
     'outcome',
     'port',
@@ -229,6 +231,7 @@ export const BUNDLED = [
   'cli/limit-flags.ts',
   'cli/network-flags.ts',
   'cli/quantities.ts',
+  'src/option-names.ts',
   'src/outcome.ts',
   'src/words.ts',
 ]

@@ -51,6 +51,18 @@ export function checkOptions(
   for (const key in options) if (!known.includes(key)) throw unknown(key, key, known)
 }
 
+/** The options without some of them. What an options object inherits counts, as wherever options are read. */
+export function omit<Options extends object, Name extends string>(
+  options: Options,
+  names: readonly Name[],
+): Options extends unknown ? Omit<Options, Name> : never {
+  // Without a prototype, so that `__proto__` is a name like others.
+  const rest = Object.create(null) as Record<string, unknown>
+  const omitted: readonly string[] = names
+  for (const name in options) if (!omitted.includes(name)) rest[name] = options[name]
+  return rest as never
+}
+
 /** Throws unless `value` maps names to values; a Map would seem empty. */
 export function checkRecord(option: string, value: unknown): asserts value is object {
   checkObject(option, value)

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { checkBoolean, checkOneOf, checkOptions, checkString, invalid } from './check.ts'
+import { checkBoolean, checkOneOf, checkOptions, checkString, invalid, omit } from './check.ts'
 import type { HostedRunOptions, RunOptions } from './options.ts'
 import type { LoadRequest } from './port/native.ts'
 import type { Port } from './port/port.ts'
@@ -127,11 +127,9 @@ export function splitOptions(options: LoadOptions & (RunOptions | HostedRunOptio
   load: LoadOptions
   run: RunOptions | HostedRunOptions
 } {
-  const entries = Object.entries(options)
-  const isForLoad = (name: string): boolean => LOAD_OPTIONS.some((option) => option === name)
   return {
-    load: Object.fromEntries(entries.filter(([name]) => isForLoad(name))),
-    run: Object.fromEntries(entries.filter(([name]) => !isForLoad(name))),
+    load: Object.fromEntries(LOAD_OPTIONS.map((name) => [name, options[name]])),
+    run: omit(options, LOAD_OPTIONS),
   }
 }
 

@@ -38,3 +38,12 @@ export const LIMITS = [
   'requestBytes',
   'responseBytes',
 ] as const
+
+/** The names without these. */
+export function without<Name extends string, Omitted extends string>(
+  names: readonly Name[],
+  omitted: readonly Omitted[],
+): Exclude<Name, Omitted>[] {
+  const others: readonly string[] = omitted
+  return names.filter((name): name is Exclude<Name, Omitted> => !others.includes(name))
+}

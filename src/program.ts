@@ -145,8 +145,8 @@ export class Program<Functions = AnyFunctions> {
    * Checks the options of a run as {@link run} does, and runs nothing.
    *
    * It does not find what only a run finds: a directory of `preopens` that cannot be opened, imports that
-   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible,
-   * a stream that fails.
+   * nothing provides where no `imports` are given, a missing entry point, `args`, `env` or other `preopens` for a
+   * snapshot, `timeoutMs` or `cpuMs` for a program that is not interruptible, a stream that fails.
    *
    * @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example
@@ -490,9 +490,10 @@ export class Program<Functions = AnyFunctions> {
   }
 
   /**
-   * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered program. It can be loaded with
-   * `trustPrecompiled: true` by the same version of wasiexec on a machine like this one. It has the code for
-   * runs with a fuel limit if that was compiled before, as by `load` with `fuel: true`.
+   * Returns the program with its compiled code, as the bytes of a file. Waits for the optimized code of a tiered
+   * program. The file can be loaded with `trustPrecompiled: true` by the same version of wasiexec on a machine like this
+   * one. The file has the code for runs with a fuel limit if that code was compiled before, as by `load` with
+   * `fuel: true`.
    *
    * @throws {WasiexecError} (rejects) `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    * @example

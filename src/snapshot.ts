@@ -1,4 +1,4 @@
-import { checkOptions, checkString, invalid, unknown } from './check.ts'
+import { checkOptions, checkString, invalid, omit, unknown } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import { checkCompiler, type CompilerChoice } from './load-options.ts'
 import type { Limits, RunOptions } from './options.ts'
@@ -61,7 +61,8 @@ export interface CheckedSnapshot {
  */
 export function checkSnapshot(options: SnapshotOptions): CheckedSnapshot {
   checkOptions(options, SNAPSHOT_OPTIONS)
-  const { until = 'stdin', compiler, ...run } = options
+  const { until = 'stdin', compiler } = options
+  const run = omit(options, ['until', 'compiler'])
   if (compiler !== undefined) checkCompiler(compiler)
   const { onOutput } = (run.limits ?? {}) as Limits
   if (onOutput !== undefined)

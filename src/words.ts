@@ -5,6 +5,15 @@ export function plural(noun: string, count: number): string {
   return count === 1 ? noun : `${noun}s`
 }
 
+/** What was thrown, in words. It may be anything, also what has no words. */
+export function thrownWords(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown)
+  } catch {
+    return 'it threw something that is not an Error'
+  }
+}
+
 /** The most texts that a message lists. */
 const MAX_LISTED = 20
 

@@ -1,5 +1,6 @@
 // Run once more with each compiler.
 // Streams and futures of components, and functions of the host at the same time.
+import { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { Imports, WasiexecError } from '../support/package.ts'
@@ -376,6 +377,16 @@ test('what an iterable throws ends the call', async (t) => {
     t.is(outcome.kind, 'host-error', name)
     t.is(outcome.kind === 'host-error' ? outcome.error : undefined, error)
   }
+})
+
+test('a Readable may fail before the guest reads, or where the guest never reads', async (t) => {
+  const error = new Error('as asked')
+  const instance = await anyCalls()
+  const failing = (): Readable => new Readable({ read() {} }).destroy(error)
+  const ignored = await instance.call('sinks#ignore', failing() as never, 5)
+  t.is(ignored.kind, 'returned')
+  const outcome = await instance.call('sinks#length', failing() as never)
+  t.is(outcome.kind === 'host-error' ? outcome.error : undefined, error)
 })
 
 test('the same after the call has returned ends the instance, and who reads hears of it', async (t) => {

@@ -13,6 +13,8 @@ import {
   type RunOptions,
   type RunSyncOptions,
 } from '../support/package.ts'
+// Not that of the support, which copies options.
+import { run } from '../../src/index.ts'
 import { node } from '../support/child.ts'
 import { ending, folder, observed, ownWat, refusal, Sink, wat, watPath } from '../support/guest.ts'
 
@@ -570,4 +572,35 @@ test('what is undefined in an environment is left out', async (t) => {
   const program = await wat('env')
   const { stdout } = await program.run({ env: { A: '1', B: undefined, C: '3' } })
   t.is(stdout.toString(), 'A=1\nC=3\n')
+})
+
+test('inherited options count wherever options are taken', async (t) => {
+  const inherited = <T extends object>(options: T): T => Object.create(options) as T
+  const { stdout } = await run(watPath('args'), inherited({ cache: false, args: ['a'] }))
+  t.is(stdout.toString(), 'args.wat\na\n')
+  const options = inherited({ limits: { fuel: 1n } })
+  const early = await refusal((await wat('hello')).snapshot(options))
+  t.regex(early.message, /ended by its fuel limit$/)
+})
+
+test('arrays that getters lengthen while they are read are read as long as they were', async (t) => {
+  const growing = (): string[] => {
+    const array = ['a', 'b']
+    const get = (): string => {
+      array.push('c')
+      return 'a'
+    }
+    return Object.defineProperty(array, 0, { get })
+  }
+  const options = { args: growing(), files: {}, collect: growing() }
+  const { stdout } = await (await wat('args')).run(options)
+  t.is(stdout.toString(), 'args.wat\na\nb\n')
+})
+
+test('bytes that only look like bytes are refused, and keep no process alive', async (t) => {
+  const { stdout, code } = await node(`
+    for (const source of [Object.create(Uint8Array.prototype), new Proxy(new Uint8Array(8), {})])
+      await load(source).catch((error) => console.log(error instanceof Error))
+  `)
+  t.deepEqual([stdout, code], ['true\ntrue\n', 0])
 })

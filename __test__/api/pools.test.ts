@@ -7,9 +7,10 @@ import {
   Runtime,
   load,
   type CallOutcome,
+  type PoolOptions,
   type WasiexecError,
 } from '../support/package.ts'
-import { callEnding, ownWat, until, wat } from '../support/guest.ts'
+import { callEnding, ownWat, refusal, until, wat } from '../support/guest.ts'
 
 interface Functions {
   add(a: number, b: number): number
@@ -329,4 +330,10 @@ test('calls that wait are carried out in their order, without those that are abo
     calls.map((_, n) => (n % 2 === 0 ? n / 2 + 1 : 'odd')),
   )
   t.is(getEventListeners(even.signal, 'abort').length, 0)
+})
+
+test('options that are inherited count', async (t) => {
+  const options = Object.create({ limits: { fuel: 1n } }) as PoolOptions
+  await using pool = (await wat('exports')).pool<Functions>(options)
+  t.is((await refusal(pool.call('add', 1, 2))).code, 'ERR_INSTANTIATE')
 })

@@ -5,9 +5,10 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
+import { NodeClient } from '../../src/serve/node-client.ts'
 import { node } from '../support/child.ts'
 import { ask, listen, send, serve } from '../support/handlers.ts'
-import { load, Runtime } from '../support/package.ts'
+import { load, Runtime, type ServeOptions } from '../support/package.ts'
 import { compiled, idle, real, realPath, until } from '../support/guest.ts'
 import { withMoreTime } from '../support/patience.ts'
 
@@ -376,4 +377,30 @@ test('what onError throws is an uncaught exception, and the client is answered',
   `)
   t.is(code, 0, stderr)
   t.is(stdout, 'of the caller\n500\n')
+})
+
+test('a value of a header that is the name of another is a value', async (t) => {
+  const head = ['access-control-expose-headers', 'content-length']
+  const ignored = { drained() {}, cancelled() {}, failed() {} }
+  const port = await listen(t, (_, response) => {
+    new NodeClient(response, ignored).begin(200, head, Buffer.from('abc'), [])
+  })
+  const { headers, body } = await ask(port, '/')
+  t.is(headers['access-control-expose-headers'], 'content-length')
+  t.deepEqual([headers['content-length'], body], ['3', 'abc'])
+})
+
+test('a body that other code reads as text is refused by name', async (t) => {
+  let reason: unknown
+  const onOutcome: ServeOptions['onOutcome'] = (outcome) => {
+    reason = outcome.kind === 'abort' ? outcome.reason : outcome.kind
+  }
+  const { handler } = await serve(t, { onOutcome })
+  const port = await listen(t, (request, response) => {
+    request.setEncoding('utf8')
+    handler.node(request, response)
+  })
+  t.is((await ask(port, '/count', { method: 'POST' }, 'abc')).status, 500)
+  await until(() => reason !== undefined)
+  t.is((reason as Error).message, '`request (a chunk)` must be bytes, got "abc"')
 })

@@ -489,3 +489,21 @@ test('a program that is disposed of aborts its requests', async (t) => {
   program[Symbol.dispose]()
   t.is((await refusal(program.serve())).code, 'ERR_PROGRAM_CLOSED')
 })
+
+test('limits that are changed after `serve` stay as they were', async (t) => {
+  const limits = { requestBytes: 4 }
+  const { handler } = await serve(t, { limits })
+  limits.requestBytes = 1
+  const port = await listen(t, handler.node)
+  const { status, body } = await ask(port, '/count', { method: 'POST' }, 'abc')
+  t.deepEqual([status, body], [200, '3\n'])
+})
+
+test('inherited options of `serve` count', async (t) => {
+  const handler = await (
+    await real('http')
+  ).serve(Object.create({ limits: Object.create({ requestBytes: 1 }) }) as ServeOptions)
+  t.teardown(() => handler.close())
+  const port = await listen(t, handler.node)
+  t.is((await ask(port, '/count', { method: 'POST' }, 'abc')).status, 413)
+})

@@ -408,3 +408,22 @@ test('a Writable that fails after the run has ended is no uncaught error', async
   t.is(child.code, 0, child.stderr)
   t.regex(child.stdout, /^(0|ERR_STREAM)\n$/)
 })
+
+test('a source of stdin may throw what has no words', async (t) => {
+  async function* stdin(): AsyncGenerator<string> {
+    yield 'a'
+    throw Object.create(null)
+  }
+  const { code, message } = await refusal((await wat('cat')).run({ stdin: stdin() }))
+  t.is(code, 'ERR_STREAM')
+  t.regex(message, /^the stream given as `stdin` failed: /)
+})
+
+test('a Writable whose `write` throws is left without listeners', async (t) => {
+  const stdout = new Sink()
+  stdout.write = () => {
+    throw new Error('full')
+  }
+  t.is((await refusal((await wat('hello')).run({ stdout }))).code, 'ERR_STREAM')
+  t.deepEqual([stdout.listenerCount('error'), stdout.listenerCount('close')], [0, 0])
+})

@@ -307,6 +307,8 @@ export async function calls(program: Program, options: InstantiateOptions): Prom
   await instance.call('add64', 1, 2)
   // @ts-expect-error memory belongs to the instance
   instance.with({ limits: { memoryBytes: 1 } })
+  // @ts-expect-error sockets belong to the instance
+  instance.with({ limits: { sockets: 1 } })
   const pool = program.pool<Functions>({ instances: 4, state: 'fresh' })
   expectTypeOf(pool).toEqualTypeOf<Pool<Functions>>()
   expectTypeOf(pool.value('add', 1, 2)).toEqualTypeOf<Promise<number>>()

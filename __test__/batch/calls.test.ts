@@ -328,3 +328,9 @@ test('a batch of calls leaves a slot for other runs', async (t) => {
   t.is((await results).length, 10)
   await runtime.close()
 })
+
+test('defaults that are inherited count', async (t) => {
+  const defaults = Object.create({ limits: { fuel: 1n } }) as object
+  const results = await all((await wat('exports')).batch([add(1, 2)], { defaults }))
+  t.deepEqual(results.map(told), ['ERR_INSTANTIATE'])
+})

@@ -20,8 +20,8 @@ async function serve(...words: string[]): Promise<Serving> {
   return serveProgram([...words, await realPath('http')])
 }
 
-async function serveProgram(words: readonly string[]): Promise<Serving> {
-  const [stdout, stderr] = [new Screen(), new Screen()]
+async function serveProgram(words: readonly string[], stderr = new Screen()): Promise<Serving> {
+  const stdout = new Screen()
   let interrupt: ((signal: InterruptSignal) => void) | undefined
   const onStart = (given: typeof interrupt): void => void (interrupt = given)
   const all = ['serve', '--no-cache', '--port', '0', ...words]
@@ -69,6 +69,23 @@ test('it serves, says how requests end, and drains', async (t) => {
       `${name} /trap: the program trapped: wasm \`unreachable\` instruction executed (unreachable)`,
     ],
   )
+})
+
+/** A pipe that is full for a while. */
+class SlowScreen extends Screen {
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    setTimeout(() => {
+      this.chunks.push(chunk)
+      done()
+    }, 300)
+  }
+}
+
+test('it has ended when all that it says was written', async (t) => {
+  const { url, stderr, stop } = await serveProgram([await realPath('http')], new SlowScreen())
+  for (const path of ['/trap', '/none']) t.is((await get(`${url}${path}`))[0], 500)
+  await stop()
+  t.is(stderr.text.trimEnd().split('\n').length, 2)
 })
 
 test('--config and --keyvalue are those of each request', async (t) => {

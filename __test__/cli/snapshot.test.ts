@@ -56,6 +56,7 @@ test('bad command lines', async (t) => {
     [['snapshot'], /missing required argument/],
     [['snapshot', '-'], /a program from stdin needs --output/],
     [['snapshot', '-o', '-', watPath('cat')], /--output needs a file/],
+    [['snapshot', '--on-output', 'truncate', watPath('cat')], /unknown option '--on-output'/],
     [['snapshot', '--call', 'nothing', '-o', '/tmp/x.wasm', watPath('cat')], /nothing/],
   ] as [string[], RegExp][]) {
     const { status, stderr } = await call(words)

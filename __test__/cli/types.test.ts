@@ -22,6 +22,18 @@ test('types writes what program.types returns', async (t) => {
   t.is(await readFile(path, 'utf8'), await (await wat('exports')).types())
 })
 
+test('types says of a file that cannot be written what the file is called', async (t) => {
+  const path = join(await folder(t), 'missing', 'calc.d.ts')
+  for (const force of [[], ['--force']]) {
+    const { status, stderr } = await call(['types', watPath('exports'), '-o', path, ...force])
+    t.is(status, 125)
+    t.is(
+      stderr,
+      `wasiexec: cannot write ${path}: ENOENT: no such file or directory, open '${path}'\n`,
+    )
+  }
+})
+
 test('types says which module TypeScript would read in place of the declarations', async (t) => {
   for (const [output, module, other] of [
     ['calc.d.ts', 'calc.ts', 'calc.wasm.d.ts'],

@@ -1,4 +1,5 @@
 import { load, Runtime, type RuntimeStats } from '../../src/index.ts'
+import { thrownWords } from '../../src/words.ts'
 
 /** How what was tried has ended. */
 export interface Trials {
@@ -53,7 +54,7 @@ async function tryWorkers(): Promise<string | undefined> {
     check((await program.run()).ok, 'a program that returns')
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return thrownWords(error)
   }
 }
 

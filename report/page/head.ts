@@ -1,3 +1,4 @@
+import { thrownWords } from '../../src/words.ts'
 import type { Collected } from '../collect.ts'
 import type { LiveState, ReportInfo } from '../info.ts'
 import { ACCEPTED } from '../result.ts'
@@ -122,8 +123,7 @@ export function data(value: number, text: string, id?: string): Html {
 }
 
 function failure({ error }: Summary): string {
-  if (error === undefined) return ''
-  return `: ${error instanceof Error ? error.message : String(error)}`
+  return error === undefined ? '' : `: ${thrownWords(error)}`
 }
 
 function moment(date: Date): string {

@@ -129,9 +129,11 @@ export function limitsOf(options: unknown, shared?: object): Limits | undefined 
     const own = (options as { limits?: Limits } | undefined)?.limits
     const others = (shared as { limits?: Limits } | undefined)?.limits
     if (own === undefined && others === undefined) return undefined
-    const all = [others, own].flatMap((limits) => Object.entries(limits ?? {}))
-    const given = all.filter(([, limit]) => limit !== undefined)
-    return given.length === 0 ? undefined : Object.freeze(Object.fromEntries(given) as Limits)
+    const given: Record<string, unknown> = {}
+    for (const limits of [others, own] as (Record<string, unknown> | undefined)[]) {
+      for (const name in limits) if (limits[name] !== undefined) given[name] = limits[name]
+    }
+    return Object.keys(given).length === 0 ? undefined : Object.freeze(given as Limits)
   } catch {
     return undefined
   }

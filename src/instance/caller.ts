@@ -76,8 +76,9 @@ export class Caller<Functions, Failure extends HostError = never> {
    * call, and a call that prints more than 128 MiB to one waits until its limit, or for ever. Functions of components that have streams or
    * futures are refused.
    *
-   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or future is open, or stdin is a stream that has not ended;
-   * `ERR_NESTED_RUN` inside of another run on this thread; `ERR_INVALID_OPTION` for a caller with a signal.
+   * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or
+   * future is open, or stdin is a stream that has not ended; `ERR_NESTED_RUN` inside of another run on this thread;
+   * `ERR_INVALID_OPTION` for a caller with a signal.
    * @example
    * const outcome = instance.with({ limits: { timeoutMs: 50 } }).callSync('add', 1, 2)
    */

@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { checkInteger, checkString, invalid } from '../check.ts'
-import type { ExportedMemory } from './link.ts'
-import type { InstanceLink } from './link.ts'
+import type { ExportedMemory, InstanceLink } from './link.ts'
 
 /** The most bytes that are read at a time: what a Buffer can hold on every Node. */
 const MAX_READ = 2 ** 31 - 1

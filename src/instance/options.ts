@@ -11,10 +11,11 @@ import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
  */
 export interface CallOptions {
   /**
-   * The caps of one call. A cap that is not given is that of the instance. Memory and files belong to the instance, so a
-   * call has no cap on them; a call can have a cap on fuel if the instance has one.
+   * The caps of one call. A cap that is not given is that of the instance. Memory, files and sockets belong to the
+   * instance, so a call has no cap on them; a call can have a cap on fuel if the instance has one.
    */
-  limits?: Omit<Limits, 'memoryBytes' | 'onMemory' | 'filesBytes' | 'filesCount'> | undefined
+  limits?:
+    Omit<Limits, 'memoryBytes' | 'onMemory' | 'filesBytes' | 'filesCount' | 'sockets'> | undefined
   /**
    * Aborts the call. A call that has not begun is then not made; the abort of one that has begun ends the instance. Not
    * for `callSync`.

@@ -1,6 +1,6 @@
-import { checkInteger, checkOneOf, checkOptions, invalid } from '../check.ts'
+import { checkInteger, checkOneOf, checkOptions, invalid, omit } from '../check.ts'
 import type { Imports } from '../imports.ts'
-import { RUN_OPTIONS } from '../option-names.ts'
+import { RUN_OPTIONS, without } from '../option-names.ts'
 import type { HostedPoolInstanceOptions, PoolInstanceOptions } from './pool-starter.ts'
 
 /**
@@ -55,7 +55,7 @@ export interface PoolStats {
 const MAX_INSTANCES = 4096
 
 /** Files are collected at the end of a run, which an instance has not. */
-const OPTIONS = ['instances', 'state', ...RUN_OPTIONS.filter((name) => name !== 'collect')] as const
+const OPTIONS = ['instances', 'state', ...without(RUN_OPTIONS, ['collect'])] as const
 
 /** {@link PoolOptions}, of which those of the instances are checked later. */
 interface CheckedPoolOptions {
@@ -70,10 +70,10 @@ export function checkPoolOptions(
   threads: number,
 ): CheckedPoolOptions {
   checkOptions(options, OPTIONS)
-  const { instances = threads, state = 'kept', ...each } = options
+  const { instances = threads, state = 'kept' } = options
   checkOneOf('state', state, ['kept', 'fresh'])
   if (checkInteger('instances', instances, 1) > MAX_INSTANCES) {
     throw invalid('instances', `at most ${MAX_INSTANCES}`, instances)
   }
-  return { instances, isFresh: state === 'fresh', each }
+  return { instances, isFresh: state === 'fresh', each: omit(options, ['instances', 'state']) }
 }

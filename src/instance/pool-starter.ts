@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
-import { invalid } from '../check.ts'
+import { invalid, omit } from '../check.ts'
 import { instantiations, limitsOf, type InstantiateMessage } from '../diagnostics.ts'
 import type { Imports } from '../imports.ts'
 import {
@@ -48,13 +48,15 @@ export class PoolStarter {
   constructor(
     port: Port,
     owner: RunOwner,
-    { signal, ...options }: PoolInstanceOptions | HostedPoolInstanceOptions,
+    given: PoolInstanceOptions | HostedPoolInstanceOptions,
     method: 'pool' | 'batch',
     context: AsyncResource = new AsyncResource('wasiexec:pool'),
   ) {
     this.#context = context
     this.#port = port
     this.#owner = owner
+    const { signal } = given
+    const options = omit(given, ['signal'])
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw invalid('signal', 'an AbortSignal', signal)
     }

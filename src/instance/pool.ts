@@ -28,7 +28,8 @@ import { WaitingCalls, type WaitingCall } from './waiting-calls.ts'
  *
  * A call goes to an instance that is free. If none is, and the pool has not as many as it may have, it makes one; otherwise
  * the call waits, in order. An instance that ends with a call is replaced. State stays in the instances, so two calls
- * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is {@link HostError} if the pool has `imports`.
+ * may see different state; with `state: 'fresh'`, each call has an instance that no other call has used. `Failure` is
+ * {@link HostError} if the pool has `imports`.
  *
  * @example
  * await using pool = program.pool<Functions>({ instances: 4 })
@@ -129,8 +130,8 @@ export class Pool<Functions = AnyFunctions, Failure extends HostError = never> {
 
   /**
    * Takes no more calls, lets those that it has end, those that wait as well, and ends its instances. Resolves when they
-   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are left. A host
-   * function that awaits this waits for its own call.
+   * have ended. There is no limit on the time but those of the calls; disposing of the pool aborts the calls that are
+   * left. A host function that awaits this waits for its own call.
    *
    * @example
    * const calls = inputs.map((input) => pool.call('add', input, 1))

@@ -6,6 +6,7 @@ import type { InstanceEnd, PortInstance } from '../port/instances.ts'
 import type { Port } from '../port/port.ts'
 import type { RunOwner } from '../port/run-target.ts'
 import type { Delivery } from '../port/records.ts'
+import { thrownWords } from '../words.ts'
 
 /** Is told of the exports of a program when its first instance is made: they are the same for all. */
 export interface Description {
@@ -104,7 +105,8 @@ export class InstanceState implements PortInstance {
   /**
    * Throws unless it can be called or looked at.
    *
-   * @throws {WasiexecError} `ERR_INSTANCE_BUSY` in a host function that it has called; `ERR_INSTANCE_OVER`, `ERR_INSTANCE_CLOSED`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
+   * @throws {WasiexecError} `ERR_INSTANCE_BUSY` in a host function that it has called; `ERR_INSTANCE_OVER`,
+   * `ERR_INSTANCE_CLOSED`, `ERR_PROGRAM_CLOSED`, `ERR_RUNTIME_CLOSED`.
    */
   checkOpen(): void {
     this.checkNotInside()
@@ -176,7 +178,7 @@ export class InstanceState implements PortInstance {
         ? 'it was aborted'
         : 'outcome' in end
           ? describeOutcome(end.outcome)
-          : messageOf(end.error)
+          : thrownWords(end.error)
     const message = `the instance has ended: ${how}; instantiate the program again`
     return end !== undefined && 'outcome' in end
       ? new WasiexecError('ERR_INSTANCE_OVER', message, { outcome: end.outcome })
@@ -191,8 +193,4 @@ function endedEarly(end: InstanceEnd): unknown {
   if (outcome.kind === 'abort') return outcome.reason
   const message = `the program ended while it was instantiated: ${describeOutcome(outcome)}`
   return new WasiexecError('ERR_INSTANTIATE', message, { outcome })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

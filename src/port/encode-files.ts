@@ -158,12 +158,13 @@ export function encodeFilesAt(value: unknown, to: Encoder): void {
 /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
 export function encodeCollect(value: unknown, to: Encoder): void {
   if (!Array.isArray(value)) throw invalid('collect', 'an array of patterns', value)
-  if (value.length > MAX_PATTERNS)
-    throw invalid('collect', `at most ${MAX_PATTERNS} patterns`, value.length)
+  // Getters may change the array while it is written.
+  const { length } = value
+  if (length > MAX_PATTERNS) throw invalid('collect', `at most ${MAX_PATTERNS} patterns`, length)
   to.byte(OPTION.collect)
-  to.uint32(value.length)
+  to.uint32(length)
   const wild = new Set<string>()
-  for (let index = 0; index < value.length; index += 1) {
+  for (let index = 0; index < length; index += 1) {
     const pattern: unknown = value[index]
     const option = `collect[${index}]`
     checkString(option, pattern)

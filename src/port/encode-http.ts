@@ -1,4 +1,4 @@
-import { checkObject, checkString, invalid, unknown } from '../check.ts'
+import { checkString, invalid, unknown } from '../check.ts'
 import type { Encoder } from '../encoder.ts'
 import { fromNative } from '../errors.ts'
 import type { HttpOptions } from '../options.ts'
@@ -33,7 +33,6 @@ export function encodeHttp(value: unknown, to: Encoder): void {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid('http', 'false or { allow, ca }', value)
-  checkObject('http', value)
   for (const name in value)
     if (!NAMES.includes(name as (typeof NAMES)[number])) throw unknown(`http.${name}`, name, NAMES)
   const { allow = [], ca } = value as HttpOptions

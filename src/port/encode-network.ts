@@ -1,4 +1,4 @@
-import { checkObject, checkString, invalid, unknown } from '../check.ts'
+import { checkString, invalid, unknown } from '../check.ts'
 import type { NetworkOptions } from '../options.ts'
 import { NAME_PATTERN, NETWORK_HOST, NETWORK_PROTOCOL, OPTION } from '../protocol.ts'
 import type { Encoder } from '../encoder.ts'
@@ -22,7 +22,6 @@ export function encodeNetwork(value: unknown, to: Encoder): void {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid('network', 'false or { allow, listen, dns }', value)
-  checkObject('network', value)
   for (const name in value)
     if (!NAMES.includes(name as (typeof NAMES)[number]))
       throw unknown(`network.${name}`, name, NAMES)

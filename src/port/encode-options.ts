@@ -213,10 +213,12 @@ function encodePipes(
 
 function encodeArgs(value: unknown, to: Encoder): void {
   if (!Array.isArray(value)) throw invalid('args', 'an array of strings', value)
+  // Getters may change the array while it is written.
+  const { length } = value
   to.byte(OPTION.args)
-  to.uint32(value.length)
+  to.uint32(length)
   // Not `forEach`, which would skip holes.
-  for (let index = 0; index < value.length; index += 1) {
+  for (let index = 0; index < length; index += 1) {
     const argument: unknown = value[index]
     checkString(`args[${index}]`, argument)
     to.string(argument)

@@ -5,6 +5,7 @@ import { WasiexecError } from '../errors.ts'
 import { STREAM } from '../protocol.ts'
 import type { LocalOptions } from './encode-options.ts'
 import type { StdinReader } from './stdin.ts'
+import { thrownWords } from '../words.ts'
 
 /** Who hears what happens to the streams of runs. */
 export interface PipeEvents {
@@ -180,7 +181,7 @@ export class Pipes {
   /** The first failure counts. */
   #fail(option: string, error: unknown): void {
     if (error instanceof WasiexecError) this.#failure ??= error
-    const message = `the stream given as \`${option}\` failed: ${error instanceof Error ? error.message : String(error)}`
+    const message = `the stream given as \`${option}\` failed: ${thrownWords(error)}`
     this.#failure ??= new WasiexecError('ERR_STREAM', message, { cause: error })
   }
 }
@@ -216,6 +217,7 @@ class Output implements OutputEnd {
         if (this.#detached && this.#pending === 0) forget(this.#writable, this)
       })
     } catch (error) {
+      this.#pending -= 1
       this.#events.closed(error)
     }
   }

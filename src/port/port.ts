@@ -438,9 +438,8 @@ export class Port implements PipeEvents, HostCallPort {
   /** Returns the program's handle and its description. */
   async load(request: LoadRequest): Promise<[number, unknown]> {
     const id = this.#nextId()
-    const loaded = this.#answer(id)
     this.#native.load(id, request)
-    return [id, await loaded]
+    return [id, await this.#answer(id)]
   }
 
   loadSync(request: LoadRequest): [number, unknown] {
@@ -465,6 +464,7 @@ export class Port implements PipeEvents, HostCallPort {
     const id = this.#nextId()
     const { signal } = local
     const options = encoded.buffer.subarray(0, encoded.length)
+    this.#native.snapshot(id, owner.handle, options, call ?? null, load)
     const taken = new Promise<unknown>((resolve, reject) => {
       this.#wait(id, { resolve, reject, target: owner, signal: undefined, streams: undefined })
     })
@@ -480,7 +480,6 @@ export class Port implements PipeEvents, HostCallPort {
         )
       }
     })
-    this.#native.snapshot(id, owner.handle, options, call ?? null, load)
     giveBack(encoded)
     this.#snapshots.set(id, owner)
     signal?.addEventListener('abort', abort)
@@ -497,17 +496,15 @@ export class Port implements PipeEvents, HostCallPort {
   /** Returns a program's binary. */
   async wasm(handle: number): Promise<Buffer> {
     const id = this.#nextId()
-    const copied = this.#answer(id)
     this.#native.wasm(id, handle)
-    return (await copied) as Buffer
+    return (await this.#answer(id)) as Buffer
   }
 
   /** Returns what the core can tell of a program. */
   async inspect(handle: number): Promise<unknown> {
     const id = this.#nextId()
-    const inspected = this.#answer(id)
     this.#native.inspect(id, handle)
-    return inspected
+    return this.#answer(id)
   }
 
   /**
@@ -526,17 +523,15 @@ export class Port implements PipeEvents, HostCallPort {
   /** Returns the WIT of a component. */
   async wit(handle: number): Promise<unknown> {
     const id = this.#nextId()
-    const found = this.#answer(id)
     this.#native.wit(id, handle)
-    return found
+    return this.#answer(id)
   }
 
   /** Returns a program with its code, as a file. */
   async serialize(handle: number): Promise<Buffer> {
     const id = this.#nextId()
-    const serialized = this.#answer(id)
     this.#native.serialize(id, handle)
-    return (await serialized) as Buffer
+    return (await this.#answer(id)) as Buffer
   }
 
   /** The program was garbage-collected. */
@@ -611,8 +606,8 @@ export class Port implements PipeEvents, HostCallPort {
     this.#flush()
     this.#abortSnapshots(() => true)
     const id = this.#nextId()
-    const closed = this.#answer(id)
     this.#native.close(id)
+    const closed = this.#answer(id)
     for (const batch of this.#batches) batch?.closed()
     await closed
     this.#weight.set(0)
@@ -636,6 +631,7 @@ export class Port implements PipeEvents, HostCallPort {
     return (this.#lastId += 1)
   }
 
+  /** To be called once the core was asked, which may throw: the record comes in a later turn of the event loop. */
   #answer(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#wait(id, { resolve, reject, target: undefined, signal: undefined, streams: undefined })
@@ -647,7 +643,6 @@ export class Port implements PipeEvents, HostCallPort {
     this.expect()
   }
 
-  /** Keeps the process alive until the record has come. */
   /** The process is to wait for one thing more. */
   expect(): void {
     if (this.#instances.size > 0) this.#slotWatch.start()

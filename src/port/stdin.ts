@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
+import { hearErrors } from '../wit/readables.ts'
 import { readerOf } from '../wit/web-streams.ts'
 
 /** The source of a run's stdin, read as the guest asks for more. */
@@ -10,11 +11,7 @@ export class StdinReader {
 
   constructor(stream: AsyncIterable<unknown>) {
     this.#stream = stream
-    // A failure before the guest reads is reported by the first read, if there is one.
-    if (stream instanceof Readable && !heard.has(stream)) {
-      heard.add(stream)
-      stream.on('error', ignore)
-    }
+    if (stream instanceof Readable) hearErrors(stream)
   }
 
   next(): Promise<IteratorResult<unknown>> {
@@ -63,8 +60,3 @@ function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
 /** The process still has its stdin after a run, so all runs share one iterator of it. */
 let processStdin: AsyncIterator<unknown> | undefined
 let pending: Promise<IteratorResult<unknown>> | undefined
-
-/** Streams that have our listener for errors: one per stream, however many runs read from it. */
-const heard = new WeakSet<Readable>()
-
-function ignore(): void {}

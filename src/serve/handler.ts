@@ -10,7 +10,12 @@ import { Exchange, type Client } from './exchange.ts'
 import { FetchClient } from './fetch-client.ts'
 import { encodeRequest, type RequestHead } from './head.ts'
 import { NodeClient, sendPlain } from './node-client.ts'
-import { checkServeOptions, type CheckedServeOptions, type ServedRequest } from './options.ts'
+import {
+  checkServeOptions,
+  type CheckedServeOptions,
+  type ServedRequest,
+  type ServeLimits,
+} from './options.ts'
 import { RequestBody, type BodySource } from './request-body.ts'
 
 /** A run that serves a request. */
@@ -35,6 +40,8 @@ export class Handler {
   readonly #options: CheckedServeOptions
   readonly #shared: Prepared
   readonly #name: string
+  /** The caps that were given: the caller may change the object that it gave. */
+  readonly #limits: ServeLimits | undefined
   readonly #going = new Set<Promise<unknown>>()
   #closed: WasiexecError | undefined
 
@@ -45,6 +52,7 @@ export class Handler {
     this.#name = name
     this.#options = options
     this.#shared = prepareServing(options.run)
+    this.#limits = limitsOf(options.run)
   }
 
   /**
@@ -163,7 +171,7 @@ export class Handler {
 
   /** Whether a body says that it is larger than it may be. */
   #isTooLarge(length: string | null | undefined): boolean {
-    const most = this.#options.run.limits?.requestBytes ?? Infinity
+    const most = this.#limits?.requestBytes ?? Infinity
     return Number(length ?? 0) > most
   }
 
@@ -223,11 +231,7 @@ export class Handler {
     live: Parameters<Port['spawn']>[2],
   ): [number, Promise<Outcome | HostError>] {
     if (!runs.isObserved) return this.#port.spawn(this.#owner, prepared, live)
-    const message = {
-      program: this.#name,
-      method: 'serve',
-      limits: limitsOf(this.#options.run),
-    } as const
+    const message = { program: this.#name, method: 'serve', limits: this.#limits } as const
     return runs.begin(message, (end) => {
       const [id, outcome] = this.#port.spawn(this.#owner, prepared, live)
       return [id, endedRun(outcome, end)]
@@ -297,12 +301,16 @@ function webSource(body: ReadableStream<Uint8Array>): BodySource {
   return {
     next: async () => {
       const { done, value } = await reader.read()
-      if (done) return undefined
-      if (!(value instanceof Uint8Array)) throw invalid('request (a chunk)', 'bytes', value)
-      return value
+      return done ? undefined : bytesOf(value)
     },
     cancel: () => void reader.cancel().catch(ignore),
   }
+}
+
+/** @throws {WasiexecError} `ERR_INVALID_OPTION` for text, as requests with an encoding have it. */
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  throw invalid('request (a chunk)', 'bytes', chunk)
 }
 
 function nodeSource(request: IncomingMessage): BodySource {
@@ -310,7 +318,7 @@ function nodeSource(request: IncomingMessage): BodySource {
   return {
     next: async () => {
       const { done, value } = await iterator.next()
-      return done === true ? undefined : (value as Uint8Array)
+      return done === true ? undefined : bytesOf(value)
     },
     // What the guest does not read has to be read before the next request of the connection.
     cancel: () =>

@@ -41,7 +41,7 @@ export class NodeClient implements Client {
   ): boolean | undefined {
     const response = this.#response
     const hasBody = response.req.method !== 'HEAD' && status !== 204 && status !== 304
-    const hasLength = !hasBody || headers.includes('content-length')
+    const hasLength = !hasBody || hasHeader(headers, 'content-length')
     // Where the whole is known not to have any, a length is better.
     this.#sendsTrailers = !hasLength && trailers?.length !== 0 && takesTrailers(response)
     const needsLength = trailers !== undefined && !hasLength && !this.#sendsTrailers
@@ -130,9 +130,14 @@ function takesTrailers({ req }: ServerResponse): boolean {
   return req.httpVersion === '1.1' && /(?:^|,)\s*trailers\s*(?:$|[,;])/i.test(takes)
 }
 
+/** Whether there is a header of this name: names are at even places, and values may be like them. */
+function hasHeader(flat: readonly string[], name: string): boolean {
+  return flat.some((text, at) => at % 2 === 0 && text === name)
+}
+
 /** Without the header that announces trailers. */
 function withoutTrailer(headers: readonly string[]): readonly string[] {
-  if (!headers.includes('trailer')) return headers
+  if (!hasHeader(headers, 'trailer')) return headers
   return pairs(headers).flatMap(([name, value]) => (name === 'trailer' ? [] : [name, value]))
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { checkOptions, invalid } from '../check.ts'
+import { checkOptions, invalid, omit } from '../check.ts'
 import type { Imports } from '../imports.ts'
+import { RUN_OPTIONS, without } from '../option-names.ts'
 import type { Limits, RunOptions } from '../options.ts'
 import type { HostError, Outcome } from '../outcome.ts'
 import type { Sent } from './exchange.ts'
@@ -78,24 +79,13 @@ export interface HostedServeOptions extends Omit<ServeOptions<Outcome | HostErro
   imports: Imports
 }
 
-const OPTIONS = [
-  'args',
-  'env',
-  'stdout',
-  'stderr',
-  'onBrokenPipe',
-  'preopens',
-  'network',
-  'http',
-  'config',
-  'keyvalue',
-  'clock',
-  'randomSeed',
-  'limits',
-  'imports',
-  'onOutcome',
-  'onError',
-] as const
+/** The options of a run that a request takes the place of, and those of the end of a run. */
+const OF_RUNS = ['stdin', 'files', 'filesAt', 'collect', 'signal'] as const
+
+const OWN = ['onOutcome', 'onError'] as const
+
+/** A new option of runs is one of these, too: the type says whether that was meant. */
+const OPTIONS: readonly (keyof ServeOptions)[] = [...without(RUN_OPTIONS, OF_RUNS), ...OWN]
 
 type AnyServeOptions = ServeOptions | HostedServeOptions
 
@@ -113,9 +103,9 @@ export interface CheckedServeOptions {
  */
 export function checkServeOptions(options: AnyServeOptions): CheckedServeOptions {
   checkOptions(options, OPTIONS)
-  const { onOutcome, onError, ...run } = options as HostedServeOptions
+  const { onOutcome, onError } = options as HostedServeOptions
   for (const [name, value] of Object.entries({ onOutcome, onError })) {
     if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
   }
-  return { run, onOutcome, onError }
+  return { run: omit(options, OWN), onOutcome, onError }
 }

@@ -5,6 +5,7 @@ import type { Codec } from './codec.ts'
 import type { Source } from './flows.ts'
 import type { AllHandles } from './handles.ts'
 import { Mismatch, within } from './mismatch.ts'
+import { hearErrors } from './readables.ts'
 import { ValueWriter } from './value-writer.ts'
 import { readerOf } from './web-streams.ts'
 
@@ -87,6 +88,7 @@ export class IterableSource implements Source {
     this.#given = given
     this.#kind = kind
     this.#handles = handles
+    if (given instanceof Readable) hearErrors(given)
   }
 
   async take(most: number): Promise<ValueWriter> {

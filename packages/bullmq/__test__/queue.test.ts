@@ -109,8 +109,18 @@ onOne('what a loop had not dealt with when it was left comes again', async (t, s
   for await (const _ of queue.results()) break
   const again = await all(queue.results())
   // In the order in which the runs ended.
-  t.deepEqual(again.map(({ id }) => id as number).toSorted((a, b) => a - b), [1, 2, 3])
+  t.deepEqual(
+    again.map(({ id }) => id as number).toSorted((a, b) => a - b),
+    [1, 2, 3],
+  )
   t.deepEqual(await all(queue.results()), [])
+})
+
+onOne('a submission with a bad signal is refused before it is opened', async (t, server) => {
+  const queue = openQueue(t, server)
+  const submitted = queue.submit([], { id: 'bad', signal: {} as AbortSignal })
+  await t.throwsAsync(submitted, { code: 'ERR_INVALID_OPTION', message: /^`signal` must be an/ })
+  t.is(await queue.submission('bad'), undefined)
 })
 
 onOne('a queue is read by one loop at a time', async (t, server) => {

@@ -89,6 +89,7 @@ onOne(
     t.deepEqual(endings(await all(queue.results())), ['limit memory'])
     for (const [options, message] of [
       [{ limits: { timeoutMs: 0 } }, /^`limits.timeoutMs` must be a positive number, got 0$/],
+      [{ limits: { cpuMs: Infinity } }, /^`limits.cpuMs` must be a positive number, got Infinity$/],
       [{ limits: { onMemory: 'stop' } }, /^`limits.onMemory` must be left out; upper bounds are/],
       [{ limits: 5 }, /^`limits` must be an object, got 5$/],
       [{ lockMs: 5 }, /^`lockMs` must be a whole number from 100 on, got 5$/],

@@ -1,19 +1,12 @@
 import type { Limits, RunOptions } from 'wasiexec'
+import { LIMITS, without } from '../../../src/option-names.ts'
 import { invalid } from './faults.ts'
 
+/** The limits that have no size, and those of requests, which a queue has none of. */
+const OTHERS = ['onMemory', 'onOutput', 'requestBytes', 'responseBytes'] as const
+
 /** The limits that have a size. */
-const SIZED = [
-  'timeoutMs',
-  'cpuMs',
-  'fuel',
-  'memoryBytes',
-  'outputBytes',
-  'filesBytes',
-  'filesCount',
-  'sockets',
-  'networkSentBytes',
-  'networkReceivedBytes',
-] as const satisfies readonly (keyof Caps)[]
+const SIZED: readonly (keyof Caps)[] = without(LIMITS, OTHERS)
 
 /** Upper bounds for all jobs of a worker. No job can raise one. */
 export type Caps = Omit<Limits, 'onMemory' | 'onOutput'>
@@ -38,7 +31,8 @@ export function readCaps(given: unknown = {}): Caps {
   for (const [name, value] of Object.entries(given) as [string, unknown][]) {
     if (!SIZED.includes(name as never))
       throw invalid(`limits.${name}`, `left out; upper bounds are ${SIZED.join(', ')}`, value)
-    const isSize = typeof value === 'bigint' ? value > 0n : typeof value === 'number' && value > 0
+    const isNumber = typeof value === 'bigint' || typeof value === 'number'
+    const isSize = isNumber && value > 0 && value < Infinity
     if (value !== undefined && !isSize) throw invalid(`limits.${name}`, 'a positive number', value)
   }
   // An option that is undefined is one that was left out.

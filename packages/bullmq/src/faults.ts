@@ -16,6 +16,12 @@ export function invalid(option: string, expected: string, given: unknown): Wasie
   )
 }
 
+/** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
+export function checkSignal(value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal))
+    throw invalid('signal', 'an AbortSignal', value)
+}
+
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
   if (typeof value === 'function') return 'a function'

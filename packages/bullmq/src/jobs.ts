@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { CallJob, Job, Limits, RunOptions } from 'wasiexec'
+import { RUN_OPTIONS, without } from '../../../src/option-names.ts'
 import { pack, unpack } from './binary.ts'
 import { invalid, packFault, toError, unpackFault } from './faults.ts'
 import { isDigest } from './keys.ts'
@@ -11,28 +12,11 @@ export interface ProgramRef {
   readonly name: string
 }
 
-/** The options of a run that can go to another machine. */
-const OPTIONS = [
-  'args',
-  'env',
-  'stdin',
-  'stdout',
-  'stderr',
-  'onBrokenPipe',
-  'files',
-  'filesAt',
-  'collect',
-  'network',
-  'config',
-  'keyvalue',
-  'http',
-  'clock',
-  'randomSeed',
-  'limits',
-] as const satisfies readonly (keyof RunOptions)[]
-
 /** The options that belong to the worker's machine, whose operator may give them to all runs. */
 const LOCAL = ['preopens', 'imports', 'signal'] as const
+
+/** The options of a run that can go to another machine. */
+const OPTIONS = without(RUN_OPTIONS, LOCAL)
 
 /** What a job is to a worker. */
 export type QueuedWork =

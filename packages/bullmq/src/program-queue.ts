@@ -10,7 +10,7 @@ import { pack, unpack } from './binary.ts'
 import { BULL_QUEUE } from './bull.ts'
 import { cancelWaiting } from './cancel.ts'
 import { connect, disconnect, type Connection } from './connection.ts'
-import { invalid, toError, unpackFault } from './faults.ts'
+import { checkSignal, invalid, toError, unpackFault } from './faults.ts'
 import { GiveUp } from './give-up.ts'
 import { Feeder, LostJobs, MOST_JOBS } from './feeder.ts'
 import { packJob, portable } from './jobs.ts'
@@ -217,6 +217,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     const { program, id = randomUUID(), signal } = options
     if (!isName(id) || id.includes('.') || id.length > 100)
       throw invalid('id', '1 to 100 letters, digits, `_` and `-`', id)
+    checkSignal(signal)
     const source = openSource(jobs)
     const defaults = packDefaults(options.defaults)
     const feeder = this.#feeder(id, SHARED, options.chunkJobs)

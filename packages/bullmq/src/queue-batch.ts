@@ -6,7 +6,7 @@ import {
   type BatchResult,
   type BatchSummary,
 } from 'wasiexec'
-import { invalid } from './faults.ts'
+import { checkSignal, invalid } from './faults.ts'
 import { LostJobs } from './feeder.ts'
 import type { End, ReadResult } from './results.ts'
 
@@ -53,7 +53,8 @@ export class QueueBatch<Id> implements Batch<Id> {
   }
 
   get summary(): Promise<BatchSummary> {
-    if (!this.#isUsed) void this.#drain()
+    // The caller may be about to read the results.
+    if (!this.#isUsed) setImmediate(() => this.#isUsed || void this.#drain())
     return this.#summary
   }
 
@@ -86,32 +87,38 @@ export class QueueBatch<Id> implements Batch<Id> {
     let failure: { error: unknown } | undefined
     let isWhole = false
     let channel: BatchChannel | undefined
-    const stops: (() => void)[] = []
+    let stop = (): void => {}
     try {
       channel = await this.#open()
-      const { stop } = this.#watch(channel)
-      stops.push(stop)
+      stop = this.#watch(channel)
       for await (const results of this.#results(channel)) yield results
       isWhole = true
     } catch (error) {
       failure = { error }
-      isWhole = true
       throw error
     } finally {
-      stops.forEach((stop) => stop())
-      if (!isWhole && this.#endedBy === 'jobs') this.#endedBy = 'consumer'
-      if (failure !== undefined) this.#endedBy = 'error'
-      await this.#close(channel, isWhole && failure === undefined)
-      this.#conclude(performance.now() - started, failure)
+      stop()
+      const isLeft = !isWhole && failure === undefined
+      if (isLeft && this.#endedBy === 'jobs') this.#endedBy = 'consumer'
+      const unclosed = await this.#close(channel, isWhole)
+      this.#conclude(performance.now() - started, failure ?? unclosed)
+      if (failure === undefined) rethrow(unclosed)
     }
   }
 
-  async #close(channel: BatchChannel | undefined, isWhole: boolean): Promise<void> {
-    if (!isWhole) {
-      const message = 'nobody reads the results of the batch any more'
-      await channel?.cancel(new WasiexecError('ERR_BATCH_STOPPED', message))
+  /** Closes the channel; returns what keeps it from being closed. */
+  async #close(
+    channel: BatchChannel | undefined,
+    isWhole: boolean,
+  ): Promise<{ error: unknown } | undefined> {
+    const message = 'nobody reads the results of the batch any more'
+    try {
+      if (!isWhole) await channel?.cancel(new WasiexecError('ERR_BATCH_STOPPED', message))
+      await channel?.close()
+      return undefined
+    } catch (error) {
+      return { error }
     }
-    await channel?.close()
   }
 
   async *#results(channel: BatchChannel): AsyncGenerator<BatchResult<Id>[], undefined> {
@@ -182,7 +189,8 @@ export class QueueBatch<Id> implements Batch<Id> {
     channel.cancel(reason).catch((error: unknown) => (this.#failed ??= { error }))
   }
 
-  #watch(channel: BatchChannel): { stop: () => void } {
+  /** Ends the batch when its signal or its deadline says so. Returns how to stop looking at these. */
+  #watch(channel: BatchChannel): () => void {
     const { signal, deadline } = this.#options
     const abort = (): void => this.#end(channel, 'signal', signal!.reason)
     if (signal?.aborted) abort()
@@ -196,15 +204,14 @@ export class QueueBatch<Id> implements Batch<Id> {
       )
     const timer =
       late === undefined || late > MAX_DELAY ? undefined : setTimeout(miss, Math.max(late, 0))
-    return {
-      stop: () => {
-        signal?.removeEventListener('abort', abort)
-        clearTimeout(timer)
-      },
+    return () => {
+      signal?.removeEventListener('abort', abort)
+      clearTimeout(timer)
     }
   }
 
   #conclude(wallMs: number, failure: { error: unknown } | undefined): void {
+    if (failure !== undefined) this.#endedBy = 'error'
     const counts = this.#totals.counts()
     const outcomes = counts.jobs - counts.kinds.error
     this.#settle({
@@ -215,6 +222,10 @@ export class QueueBatch<Id> implements Batch<Id> {
       ...(failure === undefined ? {} : { error: failure.error }),
     })
   }
+}
+
+function rethrow(failure: { error: unknown } | undefined): void {
+  if (failure !== undefined) throw failure.error
 }
 
 /** Results in the order of their jobs, or as they come. */
@@ -258,10 +269,10 @@ export function checkBatchOptions(options: QueueBatchOptions): void {
   const { ordered, signal, stopOn, deadline } = options
   if (ordered !== undefined && typeof ordered !== 'boolean')
     throw invalid('ordered', 'true or false', ordered)
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid('signal', 'an AbortSignal', signal)
+  checkSignal(signal)
   if (stopOn !== undefined && typeof stopOn !== 'function')
     throw invalid('stopOn', 'a function', stopOn)
-  if (deadline !== undefined && Number.isNaN(Number(deadline)))
+  const time: unknown = deadline instanceof Date ? deadline.getTime() : deadline
+  if (time !== undefined && !(typeof time === 'number' && time >= 0 && time < Infinity))
     throw invalid('deadline', 'a Date or milliseconds since 1970', deadline)
 }
