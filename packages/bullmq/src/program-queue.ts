@@ -10,7 +10,7 @@ import { pack, unpack } from './binary.ts'
 import { BULL_QUEUE } from './bull.ts'
 import { cancelWaiting } from './cancel.ts'
 import { connect, disconnect, type Connection } from './connection.ts'
-import { invalid, toError, unpackFault } from './faults.ts'
+import { checkOptions, invalid, toError, unpackFault } from './faults.ts'
 import { GiveUp } from './give-up.ts'
 import { Feeder, LostJobs, MOST_JOBS } from './feeder.ts'
 import { packJob, portable } from './jobs.ts'
@@ -29,6 +29,7 @@ import { packReason } from './results.ts'
 import { Scripts } from './scripts.ts'
 import { openSource, type Source } from './source.ts'
 import { digestOf, isStore, redisStore, type ProgramStore } from './store.ts'
+import { Unheard } from './unheard.ts'
 
 /** How a queue is set up. */
 export interface ProgramQueueOptions {
@@ -141,15 +142,18 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
   readonly #maxOwed: number
   readonly #maxBytes: number
   readonly #reader = randomUUID()
+  readonly #unheard: Unheard
   #isReading = false
   #submitting = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(name: string, options: ProgramQueueOptions) {
     super()
+    checkOptions(options, OPTIONS)
     const { prefix = 'wasiexec', maxPending = 100_000, maxPendingBytes = 256 << 20 } = options
     this.name = name
     this.#keys = new Keys(prefix, name)
+    this.#unheard = new Unheard(`queue ${name}`)
     this.#maxOwed = checkCount('maxPending', maxPending)
     this.#maxBytes = checkCount('maxPendingBytes', maxPendingBytes)
     if (options.store !== undefined && !isStore(options.store))
@@ -162,9 +166,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
       prefix: this.#keys.bull,
       streams: { events: { maxLen: 100 } },
     })
-    const report = (error: Error): void => {
-      if (this.listenerCount('error') > 0) this.emit('error', error)
-    }
+    const report = (error: Error): void => this.#report(error)
     this.#redis.on('error', report)
     this.#bull.on('error', report)
   }
@@ -179,6 +181,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     source: string | URL | Uint8Array,
     options: { name?: string | undefined } = {},
   ): Promise<QueueProgram> {
+    checkOptions(options, ['name'])
     const isPath = typeof source === 'string' || source instanceof URL
     if (!isPath && !(source instanceof Uint8Array))
       throw invalid('source', 'a path, a URL or bytes', source)
@@ -214,6 +217,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
    * were submitted. A job that cannot be sent or run has a result with an `error`.
    */
   async submit<Id = unknown>(jobs: Jobs<Id>, options: SubmitOptions = {}): Promise<Submission> {
+    checkOptions(options, SUBMIT_OPTIONS)
     const { program, id = randomUUID(), signal } = options
     if (!isName(id) || id.includes('.') || id.length > 100)
       throw invalid('id', '1 to 100 letters, digits, `_` and `-`', id)
@@ -255,10 +259,11 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
   }
 
   /** The same results in arrays, none of which is empty. */
-  async *chunks<Id = unknown>({ follow = false, signal }: ResultsOptions = {}): AsyncGenerator<
-    QueueResult<Id>[],
-    undefined
-  > {
+  async *chunks<Id = unknown>(
+    options: ResultsOptions = {},
+  ): AsyncGenerator<QueueResult<Id>[], undefined> {
+    checkOptions(options, ['follow', 'signal'])
+    const { follow = false, signal } = options
     if (this.#isReading)
       throw new WasiexecError('ERR_BATCH_USED', 'the results of this queue are being read already')
     this.#isReading = true
@@ -344,6 +349,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
 
   /** Closes the connections. Jobs and results stay in the queue. */
   async close(): Promise<void> {
+    this.#unheard.end()
     const late = new GiveUp(CLOSE_MS, () => {})
     try {
       await late.wait(this.#bull.close())
@@ -363,6 +369,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
 
   #report(error: unknown): void {
     if (this.listenerCount('error') > 0) this.emit('error', toError(error))
+    else this.#unheard.say(toError(error))
   }
 
   #feeder(submission: string, channel: string, chunkJobs: number | undefined): Feeder {
@@ -466,6 +473,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     jobs: Jobs<unknown>,
     options: QueueBatchOptions,
   ): QueueBatch<unknown> {
+    checkOptions(options, BATCH_OPTIONS)
     const { defaults, chunkJobs, ...rest } = options
     checkBatchOptions(rest)
     const packed = packDefaults(defaults)
@@ -502,6 +510,33 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     }, rest as never)
   }
 }
+
+const OPTIONS = [
+  'connection',
+  'store',
+  'prefix',
+  'maxPending',
+  'maxPendingBytes',
+] as const satisfies readonly (keyof ProgramQueueOptions)[]
+
+const SUBMIT_OPTIONS = [
+  'program',
+  'defaults',
+  'id',
+  'signal',
+  'chunkJobs',
+] as const satisfies readonly (keyof SubmitOptions)[]
+
+const BATCH_OPTIONS = [
+  'defaults',
+  'concurrency',
+  'ordered',
+  'signal',
+  'stopOn',
+  'deadline',
+  'state',
+  'chunkJobs',
+] as const satisfies readonly (keyof QueueBatchOptions)[]
 
 /** How long the end of a queue waits for Redis. */
 const CLOSE_MS = 5000
