@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
 import { readFile } from 'node:fs/promises'
 import { load, Runtime, WasiexecError, type RunOptions } from 'wasiexec'
-import { plural } from '../../../src/words.ts'
+import { nearest, plural } from '../../../src/words.ts'
 import { FLAG_NAMES } from '../../../cli/flag-names.ts'
 import { limitFlags, READERS, type LimitName } from '../../../cli/limit-flags.ts'
 import { NETWORK_FLAGS, networkGrants } from '../../../cli/network-flags.ts'
 import { EXPECTED, readCount, readDirectory, readDuration } from '../../../cli/quantities.ts'
+import { suggestion } from '../../../cli/suggest.ts'
 import {
   folderStore,
   ProgramWorker,
@@ -118,7 +119,9 @@ type Flags = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 function parse(argv: readonly string[]): Flags {
   const limits = Object.fromEntries(LIMITS.map(({ name }) => [name, { type: 'string' } as const]))
   const options = { ...limits, ...OPTIONS }
-  const { values } = parseArgs({ args: [...argv], options, strict: true })
+  const { values } = withNearest(Object.keys(options), () =>
+    parseArgs({ args: [...argv], options, strict: true }),
+  )
   const texts = values as Readonly<Record<string, string | undefined>>
   const given = LIMITS.flatMap(({ limit, name, value }) => {
     const text = texts[name]
@@ -127,6 +130,21 @@ function parse(argv: readonly string[]): Flags {
     return [[limit, read(`--${name}`, text, reader, value)]]
   })
   return { ...values, limits: Object.fromEntries(given) as Caps }
+}
+
+/** What `parse` returns. A misspelt option is refused with the nearest name. */
+function withNearest<T>(names: readonly string[], parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    const [, given] = /^Unknown option '([^']*)'/.exec((error as Error).message) ?? []
+    if (given === undefined) throw error
+    const near = nearest(given.replace(/^-+/, ''), names)
+    const flags = names.map((name) => `--${name}`)
+    const meant = suggestion(given, flags, near === undefined ? undefined : `--${near}`)
+    const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`
+    throw new UsageError(`unknown option '${given}'${hint}`)
+  }
 }
 
 /** A command line that cannot be carried out. */
@@ -165,17 +183,18 @@ async function carryOut(argv: readonly string[], io: WorkerIo): Promise<number> 
   const options = optionsOf(flags, io)
   await checkRunOptions({ ...options.grants, limits: flags.limits })
   const worker = new ProgramWorker(flags.queue, options)
-  let isDown = false
+  // What is tried again and again says so once a minute.
+  let last = { message: '', at: 0 }
   worker.on('error', ({ message }) => {
-    // A connection that is tried again and again says so once.
-    const isConnection = /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|Connection is closed/.test(message)
-    if (!isConnection || !isDown) log(message)
-    isDown = isConnection
+    const at = performance.now()
+    if (message === last.message && at - last.at < 60_000) return
+    last = { message, at }
+    log(`${message}; the worker goes on`)
   })
   worker.on('quarantine', ({ digest, reason }) => log(`quarantine: ${digest}: ${reason}`))
   try {
     const port = await worker.ready()
-    isDown = false
+    last = { message: '', at: 0 }
     log(
       `queue ${flags.queue}: ready${port === undefined ? '' : `, health and metrics on port ${port}`}`,
     )
@@ -243,10 +262,22 @@ async function checkRunOptions(options: RunOptions): Promise<void> {
   }
 }
 
+/** The flags of this command alone, by their names in messages of the library. */
+const OWN_NAMES: Readonly<Record<string, string>> = {
+  name: '--queue',
+  connection: '--redis',
+  prefix: '--prefix',
+  lockMs: '--lock',
+  bucketUrl: '--store',
+  folder: '--store',
+  cache: '--cache',
+}
+
 /** A message of the library with the names that options have here. */
 function withFlagNames(message: string): string {
+  const names = { ...FLAG_NAMES, ...OWN_NAMES }
   return message.replaceAll(/`([\w.]+)(?:\[\d+\])?`/g, (quoted, name: string) =>
-    Object.hasOwn(FLAG_NAMES, name) ? FLAG_NAMES[name]! : quoted,
+    Object.hasOwn(names, name) ? names[name]! : quoted,
   )
 }
 
