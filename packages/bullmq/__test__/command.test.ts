@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava'
 import { realPath } from '../../../__test__/support/guest.ts'
 import { echoServer } from '../../../__test__/support/servers.ts'
 import { limitFlags, READERS } from '../../../cli/limit-flags.ts'
+import { WORKER_FLAGS } from '../../../cli/worker-flags.ts'
 import { readCaps, type Caps } from '../src/caps.ts'
 import { main } from '../src/command.ts'
 import { all, openQueue, QUEUE, watPath } from './support/queues.ts'
@@ -260,4 +261,12 @@ test('a server that cannot be had is said once', async (t) => {
     lines.filter((line) => line.includes('ECONNREFUSED')),
     [said],
   )
+})
+
+test('each option of the help is one that the command knows', async (t) => {
+  for (const { usage } of WORKER_FLAGS.flatMap(({ flags }) => flags)) {
+    const [, flag] = /(--[\w-]+)/.exec(usage)!
+    const { stderr } = await said('--help', flag!, ...(usage.includes('<') ? ['1'] : []))
+    t.notRegex(stderr, /unknown option|does not take/, flag)
+  }
 })
