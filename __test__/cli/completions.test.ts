@@ -46,6 +46,11 @@ test('the scripts and the page have every verb with every option', async (t) => 
   }
 })
 
+test('the page about the command lists every verb', async (t) => {
+  const page = await readFile(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+  for (const verb of (await commands()).keys()) t.true(page.includes(`| [\`${verb}\`](`), verb)
+})
+
 test('the committed page is fresh', async (t) => {
   const committed = await readFile(new URL('../../man/wasiexec.1', import.meta.url), 'utf8')
   t.is((await call(['man'])).stdout, committed, 'node bin/wasiexec.mjs man > man/wasiexec.1')
