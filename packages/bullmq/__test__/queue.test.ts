@@ -197,8 +197,8 @@ onOne(
       [
         '`program` must be a program that `queue.addProgram()` returned, of the job or of the submission, got undefined',
         'exit',
-        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got an instance of Date',
-        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got an instance of Map',
+        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got a Date',
+        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got a Map',
         '`id` must be a bigint of at most 64 bits, got 1180591620717411303424',
       ],
     )

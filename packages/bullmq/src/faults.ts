@@ -42,9 +42,9 @@ function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
   if (typeof value === 'function') return 'a function'
   if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' && value !== null)
-    return `an instance of ${value.constructor?.name ?? 'Object'}`
-  return String(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  const name = value.constructor?.name ?? 'Object'
+  return name === 'Object' ? 'an object' : `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
 /** What was thrown, as an Error. */
