@@ -5,11 +5,11 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { WasiexecError, type BatchResult, type CallOutcome } from 'wasiexec'
+import { WasiexecError } from 'wasiexec'
 import { pack, unpack } from './binary.ts'
 import { BULL_QUEUE } from './bull.ts'
 import { cancelWaiting } from './cancel.ts'
-import { connect, disconnect, type Connection } from './connection.ts'
+import { connect, disconnect } from './connection.ts'
 import { checkOptions, invalid, toError, unpackFault } from './faults.ts'
 import { GiveUp } from './give-up.ts'
 import { Feeder, LostJobs, MOST_JOBS } from './feeder.ts'
@@ -24,97 +24,25 @@ import {
   type QueueDefaults,
   type QueueJob,
 } from './queue-program.ts'
+import {
+  BATCH_OPTIONS,
+  QUEUE_OPTIONS,
+  SUBMIT_OPTIONS,
+  type ProgramQueueOptions,
+  type QuarantinedProgram,
+  type QueueProgress,
+  type QueueResult,
+  type ResultsOptions,
+  type Submission,
+  type SubmissionProgress,
+  type SubmitOptions,
+} from './queue-options.ts'
 import { ResultReader } from './result-reader.ts'
 import { packReason } from './results.ts'
 import { Scripts } from './scripts.ts'
 import { openSource, type Source } from './source.ts'
 import { digestOf, isStore, redisStore, type ProgramStore } from './store.ts'
 import { Unheard } from './unheard.ts'
-
-/** How a queue is set up. */
-export interface ProgramQueueOptions {
-  /** Redis or Valkey. */
-  connection: Connection
-  /** Where programs are kept. Workers name the same store. Default: Redis. */
-  store?: ProgramStore | undefined
-  /** What all keys in Redis begin with. Default: `wasiexec`. */
-  prefix?: string | undefined
-  /**
-   * Jobs whose results nobody has read yet, above which a submission waits; a batch and the results of the queue count
-   * apart. Default: 100,000.
-   */
-  maxPending?: number | undefined
-  /** The same for the bytes of jobs and results in Redis. Default: 256 MiB. */
-  maxPendingBytes?: number | undefined
-}
-
-/** How jobs are submitted. */
-export interface SubmitOptions {
-  /** The program of jobs that name none. */
-  program?: QueueProgram | undefined
-  /** The options that all jobs share, as in a batch. Default: none. */
-  defaults?: QueueDefaults | undefined
-  /** The name of the submission, which its results have: 1 to 100 letters, digits, `_` and `-`. Default: a random one. */
-  id?: string | undefined
-  /** Cancels the submission, with its reason. */
-  signal?: AbortSignal | undefined
-  /** Jobs that go to a worker together. Default: as many as take about a quarter of a second. */
-  chunkJobs?: number | undefined
-}
-
-/** A submission whose jobs are all in the queue. */
-export interface Submission {
-  readonly id: string
-  /** How many jobs it has. */
-  readonly jobs: number
-}
-
-/** The result of one job of a queue: what a batch returns, and whose job it was. */
-export type QueueResult<Id = unknown> = BatchResult<Id, CallOutcome> & {
-  /** The `id` of the submission. */
-  readonly submission: string
-}
-
-/** How results are read. */
-export interface ResultsOptions {
-  /** Whether to wait for more when no result is owed any more. Default: `false`. */
-  follow?: boolean | undefined
-  /** Ends the loop. What was not read stays in the queue. */
-  signal?: AbortSignal | undefined
-}
-
-/** How far a queue has come. */
-export interface QueueProgress {
-  /** Jobs that were submitted. */
-  readonly submitted: number
-  /** Jobs that have ended. */
-  readonly finished: number
-  /** Jobs that have ended, by kind of ending. */
-  readonly kinds: Readonly<Record<string, number>>
-  /** Results that were read. */
-  readonly read: number
-  /** Chunks that wait for a worker, and chunks that workers have. */
-  readonly chunks: { readonly waiting: number; readonly active: number }
-  /** Workers that are connected. */
-  readonly workers: number
-}
-
-/** How far a submission has come. */
-export interface SubmissionProgress {
-  readonly jobs: number
-  readonly finished: number
-  /** Whether all its jobs are in the queue. */
-  readonly sealed: boolean
-  readonly cancelled: boolean
-}
-
-/** A program that is not run any more. */
-export interface QuarantinedProgram {
-  readonly digest: string
-  readonly reason: string
-  /** When it was put there, in ISO 8601. */
-  readonly since: string
-}
 
 type Jobs<Id> =
   Iterable<QueueJob<Id> | QueueCallJob<Id>> | AsyncIterable<QueueJob<Id> | QueueCallJob<Id>>
@@ -149,7 +77,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(name: string, options: ProgramQueueOptions) {
     super()
-    checkOptions(options, OPTIONS)
+    checkOptions(options, QUEUE_OPTIONS)
     const { prefix = 'wasiexec', maxPending = 100_000, maxPendingBytes = 256 << 20 } = options
     this.name = name
     this.#keys = new Keys(prefix, name)
@@ -510,33 +438,6 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     }, rest as never)
   }
 }
-
-const OPTIONS = [
-  'connection',
-  'store',
-  'prefix',
-  'maxPending',
-  'maxPendingBytes',
-] as const satisfies readonly (keyof ProgramQueueOptions)[]
-
-const SUBMIT_OPTIONS = [
-  'program',
-  'defaults',
-  'id',
-  'signal',
-  'chunkJobs',
-] as const satisfies readonly (keyof SubmitOptions)[]
-
-const BATCH_OPTIONS = [
-  'defaults',
-  'concurrency',
-  'ordered',
-  'signal',
-  'stopOn',
-  'deadline',
-  'state',
-  'chunkJobs',
-] as const satisfies readonly (keyof QueueBatchOptions)[]
 
 /** How long the end of a queue waits for Redis. */
 const CLOSE_MS = 5000
