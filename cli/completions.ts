@@ -37,6 +37,8 @@ interface Completed {
   options: CompletedOption[]
   /** Of its first argument, if there are only these. */
   choices: readonly string[]
+  /** Whether all that follows the program is for the program. */
+  hasProgramWords: boolean
 }
 
 interface CompletedOption {
@@ -63,6 +65,7 @@ function describe(command: Command): Completed {
       { names: help, description: 'print the help', takesValue: false, choices: [] },
     ],
     choices: command.registeredArguments[0]?.argChoices ?? [],
+    hasProgramWords: command.name() === 'run',
   }
 }
 
@@ -71,6 +74,18 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 function bash(verbs: readonly Completed[]): string {
   const words = (list: readonly string[]): string => quoted(list.join(' '))
+  const skips = verbs
+    .filter(({ hasProgramWords }) => hasProgramWords)
+    .map(({ name, options }) => {
+      const takers = options.filter(({ takesValue }) => takesValue).flatMap(({ names }) => names)
+      return `      ${name}:${takers.join(`|${name}:`)})
+        # Its value, which may come after a sign.
+        [[ "\${COMP_WORDS[at+1]}" == = ]] && (( at += 1 ))
+        (( at += 1 ))
+        ;;
+      ${name}:-?*) ;;
+      ${name}:*) return ;;`
+    })
   const cases = verbs.map(({ name, options, choices }) => {
     const values = options
       .filter((option) => option.choices.length > 0)
@@ -91,10 +106,19 @@ ${values.map((line) => `${line}\n`).join('')}${takers.length === 0 ? '' : `     
   })
   return `# Completes wasiexec in bash.
 _wasiexec() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words='' word
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words='' at
+  # The shell takes --option=value apart.
+  if [[ "$current" == = ]]; then
+    current=''
+  elif [[ "$previous" == = ]]; then
+    previous="\${COMP_WORDS[COMP_CWORD-2]}"
+  fi
   # What follows the program or -- is for the program.
-  for word in "\${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
-    [[ "$word" == -- ]] && return
+  for (( at = 2; at < COMP_CWORD; at += 1 )); do
+    [[ "\${COMP_WORDS[at]}" == -- ]] && return
+    case "\${COMP_WORDS[1]}:\${COMP_WORDS[at]}" in
+${skips.join('\n')}
+    esac
   done
   if (( COMP_CWORD == 1 )); then
     words=${words(['help', '--help', '--version', ...verbs.map(({ name }) => name)])}
@@ -115,15 +139,16 @@ function zsh(verbs: readonly Completed[]): string {
   const plain = (text: string): string => text.replaceAll(/[\\[\]:]/g, String.raw`\$&`)
   const spec = ({ names, description, takesValue, choices }: CompletedOption): string[] => {
     const values = choices.length === 0 ? '_files' : `(${choices.join(' ')})`
-    return names.map((name) =>
-      quoted(`*${name}[${plain(description)}]${takesValue ? `:value:${values}` : ''}`),
-    )
+    return names.map((name) => {
+      const word = takesValue && name.startsWith('--') ? `${name}=` : name
+      return quoted(`*${word}[${plain(description)}]${takesValue ? `:value:${values}` : ''}`)
+    })
   }
-  const cases = verbs.map(({ name, options, choices }) => {
+  const cases = verbs.map(({ name, options, choices, hasProgramWords }) => {
     const first = choices.length === 0 ? '*:file:_files' : `1:word:(${choices.join(' ')})`
     const lines = [...options.flatMap(spec), quoted(first)]
     return `    ${name})
-      _arguments ${lines.join(' \\\n        ')}
+      _arguments -S ${hasProgramWords ? "-A '-*' " : ''}${lines.join(' \\\n        ')}
       ;;`
   })
   const list = verbs.map(({ name, summary }) => `    ${quoted(`${name}:${plain(summary)}`)}`)
@@ -155,10 +180,13 @@ function fish(verbs: readonly Completed[]): string {
   const complete = (...words: string[]): string => ['complete -c wasiexec', ...words].join(' ')
   const lines = [
     complete('-n __fish_use_subcommand -f -a help -d', quoted('print the help of a verb')),
+    complete(`-n '__wasiexec_verb help' -f -a`, quoted(verbs.map(({ name }) => name).join(' '))),
   ]
-  for (const { name, summary, options, choices } of verbs) {
+  for (const { name, summary, options, choices, hasProgramWords } of verbs) {
     lines.push(complete(`-n __fish_use_subcommand -f -a ${name} -d`, quoted(summary)))
-    const seen = `-n '__fish_seen_subcommand_from ${name}'`
+    const takers = options.filter(({ takesValue }) => takesValue).flatMap(({ names }) => names)
+    const before = hasProgramWords ? `; and __wasiexec_before_program ${takers.join(' ')}` : ''
+    const seen = `-n '__wasiexec_verb ${name}${before}'`
     for (const option of options) {
       const names = option.names.map((word) =>
         word.startsWith('--') ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`,
@@ -181,5 +209,25 @@ function fish(verbs: readonly Completed[]): string {
     }
     if (choices.length > 0) lines.push(complete(seen, '-f -a', quoted(choices.join(' '))))
   }
-  return `# Completes wasiexec in fish.\n${lines.join('\n')}\n`
+  return `# Completes wasiexec in fish.
+function __wasiexec_verb
+    set -l words (commandline -opc)
+    test (count $words) -ge 2; and test "$words[2]" = $argv[1]
+end
+# What follows the program is for the program. The arguments are the options with values.
+function __wasiexec_before_program
+    set -l words (commandline -opc)[3..-1]
+    set -l is_value 0
+    for word in $words
+        if test $is_value = 1
+            set is_value 0
+        else if contains -- $word $argv
+            set is_value 1
+        else if not string match -q -- '-?*' $word; or test "$word" = --
+            return 1
+        end
+    end
+end
+${lines.join('\n')}
+`
 }

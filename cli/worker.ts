@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CliError } from './status.ts'
 import type { Verb } from './verb.ts'
+import { WORKER_FLAGS } from './worker-flags.ts'
 
 /** What has the verb, for those who need it. */
 const PACKAGE = '@wasiexec/bullmq'
@@ -10,10 +11,18 @@ const PACKAGE = '@wasiexec/bullmq'
 export const verb: Verb = {
   describe(command) {
     command
-      .description('Runs the jobs of a queue. `wasiexec worker --help` lists the options.')
-      .allowUnknownOption()
-      .helpOption(false)
-      .argument('[options...]')
+      .description(`Runs the jobs of a queue. It is in the package ${PACKAGE}.`)
+      .usage('--queue <name> [options]')
+      .argument('[words...]')
+      .configureHelp({ visibleArguments: () => [] })
+      .helpOption('-h, --help', 'print this help')
+    for (const { title, flags } of WORKER_FLAGS) {
+      if (title !== undefined) command.optionsGroup(title)
+      for (const { usage, what } of flags)
+        if (!usage.includes('--help')) command.option(usage, what)
+    }
+    // The package reads them.
+    command.parseOptions = (argv) => ({ operands: argv, unknown: [] })
   },
 
   async execute(io, args) {

@@ -49,9 +49,8 @@ function* jobs() {
 
 // Any program has batches, and each of these jobs names its own.
 const [any] = submissions.flatMap(({ program }) => program ?? [])
-const batch = (any ?? (await load('(module (func (export "_start")))'))).batch(jobs(), {
-  defaults: { limits: LIMITS },
-})
+const empty = Buffer.from('(module (func (export "_start")))')
+const batch = (any ?? (await load(empty))).batch(jobs(), { defaults: { limits: LIMITS } })
 for await (const { id, outcome, error } of batch) {
   const { submission, test } = id
   graded.get(submission).push({ test: test.name, ...resultOf(outcome, error, test.expected) })

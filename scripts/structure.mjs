@@ -231,6 +231,8 @@ export const BUNDLED = [
   'cli/limit-flags.ts',
   'cli/network-flags.ts',
   'cli/quantities.ts',
+  'cli/suggest.ts',
+  'cli/worker-flags.ts',
   'src/option-names.ts',
   'src/outcome.ts',
   'src/words.ts',

@@ -16,9 +16,9 @@ async function commands(): Promise<Map<string, string[]>> {
   const verbs = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, verb]) => verb!)
   const found = new Map<string, string[]>()
   for (const verb of verbs) {
-    // The options of `worker` are those of another package.
-    if (verb === 'help' || verb === 'worker') continue
-    const help = (await call([verb, '--help'])).stdout
+    if (verb === 'help') continue
+    // `worker --help` asks another package.
+    const help = (await call(['help', verb])).stdout
     found.set(
       verb,
       [...help.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option]) => option!),
@@ -44,6 +44,11 @@ test('the scripts and the page have every verb with every option', async (t) => 
       }
     }
   }
+})
+
+test('the page about the command lists every verb', async (t) => {
+  const page = await readFile(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+  for (const verb of (await commands()).keys()) t.true(page.includes(`| [\`${verb}\`](`), verb)
 })
 
 test('the committed page is fresh', async (t) => {
@@ -104,5 +109,14 @@ for (const shell of SHELLS) {
     t.true(complete('wasiexec', 'run', '--time').includes('--timeout'))
     const values = complete('wasiexec', 'run', '--compiler', '')
     for (const value of ['tiered', 'optimizing', 'baseline']) t.true(values.includes(value), value)
+    t.true(complete('wasiexec', 'worker', '--que').includes('--queue'))
+    t.true(complete('wasiexec', 'run', '--timeout', '2s', '--comp').includes('--compiler'))
+    // What follows the program is for the program.
+    t.false(
+      complete('wasiexec', 'run', '--timeout', '2s', 'x.wasm', '--comp').includes('--compiler'),
+    )
+    t.true(complete('wasiexec', 'batch', 'x.wasm', '--comp').includes('--compiler'))
+    const split = shell === 'bash' ? ['--compiler', '=', 'ti'] : ['--compiler=ti']
+    t.regex(complete('wasiexec', 'run', ...split).join(), /tiered/)
   })
 }

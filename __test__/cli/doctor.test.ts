@@ -12,6 +12,7 @@ import { folder } from '../support/guest.ts'
 const GOOD: System = {
   platform: 'linux-x64 (glibc 2.36)',
   kernel: '6.1.0',
+  binary: '/node_modules/wasiexec.node',
   cores: 8,
   quota: undefined,
   memory: undefined,
@@ -86,6 +87,7 @@ test('this system is asked', (t) => {
   const system = askSystem()
   t.true(system.platform.startsWith(`${process.platform}-${process.arch}`))
   t.true(system.cores >= 1)
+  t.regex(system.binary ?? '', /wasiexec.*\.node$/)
   if (process.platform === 'linux') t.true(system.files! > 0 && system.maps! > 0)
 })
 

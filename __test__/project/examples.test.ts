@@ -216,6 +216,14 @@ fay.wat     0/3  ${all('not a program')}
   )
 })
 
+test('grade.mjs, without any program among the submissions', async (t) => {
+  const path = await folder(t)
+  await writeFile(join(path, 'a.wasm'), 'not a program')
+  const { code, stdout, stderr } = await script(at('examples/grade.mjs'), ['--submissions', path])
+  t.deepEqual([code, stderr], [1, ''])
+  t.is(stdout, 'a.wasm      0/3  not a program, not a program, not a program\n')
+})
+
 test('grade.mjs, with submissions that would like to write the report', async (t) => {
   const path = await folder(t)
   const html = '</failure>]]>\u0001<x a="&'

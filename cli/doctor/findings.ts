@@ -35,6 +35,7 @@ export function findings(
 ): Finding[] {
   const { stats } = trials
   return [
+    ...binary(system),
     programs(trials),
     limits(trials),
     cores(system, stats.threads),
@@ -47,6 +48,10 @@ export function findings(
     workers(trials.workersFault),
     ...filter(system),
   ]
+}
+
+function binary({ binary }: System): Finding[] {
+  return binary === undefined ? [] : [{ level: 'ok', topic: 'binary', text: binary }]
 }
 
 function programs({ firstMs, runUs }: Trials): Finding {

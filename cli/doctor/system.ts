@@ -7,6 +7,8 @@ export interface System {
   /** `linux-x64 (glibc 2.36)`. */
   readonly platform: string
   readonly kernel: string
+  /** The file of the native addon. */
+  readonly binary: string | undefined
   readonly cores: number
   /** Cores' worth of time that a container has. */
   readonly quota: number | undefined
@@ -29,9 +31,11 @@ export interface System {
 /** Asks the operating system. */
 export function askSystem(): System {
   const limits = read('/proc/self/limits') ?? ''
+  const report = process.report.getReport() as Report
   return {
-    platform: platform(),
+    platform: platform(report),
     kernel: release(),
+    binary: report.sharedObjects?.find((path) => /wasiexec[^/\\]*\.node$/.test(path)),
     cores: availableParallelism(),
     quota: quotaOf(read('/sys/fs/cgroup/cpu.max')),
     memory: memoryOfContainer(),
@@ -80,10 +84,15 @@ function canMakeFolders(path: string): boolean {
   }
 }
 
-function platform(): string {
+/** What is used of Node's report of itself. */
+interface Report {
+  readonly header?: { readonly glibcVersionRuntime?: string }
+  readonly sharedObjects?: readonly string[]
+}
+
+function platform(report: Report): string {
   const { platform, arch } = process
   if (platform !== 'linux') return `${platform}-${arch}`
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
   const glibc = report.header?.glibcVersionRuntime
   return `${platform}-${arch} (${glibc === undefined ? 'musl' : `glibc ${glibc}`})`
 }

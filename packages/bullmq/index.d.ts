@@ -301,10 +301,7 @@ declare class ProgramQueue extends EventEmitter<{
    */
   results<Id = unknown>(options?: ResultsOptions): AsyncGenerator<QueueResult<Id>, undefined>
   /** The same results in arrays, none of which is empty. */
-  chunks<Id = unknown>({
-    follow,
-    signal,
-  }?: ResultsOptions): AsyncGenerator<QueueResult<Id>[], undefined>
+  chunks<Id = unknown>(options?: ResultsOptions): AsyncGenerator<QueueResult<Id>[], undefined>
   /**
    * Cancels a submission: its jobs end as aborts with this reason. Those that no worker has begun end at once, others in
    * about a second. Returns false if there is no such submission, or it was cancelled before.

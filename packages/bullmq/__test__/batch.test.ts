@@ -405,7 +405,7 @@ onOne('bad options are refused before anything is sent', async (t, server) => {
     ['abc', {}, /^`jobs` must be an iterable or an async iterable of jobs, got "abc"$/],
     [[], { defaults: { http: {} } }, /^`http` must be false in a job for a queue/],
     [[], { ordered: 'yes' }, /^`ordered` must be true or false, got "yes"$/],
-    [[], { signal: {} }, /^`signal` must be an AbortSignal, got an instance of Object$/],
+    [[], { signal: {} }, /^`signal` must be an AbortSignal, got an object$/],
     [[], { stopOn: 1 }, /^`stopOn` must be a function, got 1$/],
     [
       [],

@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava'
 import { realPath } from '../../../__test__/support/guest.ts'
 import { echoServer } from '../../../__test__/support/servers.ts'
 import { limitFlags, READERS } from '../../../cli/limit-flags.ts'
+import { WORKER_FLAGS } from '../../../cli/worker-flags.ts'
 import { readCaps, type Caps } from '../src/caps.ts'
 import { main } from '../src/command.ts'
 import { all, openQueue, QUEUE, watPath } from './support/queues.ts'
@@ -162,14 +163,17 @@ test('the limits of a worker are those of other verbs, and each is in the help w
   }
   // A worker serves no requests.
   for (const { name } of limitFlags('bodies'))
-    t.regex((await said('--queue', 'q', `--${name}`, '1')).stderr, /Unknown option/)
+    t.regex((await said('--queue', 'q', `--${name}`, '1')).stderr, /unknown option/)
 })
 
 test('a command line that cannot be is refused with its flag', async (t) => {
   const q = ['--queue', 'q']
   for (const [argv, message] of [
     [[], 'expected --queue, the name of a queue; see wasiexec worker --help'],
-    [['--queue', 'a b'], '`name` must be of 1 to 100 letters, digits, `_`, `-` and `.`, got "a b"'],
+    [
+      ['--queue', 'a b'],
+      '--queue must be of 1 to 100 letters, digits, `_`, `-` and `.`, got "a b"',
+    ],
     [
       [...q, '--timeout', '5'],
       '--timeout: expected a duration such as 500ms, 2s or 1m, got 5; see wasiexec worker --help',
@@ -225,12 +229,44 @@ test('a command line that cannot be is refused with its flag', async (t) => {
     ],
     [
       [...q, '--redis', 'http://x'],
-      '`connection` must be a URL that begins with redis:// or rediss://, got "http://"',
+      '--redis must be a URL that begins with redis:// or rediss://, got "http://"',
     ],
   ] as [string[], string][])
     t.deepEqual(await said(...argv), { status: 125, stdout: '', stderr: `wasiexec: ${message}\n` })
-  t.regex(
-    (await said('--colour')).stderr,
-    /^wasiexec: Unknown option '--colour'.*; see wasiexec worker --help\n$/,
+  for (const [flag, hint] of [
+    ['--colour', ''],
+    ['--que', ' (Did you mean --queue?)'],
+    ['--max-memory', ' (Did you mean --memory?)'],
+  ] as const) {
+    const { stderr } = await said(flag)
+    t.is(stderr, `wasiexec: unknown option '${flag}'${hint}; see wasiexec worker --help\n`)
+  }
+})
+
+test('a server that cannot be had is said once', async (t) => {
+  const bin = BINS['wasiexec-worker']
+  const flags = ['--queue', 'q', '--redis', 'redis://127.0.0.1:1', '--drain', '1ms']
+  const child = spawn(process.execPath, [...bin, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const lines: string[] = []
+  const ended = once(child, 'exit')
+  for await (const line of createInterface(child.stderr!)) {
+    lines.push(line)
+    // Some connections are tried in half a second.
+    if (lines.length === 1) setTimeout(() => child.kill('SIGTERM'), 500)
+  }
+  await ended
+  const said = 'wasiexec: connect ECONNREFUSED 127.0.0.1:1; the worker goes on'
+  t.deepEqual(
+    lines.filter((line) => line.includes('ECONNREFUSED')),
+    [said],
   )
+})
+
+test('each option of the help is one that the command knows', async (t) => {
+  for (const { usage } of WORKER_FLAGS.flatMap(({ flags }) => flags)) {
+    const [, flag] = /(--[\w-]+)/.exec(usage)!
+    const { stderr } = await said('--help', flag!, ...(usage.includes('<') ? ['1'] : []))
+    t.notRegex(stderr, /unknown option|does not take/, flag)
+  }
 })

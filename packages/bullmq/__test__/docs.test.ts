@@ -23,10 +23,9 @@ onOne('the examples of docs/scale-out.md print what stands below them', async (t
   // The queue of the examples.
   await openWorker(t, server, {}, 'grading')
   for (const [index, [, code, printed]] of blocks.entries()) {
-    const file = join(folder, `example-${index}.mts`)
+    const file = join(folder, `example-${index}.mjs`)
     await writeFile(file, code!.replaceAll('redis://127.0.0.1:6379', server.url))
-    // Node 20 does not know `await using`.
-    const node = ['--import', '@oxc-node/core/register', file]
+    const node = [file]
     const child = spawn(process.execPath, node, { cwd: folder })
     const { stdout, stderr } = await ended(child)
     t.is(stdout, printed!, `${code}\n${stderr}`)

@@ -204,8 +204,8 @@ onOne(
       [
         '`program` must be a program that `queue.addProgram()` returned, of the job or of the submission, got undefined',
         'exit',
-        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got an instance of Date',
-        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got an instance of Map',
+        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got a Date',
+        '`id` must be plain data: text, numbers, bigints, booleans, null, undefined, bytes, typed arrays, lists and objects of these, got a Map',
         '`id` must be a bigint of at most 64 bits, got 1180591620717411303424',
       ],
     )
@@ -329,9 +329,50 @@ test('options of a queue that cannot be are refused', (t) => {
       /^`connection` must be a URL .* got "valkey:\/\/"$/,
     ],
     ['a', { connection: 'user:secret@host' }, /^`connection` .* got "a text without a scheme"$/],
+    ['a', { connection: 'redis://host:99999' }, /^`connection` must be a URL such as redis:/],
+    ['a', undefined, /^`options` must be an object, got undefined$/],
+    [
+      'a',
+      { connection, maxpending: 1 },
+      /^unknown option `maxpending`; did you mean `maxPending`\?$/,
+    ],
     ['a', { connection: 5 }, /^`connection` must be a URL, options of ioredis or a connection/],
     ['a', { connection, store: {} }, /^`store` must be an object with `has`, `get` and `put`/],
     ['a', { connection, maxPending: 0 }, /^`maxPending` must be a whole number from 1 on, got 0$/],
   ] as [string, never, RegExp][])
     t.throws(() => new ProgramQueue(name, options), { code: 'ERR_INVALID_OPTION', message })
+})
+
+onOne('options of calls that there are not are refused with the nearest', async (t, server) => {
+  const queue = openQueue(t, server)
+  const program = await queue.addProgram(watPath('exit-argv'))
+  const code = 'ERR_INVALID_OPTION'
+  for (const [call, message] of [
+    [() => queue.addProgram(watPath('exit-argv'), { names: 'x' } as never), /did you mean `name`/],
+    [() => queue.submit([], { programs: program } as never), /did you mean `program`/],
+    [() => all(queue.results({ folow: true } as never)), /did you mean `follow`/],
+    [() => all(program.batch([], { order: false } as never)), /did you mean `ordered`/],
+  ] as [() => Promise<unknown>, RegExp][])
+    await t.throwsAsync(async () => call(), { code, message })
+  await openWorker(t, server)
+  const [result] = await all(program.batch([{ timeoutMs: 5 } as never]))
+  t.is(result?.error?.message, 'unknown option `timeoutMs`; did you mean `limits.timeoutMs`?')
+})
+
+test('a queue without a server says so once, where nobody listens', async (t) => {
+  const warnings: string[] = []
+  const hear = ({ message }: Error): void => {
+    if (message.includes('queue unheard')) warnings.push(message)
+  }
+  process.on('warning', hear)
+  t.teardown(() => process.off('warning', hear))
+  const queue = new ProgramQueue('unheard', { connection: 'redis://127.0.0.1:1' })
+  t.teardown(() => queue.close())
+  const heard = new ProgramQueue('heard', { connection: 'redis://127.0.0.1:1' })
+  t.teardown(() => heard.close())
+  let errors = 0
+  heard.on('error', () => (errors += 1))
+  await until(() => errors > 3 && warnings.length > 0)
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /^wasiexec: queue unheard: connect ECONNREFUSED 127\.0\.0\.1:1; it tries/)
 })

@@ -551,6 +551,18 @@ onOne('health and metrics', async (t, server) => {
   await until(async () => (await get('/readyz'))[0] === 200)
 })
 
+test('options of a worker that there are not are refused with the nearest', (t) => {
+  const connection = 'redis://127.0.0.1:1'
+  for (const [options, message] of [
+    [undefined, /^`options` must be an object, got undefined$/],
+    [{ connection, limit: {} }, /^unknown option `limit`; did you mean `limits`\?$/],
+    [{ connection, timeoutMs: 5 }, /did you mean `limits.timeoutMs`\?$/],
+    [{ connection, grants: { preopen: {} } }, /did you mean `preopens`\?$/],
+    [{ connection, http: { ports: 1 } }, /did you mean `port`\?$/],
+  ] as [never, RegExp][])
+    t.throws(() => new ProgramWorker('a', options), { code: 'ERR_INVALID_OPTION', message })
+})
+
 test('a worker that cannot have its port says so', async (t) => {
   const worker = new ProgramWorker('a', {
     connection: 'redis://127.0.0.1:1',

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
 import { readFile } from 'node:fs/promises'
 import { load, Runtime, WasiexecError, type RunOptions } from 'wasiexec'
-import { plural } from '../../../src/words.ts'
+import { nearest, plural } from '../../../src/words.ts'
 import { FLAG_NAMES } from '../../../cli/flag-names.ts'
-import { limitFlags, READERS, type LimitName } from '../../../cli/limit-flags.ts'
-import { NETWORK_FLAGS, networkGrants } from '../../../cli/network-flags.ts'
+import { limitFlags, READERS } from '../../../cli/limit-flags.ts'
+import { networkGrants } from '../../../cli/network-flags.ts'
 import { EXPECTED, readCount, readDirectory, readDuration } from '../../../cli/quantities.ts'
+import { suggestion } from '../../../cli/suggest.ts'
+import { WORKER_FLAGS, type WorkerFlags } from '../../../cli/worker-flags.ts'
 import {
   folderStore,
   ProgramWorker,
@@ -27,63 +29,39 @@ export interface WorkerIo {
 /** A queue has no requests. */
 const LIMITS = limitFlags('run', 'files', 'network')
 
-/** What a worker allows without the flag. */
-export const DEFAULT_LIMITS: Readonly<Partial<Record<LimitName, string>>> = {
-  timeoutMs: '60s',
-  memoryBytes: '1GiB',
-  outputBytes: '16MiB',
-  filesBytes: '64MiB',
-  filesCount: '65536',
-  sockets: '64',
-}
+/** Columns of the names, and of a line. */
+const [NAMES, COLUMNS] = [28, 118]
 
 const HELP = `Usage: wasiexec worker --queue <name> [options]
 
 Takes jobs from a queue in Redis or Valkey and runs them, until it gets SIGTERM or SIGINT. It then ends the jobs in
 progress, gives back what is left, and exits with 0. A second signal ends it at once; other workers run what it had.
 
-  --queue <name>              the queue
-  --redis <url>               Redis or Valkey; default: $REDIS_URL, then redis://127.0.0.1:6379
-  --prefix <text>             what all keys begin with; default: wasiexec
-  --store <where>             where programs are: "redis", a folder, or the https URL of a bucket of S3 (with
-                              $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and, if set, $AWS_REGION); default: redis
-
-Upper bounds for every job, which no job can raise:
-${limitsHelp()}
-
-What every job may use of this machine; default: nothing:
-  --dir <host[::guest][:rw]>
-                              a directory, read-only without :rw; may be repeated
-${networkHelp()}
-
-  --threads <n>               threads that run guests; default: one per core
-  --processes                 run guests in worker processes of this machine
-  --chunks <n>                chunks at a time; default: one more than threads
-  --programs <n>              programs that stay loaded; default: 64
-  --cache <folder>            where compiled code is kept; default: the user's cache folder
-  --lock <duration>           silence after which the worker is lost; the same for all of a queue; default: 30s
-  --drain <duration>          how long a drain waits for jobs; default: 25s
-  --http <[host:]port>        serve /healthz, /livez, /readyz and /metrics; default host: 127.0.0.1
-  -h, --help                  print this help
-  -V, --version               print the version
+${WORKER_FLAGS.map(helpOf).join('\n\n')}
 
 Example:
   wasiexec worker --queue grading --redis redis://10.0.0.5:6379 --timeout 10s --memory 256MiB --http 0.0.0.0:9464
 `
 
-/** A line per limit. */
-function limitsHelp(): string {
-  return LIMITS.map(({ limit, usage, what }) => {
-    const most = DEFAULT_LIMITS[limit]
-    return `  ${usage.padEnd(28)}${what}${most === undefined ? '' : `; default: ${most}`}`
-  }).join('\n')
+/** Options that belong together, as help shows them. */
+function helpOf({ title, flags }: WorkerFlags): string {
+  const rows = flags.flatMap(({ usage, what }) => {
+    const [first = '', ...more] = wrapped(what, COLUMNS - NAMES)
+    const left = `  ${usage}`.padEnd(NAMES + 2)
+    return [`${left}${first}`, ...more.map((line) => `${' '.repeat(NAMES + 2)}${line}`)]
+  })
+  return [...(title === undefined ? [] : [title]), ...rows].join('\n')
 }
 
-/** A line per option that grants a network. */
-function networkHelp(): string {
-  return NETWORK_FLAGS.map(
-    ({ name, value, what }) => `  ${`--${name} <${value}>`.padEnd(28)}${what}`,
-  ).join('\n')
+/** A text in lines of so many characters. */
+function wrapped(text: string, width: number): string[] {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
+  }
+  return lines
 }
 
 const RULES = { type: 'string', multiple: true } as const
@@ -118,7 +96,9 @@ type Flags = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 function parse(argv: readonly string[]): Flags {
   const limits = Object.fromEntries(LIMITS.map(({ name }) => [name, { type: 'string' } as const]))
   const options = { ...limits, ...OPTIONS }
-  const { values } = parseArgs({ args: [...argv], options, strict: true })
+  const { values } = withNearest(Object.keys(options), () =>
+    parseArgs({ args: [...argv], options, strict: true }),
+  )
   const texts = values as Readonly<Record<string, string | undefined>>
   const given = LIMITS.flatMap(({ limit, name, value }) => {
     const text = texts[name]
@@ -127,6 +107,21 @@ function parse(argv: readonly string[]): Flags {
     return [[limit, read(`--${name}`, text, reader, value)]]
   })
   return { ...values, limits: Object.fromEntries(given) as Caps }
+}
+
+/** What `parse` returns. A misspelt option is refused with the nearest name. */
+function withNearest<T>(names: readonly string[], parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    const [, given] = /^Unknown option '([^']*)'/.exec((error as Error).message) ?? []
+    if (given === undefined) throw error
+    const near = nearest(given.replace(/^-+/, ''), names)
+    const flags = names.map((name) => `--${name}`)
+    const meant = suggestion(given, flags, near === undefined ? undefined : `--${near}`)
+    const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`
+    throw new UsageError(`unknown option '${given}'${hint}`)
+  }
 }
 
 /** A command line that cannot be carried out. */
@@ -165,17 +160,18 @@ async function carryOut(argv: readonly string[], io: WorkerIo): Promise<number> 
   const options = optionsOf(flags, io)
   await checkRunOptions({ ...options.grants, limits: flags.limits })
   const worker = new ProgramWorker(flags.queue, options)
-  let isDown = false
+  // What is tried again and again says so once a minute.
+  let last = { message: '', at: 0 }
   worker.on('error', ({ message }) => {
-    // A connection that is tried again and again says so once.
-    const isConnection = /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|Connection is closed/.test(message)
-    if (!isConnection || !isDown) log(message)
-    isDown = isConnection
+    const at = performance.now()
+    if (message === last.message && at - last.at < 60_000) return
+    last = { message, at }
+    log(`${message}; the worker goes on`)
   })
   worker.on('quarantine', ({ digest, reason }) => log(`quarantine: ${digest}: ${reason}`))
   try {
     const port = await worker.ready()
-    isDown = false
+    last = { message: '', at: 0 }
     log(
       `queue ${flags.queue}: ready${port === undefined ? '' : `, health and metrics on port ${port}`}`,
     )
@@ -243,10 +239,22 @@ async function checkRunOptions(options: RunOptions): Promise<void> {
   }
 }
 
+/** The flags of this command alone, by their names in messages of the library. */
+const OWN_NAMES: Readonly<Record<string, string>> = {
+  name: '--queue',
+  connection: '--redis',
+  prefix: '--prefix',
+  lockMs: '--lock',
+  bucketUrl: '--store',
+  folder: '--store',
+  cache: '--cache',
+}
+
 /** A message of the library with the names that options have here. */
 function withFlagNames(message: string): string {
+  const names = { ...FLAG_NAMES, ...OWN_NAMES }
   return message.replaceAll(/`([\w.]+)(?:\[\d+\])?`/g, (quoted, name: string) =>
-    Object.hasOwn(FLAG_NAMES, name) ? FLAG_NAMES[name]! : quoted,
+    Object.hasOwn(names, name) ? names[name]! : quoted,
   )
 }
 

@@ -39,6 +39,12 @@ function open(connection: unknown): Redis {
         'a URL that begins with redis:// or rediss://',
         /^[a-z][\w+.-]*:\/\//i.exec(connection)?.[0] ?? 'a text without a scheme',
       )
+    if (!URL.canParse(connection))
+      throw invalid(
+        'connection',
+        'a URL such as redis://user:password@host:6379',
+        'a text that is none',
+      )
     return new Redis(connection, OWN)
   }
   if (isRedis(connection)) return connection.duplicate(OWN)

@@ -1,4 +1,6 @@
 import { WasiexecError, type WasiexecErrorCode } from 'wasiexec'
+import { LIMITS } from '../../../src/option-names.ts'
+import { nearest } from '../../../src/words.ts'
 
 /** An error in data: whether it is a WasiexecError, its code or name, its message, and its cause. */
 type PackedFault = readonly [
@@ -22,13 +24,33 @@ export function checkSignal(value: unknown): void {
     throw invalid('signal', 'an AbortSignal', value)
 }
 
+/** The error of an option that there is not, with the nearest that there is. */
+export function unknownOption(name: string, known: readonly string[]): WasiexecError {
+  const near = nearest(name, known) ?? nearestLimit(name, known)
+  const hint =
+    near === undefined ? `known options: ${known.join(', ')}` : `did you mean \`${near}\`?`
+  return new WasiexecError('ERR_INVALID_OPTION', `unknown option \`${name}\`; ${hint}`)
+}
+
+function nearestLimit(name: string, known: readonly string[]): string | undefined {
+  const near = known.includes('limits') ? nearest(name, LIMITS) : undefined
+  return near === undefined ? undefined : `limits.${near}`
+}
+
+/** Refuses what is not an object, and options that there are not. */
+export function checkOptions(given: unknown, known: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw invalid('options', 'an object', given)
+  for (const name in given) if (!known.includes(name)) throw unknownOption(name, known)
+}
+
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
   if (typeof value === 'function') return 'a function'
   if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' && value !== null)
-    return `an instance of ${value.constructor?.name ?? 'Object'}`
-  return String(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  const name = value.constructor?.name ?? 'Object'
+  return name === 'Object' ? 'an object' : `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
 /** What was thrown, as an Error. */

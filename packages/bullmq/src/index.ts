@@ -7,17 +7,17 @@
 export type { Caps } from './caps.ts'
 export type { Connection } from './connection.ts'
 export { encodeChunk, type ProgramRef, type QueuedJob, type QueuedWork } from './jobs.ts'
-export {
-  ProgramQueue,
-  type ProgramQueueOptions,
-  type QuarantinedProgram,
-  type QueueProgress,
-  type QueueResult,
-  type ResultsOptions,
-  type Submission,
-  type SubmissionProgress,
-  type SubmitOptions,
-} from './program-queue.ts'
+export { ProgramQueue } from './program-queue.ts'
+export type {
+  ProgramQueueOptions,
+  QuarantinedProgram,
+  QueueProgress,
+  QueueResult,
+  ResultsOptions,
+  Submission,
+  SubmissionProgress,
+  SubmitOptions,
+} from './queue-options.ts'
 export {
   QueueProgram,
   type QueueBatchOptions,

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import type { CallJob, Job, Limits, RunOptions } from 'wasiexec'
 import { RUN_OPTIONS, without } from '../../../src/option-names.ts'
 import { pack, unpack } from './binary.ts'
-import { invalid, packFault, toError, unpackFault } from './faults.ts'
+import { invalid, packFault, toError, unknownOption, unpackFault } from './faults.ts'
 import { isDigest } from './keys.ts'
 import { packValue, unpackValue } from './values.ts'
 
@@ -89,8 +89,7 @@ export function portable(options: object, ...besides: readonly string[]): Record
     if (value === undefined || besides.includes(name)) continue
     if (LOCAL.includes(name as never))
       throw invalid(name, 'left out of a job for a queue: its worker may grant it', value)
-    if (!OPTIONS.includes(name as never))
-      throw invalid(name, `one of the options ${OPTIONS.join(', ')}`, value)
+    if (!OPTIONS.includes(name as never)) throw unknownOption(name, OPTIONS)
     sent[name] = portableValue(name, value)
   }
   return sent

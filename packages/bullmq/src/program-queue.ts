@@ -5,12 +5,12 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { WasiexecError, type BatchResult, type CallOutcome } from 'wasiexec'
+import { WasiexecError } from 'wasiexec'
 import { pack, unpack } from './binary.ts'
 import { BULL_QUEUE } from './bull.ts'
 import { cancelWaiting } from './cancel.ts'
-import { connect, disconnect, type Connection } from './connection.ts'
-import { checkSignal, invalid, toError, unpackFault } from './faults.ts'
+import { connect, disconnect } from './connection.ts'
+import { checkOptions, checkSignal, invalid, toError, unpackFault } from './faults.ts'
 import { GiveUp } from './give-up.ts'
 import { Feeder, LostJobs, MOST_JOBS } from './feeder.ts'
 import { packJob, portable } from './jobs.ts'
@@ -24,96 +24,25 @@ import {
   type QueueDefaults,
   type QueueJob,
 } from './queue-program.ts'
+import {
+  BATCH_OPTIONS,
+  QUEUE_OPTIONS,
+  SUBMIT_OPTIONS,
+  type ProgramQueueOptions,
+  type QuarantinedProgram,
+  type QueueProgress,
+  type QueueResult,
+  type ResultsOptions,
+  type Submission,
+  type SubmissionProgress,
+  type SubmitOptions,
+} from './queue-options.ts'
 import { ResultReader } from './result-reader.ts'
 import { packReason } from './results.ts'
 import { Scripts } from './scripts.ts'
 import { openSource, type Source } from './source.ts'
 import { digestOf, isStore, redisStore, type ProgramStore } from './store.ts'
-
-/** How a queue is set up. */
-export interface ProgramQueueOptions {
-  /** Redis or Valkey. */
-  connection: Connection
-  /** Where programs are kept. Workers name the same store. Default: Redis. */
-  store?: ProgramStore | undefined
-  /** What all keys in Redis begin with. Default: `wasiexec`. */
-  prefix?: string | undefined
-  /**
-   * Jobs whose results nobody has read yet, above which a submission waits; a batch and the results of the queue count
-   * apart. Default: 100,000.
-   */
-  maxPending?: number | undefined
-  /** The same for the bytes of jobs and results in Redis. Default: 256 MiB. */
-  maxPendingBytes?: number | undefined
-}
-
-/** How jobs are submitted. */
-export interface SubmitOptions {
-  /** The program of jobs that name none. */
-  program?: QueueProgram | undefined
-  /** The options that all jobs share, as in a batch. Default: none. */
-  defaults?: QueueDefaults | undefined
-  /** The name of the submission, which its results have: 1 to 100 letters, digits, `_` and `-`. Default: a random one. */
-  id?: string | undefined
-  /** Cancels the submission, with its reason. */
-  signal?: AbortSignal | undefined
-  /** Jobs that go to a worker together. Default: as many as take about a quarter of a second. */
-  chunkJobs?: number | undefined
-}
-
-/** A submission whose jobs are all in the queue. */
-export interface Submission {
-  readonly id: string
-  /** How many jobs it has. */
-  readonly jobs: number
-}
-
-/** The result of one job of a queue: what a batch returns, and whose job it was. */
-export type QueueResult<Id = unknown> = BatchResult<Id, CallOutcome> & {
-  /** The `id` of the submission. */
-  readonly submission: string
-}
-
-/** How results are read. */
-export interface ResultsOptions {
-  /** Whether to wait for more when no result is owed any more. Default: `false`. */
-  follow?: boolean | undefined
-  /** Ends the loop. What was not read stays in the queue. */
-  signal?: AbortSignal | undefined
-}
-
-/** How far a queue has come. */
-export interface QueueProgress {
-  /** Jobs that were submitted. */
-  readonly submitted: number
-  /** Jobs that have ended. */
-  readonly finished: number
-  /** Jobs that have ended, by kind of ending. */
-  readonly kinds: Readonly<Record<string, number>>
-  /** Results that were read. */
-  readonly read: number
-  /** Chunks that wait for a worker, and chunks that workers have. */
-  readonly chunks: { readonly waiting: number; readonly active: number }
-  /** Workers that are connected. */
-  readonly workers: number
-}
-
-/** How far a submission has come. */
-export interface SubmissionProgress {
-  readonly jobs: number
-  readonly finished: number
-  /** Whether all its jobs are in the queue. */
-  readonly sealed: boolean
-  readonly cancelled: boolean
-}
-
-/** A program that is not run any more. */
-export interface QuarantinedProgram {
-  readonly digest: string
-  readonly reason: string
-  /** When it was put there, in ISO 8601. */
-  readonly since: string
-}
+import { Unheard } from './unheard.ts'
 
 type Jobs<Id> =
   Iterable<QueueJob<Id> | QueueCallJob<Id>> | AsyncIterable<QueueJob<Id> | QueueCallJob<Id>>
@@ -141,15 +70,18 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
   readonly #maxOwed: number
   readonly #maxBytes: number
   readonly #reader = randomUUID()
+  readonly #unheard: Unheard
   #isReading = false
   #submitting = 0
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(name: string, options: ProgramQueueOptions) {
     super()
+    checkOptions(options, QUEUE_OPTIONS)
     const { prefix = 'wasiexec', maxPending = 100_000, maxPendingBytes = 256 << 20 } = options
     this.name = name
     this.#keys = new Keys(prefix, name)
+    this.#unheard = new Unheard(`queue ${name}`)
     this.#maxOwed = checkCount('maxPending', maxPending)
     this.#maxBytes = checkCount('maxPendingBytes', maxPendingBytes)
     if (options.store !== undefined && !isStore(options.store))
@@ -162,9 +94,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
       prefix: this.#keys.bull,
       streams: { events: { maxLen: 100 } },
     })
-    const report = (error: Error): void => {
-      if (this.listenerCount('error') > 0) this.emit('error', error)
-    }
+    const report = (error: Error): void => this.#report(error)
     this.#redis.on('error', report)
     this.#bull.on('error', report)
   }
@@ -179,6 +109,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     source: string | URL | Uint8Array,
     options: { name?: string | undefined } = {},
   ): Promise<QueueProgram> {
+    checkOptions(options, ['name'])
     const isPath = typeof source === 'string' || source instanceof URL
     if (!isPath && !(source instanceof Uint8Array))
       throw invalid('source', 'a path, a URL or bytes', source)
@@ -214,6 +145,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
    * were submitted. A job that cannot be sent or run has a result with an `error`.
    */
   async submit<Id = unknown>(jobs: Jobs<Id>, options: SubmitOptions = {}): Promise<Submission> {
+    checkOptions(options, SUBMIT_OPTIONS)
     const { program, id = randomUUID(), signal } = options
     if (!isName(id) || id.includes('.') || id.length > 100)
       throw invalid('id', '1 to 100 letters, digits, `_` and `-`', id)
@@ -256,10 +188,11 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
   }
 
   /** The same results in arrays, none of which is empty. */
-  async *chunks<Id = unknown>({ follow = false, signal }: ResultsOptions = {}): AsyncGenerator<
-    QueueResult<Id>[],
-    undefined
-  > {
+  async *chunks<Id = unknown>(
+    options: ResultsOptions = {},
+  ): AsyncGenerator<QueueResult<Id>[], undefined> {
+    checkOptions(options, ['follow', 'signal'])
+    const { follow = false, signal } = options
     if (this.#isReading)
       throw new WasiexecError('ERR_BATCH_USED', 'the results of this queue are being read already')
     this.#isReading = true
@@ -345,6 +278,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
 
   /** Closes the connections. Jobs and results stay in the queue. */
   async close(): Promise<void> {
+    this.#unheard.end()
     const late = new GiveUp(CLOSE_MS, () => {})
     try {
       await late.wait(this.#bull.close())
@@ -364,6 +298,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
 
   #report(error: unknown): void {
     if (this.listenerCount('error') > 0) this.emit('error', toError(error))
+    else this.#unheard.say(toError(error))
   }
 
   #feeder(submission: string, channel: string, chunkJobs: number | undefined): Feeder {
@@ -467,6 +402,7 @@ export class ProgramQueue extends EventEmitter<{ error: [Error] }> {
     jobs: Jobs<unknown>,
     options: QueueBatchOptions,
   ): QueueBatch<unknown> {
+    checkOptions(options, BATCH_OPTIONS)
     const { defaults, chunkJobs, ...rest } = options
     checkBatchOptions(rest)
     const packed = packDefaults(defaults)

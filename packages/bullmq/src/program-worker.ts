@@ -14,7 +14,7 @@ import { unpack } from './binary.ts'
 import { readCaps, type Caps } from './caps.ts'
 import { BULL_QUEUE } from './bull.ts'
 import { connect, disconnect, type Connection } from './connection.ts'
-import { invalid, toError, unpackFault } from './faults.ts'
+import { checkOptions, invalid, toError, unpackFault } from './faults.ts'
 import { MOST_JOBS } from './feeder.ts'
 import { GiveUp } from './give-up.ts'
 import { HealthServer } from './health-server.ts'
@@ -24,6 +24,7 @@ import { checkCount, type ProgramOptions } from './programs.ts'
 import { ResultWriter } from './result-writer.ts'
 import {
   ChunkRunner,
+  GRANTS,
   UnreadableChunk,
   type AloneWork,
   type ChunkEnd,
@@ -33,6 +34,7 @@ import {
 import { chunkAddress, Scripts, type Begun, type ChunkAddress } from './scripts.ts'
 import { isStore, redisStore, type ProgramStore } from './store.ts'
 import { Sweeper } from './sweeper.ts'
+import { Unheard } from './unheard.ts'
 
 /** How a worker is set up. */
 export interface ProgramWorkerOptions {
@@ -92,6 +94,22 @@ interface Events {
   quarantine: [{ digest: string; reason: string }]
 }
 
+const OPTIONS = [
+  'connection',
+  'store',
+  'prefix',
+  'limits',
+  'grants',
+  'runtime',
+  'load',
+  'programs',
+  'chunks',
+  'lockMs',
+  'drainMs',
+  'maxUnreadBytes',
+  'http',
+] as const satisfies readonly (keyof ProgramWorkerOptions)[]
+
 /** How often a worker asks whether the submissions that it has were cancelled. */
 const CANCEL_MS = 1000
 /** How much longer than `drainMs` a drain may take, for what is to be written. */
@@ -128,14 +146,17 @@ export class ProgramWorker extends EventEmitter<Events> {
   readonly #listening: Promise<number | undefined>
   readonly #drainMs: number
   readonly #maxUnreadBytes: number
+  readonly #unheard: Unheard
   #draining: Promise<void> | undefined
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`, `ERR_OUT_OF_RESOURCES`. */
   constructor(name: string, options: ProgramWorkerOptions) {
     super()
+    checkOptions(options, OPTIONS)
     const { prefix = 'wasiexec', limits, grants, load, programs, http } = options
     const { lockMs = 30_000, drainMs = 25_000, maxUnreadBytes = 256 << 20 } = options
     this.name = name
+    this.#unheard = new Unheard(`the worker of queue ${name}`)
     this.#keys = new Keys(prefix, name)
     for (const [option, value, least] of [
       ['lockMs', lockMs, 100],
@@ -148,6 +169,8 @@ export class ProgramWorker extends EventEmitter<Events> {
     if (options.store !== undefined && !isStore(options.store))
       throw invalid('store', 'an object with `has`, `get` and `put`', options.store)
     readCaps(limits)
+    checkOptions(grants ?? {}, GRANTS)
+    if (http !== undefined) checkOptions(http, ['port', 'host'])
     this.#drainMs = drainMs
     this.#maxUnreadBytes = maxUnreadBytes
     // From here on, what was opened has to be closed again.
@@ -247,6 +270,7 @@ export class ProgramWorker extends EventEmitter<Events> {
   }
 
   async #drain(): Promise<void> {
+    this.#unheard.end()
     const leave = (): void => {
       this.#leave.abort(new WasiexecError('ERR_RUNTIME_CLOSED', 'the worker is drained'))
     }
@@ -411,6 +435,7 @@ export class ProgramWorker extends EventEmitter<Events> {
   #report(error: unknown): void {
     // Without a listener, an event `error` would end the process.
     if (this.listenerCount('error') > 0) this.emit('error', toError(error))
+    else this.#unheard.say(toError(error))
   }
 
   #healthSource(): { problem(): string | undefined; metrics(): string } {

@@ -1,6 +1,6 @@
 import { WasiexecError, type Program, type RunOptions, type Runtime } from 'wasiexec'
 import { capDefaults, capJob, readCaps, type Caps } from './caps.ts'
-import { toError } from './faults.ts'
+import { checkOptions, toError } from './faults.ts'
 import { Gate } from './gate.ts'
 import { unpackChunk, unpackOptions, type Chunk, type QueuedJob } from './jobs.ts'
 import { checkCount, Programs, type ProgramOptions } from './programs.ts'
@@ -77,6 +77,17 @@ export interface ChunkEnd {
   readonly fault: Error | undefined
 }
 
+const OPTIONS = [
+  'store',
+  'runtime',
+  'limits',
+  'grants',
+  'load',
+  'programs',
+] as const satisfies readonly (keyof ChunkRunnerOptions)[]
+
+export const GRANTS: readonly (keyof Grants)[] = ['preopens', 'network', 'http']
+
 /** Faults of the machine. Another machine, or this one later, may run the job. */
 const PASSING = new Set<string>([
   'ERR_OUT_OF_RESOURCES',
@@ -115,7 +126,9 @@ export class ChunkRunner {
 
   /** @throws {WasiexecError} `ERR_INVALID_OPTION`. */
   constructor(options: ChunkRunnerOptions) {
+    checkOptions(options, OPTIONS)
     const { store, runtime, limits, grants = {}, load = {}, programs = 64 } = options
+    checkOptions(grants, GRANTS)
     this.#runtime = runtime
     this.#caps = readCaps(limits)
     this.#grants = grants

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AwsClient } from 'aws4fetch'
 import type { Redis } from 'ioredis'
-import { invalid } from './faults.ts'
+import { checkOptions, invalid } from './faults.ts'
 import type { Keys } from './keys.ts'
 
 /**
@@ -81,6 +81,15 @@ export interface S3Options {
   prefix?: string | undefined
 }
 
+const S3_OPTIONS = [
+  'bucketUrl',
+  'accessKeyId',
+  'secretAccessKey',
+  'sessionToken',
+  'region',
+  'prefix',
+] as const satisfies readonly (keyof S3Options)[]
+
 /**
  * A store in a bucket of S3 or of anything that speaks its protocol. Requests are signed (SigV4) and tried again
  * when the service is overloaded.
@@ -90,8 +99,10 @@ export interface S3Options {
  * const store = s3Store({ bucketUrl: 'https://programs.s3.eu-central-1.amazonaws.com', accessKeyId, secretAccessKey })
  */
 export function s3Store(options: S3Options): ProgramStore {
+  checkOptions(options, S3_OPTIONS)
   const { bucketUrl, prefix = 'wasiexec/', region, accessKeyId, secretAccessKey } = options
-  if (!URL.canParse(bucketUrl)) throw invalid('bucketUrl', 'the URL of a bucket', bucketUrl)
+  if (!/^https?:/i.test(bucketUrl) || !URL.canParse(bucketUrl))
+    throw invalid('bucketUrl', 'the URL of a bucket', bucketUrl)
   for (const [name, value] of Object.entries({ accessKeyId, secretAccessKey }))
     // Not shown: it may be most of a secret.
     if (typeof value !== 'string' || value === '') throw invalid(name, 'a text', typeof value)
