@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs'
 import { appendFile, copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { ended, type Ended } from '../support/child.ts'
-import { at, CACHE, documented, script, snippets } from '../support/documented.ts'
+import { at, CACHE, documented, PROGRAMS, script, snippets } from '../support/documented.ts'
 import { startJudge, startServer } from '../support/example-servers.ts'
 import { folder, numbers, until, watPath } from '../support/guest.ts'
-import { cpython, quickjsPath } from '../support/interpreters.ts'
+import { quickjsPath } from '../support/interpreters.ts'
 import { compile } from '../support/typescript.ts'
 import { withoutTools } from '../support/tour.ts'
 
@@ -796,18 +796,34 @@ for (const [page, least] of [
 
 test('the first steps lead to what docs/start.md says', async (t) => {
   const path = await folder(t)
-  const [wat] = await snippets('start.md', 'text')
-  const hello = join(path, 'hello.wat')
-  await writeFile(hello, wat!.code)
-  await runExamples(t, 'start.md', 2, { 'hello.wat': hello })
+  const written = (await snippets('start.md', 'text')).filter(({ code }) =>
+    code.startsWith('(module'),
+  )
+  const programs: Record<string, string> = {}
+  for (const [index, name] of ['hello.wat', 'copy.wat'].entries()) {
+    programs[name] = join(path, name)
+    await writeFile(programs[name], written[index]!.code)
+  }
+  await runExamples(t, 'start.md', 2, programs)
   const [file] = await snippets('start.md', 'ts')
   t.deepEqual(await compile(path, { 'start.ts': file!.code }), [])
 })
 
+test('docs/start.md says where the programs of all pages are', async (t) => {
+  const page = await readFile(at('docs/start.md'), 'utf8')
+  const rows = [...page.matchAll(/\[`([\w.]+)`\]\(\.\.\/crate\/tests\/guests\/([\w.-]+)\)/g)]
+  t.deepEqual(
+    Object.fromEntries(rows.map(([, name, file]) => [name, file])),
+    Object.fromEntries(Object.entries(PROGRAMS).map(([name, path]) => [name, basename(path)])),
+  )
+})
+
+test('the example of docs/snapshots.md prints what stands below', (t) =>
+  runExamples(t, 'snapshots.md', 1))
+
 const testWithTools = withoutTools === undefined ? test : test.skip
 testWithTools('the examples of docs/languages.md print what stands below them', (t) =>
   runExamples(t, 'languages.md', 2, {
-    'python.wasm': cpython,
     'qjs-wasi-reactor.wasm': quickjsPath(),
   }),
 )
