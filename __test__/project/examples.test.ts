@@ -288,6 +288,28 @@ test('the program over Parquet in docs/cookbook.md', async (t) => {
   t.is((JSON.parse(rows[999]!) as { id: number }).id, 11_000)
 })
 
+/** As the C program of the cookbook: `greet` makes room behind what is reserved. */
+const GREET = `(module
+  (import "env" "log" (func $log (param i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "hello ")
+  (func (export "reserve") (param i32) (result i32) (i32.const 1024))
+  (func (export "release") (param i32))
+  (func (export "greet") (param $name i32) (param $length i32) (result i32)
+    (memory.copy (i32.const 2048) (i32.const 0) (i32.const 6))
+    (memory.copy (i32.const 2054) (local.get $name) (local.get $length))
+    (call $log (i32.const 2048) (i32.add (local.get $length) (i32.const 6)))
+    (i32.const 2048)))`
+
+test('the host of a plugin in docs/cookbook.md', async (t) => {
+  const [found] = (await snippets('cookbook.md')).filter(({ code }) => code.includes('greet.wasm'))
+  const path = await documented(t)
+  await writeFile(join(path, 'greet.wasm'), GREET)
+  await writeFile(join(path, 'host.mjs'), found!.code)
+  const { stdout, stderr } = await script(join(path, 'host.mjs'), [], '', path)
+  t.is(stdout, found!.printed, stderr)
+})
+
 test('run-python.mjs', async (t) => {
   const { code, stdout, stderr } = await script(at('examples/run-python.mjs'))
   t.is(code, 0, stderr)
