@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { appendFile, copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { ended, type Ended } from '../support/child.ts'
@@ -286,6 +286,27 @@ test('the program over Parquet in docs/cookbook.md', async (t) => {
   const rows = stdout.trimEnd().split('\n')
   t.is(rows.length, 1000)
   t.is((JSON.parse(rows[999]!) as { id: number }).id, 11_000)
+})
+
+test('docs/cookbook.md names what a recipe needs of the other examples', async (t) => {
+  const page = await readFile(at('docs/cookbook.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| .*\| `node (examples\/\S+\.mjs)` \| (.+) \|$/gm)]
+  t.true(rows.length > 10)
+  for (const [, first, links] of rows) {
+    const named = [...links!.matchAll(/\(\.\.\/(\S+)\)/g)].map(([, path]) => path!)
+    const needed = new Set([first!])
+    for (const path of needed) {
+      t.true(
+        named.some((name) => path === name || path.startsWith(`${name}/`)),
+        `${first}: ${path}`,
+      )
+      const source = await readFile(at(path), 'utf8')
+      for (const [, other] of source.matchAll(/ from '(\.[^']+)'/g)) {
+        const file = posix.join(posix.dirname(path), other!)
+        if (file.startsWith('examples/')) needed.add(file)
+      }
+    }
+  }
 })
 
 /** As the C program of the cookbook: `greet` makes room behind what is reserved. */
