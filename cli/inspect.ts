@@ -10,7 +10,7 @@ import { print, printable } from './io.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { addLoadOptions, loadOptions, type LoadFlags } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
-import { bytes, withOptionNames } from './wording.ts'
+import { bytes, WASI, withOptionNames } from './wording.ts'
 
 interface Flags extends LoadFlags {
   json?: boolean
@@ -67,7 +67,6 @@ function printableLines(text: string): string {
   return text.trimEnd().split('\n').map(printable).join('\n')
 }
 
-const WASI = { p0: 'WASI 0.0 (wasi_unstable)', p1: 'WASI 0.1', p2: 'WASI 0.2', p3: 'WASI 0.3' }
 const ENTRY = { command: 'command', reactor: 'reactor', none: 'no entry point' }
 
 function describe({ name, kind, wasi }: Program, inspection: Inspection): string {
@@ -75,7 +74,7 @@ function describe({ name, kind, wasi }: Program, inspection: Inspection): string
   const missing = imports.filter((extern) => !extern.provided)
   const head: [string, string][] = [
     ['name', name],
-    ['kind', `${kind}, ${wasi === 'none' ? 'no WASI' : WASI[wasi]}, ${ENTRY[inspection.entry]}`],
+    ['kind', `${kind}, ${WASI[wasi]}, ${ENTRY[inspection.entry]}`],
     ['size', bytes(inspection.wasmBytes)],
     ...memories.map((memory): [string, string] => ['memory', describeMemory(memory)]),
     ...wrapped(features).map((line, index): [string, string] => [

@@ -1,4 +1,4 @@
-import type { Limit, ServeLimits } from '../src/index.ts'
+import type { Limit, Program, ServeLimits } from '../src/index.ts'
 import { FLAG_NAMES } from './flag-names.ts'
 
 /** `timeout after 2 s`, `memory limit of 64 MiB`. */
@@ -59,6 +59,15 @@ export function bytes(count: number): string {
 
 function round(value: number): string {
   return String(Number(value.toFixed(2)))
+}
+
+/** The versions of WASI as the documentation names them. */
+export const WASI: Readonly<Record<Program['wasi'], string>> = {
+  none: 'no WASI',
+  p0: 'WASI 0.0 (wasi_unstable)',
+  p1: 'WASI 0.1',
+  p2: 'WASI 0.2',
+  p3: 'WASI 0.3',
 }
 
 /** The options of the command, by their names in the library's messages. */

@@ -12,6 +12,7 @@ export interface ReportInfo {
     readonly name: string
     readonly path?: string
     readonly kind?: string
+    /** Its version of WASI in words, such as `WASI 0.1`. */
     readonly wasi?: string
   }
   /** How the batch was run, shown as it is, such as `{ '--timeout': '2s' }`. */

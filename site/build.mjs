@@ -29,11 +29,21 @@ await copyMedia()
 await document()
 await checkLinks()
 
-/** @returns {Promise<Record<string, string>>} The heading for each page, by its path. */
+/**
+ * The guides come in the order in which the end of the README names them, first steps first.
+ *
+ * @returns {Promise<Record<string, string>>} The heading for each page, by its path.
+ */
 async function listPages() {
-  const docs = await readdir(join(root, 'docs'))
-  const names = docs.filter((name) => name.endsWith('.md')).toSorted()
-  return { ...PAGES, ...Object.fromEntries(names.map((name) => [`docs/${name}`, 'Guides'])) }
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const end = readme.slice(readme.indexOf('\n## More\n'))
+  const named = new Set([...end.matchAll(/\]\((docs\/[\w-]+\.md)\)/g)].map(([, path]) => path))
+  const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'))
+  const unnamed = docs.map((name) => `docs/${name}`).filter((path) => !named.has(path))
+  if (unnamed.length > 0) {
+    throw new Error(`expected all pages under "More" in README.md, found no ${unnamed.join(', ')}`)
+  }
+  return { ...Object.fromEntries([...named].map((path) => [path, 'Guides'])), ...PAGES }
 }
 
 /** Copies a page. What it links to and the site does not have is in the repository. */
@@ -62,7 +72,10 @@ async function copyMedia() {
 async function document() {
   const { Application, ReflectionKind } = await import('typedoc')
   process.chdir(here)
-  const app = await Application.bootstrapWithPlugins()
+  const projectDocuments = Object.keys(pages)
+    .filter((path) => path !== 'README.md')
+    .map((path) => `pages/${path}`)
+  const app = await Application.bootstrapWithPlugins({ projectDocuments })
   const project = await app.convert()
   if (project === undefined) throw new Error('typedoc could not read index.d.ts')
   app.validate(project)

@@ -101,9 +101,12 @@ test('of many bad lines the first are named and the others counted', async (t) =
   const { stdout, stderr } = await batch([watPath('exit-argv'), '-', '-q'], { stdin })
   t.is(parseResults(stdout).length, 1000)
   const said = stderr.trimEnd().split('\n')
-  t.is(said.length, 11)
+  t.is(said.length, 12)
   t.true(said[9]!.startsWith('wasiexec: stdin, line 10: not JSON'))
   t.is(said[10], 'wasiexec: 990 more jobs could not be run; their results say why')
+  t.regex(said[11]!, /expected a JSON object per line, found none; with --each-line /)
+  const one = await batch([watPath('exit-argv'), '-', '-q'], { stdin: `{}\n${stdin}` })
+  t.false(one.stderr.includes('--each-line'))
 })
 
 test('what stops a batch before it runs leaves a line, the status 125 and no file', async (t) => {

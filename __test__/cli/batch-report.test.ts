@@ -15,6 +15,8 @@ test('a report has the results of this session and of those before', async (t) =
   t.is(status, 0, stderr)
   const page = await readFile(report, 'utf8')
   for (const { id } of jobs) t.true(page.includes(id), id)
+  // As the documentation names it.
+  t.true(page.includes('<span>WASI 0.1</span>'))
 })
 
 test('a report that cannot be written stops the batch before it runs', async (t) => {

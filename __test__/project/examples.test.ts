@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs'
 import { appendFile, copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { ended, type Ended } from '../support/child.ts'
-import { at, CACHE, documented, script, snippets } from '../support/documented.ts'
+import { at, CACHE, documented, PROGRAMS, script, snippets } from '../support/documented.ts'
 import { startJudge, startServer } from '../support/example-servers.ts'
 import { folder, numbers, until, watPath } from '../support/guest.ts'
-import { cpython, quickjsPath } from '../support/interpreters.ts'
+import { quickjsPath } from '../support/interpreters.ts'
 import { compile } from '../support/typescript.ts'
 import { withoutTools } from '../support/tour.ts'
 
@@ -294,6 +294,49 @@ test('the program over Parquet in docs/cookbook.md', async (t) => {
   const rows = stdout.trimEnd().split('\n')
   t.is(rows.length, 1000)
   t.is((JSON.parse(rows[999]!) as { id: number }).id, 11_000)
+})
+
+test('docs/cookbook.md names what a recipe needs of the other examples', async (t) => {
+  const page = await readFile(at('docs/cookbook.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| .*\| `node (examples\/\S+\.mjs)` \| (.+) \|$/gm)]
+  t.true(rows.length > 10)
+  for (const [, first, links] of rows) {
+    const named = [...links!.matchAll(/\(\.\.\/(\S+)\)/g)].map(([, path]) => path!)
+    const needed = new Set([first!])
+    for (const path of needed) {
+      t.true(
+        named.some((name) => path === name || path.startsWith(`${name}/`)),
+        `${first}: ${path}`,
+      )
+      const source = await readFile(at(path), 'utf8')
+      for (const [, other] of source.matchAll(/ from '(\.[^']+)'/g)) {
+        const file = posix.join(posix.dirname(path), other!)
+        if (file.startsWith('examples/')) needed.add(file)
+      }
+    }
+  }
+})
+
+/** As the C program of the cookbook: `greet` makes room behind what is reserved. */
+const GREET = `(module
+  (import "env" "log" (func $log (param i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "hello ")
+  (func (export "reserve") (param i32) (result i32) (i32.const 1024))
+  (func (export "release") (param i32))
+  (func (export "greet") (param $name i32) (param $length i32) (result i32)
+    (memory.copy (i32.const 2048) (i32.const 0) (i32.const 6))
+    (memory.copy (i32.const 2054) (local.get $name) (local.get $length))
+    (call $log (i32.const 2048) (i32.add (local.get $length) (i32.const 6)))
+    (i32.const 2048)))`
+
+test('the host of a plugin in docs/cookbook.md', async (t) => {
+  const [found] = (await snippets('cookbook.md')).filter(({ code }) => code.includes('greet.wasm'))
+  const path = await documented(t)
+  await writeFile(join(path, 'greet.wasm'), GREET)
+  await writeFile(join(path, 'host.mjs'), found!.code)
+  const { stdout, stderr } = await script(join(path, 'host.mjs'), [], '', path)
+  t.is(stdout, found!.printed, stderr)
 })
 
 test('run-python.mjs', async (t) => {
@@ -804,18 +847,34 @@ for (const [page, least] of [
 
 test('the first steps lead to what docs/start.md says', async (t) => {
   const path = await folder(t)
-  const [wat] = await snippets('start.md', 'text')
-  const hello = join(path, 'hello.wat')
-  await writeFile(hello, wat!.code)
-  await runExamples(t, 'start.md', 2, { 'hello.wat': hello })
+  const written = (await snippets('start.md', 'text')).filter(({ code }) =>
+    code.startsWith('(module'),
+  )
+  const programs: Record<string, string> = {}
+  for (const [index, name] of ['hello.wat', 'copy.wat'].entries()) {
+    programs[name] = join(path, name)
+    await writeFile(programs[name], written[index]!.code)
+  }
+  await runExamples(t, 'start.md', 2, programs)
   const [file] = await snippets('start.md', 'ts')
   t.deepEqual(await compile(path, { 'start.ts': file!.code }), [])
 })
 
+test('docs/start.md says where the programs of all pages are', async (t) => {
+  const page = await readFile(at('docs/start.md'), 'utf8')
+  const rows = [...page.matchAll(/\[`([\w.]+)`\]\(\.\.\/crate\/tests\/guests\/([\w.-]+)\)/g)]
+  t.deepEqual(
+    Object.fromEntries(rows.map(([, name, file]) => [name, file])),
+    Object.fromEntries(Object.entries(PROGRAMS).map(([name, path]) => [name, basename(path)])),
+  )
+})
+
+test('the example of docs/snapshots.md prints what stands below', (t) =>
+  runExamples(t, 'snapshots.md', 1))
+
 const testWithTools = withoutTools === undefined ? test : test.skip
 testWithTools('the examples of docs/languages.md print what stands below them', (t) =>
   runExamples(t, 'languages.md', 2, {
-    'python.wasm': cpython,
     'qjs-wasi-reactor.wasm': quickjsPath(),
   }),
 )

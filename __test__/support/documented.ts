@@ -52,7 +52,7 @@ export async function snippets(page: string, language = 'js'): Promise<Snippet[]
 }
 
 /** The programs that the docs speak of. */
-const PROGRAMS: Record<string, string> = {
+export const PROGRAMS: Record<string, string> = {
   'library.wasm': watPath('exports'),
   'read.wasm': watPath('read-file'),
   'write.wasm': watPath('write-file'),

@@ -38,7 +38,9 @@ export interface Ended {
  */
 export async function conclude(ended: Ended): Promise<number> {
   const { io, flags, session, queue, tally, live, wallMs, advice } = ended
-  if (queue.failure === undefined) tally.end()
+  if (queue.failure === undefined) {
+    tally.end(flags.eachLine !== true && flags.eachFile === undefined)
+  }
   const fault = faultOf(ended)
   const endedBy = session.stopped?.by === 'stop-on' ? 'stop-on' : ended.endedBy
   const { totals, resumed } = tally

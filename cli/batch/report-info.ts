@@ -2,7 +2,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Program } from '../../src/index.ts'
 import type { ReportInfo } from '../../report/info.ts'
 import { givenLimits, type ValueKind } from '../limit-flags.ts'
-import { bytes, time } from '../wording.ts'
+import { bytes, time, WASI } from '../wording.ts'
 import type { BatchFlags, Paths } from './flags.ts'
 
 /** What a page says of a batch beside its results. */
@@ -15,7 +15,7 @@ export function reportInfo(
   return {
     summary,
     title: flags.eachFile === undefined ? name : `${name}, ${names.input}`,
-    program: { name, path: names.program, kind, wasi },
+    program: { name, path: names.program, kind, wasi: WASI[wasi] },
     options: shown(flags),
     startedAt,
     version: manifest.version,

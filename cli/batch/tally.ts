@@ -18,6 +18,8 @@ export class Tally {
   readonly #say: (line: string) => void
   #start = performance.now()
   #failed = 0
+  /** Lines that are no jobs. */
+  #unread = 0
 
   constructor(
     isJudged: boolean,
@@ -47,6 +49,7 @@ export class Tally {
 
   took(item: Item, result: Result, job: Job | undefined, expected: Buffer | undefined): void {
     this.totals.add(result)
+    if (result.error?.code === 'ERR_INVALID_LINE') this.#unread += 1
     if (result.error !== undefined) {
       this.#failed += 1
       if (this.#failed <= MAX_NAMED)
@@ -56,11 +59,20 @@ export class Tally {
     this.#collector.add(new Taken(item, result, job, expected), this.sinceStart())
   }
 
-  /** Says how many were not named. */
-  end(): void {
+  /**
+   * Says how many were not named.
+   *
+   * @param hasJobs Whether the lines of the input had to be jobs. If none of them is, the input is of another kind.
+   */
+  end(hasJobs: boolean): void {
     const more = this.#failed - MAX_NAMED
     if (more > 0)
       this.#say(`wasiexec: ${numeral(more)} more jobs could not be run; their results say why`)
+    if (hasJobs && this.#unread > 0 && this.#unread === this.totals.results) {
+      this.#say(
+        'wasiexec: expected a JSON object per line, found none; with --each-line a line is the stdin of a run',
+      )
+    }
   }
 }
 

@@ -32,7 +32,7 @@ export function head(
   const about = [
     program?.path !== title(info) && program?.path,
     program?.kind,
-    program?.wasi !== undefined && program.wasi !== 'none' && `WASI ${program.wasi}`,
+    program?.wasi,
   ].filter((part) => typeof part === 'string')
   const stopped = ENDED_BY[summary.endedBy ?? 'jobs']
   return html`
