@@ -1,6 +1,11 @@
 // Requests that components handle behind Node's own server.
 import { once } from 'node:events'
-import { request, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
@@ -12,11 +17,17 @@ import { load, Runtime, type ServeOptions } from '../support/package.ts'
 import { compiled, idle, real, realPath, until } from '../support/guest.ts'
 import { withMoreTime } from '../support/patience.ts'
 
+/** Whether there is no other length than that of the body. There is none where the body came after its head. */
+function fits(headers: IncomingHttpHeaders, body: string): boolean {
+  return [undefined, String(body.length)].includes(headers['content-length'])
+}
+
 test('a request and its response', async (t) => {
   const { handler } = await serve(t)
   const port = await listen(t, handler.node)
   const { status, headers, body } = await ask(port, '/')
-  t.deepEqual([status, headers['content-length'], body], [200, '6', 'hello\n'])
+  t.deepEqual([status, body], [200, 'hello\n'])
+  t.true(fits(headers, body), headers['content-length'])
   const { body: head } = await ask(port, '/head?x=1', {
     headers: { 'x-a': ['1', '2'], host: 'h:1' },
   })
@@ -184,7 +195,7 @@ test('a length that clients could read in several ways does not reach them', asy
   const port = await listen(t, handler.node)
   for (const length of ['%2b5', '5,5', '0x5', '-1', '5%20', '', '5e0', '99999999999999999999']) {
     const { headers, body } = await ask(port, `/headers?content-length=${length}`)
-    t.is(headers['content-length'], String(body.length), length)
+    t.true(fits(headers, body), `${length}: ${headers['content-length']}`)
     t.regex(body, /^content-length: HeaderError::InvalidSyntax\n$/, length)
   }
   const two =
