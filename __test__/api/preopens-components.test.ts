@@ -504,3 +504,37 @@ for (const version of VERSIONS) {
     t.regex(contents(results.outcome.files)[0]![1], /^\0\0(written ){200}endmore /)
   })
 }
+
+test('WASI 0.3: streams from file to file are bounded, and held to the limits of their run', async (t) => {
+  const [from, to] = [{ step: 0 }, { step: 1 }]
+  const opens: readonly Step[] = [
+    ['open-at', TOP, FOLLOW, 'from', CREATE, READ | WRITE],
+    ['open-at', TOP, FOLLOW, 'to', CREATE, READ | WRITE],
+  ]
+  const copied = await componentScript(
+    '0.3',
+    [
+      ...opens,
+      ['write-via-stream', from, 'copied', 0n],
+      ['copy', from, to, 1],
+      ['set-size', from, 1n << 20n],
+      ['copy', from, to, 100],
+      ['copy', from, to, 1000],
+      ['read-via-stream', to, (1n << 20n) - 1n],
+    ],
+    { files: {}, collect: ['to'] },
+  )
+  t.deepEqual(copied.codes(), [
+    ...Array.from({ length: 6 }, () => 'success'),
+    'insufficient-memory',
+    'success',
+  ])
+  t.is(copied.streamed(7), '\0')
+  t.regex(`${copied.outcome.files?.get('to')}`, /^copied\0+$/)
+  const copies = Array.from({ length: 100 }, (): Step => ['copy', from, to, 100])
+  const hostile = componentScript('0.3', [...opens, ['set-size', from, 64n << 20n], ...copies], {
+    files: {},
+    limits: { timeoutMs: 200 },
+  })
+  await t.throwsAsync(hostile, { message: /the script ended early: limit timeout/ })
+})

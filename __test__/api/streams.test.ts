@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { WasiexecError, type RunOptions } from '../support/package.ts'
+import { load, WasiexecError, type RunOptions } from '../support/package.ts'
 import { ended, node, start } from '../support/child.ts'
 import { deferred, ending, folder, observed, refusal, Sink, wat } from '../support/guest.ts'
 
@@ -426,4 +426,33 @@ test('a Writable whose `write` throws is left without listeners', async (t) => {
   }
   t.is((await refusal((await wat('hello')).run({ stdout }))).code, 'ERR_STREAM')
   t.deepEqual([stdout.listenerCount('error'), stdout.listenerCount('close')], [0, 0])
+})
+
+test('what a stream runs while it is closed does not change the outcome', async (t) => {
+  const other = await wat('hello')
+  const program = await load(
+    Buffer.from(`(module
+      (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\10\\00\\00\\00\\40\\00\\00\\00")
+      (func (export "_start")
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (call $exit (i32.const 7))))`),
+  )
+  for (let run = 0; run < 20; run += 1) {
+    let closed = 0
+    const stdin = new Readable({
+      read() {
+        this.push('quit\n')
+      },
+      destroy(error, done) {
+        closed += 1
+        t.is(ending(other.runSync()), 'exit 0')
+        done(error)
+      },
+    })
+    const outcome = await program.run({ stdin })
+    t.deepEqual([ending(outcome), `${outcome.stdout}`, closed], ['exit 7', '', 1])
+  }
 })

@@ -65,8 +65,12 @@ type Both =
   | 'sync-data'
   | 'unlink-file-at'
 type OnlyP2 = 'read' | 'write'
-/** Whole reads and writes through streams: functions of the guest. They take bytes before an offset. */
-type Streamed = 'append-via-stream' | 'read-directory' | 'read-via-stream' | 'write-via-stream'
+/**
+ * Whole reads and writes through streams: functions of the guest. They take bytes before an offset. `copy` is for WASI
+ * 0.3 alone.
+ */
+type Streamed =
+  'append-via-stream' | 'copy' | 'read-directory' | 'read-via-stream' | 'write-via-stream'
 
 /** The functions that both versions have, and have in the same way. */
 const METHODS: Readonly<Record<Both, Method>> = {
@@ -107,6 +111,7 @@ const ONLY_P2: Readonly<Record<OnlyP2, Method>> = {
 
 const STREAMED: readonly Name[] = [
   'append-via-stream',
+  'copy',
   'read-directory',
   'read-via-stream',
   'write-via-stream',

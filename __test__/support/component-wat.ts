@@ -300,6 +300,14 @@ const P3: Part = {
       (i32.store offset=${READ_AT + 4} (local.get $result)
         (i32.sub (local.get $at) (i32.load offset=${READ_AT} (local.get $result))))
       (call $end (local.get $future) (local.get $result)))
+    ;; from the beginning of one file to that of another, so often; waits for the last time
+    (func $copy (param $from i32) (param $to i32) (param $times i32) (param $result i32) (local $future i32)
+      (loop $more
+        (call $stream-to-read (local.get $from) (i64.const 0) (i32.const ${SCRATCH}))
+        (local.set $future
+          (call $stream-to-write (local.get $to) (i32.load (i32.const ${SCRATCH})) (i64.const 0)))
+        (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+      (call $end (local.get $future) (local.get $result)))
     (func $read-directory (param $fd i32) (param $result i32)
       (local $stream i32) (local $future i32) (local $list i32) (local $code i32) (local $left i32) (local $count i32)
       (call $entries-to-read (local.get $fd) (i32.const ${SCRATCH}))

@@ -73,7 +73,8 @@ export class Caller<Functions, Failure extends HostError = never> {
    * The same on the calling thread, which waits. It takes neither a thread nor another slot of the runtime.
    *
    * Nothing else happens on this thread meanwhile, so set a time limit. What is printed to a stream is written after the
-   * call, and a call that prints more than 128 MiB to one waits until its limit, or for ever. Functions of components that have streams or
+   * call. Calls that together print more than 128 MiB to one before the event loop has a turn wait until their limit, or
+   * for ever. Functions of components that have streams or
    * futures are refused.
    *
    * @throws {WasiexecError} as {@link call}; `ERR_INSTANCE_BUSY` while another call is in progress or waits, a stream or

@@ -115,6 +115,8 @@ export function endOf(
   abortReason: unknown,
 ): InstanceEnd {
   const fault = delivery.isFault ? delivery.fault : undefined
+  // Streams are code of the caller's, which may use the buffers that this came in.
+  if (streams !== undefined) delivery.keep()
   const failure = streams?.end(fault)
   if (fault !== undefined) return { error: fault }
   if (failure !== undefined) return { error: failure }

@@ -9,6 +9,9 @@ const FIELDS = Object.keys(FIELD).length
 const FIRST_OPERATIONS = 64
 const FIRST_BYTES = 64 * 1024
 
+/** Who writes more at a time has more to write, and waits for no answer. */
+const LINE_BYTES = 4096
+
 /** What is asked of the core in one turn of the event loop. */
 export class Submission {
   /** What the operations refer to by offset and length. */
@@ -43,8 +46,9 @@ export class Submission {
     return this.#length === FIELDS && this.#operations[FIELD.kind] === kind
   }
 
-  /** Whether it gives programs something to read, and besides only takes what they printed. */
-  get isInput(): boolean {
+  /** Whether it gives programs a little to read, and besides only takes what they printed. */
+  get isLine(): boolean {
+    if (this.bytes.length > LINE_BYTES) return false
     let gives = false
     for (let at = 0; at < this.#length; at += FIELDS) {
       const kind = this.#operations[at + FIELD.kind]

@@ -46,7 +46,9 @@ const SMALL_RECORDS = 16
 /** How long an answer is waited for before the event loop goes on. To wake the thread of a guest takes up to 60. */
 const SHORT_WAIT_US = 100
 /** After so many waits in a row, the event loop has a turn. */
-const MOST_WAITS = 64
+const MOST_WAITS = 16
+/** Not that of a test, which may never come. */
+const afterTurn = setImmediate
 
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
@@ -127,7 +129,7 @@ export class Port implements PipeEvents, HostCallPort {
   #lastId = 0
   #flushing = false
   readonly #callWait = new ShortWait()
-  readonly #inputWait = new ShortWait()
+  readonly #lineWait = new ShortWait()
   /** Waits since the event loop had a turn. */
   #waits = 0
   readonly #slotWatch: SlotWatch
@@ -728,7 +730,7 @@ export class Port implements PipeEvents, HostCallPort {
     this.#waits += 1
     if (this.#waits > MOST_WAITS) {
       this.#waits = 0
-      setImmediate(this.#flushTurn)
+      afterTurn(this.#flushTurn)
       return
     }
     this.#flushing = false
@@ -742,7 +744,7 @@ export class Port implements PipeEvents, HostCallPort {
   #likelyWait(): ShortWait | undefined {
     if (this.#awaited !== 1) return undefined
     if (this.#submission.isOnly(OPERATION.call)) return this.#callWait
-    return this.#submission.isInput ? this.#inputWait : undefined
+    return this.#submission.isLine ? this.#lineWait : undefined
   }
 
   #receiveSmall(numbers: number): void {
@@ -830,6 +832,8 @@ export class Port implements PipeEvents, HostCallPort {
         return
       }
       const fault = delivery.isFault ? delivery.fault : undefined
+      // Streams are code of the caller's, which may use the buffers that this came in.
+      if (streams !== undefined) delivery.keep()
       const failure = streams?.end(fault)
       if (fault !== undefined) throw fault
       if (failure !== undefined) throw failure

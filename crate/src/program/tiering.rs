@@ -20,9 +20,9 @@ pub(super) enum Work {
     Compile,
 }
 
-/// A program that has just been loaded is run next. Compiling leaves the machine to that run for so long; guests that
-/// run for longer wait a little longer for optimized code.
-const HEAD_START: Duration = Duration::from_millis(40);
+/// A program that has just been loaded is run next, and most first runs are short. Compiling leaves the machine to them
+/// for so long.
+const HEAD_START: Duration = Duration::from_millis(10);
 
 struct Task {
     since: Instant,

@@ -206,6 +206,7 @@ impl<F: Future<Output = wasmtime::Result<()>>> Future for Supervised<'_, F> {
             && begun.elapsed() < SLICE
             && has_cores()
             && self.ticker.runs_one()
+            && !self.ticker.is_crowded()
             && stdin.wait_briefly(PROMPT)
         {
             polled = self.go_on(context);

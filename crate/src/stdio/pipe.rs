@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// With this many bytes on their way to the host, a guest waits.
 const WINDOW: u64 = 64 * 1024;
 
+/// What is kept of a piece beside its bytes, at the most, until the host takes it.
+const RECORD: u64 = 128;
+
 /// Chunks up to this size are read together, so that a guest that is written to in pieces does not read in pieces.
 const SMALL: usize = 4096;
 
@@ -119,20 +122,22 @@ impl InputPipe {
         }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
-        self.touched.store(true, Ordering::Release);
         wakers.into_iter().for_each(Waker::wake);
+        // Then the guest is polled where it waits.
+        self.touched.store(true, Ordering::Release);
     }
 
     /// If a guest waits which was answered within `patience` the last time, waits for up to so long without sleeping.
     /// Returns whether something may have come.
     pub(crate) fn wait_briefly(&self, patience: Duration) -> bool {
-        let pays = {
+        let since = {
             let state = self.lock();
-            state.waits_since.is_some() && state.waited.is_some_and(|waited| waited < patience)
+            let pays = state.waited.is_some_and(|waited| waited < patience);
+            state.waits_since.filter(|_| pays)
         };
-        let start = Instant::now();
-        while pays && start.elapsed() < patience {
-            if self.touched.load(Ordering::Acquire) {
+        // Not longer if the guest waits for something else as well, and goes on and waits again.
+        while since.is_some_and(|since| since.elapsed() < patience) {
+            if self.touched.swap(false, Ordering::AcqRel) {
                 return true;
             }
             spin_loop();
@@ -253,7 +258,9 @@ pub struct Widened {
 
 impl Drop for Widened {
     fn drop(&mut self) {
-        self.pipe.lock().window = self.window;
+        let mut state = self.pipe.lock();
+        state.window = self.window;
+        state.least = None;
     }
 }
 
@@ -261,6 +268,8 @@ impl Drop for Widened {
 struct OutputState {
     /// With this many bytes on their way, the guest waits.
     window: u64,
+    /// The window before it was widened. Each piece makes the wider one smaller, as far as this.
+    least: Option<u64>,
     sent: u64,
     taken: u64,
     lost: Option<Lost>,
@@ -305,7 +314,10 @@ impl OutputPipe {
     /// Lets the guest go on with up to `window` bytes on their way, while the host can take none.
     pub(crate) fn widen(self: &Arc<Self>, window: u64) -> Widened {
         let mut before = window;
-        self.update(|state| std::mem::swap(&mut state.window, &mut before));
+        self.update(|state| {
+            std::mem::swap(&mut state.window, &mut before);
+            state.least = Some(before);
+        });
         Widened {
             pipe: self.clone(),
             window: before,
@@ -371,6 +383,9 @@ impl OutputPipe {
             (self.send)(bytes.split_to(self.piece));
         }
         (self.send)(bytes);
+        if let Some(least) = state.least {
+            state.window = state.window.saturating_sub(RECORD).max(least);
+        }
         state.sent
     }
 

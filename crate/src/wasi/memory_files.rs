@@ -4,6 +4,7 @@ mod component;
 mod component_descriptor;
 mod descriptors;
 mod file_calls;
+mod file_streams;
 mod granted;
 mod p2;
 mod p2_streams;

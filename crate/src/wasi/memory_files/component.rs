@@ -1,7 +1,9 @@
 //! The files of a component: those of the host, and those in memory. Both kinds of descriptor are in one table.
 
 use super::component_descriptor::MemoryDescriptor;
+use super::file_streams::{FileStream, FileStreams};
 use super::granted::GrantedFiles;
+use crate::files::Code;
 use wasmtime::component::{HasData, Resource, ResourceTableError};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
@@ -27,6 +29,17 @@ impl GuestFiles<'_> {
         self.granted?;
         let own = Resource::<MemoryDescriptor>::new_borrow(fd.rep());
         self.host.table.get(&own).ok().cloned()
+    }
+
+    /// What a stream needs, of WASI 0.3, to a file in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InsufficientMemory`] when the guest has too many.
+    pub(super) fn stream(&self) -> Result<FileStream, Code> {
+        let streams = self.granted.map(|granted| &granted.streams);
+        let stream = streams.and_then(FileStreams::open);
+        stream.ok_or(Code::InsufficientMemory)
     }
 
     pub(super) fn add(

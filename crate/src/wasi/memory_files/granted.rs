@@ -1,6 +1,7 @@
 //! The files in memory that a run's options grant.
 
 use super::descriptors::{Descriptors, FileTree};
+use super::file_streams::FileStreams;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Collecting, Now, Patterns, Tree};
 use crate::options::{Clock, Preopen, RunOptions};
@@ -12,6 +13,8 @@ const WORK: usize = 150_000;
 /// The files of one run.
 pub(crate) struct GrantedFiles {
     pub(crate) descriptors: Descriptors,
+    /// Of a guest of WASI 0.3.
+    pub(super) streams: Arc<FileStreams>,
     path: Arc<str>,
     collector: Option<Collector>,
 }
@@ -82,6 +85,7 @@ impl GrantedFiles {
                 patterns,
             }),
             descriptors: Descriptors::new(tree, path.clone(), preopens.len()),
+            streams: Arc::default(),
             path,
         }))
     }

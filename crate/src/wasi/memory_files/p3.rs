@@ -198,8 +198,14 @@ impl HostDescriptorWithStore<RunState> for ComponentFiles {
             return WasiFilesystem::read_via_stream(host_of(&mut store), fd, offset);
         };
         let (sender, end) = oneshot::channel();
-        let bytes = match own.readable() {
-            Ok(open) => StreamReader::new(&mut store, Reader::new(open, offset, sender))?,
+        let opened = own
+            .readable()
+            .and_then(|open| Ok((open, store.get().stream()?)));
+        let bytes = match opened {
+            Ok((open, stream)) => {
+                let reader = Reader::new(open, stream, offset, sender);
+                StreamReader::new(&mut store, reader)?
+            }
             Err(code) => {
                 fail(sender, code);
                 StreamReader::new(&mut store, empty())?
@@ -253,8 +259,11 @@ fn write(
     offset: Option<u64>,
 ) -> Result<End> {
     let (sender, end) = oneshot::channel();
-    match own.writable() {
-        Ok(open) => bytes.pipe(&mut store, Writer::new(open, offset, sender))?,
+    let opened = own
+        .writable()
+        .and_then(|open| Ok((open, store.get().stream()?)));
+    match opened {
+        Ok((open, stream)) => bytes.pipe(&mut store, Writer::new(open, stream, offset, sender))?,
         Err(code) => {
             bytes.close(&mut store)?;
             fail(sender, code);

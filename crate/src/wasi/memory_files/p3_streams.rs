@@ -1,12 +1,12 @@
 //! What guests of WASI 0.3 read from files in memory, and write to them.
 
 use super::component_descriptor::OpenFile;
+use super::file_streams::FileStream;
 use super::p3_types::error_code;
 use crate::wasi::state::RunState;
 use crate::wasi::stream_end::{EndSender, StreamEnd, nothing_yet};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::task::coop::poll_proceed;
 use wasmtime::component::{Destination, Source, StreamConsumer, StreamProducer, StreamResult};
 use wasmtime::{AsContextMut, Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
@@ -14,28 +14,32 @@ use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
 /// The most that is read or written at a time.
 const CHUNK: usize = 64 << 10;
 
-/// Whether the task has had its turn. A stream from one file to another never waits otherwise, and limits of time
-/// are looked at between turns.
-fn had_its_turn(context: &mut Context<'_>) -> bool {
-    match poll_proceed(context) {
-        Poll::Ready(proceeds) => {
-            proceeds.made_progress();
-            false
-        }
-        Poll::Pending => true,
-    }
+/// Lets others have the thread, and the guest's limits be looked at.
+fn give_way(context: &mut Context<'_>, finish: bool) -> Poll<Result<StreamResult>> {
+    context.waker().wake_by_ref();
+    nothing_yet(finish)
 }
 
 pub(super) struct Reader {
     open: OpenFile,
+    stream: FileStream,
     at: u64,
     end: StreamEnd<ErrorCode>,
 }
 
 impl Reader {
-    pub(super) fn new(open: OpenFile, at: u64, sender: EndSender<ErrorCode>) -> Self {
-        let end = StreamEnd::new(sender);
-        Self { open, at, end }
+    pub(super) fn new(
+        open: OpenFile,
+        stream: FileStream,
+        at: u64,
+        sender: EndSender<ErrorCode>,
+    ) -> Self {
+        Self {
+            open,
+            stream,
+            at,
+            end: StreamEnd::new(sender),
+        }
     }
 }
 
@@ -54,13 +58,15 @@ impl StreamProducer<RunState> for Reader {
         if destination.remaining(store.as_context_mut()) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        if had_its_turn(context) {
-            return nothing_yet(finish);
+        if self.stream.had_its_turn() {
+            return give_way(context, finish);
         }
         let mut destination = destination.as_direct(store, CHUNK);
         let room = destination.remaining();
         let most = room.len().min(CHUNK);
-        match self.open.read(self.at, &mut room[..most]) {
+        let read = self.open.read(self.at, &mut room[..most]);
+        self.stream.carried(*read.as_ref().unwrap_or(&0));
+        match read {
             Ok(0) => self.end.end(Ok(())),
             Ok(length) => {
                 destination.mark_written(length);
@@ -74,15 +80,25 @@ impl StreamProducer<RunState> for Reader {
 
 pub(super) struct Writer {
     open: OpenFile,
+    stream: FileStream,
     /// `None` for the end of the file.
     at: Option<u64>,
     end: StreamEnd<ErrorCode>,
 }
 
 impl Writer {
-    pub(super) fn new(open: OpenFile, at: Option<u64>, sender: EndSender<ErrorCode>) -> Self {
-        let end = StreamEnd::new(sender);
-        Self { open, at, end }
+    pub(super) fn new(
+        open: OpenFile,
+        stream: FileStream,
+        at: Option<u64>,
+        sender: EndSender<ErrorCode>,
+    ) -> Self {
+        Self {
+            open,
+            stream,
+            at,
+            end: StreamEnd::new(sender),
+        }
     }
 }
 
@@ -101,11 +117,12 @@ impl StreamConsumer<RunState> for Writer {
         if source.remaining().is_empty() {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        if had_its_turn(context) {
-            return nothing_yet(finish);
+        if self.stream.had_its_turn() {
+            return give_way(context, finish);
         }
         let mut left = source.remaining();
         left = &left[..left.len().min(CHUNK)];
+        self.stream.carried(left.len());
         let mut written = 0;
         // Where there is no room for all, the next attempt says why.
         while !left.is_empty() {
