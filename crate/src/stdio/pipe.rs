@@ -54,6 +54,8 @@ struct InputState {
     waits_since: Option<Instant>,
     /// How long the last guest had to wait.
     waited: Option<Duration>,
+    /// Whether the last chunk was no line: a guest that sleeps meanwhile reads more at a time.
+    is_bulk: bool,
     wakers: Vec<Waker>,
 }
 
@@ -82,6 +84,7 @@ impl InputPipe {
     /// Hands over a chunk that was asked for, or for which there is room.
     pub fn push(&self, bytes: Bytes) {
         self.update(|state| {
+            state.is_bulk = bytes.len() > SMALL;
             if !bytes.is_empty() {
                 state.chunks.push_back(bytes);
             }
@@ -133,7 +136,7 @@ impl InputPipe {
         let since = {
             let state = self.lock();
             let pays = state.waited.is_some_and(|waited| waited < patience);
-            state.waits_since.filter(|_| pays)
+            state.waits_since.filter(|_| pays && !state.is_bulk)
         };
         // Not longer if the guest waits for something else as well, and goes on and waits again.
         while since.is_some_and(|since| since.elapsed() < patience) {
