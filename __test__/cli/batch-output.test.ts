@@ -260,7 +260,7 @@ test('what a batch holds does not grow with its jobs', async (t) => {
 })
 
 test('text from jobs does not command the terminal', async (t) => {
-  const stdin = `{"\u001b[2Jx":1}\n\u001b[31m\n`
+  const stdin = `{}\n{"\u001b[2Jx":1}\n\u001b[31m\n`
   const { stderr } = await batch([watPath('hello'), '-', '-q'], { stdin })
   t.is(stderr.trimEnd().split('\n').length, 2)
   t.false(stderr.includes('\u001B'), JSON.stringify(stderr))
