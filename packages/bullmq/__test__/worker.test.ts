@@ -417,7 +417,7 @@ onOne('a worker that was cut off and comes back changes no result', async (t, se
   const queue = openQueue(t, server)
   const program = await queue.addProgram(watPath('sleep-argv'))
   const frozen = await forkWorker(t, server, { lockMs: 500, chunks: 2, runtime: { threads: 4 } })
-  const jobs = Array.from({ length: 40 }, (_, id) => ({ id, args: ['2000'] }))
+  const jobs = Array.from({ length: 40 }, (_, id) => ({ id, args: ['1000'] }))
   await queue.submit(jobs, { program, chunkJobs: 20 })
   await until(async () => (await queue.progress()).chunks.active === 2)
   frozen.signal('SIGSTOP')
