@@ -1,5 +1,6 @@
 //! What guests can import, and which of that one run grants.
 
+mod byte_streams;
 mod clocks;
 mod context;
 mod descriptors;

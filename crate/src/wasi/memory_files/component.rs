@@ -9,6 +9,34 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::filesystem::types::HostDescriptor;
 
+/// The functions whose first argument is a descriptor, and which WASI 0.2 and 0.3 have alike, given to a macro that
+/// implements them.
+macro_rules! functions_of_descriptors {
+    ($route:ident) => {
+        $route! {
+            async fn advise(offset: Filesize, length: Filesize, advice: Advice) -> ();
+            async fn sync_data() -> ();
+            async fn sync() -> ();
+            async fn get_flags() -> DescriptorFlags;
+            async fn get_type() -> DescriptorType;
+            async fn set_size(size: Filesize) -> ();
+            async fn create_directory_at(path: String) -> ();
+            async fn stat() -> DescriptorStat;
+            async fn stat_at(flags: PathFlags, path: String) -> DescriptorStat;
+            async fn set_times_at(
+                flags: PathFlags, path: String, accessed: NewTimestamp, modified: NewTimestamp
+            ) -> ();
+            async fn readlink_at(path: String) -> String;
+            async fn remove_directory_at(path: String) -> ();
+            async fn symlink_at(target: String, path: String) -> ();
+            async fn unlink_file_at(path: String) -> ();
+            async fn metadata_hash() -> MetadataHashValue;
+            async fn metadata_hash_at(flags: PathFlags, path: String) -> MetadataHashValue;
+        }
+    };
+}
+pub(super) use functions_of_descriptors;
+
 /// Stands for [`GuestFiles`] in linkers.
 pub(crate) struct ComponentFiles;
 

@@ -3,7 +3,7 @@
 //! [`GuestFiles`] has every function of `wasi:filesystem`, because the traits do: a function looks whose its
 //! descriptor is, and either is carried out here or goes to wasmtime-wasi.
 
-use super::component::GuestFiles;
+use super::component::{GuestFiles, functions_of_descriptors};
 use super::component_descriptor::MemoryDescriptor;
 use super::p2_streams::{Failed, Reader, Writer};
 use crate::files::Code;
@@ -70,27 +70,11 @@ macro_rules! route {
 }
 
 impl HostDescriptor for GuestFiles<'_> {
+    functions_of_descriptors! { route }
+
     route! {
-        async fn advise(offset: Filesize, length: Filesize, advice: Advice) -> ();
-        async fn sync_data() -> ();
-        async fn sync() -> ();
-        async fn get_flags() -> DescriptorFlags;
-        async fn get_type() -> DescriptorType;
-        async fn set_size(size: Filesize) -> ();
         async fn read(length: Filesize, offset: Filesize) -> (Vec<u8>, bool);
         async fn write(bytes: Vec<u8>, offset: Filesize) -> Filesize;
-        async fn create_directory_at(path: String) -> ();
-        async fn stat() -> DescriptorStat;
-        async fn stat_at(flags: PathFlags, path: String) -> DescriptorStat;
-        async fn set_times_at(
-            flags: PathFlags, path: String, accessed: NewTimestamp, modified: NewTimestamp
-        ) -> ();
-        async fn readlink_at(path: String) -> String;
-        async fn remove_directory_at(path: String) -> ();
-        async fn symlink_at(target: String, path: String) -> ();
-        async fn unlink_file_at(path: String) -> ();
-        async fn metadata_hash() -> MetadataHashValue;
-        async fn metadata_hash_at(flags: PathFlags, path: String) -> MetadataHashValue;
     }
 
     async fn set_times(

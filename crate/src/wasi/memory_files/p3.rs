@@ -1,13 +1,14 @@
 //! The files of guests of WASI 0.3: those of the host, and those in memory.
 //!
-//! As for [WASI 0.2](super::component), a function looks whose its descriptor is, and either is carried out here or
+//! As for [WASI 0.2](super::p2), a function looks whose its descriptor is, and either is carried out here or
 //! goes to wasmtime-wasi.
 
-use super::component::{ComponentFiles, GuestFiles};
+use super::component::{ComponentFiles, GuestFiles, functions_of_descriptors};
 use super::component_descriptor::MemoryDescriptor;
 use super::p3_streams::{Reader, Writer};
 use super::p3_types::{Across, error_code};
 use crate::files::Code;
+use crate::wasi::byte_streams::{Consumer, Producer};
 use crate::wasi::directory_times::{ITSELF, is_directory};
 use crate::wasi::resources::{is_full, out_of_descriptors};
 use crate::wasi::state::RunState;
@@ -53,8 +54,8 @@ fn done<T>(result: std::result::Result<T, Code>) -> FilesystemResult<T> {
     result.or_else(failed)
 }
 
-/// Functions whose first argument is a descriptor.
-macro_rules! route {
+/// As for WASI 0.2, with values of other types.
+macro_rules! route_across {
     ($(async fn $name:ident($($argument:ident: $ty:ty),*) -> $ok:ty;)*) => {
         $(
             async fn $name(
@@ -73,26 +74,7 @@ macro_rules! route {
 }
 
 impl HostDescriptorWithStore<RunState> for ComponentFiles {
-    route! {
-        async fn advise(offset: Filesize, length: Filesize, advice: Advice) -> ();
-        async fn sync_data() -> ();
-        async fn sync() -> ();
-        async fn get_flags() -> DescriptorFlags;
-        async fn get_type() -> DescriptorType;
-        async fn set_size(size: Filesize) -> ();
-        async fn create_directory_at(path: String) -> ();
-        async fn stat() -> DescriptorStat;
-        async fn stat_at(flags: PathFlags, path: String) -> DescriptorStat;
-        async fn set_times_at(
-            flags: PathFlags, path: String, accessed: NewTimestamp, modified: NewTimestamp
-        ) -> ();
-        async fn readlink_at(path: String) -> String;
-        async fn remove_directory_at(path: String) -> ();
-        async fn symlink_at(target: String, path: String) -> ();
-        async fn unlink_file_at(path: String) -> ();
-        async fn metadata_hash() -> MetadataHashValue;
-        async fn metadata_hash_at(flags: PathFlags, path: String) -> MetadataHashValue;
-    }
+    functions_of_descriptors! { route_across }
 
     async fn set_times(
         store: &Files,
@@ -203,7 +185,7 @@ impl HostDescriptorWithStore<RunState> for ComponentFiles {
             .and_then(|open| Ok((open, store.get().stream()?)));
         let bytes = match opened {
             Ok((open, stream)) => {
-                let reader = Reader::new(open, stream, offset, sender);
+                let reader = Producer(Reader::new(open, stream, offset, sender));
                 StreamReader::new(&mut store, reader)?
             }
             Err(code) => {
@@ -263,7 +245,10 @@ fn write(
         .writable()
         .and_then(|open| Ok((open, store.get().stream()?)));
     match opened {
-        Ok((open, stream)) => bytes.pipe(&mut store, Writer::new(open, stream, offset, sender))?,
+        Ok((open, stream)) => {
+            let writer = Writer::new(open, stream, offset, sender);
+            bytes.pipe(&mut store, Consumer(writer))?
+        }
         Err(code) => {
             bytes.close(&mut store)?;
             fail(sender, code);

@@ -3,12 +3,12 @@
 use super::component_descriptor::OpenFile;
 use super::file_streams::FileStream;
 use super::p3_types::error_code;
+use crate::wasi::byte_streams::{ByteConsumer, ByteProducer};
 use crate::wasi::state::RunState;
 use crate::wasi::stream_end::{EndSender, StreamEnd, nothing_yet};
-use std::pin::Pin;
 use std::task::{Context, Poll};
-use wasmtime::component::{Destination, Source, StreamConsumer, StreamProducer, StreamResult};
-use wasmtime::{AsContextMut, Result, StoreContextMut};
+use wasmtime::Result;
+use wasmtime::component::{DirectDestination, DirectSource, StreamResult};
 use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
 
 /// The most that is read or written at a time.
@@ -43,25 +43,22 @@ impl Reader {
     }
 }
 
-impl StreamProducer<RunState> for Reader {
-    type Item = u8;
-    type Buffer = bytes::BytesMut;
+impl ByteProducer for Reader {
+    const CHUNK: usize = CHUNK;
 
-    fn poll_produce<'a>(
-        mut self: Pin<&mut Self>,
+    fn poll_ready(&mut self, _: &mut Context<'_>, _: bool) -> Poll<Result<StreamResult>> {
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+
+    fn produce(
+        &mut self,
         context: &mut Context<'_>,
-        mut store: StoreContextMut<'a, RunState>,
-        destination: Destination<'a, u8, Self::Buffer>,
+        mut destination: DirectDestination<'_, RunState>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        // A guest that only asks whether there is something.
-        if destination.remaining(store.as_context_mut()) == Some(0) {
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
         if self.stream.had_its_turn() {
             return give_way(context, finish);
         }
-        let mut destination = destination.as_direct(store, CHUNK);
         let room = destination.remaining();
         let most = room.len().min(CHUNK);
         let read = self.open.read(self.at, &mut room[..most]);
@@ -102,21 +99,17 @@ impl Writer {
     }
 }
 
-impl StreamConsumer<RunState> for Writer {
-    type Item = u8;
+impl ByteConsumer for Writer {
+    fn poll_ready(&mut self, _: &mut Context<'_>, _: bool) -> Poll<Result<StreamResult>> {
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
 
-    fn poll_consume(
-        mut self: Pin<&mut Self>,
+    fn consume(
+        &mut self,
         context: &mut Context<'_>,
-        store: StoreContextMut<'_, RunState>,
-        source: Source<'_, u8>,
+        mut source: DirectSource<'_, RunState>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
-        let mut source = source.as_direct(store);
-        // A guest that only asks whether there is room.
-        if source.remaining().is_empty() {
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
         if self.stream.had_its_turn() {
             return give_way(context, finish);
         }

@@ -1,6 +1,7 @@
 //! TCP sockets of WASI 0.3. wasmtime-wasi's do not say what their streams carry, and a stream keeps a connection open
 //! after its socket is dropped, so that neither bytes nor open sockets could be counted from outside.
 
+use super::super::byte_streams::{Consumer, Producer};
 use super::p3_tcp_socket::{Answer, Direction, TcpSocket};
 use super::p3_tcp_streams::{Accepting, Receiving, Sending};
 use super::{RunState, add_resource, options};
@@ -126,7 +127,7 @@ fn add_streams(types: &mut LinkerInstance<'_, RunState>) -> Result<()> {
             match socket_of(&mut store, &socket)?.take(Direction::Send) {
                 Ok(connection) => {
                     let (ending, ended) = oneshot::channel();
-                    data.pipe(&mut store, Sending::new(connection, ending))?;
+                    data.pipe(&mut store, Consumer(Sending::new(connection, ending)))?;
                     Ok((FutureReader::new(&mut store, ended)?,))
                 }
                 Err(error) => {
@@ -143,7 +144,7 @@ fn add_streams(types: &mut LinkerInstance<'_, RunState>) -> Result<()> {
             {
                 Ok(connection) => {
                     let (ending, ended) = oneshot::channel();
-                    let receiving = Receiving::new(connection, ending);
+                    let receiving = Producer(Receiving::new(connection, ending));
                     let data = StreamReader::new(&mut store, receiving)?;
                     (data, FutureReader::new(&mut store, ended)?)
                 }

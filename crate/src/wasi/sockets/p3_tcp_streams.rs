@@ -1,5 +1,6 @@
 //! The streams of WASI 0.3's TCP sockets: what goes in, what comes out, and clients.
 
+use super::super::byte_streams::{ByteConsumer, ByteProducer};
 use super::super::network::{Place, Shared};
 use super::super::stream_end::{EndSender, StreamEnd, nothing_yet};
 use super::RunState;
@@ -13,13 +14,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, TcpStream};
 use wasmtime::component::{
-    Destination, Resource, Source, StreamConsumer, StreamProducer, StreamResult,
+    Destination, DirectDestination, DirectSource, Resource, StreamProducer, StreamResult,
 };
 use wasmtime::{AsContextMut, Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::sockets::types::{ErrorCode, IpAddressFamily};
-
-/// Bytes that are read at once where the reader is not a guest with a buffer of its own.
-const CHUNK: usize = 8 << 10;
 
 /// The answer to a guest that only asks whether there is something to do.
 fn readiness(ready: Poll<io::Result<()>>, finish: bool) -> Poll<Result<StreamResult>> {
@@ -77,24 +75,25 @@ impl Receiving {
     }
 }
 
-impl StreamProducer<RunState> for Receiving {
-    type Item = u8;
-    type Buffer = bytes::BytesMut;
+impl ByteProducer for Receiving {
+    const CHUNK: usize = 8 << 10;
 
-    fn poll_produce<'a>(
-        mut self: Pin<&mut Self>,
+    fn poll_ready(
+        &mut self,
         context: &mut Context<'_>,
-        mut store: StoreContextMut<'a, RunState>,
-        destination: Destination<'a, u8, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        readiness(self.0.connection.stream.poll_read_ready(context), finish)
+    }
+
+    fn produce(
+        &mut self,
+        context: &mut Context<'_>,
+        mut destination: DirectDestination<'_, RunState>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
         let connection = self.0.connection.clone();
         let stream = &connection.stream;
-        // A guest that only asks whether there is something.
-        if destination.remaining(store.as_context_mut()) == Some(0) {
-            return readiness(stream.poll_read_ready(context), finish);
-        }
-        let mut destination = destination.as_direct(store, CHUNK);
         let read = when_ready(
             || stream.try_read(destination.remaining()),
             || stream.poll_read_ready(context),
@@ -124,23 +123,23 @@ impl Sending {
     }
 }
 
-impl StreamConsumer<RunState> for Sending {
-    type Item = u8;
-
-    fn poll_consume(
-        mut self: Pin<&mut Self>,
+impl ByteConsumer for Sending {
+    fn poll_ready(
+        &mut self,
         context: &mut Context<'_>,
-        store: StoreContextMut<'_, RunState>,
-        source: Source<'_, u8>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        readiness(self.0.connection.stream.poll_write_ready(context), finish)
+    }
+
+    fn consume(
+        &mut self,
+        context: &mut Context<'_>,
+        mut source: DirectSource<'_, RunState>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
         let connection = self.0.connection.clone();
         let stream = &connection.stream;
-        let mut source = source.as_direct(store);
-        // A guest that only asks whether there is room.
-        if source.remaining().is_empty() {
-            return readiness(stream.poll_write_ready(context), finish);
-        }
         let sending = match connection.shared.traffic.send(source.remaining().len()) {
             Ok(sending) => sending,
             Err(stopped) => return Poll::Ready(Err(stopped.into())),
