@@ -44,6 +44,8 @@ export const queue = {
     }
   },
 
+  page: 'scale-out.md',
+
   parts: (results) => ({ queue: ratesTable(results), 'queue-time': timesTable(results) }),
 }
 
