@@ -8,6 +8,9 @@ import { median, print, ratio, takeTurns } from './measure.mjs'
 import { number, table, times } from './report.mjs'
 
 const WASI = fileURLToPath(new URL('rivals/wasi-process.mjs', import.meta.url))
+const [CAT, FLOOD] = [assembled('cat'), assembled('flood-argv')]
+const IN = ['pipe', 'ignore', 'ignore']
+const OUT = ['ignore', 'pipe', 'ignore']
 const OURS = 'spawn()'
 const NATIVE = 'child_process, native'
 const NODE_WASI = 'child_process, node:wasi'
@@ -18,16 +21,17 @@ export const spawn = {
     'a running program: a line and its answer, bytes through it, its start; beside child processes',
 
   async run({ rounds, quick }) {
-    const [cat, hello] = [assembled('cat'), assembled('hello')]
-    const [copy, greet] = [await load(cat), await load(hello)]
+    const [copy, flood, greet] = [
+      await load(CAT),
+      await load(FLOOD),
+      await load(assembled('hello')),
+    ]
     const lines = quick ? 1000 : 10_000
     const bytes = quick ? 2 ** 26 : 2 ** 28
     const starts = quick ? 50 : 300
     const native = () => spawnProcess('cat', { stdio: ['pipe', 'pipe', 'ignore'] })
-    const nodeWasi = () =>
-      spawnProcess(process.execPath, ['--no-warnings', WASI, cat], {
-        stdio: ['pipe', 'pipe', 'ignore'],
-      })
+    const nodeWasi = (args = [CAT], stdio = ['pipe', 'pipe', 'ignore']) =>
+      spawnProcess(process.execPath, ['--no-warnings', WASI, ...args], { stdio })
     const section = async (what, unit, measures) => {
       const contenders = Object.entries(measures).map(([name, measure]) => ({ name, measure }))
       return report(what, unit, await takeTurns(contenders, rounds))
@@ -50,7 +54,22 @@ export const spawn = {
             bytes,
           ),
         [NATIVE]: () => pass([0, 1].map(native), bytes),
-        [NODE_WASI]: () => pass([0, 1].map(nodeWasi), bytes),
+        [NODE_WASI]: () => pass([nodeWasi(), nodeWasi()], bytes),
+      }),
+      await section('from one program into another', 'MB/s', {
+        [OURS]: () =>
+          into(
+            flood.spawn({ args: [`${bytes}`], stderr: 'ignore' }),
+            copy.spawn({ stdout: 'ignore', stderr: 'ignore' }),
+            bytes,
+          ),
+        [NATIVE]: () =>
+          into(
+            spawnProcess('head', ['-c', `${bytes}`, '/dev/zero'], { stdio: OUT }),
+            spawnProcess('cat', { stdio: IN }),
+            bytes,
+          ),
+        [NODE_WASI]: () => into(nodeWasi([FLOOD, `${bytes}`], OUT), nodeWasi([CAT], IN), bytes),
       }),
       await section('start to end, output read', 'µs', {
         [OURS]: () => startAll(() => readAll(greet.spawn()), starts * 10),
@@ -128,6 +147,15 @@ async function pass(programs, bytes) {
   first.stdin.end()
   await ended
   if (left !== 0) throw new Error(`${left} bytes were lost`)
+  return bytes / 1e6 / ((performance.now() - start) / 1000)
+}
+
+/** Pipes what the first program prints to the second. Returns megabytes per second, with the start. */
+async function into(first, last, bytes) {
+  const start = performance.now()
+  const ended = last.outcome ?? once(last, 'close')
+  first.stdout.pipe(last.stdin)
+  await ended
   return bytes / 1e6 / ((performance.now() - start) / 1000)
 }
 

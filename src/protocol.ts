@@ -18,6 +18,7 @@ export const OPERATION = {
   stdinEnd: 6,
   outputTaken: 7,
   outputClosed: 8,
+  outputRelayed: 17,
   openBatch: 9,
   abortBatch: 10,
   closeBatch: 11,

@@ -2,6 +2,8 @@ import { Buffer } from 'node:buffer'
 import { Writable } from 'node:stream'
 import type { InputEvents, LiveInput } from '../port/pipes.ts'
 import { PIPE } from '../protocol.ts'
+import { outputOf } from './output.ts'
+import type { Relay } from './relay.ts'
 import { brokenPipe, HIGH_WATER_BYTES, needsNoListener } from './streams.ts'
 
 type Done = (error?: Error | null) => void
@@ -23,9 +25,34 @@ export class GuestInput implements LiveInput {
   #hasEnded = false
   #isClosed = false
   #fault: Error | undefined
+  /** Other guests whose output is piped to this. */
+  readonly #relays = new Set<Relay>()
 
   connect(run: InputEvents): void {
     this.#run = run
+  }
+
+  /** The run, if it reads and has got everything that was written. */
+  get idleRun(): InputEvents | undefined {
+    const writable = this.#writable
+    if (this.#room === undefined || this.#rest !== undefined || writable?.writableLength !== 0)
+      return
+    // A `write` of somebody's own wants to see the chunks.
+    const isOver = this.#isClosed || this.#isEnding || Object.hasOwn(writable, 'write')
+    return isOver ? undefined : this.#run
+  }
+
+  /** Whether the one that writes has to wait. */
+  get isFull(): boolean {
+    return this.#writable?.writableNeedDrain === true
+  }
+
+  addRelay(relay: Relay): void {
+    this.#relays.add(relay)
+  }
+
+  removeRelay(relay: Relay): void {
+    this.#relays.delete(relay)
   }
 
   get stream(): Writable {
@@ -47,6 +74,8 @@ export class GuestInput implements LiveInput {
       },
     })
     needsNoListener(writable)
+    writable.on('pipe', (from: unknown) => outputOf(from)?.piped(this))
+    writable.on('unpipe', (from: unknown) => outputOf(from)?.unpiped(this))
     this.#writable = writable
     if (this.#isClosed) writable.destroy(this.#fault)
     return writable
@@ -59,10 +88,12 @@ export class GuestInput implements LiveInput {
     this.#early = []
     for (const chunk of early) this.#send(chunk)
     this.#proceed()
+    this.#proceedRelays()
   }
 
   close(fault: unknown): void {
     this.#isClosed = true
+    this.#stopRelays()
     this.#early = []
     if (fault !== undefined) this.#fault = fault as Error
     const writable = this.#writable
@@ -72,6 +103,8 @@ export class GuestInput implements LiveInput {
   }
 
   #write(chunk: Buffer, done: Done): void {
+    // What somebody else writes has its place in the order.
+    if (!this.#isRelayed(chunk)) this.#stopRelays()
     if (this.#room === undefined && this.#earlyBytes + chunk.length <= PIPE.window) {
       // A copy: the caller may use its buffer again.
       this.#early.push(Buffer.from(chunk))
@@ -82,6 +115,7 @@ export class GuestInput implements LiveInput {
     this.#rest = chunk
     this.#done = done
     this.#proceed()
+    this.#proceedRelays()
   }
 
   /** Sends as much as there is room for. */
@@ -108,7 +142,21 @@ export class GuestInput implements LiveInput {
     if (chunk.length > 0) this.#run?.push(chunk)
   }
 
+  #isRelayed(chunk: Buffer): boolean {
+    for (const relay of this.#relays) if (relay.passes(chunk)) return true
+    return false
+  }
+
+  #proceedRelays(): void {
+    for (const relay of this.#relays) relay.proceed()
+  }
+
+  #stopRelays(): void {
+    for (const relay of this.#relays) relay.stop()
+  }
+
   #end(): void {
+    this.#stopRelays()
     this.#isEnding = true
     this.#proceed()
   }

@@ -1,14 +1,32 @@
 import type { Buffer } from 'node:buffer'
 import { Readable } from 'node:stream'
-import type { LiveOutput, OutputEvents } from '../port/pipes.ts'
+import type { InputEvents, LiveOutput, OutputEvents } from '../port/pipes.ts'
 import { PIPE } from '../protocol.ts'
+import { Relay, type RelayedOutput, type RelayingInput } from './relay.ts'
 import { HIGH_WATER_BYTES, needsNoListener } from './streams.ts'
 
 /** The guest is told what was taken each time it is this much: while the window is not full, it does not wait for it. */
 const TELL_BYTES = PIPE.window / 2
 
+/** Emitted before bytes become text. */
+const ENCODING = Symbol('encoding')
+
+class OutputStream extends Readable {
+  override setEncoding(encoding: BufferEncoding): this {
+    this.emit(ENCODING)
+    return super.setEncoding(encoding)
+  }
+}
+
+const outputs = new WeakMap<object, GuestOutput>()
+
+/** The output that this is the stream of, if it is one. */
+export function outputOf(stream: unknown): GuestOutput | undefined {
+  return typeof stream === 'object' && stream !== null ? outputs.get(stream) : undefined
+}
+
 /** A guest's stdout or stderr as a Readable, made when somebody asks for it. */
-export class GuestOutput implements LiveOutput {
+export class GuestOutput implements LiveOutput, RelayedOutput {
   #run: OutputEvents | undefined
   #readable: Readable | undefined
   /** Printed before there was a Readable: the guest waits when it is a window. */
@@ -19,6 +37,10 @@ export class GuestOutput implements LiveOutput {
   #untold = 0
   #isClosed = false
   #fault: Error | undefined
+  /** The stdins of guests that it is piped to. */
+  readonly #piped = new Set<RelayingInput>()
+  /** Set while it is piped to one. */
+  #relay: Relay | undefined
 
   connect(run: OutputEvents): void {
     this.#run = run
@@ -26,7 +48,7 @@ export class GuestOutput implements LiveOutput {
 
   get stream(): Readable {
     if (this.#readable !== undefined) return this.#readable
-    const readable = new Readable({
+    const readable = new OutputStream({
       highWaterMark: HIGH_WATER_BYTES,
       read: () => this.#take(),
       destroy: (error, done) => {
@@ -35,6 +57,15 @@ export class GuestOutput implements LiveOutput {
       },
     })
     needsNoListener(readable)
+    // Whoever else wants the bytes gets them.
+    readable.on('newListener', (event) => {
+      if (event === 'data' || event === 'readable') this.#relay?.stop()
+    })
+    readable.on('pause', () => {
+      if (this.#relay?.to.isFull === false) this.#relay.stop()
+    })
+    readable.on(ENCODING, () => this.#relay?.stop())
+    outputs.set(readable, this)
     this.#readable = readable
     for (const chunk of this.#early) readable.push(chunk)
     this.#early = []
@@ -50,8 +81,36 @@ export class GuestOutput implements LiveOutput {
       return
     }
     this.#held += bytes.length
+    this.#relay?.comes(bytes)
     if (readable === undefined) this.#early.push(bytes)
     else if (readable.push(bytes)) this.#take()
+  }
+
+  /** It was piped to the stdin of a guest. */
+  piped(to: RelayingInput): void {
+    this.#piped.add(to)
+    this.#relays()
+  }
+
+  unpiped(to: RelayingInput): void {
+    this.#piped.delete(to)
+    this.#relays()
+  }
+
+  ask(to: InputEvents | undefined): boolean {
+    return this.#run?.relay(to) ?? false
+  }
+
+  tellAll(): void {
+    this.#untold += this.#held
+    this.#held = 0
+    this.#tell()
+  }
+
+  #relays(): void {
+    this.#relay?.close()
+    const [to, other] = this.#piped
+    this.#relay = to === undefined || other !== undefined ? undefined : new Relay(this, to)
   }
 
   close(fault: unknown): void {
@@ -65,12 +124,15 @@ export class GuestOutput implements LiveOutput {
     else readable.destroy(this.#fault)
   }
 
+  #tell(): void {
+    if (this.#untold > 0) this.#run?.taken(this.#untold)
+    this.#untold = 0
+  }
+
   /** The reader has room again. */
   #take(): void {
     this.#untold += this.#held
     this.#held = 0
-    if (this.#untold < TELL_BYTES) return
-    this.#run?.taken(this.#untold)
-    this.#untold = 0
+    if (this.#untold >= TELL_BYTES && this.#relay?.isAsked !== true) this.#tell()
   }
 }

@@ -13,10 +13,14 @@ export interface PipeEvents {
   endStdin(run: number): void
   outputTaken(run: number, stream: number, bytes: number): void
   outputClosed(run: number, stream: number): void
+  /** Output goes straight into the stdin of the run `to`; 0 ends that. */
+  outputRelayed(run: number, stream: number, to: number): void
 }
 
 /** What a stdin that the caller writes to tells its run. */
 export interface InputEvents {
+  readonly port: PipeEvents
+  readonly run: number
   push(chunk: Uint8Array): void
   end(): void
 }
@@ -25,6 +29,8 @@ export interface InputEvents {
 export interface OutputEvents {
   taken(bytes: number): void
   closed(error: unknown): void
+  /** Lets the output go straight into this stdin, or back here. Returns whether that was asked for. */
+  relay(to: InputEvents | undefined): boolean
 }
 
 /** Stdin that the caller writes to while the guest runs. */
@@ -89,6 +95,8 @@ export class Pipes {
     this.#source = source
     this.#input = live?.stdin
     this.#input?.connect({
+      port: events,
+      run: id,
       push: (chunk) => events.pushStdin(id, chunk),
       end: () => events.endStdin(id),
     })
@@ -172,6 +180,11 @@ export class Pipes {
         if (this.#ended) return
         if (error !== undefined) this.#fail(stream === STREAM.stdout ? 'stdout' : 'stderr', error)
         this.#events.outputClosed(this.#id, stream)
+      },
+      relay: (to) => {
+        if (this.#ended || (to !== undefined && to.port !== this.#events)) return false
+        this.#events.outputRelayed(this.#id, stream, to?.run ?? 0)
+        return true
       },
     }
     live?.connect(events)

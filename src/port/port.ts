@@ -568,6 +568,10 @@ export class Port implements PipeEvents, HostCallPort {
     this.#add(OPERATION.outputClosed, id, stream)
   }
 
+  outputRelayed(id: number, stream: number, to: number): void {
+    this.#add(OPERATION.outputRelayed, id, stream, to)
+  }
+
   hostReturned(run: number, call: number, results: number): void {
     const { bytes } = this.#submission
     const start = bytes.length

@@ -38,7 +38,23 @@ impl Pipes {
             }
             PipeEvent::BodyTaken(bytes) => self.body.iter().for_each(|pipe| pipe.take(bytes)),
             PipeEvent::Closed(kind) => self.output(kind).iter().for_each(|pipe| pipe.close()),
+            PipeEvent::Relayed(kind, _) => {
+                self.output(kind).iter().for_each(|pipe| pipe.end_relay());
+            }
         }
+    }
+
+    /// Lets an output go into the stdin of another run, past the submitter.
+    pub(super) fn relay(&self, kind: OutputStreamKind, to: &Self) {
+        if let (Some(output), Some(stdin)) = (self.output(kind), &to.stdin) {
+            output.relay(stdin.clone());
+        }
+    }
+
+    /// The run has ended: what has not gone past the submitter goes to the submitter.
+    pub(super) fn end_relays(&self) {
+        let outputs = self.stdout.iter().chain(&self.stderr);
+        outputs.for_each(|pipe| pipe.end_relay());
     }
 
     /// Lets the guest print what the submitter takes after the call that it waits for.

@@ -5,7 +5,7 @@ use super::instances::{InstanceWork, Instances};
 use super::mailbox::Mailbox;
 use super::pipes::{Pipes, PortPipes};
 use super::sync::PendingRun;
-use super::wire::{GuestAccess, NoPipes, Operation, RunOperation, limits, run_options};
+use super::wire::{GuestAccess, NoPipes, Operation, PipeEvent, RunOperation, limits, run_options};
 use crate::error::{Error, Result};
 use crate::guest::{CallControl, Cause, Limits, Returned};
 use crate::host_functions::{HostCalls, HostResult, MemoryAccess, MemoryAnswer};
@@ -147,11 +147,16 @@ impl Threads {
                 tables.programs.remove(&handle);
                 deferred.disposed.push(handle);
             }
-            Operation::Pipe { id, event } => {
-                if let Some(pipes) = tables.pipes.get(&id) {
-                    pipes.apply(event);
+            Operation::Pipe { id, event } => match (tables.pipes.get(&id), event) {
+                (Some(pipes), PipeEvent::Relayed(kind, Some(to))) => {
+                    // A run that has ended, or is in another process, gets nothing past the submitter.
+                    if let Some(to) = tables.pipes.get(&to) {
+                        pipes.relay(kind, to);
+                    }
                 }
-            }
+                (Some(pipes), event) => pipes.apply(event),
+                (None, _) => {}
+            },
             Operation::HostResult { id, call, result } => {
                 let calls = tables.pipes.get(&id).and_then(Pipes::host_calls);
                 // After the tables are unlocked: it wakes the guest.
@@ -454,8 +459,10 @@ impl Client for Threads {
         let mut tables = self.tables();
         if !tables.tracked.is_empty() {
             for Ended { id, .. } in runs.iter() {
-                if tables.tracked.remove(id).is_some() {
-                    tables.pipes.remove(id);
+                if tables.tracked.remove(id).is_some()
+                    && let Some(pipes) = tables.pipes.remove(id)
+                {
+                    pipes.end_relays();
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Where a guest's streams lead.
 
-use super::pipe::{InputPipe, OutputPipe};
+use super::input_pipe::InputPipe;
+use super::output_pipe::OutputPipe;
 use bytes::Bytes;
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! The guest's ends of the pipes, with the traits that wasmtime-wasi wants.
 
 use super::capture::Capture;
+use super::input_pipe::InputPipe;
+use super::output_pipe::{Lost, OutputPipe};
 use super::permit::{PERMIT, check, zeroes};
-use super::pipe::{InputPipe, Lost, OutputPipe};
 use crate::guest::Stopped;
 use bytes::Bytes;
 use std::future::poll_fn;

@@ -11,7 +11,8 @@ mod unix;
 mod windows;
 
 use super::config::{Output, OutputStreamKind};
-use super::pipe::{InputPipe, Lost, OutputPipe};
+use super::input_pipe::InputPipe;
+use super::output_pipe::{Lost, OutputPipe};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IsTerminal};

@@ -90,6 +90,8 @@ pub(crate) enum PipeEvent {
     Closed(OutputStreamKind),
     /// This many bytes of the response's body have been taken.
     BodyTaken(u64),
+    /// This output goes into the stdin of this run; to the submitter again without one.
+    Relayed(OutputStreamKind, Option<u64>),
 }
 
 impl Operation {
@@ -171,6 +173,10 @@ impl Operation {
             }
             operation::OUTPUT_TAKEN => pipe(PipeEvent::Taken(stream()?, offset as u64)),
             operation::OUTPUT_CLOSED => pipe(PipeEvent::Closed(stream()?)),
+            operation::OUTPUT_RELAYED => {
+                let to = Some(offset as u64).filter(|to| *to != 0);
+                pipe(PipeEvent::Relayed(stream()?, to))
+            }
             operation::HOST_RETURN => Self::HostResult {
                 id,
                 call: argument as u64,
@@ -268,6 +274,10 @@ impl Operation {
                 PipeEvent::Closed(stream) => {
                     let stream = stream_number(*stream);
                     (operation::OUTPUT_CLOSED, *id, stream, 0.0, 0.0, 0, 0)
+                }
+                PipeEvent::Relayed(stream, to) => {
+                    let (stream, to) = (stream_number(*stream), to.unwrap_or(0) as f64);
+                    (operation::OUTPUT_RELAYED, *id, stream, to, 0.0, 0, 0)
                 }
             },
             Self::HostResult { id, call, result } => {

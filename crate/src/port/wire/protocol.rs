@@ -74,6 +74,8 @@ numbers! {
         OUTPUT_TAKEN = 7 as "outputTaken",
         /// The reader of an output of a run is gone: id, stream.
         OUTPUT_CLOSED = 8 as "outputClosed",
+        /// Output of a run goes into the stdin of another: id, stream; the offset is the other run, or 0 to end that.
+        OUTPUT_RELAYED = 17 as "outputRelayed",
         /// Opens a batch: batch, concurrency, the options that its runs share.
         OPEN_BATCH = 9 as "openBatch",
         /// Aborts the runs of a batch: batch.

@@ -1,19 +1,15 @@
-//! Streams between a guest and the host, with backpressure in both directions.
+//! Streams of bytes from the host to a guest, with backpressure.
 
+use super::relay::{Sender, Taken};
+use super::wakers::Wakers;
 use crate::lock::lock;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-
-/// With this many bytes on their way to the host, a guest waits.
-const WINDOW: u64 = 64 * 1024;
-
-/// What is kept of a piece beside its bytes, at the most, until the host takes it.
-const RECORD: u64 = 128;
 
 /// Chunks up to this size are read together, so that a guest that is written to in pieces does not read in pieces.
 const SMALL: usize = 4096;
@@ -40,7 +36,7 @@ enum Demand {
 
 #[derive(Default)]
 struct InputState {
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Chunk>,
     ended: bool,
     /// The error of the operating system that has ended it.
     failed: Option<i32>,
@@ -56,7 +52,14 @@ struct InputState {
     waited: Option<Duration>,
     /// Whether the last chunk was no line: a guest that sleeps meanwhile reads more at a time.
     is_bulk: bool,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
+}
+
+/// Bytes that the guest has not read.
+struct Chunk {
+    bytes: Bytes,
+    /// The guest that sent them, past the host.
+    sender: Option<Sender>,
 }
 
 impl InputPipe {
@@ -83,12 +86,17 @@ impl InputPipe {
 
     /// Hands over a chunk that was asked for, or for which there is room.
     pub fn push(&self, bytes: Bytes) {
-        self.update(|state| {
-            state.is_bulk = bytes.len() > SMALL;
-            if !bytes.is_empty() {
-                state.chunks.push_back(bytes);
-            }
-        });
+        self.update(|state| state.add(bytes, None));
+    }
+
+    /// Hands over bytes of another guest, which has a window of its own for them.
+    pub(super) fn push_from(&self, bytes: Bytes, sender: &Sender) {
+        self.update(|state| state.add(bytes, Some(sender.clone())));
+    }
+
+    /// Whether others than the host may push.
+    pub(super) fn takes_relays(&self) -> bool {
+        matches!(self.demand, Demand::Room { .. })
     }
 
     /// Says that one read finds the end, as after Ctrl-D on a terminal.
@@ -123,9 +131,9 @@ impl InputPipe {
         if let Some(since) = state.waits_since.take() {
             state.waited = Some(since.elapsed());
         }
-        let wakers = std::mem::take(&mut state.wakers);
+        let wakers = state.wakers.take();
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.wake();
         // Then the guest is polled where it waits.
         self.touched.store(true, Ordering::Release);
     }
@@ -161,7 +169,7 @@ impl InputPipe {
         if !state.chunks.is_empty() || state.paused || state.ended {
             return Poll::Ready(());
         }
-        wait(&mut state.wakers, context);
+        state.wakers.add(context);
         if state.waits_since.is_none() {
             state.waits_since = Some(Instant::now());
             self.touched.store(false, Ordering::Release);
@@ -173,7 +181,7 @@ impl InputPipe {
     /// Up to `size` bytes; empty when none have arrived yet, `None` at the end.
     pub(crate) fn read(&self, size: usize) -> Option<Bytes> {
         let mut state = self.lock();
-        let Some(bytes) = state.take(size) else {
+        let Some((bytes, sender)) = state.take(size) else {
             let is_end = std::mem::take(&mut state.paused) || state.ended;
             return match (is_end, &self.demand) {
                 (true, _) => None,
@@ -185,7 +193,10 @@ impl InputPipe {
                 }
             };
         };
-        if let Demand::Room { window, give } = &self.demand {
+        if let Some(sender) = sender {
+            drop(state);
+            drop(Taken::new(sender, bytes.len()));
+        } else if let Demand::Room { window, give } = &self.demand {
             state.read += bytes.len() as u64;
             // Not for every read: the host is woken each time.
             if state.read >= window / 2 {
@@ -209,222 +220,53 @@ impl InputPipe {
     }
 }
 
+impl Drop for InputPipe {
+    /// The guest has ended: those whose bytes it has not read have room again.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for Chunk { bytes, sender } in state.chunks.drain(..) {
+            drop(sender.map(|sender| Taken::new(sender, bytes.len())));
+        }
+    }
+}
+
 impl InputState {
-    /// Removes up to `size` bytes; `None` if there are none.
-    fn take(&mut self, size: usize) -> Option<Bytes> {
+    fn add(&mut self, bytes: Bytes, sender: Option<Sender>) {
+        self.is_bulk = bytes.len() > SMALL;
+        if !bytes.is_empty() {
+            self.chunks.push_back(Chunk { bytes, sender });
+        }
+    }
+
+    /// Removes up to `size` bytes, with the guest that sent them; `None` if there are none.
+    fn take(&mut self, size: usize) -> Option<(Bytes, Option<Sender>)> {
         let first = self.chunks.front_mut()?;
-        if first.len() > size {
-            return Some(first.split_to(size));
+        if first.bytes.len() > size {
+            return Some((first.bytes.split_to(size), first.sender.clone()));
         }
-        let first = self.chunks.pop_front()?;
-        let fits = |chunks: &VecDeque<Bytes>, length: usize| {
-            { chunks.front() }.is_some_and(|next| length + next.len() <= size.min(SMALL))
+        let Chunk { bytes, sender } = self.chunks.pop_front()?;
+        let fits = |chunks: &VecDeque<Chunk>, length: usize| {
+            chunks.front().is_some_and(|next| {
+                length + next.bytes.len() <= size.min(SMALL) && next.sender == sender
+            })
         };
-        if !fits(&self.chunks, first.len()) {
-            return Some(first);
+        if !fits(&self.chunks, bytes.len()) {
+            return Some((bytes, sender));
         }
-        let mut bytes = BytesMut::from(first);
+        let mut bytes = BytesMut::from(bytes);
         while fits(&self.chunks, bytes.len())
             && let Some(next) = self.chunks.pop_front()
         {
-            bytes.extend_from_slice(&next);
+            bytes.extend_from_slice(&next.bytes);
         }
-        Some(bytes.freeze())
-    }
-}
-
-/// Why output can no longer arrive.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Lost {
-    /// Nobody reads.
-    Reader,
-    /// The host could not pass output on, with this error of the operating system.
-    Error(i32),
-}
-
-/// Bytes on their way from a guest to the host; the guest waits while the window is full. What it writes at a time may be
-/// longer than the window.
-pub struct OutputPipe {
-    state: Mutex<OutputState>,
-    send: Box<dyn Fn(Bytes) + Send + Sync>,
-    /// The most that is sent at a time.
-    piece: usize,
-    terminal: bool,
-    flush_waits: bool,
-}
-
-/// A pipe whose window is wider until this is dropped.
-pub struct Widened {
-    pipe: Arc<OutputPipe>,
-    window: u64,
-}
-
-impl Drop for Widened {
-    fn drop(&mut self) {
-        let mut state = self.pipe.lock();
-        state.window = self.window;
-        state.least = None;
-    }
-}
-
-#[derive(Default)]
-struct OutputState {
-    /// With this many bytes on their way, the guest waits.
-    window: u64,
-    /// The window before it was widened. Each piece makes the wider one smaller, as far as this.
-    least: Option<u64>,
-    sent: u64,
-    taken: u64,
-    lost: Option<Lost>,
-    wakers: Vec<Waker>,
-}
-
-impl OutputPipe {
-    /// A pipe that hands each chunk to `send`, which must not block.
-    ///
-    /// With `flush_waits`, a guest's flush lasts until the host has taken everything sent before.
-    pub fn new(
-        terminal: bool,
-        flush_waits: bool,
-        send: impl Fn(Bytes) + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        Self::with_window(WINDOW, terminal, flush_waits, send)
-    }
-
-    /// A pipe on which no guest ever waits, because `send` keeps everything.
-    pub(crate) fn without_window(send: impl Fn(Bytes) + Send + Sync + 'static) -> Arc<Self> {
-        Self::with_window(u64::MAX, false, false, send)
-    }
-
-    pub(crate) fn with_window(
-        window: u64,
-        terminal: bool,
-        flush_waits: bool,
-        send: impl Fn(Bytes) + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::new(OutputState {
-                window,
-                ..OutputState::default()
-            }),
-            send: Box::new(send),
-            piece: usize::try_from(window).unwrap_or(usize::MAX),
-            terminal,
-            flush_waits,
-        })
-    }
-
-    /// Lets the guest go on with up to `window` bytes on their way, while the host can take none.
-    pub(crate) fn widen(self: &Arc<Self>, window: u64) -> Widened {
-        let mut before = window;
-        self.update(|state| {
-            std::mem::swap(&mut state.window, &mut before);
-            state.least = Some(before);
-        });
-        Widened {
-            pipe: self.clone(),
-            window: before,
-        }
-    }
-
-    /// Says that the host has taken `bytes` more bytes.
-    pub fn take(&self, bytes: u64) {
-        self.update(|state| state.taken += bytes);
-    }
-
-    /// Says that nobody reads any more; the guest's next write fails as on a broken pipe.
-    pub fn close(&self) {
-        self.lose(Lost::Reader);
-    }
-
-    pub(super) fn lose(&self, lost: Lost) {
-        self.update(|state| state.lost = Some(lost));
-    }
-
-    fn update(&self, change: impl FnOnce(&mut OutputState)) {
-        let mut state = self.lock();
-        change(&mut state);
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, OutputState> {
-        lock(&self.state)
-    }
-
-    pub(super) fn is_terminal(&self) -> bool {
-        self.terminal
-    }
-
-    /// How many bytes may be sent now. With `after`, none until the host has taken everything up to there.
-    pub(super) fn room(&self, after: Option<u64>) -> Result<usize, Lost> {
-        self.lock().room(after)
-    }
-
-    pub(crate) fn poll_room(
-        &self,
-        after: Option<u64>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<usize, Lost>> {
-        let mut state = self.lock();
-        match state.room(after) {
-            Ok(0) => {
-                wait(&mut state.wakers, context);
-                Poll::Pending
-            }
-            room => Poll::Ready(room),
-        }
-    }
-
-    /// Sends `bytes` in pieces, and returns the position of the last byte among all bytes sent.
-    pub(crate) fn send(&self, mut bytes: Bytes) -> u64 {
-        let mut state = self.lock();
-        state.sent += bytes.len() as u64;
-        // Under the lock, so that the writers of one pipe keep their order.
-        while bytes.len() > self.piece {
-            (self.send)(bytes.split_to(self.piece));
-        }
-        (self.send)(bytes);
-        if let Some(least) = state.least {
-            state.window = state.window.saturating_sub(RECORD).max(least);
-        }
-        state.sent
-    }
-
-    /// How many bytes were sent so far.
-    pub(super) fn sent(&self) -> u64 {
-        self.lock().sent
-    }
-
-    pub(super) fn flush_waits(&self) -> bool {
-        self.flush_waits
-    }
-}
-
-impl OutputState {
-    fn room(&self, after: Option<u64>) -> Result<usize, Lost> {
-        if let Some(lost) = self.lost {
-            return Err(lost);
-        }
-        if after.is_some_and(|mark| self.taken < mark) {
-            return Ok(0);
-        }
-        let on_the_way = self.sent - self.taken;
-        Ok(usize::try_from(self.window.saturating_sub(on_the_way)).unwrap_or(usize::MAX))
-    }
-}
-
-/// Adds a waker once, even if the guest polls again and again.
-fn wait(wakers: &mut Vec<Waker>, context: &Context<'_>) {
-    if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-        wakers.push(context.waker().clone());
+        Some((bytes.freeze(), sender))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Waker;
     use std::thread;
 
     const LONG: Duration = Duration::from_secs(3600);

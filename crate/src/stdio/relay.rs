@@ -1,0 +1,191 @@
+//! Output of a guest that goes into the stdin of another one, past the host.
+
+use super::input_pipe::InputPipe;
+use super::output_pipe::OutputPipe;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::mem::take;
+use std::sync::{Arc, Weak};
+
+/// Where the output of a guest goes instead of to the host.
+pub(super) struct Relay {
+    to: Arc<InputPipe>,
+    sender: Sender,
+    /// What was sent up to here is with the host, which passes it on. What comes later has to wait for that.
+    after: u64,
+    held: VecDeque<Bytes>,
+}
+
+impl Relay {
+    /// For what comes after so many bytes.
+    pub(super) fn new(from: &Arc<OutputPipe>, to: Arc<InputPipe>, after: u64) -> Self {
+        Self {
+            to,
+            sender: Sender(Arc::downgrade(from)),
+            after,
+            held: VecDeque::new(),
+        }
+    }
+
+    /// Passes `bytes` on, or keeps them for as long as not everything before has been `taken`.
+    pub(super) fn send(&mut self, bytes: Bytes, taken: u64) {
+        self.held.push_back(bytes);
+        self.proceed(taken);
+    }
+
+    /// Passes on what was kept if everything before has been `taken`.
+    pub(super) fn proceed(&mut self, taken: u64) {
+        if taken < self.after {
+            return;
+        }
+        for bytes in take(&mut self.held) {
+            self.to.push_from(bytes, &self.sender);
+        }
+    }
+
+    /// What was not passed on.
+    pub(super) fn held(&mut self) -> VecDeque<Bytes> {
+        take(&mut self.held)
+    }
+}
+
+/// The output that bytes in a stdin came from.
+#[derive(Clone)]
+pub(super) struct Sender(Weak<OutputPipe>);
+
+impl Sender {
+    /// Says that so many bytes were read or will not be. Not to be called while a pipe is locked.
+    fn took(&self, bytes: usize) {
+        if let Some(pipe) = self.0.upgrade() {
+            pipe.take_relayed(bytes as u64);
+        }
+    }
+}
+
+impl PartialEq for Sender {
+    fn eq(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Bytes of another guest that were read, or will not be. The sender learns it when this is dropped, which must not
+/// happen while a pipe is locked.
+pub(super) struct Taken {
+    sender: Sender,
+    bytes: usize,
+}
+
+impl Taken {
+    pub(super) fn new(sender: Sender, bytes: usize) -> Self {
+        Self { sender, bytes }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.sender.took(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::lock;
+    use std::sync::Mutex;
+
+    const WINDOW: u64 = 8;
+
+    /// A pipe to a host that keeps what it gets.
+    fn output() -> (Arc<OutputPipe>, Arc<Mutex<Vec<u8>>>) {
+        let host = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = host.clone();
+        let send = move |bytes: Bytes| lock(&kept).extend_from_slice(&bytes);
+        (OutputPipe::with_window(WINDOW, false, false, send), host)
+    }
+
+    fn stdin() -> Arc<InputPipe> {
+        InputPipe::with_room(WINDOW, |_| {})
+    }
+
+    fn read(pipe: &InputPipe, size: usize) -> Vec<u8> {
+        pipe.read(size).expect("no end").to_vec()
+    }
+
+    #[test]
+    fn what_the_host_has_comes_first() {
+        let ((output, host), stdin) = (output(), stdin());
+        output.send(Bytes::from_static(b"ab"));
+        output.relay(stdin.clone());
+        output.send(Bytes::from_static(b"cd"));
+        assert_eq!(read(&stdin, 8), b"");
+        // The host passes it on.
+        stdin.push(Bytes::from_static(b"ab"));
+        output.take(1);
+        assert_eq!(read(&stdin, 8), b"ab");
+        assert_eq!(read(&stdin, 8), b"");
+        output.take(1);
+        assert_eq!(read(&stdin, 8), b"cd");
+        output.send(Bytes::from_static(b"ef"));
+        assert_eq!(read(&stdin, 1), b"e");
+        assert_eq!(*lock(&host), b"ab");
+    }
+
+    #[test]
+    fn what_was_not_passed_on_goes_to_the_host_at_the_end() {
+        let ((output, host), stdin) = (output(), stdin());
+        output.send(Bytes::from_static(b"a"));
+        output.relay(stdin.clone());
+        output.send(Bytes::from_static(b"b"));
+        output.end_relay();
+        output.send(Bytes::from_static(b"c"));
+        assert_eq!(*lock(&host), b"abc");
+        assert_eq!(read(&stdin, 8), b"");
+    }
+
+    #[test]
+    fn what_is_read_makes_room_and_so_does_the_end_of_the_reader() {
+        let ((output, _), stdin) = (output(), stdin());
+        output.relay(stdin.clone());
+        output.send(Bytes::from_static(b"12345678"));
+        assert!(matches!(output.room(None), Ok(0)));
+        assert_eq!(read(&stdin, 3), b"123");
+        assert!(matches!(output.room(None), Ok(3)));
+        drop(stdin);
+        output.end_relay();
+        assert!(matches!(output.room(None), Ok(8)));
+    }
+
+    #[test]
+    fn small_pieces_of_one_guest_are_read_together() {
+        let ((one, _), (other, _), stdin) = (output(), output(), stdin());
+        one.relay(stdin.clone());
+        other.relay(stdin.clone());
+        for (output, bytes) in [(&one, "a"), (&one, "b"), (&other, "c")] {
+            output.send(bytes.into());
+        }
+        stdin.push(Bytes::from_static(b"d"));
+        for expected in [&b"ab"[..], b"c", b"d"] {
+            assert_eq!(read(&stdin, 8), expected);
+        }
+        assert!(matches!(one.room(None), Ok(8)));
+        assert!(matches!(other.room(None), Ok(8)));
+    }
+
+    #[test]
+    fn a_guest_may_be_its_own_reader() {
+        let ((output, _), stdin) = (output(), stdin());
+        output.relay(stdin.clone());
+        for _ in 0..3 {
+            output.send(Bytes::from_static(b"12345678"));
+            assert_eq!(read(&stdin, 8), b"12345678");
+        }
+    }
+
+    #[test]
+    fn a_stdin_that_is_asked_for_takes_nothing_else() {
+        let (output, host) = output();
+        output.relay(InputPipe::new(false, || {}));
+        output.send(Bytes::from_static(b"a"));
+        assert_eq!(*lock(&host), b"a");
+    }
+}

@@ -1,0 +1,116 @@
+import type { Buffer } from 'node:buffer'
+import type { Readable } from 'node:stream'
+import type { InputEvents } from '../port/pipes.ts'
+import { PIPE } from '../protocol.ts'
+
+/** What passes here first: for less, asking does not pay. */
+const BULK_BYTES = 64 * 1024
+
+/** Much more than can be on its way. When so much still comes, the guests are in different processes. */
+const REFUSED_BYTES = PIPE.window * 4
+
+/** The output that is relayed. */
+export interface RelayedOutput {
+  readonly stream: Readable
+  /** Lets the core pass output on to this stdin, or stop that. Returns whether it was asked. */
+  ask(to: InputEvents | undefined): boolean
+  /** Tells the guest that everything was taken. */
+  tellAll(): void
+}
+
+/** The stdin it goes to. */
+export interface RelayingInput {
+  /** The run, if it reads and has got everything that was written. */
+  readonly idleRun: InputEvents | undefined
+  /** Whether the one that writes has to wait. */
+  readonly isFull: boolean
+  addRelay(relay: Relay): void
+  removeRelay(relay: Relay): void
+}
+
+/**
+ * A pipe from one guest to another, which carries bytes past JavaScript while nothing but the pipe wants them. What is
+ * on its way here when the core is asked goes on through the streams, and the core holds what comes later until it is
+ * told that this was taken. So here it is taken only once the other guest has it.
+ */
+export class Relay {
+  readonly #from: RelayedOutput
+  readonly #to: RelayingInput
+  /** Bytes that came since the last change. */
+  #passed = 0
+  /** Chunks that came since the core was asked; undefined while it is not. */
+  #passing: WeakSet<Buffer> | undefined
+  #isRefused = false
+
+  constructor(from: RelayedOutput, to: RelayingInput) {
+    this.#from = from
+    this.#to = to
+    to.addRelay(this)
+  }
+
+  get to(): RelayingInput {
+    return this.#to
+  }
+
+  /** Whether the core was asked, and output is taken only by {@link proceed}. */
+  get isAsked(): boolean {
+    return this.#passing !== undefined
+  }
+
+  /** A chunk comes. */
+  comes(chunk: Buffer): void {
+    this.#passed += chunk.length
+    this.#passing?.add(chunk)
+  }
+
+  /** Whether this is one of the chunks that came since the core was asked. */
+  passes(chunk: Buffer): boolean {
+    return this.#passing?.has(chunk) === true
+  }
+
+  /** Something was passed on. */
+  proceed(): void {
+    const run = this.#to.idleRun
+    if (run === undefined || this.#from.stream.readableLength > 0) return
+    if (this.#passing !== undefined) {
+      this.#from.tellAll()
+      if (this.#passed < REFUSED_BYTES) return
+      this.#isRefused = true
+      this.stop()
+    } else if (this.#passed >= BULK_BYTES && !this.#isRefused && this.#isAlone) {
+      if (!this.#from.ask(run)) {
+        this.#isRefused = true
+        return
+      }
+      // All that is on its way to this place is still to come.
+      this.#from.tellAll()
+      this.#passing = new WeakSet()
+      this.#passed = 0
+    }
+  }
+
+  /** From now on everything comes through the streams. */
+  stop(): void {
+    if (this.#passing === undefined) return
+    this.#passing = undefined
+    this.#passed = 0
+    this.#from.ask(undefined)
+  }
+
+  /** The pipe has ended. */
+  close(): void {
+    this.stop()
+    this.#to.removeRelay(this)
+  }
+
+  /** Whether the pipe is all that reads, and lets bytes through as they are. */
+  get #isAlone(): boolean {
+    const { stream } = this.#from
+    return (
+      stream.listenerCount('data') === 1 &&
+      stream.listenerCount('readable') === 0 &&
+      stream.readableEncoding === null &&
+      (stream.readableFlowing === true || this.#to.isFull)
+    )
+  }
+}
