@@ -63,9 +63,9 @@ test('a narrow terminal gets what fits', async (t) => {
 test('a bar takes the room that the words leave', async (t) => {
   const { jobs, results } = await jobsFile(t, [{ args: ['400'] }])
   for (const [columns, bar] of [
-    [80, /░{24} 0 % /],
-    [40, /h░{15,23} 0 % /],
-    [25, /h0 % /],
+    [80, /^░{24} 0 % /],
+    [40, /^░{15,23} 0 % /],
+    [25, /^0 % /],
   ] as const) {
     const stderr = Object.defineProperty(new Screen(true), 'columns', { value: columns })
     await batch([watPath('sleep-argv'), jobs, '-o', results, '--force'], { stderr })

@@ -1,4 +1,5 @@
 import type { OutputStream } from '../io.ts'
+import { LastLine } from './last-line.ts'
 import type { Totals } from './totals.ts'
 import { counted, numeral, parts, roughly } from './words.ts'
 
@@ -70,22 +71,20 @@ function bar(fraction: number | undefined, room: number): string {
 }
 
 /** Keeps one line at the bottom of a terminal up to date. */
-export async function onTerminal(stream: OutputStream, read: () => Position): Promise<Progress> {
-  const { createLogUpdate } = await import('log-update')
-  // log-update would hide the cursor, and a kill would leave it hidden.
-  const update = createLogUpdate(stream as NodeJS.WritableStream, { showCursor: true })
+export function onTerminal(stream: OutputStream, read: () => Position): Progress {
+  const last = new LastLine(stream)
   const pace = new Pace()
   let isStopped = false
   const draw = (): void => {
     const position = read()
     const columns = (stream.columns ?? 80) - 1
     const text = describe(position, pace)
-    update((bar(position.fraction, columns - text.length) + text).slice(0, columns))
+    last.show((bar(position.fraction, columns - text.length) + text).slice(0, columns))
   }
   const timer = setInterval(draw, DRAW_MS).unref()
   return {
     say(line) {
-      if (!isStopped) update.clear()
+      if (!isStopped) last.clear()
       stream.write(`${line}\n`)
       if (!isStopped) draw()
     },
@@ -93,7 +92,7 @@ export async function onTerminal(stream: OutputStream, read: () => Position): Pr
       if (isStopped) return
       isStopped = true
       clearInterval(timer)
-      update.clear()
+      last.clear()
     },
   }
 }

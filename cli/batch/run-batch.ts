@@ -111,7 +111,7 @@ async function carryOut(parts: Parts): Promise<number> {
   })
   await file?.begin()
   interrupts.listen((signal) => session.stop({ by: 'signal', signal }))
-  progress = await openProgress(io, flags, () => position(input, session, tally))
+  progress = openProgress(io, flags, () => position(input, session, tally))
   for (const remark of input.remarks) progress.say(printable(`wasiexec: ${remark}`))
   tally.begin()
   const startedAt = new Date()
@@ -194,11 +194,7 @@ async function openFile(
   return ResultsFile.open(output, resume ? 'resume' : force ? 'force' : 'new', [program, input])
 }
 
-function openProgress(
-  io: Io,
-  { quiet, output }: BatchFlags,
-  read: () => Position,
-): Promise<Progress> | Progress {
+function openProgress(io: Io, { quiet, output }: BatchFlags, read: () => Position): Progress {
   // The results are on the same terminal, where they can be watched.
   if (quiet || (output === '-' && io.stdout.isTTY)) return silent(io.stderr)
   return (isDrawable(io.stderr, io.env) ? onTerminal : asLines)(io.stderr, read)
