@@ -161,7 +161,7 @@ pageTest(
   async (t) => {
     const { batch, url } = await serveLive(t, middle())
     const { page } = await openUrl(t, url)
-    await page.locator('#timeline .u-over').hover()
+    await page.locator('#timeline .over').hover()
     const tip = page.locator('#timeline .tip')
     const before = await tip.innerText()
     t.regex(before, /^[\d.]+ m?s – [\d.]+ m?s\s+ok\s+\d+/)

@@ -115,6 +115,39 @@ pageTest(
   },
 )
 
+pageTest('a chart is as wide as its place and as sharp as the screen', async (t) => {
+  const { path } = await many()
+  for (const deviceScaleFactor of [1, 1.5, 2]) {
+    const { page } = await open(t, path, { deviceScaleFactor })
+    for (const width of [1280, 600, 1000]) {
+      await page.setViewportSize({ width, height: 800 })
+      await page.waitForFunction(() => {
+        const place = document.querySelector('#histogram')!
+        const canvas = place.querySelector('canvas')!
+        return (
+          canvas.width === Math.round(place.clientWidth * devicePixelRatio) &&
+          canvas.clientWidth === place.clientWidth
+        )
+      })
+    }
+    t.true(await fits(page))
+  }
+})
+
+pageTest('runs are counted in whole numbers', async (t) => {
+  const collector = new ReportCollector()
+  for (const index of numbers(3)) collector.add(exit(0, { index, wallMs: 20 }), index)
+  const { page } = await open(t, await write(collector))
+  await page.evaluate(() => {
+    const written = ((window as { written?: string[] }).written = [] as string[])
+    CanvasRenderingContext2D.prototype.fillText = (text) => void written.push(text)
+  })
+  await page.setViewportSize({ width: 600, height: 800 })
+  await page.waitForFunction(() => (window as { written?: string[] }).written!.length > 4)
+  const written = await page.evaluate(() => (window as { written?: string[] }).written!)
+  t.deepEqual(written.filter((text) => /^[\d.]+$/.test(text)).slice(0, 4), ['0', '1', '2', '3'])
+})
+
 pageTest('axe finds nothing that keeps people out, in light and dark', async (t) => {
   const { path } = await many()
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -1,6 +1,6 @@
-import type uPlot from 'uplot'
 import { duration } from '../page/format.ts'
 import type { PageData } from '../page/data.ts'
+import type { Plot } from './plot.ts'
 import type { StackOptions } from './stack-chart.ts'
 
 /** Run times, with the percentiles of all runs. */
@@ -21,9 +21,9 @@ export function histogram({ series, edges, marks }: PageData): StackOptions | un
     // Round values have few digits.
     tick: (ms) => duration(ms).replace(/\.0+ /, ' '),
     name: (bar) => `${duration(edges[bar]!)} – ${duration(edges[bar + 1]!)}`,
-    draw: (chart, isAll) => {
+    draw: (plot, isAll) => {
       // The percentiles of a part of the runs are not known.
-      if (isAll) drawMarks(chart, place, marks)
+      if (isAll) drawMarks(plot, place, marks)
     },
   }
 }
@@ -42,32 +42,30 @@ function splits(min: number, max: number): number[] {
 
 const NAME_WIDTH = 40
 
-function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): void {
-  const { ctx, bbox } = chart
-  const ratio = devicePixelRatio || 1
+function drawMarks(plot: Plot, place: HTMLElement, marks: PageData['marks']): void {
+  const { context, box, ratio } = plot
   const { color, fontFamily } = getComputedStyle(place)
-  ctx.save()
-  ctx.strokeStyle = color
-  ctx.fillStyle = color
-  ctx.lineWidth = ratio
-  ctx.font = `${11 * ratio}px ${fontFamily}`
-  ctx.textAlign = 'center'
-  ctx.textBaseline = 'bottom'
+  context.strokeStyle = color
+  context.fillStyle = color
+  context.lineWidth = ratio
+  context.font = `${11 * ratio}px ${fontFamily}`
+  context.textAlign = 'center'
+  context.textBaseline = 'bottom'
   // Two names in one place could not be read, and become one.
   let names: { first: string; last: string; x: number } | undefined
   const write = (): void => {
     if (names === undefined) return
     const { first, last, x } = names
-    ctx.fillText(first === last ? first : `${first}–${last}`, x, bbox.top - 2 * ratio)
+    context.fillText(first === last ? first : `${first}–${last}`, x, box.top - 2 * ratio)
   }
   for (const { name, ms } of marks) {
-    const x = Math.round(chart.valToPos(ms, 'x', true)) + 0.5
-    if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue
-    ctx.setLineDash([2 * ratio, 3 * ratio])
-    ctx.beginPath()
-    ctx.moveTo(x, bbox.top)
-    ctx.lineTo(x, bbox.top + bbox.height)
-    ctx.stroke()
+    const x = Math.round(plot.x(ms)) + 0.5
+    if (!(x >= box.left && x <= box.left + box.width)) continue
+    context.setLineDash([2 * ratio, 3 * ratio])
+    context.beginPath()
+    context.moveTo(x, box.top)
+    context.lineTo(x, box.top + box.height)
+    context.stroke()
     if (names !== undefined && x - names.x < NAME_WIDTH * ratio) {
       names.last = name
       continue
@@ -76,5 +74,4 @@ function drawMarks(chart: uPlot, place: HTMLElement, marks: PageData['marks']): 
     names = { first: name, last: name, x }
   }
   write()
-  ctx.restore()
 }

@@ -1,6 +1,6 @@
-import uPlot from 'uplot'
 import { plural } from '../../src/words.ts'
 import type { PageGroup, PageSeries } from '../page/data.ts'
+import { Plot } from './plot.ts'
 
 /** What a chart of stacked bars shows. */
 export interface StackOptions {
@@ -22,39 +22,41 @@ export interface StackOptions {
   readonly tick: (value: number) => string
   /** The name of a bar. */
   readonly name: (bar: number) => string
-  readonly draw?: (chart: uPlot, isWhole: boolean) => void
+  readonly draw?: (plot: Plot, isWhole: boolean) => void
 }
 
-const HEIGHT = 220
 const MIN_BAR = 1.5
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
 const number = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
-/** Stacked bars by uPlot. Each drawing reads the page's theme and filter. */
+/** Stacked bars. Each drawing reads the page's theme and filter. */
 export class StackChart {
   #options: StackOptions
-  readonly #chart: uPlot
+  readonly #plot: Plot
   readonly #tip: HTMLElement
   readonly #band: HTMLElement
-  readonly #observer: ResizeObserver
   /** Counts of each series in each bar. */
-  #counts: number[][]
+  #counts: number[][] = []
   #isWhole = true
   #bar = -1
+  /** Where the mouse is, -1 if it is somewhere else. */
+  #mouse = -1
 
+  /** Draws nothing before `show`. */
   constructor(options: StackOptions) {
     this.#options = options
-    this.#counts = options.series.map(() => zeros(options.edges))
     this.#tip = element('tip')
     this.#band = element('band')
-    this.#chart = new uPlot(this.#configure(), this.#stack(), options.place)
-    this.#chart.over.append(this.#band)
+    this.#plot = new Plot(options.place, () => this.redraw())
+    const { over } = this.#plot
+    over.append(this.#band)
     options.place.append(this.#tip)
-    this.#observer = new ResizeObserver(() => {
-      const width = Math.floor(options.place.clientWidth)
-      if (width > 0) this.#chart.setSize({ width, height: HEIGHT })
-    })
-    this.#observer.observe(options.place)
+    const moved = (offset: number): void => {
+      this.#mouse = offset
+      this.#point(this.#pointedAt())
+    }
+    over.addEventListener('mousemove', ({ offsetX }) => moved(offsetX))
+    over.addEventListener('mouseleave', () => moved(-1))
   }
 
   /** Takes options with other bars. Returns whether that was all that is different in them. */
@@ -68,8 +70,7 @@ export class StackChart {
   }
 
   remove(): void {
-    this.#observer.disconnect()
-    this.#chart.destroy()
+    this.#plot.remove()
     this.#tip.remove()
   }
 
@@ -89,109 +90,68 @@ export class StackChart {
       total.setAttribute('value', String(sum))
       total.textContent = `${number.format(sum)} ${plural(noun, sum)}`
     }
-    this.#chart.setData(this.#stack())
-    this.#point(this.#barAt(this.#chart))
+    this.redraw()
   }
 
   redraw(): void {
-    this.#chart.redraw(true, true)
+    const { edges, isLog, isWhole, series, splits, tick, draw } = this.#options
+    const plot = this.#plot
+    const stack = this.#stack()
+    const [left, right] = [edges[0]!, edges.at(-1)!]
+    const highest = Math.max(...stack.at(-1)!)
+    plot.clear({ isLog, left, right, top: highest > 0 ? highest * 1.02 : 1 })
+    if (plot.box.width > 0) {
+      plot.drawAxes(
+        splits(left, right).map((at) => ({ at, name: tick(at) })),
+        plot.ticks(isWhole).map((at) => ({ at, name: compact.format(at) })),
+      )
+      series.forEach(({ slot }, at) => {
+        plot.context.fillStyle = colourOf(slot)
+        plot.context.fill(this.#bars(stack[at + 1]!, stack[at]!))
+      })
+      draw?.(plot, this.#isWhole)
+    }
+    this.#point(this.#pointedAt())
   }
 
-  /** Heights, each on top of the series before it. */
-  #stack(): uPlot.AlignedData {
+  /** Heights: zeros, and for each series what it is on top of together with its own. */
+  #stack(): number[][] {
     const { edges, height } = this.#options
     const sums = zeros(edges)
     const stacked = this.#counts.map((counts) =>
       counts.map((count, bar) => (sums[bar]! += height(count, bar))),
     )
-    return [edges.slice(0, -1), ...stacked]
+    return [zeros(edges), ...stacked]
   }
 
-  #configure(): uPlot.Options {
-    const { place, series, isLog, isWhole, splits, tick } = this.#options
-    const edges = (): readonly number[] => this.#options.edges
-    const style = getComputedStyle(place)
-    const font = `12px ${style.fontFamily}`
-    const ink = (): string => getComputedStyle(place).color
-    const line = (): string => getComputedStyle(place).borderTopColor
-    const incrs = isWhole ? { incrs: wholeSteps() } : {}
-    return {
-      width: Math.max(place.clientWidth, 1),
-      height: HEIGHT,
-      legend: { show: false },
-      padding: [16, 28, 0, 0],
-      cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
-      scales: {
-        x: { time: false, distr: isLog ? 3 : 1, range: () => [edges()[0]!, edges().at(-1)!] },
-        y: { range: (_, __, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.02 : 1] },
-      },
-      axes: [
-        {
-          stroke: ink,
-          font,
-          grid: { show: false },
-          ticks: { stroke: line, width: 1, size: 5 },
-          gap: 4,
-          size: 32,
-          splits: (_, __, min, max) => splits(min, max),
-          filter: (_, all) => all,
-          values: (_, all) => all.map(tick),
-        },
-        {
-          stroke: ink,
-          font,
-          grid: { stroke: line, width: 1 },
-          ticks: { show: false },
-          gap: 6,
-          size: 48,
-          space: 44,
-          values: (_, all) => all.map((value) => compact.format(value)),
-          ...incrs,
-        },
-      ],
-      series: [
-        {},
-        ...series.map(({ slot }, at) => ({
-          width: 0,
-          fill: () => colourOf(slot),
-          points: { show: false },
-          paths: (chart: uPlot) => this.#paths(chart, at),
-        })),
-      ],
-      hooks: {
-        setCursor: [(chart) => this.#point(this.#barAt(chart))],
-        draw: [(chart) => this.#options.draw?.(chart, this.#isWhole)],
-      },
-    }
-  }
-
-  #paths(chart: uPlot, series: number): uPlot.Series.Paths {
+  #bars(tops: readonly number[], bottoms: readonly number[]): Path2D {
     const { edges } = this.#options
-    const tops = chart.data[series + 1]!
-    const bottoms = series === 0 ? undefined : chart.data[series]!
-    const fill = new Path2D()
-    const ratio = devicePixelRatio || 1
+    const plot = this.#plot
+    const { ratio } = plot
+    const path = new Path2D()
     const gap = edges.length < 100 ? ratio : 0
-    for (let bar = 0; bar < edges.length - 1; bar += 1) {
-      const bottom = bottoms?.[bar] ?? 0
-      const top = tops[bar]!
-      if (top <= bottom) continue
-      const left = Math.round(chart.valToPos(edges[bar]!, 'x', true))
-      const right = Math.round(chart.valToPos(edges[bar + 1]!, 'x', true))
-      const floor = chart.valToPos(bottom, 'y', true)
+    tops.forEach((top, bar) => {
+      const bottom = bottoms[bar]!
+      if (top <= bottom) return
+      const left = Math.round(plot.x(edges[bar]!))
+      const right = Math.round(plot.x(edges[bar + 1]!))
+      const floor = plot.y(bottom)
       // A few among millions must still be visible.
-      const height = Math.max(floor - chart.valToPos(top, 'y', true), MIN_BAR * ratio)
-      fill.rect(left, floor - height, Math.max(right - left - gap, ratio), height)
-    }
-    return { fill, stroke: null, clip: null, band: null, gaps: [], flags: 0 }
+      const height = Math.max(floor - plot.y(top), MIN_BAR * ratio)
+      path.rect(left, floor - height, Math.max(right - left - gap, ratio), height)
+    })
+    return path
   }
 
-  #barAt(chart: uPlot): number {
-    const { left = -1 } = chart.cursor
-    if (left < 0) return -1
-    const value = chart.posToVal(left, 'x')
-    const bar = this.#options.edges.findLastIndex((edge) => edge <= value)
-    return Math.min(bar, this.#options.edges.length - 2)
+  /** The bar under the mouse, or -1. */
+  #pointedAt(): number {
+    if (this.#mouse < 0) return -1
+    const { edges } = this.#options
+    const value = this.#plot.valueAt(this.#mouse)
+    return Math.min(
+      edges.findLastIndex((edge) => edge <= value),
+      edges.length - 2,
+    )
   }
 
   /** Shows what is in a bar. */
@@ -204,8 +164,8 @@ export class StackChart {
     this.#tip.hidden = isEmpty
     this.#band.hidden = isEmpty
     if (isEmpty) return
-    const left = this.#chart.valToPos(edges[bar]!, 'x')
-    const right = this.#chart.valToPos(edges[bar + 1]!, 'x')
+    const left = this.#plot.offset(edges[bar]!)
+    const right = this.#plot.offset(edges[bar + 1]!)
     this.#band.style.left = `${left}px`
     this.#band.style.width = `${right - left}px`
     this.#tip.replaceChildren(
@@ -214,7 +174,7 @@ export class StackChart {
         counts[at] === 0 ? [] : [row(slot, name, counts[at]!)],
       ),
     )
-    const { offsetLeft } = this.#chart.over
+    const { offsetLeft } = this.#plot.over
     const middle = offsetLeft + (left + right) / 2
     const isRight = middle > place.clientWidth / 2
     this.#tip.style.left = isRight ? '' : `${middle + 12}px`
@@ -225,13 +185,6 @@ export class StackChart {
 /** One for each bar. */
 function zeros(edges: readonly number[]): number[] {
   return edges.slice(1).fill(0)
-}
-
-/** 1, 2, 5, 10, …: half a run does not exist. */
-function wholeSteps(): number[] {
-  return Array.from({ length: 12 }, (_, power) =>
-    [1, 2, 5].map((step) => step * 10 ** power),
-  ).flat()
 }
 
 /** The colour that the page has now, light or dark. */

@@ -146,7 +146,7 @@ export function footer({ options, version }: ReportInfo): Html {
           )}
         </dl>`
       }
-      <p>Written by wasiexec${version !== undefined && ` ${version}`}. Charts drawn by uPlot.</p>
+      <p>Written by wasiexec${version !== undefined && ` ${version}`}.</p>
     </footer>
   `
 }
