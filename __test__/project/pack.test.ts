@@ -15,6 +15,9 @@ const { files: whitelist, version } = createRequire(import.meta.url)('../../pack
   files: string[]
   version: string
 }
+const budget = createRequire(import.meta.url)('../../scripts/release/budget.json') as {
+  root: number
+}
 
 const exec = promisify(execFile)
 const node = async (cwd: string, ...args: string[]): Promise<string> =>
@@ -22,17 +25,18 @@ const node = async (cwd: string, ...args: string[]): Promise<string> =>
 const npm = async (cwd: string, ...args: string[]): Promise<string> =>
   (await exec('npm', args, { cwd, shell: process.platform === 'win32' })).stdout
 
-/** Packs a folder; answers with the tarball's name and the files in it. */
+/** Packs a folder; returns the tarball's name, its size, and the files in it. */
 async function pack(
   cwd: string,
   ...args: string[]
-): Promise<{ filename: string; files: string[] }> {
+): Promise<{ filename: string; size: number; files: string[] }> {
   const report = JSON.parse(await npm(cwd, 'pack', '--json', ...args)) as {
     filename: string
+    size: number
     files: { path: string }[]
   }[]
-  const { filename, files } = report[0]!
-  return { filename, files: files.map((file) => file.path).toSorted() }
+  const { filename, size, files } = report[0]!
+  return { filename, size, files: files.map((file) => file.path).toSorted() }
 }
 
 /** The platform of this machine, such as `linux-x64-gnu`. */
@@ -125,6 +129,15 @@ test('the package holds exactly the whitelisted files', async (t) => {
   const command = (await readdir(join(root, 'dist/cli'))).map((file) => `dist/cli/${file}`)
   const files = whitelist.flatMap((file) => (file === 'dist/cli' ? command : file))
   t.deepEqual(packed.files, ['LICENSE', 'README.md', 'package.json', ...files].toSorted())
+})
+
+test('the package is within its budget, as it is here and as a release has it', async (t) => {
+  const staged = join(await folder(t), 'stage')
+  await node(root, 'scripts/release/stage.mjs', staged, '--stubs')
+  for (const cwd of [root, staged]) {
+    const { size } = await pack(cwd, '--dry-run')
+    t.true(size <= budget.root, `expected at most ${budget.root} bytes, got ${size}`)
+  }
 })
 
 test('an installed release runs the README example from ESM and from CommonJS, and the command', async (t) => {
