@@ -308,7 +308,7 @@ export class Program<Functions = AnyFunctions> {
     signal?.throwIfAborted()
     const port = this.#port
     const how = { ...this.#how, compiler, trustPrecompiled: false }
-    const taken = await port.snapshot(this.#owner, prepared, call, how)
+    const taken = await port.requests.snapshot(this.#owner, prepared, call, how)
     const reason = this.#closed()
     if (!Array.isArray(taken)) throw reason ?? endedEarly(taken, call)
     const warm = new Program<Functions>(port, how, taken[0], taken[1] as ProgramInfo)
@@ -389,7 +389,7 @@ export class Program<Functions = AnyFunctions> {
     if (closed) throw closed
     const { imports } = options
     if (imports !== undefined) checkRun({ imports }, this.#owner.imports)
-    this.#port.checkServe(this.#owner.handle, imports !== undefined)
+    this.#port.requests.checkServe(this.#owner.handle, imports !== undefined)
     return handler
   }
 
@@ -419,7 +419,7 @@ export class Program<Functions = AnyFunctions> {
   async wasm(): Promise<Buffer> {
     const closed = this.#closed()
     if (closed) throw closed
-    return this.#port.wasm(this.#owner.handle)
+    return this.#port.requests.wasm(this.#owner.handle)
   }
 
   /**
@@ -433,7 +433,7 @@ export class Program<Functions = AnyFunctions> {
   async inspect(): Promise<Inspection> {
     const closed = this.#closed()
     if (closed) throw closed
-    return (await this.#port.inspect(this.#owner.handle)) as Inspection
+    return (await this.#port.requests.inspect(this.#owner.handle)) as Inspection
   }
 
   /**
@@ -482,7 +482,7 @@ export class Program<Functions = AnyFunctions> {
   async #wit(): Promise<{ text: string; world: number; resolve: Resolved }> {
     const closed = this.#closed()
     if (closed) throw closed
-    return (await this.#port.wit(this.#owner.handle)) as {
+    return (await this.#port.requests.wit(this.#owner.handle)) as {
       text: string
       world: number
       resolve: Resolved
@@ -503,7 +503,7 @@ export class Program<Functions = AnyFunctions> {
   async serialize(): Promise<Buffer> {
     const closed = this.#closed()
     if (closed) throw closed
-    return this.#port.serialize(this.#owner.handle)
+    return this.#port.requests.serialize(this.#owner.handle)
   }
 
   /**
@@ -570,7 +570,7 @@ export function loadChecked(checked: CheckedLoad, method: LoadMessage['method'])
   const { port, request, label } = checked
   const read = async (): Promise<Program> => {
     try {
-      const [handle, info] = await port.load(request)
+      const [handle, info] = await port.requests.load(request)
       return create(port, request.options, handle, info as ProgramInfo)
     } catch (error) {
       throw comesHere(labelled(error, label))
@@ -624,7 +624,7 @@ export function loadSync(source: string | URL | Uint8Array, options: LoadOptions
   const { port, request, label } = checked
   const read = (): Program => {
     try {
-      const [handle, info] = port.loadSync(request)
+      const [handle, info] = port.requests.loadSync(request)
       return create(port, request.options, handle, info as ProgramInfo)
     } catch (error) {
       throw labelled(error, label)

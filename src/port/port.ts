@@ -11,16 +11,10 @@ import {
 } from '../imports.ts'
 import { HostCalls, type HostCallPort } from './host-calls.ts'
 import { endOf, Instances, type PortCall, type PortInstance } from './instances.ts'
-import { native, type LoadRequest, type NativePort, type PortOptions } from './native.ts'
+import { native, type NativePort, type PortOptions } from './native.ts'
 import { NUMBER_BYTES } from './numbers.ts'
 import { Submission } from './operations.ts'
-import {
-  isOutcome,
-  neverStarted,
-  type AnyCallOutcome,
-  type AnyOutcome,
-  type Outcome,
-} from '../outcome.ts'
+import { neverStarted, type AnyCallOutcome, type AnyOutcome } from '../outcome.ts'
 import { Pipes, type LiveStreams, type PipeEvents } from './pipes.ts'
 import {
   giveBack,
@@ -32,6 +26,7 @@ import {
 } from './prepared.ts'
 import { OPERATION, OPTION, RECORD, RUN_FLAG, SECTION } from '../protocol.ts'
 import { Delivery, RECORD_FIELDS } from './records.ts'
+import { Requests } from './requests.ts'
 import type { RunOwner, RunTarget } from './run-target.ts'
 import { ShortWait } from './short-wait.ts'
 import { Signals } from './signals.ts'
@@ -120,8 +115,6 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #callerWait = new CallerWait(this.#words)
   /** Where the core reads what a {@link callSync} passes. */
   readonly passed: Buffer = Buffer.allocUnsafeSlow(ARGUMENTS_BYTES)
-  /** The snapshots that are being taken, and of which programs. */
-  readonly #snapshots = new Map<number, RunOwner>()
   /** Records that are waited for, and how many of these the process may end without. */
   #awaited = 0
   #loose = 0
@@ -133,6 +126,7 @@ export class Port implements PipeEvents, HostCallPort {
   /** Waits since the event loop had a turn. */
   #waits = 0
   readonly #slotWatch: SlotWatch
+  readonly requests: Requests
   readonly #weight = new Weight()
   /** How many instances have been garbage-collected before they had ended. */
   abandoned = 0
@@ -162,6 +156,11 @@ export class Port implements PipeEvents, HostCallPort {
     } catch (error) {
       throw fromNative(error)
     }
+    this.requests = new Requests(this.#native, {
+      nextId: () => this.#nextId(),
+      answer: (id, target) => this.#answer(id, target),
+      dispose: (handle) => this.dispose(handle),
+    })
     this.#slotWatch = new SlotWatch(watched(self))
     // The shared one stays.
     if (options === undefined) return
@@ -437,105 +436,6 @@ export class Port implements PipeEvents, HostCallPort {
     }
   }
 
-  /** Returns the program's handle and its description. */
-  async load(request: LoadRequest): Promise<[number, unknown]> {
-    const id = this.#nextId()
-    this.#native.load(id, request)
-    return [id, await this.#answer(id)]
-  }
-
-  loadSync(request: LoadRequest): [number, unknown] {
-    const id = this.#nextId()
-    try {
-      return [id, JSON.parse(this.#native.loadSync(id, request))]
-    } catch (error) {
-      throw fromNative(error)
-    }
-  }
-
-  /**
-   * Takes a snapshot. Returns the handle of the program that it is and its description, or how the program ended
-   * before.
-   */
-  async snapshot(
-    owner: RunOwner,
-    { encoded, local }: Prepared,
-    call: string | undefined,
-    load: LoadRequest['options'],
-  ): Promise<[number, unknown] | Outcome> {
-    const id = this.#nextId()
-    const { signal } = local
-    const options = encoded.buffer.subarray(0, encoded.length)
-    this.#native.snapshot(id, owner.handle, options, call ?? null, load)
-    const taken = new Promise<unknown>((resolve, reject) => {
-      this.#wait(id, { resolve, reject, target: owner, signal: undefined, streams: undefined })
-    })
-    let abort = (): void => {}
-    const givenUp = new Promise<never>((_, reject) => {
-      abort = () => {
-        this.#native.abortSnapshot(id)
-        reject(signal?.reason)
-        // What comes too late is not wanted.
-        taken.then(
-          (result) => isOutcome(result) || this.dispose(id),
-          () => {},
-        )
-      }
-    })
-    giveBack(encoded)
-    this.#snapshots.set(id, owner)
-    signal?.addEventListener('abort', abort)
-    try {
-      const result = await Promise.race([taken, givenUp])
-      // Without host functions.
-      return isOutcome(result) ? (result as Outcome) : [id, result]
-    } finally {
-      signal?.removeEventListener('abort', abort)
-      this.#snapshots.delete(id)
-    }
-  }
-
-  /** Returns a program's binary. */
-  async wasm(handle: number): Promise<Buffer> {
-    const id = this.#nextId()
-    this.#native.wasm(id, handle)
-    return (await this.#answer(id)) as Buffer
-  }
-
-  /** Returns what the core can tell of a program. */
-  async inspect(handle: number): Promise<unknown> {
-    const id = this.#nextId()
-    this.#native.inspect(id, handle)
-    return this.#answer(id)
-  }
-
-  /**
-   * Throws unless a program can serve requests, with host functions or without.
-   *
-   * @throws {WasiexecError} `ERR_NO_ENTRY_POINT`, `ERR_UNRESOLVED_IMPORT`.
-   */
-  checkServe(handle: number, isHosted: boolean): void {
-    try {
-      this.#native.checkServe(handle, isHosted)
-    } catch (error) {
-      throw fromNative(error)
-    }
-  }
-
-  /** Returns the WIT of a component. */
-  async wit(handle: number): Promise<unknown> {
-    const id = this.#nextId()
-    this.#native.wit(id, handle)
-    return this.#answer(id)
-  }
-
-  /** Returns a program with its code, as a file. */
-  async serialize(handle: number): Promise<Buffer> {
-    const id = this.#nextId()
-    this.#native.serialize(id, handle)
-    return (await this.#answer(id)) as Buffer
-  }
-
   /** The program was garbage-collected. */
   release(handle: number): void {
     this.#add(OPERATION.release, handle)
@@ -545,7 +445,7 @@ export class Port implements PipeEvents, HostCallPort {
   dispose(handle: number): void {
     this.#add(OPERATION.dispose, handle)
     this.#flush()
-    this.#abortSnapshots((owner) => owner.handle === handle)
+    this.requests.abortSnapshots((owner) => owner.handle === handle)
     for (const batch of this.#batches) batch?.closed()
   }
 
@@ -610,7 +510,7 @@ export class Port implements PipeEvents, HostCallPort {
   async close(reason: WasiexecError): Promise<void> {
     this.closeReason = reason
     this.#flush()
-    this.#abortSnapshots(() => true)
+    this.requests.abortSnapshots(() => true)
     const id = this.#nextId()
     this.#native.close(id)
     const closed = this.#answer(id)
@@ -629,18 +529,13 @@ export class Port implements PipeEvents, HostCallPort {
     return this.#native.waitsForInstances()
   }
 
-  #abortSnapshots(which: (owner: RunOwner) => boolean): void {
-    for (const [id, owner] of this.#snapshots) if (which(owner)) this.#native.abortSnapshot(id)
-  }
-
   #nextId(): number {
     return (this.#lastId += 1)
   }
 
-  /** To be called once the core was asked, which may throw: the record comes in a later turn of the event loop. */
-  #answer(id: number): Promise<unknown> {
+  #answer(id: number, target?: RunTarget): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#wait(id, { resolve, reject, target: undefined, signal: undefined, streams: undefined })
+      this.#wait(id, { resolve, reject, target, signal: undefined, streams: undefined })
     })
   }
 
