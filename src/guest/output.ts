@@ -98,7 +98,9 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
   }
 
   ask(to: InputEvents | undefined): boolean {
-    return this.#run?.relay(to) ?? false
+    const isAsked = this.#run?.relay(to) ?? false
+    if (to === undefined) this.#tellMuch()
+    return isAsked
   }
 
   tellAll(): void {
@@ -129,10 +131,14 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
     this.#untold = 0
   }
 
+  #tellMuch(): void {
+    if (this.#untold >= TELL_BYTES && this.#relay?.isAsked !== true) this.#tell()
+  }
+
   /** The reader has room again. */
   #take(): void {
     this.#untold += this.#held
     this.#held = 0
-    if (this.#untold >= TELL_BYTES && this.#relay?.isAsked !== true) this.#tell()
+    this.#tellMuch()
   }
 }
