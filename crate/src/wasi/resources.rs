@@ -3,9 +3,11 @@
 use std::io;
 use wasmtime::component::ResourceTable;
 
-/// The errnos of WASI 0.1 for too many open files, of the process and of the system.
+/// The errno of WASI 0.1 for too many open files of the process.
 pub(super) const MFILE: i32 = 33;
-pub(super) const NFILE: i32 = 41;
+/// The same for those of the system.
+#[cfg(unix)]
+const NFILE: i32 = 41;
 
 /// Open files, sockets and the like that one run may hold at a time. This is below the usual limit on a
 /// process's descriptors, so that a guest that never closes a file hurts only itself.
