@@ -9,6 +9,9 @@ import fc from 'fast-check'
 import { Runtime, type Guest } from '../support/package.ts'
 import { ending, numbers, ownWat, until, wat } from '../support/guest.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
+import { GuestInput } from '../../src/guest/input.ts'
+import { GuestOutput } from '../../src/guest/output.ts'
+import type { PipeEvents } from '../../src/port/pipes.ts'
 
 const MEBIBYTE = 2 ** 20
 
@@ -264,4 +267,136 @@ test('a pipe that is unpiped flows elsewhere', async (t) => {
   const whole = Buffer.concat([await reading, await rest])
   t.is(whole.length, 4 * MEBIBYTE)
   t.true(whole.equals(Buffer.concat(numbers(64).map(() => counting(64 * 1024)))))
+})
+
+/** The core's part of a guest with two outputs, and of one that reads: what they are told. */
+class Core {
+  readonly stdin: GuestInput = new GuestInput()
+  readonly stdout: GuestOutput = new GuestOutput()
+  readonly stderr: GuestOutput = new GuestOutput()
+  taken = 0
+  pushed = 0
+  /** Which outputs pass bytes by. */
+  readonly relayed: Set<GuestOutput> = new Set()
+
+  constructor() {
+    const port = {} as PipeEvents
+    const push = ({ length }: Uint8Array): void => void (this.pushed += length)
+    this.stdin.connect({ port, run: 1, push, end: () => {} })
+    for (const output of [this.stdout, this.stderr]) {
+      output.connect({
+        guest: this,
+        taken: (bytes) => (this.taken += bytes),
+        closed: () => {},
+        relay: (to) => {
+          if (to === undefined) this.relayed.delete(output)
+          else this.relayed.add(output)
+          return true
+        },
+      })
+    }
+  }
+
+  /** Whether stdout passes by once so much has come. */
+  passesBy(bytes: number): boolean {
+    this.stdout.write(Buffer.alloc(bytes))
+    return this.relayed.has(this.stdout)
+  }
+}
+
+/** Its stdout is piped to the stdin, where there is room. */
+function piped(): Core {
+  const core = new Core()
+  core.stdin.give(200_000)
+  core.stdout.stream.pipe(core.stdin.stream)
+  return core
+}
+
+test('a guest is told of all that was taken while its output was to pass by', async (t) => {
+  const core = piped()
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+  // More than there is room for, and more than a window: the guest waits until it is told.
+  core.stdout.write(Buffer.alloc(700_000))
+  await setImmediate()
+  core.stdin.stream.write('more')
+  core.stdin.give(262_144)
+  core.stdin.give(262_144)
+  core.stdin.give(262_144)
+  await setImmediate()
+  t.is(core.pushed, 800_004)
+  t.is(core.taken, 800_000)
+})
+
+test('a pause lasts, whatever else is written', async (t) => {
+  const core = piped()
+  const { stream: stdin } = core.stdin
+  await setImmediate()
+  core.stdout.write(Buffer.alloc(40_000))
+  stdin.write(Buffer.alloc(160_000))
+  // There is no room for this, but the pipe need not wait.
+  core.stdout.write(Buffer.alloc(30_000))
+  core.stdout.stream.pause()
+  stdin.write(Buffer.alloc(40_000))
+  t.true(stdin.writableNeedDrain)
+  core.stdin.give(100_000)
+  t.is(core.relayed.size, 0)
+  await setImmediate()
+  t.is(core.relayed.size, 0)
+})
+
+test('an output passes by again after a pause', async (t) => {
+  const core = piped()
+  await setImmediate()
+  core.stdout.stream.pause()
+  await setImmediate()
+  core.stdout.stream.resume()
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+})
+
+test('a stdin that is corked gets everything in its order', async (t) => {
+  const core = piped()
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+  core.stdin.stream.cork()
+  t.is(core.relayed.size, 0)
+  core.stdin.give(100_000)
+  t.false(core.passesBy(100_000))
+  core.stdin.stream.uncork()
+  t.is(core.pushed, 200_000)
+})
+
+test('neither output of a guest overtakes the other', async (t) => {
+  const core = piped()
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+  core.stderr.stream.pipe(core.stdin.stream)
+  t.is(core.relayed.size, 0)
+  t.false(core.passesBy(100_000))
+  core.stderr.stream.unpipe(core.stdin.stream)
+  core.stdin.give(200_000)
+  t.true(core.passesBy(100_000))
+})
+
+test('what a listener writes comes before the chunk that it hears of', async (t) => {
+  const core = new Core()
+  const { stream: stdin } = core.stdin
+  core.stdin.give(200_000)
+  core.stdout.stream.once('data', () => {
+    stdin.write('first')
+    t.is(core.relayed.size, 0)
+    t.is(core.pushed, 5)
+  })
+  core.stdout.stream.pipe(stdin)
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+})
+
+test('an output that is destroyed passes nothing by', async (t) => {
+  const core = piped()
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+  core.stdout.stream.destroy()
+  t.is(core.relayed.size, 0)
 })

@@ -8,6 +8,16 @@ import { brokenPipe, HIGH_WATER_BYTES, needsNoListener } from './streams.ts'
 
 type Done = (error?: Error | null) => void
 
+/** Emitted before what is written has to wait. */
+const CORK = Symbol('cork')
+
+class InputStream extends Writable {
+  override cork(): void {
+    this.emit(CORK)
+    super.cork()
+  }
+}
+
 /** A guest's stdin as a Writable, made when somebody asks for it. */
 export class GuestInput implements LiveInput {
   #run: InputEvents | undefined
@@ -26,7 +36,7 @@ export class GuestInput implements LiveInput {
   #isClosed = false
   #fault: Error | undefined
   /** Other guests whose output is piped to this. */
-  readonly #relays = new Set<Relay>()
+  readonly relays: Set<Relay> = new Set()
 
   connect(run: InputEvents): void {
     this.#run = run
@@ -39,7 +49,7 @@ export class GuestInput implements LiveInput {
       return
     // A `write` of somebody's own wants to see the chunks.
     const isOver = this.#isClosed || this.#isEnding || Object.hasOwn(writable, 'write')
-    return isOver ? undefined : this.#run
+    return isOver || writable.writableCorked > 0 ? undefined : this.#run
   }
 
   /** Whether the one that writes has to wait. */
@@ -48,16 +58,16 @@ export class GuestInput implements LiveInput {
   }
 
   addRelay(relay: Relay): void {
-    this.#relays.add(relay)
+    this.relays.add(relay)
   }
 
   removeRelay(relay: Relay): void {
-    this.#relays.delete(relay)
+    this.relays.delete(relay)
   }
 
   get stream(): Writable {
     if (this.#writable !== undefined) return this.#writable
-    const writable = new Writable({
+    const writable = new InputStream({
       highWaterMark: HIGH_WATER_BYTES,
       write: (chunk: Buffer, _, done) => this.#write(chunk, done),
       final: (done) => {
@@ -74,6 +84,7 @@ export class GuestInput implements LiveInput {
       },
     })
     needsNoListener(writable)
+    writable.on(CORK, () => this.#stopRelays())
     writable.on('pipe', (from: unknown) => outputOf(from)?.piped(this))
     writable.on('unpipe', (from: unknown) => outputOf(from)?.unpiped(this))
     this.#writable = writable
@@ -143,16 +154,17 @@ export class GuestInput implements LiveInput {
   }
 
   #isRelayed(chunk: Buffer): boolean {
-    for (const relay of this.#relays) if (relay.passes(chunk)) return true
-    return false
+    let isRelayed = false
+    for (const relay of this.relays) isRelayed = relay.passes(chunk) || isRelayed
+    return isRelayed
   }
 
   #proceedRelays(): void {
-    for (const relay of this.#relays) relay.proceed()
+    for (const relay of this.relays) relay.proceed()
   }
 
   #stopRelays(): void {
-    for (const relay of this.#relays) relay.stop()
+    for (const relay of this.relays) relay.stop()
   }
 
   #end(): void {

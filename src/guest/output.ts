@@ -52,6 +52,7 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
       highWaterMark: HIGH_WATER_BYTES,
       read: () => this.#take(),
       destroy: (error, done) => {
+        this.#relay?.stop()
         if (!this.#isClosed) this.#run?.closed(undefined)
         done(error)
       },
@@ -64,6 +65,7 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
     readable.on('pause', () => {
       if (this.#relay?.to.isFull === false) this.#relay.stop()
     })
+    readable.on('resume', () => this.#relay?.proceed())
     readable.on(ENCODING, () => this.#relay?.stop())
     outputs.set(readable, this)
     this.#readable = readable
@@ -97,9 +99,14 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
     this.#relays()
   }
 
+  get guest(): unknown {
+    return this.#run?.guest
+  }
+
   ask(to: InputEvents | undefined): boolean {
     const isAsked = this.#run?.relay(to) ?? false
-    if (to === undefined) this.#tellMuch()
+    // What was taken meanwhile, which may be all that the guest waits for.
+    if (to === undefined) this.#tell()
     return isAsked
   }
 
@@ -131,14 +138,10 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
     this.#untold = 0
   }
 
-  #tellMuch(): void {
-    if (this.#untold >= TELL_BYTES && this.#relay?.isAsked !== true) this.#tell()
-  }
-
   /** The reader has room again. */
   #take(): void {
     this.#untold += this.#held
     this.#held = 0
-    this.#tellMuch()
+    if (this.#untold >= TELL_BYTES && this.#relay?.isAsked !== true) this.#tell()
   }
 }

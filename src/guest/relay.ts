@@ -12,6 +12,8 @@ const REFUSED_BYTES = PIPE.window * 4
 /** The output that is relayed. */
 export interface RelayedOutput {
   readonly stream: Readable
+  /** Which guest prints it; undefined before that has started. */
+  readonly guest: unknown
   /** Lets the core pass output on to this stdin, or stop that. Returns whether it was asked. */
   ask(to: InputEvents | undefined): boolean
   /** Tells the guest that everything was taken. */
@@ -22,6 +24,7 @@ export interface RelayedOutput {
 export interface RelayingInput {
   /** The run, if it reads and has got everything that was written. */
   readonly idleRun: InputEvents | undefined
+  readonly relays: ReadonlySet<Relay>
   /** Whether the one that writes has to wait. */
   readonly isFull: boolean
   addRelay(relay: Relay): void
@@ -38,6 +41,8 @@ export class Relay {
   readonly #to: RelayingInput
   /** Bytes that came since the last change. */
   #passed = 0
+  /** The chunk that came last, until it is written to the stdin. */
+  #newest: Buffer | undefined
   /** Chunks that came since the core was asked; undefined while it is not. */
   #passing: WeakSet<Buffer> | undefined
   #isRefused = false
@@ -46,6 +51,7 @@ export class Relay {
     this.#from = from
     this.#to = to
     to.addRelay(this)
+    for (const other of this.#siblings) other.stop()
   }
 
   get to(): RelayingInput {
@@ -60,11 +66,13 @@ export class Relay {
   /** A chunk comes. */
   comes(chunk: Buffer): void {
     this.#passed += chunk.length
+    this.#newest = chunk
     this.#passing?.add(chunk)
   }
 
-  /** Whether this is one of the chunks that came since the core was asked. */
+  /** The stdin writes a chunk. Returns whether this is one of those that came since the core was asked. */
   passes(chunk: Buffer): boolean {
+    if (chunk === this.#newest) this.#newest = undefined
     return this.#passing?.has(chunk) === true
   }
 
@@ -103,14 +111,23 @@ export class Relay {
     this.#to.removeRelay(this)
   }
 
-  /** Whether the pipe is all that reads, and lets bytes through as they are. */
+  /** Whether the pipe is all that reads, and has let all bytes through as they are. */
   get #isAlone(): boolean {
     const { stream } = this.#from
     return (
       stream.listenerCount('data') === 1 &&
       stream.listenerCount('readable') === 0 &&
       stream.readableEncoding === null &&
-      (stream.readableFlowing === true || this.#to.isFull)
+      stream.readableFlowing === true &&
+      // A listener may write while a chunk is on its way to the pipe.
+      this.#newest === undefined &&
+      this.#siblings.length === 0
     )
+  }
+
+  /** Pipes of the same guest's other output to the same stdin: neither overtakes the other. */
+  get #siblings(): Relay[] {
+    const { guest } = this.#from
+    return [...this.#to.relays].filter((other) => other !== this && other.#from.guest === guest)
   }
 }

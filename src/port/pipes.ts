@@ -27,6 +27,8 @@ export interface InputEvents {
 
 /** What an output tells its run. */
 export interface OutputEvents {
+  /** The same for all outputs of a guest. */
+  readonly guest: object
   taken(bytes: number): void
   closed(error: unknown): void
   /** Lets the output go straight into this stdin, or back here. Returns whether that was asked for. */
@@ -173,6 +175,7 @@ export class Pipes {
     live: LiveOutput | undefined,
   ): OutputEnd | undefined {
     const events: OutputEvents = {
+      guest: this,
       taken: (bytes) => {
         if (!this.#ended) this.#events.outputTaken(this.#id, stream, bytes)
       },
