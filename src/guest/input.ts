@@ -104,13 +104,15 @@ export class GuestInput implements LiveInput {
 
   close(fault: unknown): void {
     this.#isClosed = true
+    // Guests whose output passes by write until they are told.
+    const isCut = this.#rest !== undefined || [...this.relays].some(({ isAsked }) => isAsked)
     this.#stopRelays()
     this.#early = []
     if (fault !== undefined) this.#fault = fault as Error
     const writable = this.#writable
     if (writable === undefined || writable.destroyed) return
     // As at the end of a process: what could not be written is an error, but not that there is no reader any more.
-    writable.destroy(this.#fault ?? (this.#rest === undefined ? undefined : brokenPipe()))
+    writable.destroy(this.#fault ?? (isCut ? brokenPipe() : undefined))
   }
 
   #write(chunk: Buffer, done: Done): void {
