@@ -400,3 +400,26 @@ test('an output that is destroyed passes nothing by', async (t) => {
   core.stdout.stream.destroy()
   t.is(core.relayed.size, 0)
 })
+
+test('a listener that takes the place of the pipe gets the bytes', async (t) => {
+  const core = piped()
+  await setImmediate()
+  t.true(core.passesBy(100_000))
+  core.stdout.stream.removeAllListeners('data')
+  const read = counted(core.stdout.stream)
+  t.false(core.passesBy(100_000))
+  core.stdin.give(100_000)
+  t.is(core.relayed.size, 0)
+  t.is(read.bytes, 100_000)
+})
+
+test('an output passes by again once one of two pipes has ended', async (t) => {
+  const core = piped()
+  const { stdin } = new Core()
+  stdin.give(200_000)
+  core.stdout.stream.pipe(stdin.stream)
+  await setImmediate()
+  t.false(core.passesBy(100_000))
+  core.stdout.stream.unpipe(stdin.stream)
+  t.true(core.passesBy(100_000))
+})

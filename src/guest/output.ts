@@ -37,8 +37,8 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
   #untold = 0
   #isClosed = false
   #fault: Error | undefined
-  /** The stdins of guests that it is piped to. */
-  readonly #piped = new Set<RelayingInput>()
+  /** The stdins of guests that it is piped to, with the listeners that Node has added for that. */
+  readonly #piped = new Map<RelayingInput, unknown>()
   /** Set while it is piped to one. */
   #relay: Relay | undefined
 
@@ -90,7 +90,7 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
 
   /** It was piped to the stdin of a guest. */
   piped(to: RelayingInput): void {
-    this.#piped.add(to)
+    this.#piped.set(to, this.stream.listeners('data').at(-1))
     this.#relays()
   }
 
@@ -118,8 +118,8 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
 
   #relays(): void {
     this.#relay?.close()
-    const [to, other] = this.#piped
-    this.#relay = to === undefined || other !== undefined ? undefined : new Relay(this, to)
+    const [pipe, other] = this.#piped
+    this.#relay = pipe === undefined || other !== undefined ? undefined : new Relay(this, ...pipe)
   }
 
   close(fault: unknown): void {

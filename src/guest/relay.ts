@@ -46,10 +46,13 @@ export class Relay {
   /** Chunks that came since the core was asked; undefined while it is not. */
   #passing: WeakSet<Buffer> | undefined
   #isRefused = false
+  /** What Node has added to the output. */
+  readonly #listener: unknown
 
-  constructor(from: RelayedOutput, to: RelayingInput) {
+  constructor(from: RelayedOutput, to: RelayingInput, listener: unknown) {
     this.#from = from
     this.#to = to
+    this.#listener = listener
     to.addRelay(this)
     for (const other of this.#siblings) other.stop()
   }
@@ -114,8 +117,10 @@ export class Relay {
   /** Whether the pipe is all that reads, and has let all bytes through as they are. */
   get #isAlone(): boolean {
     const { stream } = this.#from
+    const [listener, other] = stream.listeners('data')
     return (
-      stream.listenerCount('data') === 1 &&
+      listener === this.#listener &&
+      other === undefined &&
       stream.listenerCount('readable') === 0 &&
       stream.readableEncoding === null &&
       stream.readableFlowing === true &&
