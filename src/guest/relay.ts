@@ -6,8 +6,11 @@ import { PIPE } from '../protocol.ts'
 /** What passes here first: for less, asking does not pay. */
 const BULK_BYTES = 64 * 1024
 
-/** Much more than can be on its way. When so much still comes, the guests are in different processes. */
+/** When so much still comes, the guests are in different processes, or the first one writes very much at a time. */
 const REFUSED_BYTES = PIPE.window * 4
+
+/** How many times as much passes here before the core is asked once more. */
+const LATER = 16
 
 /** The output that is relayed. */
 export interface RelayedOutput {
@@ -45,7 +48,7 @@ export class Relay {
   #newest: Buffer | undefined
   /** Chunks that came since the core was asked; undefined while it is not. */
   #passing: WeakSet<Buffer> | undefined
-  #isRefused = false
+  #least = BULK_BYTES
   /** What Node has added to the output. */
   readonly #listener: unknown
 
@@ -86,11 +89,11 @@ export class Relay {
     if (this.#passing !== undefined) {
       this.#from.tellAll()
       if (this.#passed < REFUSED_BYTES) return
-      this.#isRefused = true
+      this.#least *= LATER
       this.stop()
-    } else if (this.#passed >= BULK_BYTES && !this.#isRefused && this.#isAlone) {
+    } else if (this.#passed >= this.#least && this.#isAlone) {
       if (!this.#from.ask(run)) {
-        this.#isRefused = true
+        this.#least *= LATER
         return
       }
       // All that is on its way to this place is still to come.

@@ -55,6 +55,17 @@ struct InputState {
     wakers: Wakers,
 }
 
+/// Appends `more` to `last` if both are small: what is kept beside bytes may be a hundred times as much as they are.
+pub(super) fn is_joined(last: &mut Bytes, more: &Bytes) -> bool {
+    let fits = last.len() + more.len() <= SMALL;
+    if fits {
+        let mut joined = BytesMut::from(std::mem::take(last));
+        joined.extend_from_slice(more);
+        *last = joined.freeze();
+    }
+    fits
+}
+
 /// Bytes that the guest has not read.
 struct Chunk {
     bytes: Bytes,
@@ -233,8 +244,12 @@ impl Drop for InputPipe {
 impl InputState {
     fn add(&mut self, bytes: Bytes, sender: Option<Sender>) {
         self.is_bulk = bytes.len() > SMALL;
-        if !bytes.is_empty() {
-            self.chunks.push_back(Chunk { bytes, sender });
+        if bytes.is_empty() {
+            return;
+        }
+        match self.chunks.back_mut() {
+            Some(last) if last.sender == sender && is_joined(&mut last.bytes, &bytes) => {}
+            _ => self.chunks.push_back(Chunk { bytes, sender }),
         }
     }
 
@@ -245,21 +260,7 @@ impl InputState {
             return Some((first.bytes.split_to(size), first.sender.clone()));
         }
         let Chunk { bytes, sender } = self.chunks.pop_front()?;
-        let fits = |chunks: &VecDeque<Chunk>, length: usize| {
-            chunks.front().is_some_and(|next| {
-                length + next.bytes.len() <= size.min(SMALL) && next.sender == sender
-            })
-        };
-        if !fits(&self.chunks, bytes.len()) {
-            return Some((bytes, sender));
-        }
-        let mut bytes = BytesMut::from(bytes);
-        while fits(&self.chunks, bytes.len())
-            && let Some(next) = self.chunks.pop_front()
-        {
-            bytes.extend_from_slice(&next.bytes);
-        }
-        Some((bytes.freeze(), sender))
+        Some((bytes, sender))
     }
 }
 

@@ -119,7 +119,7 @@ impl OutputPipe {
     pub(super) fn take_relayed(&self, bytes: u64) {
         let mut state = self.lock();
         state.has_taken(bytes);
-        // Not for every read: the sender is woken each time.
+        // To wake the sender for every read would cost two more switches of threads each.
         if state.on_the_way() > state.window / 2 {
             return;
         }
@@ -247,7 +247,7 @@ impl OutputState {
     fn has_taken(&mut self, bytes: u64) {
         self.taken += bytes;
         if let Some(relay) = &mut self.relay {
-            relay.proceed(self.taken);
+            relay.catch_up(self.taken);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Output of a guest that goes into the stdin of another one, past the host.
 
-use super::input_pipe::InputPipe;
+use super::input_pipe::{InputPipe, is_joined};
 use super::output_pipe::OutputPipe;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -29,17 +29,22 @@ impl Relay {
 
     /// Passes `bytes` on, or keeps them for as long as not everything before has been `taken`.
     pub(super) fn send(&mut self, bytes: Bytes, taken: u64) {
-        self.held.push_back(bytes);
-        self.proceed(taken);
+        if taken >= self.after {
+            self.to.push_from(bytes, &self.sender);
+            return;
+        }
+        match self.held.back_mut() {
+            Some(last) if is_joined(last, &bytes) => {}
+            _ => self.held.push_back(bytes),
+        }
     }
 
     /// Passes on what was kept if everything before has been `taken`.
-    pub(super) fn proceed(&mut self, taken: u64) {
-        if taken < self.after {
-            return;
-        }
-        for bytes in take(&mut self.held) {
-            self.to.push_from(bytes, &self.sender);
+    pub(super) fn catch_up(&mut self, taken: u64) {
+        if taken >= self.after {
+            for bytes in take(&mut self.held) {
+                self.to.push_from(bytes, &self.sender);
+            }
         }
     }
 
@@ -169,6 +174,24 @@ mod tests {
         }
         assert!(matches!(one.room(None), Ok(8)));
         assert!(matches!(other.room(None), Ok(8)));
+    }
+
+    #[test]
+    fn small_pieces_are_kept_together() {
+        let ((output, host), stdin) = (output(), stdin());
+        output.send(Bytes::from_static(b"a"));
+        output.relay(stdin.clone());
+        for byte in *b"bcd" {
+            output.send(Bytes::copy_from_slice(&[byte]));
+        }
+        output.take(1);
+        for byte in *b"efg" {
+            output.send(Bytes::copy_from_slice(&[byte]));
+        }
+        assert_eq!(read(&stdin, 2), b"bc");
+        assert_eq!(read(&stdin, 8), b"defg");
+        assert_eq!(*lock(&host), b"a");
+        assert!(matches!(output.room(None), Ok(8)));
     }
 
     #[test]
