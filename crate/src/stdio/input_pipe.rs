@@ -56,7 +56,8 @@ struct InputState {
 }
 
 /// Appends `more` to `last` if both are small: what is kept beside bytes may be a hundred times as much as they are.
-pub(super) fn is_joined(last: &mut Bytes, more: &Bytes) -> bool {
+/// Returns whether they were.
+pub(super) fn join(last: &mut Bytes, more: &Bytes) -> bool {
     let fits = last.len() + more.len() <= SMALL;
     if fits {
         let mut joined = BytesMut::from(std::mem::take(last));
@@ -247,9 +248,9 @@ impl InputState {
         if bytes.is_empty() {
             return;
         }
-        match self.chunks.back_mut() {
-            Some(last) if last.sender == sender && is_joined(&mut last.bytes, &bytes) => {}
-            _ => self.chunks.push_back(Chunk { bytes, sender }),
+        let last = { self.chunks.back_mut() }.filter(|last| last.sender == sender);
+        if !last.is_some_and(|last| join(&mut last.bytes, &bytes)) {
+            self.chunks.push_back(Chunk { bytes, sender });
         }
     }
 

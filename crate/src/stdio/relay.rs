@@ -1,6 +1,6 @@
 //! Output of a guest that goes into the stdin of another one, past the host.
 
-use super::input_pipe::{InputPipe, is_joined};
+use super::input_pipe::{InputPipe, join};
 use super::output_pipe::OutputPipe;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -33,9 +33,8 @@ impl Relay {
             self.to.push_from(bytes, &self.sender);
             return;
         }
-        match self.held.back_mut() {
-            Some(last) if is_joined(last, &bytes) => {}
-            _ => self.held.push_back(bytes),
+        if !{ self.held.back_mut() }.is_some_and(|last| join(last, &bytes)) {
+            self.held.push_back(bytes);
         }
     }
 
