@@ -37,5 +37,5 @@ pub(crate) use given::take_in;
 pub(crate) use handles::Handles;
 pub(crate) use imports::{Called, Hosting, link_imports};
 pub(crate) use interface::{Described, Imports, Interface};
-pub(crate) use lift::Lifted;
+pub(crate) use lift::{Lifted, lift_into};
 pub(crate) use lower::Arguments;
