@@ -130,17 +130,21 @@ export class Caller<Functions, Failure extends HostError = never> {
     const { number, port, hostCalls } = link.state
     callee.checkSync?.()
     const writer = takeWriter()
+    let isLent = false
     try {
       callee.write(args, writer, link)
       if (limits !== undefined) writer.append(limits)
       const { buffer, length } = writer
+      isLent = true
       const delivery = port.callSync(number, hostCalls, callee.number, length, buffer)
+      isLent = !delivery.isReturned
       settleGiven(writer.takeGiven(), delivery.hasStarted)
       return delivery
     } finally {
       // The call was not made.
       writer.takeBack()
-      giveWriterBack(writer)
+      // What a call reads that has not returned is not written again.
+      if (!isLent) giveWriterBack(writer)
     }
   }
 

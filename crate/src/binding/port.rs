@@ -55,8 +55,8 @@ pub struct BindingPort {
     large: Vec<u8>,
     /// The arguments of `callSync`.
     passed: Uint8Array,
-    /// Output that did not fit into the shared buffer.
-    left: Vec<u8>,
+    /// The delivery whose bytes did not fit into the shared buffer.
+    left: Delivery,
     /// Memory for the next delivery of a run or call that is waited for.
     spare: Delivery,
 }
@@ -139,7 +139,7 @@ impl BindingPort {
             words,
             large: Vec::new(),
             passed,
-            left: Vec::new(),
+            left: Delivery::default(),
             spare: Delivery::default(),
         })
     }
@@ -398,6 +398,26 @@ impl BindingPort {
         self.wait_sync(id, milliseconds)
     }
 
+    /// The same without a copy of `payload`, which nobody may change before the call has returned.
+    #[napi(catch_unwind)]
+    pub fn call_sync_lent(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: Uint8Array,
+        length: u32,
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let payload = Bytes::from_owner(Lent {
+            bytes: payload,
+            length: length as usize,
+        });
+        self.start_call(id, instance, called, payload)?;
+        self.wait_sync(id, milliseconds)
+    }
+
     /// Returns bytes of an exported memory of an instance.
     #[napi(catch_unwind)]
     pub fn read_memory(
@@ -463,10 +483,25 @@ impl BindingPort {
         instance.set_global(global as usize, bits).map_err(thrown)
     }
 
-    /// Takes the output that did not fit.
+    /// Takes the bytes that did not fit.
     #[napi(catch_unwind)]
     pub fn take_sync(&mut self) -> Uint8Array {
-        Uint8Array::new(std::mem::take(&mut self.left))
+        Uint8Array::new(std::mem::take(&mut self.left).bytes)
+    }
+
+    /// Copies them to an array of as many bytes, and keeps their memory for the next.
+    #[napi(catch_unwind)]
+    pub fn copy_sync(&mut self, mut to: Uint8Array) -> napi::Result<()> {
+        let left = std::mem::take(&mut self.left);
+        if to.len() != left.bytes.len() {
+            return Err(thrown(Error::internal(
+                "bytes are copied to another length",
+            )));
+        }
+        // SAFETY: the array belongs to the facade, which made it for this call alone, and no JavaScript runs meanwhile.
+        unsafe { to.as_mut() }.copy_from_slice(&left.bytes);
+        self.spare = left;
+        Ok(())
     }
 
     /// Starts to load a program; the result arrives as a record for `id`.
@@ -596,7 +631,7 @@ impl BindingPort {
                 output.copy_from_slice(&delivery.bytes);
                 self.spare = delivery;
             }
-            None => self.left = delivery.bytes,
+            None => self.left = delivery,
         }
         length as f64
     }
@@ -635,6 +670,19 @@ fn no_slot() -> Error {
                    slot and this thread at once: no slot is free, or the program is one that runs elsewhere \
                    (`interruptible: false`, worker processes); start it without waiting for it";
     Error::new(ErrorCode::NestedRun, message)
+}
+
+/// The first bytes of a buffer of the facade, which is kept until nothing reads them any more. The facade does not change
+/// them, nor show them to code of others, before the call that they are for has returned.
+struct Lent {
+    bytes: Uint8Array,
+    length: usize,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 /// The facade's buffers for small deliveries: making arrays for each takes longer than all else of it.
