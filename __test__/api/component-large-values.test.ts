@@ -1,5 +1,4 @@
-// Large arguments, which the core may read where they were written, and large results, which cross without a copy. Run once
-// more with each compiler.
+// Large arguments, which the core may read where they are, and large results. Run once more with each compiler.
 import test from 'ava'
 import { once } from 'node:events'
 import vm from 'node:vm'
@@ -23,7 +22,14 @@ interface Things {
   big(bytes: ArrayLike<number>): Promise<Uint8Array>
 }
 
+interface Echo {
+  echo: { echo(...args: unknown[]): unknown }
+}
+
 const SIZE = 300_000
+
+/** With so many arguments before it, a list comes through memory. */
+const PAD = Array.from({ length: 17 }, (_, index) => index)
 
 /** Bytes that no two seeds have in common. */
 const filled = (seed: number, size = SIZE): Uint8Array<ArrayBuffer> =>
@@ -33,12 +39,24 @@ const filled = (seed: number, size = SIZE): Uint8Array<ArrayBuffer> =>
 const isSame = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
   a !== undefined && Buffer.compare(a, b) === 0
 
+const sumOf = (bytes: Uint8Array): number => bytes.reduce((sum, byte) => sum + byte, 0)
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+const anyValue = (outcome: CallOutcome): unknown =>
+  outcome.kind === 'returned' ? outcome.values[0] : undefined
+
 function value<T>(outcome: CallOutcome<readonly [T]> | HostError): T | undefined {
   return outcome.kind === 'returned' ? outcome.values[0] : undefined
 }
 
 const calc = async (): Promise<Instance<Bytes>> =>
   (await wat('calc-component')).instantiate<Bytes>()
+
+interface Late {
+  sum(bytes: Uint8Array): Promise<number>
+}
 
 interface Stuck {
   length(bytes: Uint8Array): Promise<number>
@@ -107,6 +125,56 @@ test('shared and resizable memory of arguments is copied', async (t) => {
   t.is(value(instance.callSync('echoBytes', view))?.length, SIZE * 2)
 })
 
+test('lists of all numbers come back, as the last argument and before others', async (t) => {
+  const kinds = {
+    s8: Int8Array.from({ length: 40_000 }, (_, index) => index),
+    u16: Uint16Array.from({ length: 20_000 }, (_, index) => index * 3),
+    s32: Int32Array.from({ length: 10_000 }, (_, index) => -index),
+    u64: BigUint64Array.from({ length: 5000 }, (_, index) => BigInt(index) << 40n),
+    f64: Float64Array.from({ length: 5000 }, (_, index) => index / 3),
+  } as const
+  const same = (back: unknown, sent: ArrayBufferView): void => {
+    t.is(back?.constructor, sent.constructor)
+    t.is(Buffer.compare(bytesOf(back as ArrayBufferView), bytesOf(sent)), 0)
+  }
+  for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+    const whole = kinds[kind]
+    // One that begins within its memory, one that is not long, and none.
+    const lists = [whole, whole.subarray(3), whole.subarray(0, 100), whole.subarray(0, 0)]
+    for (const way of ['flat', 'memory'] as const) {
+      const text = echoComponent({ kind: 'list', element: { kind } }, way)
+      const program = await load(Buffer.from(text), { cache: false })
+      await using instance = await program.instantiate<Echo>()
+      for (const sent of lists) {
+        const args = way === 'flat' ? [sent] : [PAD, sent]
+        same(anyValue(instance.callSync('echo#echo', ...args)), sent)
+        same(anyValue(await instance.call('echo#echo', ...args)), sent)
+      }
+    }
+    const list = { kind: 'list', element: { kind } } as const
+    const text = echoComponent(
+      {
+        kind: 'record',
+        fields: [
+          ['a', list],
+          ['b', list],
+        ],
+      },
+      'flat',
+    )
+    const program = await load(Buffer.from(text), { cache: false })
+    await using instance = await program.instantiate<Echo>()
+    for (const a of lists) {
+      for (const b of lists) {
+        const back = anyValue(instance.callSync('echo#echo', { a, b }))
+        const { a: first, b: second } = back as { a: unknown; b: unknown }
+        same(first, a)
+        same(second, b)
+      }
+    }
+  }
+})
+
 test('what a getter does to an argument before it comes too late', async (t) => {
   const list = { kind: 'list', element: { kind: 'u8' } } as const
   const text = echoComponent({ kind: 'tuple', types: [list, list] }, 'flat')
@@ -158,6 +226,18 @@ test('a host function makes large calls during a large call', async (t) => {
   t.true(isSame(value(first.callSync('big', argument)), argument))
   t.deepEqual(seen, [true, true, true, true, true])
   await other[Symbol.asyncDispose]()
+})
+
+test('an argument that the guest makes room for late is as it was', async (t) => {
+  // Its `realloc` computes for longer than a thread waits at a time.
+  const program = await wat('late-component')
+  await using instance = await program.instantiate<Late>()
+  await using whole = await calc()
+  for (const seed of [1, 2]) {
+    const argument = filled(seed)
+    t.is(value(instance.callSync('sum', argument)), sumOf(argument))
+    t.true(isSame(value(whole.callSync('echoBytes', argument)), argument))
+  }
 })
 
 test('a large call that does not return leaves nothing behind', async (t) => {

@@ -132,11 +132,12 @@ export class Caller<Functions, Failure extends HostError = never> {
     const writer = takeWriter()
     let isLent = false
     try {
+      writer.takesBeside = true
       callee.write(args, writer, link)
       if (limits !== undefined) writer.append(limits)
-      const { buffer, length } = writer
+      const { buffer, length, beside } = writer
       isLent = true
-      const delivery = port.callSync(number, hostCalls, callee.number, length, buffer)
+      const delivery = port.callSync(number, hostCalls, callee.number, length, buffer, beside)
       isLent = !delivery.isReturned
       settleGiven(writer.takeGiven(), delivery.hasStarted)
       return delivery

@@ -62,6 +62,11 @@ export declare class BindingPort {
   callSyncWith(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
   /** The same without a copy of `payload`, which nobody may change before the call has returned. */
   callSyncLent(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
+  /**
+   * The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
+   * `payload`.
+   */
+  callSyncBeside(id: number, instance: number, called: number, payload: Uint8Array, length: number, beside: Uint8Array, milliseconds: number): number
   /** Returns bytes of an exported memory of an instance. */
   readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
   /** Writes to an exported memory of an instance. */

@@ -321,6 +321,8 @@ export class Port implements PipeEvents, HostCallPort {
   /**
    * Calls a function with what the first bytes of {@link passed} are, or of another buffer, which the core may read until
    * the call has returned; what is returned is to be read before anything else is done.
+   *
+   * @param beside The elements of the last argument, if they are not in the buffer.
    */
   callSync(
     number: number,
@@ -328,6 +330,7 @@ export class Port implements PipeEvents, HostCallPort {
     called: number,
     length: number,
     other?: Buffer,
+    beside?: Uint8Array,
   ): Delivery {
     this.#flush()
     const id = this.#nextId()
@@ -336,7 +339,9 @@ export class Port implements PipeEvents, HostCallPort {
     try {
       let first
       if (other === undefined) first = port.callSync(id, number, called, length, TURN_MS)
-      else if (length < LENT_BYTES) {
+      else if (beside !== undefined) {
+        first = port.callSyncBeside(id, number, called, other, length, beside, TURN_MS)
+      } else if (length < LENT_BYTES) {
         first = port.callSyncWith(id, number, called, other, length, TURN_MS)
       } else first = port.callSyncLent(id, number, called, other, length, TURN_MS)
       const delivery = this.#callerWait.end(port, id, hostCalls, first)

@@ -6,6 +6,7 @@
 )]
 
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
+use crate::component::with_beside;
 use crate::error::{Error, ErrorCode};
 use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
@@ -67,6 +68,8 @@ struct Pending {
     run: PendingRun,
     /// The number of the call of a host function that it waits for.
     call: Option<u64>,
+    /// A copy of the list beside its arguments, if the guest has not got it in the first turn.
+    beside: Vec<u8>,
 }
 
 /// What `runSync` returns for a run that goes on.
@@ -189,6 +192,7 @@ impl BindingPort {
             id,
             run,
             call: None,
+            beside: Vec::new(),
         });
         self.wait_sync(id, milliseconds)
     }
@@ -297,7 +301,17 @@ impl BindingPort {
         } = self;
         let last = pending.last_mut().filter(|last| last.id == id);
         let last = last.ok_or_else(|| thrown(given_up()))?;
-        let waited = last.run.wait_into(patience, spare);
+        let waited = match &mut last.beside {
+            none if none.is_empty() => last.run.wait_into(patience, spare),
+            beside => {
+                let turn = || last.run.wait_into(patience, spare);
+                let (waited, is_left) = with_beside(beside, turn);
+                if !is_left {
+                    *beside = Vec::new();
+                }
+                waited
+            }
+        };
         if !matches!(waited, Ok(None)) {
             pending.pop();
         }
@@ -416,6 +430,34 @@ impl BindingPort {
         });
         self.start_call(id, instance, called, payload)?;
         self.wait_sync(id, milliseconds)
+    }
+
+    /// The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
+    /// `payload`.
+    #[napi(catch_unwind)]
+    pub fn call_sync_beside(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+        length: u32,
+        beside: &[u8],
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        self.leave();
+        let payload = payload.get(..length as usize).unwrap_or_default();
+        let payload = Bytes::copy_from_slice(payload);
+        self.start_call(id, instance, called, payload)?;
+        let (waited, is_left) = with_beside(beside, || self.wait_sync(id, milliseconds));
+        // After this turn JavaScript may change or free it.
+        if let Some(last) = self.pending.last_mut()
+            && is_left
+            && last.id == id
+        {
+            last.beside = beside.to_vec();
+        }
+        waited
     }
 
     /// Returns bytes of an exported memory of an instance.
@@ -651,6 +693,7 @@ impl BindingPort {
             id,
             run: run.map_err(thrown)?,
             call: None,
+            beside: Vec::new(),
         });
         Ok(())
     }
