@@ -5,6 +5,7 @@
     reason = "napi's macro does not keep this with the constructor, which takes the facade's buffers"
 )]
 
+use super::lent::Lent;
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
 use crate::component::with_beside;
 use crate::error::{Error, ErrorCode};
@@ -388,8 +389,7 @@ impl BindingPort {
         milliseconds: u32,
     ) -> napi::Result<f64> {
         self.leave();
-        let payload = self.passed.get(..length as usize).unwrap_or_default();
-        let payload = Bytes::copy_from_slice(payload);
+        let payload = Bytes::copy_from_slice(first(&self.passed, length));
         self.start_call(id, instance, called, payload)?;
         self.wait_sync(id, milliseconds)
     }
@@ -405,10 +405,7 @@ impl BindingPort {
         length: u32,
         milliseconds: u32,
     ) -> napi::Result<f64> {
-        self.leave();
-        let payload = payload.get(..length as usize).unwrap_or_default();
-        let payload = Bytes::copy_from_slice(payload);
-        self.start_call(id, instance, called, payload)?;
+        self.start_copied(id, instance, called, first(payload, length))?;
         self.wait_sync(id, milliseconds)
     }
 
@@ -445,10 +442,7 @@ impl BindingPort {
         beside: &[u8],
         milliseconds: u32,
     ) -> napi::Result<f64> {
-        self.leave();
-        let payload = payload.get(..length as usize).unwrap_or_default();
-        let payload = Bytes::copy_from_slice(payload);
-        self.start_call(id, instance, called, payload)?;
+        self.start_copied(id, instance, called, first(payload, length))?;
         let (waited, is_left) = with_beside(beside, || self.wait_sync(id, milliseconds));
         // After this turn JavaScript may change or free it.
         if let Some(last) = self.pending.last_mut()
@@ -698,6 +692,18 @@ impl BindingPort {
         Ok(())
     }
 
+    /// The same with a copy of `payload`, after what was waited for before.
+    fn start_copied(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+    ) -> napi::Result<()> {
+        self.leave();
+        self.start_call(id, instance, called, Bytes::copy_from_slice(payload))
+    }
+
     fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
         self.port.instance(number as u64).map_err(thrown)
     }
@@ -715,17 +721,8 @@ fn no_slot() -> Error {
     Error::new(ErrorCode::NestedRun, message)
 }
 
-/// The first bytes of a buffer of the facade, which is kept until nothing reads them any more. The facade does not change
-/// them, nor show them to code of others, before the call that they are for has returned.
-struct Lent {
-    bytes: Uint8Array,
-    length: usize,
-}
-
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
+fn first(bytes: &[u8], length: u32) -> &[u8] {
+    bytes.get(..length as usize).unwrap_or_default()
 }
 
 /// The facade's buffers for small deliveries: making arrays for each takes longer than all else of it.
