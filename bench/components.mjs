@@ -14,6 +14,8 @@ const OURS = 'callSync()'
 const ONE = 'call(), one after the other'
 const JCO = 'jco in V8'
 const PYTHON = 'wasmtime-py'
+const COPY = 'one copy by Buffer.from()'
+const RIVALS = [JCO, PYTHON, COPY]
 
 const SETTINGS = {
   name: 'a name',
@@ -36,7 +38,12 @@ const CASES = {
     args: [SETTINGS, 'x'.repeat(1024)],
     atATime: 500,
   },
-  '1 MiB of bytes, in and out': { name: 'echo', args: [new Uint8Array(1 << 20)], atATime: 10 },
+  '1 MiB of bytes, in and out': {
+    name: 'echo',
+    args: [new Uint8Array(1 << 20)],
+    atATime: 10,
+    isCopied: true,
+  },
 }
 
 export const components = {
@@ -51,7 +58,7 @@ export const components = {
     const jco = await transpiled(await program.wasm())
     const script = fileURLToPath(new URL('rivals/wasmtime-py-components.py', import.meta.url))
     const rows = []
-    for (const [what, { name, args, atATime }] of Object.entries(CASES)) {
+    for (const [what, { name, args, atATime, isCopied }] of Object.entries(CASES)) {
       const full = `test:bench/values#${name}`
       const own = await instance.call(full, ...args)
       if (own.kind !== 'returned' || own.values[0].length !== jco[name](...args).length) {
@@ -71,15 +78,19 @@ export const components = {
             for (let call = 0; call < atATime; call += 1) jco[name](...args)
           }),
           { name: PYTHON, measure: () => child.measure() },
+          ...(isCopied
+            ? [
+                here(COPY, () => {
+                  for (let call = 0; call < atATime; call += 1) Buffer.from(args[0])
+                }),
+              ]
+            : []),
         ],
         rounds,
       )
       await child.close()
       rows.push(...report(what, measured))
     }
-    const bytes = new Uint8Array(1 << 20)
-    const copy = await rate(() => Buffer.from(bytes), 1, seconds)
-    print('a copy of 1 MiB', 1e6 / copy.perSecond, 'µs')
     await instance[Symbol.asyncDispose]()
     await runtime.close()
     return { rows }
@@ -110,8 +121,9 @@ function report(what, measured) {
   const rates = Object.fromEntries(
     Object.entries(measured).map(([name, turns]) => [name, turns.map((turn) => turn.perSecond)]),
   )
+  const rivals = RIVALS.filter((rival) => rival in rates)
   for (const name of [OURS, ONE]) {
-    for (const rival of [JCO, PYTHON]) {
+    for (const rival of rivals) {
       const value = 1e6 / median(rates[rival])
       const vs = { rival, value, ratio: ratio(rates[name], rates[rival]) }
       print(`${what}, ${name}`, 1e6 / median(rates[name]), 'µs', vs)
@@ -122,11 +134,9 @@ function report(what, measured) {
     name,
     number(median(rates[name])),
     number(1e6 / median(rates[name])),
-    name === JCO || name === PYTHON
+    rivals.includes(name)
       ? ''
-      : [JCO, PYTHON]
-          .map((rival) => `${times(ratio(rates[name], rates[rival]))} ${rival}`)
-          .join(', '),
+      : rivals.map((rival) => `${times(ratio(rates[name], rates[rival]))} ${rival}`).join(', '),
   ])
 }
 

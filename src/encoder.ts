@@ -6,6 +6,9 @@ export const OPTIONS_BYTES = 256
 /** A buffer that has grown beyond this is not kept. */
 const KEEP_BYTES = 16 * 1024 * 1024
 
+/** To exchange buffers takes less time than to copy so much. */
+const TAKE_BYTES = 4096
+
 /** Bytes on their way to the core, in one buffer that grows and is used again and again. */
 export class Encoder {
   readonly #capacity: number
@@ -112,6 +115,17 @@ export class Encoder {
     this.#length += length
   }
 
+  /** Writes what another encoder holds, which then holds nothing. */
+  take(other: Encoder): void {
+    if (this.#length > 0 || other.#length < TAKE_BYTES) {
+      this.append(other)
+      other.#length = 0
+      return
+    }
+    ;[this.#buffer, other.#buffer] = [other.#buffer, this.#buffer]
+    ;[this.#length, other.#length] = [other.#length, 0]
+  }
+
   raw(value: Uint8Array): void {
     // One whose memory went to another thread has no bytes, and cannot be copied from.
     if (value.length === 0) return
@@ -123,7 +137,8 @@ export class Encoder {
   #reserve(more: number): void {
     const needed = this.#length + more
     if (needed <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
+    // Not of the pool: the memory of that is shared with code of others.
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
   }

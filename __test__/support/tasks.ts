@@ -10,6 +10,7 @@ export type Task =
   | 'idle'
   | 'sync'
   | 'wait'
+  | 'largeCall'
   | 'processes'
   | 'endless'
   | 'batch'

@@ -101,6 +101,13 @@ async function uninterruptible(): Promise<void> {
   }, 100)
 }
 
+/** Waits for a call that does not end, with an argument that the core reads where it is. */
+async function largeCall(): Promise<void> {
+  const instance = await (await wat('stuck-component')).instantiate()
+  port.postMessage('waiting')
+  instance.callSync('length', new Uint8Array(300_000) as never)
+}
+
 /** Has a worker process that is busy. */
 async function processes(): Promise<void> {
   const runtime = new Runtime({ threads: 1, workers: 'processes' })
@@ -165,6 +172,7 @@ const tasks: Record<string, () => Promise<void>> = {
   idle,
   sync,
   wait,
+  largeCall,
   endless: uninterruptible,
   batch,
   talk,

@@ -3,6 +3,7 @@
 // Functions that only Node calls are dead code to a test.
 #[cfg(not(test))]
 mod authorities;
+mod lent;
 // Functions that only Node calls are dead code to a test.
 #[cfg(not(test))]
 mod memory;

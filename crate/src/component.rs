@@ -16,10 +16,13 @@
 //! What streams and futures carry crosses later, as a list: the number of values as `u32`, then these. The submitter writes
 //! the length of each value but bytes before it, as `u32`.
 //!
+//! The elements of a list that is the last argument may be [beside](with_beside) the others.
+//!
 //! [`Arguments`] and [`Lifted`] copy between these bytes and the guest's memory. wasmtime's own dynamic values would be
 //! a tree with a heap allocation for each list, and for each byte of a list 32 bytes of the tree.
 
 mod abi;
+mod beside;
 mod flows;
 mod given;
 mod handles;
@@ -32,10 +35,11 @@ mod payload;
 mod reader;
 mod wanted;
 
+pub(crate) use beside::with_beside;
 pub(crate) use flows::{Asked, FlowCall, Flows, NotGiven, Place, Submitter};
 pub(crate) use given::take_in;
 pub(crate) use handles::Handles;
 pub(crate) use imports::{Called, Hosting, link_imports};
 pub(crate) use interface::{Described, Imports, Interface};
-pub(crate) use lift::Lifted;
+pub(crate) use lift::{Lifted, lift_into};
 pub(crate) use lower::Arguments;

@@ -19,7 +19,9 @@ pub(crate) use level::{FIRST, LAST, LEVELS, level};
 pub(crate) use limits::{HOSTCALL_FUEL, MemoryLimiter};
 pub use limits::{Limits, OnMemory, OnOutput};
 pub(crate) use outcome::Exit;
-pub use outcome::{CallOutcome, Ending, Frame, NetworkUsage, Outcome, Returned, TrapInfo, Usage};
+pub use outcome::{
+    CallOutcome, ENCODED_ROOM, Ending, Frame, NetworkUsage, Outcome, Returned, TrapInfo, Usage,
+};
 pub(crate) use stop::Stopped;
 pub use stop::{CallControl, Cause, LimitKind};
 pub use trap_code::TrapCode;

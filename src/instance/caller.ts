@@ -130,17 +130,22 @@ export class Caller<Functions, Failure extends HostError = never> {
     const { number, port, hostCalls } = link.state
     callee.checkSync?.()
     const writer = takeWriter()
+    let isLent = false
     try {
+      writer.takesBeside = true
       callee.write(args, writer, link)
       if (limits !== undefined) writer.append(limits)
-      const { buffer, length } = writer
-      const delivery = port.callSync(number, hostCalls, callee.number, length, buffer)
+      const { buffer, length, beside } = writer
+      isLent = true
+      const delivery = port.callSync(number, hostCalls, callee.number, length, buffer, beside)
+      isLent = !delivery.isReturned
       settleGiven(writer.takeGiven(), delivery.hasStarted)
       return delivery
     } finally {
       // The call was not made.
       writer.takeBack()
-      giveWriterBack(writer)
+      // What a call reads that has not returned is not written again.
+      if (!isLent) giveWriterBack(writer)
     }
   }
 

@@ -60,6 +60,13 @@ export declare class BindingPort {
   callSync(id: number, instance: number, called: number, length: number, milliseconds: number): number
   /** The same with the first bytes of `payload`. */
   callSyncWith(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
+  /** The same without a copy of `payload`, which nobody may change before the call has returned. */
+  callSyncLent(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
+  /**
+   * The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
+   * `payload`.
+   */
+  callSyncBeside(id: number, instance: number, called: number, payload: Uint8Array, length: number, beside: Uint8Array, milliseconds: number): number
   /** Returns bytes of an exported memory of an instance. */
   readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
   /** Writes to an exported memory of an instance. */
@@ -72,8 +79,10 @@ export declare class BindingPort {
   global(instance: number, global: number): Uint8Array
   /** Sets an exported global of an instance. */
   setGlobal(instance: number, global: number, bits: Uint8Array): void
-  /** Takes the output that did not fit. */
+  /** Takes the bytes that did not fit. */
   takeSync(): Uint8Array
+  /** Copies them to an array of as many bytes, and keeps their memory for the next. */
+  copySync(to: Uint8Array): void
   /** Starts to load a program; the result arrives as a record for `id`. */
   load(id: number, request: BindingLoadRequest): void
   /** Loads a program and returns its description as JSON. */

@@ -10,6 +10,9 @@ export const TURN_MS = 50
 /** Output up to this size comes in one buffer that is used again, and is copied. */
 export const OUTPUT_BYTES = 4096
 
+/** What is larger, or does not fit beside the rest, is not copied once more. */
+const COPIED_BYTES = 16 * 1024 * 1024
+
 /** What the core returns for a run that goes on; for one that calls a host function it returns less. */
 const GOES_ON = -1
 
@@ -43,10 +46,18 @@ export class CallerWait {
       if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
       else length = this.#call(port, id, hostCalls, GOES_ON - 1 - length)
     }
-    const bytes = length > OUTPUT_BYTES ? port.takeSync() : this.output
-    const delivery = new Delivery(this.record, bytes)
+    const delivery = new Delivery(this.record, this.#bytes(port, length))
     delivery.next()
     return delivery
+  }
+
+  #bytes(port: NativePort, length: number): Uint8Array {
+    if (length <= OUTPUT_BYTES) return this.output
+    // What the core made is freed in a later turn of the event loop, for which a script that waits has no time.
+    if (length > COPIED_BYTES) return port.takeSync()
+    const bytes = Buffer.allocUnsafeSlow(length)
+    port.copySync(bytes)
+    return bytes
   }
 
   /** Calls a host function, and goes on with the run. */

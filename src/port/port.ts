@@ -45,6 +45,9 @@ const MOST_WAITS = 16
 /** Not that of a test, which may never come. */
 const afterTurn = setImmediate
 
+/** To lend so much to the core takes less time than a copy. */
+const LENT_BYTES = 32 * 1024
+
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
@@ -296,9 +299,10 @@ export class Port implements PipeEvents, HostCallPort {
     const id = this.#nextId()
     const { bytes } = this.#submission
     const start = bytes.length
-    bytes.append(payload)
+    const { length } = payload
+    bytes.take(payload)
     const flags = signal ? RUN_FLAG.abortable : 0
-    this.#add(OPERATION.call, id, number, start, payload.length, flags, call.function)
+    this.#add(OPERATION.call, id, number, start, length, flags, call.function)
     if (signal !== undefined) this.#signals.add(signal, id)
     return new Promise<AnyCallOutcome>((resolve, reject) => {
       this.#wait(id, {
@@ -314,8 +318,10 @@ export class Port implements PipeEvents, HostCallPort {
   }
 
   /**
-   * Calls a function with what the first bytes of {@link passed} are, or of another buffer; what is returned is to be read
-   * before anything else is done.
+   * Calls a function with what the first bytes of {@link passed} are, or of another buffer, which the core may read until
+   * the call has returned; what is returned is to be read before anything else is done.
+   *
+   * @param beside The elements of the last argument, if they are not in the buffer.
    */
   callSync(
     number: number,
@@ -323,16 +329,20 @@ export class Port implements PipeEvents, HostCallPort {
     called: number,
     length: number,
     other?: Buffer,
+    beside?: Uint8Array,
   ): Delivery {
     this.#flush()
     const id = this.#nextId()
     const port = this.#native
     this.#callerWait.expect(port, hostCalls)
     try {
-      const first =
-        other === undefined
-          ? port.callSync(id, number, called, length, TURN_MS)
-          : port.callSyncWith(id, number, called, other, length, TURN_MS)
+      let first
+      if (other === undefined) first = port.callSync(id, number, called, length, TURN_MS)
+      else if (beside !== undefined) {
+        first = port.callSyncBeside(id, number, called, other, length, beside, TURN_MS)
+      } else if (length < LENT_BYTES) {
+        first = port.callSyncWith(id, number, called, other, length, TURN_MS)
+      } else first = port.callSyncLent(id, number, called, other, length, TURN_MS)
       const delivery = this.#callerWait.end(port, id, hostCalls, first)
       this.#instances.grown(number, delivery)
       return delivery
@@ -390,9 +400,10 @@ export class Port implements PipeEvents, HostCallPort {
   ): void {
     const { bytes } = this.#submission
     const start = bytes.length
-    bytes.append(payload)
+    const { length } = payload
+    bytes.take(payload)
     const id = batch * BATCH_IDS + slot
-    this.#add(OPERATION.call, id, instance, start, payload.length, 0, called)
+    this.#add(OPERATION.call, id, instance, start, length, 0, called)
     this.expect()
   }
 

@@ -9,5 +9,7 @@ export interface Codec {
   readonly hasUndefined: boolean
   /** @throws {Mismatch} for what is not a value of the type. */
   write(value: unknown, to: ValueWriter): void
+  /** The same for the last argument of a function, if that can be written in another way: see {@link ValueWriter.beside}. */
+  writeLast?(value: unknown, to: ValueWriter): void
   read(from: ValueReader): unknown
 }

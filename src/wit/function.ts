@@ -50,7 +50,13 @@ export class ComponentFunction {
     to.handles = handles
     let index = 0
     try {
-      for (; index < parameters.length; index += 1) parameters[index]![1].write(args[index], to)
+      const last = parameters.length - 1
+      for (; index < last; index += 1) parameters[index]![1].write(args[index], to)
+      if (index === last) {
+        const codec = parameters[last]![1]
+        if (codec.writeLast === undefined) codec.write(args[last], to)
+        else codec.writeLast(args[last], to)
+      }
     } catch (error) {
       to.takeBack()
       if (!(error instanceof Mismatch)) throw error

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { Codec } from './codec.ts'
 import type { WitPrimitive } from './interface.ts'
 import { Mismatch, within } from './mismatch.ts'
@@ -18,6 +19,9 @@ const TYPED = {
   f32: Float32Array,
   f64: Float64Array,
 } as const
+
+/** To pass so much beside other values takes less time than a copy. */
+const BESIDE_BYTES = 32 * 1024
 
 type TypedKind = keyof typeof TYPED
 type TypedArray = InstanceType<(typeof TYPED)[TypedKind]>
@@ -87,31 +91,36 @@ function typedList(
   length: number | undefined,
 ): Codec {
   const Typed = TYPED[kind]
+  const write = (value: unknown, to: ValueWriter, isLast: boolean): void => {
+    const isTyped = value instanceof Typed || (kind === 'u8' && value instanceof Uint8ClampedArray)
+    // A proxy of one is an instance of its class as well.
+    if (isTyped && ArrayBuffer.isView(value)) {
+      const bytes = bytesOf(value)
+      // Of the bytes: a class of the caller's may have a length of its own.
+      const count = bytes.length / Typed.BYTES_PER_ELEMENT
+      if (length === undefined) to.uint32(count)
+      else if (count !== length) throw new Mismatch(`${length} elements`, count)
+      if (isLast && bytes.length >= BESIDE_BYTES && isUnshared(bytes)) to.beside = bytes
+      else to.raw(bytes)
+      return
+    }
+    if (!Array.isArray(value)) {
+      throw new Mismatch(`a ${Typed.name} or an array (${type})`, value)
+    }
+    checkLength(value, length)
+    writeElements(value, element, to, length === undefined)
+  }
   return {
     type,
     hasUndefined: false,
-    write(value, to) {
-      const isTyped =
-        value instanceof Typed || (kind === 'u8' && value instanceof Uint8ClampedArray)
-      // A proxy of one is an instance of its class as well.
-      if (isTyped && ArrayBuffer.isView(value)) {
-        const bytes = bytesOf(value)
-        // Of the bytes: a class of the caller's may have a length of its own.
-        const count = bytes.length / Typed.BYTES_PER_ELEMENT
-        if (length === undefined) to.uint32(count)
-        else if (count !== length) throw new Mismatch(`${length} elements`, count)
-        to.raw(bytes)
-        return
-      }
-      if (!Array.isArray(value)) {
-        throw new Mismatch(`a ${Typed.name} or an array (${type})`, value)
-      }
-      checkLength(value, length)
-      writeElements(value, element, to, length === undefined)
-    },
+    write: (value, to) => write(value, to, false),
+    writeLast: (value, to) => write(value, to, to.takesBeside && length === undefined),
     read: (from) => readTyped(from, Typed, length ?? from.uint32()),
   }
 }
+
+/** Whether no other thread can change them. */
+const isUnshared = ({ buffer }: Uint8Array): boolean => !types.isSharedArrayBuffer(buffer)
 
 /** One whose memory went to another thread has no bytes, and none can be seen in its memory. */
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

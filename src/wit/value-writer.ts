@@ -7,6 +7,10 @@ export class ValueWriter extends Encoder {
   handles: AllHandles | undefined
   /** Resources that the call takes over. */
   readonly given: Given[] = []
+  /** Whether the elements of the last value may be {@link beside} the others: these are read before any other code runs. */
+  takesBeside = false
+  /** Elements of a list of numbers, which is the last value. */
+  beside: Uint8Array | undefined
 
   constructor() {
     super(OPTIONS_BYTES)
@@ -16,6 +20,8 @@ export class ValueWriter extends Encoder {
     super.clear()
     this.given.length = 0
     this.handles = undefined
+    this.takesBeside = false
+    this.beside = undefined
   }
 
   /** Gives back what the call would have taken over. */

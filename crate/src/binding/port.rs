@@ -5,7 +5,9 @@
     reason = "napi's macro does not keep this with the constructor, which takes the facade's buffers"
 )]
 
+use super::lent::Lent;
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
+use crate::component::with_beside;
 use crate::error::{Error, ErrorCode};
 use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
@@ -55,8 +57,8 @@ pub struct BindingPort {
     large: Vec<u8>,
     /// The arguments of `callSync`.
     passed: Uint8Array,
-    /// Output that did not fit into the shared buffer.
-    left: Vec<u8>,
+    /// The delivery whose bytes did not fit into the shared buffer.
+    left: Delivery,
     /// Memory for the next delivery of a run or call that is waited for.
     spare: Delivery,
 }
@@ -67,6 +69,8 @@ struct Pending {
     run: PendingRun,
     /// The number of the call of a host function that it waits for.
     call: Option<u64>,
+    /// A copy of the list beside its arguments, if the guest has not got it in the first turn.
+    beside: Vec<u8>,
 }
 
 /// What `runSync` returns for a run that goes on.
@@ -139,7 +143,7 @@ impl BindingPort {
             words,
             large: Vec::new(),
             passed,
-            left: Vec::new(),
+            left: Delivery::default(),
             spare: Delivery::default(),
         })
     }
@@ -189,6 +193,7 @@ impl BindingPort {
             id,
             run,
             call: None,
+            beside: Vec::new(),
         });
         self.wait_sync(id, milliseconds)
     }
@@ -297,7 +302,17 @@ impl BindingPort {
         } = self;
         let last = pending.last_mut().filter(|last| last.id == id);
         let last = last.ok_or_else(|| thrown(given_up()))?;
-        let waited = last.run.wait_into(patience, spare);
+        let waited = match &mut last.beside {
+            none if none.is_empty() => last.run.wait_into(patience, spare),
+            beside => {
+                let turn = || last.run.wait_into(patience, spare);
+                let (waited, is_left) = with_beside(beside, turn);
+                if !is_left {
+                    *beside = Vec::new();
+                }
+                waited
+            }
+        };
         if !matches!(waited, Ok(None)) {
             pending.pop();
         }
@@ -374,8 +389,7 @@ impl BindingPort {
         milliseconds: u32,
     ) -> napi::Result<f64> {
         self.leave();
-        let payload = self.passed.get(..length as usize).unwrap_or_default();
-        let payload = Bytes::copy_from_slice(payload);
+        let payload = Bytes::copy_from_slice(first(&self.passed, length));
         self.start_call(id, instance, called, payload)?;
         self.wait_sync(id, milliseconds)
     }
@@ -391,11 +405,53 @@ impl BindingPort {
         length: u32,
         milliseconds: u32,
     ) -> napi::Result<f64> {
+        self.start_copied(id, instance, called, first(payload, length))?;
+        self.wait_sync(id, milliseconds)
+    }
+
+    /// The same without a copy of `payload`, which nobody may change before the call has returned.
+    #[napi(catch_unwind)]
+    pub fn call_sync_lent(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: Uint8Array,
+        length: u32,
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
         self.leave();
-        let payload = payload.get(..length as usize).unwrap_or_default();
-        let payload = Bytes::copy_from_slice(payload);
+        let payload = Bytes::from_owner(Lent {
+            bytes: payload,
+            length: length as usize,
+        });
         self.start_call(id, instance, called, payload)?;
         self.wait_sync(id, milliseconds)
+    }
+
+    /// The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
+    /// `payload`.
+    #[napi(catch_unwind)]
+    pub fn call_sync_beside(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+        length: u32,
+        beside: &[u8],
+        milliseconds: u32,
+    ) -> napi::Result<f64> {
+        self.start_copied(id, instance, called, first(payload, length))?;
+        let (waited, is_left) = with_beside(beside, || self.wait_sync(id, milliseconds));
+        // After this turn JavaScript may change or free it.
+        if let Some(last) = self.pending.last_mut()
+            && is_left
+            && last.id == id
+        {
+            last.beside = beside.to_vec();
+        }
+        waited
     }
 
     /// Returns bytes of an exported memory of an instance.
@@ -463,10 +519,25 @@ impl BindingPort {
         instance.set_global(global as usize, bits).map_err(thrown)
     }
 
-    /// Takes the output that did not fit.
+    /// Takes the bytes that did not fit.
     #[napi(catch_unwind)]
     pub fn take_sync(&mut self) -> Uint8Array {
-        Uint8Array::new(std::mem::take(&mut self.left))
+        Uint8Array::new(std::mem::take(&mut self.left).bytes)
+    }
+
+    /// Copies them to an array of as many bytes, and keeps their memory for the next.
+    #[napi(catch_unwind)]
+    pub fn copy_sync(&mut self, mut to: Uint8Array) -> napi::Result<()> {
+        let left = std::mem::take(&mut self.left);
+        if to.len() != left.bytes.len() {
+            return Err(thrown(Error::internal(
+                "bytes are copied to another length",
+            )));
+        }
+        // SAFETY: the array belongs to the facade, which made it for this call alone, and no JavaScript runs meanwhile.
+        unsafe { to.as_mut() }.copy_from_slice(&left.bytes);
+        self.spare = left;
+        Ok(())
     }
 
     /// Starts to load a program; the result arrives as a record for `id`.
@@ -596,7 +667,7 @@ impl BindingPort {
                 output.copy_from_slice(&delivery.bytes);
                 self.spare = delivery;
             }
-            None => self.left = delivery.bytes,
+            None => self.left = delivery,
         }
         length as f64
     }
@@ -616,8 +687,21 @@ impl BindingPort {
             id,
             run: run.map_err(thrown)?,
             call: None,
+            beside: Vec::new(),
         });
         Ok(())
+    }
+
+    /// The same with a copy of `payload`, after what was waited for before.
+    fn start_copied(
+        &mut self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+    ) -> napi::Result<()> {
+        self.leave();
+        self.start_call(id, instance, called, Bytes::copy_from_slice(payload))
     }
 
     fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
@@ -635,6 +719,10 @@ fn no_slot() -> Error {
                    slot and this thread at once: no slot is free, or the program is one that runs elsewhere \
                    (`interruptible: false`, worker processes); start it without waiting for it";
     Error::new(ErrorCode::NestedRun, message)
+}
+
+fn first(bytes: &[u8], length: u32) -> &[u8] {
+    bytes.get(..length as usize).unwrap_or_default()
 }
 
 /// The facade's buffers for small deliveries: making arrays for each takes longer than all else of it.

@@ -195,11 +195,13 @@ impl Parts<'_> {
 
 /// Implements what makes a type usable for all functions, each of which tells its own types.
 macro_rules! for_all_functions {
-    ($name:ident) => {
+    ($name:ident $(, $more:ident)*) => {
         // SAFETY: `Lower` is a sequence of `ValRaw`. `typecheck` accepts all types, because the values are read and
         // written as the types of the function say, of which each call tells. `ABI` is not used: what it is used for,
         // values in memory, is done by `Lift` and `Lower` themselves.
-        unsafe impl<const FLAT: usize> wasmtime::component::ComponentType for $name<FLAT> {
+        unsafe impl<const FLAT: usize $(, const $more: usize)*> wasmtime::component::ComponentType
+            for $name<FLAT $(, $more)*>
+        {
             type Lower = [wasmtime::ValRaw; FLAT];
 
             const ABI: CanonicalAbiInfo = CanonicalAbiInfo::ZERO;
@@ -210,7 +212,10 @@ macro_rules! for_all_functions {
         }
 
         // SAFETY: see above.
-        unsafe impl<const FLAT: usize> wasmtime::component::ComponentNamedList for $name<FLAT> {}
+        unsafe impl<const FLAT: usize $(, const $more: usize)*> wasmtime::component::ComponentNamedList
+            for $name<FLAT $(, $more)*>
+        {
+        }
     };
 }
 pub(super) use for_all_functions;

@@ -3,6 +3,7 @@
 use super::abi::{
     Carried, Cases, Parts, element, flags_size, flat_count, for_all_functions, parts, plain_size,
 };
+use std::cell::Cell;
 use std::slice::Iter;
 use wasmtime::ValRaw;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext};
@@ -15,9 +16,8 @@ use wasmtime::component::{
 const VALUE_COST: usize = 128;
 
 /// Values that a guest gave: what an export has returned, or the arguments of a host function. `FLAT` is how many core
-/// values they came as; 1 if more than fit came through memory.
-#[derive(Default)]
-pub(crate) struct Lifted<const FLAT: usize> {
+/// values they came as; 1 if more than fit came through memory. Their bytes begin after `ROOM` bytes that others fill.
+pub(crate) struct Lifted<const FLAT: usize, const ROOM: usize = 0> {
     pub(crate) values: LiftedValues,
 }
 
@@ -31,6 +31,24 @@ pub(crate) struct LiftedValues {
     pub(super) flows: Vec<(usize, LiftedFlow)>,
     /// How many values there are, but those in lists of numbers.
     count: usize,
+    /// Whether a long list may have the memory of [`lift_into`].
+    reuses: bool,
+}
+
+thread_local! {
+    static MEMORY: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lists of bytes beyond this size are worth another memory.
+const LONG: usize = 4096;
+
+/// Carries out `call`; if an export returns a long list of numbers meanwhile, on this thread, its bytes are in this memory
+/// as far as it has room. Fresh memory takes longer to get than to fill. Leaves the memory as long as nothing is in it.
+pub(crate) fn lift_into<T>(memory: &mut Vec<u8>, call: impl FnOnce() -> T) -> T {
+    let before = MEMORY.replace(std::mem::take(memory));
+    let result = call();
+    *memory = MEMORY.replace(before);
+    result
 }
 
 /// A stream or future that a guest gives.
@@ -45,16 +63,16 @@ pub(super) enum LiftedEnd {
     Future(FutureAny),
 }
 
-for_all_functions!(Lifted);
+for_all_functions!(Lifted, ROOM);
 
 // SAFETY: no more is read than is there: core values by an iterator, and memory in its bounds.
-unsafe impl<const FLAT: usize> Lift for Lifted<FLAT> {
+unsafe impl<const FLAT: usize, const ROOM: usize> Lift for Lifted<FLAT, ROOM> {
     fn linear_lift_from_flat(
         cx: &mut LiftContext<'_>,
         ty: InterfaceType,
         src: &Self::Lower,
     ) -> wasmtime::Result<Self> {
-        let mut values = LiftedValues::default();
+        let mut values = LiftedValues::after(ROOM);
         let abi = cx.types.canonical_abi(&ty);
         match abi.flat_count(FLAT.max(1)) {
             Some(_) => values.lift_from_flat(cx, ty, &mut src.iter())?,
@@ -71,7 +89,7 @@ unsafe impl<const FLAT: usize> Lift for Lifted<FLAT> {
         ty: InterfaceType,
         bytes: &[u8],
     ) -> wasmtime::Result<Self> {
-        let mut values = LiftedValues::default();
+        let mut values = LiftedValues::after(ROOM);
         // A part of the memory, which begins at the values and whose length is that of `ABI`, 0.
         let offset = bytes.as_ptr().addr() - cx.memory().as_ptr().addr();
         values.lift_from_memory(cx, ty, offset)?;
@@ -80,6 +98,17 @@ unsafe impl<const FLAT: usize> Lift for Lifted<FLAT> {
 }
 
 impl LiftedValues {
+    fn after(room: usize) -> Self {
+        // Most values fit.
+        let mut bytes = Vec::with_capacity(room * 4);
+        bytes.resize(room, 0);
+        Self {
+            bytes,
+            reuses: room > 0,
+            ..Self::default()
+        }
+    }
+
     /// The places of the numbers of streams and futures.
     pub(super) fn flow_places(&self) -> Vec<usize> {
         self.flows.iter().map(|(place, _)| *place).collect()
@@ -254,6 +283,7 @@ impl LiftedValues {
         let bytes = memory(cx, pointer, size.saturating_mul(count))?;
         self.put(&(count as u32).to_le_bytes());
         if parts.plain_size().is_some() {
+            self.make_room(bytes.len());
             self.put(bytes);
         } else {
             for index in 0..count {
@@ -314,6 +344,22 @@ impl LiftedValues {
             .push((self.bytes.len(), LiftedFlow { end, carried }));
         self.put(&[0; 4]);
         Ok(())
+    }
+
+    /// Moves to the memory of [`lift_into`] before so many bytes, if these fit there and not here.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.bytes.len() + more;
+        if !self.reuses || more < LONG || needed <= self.bytes.capacity() {
+            return;
+        }
+        let mut memory = MEMORY.take();
+        if memory.capacity() < needed {
+            MEMORY.set(memory);
+            return;
+        }
+        memory.clear();
+        memory.extend_from_slice(&self.bytes);
+        self.bytes = memory;
     }
 
     fn put(&mut self, bytes: &[u8]) {

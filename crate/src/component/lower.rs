@@ -4,6 +4,7 @@ use super::abi::{
     Carried, Cases, FLAT_ARGUMENTS, Parts, element, flags_size, flat_count, for_all_functions,
     parts, plain_size,
 };
+use super::beside::take_beside;
 use super::handles::Handles;
 use super::reader::Reader;
 use super::wanted::{Wanted, want};
@@ -256,7 +257,14 @@ impl Source<'_> {
         })?;
         let pointer = cx.realloc(0, 0, abi.align32, bytes)?;
         if parts.plain_size().is_some() {
-            copy(cx, pointer, self.reader.take(bytes)?)?;
+            let beside = match self.reader.is_empty() {
+                true => take_beside(bytes, |list| copy(cx, pointer, list)),
+                false => None,
+            };
+            match beside {
+                Some(copied) => copied?,
+                None => copy(cx, pointer, self.reader.take(bytes)?)?,
+            }
         } else {
             for index in 0..count as usize {
                 self.parts_to_memory(cx, &parts, pointer + index * size)?;

@@ -10,6 +10,10 @@ impl<'a> Reader<'a> {
         Self(bytes)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn take(&mut self, length: usize) -> wasmtime::Result<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or_else(short)?;
         self.0 = rest;

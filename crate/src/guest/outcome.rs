@@ -54,12 +54,15 @@ pub enum CallOutcome {
     NeverStarted,
 }
 
+/// Bytes before [`Returned::encoded`], for who passes it on with a head and without a copy.
+pub const ENCODED_ROOM: usize = 12;
+
 /// A call that has returned.
 #[derive(Debug)]
 pub struct Returned {
     /// What the function returned, as [`Value::bits`](super::value::Value::bits).
     pub values: Vec<u64>,
-    /// What a component's function returned, as bytes; empty for a module.
+    /// What a component's function returned, as bytes after [`ENCODED_ROOM`] others; empty for a module.
     pub encoded: Vec<u8>,
     /// Standard output captured during the call.
     pub stdout: Vec<u8>,

@@ -1,6 +1,7 @@
 //! Runs whose end a thread waits for.
 
-use super::wire::{Delivery, Outbox, ReceivedCall};
+use super::wire::{Delivery, ReceivedCall};
+use crate::component::lift_into;
 use crate::error::{Error, Result};
 use crate::host_functions::{HostCall, HostCalls};
 use crate::schedule::{CallerCall, CallerRun};
@@ -84,21 +85,12 @@ impl PendingRun {
         patience: Duration,
         spare: &mut Delivery,
     ) -> Result<Option<Delivery>> {
-        let mut replace = |write: &dyn Fn(&mut Outbox)| take(spare).replace(write);
         match self {
-            Self::Here(run) => match run.wait(patience) {
-                Ok(None) => Ok(None),
-                Ok(Some(outcome)) => Ok(Some(replace(&|outbox| outbox.outcome(0, &outcome)))),
-                Err(error) => Err(error),
-            },
-            Self::Call { call, .. } => match call.wait(patience) {
-                Ok(None) => Ok(None),
-                Ok(Some(outcome)) => {
-                    let result = Ok(outcome);
-                    Ok(Some(replace(&|outbox| outbox.call(0, &result))))
-                }
-                Err(error) => Err(error),
-            },
+            Self::Here(run) => Ok(run
+                .wait(patience)?
+                .map(|outcome| take(spare).replace(|outbox| outbox.outcome(0, &outcome)))),
+            Self::Call { call, .. } => Ok(lift_into(&mut spare.bytes, || call.wait(patience))?
+                .map(|outcome| take(spare).replace(|outbox| outbox.call(0, Ok(outcome))))),
             Self::Elsewhere(run) => run.wait(patience),
         }
     }

@@ -486,7 +486,7 @@ impl Client for Threads {
         self.tables().instances.called(calls);
         self.mailbox.record(|outbox| {
             for EndedCall { id, result } in calls.drain(..) {
-                outbox.call(id, &result);
+                outbox.call(id, result);
             }
         });
     }

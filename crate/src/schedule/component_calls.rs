@@ -3,6 +3,7 @@
 use super::queued_call::QueuedCall;
 use crate::component::{Arguments, Handles, Interface, Lifted, take_in};
 use crate::error::{Error, Result};
+use crate::guest::ENCODED_ROOM;
 use crate::wasi::RunState;
 use bytes::Bytes;
 use std::mem::take;
@@ -21,7 +22,7 @@ pub(super) struct ComponentCalls {
     /// Those that were called before, by their numbers.
     functions: Box<[Option<Func>]>,
     next: Next,
-    /// What the last call has returned.
+    /// What the last call has returned, after [`ENCODED_ROOM`] bytes.
     values: Vec<u8>,
 }
 
@@ -152,8 +153,8 @@ async fn call<const RESULTS: usize>(
     function: Func,
     store: &mut Store<RunState>,
     arguments: Arguments,
-) -> wasmtime::Result<Lifted<RESULTS>> {
+) -> wasmtime::Result<Lifted<RESULTS, ENCODED_ROOM>> {
     // SAFETY: both take their types from the function itself; `Interface` says how many core values it returns.
-    let function = unsafe { TypedFunc::<Arguments, Lifted<RESULTS>>::new_unchecked(function) };
+    let function = unsafe { TypedFunc::<Arguments, Lifted<RESULTS, _>>::new_unchecked(function) };
     function.call_async(store, arguments).await
 }

@@ -9,7 +9,7 @@ use super::protocol::{
 };
 use super::words::bytes_of;
 use crate::error::{Error, Result};
-use crate::guest::{CallOutcome, Ending, LimitKind, Outcome, Returned, Usage};
+use crate::guest::{CallOutcome, ENCODED_ROOM, Ending, LimitKind, Outcome, Returned, Usage};
 use crate::host_functions::{HostCall, MemoryAnswer};
 use crate::http::ResponseEvent;
 use crate::stdio::OutputStreamKind;
@@ -52,6 +52,9 @@ impl Delivery {
 
 /// Functions that return more values are rare.
 const FEW_VALUES: usize = 4;
+
+/// What a component returns beyond this many bytes is not copied into a delivery that it is all of.
+const MUCH: usize = 4096;
 
 /// A delivery is closed when it has this many bytes: JavaScript's buffers have a limit.
 const FULL: usize = 256 << 20;
@@ -139,9 +142,21 @@ impl Outbox {
     /// Kind, id and code of a record, with what was printed and used.
     fn printed(
         &mut self,
+        head: (u32, u64, u32),
+        output: [&[u8]; 2],
+        usage: &Usage,
+        sections: &[RecordSection<'_>],
+    ) {
+        self.printed_with(head, output, usage, Vec::new(), sections);
+    }
+
+    /// The same with a section whose head is written, before the others.
+    fn printed_with(
+        &mut self,
         (kind, id, code): (u32, u64, u32),
         [stdout, stderr]: [&[u8]; 2],
         usage: &Usage,
+        first: Vec<u8>,
         sections: &[RecordSection<'_>],
     ) {
         let mut flags = 0;
@@ -164,7 +179,8 @@ impl Outbox {
         });
         let network = network.as_ref();
         let network = network.map(|content| (section::NETWORK, &content[..]));
-        let section_bytes = length(sections) + network.as_ref().map_or(0, section_length);
+        let section_bytes =
+            first.len() + length(sections) + network.as_ref().map_or(0, section_length);
         self.make_room(stdout.len() + stderr.len() + section_bytes);
         self.delivery.records.extend([
             f64::from(kind),
@@ -183,6 +199,10 @@ impl Outbox {
         let bytes = &mut self.delivery.bytes;
         bytes.extend_from_slice(stdout);
         bytes.extend_from_slice(stderr);
+        match bytes.is_empty() && first.len() > MUCH {
+            true => *bytes = first,
+            false => bytes.extend_from_slice(&first),
+        }
         write(sections, bytes);
         write(network.as_slice(), bytes);
     }
@@ -192,11 +212,15 @@ impl Outbox {
         self.returned_with((record::INSTANTIATED, id, 0), returned, &sections);
     }
 
-    pub(crate) fn call(&mut self, id: u64, result: &Result<CallOutcome>) {
-        match result {
+    pub(crate) fn call(&mut self, id: u64, mut result: Result<CallOutcome>) {
+        match &mut result {
             Ok(CallOutcome::Returned(returned)) if !returned.encoded.is_empty() => {
-                let sections = [(section::VALUES, &returned.encoded[..])];
-                self.returned_with((record::CALL_RETURNED, id, 0), returned, &sections);
+                let mut values = std::mem::take(&mut returned.encoded);
+                let length = values.len() - HEADER;
+                values[..HEADER].copy_from_slice(&header(section::VALUES, length));
+                let head = (record::CALL_RETURNED, id, 0);
+                let output = [&returned.stdout[..], &returned.stderr];
+                self.printed_with(head, output, &returned.usage, values, &[]);
             }
             Ok(CallOutcome::Returned(returned)) => {
                 let head = (record::CALL_RETURNED, id, returned.values.len() as u32);
@@ -401,6 +425,16 @@ fn encode_headers(headers: &HeaderMap) -> Vec<u8> {
 pub(super) type RecordSection<'a> = (u32, &'a [u8]);
 
 const HEADER: usize = section_layout::CONTENT as usize;
+const _: () = assert!(HEADER == ENCODED_ROOM);
+
+/// What comes before so many bytes of a section.
+fn header(kind: u32, length: usize) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let (first, second) = header.split_at_mut(section_layout::LENGTH as usize);
+    first.copy_from_slice(&kind.to_le_bytes());
+    second.copy_from_slice(&(length as u64).to_le_bytes());
+    header
+}
 
 /// Bytes that these sections take.
 fn length(sections: &[RecordSection<'_>]) -> usize {
@@ -418,8 +452,7 @@ fn write(sections: &[RecordSection<'_>], bytes: &mut Vec<u8>) {
 }
 
 fn write_section((kind, content): &RecordSection<'_>, bytes: &mut Vec<u8>) {
-    bytes.extend(kind.to_le_bytes());
-    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend(header(*kind, content.len()));
     bytes.extend_from_slice(content);
 }
 
@@ -456,9 +489,53 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Delivery, Outbox};
+    use super::{Delivery, ENCODED_ROOM, MUCH, Outbox, RECORD, read, record_field, section};
+    use crate::guest::{CallOutcome, NetworkUsage, Returned, Usage};
     use crate::port::wire::Record;
     use crate::stdio::OutputStreamKind::{Stderr, Stdout};
+
+    #[test]
+    fn what_a_component_returned_is_copied_unless_it_is_much_and_alone() {
+        let network = Some(NetworkUsage::default());
+        for (size, before, stdout, network) in [
+            (0, "", "", None),
+            (10, "", "", network),
+            (1 << 20, "", "", None),
+            (1 << 20, "", "", network),
+            (1 << 20, "before", "", None),
+            (1 << 20, "", "out", network),
+        ] {
+            let content = vec![7; size];
+            let encoded = [&[0; ENCODED_ROOM], &content[..]].concat();
+            let place = encoded.as_ptr();
+            let mut outbox = Outbox::default();
+            if !before.is_empty() {
+                outbox.output(1, Stdout, before.as_bytes());
+            }
+            let returned = Returned {
+                values: Vec::new(),
+                encoded,
+                stdout: stdout.into(),
+                stderr: Vec::new(),
+                usage: Usage {
+                    network,
+                    ..Usage::default()
+                },
+            };
+            outbox.call(2, Ok(CallOutcome::Returned(returned)));
+            let Delivery { records, bytes } = outbox.take();
+            let last = records.last_chunk::<RECORD>().expect("a record");
+            let start = bytes.len() - last[record_field::SECTIONS as usize] as usize;
+            let sections = read(&bytes[start..]).expect("sections");
+            assert_eq!(sections[0], (section::VALUES, &content[..]));
+            assert_eq!(sections.len(), 1 + usize::from(network.is_some()));
+            assert!(bytes[..start].ends_with(stdout.as_bytes()));
+            if network.is_none() {
+                let is_alone = before.is_empty() && stdout.is_empty();
+                assert_eq!(bytes.as_ptr() == place, is_alone && size > MUCH);
+            }
+        }
+    }
 
     #[test]
     fn what_follows_of_the_same_output_is_added_to_its_record() {
