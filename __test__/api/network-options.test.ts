@@ -190,7 +190,7 @@ test('what is no network is refused, and names what is wrong', (t) => {
     ],
     [
       { allow: Array.from({ length: 1001 }, () => '*:*') },
-      '`network.allow` must be an array of at most 1000 rules, got an array',
+      '`network.allow` must be an array of at most 1000 rules, got an array of 1001',
     ],
   ] as const) {
     const refused = refusal(value)
