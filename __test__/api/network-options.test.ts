@@ -93,6 +93,8 @@ const REFUSED: readonly (readonly [text: string, expected: string])[] = [
   ['127.0.0.1:080', PORTS],
   ['127.0.0.1:80-', PORTS],
   ['127.0.0.1:80,', PORTS],
+  ['127.0.0.1:*,80', PORTS],
+  ['127.0.0.1:80,*', PORTS],
   ['127.0.0.1: 80', PORTS],
   ['127.0.0.1:+80', PORTS],
   ['127.0.0.1:1e3', PORTS],
