@@ -3,8 +3,13 @@ import { LIMITS, RUN_OPTIONS } from './option-names.ts'
 import { nearest } from './words.ts'
 
 /** An error that names the option, what it must be and what it is. */
-export function invalid(option: string, expected: string, value: unknown): WasiexecError {
-  const message = `\`${option}\` must be ${expected}, got ${show(value)}`
+export function invalid(
+  option: string,
+  expected: string,
+  value: unknown,
+  shown: string = show(value),
+): WasiexecError {
+  const message = `\`${option}\` must be ${expected}, got ${shown}`
   return new WasiexecError('ERR_INVALID_OPTION', message)
 }
 
@@ -138,4 +143,9 @@ export function show(value: unknown): string {
   if (typeof name !== 'string' || name === '' || name === 'Object') return 'an object'
   // As it is spoken: an AbortController, a Uint8Array.
   return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
+}
+
+/** As {@link show}, where the length of an array is what is wrong. */
+export function showLength(value: unknown): string {
+  return Array.isArray(value) ? `an array of ${value.length}` : show(value)
 }

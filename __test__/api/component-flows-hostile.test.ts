@@ -226,6 +226,26 @@ test('a stream that nobody reads may end while a thread waits', async (t) => {
   t.is((await callSync('sources#ended')).kind, 'returned')
 })
 
+test('an iterator without `next` ends the call', async (t) => {
+  for (const [iterator, shown] of [
+    [{}, 'an object'],
+    [5, '5'],
+    [undefined, 'undefined'],
+  ] as const) {
+    const instance = await flows()
+    const iterable = { [Symbol.asyncIterator]: () => iterator }
+    const outcome = await instance.call('sinks#sum', iterable as never)
+    if (outcome.kind !== 'host-error') {
+      t.fail(outcome.kind)
+      continue
+    }
+    t.is(
+      (outcome.error as Error).message,
+      `the iterator of a stream<u32> must have a method \`next\`, got ${shown}`,
+    )
+  }
+})
+
 test('an iterator that returns no object ends the call', async (t) => {
   for (const next of [() => 5, async () => 5]) {
     const instance = await flows()

@@ -404,6 +404,25 @@ test('the same after the call has returned ends the instance, and who reads hear
   t.regex(ended.message, /as asked/)
 })
 
+test('the same for a stream that comes back untouched', async (t) => {
+  async function* cut(): AsyncGenerator<string> {
+    yield 'a'
+    throw new Error('as asked')
+  }
+  const transform = { 'test:flows/host': { ...host['test:flows/host'], transform: cut } }
+  const same = (await flows()).exports.pipes.sameWords(cut())
+  const around = (await flows(transform)).exports.pipes.around(['a'])
+  for (const stream of [await same, await around]) {
+    const read: string[] = []
+    const ended = (await thrown(async () => {
+      for await (const word of stream) read.push(word)
+    })) as WasiexecError
+    t.deepEqual(read, ['a'])
+    t.is(ended.code, 'ERR_INSTANCE_OVER')
+    t.regex(ended.message, /as asked/)
+  }
+})
+
 test('wrong values', async (t) => {
   await using instance = await anyCalls()
   const refused: [string, unknown[], RegExp][] = [

@@ -149,6 +149,21 @@ test('a host function that throws ends the call', async (t) => {
   }
 })
 
+test('a tuple of a wrong length is refused with both lengths', async (t) => {
+  const { imports, entries } = host()
+  await using instance = await (await wat('store-component')).instantiate<Store>({ imports })
+  const error = await thrown(() =>
+    instance.exports.save([['a', 'b'], ['c'] as unknown as [string, string]]),
+  )
+  const { code, message } = error as WasiexecError
+  t.is(code, 'ERR_INVALID_CALL')
+  t.is(
+    message,
+    '"save": pairs[1]: expected an array of 2 (tuple<string, string>), got an array of 1',
+  )
+  t.is(entries.size, 0)
+})
+
 test('a host function that returns a wrong value ends the call, with its place', async (t) => {
   const { imports } = host()
   const wrong = { ...imports, 'my:pkg/store': { ...imports['my:pkg/store'], get: () => 5 } }

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { load, type WasiexecError } from '../support/package.ts'
 import { folder, real, thrown, wat } from '../support/guest.ts'
-import { compile } from '../support/typescript.ts'
+import { compile, versionOf } from '../support/typescript.ts'
 import { echoComponent } from '../support/wit-echo.ts'
 import { witTypes } from '../support/wit-values.ts'
 
@@ -295,6 +295,12 @@ export const imports: Imports = { 'a:b/c': { f: ({ httpPort }: Types.R) => void 
     [],
   )
   await program.instantiate({ imports: { 'a:b/c': { f: () => {} } } })
+})
+
+test('declarations are compiled by the versions of TypeScript that are promised', async (t) => {
+  t.regex(await versionOf('typescript-5.4'), /^5\.4\./)
+  t.regex(await versionOf('typescript-6'), /^6\./)
+  t.regex(await versionOf('typescript'), /^7\./)
 })
 
 test('only components have WIT', async (t) => {

@@ -396,6 +396,10 @@ test('origins that are wrong are refused before the run', async (t) => {
     ['ftp://a', /must be an origin, such as/],
     ['http://', /must be an origin, such as/],
     ['https://api.example.com/', /must be an origin without a path, got/],
+    [
+      'https://a.*',
+      /must be an origin whose host is an address, a name, '\*\.' and a name, or \*, got/,
+    ],
     ['https://api.example.com?x', /without a path/],
     ['https://user@api.example.com', /without a user/],
     ['https://a:0', /whose port is from 1 to 65535 or \*/],

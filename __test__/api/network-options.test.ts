@@ -93,6 +93,8 @@ const REFUSED: readonly (readonly [text: string, expected: string])[] = [
   ['127.0.0.1:080', PORTS],
   ['127.0.0.1:80-', PORTS],
   ['127.0.0.1:80,', PORTS],
+  ['127.0.0.1:*,80', PORTS],
+  ['127.0.0.1:80,*', PORTS],
   ['127.0.0.1: 80', PORTS],
   ['127.0.0.1:+80', PORTS],
   ['127.0.0.1:1e3', PORTS],
@@ -190,7 +192,7 @@ test('what is no network is refused, and names what is wrong', (t) => {
     ],
     [
       { allow: Array.from({ length: 1001 }, () => '*:*') },
-      '`network.allow` must be an array of at most 1000 rules, got an array',
+      '`network.allow` must be an array of at most 1000 rules, got an array of 1001',
     ],
   ] as const) {
     const refused = refusal(value)

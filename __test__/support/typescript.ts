@@ -1,6 +1,6 @@
 // Files of TypeScript that use the package, compiled strictly.
 import { execFile } from 'node:child_process'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,6 +10,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The oldest TypeScript that has `using` with its types, and those after it. */
 const COMPILERS = ['typescript-5.4', 'typescript-6', 'typescript']
+
+export async function versionOf(compiler: string): Promise<string> {
+  const text = await readFile(join(root, 'node_modules', compiler, 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
 
 /** Writes files into an empty folder and compiles them with each compiler; returns what these say. */
 export async function compile(

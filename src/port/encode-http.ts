@@ -18,6 +18,7 @@ interface Origin {
 const NAMES = ['allow', 'ca'] as const
 
 const SHAPE = "an origin, such as 'https://api.example.com' or 'http://127.0.0.1:8080'"
+const HOST = "an origin whose host is an address, a name, '*.' and a name, or *"
 const DEFAULT_PORT = { http: 80, https: 443 }
 const MAX_PORT = 65_535
 
@@ -71,7 +72,7 @@ function parseOrigin(option: string, text: string): Origin {
   if (host === '') throw refuse(SHAPE)
   return {
     scheme: scheme as Origin['scheme'],
-    host: parseHost(option, host, text),
+    host: parseHost(option, host, text, HOST),
     ports: parsePort(port, DEFAULT_PORT[scheme as Origin['scheme']], refuse),
   }
 }

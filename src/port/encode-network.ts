@@ -1,4 +1,4 @@
-import { checkString, invalid, unknown } from '../check.ts'
+import { checkString, invalid, showLength, unknown } from '../check.ts'
 import type { NetworkOptions } from '../options.ts'
 import { NAME_PATTERN, NETWORK_HOST, NETWORK_PROTOCOL, OPTION } from '../protocol.ts'
 import type { Encoder } from '../encoder.ts'
@@ -55,7 +55,7 @@ export function readList(
   const expected = option === 'network.dns' ? `false or an array of ${what}` : `an array of ${what}`
   if (!Array.isArray(value)) throw invalid(option, expected, value)
   if (value.length > MAX_ENTRIES)
-    throw invalid(option, `an array of at most ${MAX_ENTRIES} ${what}`, value)
+    throw invalid(option, `an array of at most ${MAX_ENTRIES} ${what}`, value, showLength(value))
   // Not `map`, which would skip holes.
   return Array.from(value as unknown[], (entry, index) => {
     const name = `${option}[${index}]`

@@ -40,22 +40,23 @@ export function parseNetworkRule(
   return {
     protocol: protocol === 'udp' ? 'udp' : 'tcp',
     host,
-    ports: rest
-      .slice(end + 1)
-      .split(',')
-      .map((ports) => parsePorts(ports, list, refuse)),
+    ports: parsePortList(rest.slice(end + 1), list, refuse),
   }
 }
 
 type Refuse = (expected: string) => Error
 
-function parsePorts(
+function parsePortList(
   text: string,
   list: 'allow' | 'listen',
   refuse: Refuse,
-): readonly [number, number] {
+): readonly (readonly [number, number])[] {
   const least = list === 'listen' ? 0 : 1
-  if (text === '*') return [least, MAX_PORT]
+  if (text === '*') return [[least, MAX_PORT]]
+  return text.split(',').map((ports) => parsePorts(ports, least, refuse))
+}
+
+function parsePorts(text: string, least: number, refuse: Refuse): readonly [number, number] {
   const [, first, last] = /^(0|[1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/.exec(text) ?? []
   if (first === undefined)
     throw refuse(
@@ -75,7 +76,12 @@ function parsePorts(
  *
  * @throws {WasiexecError} `ERR_INVALID_OPTION`, which shows the whole rule.
  */
-export function parseHost(option: string, host: string, text: string): NetworkHost {
+export function parseHost(
+  option: string,
+  host: string,
+  text: string,
+  expected = 'a rule whose host is an address, a network, a name or *',
+): NetworkHost {
   const refuse = (expected: string) => invalid(option, expected, text)
   if (host === '*') return { kind: 'any' }
   if (host.startsWith('[')) return parseIPv6(host.slice(1, -1), refuse)
@@ -88,7 +94,6 @@ export function parseHost(option: string, host: string, text: string): NetworkHo
   }
   if (prefix !== undefined)
     throw refuse('a rule whose network is an address and the length of its prefix: 10.0.0.0/8')
-  const expected = 'a rule whose host is an address, a network, a name or *'
   const pattern = parseNamePattern(option, host, (why) => refuse(expected + why))
   return { kind: 'name', pattern }
 }

@@ -1,4 +1,4 @@
-import { shorten } from '../check.ts'
+import { shorten, showLength } from '../check.ts'
 import { listed, nearest } from '../words.ts'
 import type { Codec } from './codec.ts'
 import { writePart } from './lists.ts'
@@ -44,7 +44,7 @@ export function tuple(parts: readonly Codec[]): Codec {
     hasUndefined: false,
     write(value, to) {
       if (!Array.isArray(value) || value.length !== parts.length) {
-        throw new Mismatch(`an array of ${parts.length} (${type})`, value)
+        throw new Mismatch(`an array of ${parts.length} (${type})`, value, showLength(value))
       }
       for (const [index, part] of parts.entries()) writePart(part, value[index], to, `[${index}]`)
     },

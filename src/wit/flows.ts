@@ -169,6 +169,8 @@ export class Flows {
   readonly #sources = new Map<number, Provided>()
   #last = 0
   #end: { readonly error: unknown } | undefined
+  /** Whether a source has failed, which ends the run or instance. */
+  #isFailing = false
 
   constructor(port: FlowPort) {
     this.#port = port
@@ -205,6 +207,11 @@ export class Flows {
   /** The guest gives no more. */
   ended(number: number, call: number): void {
     const incoming = this.#of(number)
+    // A source that comes back untouched takes the stream along: the failure follows.
+    if (this.#isFailing) {
+      this.#port.answer(call, new Encoder(1))
+      return
+    }
     incoming.end(call)
     this.#forget(incoming)
   }
@@ -237,6 +244,7 @@ export class Flows {
     const failed = (error: unknown): void => {
       if (!isWanted()) return
       this.#sources.delete(number)
+      this.#isFailing = true
       this.#port.fail(call, error)
     }
     let taken

@@ -5,9 +5,9 @@ export class Mismatch extends Error {
   readonly #expected: string
   readonly #path: string[] = []
 
-  constructor(expected: string, value: unknown) {
+  constructor(expected: string, value: unknown, shown: string = show(value)) {
     super()
-    this.#expected = `expected ${expected}, got ${show(value)}`
+    this.#expected = `expected ${expected}, got ${shown}`
   }
 
   /** Adds the part of a value that it is in. */

@@ -1,6 +1,7 @@
 /* Streams and futures that a host gives its guest. */
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
+import { show } from '../check.ts'
 import type { Codec } from './codec.ts'
 import type { Source } from './flows.ts'
 import type { AllHandles } from './handles.ts'
@@ -115,7 +116,7 @@ export class IterableSource implements Source {
   }
 
   get #opened(): AnyIterator {
-    return (this.#iterator ??= iteratorOf(this.#given))
+    return (this.#iterator ??= checked(iteratorOf(this.#given), this.#kind.type))
   }
 
   /** Writes what comes next: of what is not asynchronous as much as there is room for. */
@@ -236,6 +237,13 @@ export function iterableOf(value: unknown): AnyIterable | undefined {
     (symbol) => typeof (value as Record<symbol, unknown>)[symbol] === 'function',
   )
   return isIterable ? (value as AnyIterable) : undefined
+}
+
+function checked(iterator: unknown, type: string): AnyIterator {
+  const { next } = (iterator ?? {}) as Partial<AnyIterator>
+  if (typeof next === 'function') return iterator as AnyIterator
+  const message = `the iterator of a ${type} must have a method \`next\`, got ${show(iterator)}`
+  throw new TypeError(message)
 }
 
 function iteratorOf(value: AnyIterable): AnyIterator {
