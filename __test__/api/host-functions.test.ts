@@ -54,6 +54,13 @@ function hostError(outcome: Outcome | HostError): HostError {
   return outcome
 }
 
+/** Throws for whatever is done with it, also for `instanceof`. */
+function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 /** What promises are awaited as, and no promise. */
 function thenable(
   then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void,
@@ -148,6 +155,7 @@ for (const [way, start] of Object.entries(WAYS)) {
       0,
       null,
       undefined,
+      revokedProxy(),
     ]) {
       const imports = {
         env: {
@@ -157,7 +165,8 @@ for (const [way, start] of Object.entries(WAYS)) {
         },
       }
       const outcome = hostError(await start(program, { imports }))
-      t.is(outcome.error, thrown)
+      // Not `t.is`, which looks into both.
+      t.true(outcome.error === thrown)
       t.false(outcome.ok)
       t.deepEqual(observed(outcome), ['host-error', 'before', ''])
       t.true(outcome.usage.wallMs >= 0)
