@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { toJson } from './outcome/json.ts'
+import { thrownToJson } from './outcome/thrown-json.ts'
 import { valueToJson } from './outcome/value-json.ts'
 import type {
   Abort,
@@ -106,6 +107,12 @@ class AbortOutcome extends Base implements Abort {
     this.reason = reason
     this.print(printed)
   }
+
+  override toJSON(): Record<string, unknown> {
+    const json = super.toJSON()
+    json['reason'] = thrownToJson(this.reason)
+    return json
+  }
 }
 
 class HostErrorOutcome extends Base implements HostError {
@@ -119,13 +126,9 @@ class HostErrorOutcome extends Base implements HostError {
     this.print(printed)
   }
 
-  /** Of an Error, `JSON.stringify` would write nothing. */
   override toJSON(): Record<string, unknown> {
     const json = super.toJSON()
-    const { error } = this
-    if (error instanceof Error && !('toJSON' in error)) {
-      json['error'] = { name: error.name, message: error.message }
-    }
+    json['error'] = thrownToJson(this.error)
     return json
   }
 }

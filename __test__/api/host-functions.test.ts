@@ -54,6 +54,13 @@ function hostError(outcome: Outcome | HostError): HostError {
   return outcome
 }
 
+/** Throws for whatever is done with it, also for `instanceof`. */
+function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 /** What promises are awaited as, and no promise. */
 function thenable(
   then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void,
@@ -148,6 +155,7 @@ for (const [way, start] of Object.entries(WAYS)) {
       0,
       null,
       undefined,
+      revokedProxy(),
     ]) {
       const imports = {
         env: {
@@ -157,7 +165,8 @@ for (const [way, start] of Object.entries(WAYS)) {
         },
       }
       const outcome = hostError(await start(program, { imports }))
-      t.is(outcome.error, thrown)
+      // Not `t.is`, which looks into both.
+      t.true(outcome.error === thrown)
       t.false(outcome.ok)
       t.deepEqual(observed(outcome), ['host-error', 'before', ''])
       t.true(outcome.usage.wallMs >= 0)
@@ -665,6 +674,42 @@ test('a host error is total: orThrow, describeOutcome, JSON, copies', async (t) 
     ],
   ]
   for (const [value, text] of described) t.is(describeOutcome(await failed(value)), text)
+})
+
+test('a host error and an abort are JSON whatever was thrown', async (t) => {
+  const circle: { self?: unknown } = {}
+  circle.self = circle
+  const unwilling = {
+    toJSON() {
+      throw new Error('no')
+    },
+  }
+  const error = Object.assign(new WasiexecError('ERR_JOB', 'oh'), { size: 1n })
+  const cases: [unknown, unknown][] = [
+    [1n, '1'],
+    ['text', 'text'],
+    [null, null],
+    [Symbol('s'), undefined],
+    [{ size: 1 }, { size: 1 }],
+    [circle, '[object Object]'],
+    [unwilling, '[object Object]'],
+    [error, { name: 'WasiexecError', message: 'oh', code: 'ERR_JOB' }],
+    [Object.assign(new Error('x'), { message: { toString: undefined } }), '[object]'],
+    [revokedProxy(), '[object]'],
+  ]
+  const program = await module(calling([], []))
+  const loop = await wat('loop')
+  for (const [thrown, expected] of cases) {
+    const f = (): never => {
+      throw thrown
+    }
+    const failed = hostError(await program.run({ imports: { env: { f } } }))
+    const aborted = await loop.run({ signal: AbortSignal.abort(thrown) })
+    t.deepEqual(JSON.parse(JSON.stringify(failed)).error, expected)
+    t.deepEqual(JSON.parse(JSON.stringify(aborted)).reason, expected)
+  }
+  const { reason } = JSON.parse(JSON.stringify(await loop.run({ signal: AbortSignal.abort() })))
+  t.deepEqual(reason, { name: 'AbortError', message: 'This operation was aborted' })
 })
 
 test('a batch gives each run its functions, and counts host errors', async (t) => {

@@ -242,7 +242,7 @@ class ComponentFunction implements BoundFunction {
       result?.write(value, writer)
     } catch (error) {
       writer.takeBack()
-      if (!(error instanceof Mismatch)) throw error
+      if (!Mismatch.is(error)) throw error
       const message = `the host function ${this.name} returned a wrong value: ${error.in('result').text}`
       throw new WasiexecError('ERR_HOST_FUNCTION', message)
     }

@@ -79,7 +79,10 @@ export interface JsonLimit extends JsonEnding {
 export interface JsonAbort extends JsonEnding {
   readonly kind: 'abort'
   readonly ok: false
-  /** What `JSON.stringify` writes of the reason; absent where it writes nothing. */
+  /**
+   * Name, message and code of an Error; otherwise what `JSON.stringify` writes, text where it would throw, and absent
+   * where it writes nothing.
+   */
   readonly reason?: unknown
 }
 
@@ -92,7 +95,7 @@ export interface JsonAbort extends JsonEnding {
 export interface JsonHostError extends JsonEnding {
   readonly kind: 'host-error'
   readonly ok: false
-  /** Name and message of an Error; otherwise what `JSON.stringify` writes, and absent where it writes nothing. */
+  /** As {@link JsonAbort.reason}. */
   readonly error?: unknown
 }
 

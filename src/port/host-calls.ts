@@ -262,7 +262,7 @@ export class HostCalls {
   }
 
   #fail(call: number, error: unknown): void {
-    this.#failures.set(call, { error: error instanceof Mismatch ? wrongValue(error) : error })
+    this.#failures.set(call, { error: Mismatch.is(error) ? wrongValue(error) : error })
     this.#port.hostThrew(this.#run, call)
   }
 }

@@ -59,7 +59,7 @@ export class ComponentFunction {
       }
     } catch (error) {
       to.takeBack()
-      if (!(error instanceof Mismatch)) throw error
+      if (!Mismatch.is(error)) throw error
       throw invalidCall(`${this.#shown}: ${error.in(parameters[index]![0]).text}`)
     }
     to.buffer.writeUInt32LE(to.length - start - LENGTH_BYTES, start)

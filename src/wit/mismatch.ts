@@ -10,6 +10,11 @@ export class Mismatch extends Error {
     this.#expected = `expected ${expected}, got ${shown}`
   }
 
+  /** Unlike `instanceof`, this runs no code of what was thrown, which may be a revoked proxy. */
+  static is(thrown: unknown): thrown is Mismatch {
+    return typeof thrown === 'object' && thrown !== null && #expected in thrown
+  }
+
   /** Adds the part of a value that it is in. */
   in(part: string): this {
     this.#path.unshift(part)
@@ -24,5 +29,5 @@ export class Mismatch extends Error {
 
 /** What was thrown while a part of a value was written, with that part if it is a {@link Mismatch}. */
 export function within(error: unknown, part: string): unknown {
-  return error instanceof Mismatch ? error.in(part) : error
+  return Mismatch.is(error) ? error.in(part) : error
 }
