@@ -376,6 +376,19 @@ test('pipes between guests', async (t) => {
   }
 })
 
+test('an output that is destroyed before the guest starts is a broken pipe', async (t) => {
+  const program = await wat('cat')
+  const stopped = program.spawn({ onBrokenPipe: 'stop' })
+  const failing = program.spawn()
+  for (const guest of [stopped, failing]) {
+    guest.stdout.destroy()
+    guest.stdin.write('one line\n')
+  }
+  t.is(abortReason({ outcome: await stopped.outcome } as never), 'ERR_BROKEN_PIPE')
+  // It exits with the errno of its write.
+  t.is(ending(await failing.outcome), 'exit 64')
+})
+
 test('a pipeline of which the last guest ends early ends the first, as with `| head`', async (t) => {
   const first = (await wat('flood-argv')).spawn({ args: ['100000000'], onBrokenPipe: 'stop' })
   const last = (await wat('read-stdin')).spawn()

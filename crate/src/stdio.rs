@@ -11,6 +11,7 @@ mod output_pipe;
 mod permit;
 mod relay;
 mod replay;
+mod sender;
 mod wakers;
 
 pub(crate) use attach::{set_output, set_stdin};

@@ -77,11 +77,7 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
 
   write(bytes: Buffer): void {
     const readable = this.#readable
-    if (readable?.destroyed === true) {
-      // Said again, because it counts only once the guest has started.
-      this.#run?.closed(undefined)
-      return
-    }
+    if (readable?.destroyed === true) return
     this.#held += bytes.length
     this.#relay?.comes(bytes)
     if (readable === undefined) this.#early.push(bytes)

@@ -17,6 +17,7 @@ use crate::schedule::{
     BatchId, Client, Ended, EndedCall, InstanceHandle, Origin, Owner, QueuedCall, QueuedRun,
     RunGroup, Submission, over,
 };
+use crate::stdio::OutputStreamKind;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +44,8 @@ struct Tables {
     /// The runs that may be aborted one by one, or have pipes.
     tracked: HashMap<u64, Arc<CallControl>>,
     pipes: HashMap<u64, Pipes>,
+    /// Outputs that nobody reads, of runs that have not started.
+    unread: HashMap<u64, Vec<OutputStreamKind>>,
     batches: HashMap<u64, PortBatch>,
     instances: Instances,
 }
@@ -155,6 +158,9 @@ impl Threads {
                     }
                 }
                 (Some(pipes), event) => pipes.apply(event),
+                (None, PipeEvent::Closed(kind)) if tables.tracked.contains_key(&id) => {
+                    tables.unread.entry(id).or_default().push(kind);
+                }
                 (None, _) => {}
             },
             Operation::HostResult { id, call, result } => {
@@ -450,7 +456,11 @@ impl Client for Threads {
         let mut maker = PortPipes::new(self.mailbox.clone(), id);
         let options = run_options(&group.options, payload, &mut maker)?;
         if let Some(pipes) = maker.made() {
-            self.tables().pipes.insert(id, pipes);
+            let mut tables = self.tables();
+            for kind in tables.unread.remove(&id).into_iter().flatten() {
+                pipes.apply(PipeEvent::Closed(kind));
+            }
+            tables.pipes.insert(id, pipes);
         }
         Ok(Some(Box::new(options)))
     }
@@ -459,9 +469,11 @@ impl Client for Threads {
         let mut tables = self.tables();
         if !tables.tracked.is_empty() {
             for Ended { id, .. } in runs.iter() {
-                if tables.tracked.remove(id).is_some()
-                    && let Some(pipes) = tables.pipes.remove(id)
-                {
+                if tables.tracked.remove(id).is_none() {
+                    continue;
+                }
+                tables.unread.remove(id);
+                if let Some(pipes) = tables.pipes.remove(id) {
                     pipes.end_relays();
                 }
             }

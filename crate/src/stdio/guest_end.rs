@@ -16,6 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
+/// The error of the operating system: wasmtime-wasi makes EIO of one without a number.
+#[cfg(unix)]
+const BROKEN_PIPE: i32 = rustix::io::Errno::PIPE.raw_os_error();
+/// `ERROR_BROKEN_PIPE`.
+#[cfg(windows)]
+const BROKEN_PIPE: i32 = 109;
+
 /// Reads from an [`InputPipe`].
 #[derive(Clone)]
 pub(super) struct Reader(pub(super) Arc<InputPipe>);
@@ -140,7 +147,7 @@ impl Writer {
         match lost {
             Lost::Error(code) => Ok(io::Error::from_raw_os_error(code)),
             Lost::Reader if self.run.as_ref().is_some_and(|run| run.break_pipe()) => Err(Stopped),
-            Lost::Reader => Ok(io::ErrorKind::BrokenPipe.into()),
+            Lost::Reader => Ok(io::Error::from_raw_os_error(BROKEN_PIPE)),
         }
     }
 

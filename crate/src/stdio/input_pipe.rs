@@ -1,6 +1,6 @@
 //! Streams of bytes from the host to a guest, with backpressure.
 
-use super::relay::{Sender, Taken};
+use super::sender::{Sender, Taken};
 use super::wakers::Wakers;
 use crate::lock::lock;
 use bytes::{Bytes, BytesMut};

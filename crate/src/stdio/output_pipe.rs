@@ -2,6 +2,7 @@
 
 use super::input_pipe::InputPipe;
 use super::relay::Relay;
+use super::sender::{Sender, Window};
 use super::wakers::Wakers;
 use crate::lock::lock;
 use bytes::Bytes;
@@ -115,24 +116,11 @@ impl OutputPipe {
         self.update(|state| state.has_taken(bytes));
     }
 
-    /// Says that the guest which gets this output has read `bytes` more bytes.
-    pub(super) fn take_relayed(&self, bytes: u64) {
-        let mut state = self.lock();
-        state.has_taken(bytes);
-        // To wake the sender for every read would cost two more switches of threads each.
-        if state.on_the_way() > state.window / 2 {
-            return;
-        }
-        let wakers = state.wakers.take();
-        drop(state);
-        wakers.wake();
-    }
-
     /// From now on, output goes into another guest's stdin, after what the host has not taken. The host has to pass
     /// that on before it says that it has taken it.
     pub fn relay(self: &Arc<Self>, to: Arc<InputPipe>) {
         if to.takes_relays() {
-            self.set_relay(|sent| Some(Relay::new(self, to, sent)));
+            self.set_relay(|sent| Some(Relay::new(Sender::new(self), to, sent)));
         }
     }
 
@@ -225,6 +213,20 @@ impl OutputPipe {
 
     pub(super) fn flush_waits(&self) -> bool {
         self.flush_waits
+    }
+}
+
+impl Window for OutputPipe {
+    fn take_relayed(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.has_taken(bytes);
+        // To wake the guest for every read would cost two more switches of threads each.
+        if state.on_the_way() > state.window / 2 {
+            return;
+        }
+        let wakers = state.wakers.take();
+        drop(state);
+        wakers.wake();
     }
 }
 

@@ -1,11 +1,11 @@
 //! Output of a guest that goes into the stdin of another one, past the host.
 
 use super::input_pipe::{InputPipe, join};
-use super::output_pipe::OutputPipe;
+use super::sender::Sender;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::mem::take;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 /// Where the output of a guest goes instead of to the host.
 pub(super) struct Relay {
@@ -18,10 +18,10 @@ pub(super) struct Relay {
 
 impl Relay {
     /// For what comes after so many bytes.
-    pub(super) fn new(from: &Arc<OutputPipe>, to: Arc<InputPipe>, after: u64) -> Self {
+    pub(super) fn new(sender: Sender, to: Arc<InputPipe>, after: u64) -> Self {
         Self {
             to,
-            sender: Sender(Arc::downgrade(from)),
+            sender,
             after,
             held: VecDeque::new(),
         }
@@ -53,48 +53,11 @@ impl Relay {
     }
 }
 
-/// The output that bytes in a stdin came from.
-#[derive(Clone)]
-pub(super) struct Sender(Weak<OutputPipe>);
-
-impl Sender {
-    /// Says that so many bytes were read or will not be. Not to be called while a pipe is locked.
-    fn took(&self, bytes: usize) {
-        if let Some(pipe) = self.0.upgrade() {
-            pipe.take_relayed(bytes as u64);
-        }
-    }
-}
-
-impl PartialEq for Sender {
-    fn eq(&self, other: &Self) -> bool {
-        Weak::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// Bytes of another guest that were read, or will not be. The sender learns it when this is dropped, which must not
-/// happen while a pipe is locked.
-pub(super) struct Taken {
-    sender: Sender,
-    bytes: usize,
-}
-
-impl Taken {
-    pub(super) fn new(sender: Sender, bytes: usize) -> Self {
-        Self { sender, bytes }
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.sender.took(self.bytes);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lock::lock;
+    use crate::stdio::OutputPipe;
     use std::sync::Mutex;
 
     const WINDOW: u64 = 8;
