@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import { Readable } from 'node:stream'
+import { Readable, type ReadableOptions } from 'node:stream'
 import type { InputEvents, LiveOutput, OutputEvents } from '../port/pipes.ts'
 import { PIPE } from '../protocol.ts'
 import { Relay, type RelayedOutput, type RelayingInput } from './relay.ts'
@@ -12,18 +12,25 @@ const TELL_BYTES = PIPE.window / 2
 const ENCODING = Symbol('encoding')
 
 class OutputStream extends Readable {
+  readonly #output: GuestOutput
+
+  constructor(output: GuestOutput, options: ReadableOptions) {
+    super(options)
+    this.#output = output
+  }
+
+  static outputOf(stream: unknown): GuestOutput | undefined {
+    return stream instanceof OutputStream ? stream.#output : undefined
+  }
+
   override setEncoding(encoding: BufferEncoding): this {
     this.emit(ENCODING)
     return super.setEncoding(encoding)
   }
 }
 
-const outputs = new WeakMap<object, GuestOutput>()
-
 /** The output that this is the stream of, if it is one. */
-export function outputOf(stream: unknown): GuestOutput | undefined {
-  return typeof stream === 'object' && stream !== null ? outputs.get(stream) : undefined
-}
+export const outputOf: (stream: unknown) => GuestOutput | undefined = OutputStream.outputOf
 
 /** A guest's stdout or stderr as a Readable, made when somebody asks for it. */
 export class GuestOutput implements LiveOutput, RelayedOutput {
@@ -39,6 +46,7 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
   #fault: Error | undefined
   /** The stdins of guests that it is piped to, with the listeners that Node has added for that. */
   readonly #piped = new Map<RelayingInput, unknown>()
+  #isWatched = false
   /** Set while it is piped to one. */
   #relay: Relay | undefined
 
@@ -48,7 +56,7 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
 
   get stream(): Readable {
     if (this.#readable !== undefined) return this.#readable
-    const readable = new OutputStream({
+    const readable = new OutputStream(this, {
       highWaterMark: HIGH_WATER_BYTES,
       read: () => this.#take(),
       destroy: (error, done) => {
@@ -58,16 +66,6 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
       },
     })
     needsNoListener(readable)
-    // Whoever else wants the bytes gets them.
-    readable.on('newListener', (event) => {
-      if (event === 'data' || event === 'readable') this.#relay?.stop()
-    })
-    readable.on('pause', () => {
-      if (this.#relay?.to.isFull === false) this.#relay.stop()
-    })
-    readable.on('resume', () => this.#relay?.proceed())
-    readable.on(ENCODING, () => this.#relay?.stop())
-    outputs.set(readable, this)
     this.#readable = readable
     for (const chunk of this.#early) readable.push(chunk)
     this.#early = []
@@ -86,7 +84,9 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
 
   /** It was piped to the stdin of a guest. */
   piped(to: RelayingInput): void {
-    this.#piped.set(to, this.stream.listeners('data').at(-1))
+    const { stream } = this
+    this.#piped.set(to, stream.listeners('data').at(-1))
+    if (!this.#isWatched) this.#watch(stream)
     this.#relays()
   }
 
@@ -110,6 +110,19 @@ export class GuestOutput implements LiveOutput, RelayedOutput {
     this.#untold += this.#held
     this.#held = 0
     this.#tell()
+  }
+
+  /** Whoever else wants the bytes gets them. */
+  #watch(stream: Readable): void {
+    this.#isWatched = true
+    stream.on('newListener', (event) => {
+      if (event === 'data' || event === 'readable') this.#relay?.stop()
+    })
+    stream.on('pause', () => {
+      if (this.#relay?.to.isFull === false) this.#relay.stop()
+    })
+    stream.on('resume', () => this.#relay?.proceed())
+    stream.on(ENCODING, () => this.#relay?.stop())
   }
 
   #relays(): void {
