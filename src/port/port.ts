@@ -159,11 +159,7 @@ export class Port implements PipeEvents, HostCallPort {
     } catch (error) {
       throw fromNative(error)
     }
-    this.requests = new Requests(this.#native, {
-      nextId: () => this.#nextId(),
-      answer: (id, target) => this.#answer(id, target),
-      dispose: (handle) => this.dispose(handle),
-    })
+    this.requests = this.#makeRequests()
     this.#slotWatch = new SlotWatch(watched(self))
     // The shared one stays.
     if (options === undefined) return
@@ -538,6 +534,15 @@ export class Port implements PipeEvents, HostCallPort {
 
   get isStalled(): boolean {
     return this.#native.waitsForInstances()
+  }
+
+  /** Not in the constructor: what is made there for the core would keep the port as well, because functions share scopes. */
+  #makeRequests(): Requests {
+    return new Requests(this.#native, {
+      nextId: () => this.#nextId(),
+      answer: (id, target) => this.#answer(id, target),
+      dispose: (handle) => this.dispose(handle),
+    })
   }
 
   #nextId(): number {
