@@ -35,6 +35,8 @@ mod task;
 mod ticker;
 mod uninterruptible;
 
+// What a thread gives a call that it waits for.
+pub(crate) use crate::component::{lift_into, with_beside};
 pub(crate) use batch::MAX_UNREAD;
 pub use caller_call::CallerCall;
 pub use caller_run::CallerRun;

@@ -7,13 +7,12 @@
 
 use super::lent::Lent;
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
-use crate::component::with_beside;
 use crate::error::{Error, ErrorCode};
 use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
 use crate::port::{Delivery, PendingRun, Port, SnapshotRequest};
 use crate::runtime::{Runtime, RuntimeOptions};
-use crate::schedule::InstanceHandle;
+use crate::schedule::{InstanceHandle, with_beside};
 use crate::snapshot::SnapshotUntil;
 use crate::workers::port_to_workers;
 use bytes::Bytes;

@@ -1,10 +1,9 @@
 //! Runs whose end a thread waits for.
 
 use super::wire::{Delivery, ReceivedCall};
-use crate::component::lift_into;
 use crate::error::{Error, Result};
 use crate::host_functions::{HostCall, HostCalls};
-use crate::schedule::{CallerCall, CallerRun};
+use crate::schedule::{CallerCall, CallerRun, lift_into};
 use crate::stdio::Widened;
 use std::mem::take;
 use std::sync::{Arc, mpsc};
