@@ -243,7 +243,7 @@ fn without_that_a_guest_may_end_before_the_host_took_its_output() {
 }
 
 /// The errno of WASI 0.1 for a broken pipe.
-const PIPE: i32 = 64;
+const PIPE: u32 = 64;
 
 #[test]
 fn writing_to_a_closed_pipe_is_an_errno_for_the_guest() {
