@@ -57,14 +57,6 @@ export class GuestInput implements LiveInput {
     return this.#writable?.writableNeedDrain === true
   }
 
-  addRelay(relay: Relay): void {
-    this.relays.add(relay)
-  }
-
-  removeRelay(relay: Relay): void {
-    this.relays.delete(relay)
-  }
-
   get stream(): Writable {
     if (this.#writable !== undefined) return this.#writable
     const writable = new InputStream({

@@ -27,11 +27,10 @@ export interface RelayedOutput {
 export interface RelayingInput {
   /** The run, if it reads and has got everything that was written. */
   readonly idleRun: InputEvents | undefined
-  readonly relays: ReadonlySet<Relay>
+  /** The pipes to it. */
+  readonly relays: Set<Relay>
   /** Whether the one that writes has to wait. */
   readonly isFull: boolean
-  addRelay(relay: Relay): void
-  removeRelay(relay: Relay): void
 }
 
 /**
@@ -56,7 +55,7 @@ export class Relay {
     this.#from = from
     this.#to = to
     this.#listener = listener
-    to.addRelay(this)
+    to.relays.add(this)
     for (const other of this.#siblings) other.stop()
   }
 
@@ -114,7 +113,7 @@ export class Relay {
   /** The pipe has ended. */
   close(): void {
     this.stop()
-    this.#to.removeRelay(this)
+    this.#to.relays.delete(this)
   }
 
   /** Whether the pipe is all that reads, and has let all bytes through as they are. */
