@@ -8,7 +8,6 @@ import { median, print, ratio, takeTurns } from './measure.mjs'
 import { number, table, times } from './report.mjs'
 
 const WASI = fileURLToPath(new URL('rivals/wasi-process.mjs', import.meta.url))
-const [CAT, FLOOD] = [assembled('cat'), assembled('flood-argv')]
 const IN = ['pipe', 'ignore', 'ignore']
 const OUT = ['ignore', 'pipe', 'ignore']
 const OURS = 'spawn()'
@@ -21,16 +20,17 @@ export const spawn = {
     'a running program: a line and its answer, bytes through it, its start; beside child processes',
 
   async run({ rounds, quick }) {
+    const [copyPath, floodPath] = [assembled('cat'), assembled('flood-argv')]
     const [copy, flood, greet] = [
-      await load(CAT),
-      await load(FLOOD),
+      await load(copyPath),
+      await load(floodPath),
       await load(assembled('hello')),
     ]
     const lines = quick ? 1000 : 10_000
     const bytes = quick ? 2 ** 26 : 2 ** 28
     const starts = quick ? 50 : 300
     const native = () => spawnProcess('cat', { stdio: ['pipe', 'pipe', 'ignore'] })
-    const nodeWasi = (args = [CAT], stdio = ['pipe', 'pipe', 'ignore']) =>
+    const nodeWasi = (args = [copyPath], stdio = ['pipe', 'pipe', 'ignore']) =>
       spawnProcess(process.execPath, ['--no-warnings', WASI, ...args], { stdio })
     const section = async (what, unit, measures) => {
       const contenders = Object.entries(measures).map(([name, measure]) => ({ name, measure }))
@@ -69,7 +69,7 @@ export const spawn = {
             spawnProcess('cat', { stdio: IN }),
             bytes,
           ),
-        [NODE_WASI]: () => into(nodeWasi([FLOOD, `${bytes}`], OUT), nodeWasi([CAT], IN), bytes),
+        [NODE_WASI]: () => into(nodeWasi([floodPath, `${bytes}`], OUT), nodeWasi([copyPath], IN), bytes),
       }),
       await section('start to end, output read', 'µs', {
         [OURS]: () => startAll(() => readAll(greet.spawn()), starts * 10),

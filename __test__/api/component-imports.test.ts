@@ -190,7 +190,7 @@ test('versions match as semver says', async (t) => {
     const given = { [`my:pkg/store@${version}`]: store, logLine }
     const error = (await thrown(() => program.instantiate({ imports: given }))) as WasiexecError
     t.is(error.code, 'ERR_UNRESOLVED_IMPORT', version)
-    t.true(error.message.includes(`#get, given is another version: my:pkg/store@${version}`))
+    t.true(error.message.includes(`), given is another version: my:pkg/store@${version}`))
   }
 })
 
@@ -209,7 +209,7 @@ test('what is imported under its own name is not meant for another', async (t) =
     message: /: my:pkg\/table#get-row, `getRows` was given: did you mean `getRow`\?$/,
   })
   t.throws(() => check({ 'my:pkg/table': { get, getRow: get } }), {
-    message: /: my:pkg\/tables#get, given are my:pkg\/table$/,
+    message: /: my:pkg\/tables \(get\), given are my:pkg\/table$/,
   })
 })
 
@@ -263,17 +263,17 @@ test('what is missing is named before anything starts', async (t) => {
   )
   t.regex(
     await messageOf({ logLine, store, env: store }),
-    /my:pkg\/store@1\.2\.3#get, given are store, env;/,
+    /: my:pkg\/store@1\.2\.3 \(get, putAll, Cursor\), given are store, env$/,
   )
   t.regex(
     await messageOf({ logLine, 'my:pkg/stor@9.0.0': store }),
-    /#get, `imports\['my:pkg\/stor@9\.0\.0'\]` was given: did you mean `imports\['my:pkg\/store'\]`\?/,
+    /\(get, putAll, Cursor\), `imports\['my:pkg\/stor@9\.0\.0'\]` was given: did you mean `imports\['my:pkg\/store'\]`\?/,
   )
-  t.regex(await messageOf({ logLine }), /#get; /)
+  t.regex(await messageOf({ logLine }), /: my:pkg\/store@1\.2\.3 \(get, putAll, Cursor\)$/)
   t.regex(await messageOf({ 'my:pkg/store': store }), /log-line/)
   t.regex(
     await messageOf({ logLine, 'my:pkg/stor': store }),
-    /#get, `imports\['my:pkg\/stor'\]` was given: did you mean `imports\['my:pkg\/store'\]`\?/,
+    /\(get, putAll, Cursor\), `imports\['my:pkg\/stor'\]` was given: did you mean `imports\['my:pkg\/store'\]`\?/,
   )
   t.regex(
     await messageOf({ logLine, 'my:pkg/store': { ...store, Cursor: undefined } }),
@@ -289,4 +289,31 @@ test('what is missing is named before anything starts', async (t) => {
     program.instantiate({ imports: { 'my:pkg/store': 5 } as never }),
   )) as WasiexecError
   t.is(wrong.code, 'ERR_INVALID_OPTION')
+})
+
+test('an object that lacks a method of its resource is refused before the component has it', async (t) => {
+  const { imports } = host()
+  const { 'my:pkg/store': store } = imports
+  const program = await wat('store-component')
+  const lacking = 'expected an object (Cursor) with a method `nextValue`, got an object'
+  for (const lacks of [{}, { nextValue: 1 }]) {
+    // Given to the component as an argument.
+    await using instance = await program.instantiate<Store>({ imports })
+    const refused = (await thrown(() => instance.exports.drain(lacks))) as WasiexecError
+    t.is(refused.code, 'ERR_INVALID_CALL')
+    t.is(refused.message, `"drain": cursor: ${lacking}`)
+    t.is(await instance.exports.drain({ nextValue: () => undefined }), 0)
+    // Returned to it.
+    function Cursor(): object {
+      return lacks
+    }
+    Cursor.prototype = store.Cursor.prototype as object
+    Cursor.openCount = () => 0
+    const given = { ...imports, 'my:pkg/store': { ...store, Cursor } } as never
+    await using other = await program.instantiate<Store>({ imports: given })
+    const outcome = other.callSync('sum', 4)
+    const error = outcome.kind === 'host-error' ? (outcome.error as WasiexecError) : undefined
+    t.is(error?.code, 'ERR_HOST_FUNCTION')
+    t.true(error?.message.endsWith(`returned a wrong value: result: ${lacking}`), error?.message)
+  }
 })

@@ -1,5 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks'
-import { invalid, unknown } from '../check.ts'
+import { invalid, show, unknown } from '../check.ts'
 import { giveWriterBack, settleGiven, takeWriter } from '../instance/call.ts'
 import type { Callee, InstanceLink } from '../instance/link.ts'
 import type { PoolStarter } from '../instance/pool-starter.ts'
@@ -272,8 +272,14 @@ function checkCall(index: number, id: unknown, job: object): Call {
   }
   const { call } = given
   if (!Array.isArray(call) || typeof call[0] !== 'string') {
-    throw invalid('call', 'an array of the name of a function and its arguments', call)
+    const expected = 'an array of the name of a function and its arguments'
+    throw invalid('call', expected, call, shownCall(call))
   }
   const [name, ...args] = call as [string, ...unknown[]]
   return { index, id, name, args, limits }
+}
+
+function shownCall(call: unknown): string {
+  if (!Array.isArray(call)) return show(call)
+  return call.length === 0 ? 'an empty array' : `an array that begins with ${show(call[0])}`
 }

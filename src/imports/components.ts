@@ -7,6 +7,7 @@ import { Codecs, Foreign } from '../wit/codecs.ts'
 import { handle } from '../wit/handle-codec.ts'
 import { fullName, type FunctionType, type InterfaceTypes } from '../wit/interface.ts'
 import { Mismatch } from '../wit/mismatch.ts'
+import { importedMethods } from '../wit/resource-methods.ts'
 import {
   camelCase,
   canStandFor,
@@ -41,17 +42,24 @@ export function bindInterfaces(
   given: GivenInterfaces,
   missing: string[],
 ): BoundFunction[] {
+  const methods = importedMethods(types)
   const codecs = new Codecs(types, (kind, resource) => {
     const type = types.resources[resource]!
     if (type.owner !== 'host') throw new Foreign(`resource of WASI (${type.name ?? 'unnamed'})`)
-    return handle(kind, resource, type)
+    return handle(kind, resource, type, methods.get(resource))
   })
   const imported = new Imported(types)
+  const absent = new Set<string>()
   const bound: BoundFunction[] = []
   for (const type of types.functions) {
     const name = fullName(type)
+    const members = givenFor(type.interface, given)
+    if (members === undefined) {
+      absent.add(type.interface!)
+      continue
+    }
     try {
-      const target = targetOf(type, given, imported)
+      const target = targetOf(type, members, imported)
       bound.push(new ComponentFunction(name, target, signatureOf(type, codecs)))
     } catch (error) {
       if (error instanceof Foreign)
@@ -59,6 +67,10 @@ export function bindInterfaces(
       else if (error instanceof Missing) missing.push(`${name}${error.hint}`)
       else throw error
     }
+  }
+  for (const name of absent) {
+    const members = listed([...imported.members(name)].map(shorten))
+    missing.push(`${name} (${members})${hintFor(name, given, imported)}`)
   }
   return [...bound, new DropFunction()]
 }
@@ -102,10 +114,8 @@ function givenFor(name: string | undefined, given: GivenInterfaces): Given | und
   return newest === undefined ? undefined : given.interfaces.get(newest)
 }
 
-function targetOf(type: FunctionType, given: GivenInterfaces, imported: Imported): Target {
-  const members = givenFor(type.interface, given)
+function targetOf(type: FunctionType, members: Given, imported: Imported): Target {
   const { kind, resource, name } = functionName(type.name)
-  if (members === undefined) throw new Missing(hintFor(type.interface!, given, imported))
   if (kind === 'function') return plainTarget(camelCase(name), members, type.interface, imported)
   const className = pascalCase(resource!)
   const Class = members.get(className) as (abstract new (...args: never[]) => object) | undefined
@@ -133,7 +143,7 @@ function targetOf(type: FunctionType, given: GivenInterfaces, imported: Imported
 /** The names that a component imports: what is given under one of them is not meant for another. */
 class Imported {
   readonly #types: InterfaceTypes
-  #functions: Map<string | undefined, Set<string>> | undefined
+  #members: Map<string | undefined, Set<string>> | undefined
   #paths: ReadonlySet<string> | undefined
 
   constructor(types: InterfaceTypes) {
@@ -146,21 +156,21 @@ class Imported {
     return (this.#paths ??= new Set(names.map((name = '') => splitInterface(name).path)))
   }
 
-  /** The names under which the functions of an interface are given. */
-  functions(name: string | undefined): ReadonlySet<string> | undefined {
-    return this.#byInterface.get(name)
+  /** The names under which the functions and classes of an interface are given. */
+  members(name: string | undefined): ReadonlySet<string> {
+    return this.#byInterface.get(name)!
   }
 
   get #byInterface(): ReadonlyMap<string | undefined, Set<string>> {
-    if (this.#functions !== undefined) return this.#functions
-    this.#functions = new Map()
+    if (this.#members !== undefined) return this.#members
+    this.#members = new Map()
     for (const type of this.#types.functions) {
-      const names = this.#functions.get(type.interface) ?? new Set()
-      this.#functions.set(type.interface, names)
-      const { kind, name } = functionName(type.name)
-      if (kind === 'function') names.add(camelCase(name))
+      const names = this.#members.get(type.interface) ?? new Set()
+      this.#members.set(type.interface, names)
+      const { resource, name } = functionName(type.name)
+      names.add(resource === undefined ? camelCase(name) : pascalCase(resource))
     }
-    return this.#functions
+    return this.#members
   }
 }
 
@@ -203,8 +213,8 @@ function plainTarget(
   const call = members.get(name)
   if (call !== undefined) return (args) => Reflect.apply(call, undefined, args)
   const given = [...members.keys()]
-  const known = imported.functions(within)
-  const others = given.filter((other) => known?.has(other) !== true)
+  const known = imported.members(within)
+  const others = given.filter((other) => !known.has(other))
   const near = nearest(name, others)
   throw new Missing(near === undefined ? givenAre(given) : misspelt(near, name))
 }

@@ -6,6 +6,7 @@ import type { Delivery } from '../port/records.ts'
 import type { AllHandles } from '../wit/handles.ts'
 import { ComponentExports as Interface } from '../wit/component-exports.ts'
 import type { ComponentFunction } from '../wit/function.ts'
+import type { InterfaceTypes } from '../wit/interface.ts'
 import { Resources } from '../wit/resources.ts'
 import { ValueReader } from '../wit/value-reader.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
@@ -29,8 +30,8 @@ export class ComponentExports implements Exports {
   readonly #interface: Interface
   readonly #callees: readonly ComponentCallee[]
 
-  constructor(types: unknown) {
-    this.#interface = new Interface(types)
+  constructor(types: unknown, imports: InterfaceTypes | undefined) {
+    this.#interface = new Interface(types, imports)
     this.#callees = this.#interface.list.map((called) => new ComponentCallee(called, this))
   }
 

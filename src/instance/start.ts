@@ -28,18 +28,18 @@ const descriptions = new WeakMap<RunOwner, ExportsDescription>()
 function descriptionOf(owner: RunOwner): ExportsDescription {
   let description = descriptions.get(owner)
   if (description === undefined) {
-    description = new ExportsDescription(owner.imports.kind)
+    description = new ExportsDescription(owner.imports)
     descriptions.set(owner, description)
   }
   return description
 }
 
 class ExportsDescription implements Description {
-  readonly #kind: ProgramImports['kind']
+  readonly #imports: ProgramImports
   #exports: Exports | undefined
 
-  constructor(kind: ProgramImports['kind']) {
-    this.#kind = kind
+  constructor(imports: ProgramImports) {
+    this.#imports = imports
   }
 
   get isKnown(): boolean {
@@ -52,8 +52,9 @@ class ExportsDescription implements Description {
   }
 
   learn(types: unknown): void {
+    const { kind, ofComponent } = this.#imports
     this.#exports =
-      this.#kind === 'component' ? new ComponentExports(types) : new ModuleExports(types)
+      kind === 'component' ? new ComponentExports(types, ofComponent) : new ModuleExports(types)
   }
 }
 

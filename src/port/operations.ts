@@ -1,5 +1,5 @@
 import { Encoder } from '../encoder.ts'
-import { OPERATION, OPERATION_FIELD } from '../protocol.ts'
+import { OPERATION, OPERATION_FIELD, RUN_FLAG } from '../protocol.ts'
 import type { NativePort } from './native.ts'
 
 const FIELD = OPERATION_FIELD
@@ -44,6 +44,12 @@ export class Submission {
   /** Whether there is one operation, of this kind. */
   isOnly(kind: number): boolean {
     return this.#length === FIELDS && this.#operations[FIELD.kind] === kind
+  }
+
+  /** Whether it is one run that has nothing to say to this thread before its end. */
+  get isLoneRun(): boolean {
+    const flags = this.#operations[FIELD.flags]!
+    return this.isOnly(OPERATION.run) && (flags & RUN_FLAG.piped) === 0
   }
 
   /** Whether it gives programs a little to read, and besides only takes what they printed. */

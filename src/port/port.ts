@@ -124,6 +124,7 @@ export class Port implements PipeEvents, HostCallPort {
   #isHeld = false
   #lastId = 0
   #flushing = false
+  readonly #runWait = new ShortWait()
   readonly #callWait = new ShortWait()
   readonly #lineWait = new ShortWait()
   /** Waits since the event loop had a turn. */
@@ -658,8 +659,10 @@ export class Port implements PipeEvents, HostCallPort {
   /** If nothing else can arrive than an answer that is likely to come soon, it is not slept for. */
   #likelyWait(): ShortWait | undefined {
     if (this.#awaited !== 1) return undefined
-    if (this.#submission.isOnly(OPERATION.call)) return this.#callWait
-    return this.#submission.isLine ? this.#lineWait : undefined
+    const submission = this.#submission
+    if (submission.isOnly(OPERATION.call)) return this.#callWait
+    if (submission.isLoneRun) return this.#runWait
+    return submission.isLine ? this.#lineWait : undefined
   }
 
   #receiveSmall(numbers: number): void {

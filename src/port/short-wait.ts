@@ -2,7 +2,7 @@
 const MOST = 64
 
 /**
- * Decides whether what is alone in the core is waited for, for some microseconds: a call, or the answer to a line. To be
+ * Decides whether what is alone in the core is waited for, for some microseconds: a run, a call, or the answer to a line. To be
  * woken takes longer than a short call. The more took longer, the fewer are waited for.
  */
 export class ShortWait {

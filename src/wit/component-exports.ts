@@ -4,6 +4,7 @@ import { ComponentFunction } from './function.ts'
 import { handle } from './handle-codec.ts'
 import type { InterfaceTypes } from './interface.ts'
 import { camelCase, pascalCase } from './names.ts'
+import { importedMethods } from './resource-methods.ts'
 import type { Resources } from './resources.ts'
 
 /** What an instance of a component offers. */
@@ -16,11 +17,13 @@ export class ComponentExports {
   /** The names of interfaces by each name that they go by, full names first. */
   readonly #interfaces: ReadonlyMap<string, string>
 
-  constructor(types: unknown) {
+  /** @param imports What the component imports: the places of its resources are the same. */
+  constructor(types: unknown, imports: InterfaceTypes | undefined) {
     this.types = types as InterfaceTypes
     const { functions, resources } = this.types
+    const methods = imports === undefined ? undefined : importedMethods(imports)
     const codecs = new Codecs(this.types, (kind, resource) =>
-      handle(kind, resource, resources[resource]!),
+      handle(kind, resource, resources[resource]!, methods?.get(resource)),
     )
     this.list = functions.map(
       (type, number) => new ComponentFunction(type, number, codecs, this.types),

@@ -4,8 +4,17 @@ import type { ResourceType } from './interface.ts'
 import { Mismatch } from './mismatch.ts'
 import { pascalCase } from './names.ts'
 
-/** `own<R>` and `borrow<R>`: an object of the class of the resource. Who gets an `own` has it from then on. */
-export function handle(kind: 'own' | 'borrow', resource: number, type: ResourceType): Codec {
+/**
+ * `own<R>` and `borrow<R>`: an object of the class of the resource. Who gets an `own` has it from then on.
+ *
+ * @param methods Those that the component calls, if the resource is the host's.
+ */
+export function handle(
+  kind: 'own' | 'borrow',
+  resource: number,
+  type: ResourceType,
+  methods: readonly string[] = [],
+): Codec {
   const name = pascalCase(type.name ?? 'resource')
   const isHosts = type.owner === 'host'
   const owned = kind === 'own'
@@ -18,6 +27,8 @@ export function handle(kind: 'own' | 'borrow', resource: number, type: ResourceT
     write(value, to) {
       const { guests, hosts } = to.handles!
       const handles = isHosts ? hosts : guests
+      const lacked = isObject(value) ? methods.find((name) => !hasMethod(value, name)) : undefined
+      if (lacked !== undefined) throw new Mismatch(`${expected} with a method \`${lacked}\``, value)
       const number = handles.numberOf(value, resource)
       if (number === undefined) throw new Mismatch(expected, value)
       const given = handles.give(value as object, number, owned)
@@ -38,4 +49,12 @@ export function handle(kind: 'own' | 'borrow', resource: number, type: ResourceT
       return object
     },
   }
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+}
+
+function hasMethod(value: object, name: string): boolean {
+  return typeof (value as Record<string, unknown>)[name] === 'function'
 }

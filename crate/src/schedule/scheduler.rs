@@ -7,6 +7,7 @@
 //! that are beyond its concurrency wait apart, and come into the queue one by one as others of it end.
 
 use super::batch::Batch;
+use super::brief::PROMPT;
 use super::completions::Completions;
 use super::context::RunContext;
 use super::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
@@ -23,8 +24,10 @@ use super::uninterruptible::ComputePermits;
 use crate::error::{Result, closed};
 use crate::guest::{CallControl, Cause, FIRST, Outcome};
 use crate::lock::lock;
+use std::hint::spin_loop;
+use std::iter::repeat_n;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -60,6 +63,8 @@ pub(crate) struct Scheduler {
     on_started: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// After the close all runs have ended, and no runner has completions to deliver.
     empty: Notify,
+    /// Whether the last runner waits for the next run, without sleeping. Set under the lock of the state.
+    lingers: AtomicBool,
 }
 
 /// What a runner has done with its thread since it last asked.
@@ -78,6 +83,8 @@ struct Done {
 enum Next {
     Start(usize, Taken, Arc<CallControl>),
     Resume(Arc<Task>),
+    /// There is nothing to do, but soon there may be.
+    Linger,
 }
 
 impl Scheduler {
@@ -90,6 +97,7 @@ impl Scheduler {
             ticker,
             on_started: OnceLock::new(),
             empty: Notify::new(),
+            lingers: AtomicBool::new(false),
         }
     }
 
@@ -268,16 +276,37 @@ impl Scheduler {
 
     /// Starts a runner for each run that could go on now; busy runners would get to it later.
     fn start_runners(self: &Arc<Self>, state: &mut State) {
-        let idle = self.threads - state.runners;
-        let Some(runtime) = state.runtime.as_ref().filter(|_| idle > 0) else {
+        let lingers = self.lingers.load(Ordering::Relaxed);
+        let idle = self.threads - state.runners + usize::from(lingers);
+        if idle == 0 || state.runtime.is_none() {
             return;
-        };
+        }
         let resumed = state.ready.len().min(idle);
         let started = state.turns(state.free_starts(self.slots).min(idle - resumed));
-        for _ in 0..resumed + started {
+        if resumed + started == 0 {
+            return;
+        }
+        state.end_idleness();
+        self.lingers.store(false, Ordering::Release);
+        let new = resumed + started - usize::from(lingers);
+        for runtime in state.runtime.iter().flat_map(|it| repeat_n(it, new)) {
             runtime.spawn(unconstrained(self.clone().runner()));
         }
-        state.runners += resumed + started;
+        state.runners += new;
+    }
+
+    /// Waits for a short time, without sleeping, until there is something to do.
+    fn linger(&self) {
+        let start = Instant::now();
+        while self.lingers.load(Ordering::Acquire) {
+            if start.elapsed() >= PROMPT {
+                let mut state = self.lock();
+                // Where a run has come in this moment, its submitter counts on this runner.
+                state.is_prompt = !self.lingers.swap(false, Ordering::Relaxed);
+                return;
+            }
+            spin_loop();
+        }
     }
 
     /// Shortens slices while short runs wait and long ones compute.
@@ -317,6 +346,16 @@ impl Scheduler {
                 resumed: false,
             };
             match next {
+                Next::Linger => {
+                    drop(slice);
+                    if std::mem::take(&mut has_started) {
+                        scheduler.notify_started();
+                    }
+                    scheduler.linger();
+                    slice = Slice::new(scheduler);
+                    began = slice.start;
+                    continue;
+                }
                 Next::Start(key, ref taken, ref control)
                     if let Some(taker) =
                         taken.group.as_ref().and_then(|group| group.taker.as_ref()) =>
@@ -475,12 +514,21 @@ impl Scheduler {
             next = self.choose(&mut state, known);
         }
         match &next {
+            None if state.is_worth_waiting() => {
+                state.idle_since = Some(Instant::now());
+                self.lingers.store(true, Ordering::Relaxed);
+                next = Some(Next::Linger);
+            }
             None => {
                 state.runners -= 1;
+                if state.runners == 0 {
+                    state.idle_since.get_or_insert_with(Instant::now);
+                }
                 self.notify_if_empty(&state);
             }
             Some(Next::Resume(_)) => state.resuming += 1,
             Some(Next::Start(..)) => state.starting += 1,
+            Some(Next::Linger) => {}
         }
         if state.crowded || state.resuming > 0 || !state.ready.is_empty() {
             self.measure_crowd(&mut state);

@@ -1,6 +1,7 @@
 //! The runs of a scheduler: those that wait, and those that go on.
 
 use super::batch::Batch;
+use super::brief::{PROMPT, has_cores};
 use super::pace::Pace;
 use super::queue::{RunQueue, Taken};
 use super::ready::Ready;
@@ -12,6 +13,7 @@ use crate::guest::CallControl;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::runtime::Handle;
 
 /// What a scheduler knows under its lock.
@@ -34,6 +36,9 @@ pub(super) struct State {
     taken_slots: usize,
     pub(super) batches: Slab<Batch>,
     pub(super) runners: usize,
+    /// When the last runner found nothing to do, and whether the last run that came after such a moment came promptly.
+    pub(super) idle_since: Option<Instant>,
+    pub(super) is_prompt: bool,
     /// Runners that poll a run for the first time, and how many may.
     pub(super) starting: usize,
     pub(super) pace: Pace,
@@ -66,6 +71,8 @@ impl State {
             taken_slots: 0,
             batches: Slab::new(),
             runners: 0,
+            idle_since: None,
+            is_prompt: false,
             starting: 0,
             pace: Pace::new(threads),
             resuming: 0,
@@ -104,6 +111,18 @@ impl State {
             };
         }
         count.min(most)
+    }
+
+    /// Whether the last runner waits without sleeping for the next run: the submitter of the last one went on as promptly.
+    pub(super) fn is_worth_waiting(&self) -> bool {
+        self.is_prompt && self.runners == 1 && self.running() == 0 && !self.closed
+    }
+
+    /// All runners but perhaps one that waits are gone, and a run comes.
+    pub(super) fn end_idleness(&mut self) {
+        if let Some(idle_since) = self.idle_since.take() {
+            self.is_prompt = idle_since.elapsed() < PROMPT && has_cores();
+        }
     }
 
     /// Whether nothing goes on.
