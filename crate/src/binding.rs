@@ -3,6 +3,7 @@
 // Functions that only Node calls are dead code to a test.
 #[cfg(not(test))]
 mod authorities;
+mod caller;
 mod lent;
 // Functions that only Node calls are dead code to a test.
 #[cfg(not(test))]

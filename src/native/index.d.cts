@@ -25,18 +25,33 @@ export declare class BindingPort {
    */
   submit(operations: Float64Array, numbers: number, bytes: Uint8Array, length: number): void
   /**
-   * Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
-   * `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
-   * goes on. The bytes are in `output`, or `takeSync` has them. For -2 and less, the run calls the host function 0
-   * and so on, with the number of the call and its arguments in `words`; `returnSync` or `throwSync` goes on.
+   * Returns a function that runs a program on this thread, for a turn, with the options in the first bytes of
+   * `options`. It returns how many bytes belong to the record that is then in `record`, or -1 when the run goes on. The
+   * bytes are in `output`, or `takeSync` has them. For -2 and less, the run calls the host function 0 and so on, with
+   * the number of the call and its arguments in `words`; `returnSync` or `throwSync` goes on.
+   *
+   * A function, because what napi does to find the port of a method takes a tenth of a short call.
    */
-  runSync(id: number, handle: number, options: Uint8Array, length: number, milliseconds: number): number
-  /** Goes on with the run that `runSync` began, with the host function's results in `words`. */
-  returnSync(id: number, results: number, milliseconds: number): number
+  makeRunSync(): (id: number, handle: number, options: Uint8Array, length: number) => number
+  /** The same for a call of a function of an instance, with the first bytes of `passed`. */
+  makeCallSync(): (id: number, instance: number, called: number, length: number) => number
+  /** Calls a function of an instance on this thread, with the first bytes of `payload`. */
+  callSyncWith(id: number, instance: number, called: number, payload: Uint8Array, length: number): number
+  /** The same without a copy of `payload`, which nobody may change before the call has returned. */
+  callSyncLent(id: number, instance: number, called: number, payload: Uint8Array, length: number): number
+  /**
+   * The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
+   * `payload`.
+   */
+  callSyncBeside(id: number, instance: number, called: number, payload: Uint8Array, length: number, beside: Uint8Array): number
+  /** Goes on with what `runSync` or a call began, with the host function's results in `words`. */
+  returnSync(id: number, results: number): number
   /** The same with results for which there is no room in `words`. */
-  returnSyncWith(id: number, results: Uint8Array, milliseconds: number): number
+  returnSyncWith(id: number, results: Uint8Array): number
   /** The same for a host function that has thrown. */
-  throwSync(id: number, milliseconds: number): number
+  throwSync(id: number): number
+  /** Goes on with what `runSync` or a call began. */
+  waitSync(id: number): number
   /** Gives up the runs that this thread waited for: no JavaScript waits for them any more. */
   giveUpSync(): void
   /**
@@ -44,8 +59,6 @@ export declare class BindingPort {
    * Returns the size of the memory; -1 when the call is over, and -2 when the guest exports no memory.
    */
   accessMemory(run: number, call: number, pointer: number, bytes: Uint8Array, write: boolean): number
-  /** Goes on with the run that `runSync` began. */
-  waitSync(id: number, milliseconds: number): number
   /** The arguments of the call that `waitSync` has told of last, if they are more than there is room for. */
   hostArguments(): Uint8Array
   /**
@@ -53,20 +66,6 @@ export declare class BindingPort {
    * Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
    */
   submitCall(operations: Float64Array, numbers: number, bytes: Uint8Array, length: number, microseconds: number): number
-  /**
-   * Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
-   * `runSync`.
-   */
-  callSync(id: number, instance: number, called: number, length: number, milliseconds: number): number
-  /** The same with the first bytes of `payload`. */
-  callSyncWith(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
-  /** The same without a copy of `payload`, which nobody may change before the call has returned. */
-  callSyncLent(id: number, instance: number, called: number, payload: Uint8Array, length: number, milliseconds: number): number
-  /**
-   * The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
-   * `payload`.
-   */
-  callSyncBeside(id: number, instance: number, called: number, payload: Uint8Array, length: number, beside: Uint8Array, milliseconds: number): number
   /** Returns bytes of an exported memory of an instance. */
   readMemory(instance: number, memory: number, address: number, length: number): Uint8Array
   /** Writes to an exported memory of an instance. */

@@ -4,9 +4,6 @@ import type { NativePort } from './native.ts'
 import { Delivery, RECORD_FIELDS } from './records.ts'
 import type { Words } from './words.ts'
 
-/** How long a run or call that its caller waits for stays in the core at a time. */
-export const TURN_MS = 50
-
 /** Output up to this size comes in one buffer that is used again, and is copied. */
 export const OUTPUT_BYTES = 4096
 
@@ -43,7 +40,7 @@ export class CallerWait {
     let length = first
     // In turns, because a thread can be terminated only between two calls.
     while (length < 0) {
-      if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id, TURN_MS)
+      if (length === GOES_ON || hostCalls === undefined) length = port.waitSync(id)
       else length = this.#call(port, id, hostCalls, GOES_ON - 1 - length)
     }
     const delivery = new Delivery(this.record, this.#bytes(port, length))
@@ -64,10 +61,10 @@ export class CallerWait {
   #call(port: NativePort, id: number, calls: HostCalls, index: number): number {
     this.#words.filled()
     const results = calls.calledSync(index, this.#words)
-    if (results < 0) return port.throwSync(id, TURN_MS)
+    if (results < 0) return port.throwSync(id)
     return this.#words.isLarge(results)
-      ? port.returnSyncWith(id, this.#words.bytes(results), TURN_MS)
-      : port.returnSync(id, results, TURN_MS)
+      ? port.returnSyncWith(id, this.#words.bytes(results))
+      : port.returnSync(id, results)
   }
 
   /**

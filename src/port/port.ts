@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { CallerWait, OUTPUT_BYTES, TURN_MS } from './caller-wait.ts'
+import { CallerWait, OUTPUT_BYTES } from './caller-wait.ts'
 import { encodeInput } from './encode-options.ts'
 import { OPTIONS_BYTES, type Encoder } from '../encoder.ts'
 import { fromNative, WasiexecError } from '../errors.ts'
@@ -97,6 +97,8 @@ const busy = new Set<Port>()
  */
 export class Port implements PipeEvents, HostCallPort {
   readonly #native: NativePort
+  readonly #runSync: ReturnType<NativePort['makeRunSync']>
+  readonly #callSync: ReturnType<NativePort['makeCallSync']>
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
@@ -157,6 +159,8 @@ export class Port implements PipeEvents, HostCallPort {
       const small = [this.#smallRecords, this.#smallBytes] as const
       const buffers = [callerWait.record, callerWait.output, this.#words.raw, this.passed] as const
       this.#native = new BindingPort(options, receive, ...small, ...buffers)
+      this.#runSync = this.#native.makeRunSync()
+      this.#callSync = this.#native.makeCallSync()
     } catch (error) {
       throw fromNative(error)
     }
@@ -334,12 +338,12 @@ export class Port implements PipeEvents, HostCallPort {
     this.#callerWait.expect(port, hostCalls)
     try {
       let first
-      if (other === undefined) first = port.callSync(id, number, called, length, TURN_MS)
+      if (other === undefined) first = this.#callSync(id, number, called, length)
       else if (beside !== undefined) {
-        first = port.callSyncBeside(id, number, called, other, length, beside, TURN_MS)
+        first = port.callSyncBeside(id, number, called, other, length, beside)
       } else if (length < LENT_BYTES) {
-        first = port.callSyncWith(id, number, called, other, length, TURN_MS)
-      } else first = port.callSyncLent(id, number, called, other, length, TURN_MS)
+        first = port.callSyncWith(id, number, called, other, length)
+      } else first = port.callSyncLent(id, number, called, other, length)
       const delivery = this.#callerWait.end(port, id, hostCalls, first)
       this.#instances.grown(number, delivery)
       return delivery
@@ -432,7 +436,7 @@ export class Port implements PipeEvents, HostCallPort {
       const port = this.#native
       this.#callerWait.expect(port, hostCalls)
       const { buffer, length } = encoded ?? NO_OPTIONS
-      const first = port.runSync(id, owner.handle, buffer, length, TURN_MS)
+      const first = this.#runSync(id, owner.handle, buffer, length)
       const delivery = this.#callerWait.end(port, id, hostCalls, first)
       if (delivery.isFault) throw delivery.fault
       const collects = prepared?.local.collects

@@ -5,14 +5,15 @@
     reason = "napi's macro does not keep this with the constructor, which takes the facade's buffers"
 )]
 
+use super::caller::{Caller, FacadeBuffers, GOES_ON, first};
 use super::lent::Lent;
 use super::options::{BindingLoadOptions, BindingLoadRequest, BindingRuntimeOptions, BindingStats};
-use crate::error::{Error, ErrorCode};
-use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer, Thrown};
+use crate::error::Error;
+use crate::host_functions::{MemoryAccess, MemoryAnswer, Thrown};
 use crate::lock::lock;
-use crate::port::{Delivery, PendingRun, Port, SnapshotRequest};
+use crate::port::{Delivery, Port, SnapshotRequest};
 use crate::runtime::{Runtime, RuntimeOptions};
-use crate::schedule::{InstanceHandle, with_beside};
+use crate::schedule::InstanceHandle;
 use crate::snapshot::SnapshotUntil;
 use crate::workers::port_to_workers;
 use bytes::Bytes;
@@ -20,6 +21,8 @@ use napi::bindgen_prelude::{BigUint64Array, Float64Array, FnArgs, Function, Uint
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -43,39 +46,11 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
 pub struct BindingPort {
     port: Arc<Port>,
     wake: Arc<OnceLock<Wake>>,
-    /// The runs that this environment's thread waits for. Each but the last waits for a host function in which the
-    /// next one was started. Any call means that nobody waits any more for a last one that does not wait for a
-    /// function: what terminates a script for its time leaves it behind.
-    pending: Vec<Pending>,
-    /// The record and the output of the run that has ended.
-    record: Float64Array,
-    output: Uint8Array,
-    /// The number and the arguments of a call of a host function, and what that returns.
-    words: BigUint64Array,
-    /// Arguments of a call of a host function for which there is no room in these.
-    large: Vec<u8>,
-    /// The arguments of `callSync`.
-    passed: Uint8Array,
-    /// The delivery whose bytes did not fit into the shared buffer.
-    left: Delivery,
-    /// Memory for the next delivery of a run or call that is waited for.
-    spare: Delivery,
+    /// What its thread waits for, which the functions that [`make_run_sync`](Self::make_run_sync) and
+    /// [`make_call_sync`](Self::make_call_sync) return have, too. No JavaScript runs while it is borrowed.
+    caller: Rc<RefCell<Caller>>,
 }
 
-/// A run that a thread waits for.
-struct Pending {
-    id: f64,
-    run: PendingRun,
-    /// The number of the call of a host function that it waits for.
-    call: Option<u64>,
-    /// A copy of the list beside its arguments, if the guest has not got it in the first turn.
-    beside: Vec<u8>,
-}
-
-/// What `runSync` returns for a run that goes on.
-const GOES_ON: f64 = -1.0;
-/// What it returns for a call of the host function 0; less for later functions.
-const CALLED: f64 = -2.0;
 /// What `accessMemory` returns when the call is over, and when the guest exports no memory.
 const CALL_ENDED: f64 = -1.0;
 const NO_MEMORY: f64 = -2.0;
@@ -133,136 +108,168 @@ impl BindingPort {
                 port.close();
             }
         })?;
-        Ok(Self {
-            port,
-            wake,
-            pending: Vec::new(),
+        let facade = FacadeBuffers {
             record,
             output,
             words,
-            large: Vec::new(),
             passed,
-            left: Delivery::default(),
-            spare: Delivery::default(),
-        })
+        };
+        let caller = Rc::new(RefCell::new(Caller::new(port.clone(), facade)));
+        Ok(Self { port, wake, caller })
     }
 
     /// Carries out the operations in the first `numbers` of `operations`, which refer to the first `length` of `bytes`;
     /// the native side documents their form.
     #[napi(catch_unwind)]
     pub fn submit(
-        &mut self,
+        &self,
         operations: &[f64],
         numbers: u32,
         bytes: &[u8],
         length: u32,
     ) -> napi::Result<()> {
-        self.leave();
+        self.caller.borrow_mut().leave();
         let (operations, bytes) = submitted(operations, numbers, bytes, length);
         self.port.submit(operations, &bytes).map_err(thrown)
     }
 
-    /// Runs a program on this thread, for at most `patience` milliseconds, with the options in the first bytes of
-    /// `options`. Returns how many bytes belong to the record that is then in `record`, or -1 when the run
-    /// goes on. The bytes are in `output`, or `takeSync` has them. For -2 and less, the run calls the host function 0
-    /// and so on, with the number of the call and its arguments in `words`; `returnSync` or `throwSync` goes on.
-    #[napi(catch_unwind)]
-    pub fn run_sync(
-        &mut self,
-        id: f64,
-        handle: f64,
-        options: &[u8],
-        length: u32,
-        milliseconds: u32,
-    ) -> napi::Result<f64> {
-        // Before another one begins, which may need its slot.
-        self.leave();
-        let options = options.get(..length as usize).unwrap_or(options);
-        let options = Bytes::copy_from_slice(options);
-        let is_nested = !self.pending.is_empty();
-        if is_nested && self.port.has_processes() {
-            return Err(thrown(no_slot()));
-        }
-        let run = self.port.run_sync(handle as u64, options);
-        let run = run.map_err(thrown)?;
-        if is_nested && !run.is_started() {
-            return Err(thrown(no_slot()));
-        }
-        self.pending.push(Pending {
-            id,
-            run,
-            call: None,
-            beside: Vec::new(),
-        });
-        self.wait_sync(id, milliseconds)
+    /// Returns a function that runs a program on this thread, for a turn, with the options in the first bytes of
+    /// `options`. It returns how many bytes belong to the record that is then in `record`, or -1 when the run goes on. The
+    /// bytes are in `output`, or `takeSync` has them. For -2 and less, the run calls the host function 0 and so on, with
+    /// the number of the call and its arguments in `words`; `returnSync` or `throwSync` goes on.
+    ///
+    /// A function, because what napi does to find the port of a method takes a tenth of a short call.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "(id: number, handle: number, options: Uint8Array, length: number) => number"
+    )]
+    pub fn make_run_sync<'a>(
+        &self,
+        env: &'a Env,
+    ) -> napi::Result<Function<'a, FnArgs<(f64, f64, Uint8Array, u32)>, f64>> {
+        let caller = self.caller.clone();
+        env.create_function_from_closure("runSync", move |given| {
+            let (id, handle) = (given.get(0)?, given.get(1)?);
+            let options: &[u8] = given.get(2)?;
+            let run = caller
+                .borrow_mut()
+                .run(id, handle, first(options, given.get(3)?));
+            run.map_err(thrown)
+        })
     }
 
-    /// Goes on with the run that `runSync` began, with the host function's results in `words`.
+    /// The same for a call of a function of an instance, with the first bytes of `passed`.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "(id: number, instance: number, called: number, length: number) => number"
+    )]
+    pub fn make_call_sync<'a>(
+        &self,
+        env: &'a Env,
+    ) -> napi::Result<Function<'a, FnArgs<(f64, f64, u32, u32)>, f64>> {
+        let caller = self.caller.clone();
+        env.create_function_from_closure("callSync", move |given| {
+            let (id, instance) = (given.get(0)?, given.get(1)?);
+            let (called, length) = (given.get(2)?, given.get(3)?);
+            let call = caller
+                .borrow_mut()
+                .call_passed(id, instance, called, length);
+            call.map_err(thrown)
+        })
+    }
+
+    /// Calls a function of an instance on this thread, with the first bytes of `payload`.
     #[napi(catch_unwind)]
-    pub fn return_sync(&mut self, id: f64, results: u32, milliseconds: u32) -> napi::Result<f64> {
-        let words = self.words.get(..results as usize);
-        let words = words.unwrap_or_default().to_vec();
-        self.give(id, Ok(words))?;
-        self.wait_sync(id, milliseconds)
+    pub fn call_sync_with(
+        &self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+        length: u32,
+    ) -> napi::Result<f64> {
+        let mut caller = self.caller.borrow_mut();
+        let call = caller.call(id, instance, called, first(payload, length));
+        call.map_err(thrown)
+    }
+
+    /// The same without a copy of `payload`, which nobody may change before the call has returned.
+    #[napi(catch_unwind)]
+    pub fn call_sync_lent(
+        &self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: Uint8Array,
+        length: u32,
+    ) -> napi::Result<f64> {
+        let payload = Lent {
+            bytes: payload,
+            length: length as usize,
+        };
+        let mut caller = self.caller.borrow_mut();
+        let call = caller.call_lent(id, instance, called, payload);
+        call.map_err(thrown)
+    }
+
+    /// The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
+    /// `payload`.
+    #[napi(catch_unwind)]
+    pub fn call_sync_beside(
+        &self,
+        id: f64,
+        instance: f64,
+        called: u32,
+        payload: &[u8],
+        length: u32,
+        beside: &[u8],
+    ) -> napi::Result<f64> {
+        let mut caller = self.caller.borrow_mut();
+        let call = caller.call_beside(id, instance, called, first(payload, length), beside);
+        call.map_err(thrown)
+    }
+
+    /// Goes on with what `runSync` or a call began, with the host function's results in `words`.
+    #[napi(catch_unwind)]
+    pub fn return_sync(&self, id: f64, results: u32) -> napi::Result<f64> {
+        let mut caller = self.caller.borrow_mut();
+        let words = caller.returned(results);
+        caller.go_on(id, Ok(words)).map_err(thrown)
     }
 
     /// The same with results for which there is no room in `words`.
     #[napi(catch_unwind)]
-    pub fn return_sync_with(
-        &mut self,
-        id: f64,
-        results: &[u8],
-        milliseconds: u32,
-    ) -> napi::Result<f64> {
+    pub fn return_sync_with(&self, id: f64, results: &[u8]) -> napi::Result<f64> {
         let (words, _) = results.as_chunks();
         let words = words.iter().map(|word| u64::from_le_bytes(*word));
-        self.give(id, Ok(words.collect()))?;
-        self.wait_sync(id, milliseconds)
+        let mut caller = self.caller.borrow_mut();
+        caller.go_on(id, Ok(words.collect())).map_err(thrown)
     }
 
     /// The same for a host function that has thrown.
     #[napi(catch_unwind)]
-    pub fn throw_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
-        self.give(id, Err(Thrown))?;
-        self.wait_sync(id, milliseconds)
+    pub fn throw_sync(&self, id: f64) -> napi::Result<f64> {
+        let mut caller = self.caller.borrow_mut();
+        caller.go_on(id, Err(Thrown)).map_err(thrown)
     }
 
-    fn give(&mut self, id: f64, result: HostResult) -> napi::Result<()> {
-        self.return_to(id);
-        let pending = self.pending.last_mut().filter(|last| last.id == id);
-        let pending = pending.ok_or_else(|| thrown(given_up()))?;
-        match pending.call.take() {
-            Some(call) => self
-                .port
-                .give_sync(&pending.run, call, result)
-                .map_err(thrown),
-            None => Ok(()),
-        }
-    }
-
-    /// Gives up the runs that were started inside of this one.
-    fn return_to(&mut self, id: f64) {
-        if let Some(at) = self.pending.iter().rposition(|pending| pending.id == id) {
-            self.pending.truncate(at + 1);
-        }
-    }
-
-    /// Gives up the run that this thread waited for, unless that waits for a host function.
-    fn leave(&mut self) {
-        self.pending.pop_if(|pending| pending.call.is_none());
+    /// Goes on with what `runSync` or a call began.
+    #[napi(catch_unwind)]
+    pub fn wait_sync(&self, id: f64) -> napi::Result<f64> {
+        self.caller.borrow_mut().wait(id).map_err(thrown)
     }
 
     /// Gives up the runs that this thread waited for: no JavaScript waits for them any more.
     #[napi(catch_unwind)]
-    pub fn give_up_sync(&mut self) {
-        self.pending.clear();
+    pub fn give_up_sync(&self) {
+        self.caller.borrow_mut().give_up();
     }
 
     /// Copies bytes out of the memory of a run that waits for a host function, or into it, if they all lie in it.
     /// Returns the size of the memory; -1 when the call is over, and -2 when the guest exports no memory.
     #[napi(catch_unwind)]
     pub fn access_memory(
-        &mut self,
+        &self,
         run: f64,
         call: f64,
         pointer: f64,
@@ -276,10 +283,7 @@ impl BindingPort {
             true => MemoryAccess::Write(pointer, bytes),
             false => MemoryAccess::Read(pointer, bytes),
         };
-        let answer = match self.pending.iter().find(|pending| pending.id == run) {
-            Some(pending) => self.port.access_sync(&pending.run, call as u64, access),
-            None => self.port.access_memory(run as u64, call as u64, access),
-        };
+        let answer = self.caller.borrow().access(run, call, access);
         Ok(match answer.map_err(thrown)? {
             MemoryAnswer::Ended => CALL_ENDED,
             MemoryAnswer::Missing => NO_MEMORY,
@@ -287,170 +291,35 @@ impl BindingPort {
         })
     }
 
-    /// Goes on with the run that `runSync` began.
-    #[napi(catch_unwind)]
-    pub fn wait_sync(&mut self, id: f64, milliseconds: u32) -> napi::Result<f64> {
-        let patience = Duration::from_millis(milliseconds.into());
-        self.return_to(id);
-        let Self {
-            pending,
-            words,
-            large,
-            spare,
-            ..
-        } = self;
-        let last = pending.last_mut().filter(|last| last.id == id);
-        let last = last.ok_or_else(|| thrown(given_up()))?;
-        let waited = match &mut last.beside {
-            none if none.is_empty() => last.run.wait_into(patience, spare),
-            beside => {
-                let turn = || last.run.wait_into(patience, spare);
-                let (waited, is_left) = with_beside(beside, turn);
-                if !is_left {
-                    *beside = Vec::new();
-                }
-                waited
-            }
-        };
-        if !matches!(waited, Ok(None)) {
-            pending.pop();
-        }
-        if let Some(delivery) = waited.map_err(thrown)? {
-            return Ok(self.hand_over(delivery));
-        }
-        // Still there, because it has not ended.
-        let Some(last) = pending.last_mut() else {
-            return Err(thrown(given_up()));
-        };
-        let called = last.run.take_call(|call| {
-            // SAFETY: the array belongs to the facade, which shares it with no other code and changes it on this
-            // thread alone, where no JavaScript runs before the slice is gone.
-            let words = unsafe { words.as_mut() };
-            let (number, arguments) = words.split_at_mut(1);
-            number[0] = (call.number as f64).to_bits();
-            match arguments.get_mut(..call.arguments.len()) {
-                Some(place) => place.copy_from_slice(call.arguments),
-                // The first says how many there are.
-                None => {
-                    large.clear();
-                    large.extend(call.arguments.iter().flat_map(|word| word.to_le_bytes()));
-                    arguments[0] = call.arguments[0];
-                }
-            }
-            (call.number, call.function)
-        });
-        let Some((number, function)) = called else {
-            return Ok(GOES_ON);
-        };
-        last.call = Some(number);
-        Ok(CALLED - f64::from(function))
-    }
-
     /// The arguments of the call that `waitSync` has told of last, if they are more than there is room for.
     #[napi(catch_unwind)]
-    pub fn host_arguments(&mut self) -> Uint8Array {
-        Uint8Array::new(std::mem::take(&mut self.large))
+    pub fn host_arguments(&self) -> Uint8Array {
+        Uint8Array::new(self.caller.borrow_mut().take_arguments())
     }
 
     /// The same as `submit`, of one call that is likely to be short: waits for up to `microseconds` for one record.
     /// Returns how many bytes belong to the record that is then in `record`, or -1 when it comes later.
     #[napi(catch_unwind)]
     pub fn submit_call(
-        &mut self,
+        &self,
         operations: &[f64],
         numbers: u32,
         bytes: &[u8],
         length: u32,
         microseconds: u32,
     ) -> napi::Result<f64> {
-        self.leave();
+        self.caller.borrow_mut().leave();
         let (operations, bytes) = submitted(operations, numbers, bytes, length);
         let patience = Duration::from_micros(microseconds.into());
-        let most = self.output.len();
+        let mut caller = self.caller.borrow_mut();
+        let most = caller.room();
         let came = self
             .port
             .submit_and_wait(operations, &bytes, patience, most);
-        match came.map_err(thrown)? {
-            Some(delivery) => Ok(self.hand_over(delivery)),
-            None => Ok(GOES_ON),
-        }
-    }
-
-    /// Calls a function of an instance on this thread, with the first bytes of `passed`. Otherwise as
-    /// `runSync`.
-    #[napi(catch_unwind)]
-    pub fn call_sync(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        length: u32,
-        milliseconds: u32,
-    ) -> napi::Result<f64> {
-        self.leave();
-        let payload = Bytes::copy_from_slice(first(&self.passed, length));
-        self.start_call(id, instance, called, payload)?;
-        self.wait_sync(id, milliseconds)
-    }
-
-    /// The same with the first bytes of `payload`.
-    #[napi(catch_unwind)]
-    pub fn call_sync_with(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: &[u8],
-        length: u32,
-        milliseconds: u32,
-    ) -> napi::Result<f64> {
-        self.start_copied(id, instance, called, first(payload, length))?;
-        self.wait_sync(id, milliseconds)
-    }
-
-    /// The same without a copy of `payload`, which nobody may change before the call has returned.
-    #[napi(catch_unwind)]
-    pub fn call_sync_lent(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: Uint8Array,
-        length: u32,
-        milliseconds: u32,
-    ) -> napi::Result<f64> {
-        self.leave();
-        let payload = Bytes::from_owner(Lent {
-            bytes: payload,
-            length: length as usize,
-        });
-        self.start_call(id, instance, called, payload)?;
-        self.wait_sync(id, milliseconds)
-    }
-
-    /// The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
-    /// `payload`.
-    #[napi(catch_unwind)]
-    pub fn call_sync_beside(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: &[u8],
-        length: u32,
-        beside: &[u8],
-        milliseconds: u32,
-    ) -> napi::Result<f64> {
-        self.start_copied(id, instance, called, first(payload, length))?;
-        let (waited, is_left) = with_beside(beside, || self.wait_sync(id, milliseconds));
-        // After this turn JavaScript may change or free it.
-        if let Some(last) = self.pending.last_mut()
-            && is_left
-            && last.id == id
-        {
-            last.beside = beside.to_vec();
-        }
-        waited
+        Ok(match came.map_err(thrown)? {
+            Some(delivery) => caller.hand_over(delivery),
+            None => GOES_ON,
+        })
     }
 
     /// Returns bytes of an exported memory of an instance.
@@ -520,23 +389,16 @@ impl BindingPort {
 
     /// Takes the bytes that did not fit.
     #[napi(catch_unwind)]
-    pub fn take_sync(&mut self) -> Uint8Array {
-        Uint8Array::new(std::mem::take(&mut self.left).bytes)
+    pub fn take_sync(&self) -> Uint8Array {
+        Uint8Array::new(self.caller.borrow_mut().take_bytes())
     }
 
     /// Copies them to an array of as many bytes, and keeps their memory for the next.
     #[napi(catch_unwind)]
-    pub fn copy_sync(&mut self, mut to: Uint8Array) -> napi::Result<()> {
-        let left = std::mem::take(&mut self.left);
-        if to.len() != left.bytes.len() {
-            return Err(thrown(Error::internal(
-                "bytes are copied to another length",
-            )));
-        }
+    pub fn copy_sync(&self, mut to: Uint8Array) -> napi::Result<()> {
         // SAFETY: the array belongs to the facade, which made it for this call alone, and no JavaScript runs meanwhile.
-        unsafe { to.as_mut() }.copy_from_slice(&left.bytes);
-        self.spare = left;
-        Ok(())
+        let to = unsafe { to.as_mut() };
+        self.caller.borrow_mut().copy_bytes(to).map_err(thrown)
     }
 
     /// Starts to load a program; the result arrives as a record for `id`.
@@ -612,15 +474,15 @@ impl BindingPort {
 
     /// What the runtime has and does.
     #[napi(catch_unwind)]
-    pub fn stats(&mut self) -> BindingStats {
-        self.leave();
+    pub fn stats(&self) -> BindingStats {
+        self.caller.borrow_mut().leave();
         BindingStats::new(self.port.stats(), self.port.has_processes())
     }
 
     /// Closes the runtime; a record for `id` says when all its runs have ended.
     #[napi(catch_unwind)]
-    pub fn close(&mut self, id: f64) {
-        self.leave();
+    pub fn close(&self, id: f64) {
+        self.caller.borrow_mut().leave();
         self.port.close_runtime(id as u64);
     }
 
@@ -654,74 +516,9 @@ impl Drop for BindingPort {
 }
 
 impl BindingPort {
-    /// Puts a delivery of one record where the facade looks; returns how many bytes it has.
-    fn hand_over(&mut self, delivery: Delivery) -> f64 {
-        let length = delivery.bytes.len();
-        // SAFETY: both arrays belong to the facade, which shares them with no other code and changes them on this
-        // thread alone, where no JavaScript runs before the two slices are gone.
-        let (record, output) = unsafe { (self.record.as_mut(), self.output.as_mut()) };
-        record.copy_from_slice(&delivery.records);
-        match output.get_mut(..length) {
-            Some(output) => {
-                output.copy_from_slice(&delivery.bytes);
-                self.spare = delivery;
-            }
-            None => self.left = delivery,
-        }
-        length as f64
-    }
-
-    /// Begins a call that this thread waits for.
-    fn start_call(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: Bytes,
-    ) -> napi::Result<()> {
-        let run = self
-            .port
-            .call_sync(instance as u64, called as usize, payload);
-        self.pending.push(Pending {
-            id,
-            run: run.map_err(thrown)?,
-            call: None,
-            beside: Vec::new(),
-        });
-        Ok(())
-    }
-
-    /// The same with a copy of `payload`, after what was waited for before.
-    fn start_copied(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: &[u8],
-    ) -> napi::Result<()> {
-        self.leave();
-        self.start_call(id, instance, called, Bytes::copy_from_slice(payload))
-    }
-
     fn instance(&self, number: f64) -> napi::Result<Arc<InstanceHandle>> {
         self.port.instance(number as u64).map_err(thrown)
     }
-}
-
-fn given_up() -> Error {
-    let message = "the run was given up: something else was called while this thread waited for it";
-    Error::new(ErrorCode::NestedRun, message)
-}
-
-fn no_slot() -> Error {
-    let message = "a run whose end this thread waits for, started inside a host function of another such run, needs a \
-                   slot and this thread at once: no slot is free, or the program is one that runs elsewhere \
-                   (`interruptible: false`, worker processes); start it without waiting for it";
-    Error::new(ErrorCode::NestedRun, message)
-}
-
-fn first(bytes: &[u8], length: u32) -> &[u8] {
-    bytes.get(..length as usize).unwrap_or_default()
 }
 
 /// The facade's buffers for small deliveries: making arrays for each takes longer than all else of it.

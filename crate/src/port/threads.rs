@@ -391,14 +391,12 @@ impl Backend for Threads {
     }
 
     fn call_sync(&self, instance: u64, function: usize, payload: Bytes) -> Result<PendingRun> {
-        let handle = self.instance(instance)?;
+        let tables = self.tables();
+        let handle = tables.instances.get(instance).ok_or_else(over)?;
+        let pipes = tables.pipes.get(&instance);
+        let _output = pipes.map(Pipes::widen_outputs).unwrap_or_default();
+        drop(tables);
         let call = self.runtime.call_here(handle, function, payload)?;
-        let _output = self
-            .tables()
-            .pipes
-            .get(&instance)
-            .map(Pipes::widen_outputs)
-            .unwrap_or_default();
         Ok(PendingRun::Call { call, _output })
     }
 

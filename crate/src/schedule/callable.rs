@@ -23,6 +23,8 @@ pub(super) struct Callable {
     calls: Calls,
     /// The limits of calls that give none.
     limits: Limits,
+    /// Those of the call in progress. Not in its future, which is allocated for each call.
+    current: Limits,
     context: Arc<RunContext>,
 }
 
@@ -127,6 +129,7 @@ impl Callable {
             instance,
             calls,
             limits,
+            current: limits,
             context: context.clone(),
         };
         Ok(Started::Ready(Box::new(this), returned))
@@ -145,10 +148,9 @@ impl Callable {
         request: &QueuedCall,
         call: &Arc<CallControl>,
     ) -> Called {
-        let limits = match self.prepare(request, call) {
-            Ok(limits) => limits,
-            Err(error) => return Called::GoesOn(self, Err(error)),
-        };
+        if let Err(error) = self.prepare(request, call) {
+            return Called::GoesOn(self, Err(error));
+        }
         let this = &mut *self;
         let inherited = this.instance.inherited();
         let (context, store) = this.instance.parts();
@@ -162,7 +164,7 @@ impl Callable {
             printed(inherited, call).await;
             returned
         };
-        let end = supervise(pin!(work), context, &limits, call).await;
+        let end = supervise(pin!(work), context, &this.current, call).await;
         match self.instance.settle(call, &end) {
             Some(mut returned) => {
                 match &mut self.calls {
@@ -201,19 +203,18 @@ impl Callable {
         }
     }
 
-    /// Looks at a request, and begins its call; returns its limits.
-    fn prepare(&mut self, request: &QueuedCall, call: &Arc<CallControl>) -> Result<Limits> {
+    /// Looks at a request, and begins its call with its limits.
+    fn prepare(&mut self, request: &QueuedCall, call: &Arc<CallControl>) -> Result<()> {
         let (_, store) = self.instance.parts();
         let length = match &mut self.calls {
             Calls::Module(calls) => calls.prepare(store, request)?,
             Calls::Component(calls) => calls.prepare(store, request)?,
         };
-        let limits = match request.payload.len() == length {
+        self.current = match request.payload.len() == length {
             true => self.limits,
             false => self.own_limits(&request.payload.slice(length..))?,
         };
-        self.instance.begin(call, &limits)?;
-        Ok(limits)
+        self.instance.begin(call, &self.current)
     }
 
     /// The limits of a call that gives some.

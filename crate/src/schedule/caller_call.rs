@@ -18,9 +18,10 @@ use tokio::runtime::Handle;
 
 /// A call that is polled while its caller waits for it. Dropped before its end, it ends the instance.
 pub struct CallerCall {
-    waiting: CallerWait,
     handle: Arc<InstanceHandle>,
+    /// Before the wait, whose seat its wakers are of.
     work: Option<Work>,
+    waiting: CallerWait,
 }
 
 /// A call in progress.

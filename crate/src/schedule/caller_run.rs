@@ -24,8 +24,9 @@ use tokio::runtime::Handle;
 
 /// A run that is polled while its caller waits for it. Dropped before its end, it is given up.
 pub struct CallerRun {
-    waiting: CallerWait,
+    /// Before the wait, whose seat it has.
     run: Polled,
+    waiting: CallerWait,
 }
 
 /// What the caller polls.
@@ -84,7 +85,7 @@ impl CallerRun {
                 scheduler.submit([Submission::single(run.group.clone(), queued)]);
             }
         }
-        Ok(Self { waiting, run })
+        Ok(Self { run, waiting })
     }
 
     /// Whether it has its slot, and no other thread polls it.

@@ -16,7 +16,7 @@ pub(super) struct CallerWait {
 
 impl CallerWait {
     pub(super) fn new(host_calls: Option<Arc<HostCalls>>) -> Self {
-        let seat = Arc::<Seat>::default();
+        let seat = Seat::take();
         if let Some(calls) = &host_calls {
             calls.take_with(Some(Waker::from(seat.clone())));
         }
@@ -57,6 +57,12 @@ impl CallerWait {
                 None => return Ok(None),
             }
         }
+    }
+}
+
+impl Drop for CallerWait {
+    fn drop(&mut self) {
+        Seat::give_back(&mut self.seat);
     }
 }
 

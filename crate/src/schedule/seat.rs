@@ -5,6 +5,7 @@ use super::slot::{Slot, SlotTaker};
 use crate::error::Result;
 use crate::guest::Outcome;
 use crate::lock::lock;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
@@ -42,7 +43,27 @@ pub(super) enum Step {
     End(Result<Outcome>),
 }
 
+thread_local! {
+    /// The seat of the last wait of this thread.
+    static SPARE: Cell<Option<Arc<Seat>>> = const { Cell::new(None) };
+}
+
 impl Seat {
+    /// A seat on which nothing has happened.
+    pub(super) fn take() -> Arc<Self> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        spare.unwrap_or_default()
+    }
+
+    /// Keeps a seat for the next wait of this thread, unless somebody else has it, too.
+    pub(super) fn give_back(seat: &mut Arc<Self>) {
+        if let Some(own) = Arc::get_mut(seat) {
+            *own = Self::default();
+            // A thread that ends has none any more.
+            let _ = SPARE.try_with(|spare| spare.set(Some(seat.clone())));
+        }
+    }
+
     /// Waits for something to do; `None` after `deadline`.
     pub(super) fn step(&self, deadline: Option<Instant>) -> Option<Step> {
         let mut state = self.lock();
