@@ -35,18 +35,21 @@ export declare class BindingPort {
   makeRunSync(): (id: number, handle: number, options: Uint8Array, length: number) => number
   /** The same for a call of a function of an instance, with the first bytes of `passed`. */
   makeCallSync(): (id: number, instance: number, called: number, length: number) => number
-  /** Calls a function of an instance on this thread, with the first bytes of `payload`. */
-  callSyncWith(id: number, instance: number, called: number, payload: Uint8Array, length: number): number
-  /** The same without a copy of `payload`, which nobody may change before the call has returned. */
+  /** The same for a call of a function of an instance, with the first bytes of `payload`. */
+  makeCallSyncWith(): (id: number, instance: number, called: number, payload: Uint8Array, length: number) => number
+  /**
+   * Calls a function of an instance on this thread, with the first bytes of `payload`. Nobody may change these before
+   * the call has returned.
+   */
   callSyncLent(id: number, instance: number, called: number, payload: Uint8Array, length: number): number
   /**
    * The same as `callSyncWith` with the elements of a list of numbers that is the last argument, which are not in
    * `payload`.
    */
   callSyncBeside(id: number, instance: number, called: number, payload: Uint8Array, length: number, beside: Uint8Array): number
-  /** Goes on with what `runSync` or a call began, with the host function's results in `words`. */
-  returnSync(id: number, results: number): number
-  /** The same with results for which there is no room in `words`. */
+  /** Returns a function that goes on with what `runSync` or a call began, with the host function's results in `words`. */
+  makeReturnSync(): (id: number, results: number) => number
+  /** Goes on with results for which there is no room in `words`. */
   returnSyncWith(id: number, results: Uint8Array): number
   /** The same for a host function that has thrown. */
   throwSync(id: number): number

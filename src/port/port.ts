@@ -45,9 +45,6 @@ const MOST_WAITS = 16
 /** Not that of a test, which may never come. */
 const afterTurn = setImmediate
 
-/** To lend so much to the core takes less time than a copy. */
-const LENT_BYTES = 32 * 1024
-
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
 const NO_OPTIONS = { buffer: new Uint8Array(), length: 0 }
@@ -97,8 +94,6 @@ const busy = new Set<Port>()
  */
 export class Port implements PipeEvents, HostCallPort {
   readonly #native: NativePort
-  readonly #runSync: ReturnType<NativePort['makeRunSync']>
-  readonly #callSync: ReturnType<NativePort['makeCallSync']>
   readonly #waiting = new Map<number, Waiting>()
   readonly #submission = new Submission()
   readonly #signals = new Signals((runs) => {
@@ -127,6 +122,7 @@ export class Port implements PipeEvents, HostCallPort {
   #lastId = 0
   #flushing = false
   readonly #runWait = new ShortWait()
+  readonly #returnWait = new ShortWait()
   readonly #callWait = new ShortWait()
   readonly #lineWait = new ShortWait()
   /** Waits since the event loop had a turn. */
@@ -159,8 +155,7 @@ export class Port implements PipeEvents, HostCallPort {
       const small = [this.#smallRecords, this.#smallBytes] as const
       const buffers = [callerWait.record, callerWait.output, this.#words.raw, this.passed] as const
       this.#native = new BindingPort(options, receive, ...small, ...buffers)
-      this.#runSync = this.#native.makeRunSync()
-      this.#callSync = this.#native.makeCallSync()
+      callerWait.connect(this.#native)
     } catch (error) {
       throw fromNative(error)
     }
@@ -334,17 +329,9 @@ export class Port implements PipeEvents, HostCallPort {
   ): Delivery {
     this.#flush()
     const id = this.#nextId()
-    const port = this.#native
-    this.#callerWait.expect(port, hostCalls)
     try {
-      let first
-      if (other === undefined) first = this.#callSync(id, number, called, length)
-      else if (beside !== undefined) {
-        first = port.callSyncBeside(id, number, called, other, length, beside)
-      } else if (length < LENT_BYTES) {
-        first = port.callSyncWith(id, number, called, other, length)
-      } else first = port.callSyncLent(id, number, called, other, length)
-      const delivery = this.#callerWait.end(port, id, hostCalls, first)
+      const wait = this.#callerWait
+      const delivery = wait.call(id, number, hostCalls, called, length, other, beside)
       this.#instances.grown(number, delivery)
       return delivery
     } catch (error) {
@@ -433,11 +420,8 @@ export class Port implements PipeEvents, HostCallPort {
     try {
       const hostCalls = imports && new HostCalls(this, id, bindImports(imports, owner.imports))
       this.#flush()
-      const port = this.#native
-      this.#callerWait.expect(port, hostCalls)
       const { buffer, length } = encoded ?? NO_OPTIONS
-      const first = this.#runSync(id, owner.handle, buffer, length)
-      const delivery = this.#callerWait.end(port, id, hostCalls, first)
+      const delivery = this.#callerWait.run(id, owner.handle, hostCalls, buffer, length)
       if (delivery.isFault) throw delivery.fault
       const collects = prepared?.local.collects
       return delivery.outcome(this.#closeReason(owner), collects, hostCalls?.failure)
@@ -666,6 +650,7 @@ export class Port implements PipeEvents, HostCallPort {
     const submission = this.#submission
     if (submission.isOnly(OPERATION.call)) return this.#callWait
     if (submission.isLoneRun) return this.#runWait
+    if (submission.isOnly(OPERATION.hostReturn)) return this.#returnWait
     return submission.isLine ? this.#lineWait : undefined
   }
 

@@ -2,8 +2,9 @@
 const MOST = 64
 
 /**
- * Decides whether what is alone in the core is waited for, for some microseconds: a run, a call, or the answer to a line. To be
- * woken takes longer than a short call. The more took longer, the fewer are waited for.
+ * Decides whether what is alone in the core is waited for, for some microseconds: a run, a call, what a guest does after a
+ * host function has returned, or the answer to a line. To be woken takes longer than a short call. The more took longer,
+ * the fewer are waited for.
  */
 export class ShortWait {
   #skipped = 0

@@ -46,8 +46,8 @@ fn shared_runtime() -> napi::Result<Arc<Runtime>> {
 pub struct BindingPort {
     port: Arc<Port>,
     wake: Arc<OnceLock<Wake>>,
-    /// What its thread waits for, which the functions that [`make_run_sync`](Self::make_run_sync) and
-    /// [`make_call_sync`](Self::make_call_sync) return have, too. No JavaScript runs while it is borrowed.
+    /// What its thread waits for, which the functions have, too, that [`make_run_sync`](Self::make_run_sync) and others
+    /// return. No JavaScript runs while it is borrowed.
     caller: Rc<RefCell<Caller>>,
 }
 
@@ -178,22 +178,27 @@ impl BindingPort {
         })
     }
 
-    /// Calls a function of an instance on this thread, with the first bytes of `payload`.
-    #[napi(catch_unwind)]
-    pub fn call_sync_with(
+    /// The same for a call of a function of an instance, with the first bytes of `payload`.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "(id: number, instance: number, called: number, payload: Uint8Array, length: number) => number"
+    )]
+    pub fn make_call_sync_with<'a>(
         &self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: &[u8],
-        length: u32,
-    ) -> napi::Result<f64> {
-        let mut caller = self.caller.borrow_mut();
-        let call = caller.call(id, instance, called, first(payload, length));
-        call.map_err(thrown)
+        env: &'a Env,
+    ) -> napi::Result<Function<'a, FnArgs<(f64, f64, u32, Uint8Array, u32)>, f64>> {
+        let caller = self.caller.clone();
+        env.create_function_from_closure("callSyncWith", move |given| {
+            let (id, instance, called) = (given.get(0)?, given.get(1)?, given.get(2)?);
+            let payload: &[u8] = given.get(3)?;
+            let payload = first(payload, given.get(4)?);
+            let call = caller.borrow_mut().call(id, instance, called, payload);
+            call.map_err(thrown)
+        })
     }
 
-    /// The same without a copy of `payload`, which nobody may change before the call has returned.
+    /// Calls a function of an instance on this thread, with the first bytes of `payload`. Nobody may change these before
+    /// the call has returned.
     #[napi(catch_unwind)]
     pub fn call_sync_lent(
         &self,
@@ -229,15 +234,24 @@ impl BindingPort {
         call.map_err(thrown)
     }
 
-    /// Goes on with what `runSync` or a call began, with the host function's results in `words`.
-    #[napi(catch_unwind)]
-    pub fn return_sync(&self, id: f64, results: u32) -> napi::Result<f64> {
-        let mut caller = self.caller.borrow_mut();
-        let words = caller.returned(results);
-        caller.go_on(id, Ok(words)).map_err(thrown)
+    /// Returns a function that goes on with what `runSync` or a call began, with the host function's results in `words`.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "(id: number, results: number) => number"
+    )]
+    pub fn make_return_sync<'a>(
+        &self,
+        env: &'a Env,
+    ) -> napi::Result<Function<'a, FnArgs<(f64, u32)>, f64>> {
+        let caller = self.caller.clone();
+        env.create_function_from_closure("returnSync", move |given| {
+            let mut caller = caller.borrow_mut();
+            let words = caller.returned(given.get(1)?);
+            caller.go_on(given.get(0)?, Ok(words)).map_err(thrown)
+        })
     }
 
-    /// The same with results for which there is no room in `words`.
+    /// Goes on with results for which there is no room in `words`.
     #[napi(catch_unwind)]
     pub fn return_sync_with(&self, id: f64, results: &[u8]) -> napi::Result<f64> {
         let (words, _) = results.as_chunks();

@@ -36,7 +36,7 @@ pub(super) struct State {
     taken_slots: usize,
     pub(super) batches: Slab<Batch>,
     pub(super) runners: usize,
-    /// When the last runner found nothing to do, and whether the last run that came after such a moment came promptly.
+    /// When the last runner found nothing to do, and whether something came promptly after the moment before that.
     pub(super) idle_since: Option<Instant>,
     pub(super) is_prompt: bool,
     /// Runners that poll a run for the first time, and how many may.
@@ -113,12 +113,12 @@ impl State {
         count.min(most)
     }
 
-    /// Whether the last runner waits without sleeping for the next run: the submitter of the last one went on as promptly.
+    /// Whether the last runner waits without sleeping for what comes next: the last time, something came as promptly.
     pub(super) fn is_worth_waiting(&self) -> bool {
-        self.is_prompt && self.runners == 1 && self.running() == 0 && !self.closed
+        self.is_prompt && self.runners == 1 && !self.closed
     }
 
-    /// All runners but perhaps one that waits are gone, and a run comes.
+    /// All runners are gone but perhaps one that waits, and a run comes or can go on.
     pub(super) fn end_idleness(&mut self) {
         if let Some(idle_since) = self.idle_since.take() {
             self.is_prompt = idle_since.elapsed() < PROMPT && has_cores();
