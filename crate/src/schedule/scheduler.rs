@@ -347,6 +347,7 @@ impl Scheduler {
             };
             match next {
                 Next::Linger => {
+                    let since = slice.start;
                     drop(slice);
                     if std::mem::take(&mut has_started) {
                         scheduler.notify_started();
@@ -354,6 +355,14 @@ impl Scheduler {
                     scheduler.linger();
                     slice = Slice::new(scheduler);
                     began = slice.start;
+                    // Other tasks of the thread have waited meanwhile, too.
+                    slice.start = since;
+                    if slice.is_over(began) {
+                        drop(slice);
+                        tokio::task::yield_now().await;
+                        slice = Slice::new(scheduler);
+                        began = slice.start;
+                    }
                     continue;
                 }
                 Next::Start(key, ref taken, ref control)
