@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Records and the bytes that they speak of, or how many of each are in the buffers for small deliveries.
 type Records = FnArgs<(Option<Float64Array>, Option<Uint8Array>, u32, u32)>;
+/// A function that waits for what it begins or goes on with. The facade knows its parameters from `ts_return_type`.
+type SyncFunction<'a> = Function<'a, (), f64>;
 type Wake = ThreadsafeFunction<(), (), Records, Status, false, true>;
 
 /// The runtime that all environments of the process share, made at first use.
@@ -143,10 +145,7 @@ impl BindingPort {
         catch_unwind,
         ts_return_type = "(id: number, handle: number, options: Uint8Array, length: number) => number"
     )]
-    pub fn make_run_sync<'a>(
-        &self,
-        env: &'a Env,
-    ) -> napi::Result<Function<'a, FnArgs<(f64, f64, Uint8Array, u32)>, f64>> {
+    pub fn make_run_sync<'a>(&self, env: &'a Env) -> napi::Result<SyncFunction<'a>> {
         let caller = self.caller.clone();
         env.create_function_from_closure("runSync", move |given| {
             let (id, handle) = (given.get(0)?, given.get(1)?);
@@ -163,10 +162,7 @@ impl BindingPort {
         catch_unwind,
         ts_return_type = "(id: number, instance: number, called: number, length: number) => number"
     )]
-    pub fn make_call_sync<'a>(
-        &self,
-        env: &'a Env,
-    ) -> napi::Result<Function<'a, FnArgs<(f64, f64, u32, u32)>, f64>> {
+    pub fn make_call_sync<'a>(&self, env: &'a Env) -> napi::Result<SyncFunction<'a>> {
         let caller = self.caller.clone();
         env.create_function_from_closure("callSync", move |given| {
             let (id, instance) = (given.get(0)?, given.get(1)?);
@@ -183,10 +179,7 @@ impl BindingPort {
         catch_unwind,
         ts_return_type = "(id: number, instance: number, called: number, payload: Uint8Array, length: number) => number"
     )]
-    pub fn make_call_sync_with<'a>(
-        &self,
-        env: &'a Env,
-    ) -> napi::Result<Function<'a, FnArgs<(f64, f64, u32, Uint8Array, u32)>, f64>> {
+    pub fn make_call_sync_with<'a>(&self, env: &'a Env) -> napi::Result<SyncFunction<'a>> {
         let caller = self.caller.clone();
         env.create_function_from_closure("callSyncWith", move |given| {
             let (id, instance, called) = (given.get(0)?, given.get(1)?, given.get(2)?);
@@ -239,10 +232,7 @@ impl BindingPort {
         catch_unwind,
         ts_return_type = "(id: number, results: number) => number"
     )]
-    pub fn make_return_sync<'a>(
-        &self,
-        env: &'a Env,
-    ) -> napi::Result<Function<'a, FnArgs<(f64, u32)>, f64>> {
+    pub fn make_return_sync<'a>(&self, env: &'a Env) -> napi::Result<SyncFunction<'a>> {
         let caller = self.caller.clone();
         env.create_function_from_closure("returnSync", move |given| {
             let mut caller = caller.borrow_mut();
