@@ -7,6 +7,9 @@ use std::time::Duration;
 /// A caller that goes on right after each answer does so within this time.
 pub(super) const PROMPT: Duration = Duration::from_micros(50);
 
+/// The same for a submitter that sleeps until its run has ended: some virtual machines take 60 µs to wake it.
+pub(super) const NEXT_RUN: Duration = Duration::from_micros(100);
+
 /// After this time others have the thread.
 pub(super) const SLICE: Duration = Duration::from_micros(500);
 

@@ -7,7 +7,7 @@
 //! that are beyond its concurrency wait apart, and come into the queue one by one as others of it end.
 
 use super::batch::Batch;
-use super::brief::PROMPT;
+use super::brief::NEXT_RUN;
 use super::completions::Completions;
 use super::context::RunContext;
 use super::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
@@ -299,7 +299,7 @@ impl Scheduler {
     fn linger(&self) {
         let start = Instant::now();
         while self.lingers.load(Ordering::Acquire) {
-            if start.elapsed() >= PROMPT {
+            if start.elapsed() >= NEXT_RUN {
                 let mut state = self.lock();
                 // Where a run has come in this moment, its submitter counts on this runner.
                 state.is_prompt = !self.lingers.swap(false, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The runs of a scheduler: those that wait, and those that go on.
 
 use super::batch::Batch;
-use super::brief::{PROMPT, has_cores};
+use super::brief::{NEXT_RUN, has_cores};
 use super::pace::Pace;
 use super::queue::{RunQueue, Taken};
 use super::ready::Ready;
@@ -121,7 +121,7 @@ impl State {
     /// All runners are gone but perhaps one that waits, and a run comes or can go on.
     pub(super) fn end_idleness(&mut self) {
         if let Some(idle_since) = self.idle_since.take() {
-            self.is_prompt = idle_since.elapsed() < PROMPT && has_cores();
+            self.is_prompt = idle_since.elapsed() < NEXT_RUN && has_cores();
         }
     }
 
