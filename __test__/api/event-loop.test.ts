@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { Runtime } from '../support/package.ts'
-import { ending, observed, ownWat, Sink, until } from '../support/guest.ts'
+import { ending, numbers, observed, ownWat, Sink, until } from '../support/guest.ts'
 
 test('1,000 sleeping guests and a looping one share two threads', async (t) => {
   await using runtime = new Runtime({ threads: 2 })
@@ -46,6 +46,26 @@ test('the event loop goes on while guests compute', async (t) => {
   t.is(runtime.stats().running, looping.length)
   controller.abort()
   t.true((await Promise.all(looping)).every((outcome) => outcome.kind === 'abort'))
+})
+
+test('timers have their turn in a loop of runs between which the caller computes', async (t) => {
+  await using runtime = new Runtime()
+  const hello = await ownWat('hello', { runtime })
+  const compute = (milliseconds: number): void => {
+    const start = performance.now()
+    while (performance.now() - start < milliseconds);
+  }
+  let [row, longest] = [0, 0]
+  const turn = setInterval(() => (row = 0), 1)
+  for (const _ of numbers(1000)) {
+    await hello.run()
+    compute(0.5)
+    row += 1
+    longest = Math.max(longest, row)
+  }
+  clearInterval(turn)
+  // A timer is due after each second run.
+  t.true(longest < 12, `${longest} runs in a row`)
 })
 
 test('loading a program leaves the event loop alone', async (t) => {

@@ -33,6 +33,7 @@ import { Signals } from './signals.ts'
 import { SlotWatch, type Watched, type WatchedPort } from './slot-watch.ts'
 import type { RuntimeStats } from '../stats.ts'
 import type { StdinReader } from './stdin.ts'
+import { afterTurn, Turns } from './turns.ts'
 import { collectGarbage, RUNTIME_BYTES, Weight } from './weight.ts'
 import { Words, writeValues } from './words.ts'
 
@@ -40,10 +41,6 @@ import { Words, writeValues } from './words.ts'
 const SMALL_RECORDS = 16
 /** How long an answer is waited for before the event loop goes on. To wake the thread of a guest takes up to 60. */
 const SHORT_WAIT_US = 100
-/** After so many waits in a row, the event loop has a turn. */
-const MOST_WAITS = 16
-/** Not that of a test, which may never come. */
-const afterTurn = setImmediate
 
 /** A function has at most 1,000 parameters. */
 const ARGUMENTS_BYTES = 1000 * NUMBER_BYTES + OPTIONS_BYTES
@@ -125,8 +122,7 @@ export class Port implements PipeEvents, HostCallPort {
   readonly #returnWait = new ShortWait()
   readonly #callWait = new ShortWait()
   readonly #lineWait = new ShortWait()
-  /** Waits since the event loop had a turn. */
-  #waits = 0
+  readonly #turns = new Turns()
   readonly #slotWatch: SlotWatch
   readonly requests: Requests
   readonly #weight = new Weight()
@@ -627,14 +623,12 @@ export class Port implements PipeEvents, HostCallPort {
   /** The same at the end of a turn of the event loop. */
   readonly #flushTurn = (): void => {
     const wait = this.#likelyWait()
-    if (wait === undefined || !wait.pays()) {
-      this.#flush()
+    if (wait !== undefined && this.#turns.isDue()) {
+      afterTurn(this.#flushTurn)
       return
     }
-    this.#waits += 1
-    if (this.#waits > MOST_WAITS) {
-      this.#waits = 0
-      afterTurn(this.#flushTurn)
+    if (wait === undefined || !wait.pays()) {
+      this.#flush()
       return
     }
     this.#flushing = false
