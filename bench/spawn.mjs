@@ -69,7 +69,8 @@ export const spawn = {
             spawnProcess('cat', { stdio: IN }),
             bytes,
           ),
-        [NODE_WASI]: () => into(nodeWasi([floodPath, `${bytes}`], OUT), nodeWasi([copyPath], IN), bytes),
+        [NODE_WASI]: () =>
+          into(nodeWasi([floodPath, `${bytes}`], OUT), nodeWasi([copyPath], IN), bytes),
       }),
       await section('start to end, output read', 'µs', {
         [OURS]: () => startAll(() => readAll(greet.spawn()), starts * 10),

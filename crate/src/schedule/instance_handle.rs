@@ -1,5 +1,6 @@
 //! An instance as its users have it: calls that wait, and the instance itself while no call is in progress.
 
+use super::brief::wait_briefly;
 use super::callable::Callable;
 use super::queued_call::{EndedCall, QueuedCall};
 use super::run_group::Client;
@@ -8,12 +9,11 @@ use crate::guest::{CallControl, CallOutcome, Cause, InstanceControl, Outcome};
 use crate::lock::lock;
 use crate::program::Exports;
 use std::collections::VecDeque;
-use std::hint::spin_loop;
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Leads from the users of an instance to the task that serves its calls.
 pub struct InstanceHandle {
@@ -111,14 +111,7 @@ impl InstanceHandle {
 
     /// Waits for up to `patience` for a call, without sleeping; returns whether one may have come.
     pub(super) fn wait_briefly(&self, patience: Duration) -> bool {
-        let start = Instant::now();
-        while !self.touched.load(Ordering::Acquire) {
-            if start.elapsed() >= patience {
-                return false;
-            }
-            spin_loop();
-        }
-        true
+        wait_briefly(patience, || self.touched.load(Ordering::Acquire))
     }
 
     /// Ends the waiting calls that were stopped. Calls in progress notice it by themselves.

@@ -7,7 +7,7 @@
 //! that are beyond its concurrency wait apart, and come into the queue one by one as others of it end.
 
 use super::batch::Batch;
-use super::brief::NEXT_RUN;
+use super::brief::{NEXT_RUN, wait_briefly};
 use super::completions::Completions;
 use super::context::RunContext;
 use super::lane::{Computing, FIRST_SLICE, SHORT_SLICE};
@@ -24,7 +24,6 @@ use super::uninterruptible::ComputePermits;
 use crate::error::{Result, closed};
 use crate::guest::{CallControl, Cause, FIRST, Outcome};
 use crate::lock::lock;
-use std::hint::spin_loop;
 use std::iter::repeat_n;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -297,16 +296,12 @@ impl Scheduler {
 
     /// Waits for a short time, without sleeping, until there is something to do.
     fn linger(&self) {
-        let start = Instant::now();
-        while self.lingers.load(Ordering::Acquire) {
-            if start.elapsed() >= NEXT_RUN {
-                let mut state = self.lock();
-                // Where a run has come in this moment, its submitter counts on this runner.
-                state.is_prompt = !self.lingers.swap(false, Ordering::Relaxed);
-                return;
-            }
-            spin_loop();
+        if wait_briefly(NEXT_RUN, || !self.lingers.load(Ordering::Acquire)) {
+            return;
         }
+        let mut state = self.lock();
+        // Where a run has come in this moment, its submitter counts on this runner.
+        state.is_prompt = !self.lingers.swap(false, Ordering::Relaxed);
     }
 
     /// Shortens slices while short runs wait and long ones compute.
