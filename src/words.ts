@@ -14,6 +14,14 @@ export function thrownWords(thrown: unknown): string {
   }
 }
 
+/** Text that a program chose, with everything escaped that a terminal would obey or a log take for a new line. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
+}
+
 /** The most texts that a message lists. */
 const MAX_LISTED = 20
 
