@@ -1956,8 +1956,10 @@ declare class Handler {
   readonly fetch: (request: Request) => Promise<Response>
   /**
    * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before the
-   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Throws
-   * nothing: see {@link ServeOptions.onError}.
+   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Errors of a
+   * request go to {@link ServeOptions.onError}.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION` for what is not a request and a response of Node's.
    */
   readonly node: (request: IncomingMessage, response: ServerResponse) => void
   /**

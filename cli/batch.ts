@@ -5,7 +5,7 @@ import { COMPARISONS } from './batch/verdict.ts'
 import { addFilesOptions } from './guest-files.ts'
 import { addNetworkOptions } from './network.ts'
 import { addStoreOptions } from './stores.ts'
-import { count, duration, port } from './parse.ts'
+import { count, duration, filePath, port } from './parse.ts'
 import { addLoadOptions, addRunOptions } from './run-options.ts'
 import { examples, type Verb } from './verb.ts'
 
@@ -48,11 +48,11 @@ export const verb: Verb = {
       )
       .option('--strict', 'end at the first line that is not a job')
       .optionsGroup('Output:')
-      .option('-o, --output <file>', 'where results go; - is stdout', '-')
+      .option('-o, --output <file>', 'where results go; - is stdout', filePath, '-')
       .option('--resume', 'continue an output file: run the jobs that have no result in it')
       .addOption(new Option('--force', 'replace the output file').conflicts('resume'))
       .option('--unordered', 'write results as runs end, not in the order of their jobs')
-      .option('--report <file>', 'also write the results as an HTML page')
+      .option('--report <file>', 'also write the results as an HTML page', filePath)
       .option('--live', 'serve the growing report as a page, at the address that is printed')
       .addOption(
         new Option('--live-port <number>', 'where to listen for it; 0 is any free port')

@@ -1,5 +1,6 @@
 import { printable, say } from './io.ts'
 import type { CompilerChoice } from '../src/index.ts'
+import { filePath } from './parse.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { compilerOption } from './run-options.ts'
 import { outputFile, placeFile } from './output-file.ts'
@@ -27,6 +28,7 @@ export const verb: Verb = {
       .option(
         '-o, --output <file>',
         'the file to write; default: the name of the program with .cwasm, in this folder',
+        filePath,
       )
       .option('--force', 'replace an existing file')
       .option('--fuel', 'also compile the code for runs with --fuel')

@@ -3,6 +3,7 @@ import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Files, Outcome, RunOptions } from '../src/index.ts'
+import { filePath } from './parse.ts'
 import { CliError } from './status.ts'
 import { bytes } from './wording.ts'
 
@@ -32,7 +33,7 @@ export function addFilesOptions(command: Command, collectTo: string): void {
       'files of the program to keep: out.txt, out/*.png, out/**; may be repeated',
       append,
     )
-    .option('--collect-to <folder>', collectTo)
+    .option('--collect-to <folder>', collectTo, filePath)
 }
 
 /** `GUEST=HOST`. */

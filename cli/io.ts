@@ -51,13 +51,7 @@ export function say(io: Io, line: string): Promise<void> {
   return print(io.stderr, `${line}\n`).catch(() => {})
 }
 
-/** Text that a program chose, with everything escaped that a terminal would obey. */
-export function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  )
-}
+export { printable } from '../src/words.ts'
 
 /** Whether the reader of a stream has gone, as with `| head`. */
 export function hasLostReader(error: unknown): boolean {

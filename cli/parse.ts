@@ -25,6 +25,12 @@ export function port(text: string): number {
   return value
 }
 
+/** A file or folder to write. */
+export function filePath(text: string): string {
+  if (text === '') throw expected('a path')
+  return text
+}
+
 /** An address or a name. To Node, an empty one is all addresses of this machine. */
 export function host(text: string): string {
   if (text.trim() === '') throw expected('an address or a name such as 127.0.0.1 or localhost')

@@ -1,5 +1,5 @@
 import { load, WasiexecError, type LoadOptions, type Program } from '../src/index.ts'
-import { readAll, type Io } from './io.ts'
+import { printable, readAll, type Io } from './io.ts'
 import { CliError } from './status.ts'
 import { withOptionNames } from './wording.ts'
 
@@ -11,6 +11,8 @@ const SOURCE = /\.(?:c|cc|cpp|cs|cxx|go|java|js|kt|mjs|php|py|rb|rs|swift|ts|zig
 /** Loads the program of a command; `-` is a program that comes through stdin. */
 export async function openProgram(io: Io, path: string, options: LoadOptions): Promise<Program> {
   if (path === '') throw new CliError('the path of the program is empty')
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path))
+    throw new CliError(`the program must be a file, got the URL ${printable(path)}`)
   const source = path === '-' ? await readAll(io.stdin) : path
   try {
     return await load(source, options)

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { opendir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describeOutcome, type Handler, type ServeOptions } from '../src/index.ts'
@@ -58,6 +59,7 @@ Exit status: 0 when it was told to end; 125 an error of wasiexec.`,
   async execute(io, [path = ''], given) {
     const flags = given as Flags
     const program = await openProgram(io, path, loadOptions(flags))
+    await checkDirectories(flags)
     let told: Promise<unknown> = Promise.resolve()
     const tell = (line: string): void => {
       told = Promise.all([told, say(io, `wasiexec: ${printable(`${program.name}: ${line}`)}`)])
@@ -103,6 +105,19 @@ function serveOptions(io: Io, flags: Flags, tell: (line: string) => void): Serve
     onError: (error, { method = '', url = '' }) => {
       tell(`${method} ${url}: ${thrownWords(error)}`)
     },
+  }
+}
+
+/** A directory that is not there would be told with every request, and not before the first. */
+async function checkDirectories({ dir = {} }: Flags): Promise<void> {
+  for (const preopen of Object.values(dir)) {
+    const path = typeof preopen === 'string' ? preopen : preopen.hostPath
+    try {
+      await (await opendir(path)).close()
+    } catch (error) {
+      const { message } = error as Error
+      throw new CliError(`--dir: cannot open the directory: ${message}`, { cause: error })
+    }
   }
 }
 

@@ -1,7 +1,9 @@
-import { WasiexecError, type HostError, type Outcome } from '../src/index.ts'
+import { WasiexecError, type HostError, type Outcome, type Program } from '../src/index.ts'
+import { listed } from '../src/words.ts'
 import { interruptible } from './interruptible.ts'
 import { printable, say, type Io } from './io.ts'
 import { outputFile, placeFile } from './output-file.ts'
+import { filePath } from './parse.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import {
   addLoadOptions,
@@ -11,7 +13,7 @@ import {
   type LoadFlags,
   type RunFlags,
 } from './run-options.ts'
-import { STATUS } from './status.ts'
+import { CliError, STATUS } from './status.ts'
 import { examples, type Verb } from './verb.ts'
 import { bytes } from './wording.ts'
 
@@ -34,6 +36,7 @@ export const verb: Verb = {
       .option(
         '-o, --output <file>',
         'the file to write; default: the name of the program with .warm.wasm, in this folder',
+        filePath,
       )
       .option('--force', 'replace an existing file')
       .option('--call <function>', 'take it when this export has returned, before _start')
@@ -81,12 +84,24 @@ async function take(
       const warm = await program.snapshot({ ...runOptions(flags), args, until, signal })
       return await warm.wasm()
     } catch (error) {
-      if (error instanceof WasiexecError && error.outcome !== undefined) {
-        await passOn(io, error.outcome)
-      }
+      if (!(error instanceof WasiexecError)) throw error
+      if (error.message.startsWith('`until: {')) throw await noFunction(program, call, error)
+      if (error.outcome !== undefined) await passOn(io, error.outcome)
       throw error
     }
   })
+}
+
+/** The error for a `--call` that nothing can come of. */
+async function noFunction(program: Program, call = '', cause: Error): Promise<CliError> {
+  const { exports } = await program.inspect()
+  const names = exports
+    .filter(({ kind, type }) => kind === 'function' && type.startsWith('()'))
+    .map(({ name }) => printable(name))
+  return new CliError(
+    `--call must name an exported function without parameters (${listed(names)}), got ${printable(JSON.stringify(call))}`,
+    { cause },
+  )
 }
 
 /** Shows what a program printed that ended too early. */

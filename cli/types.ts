@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { print, printable, say } from './io.ts'
 import { outputFile, placeFile } from './output-file.ts'
+import { filePath } from './parse.ts'
 import { openProgram, PROGRAM_ARGUMENT } from './program.ts'
 import { addLoadOptions, loadOptions, type LoadFlags } from './run-options.ts'
 import { STATUS } from './status.ts'
@@ -19,7 +20,7 @@ export const verb: Verb = {
       .description('Writes TypeScript declarations of what a program offers and needs.')
       .usage('[options] <prog.wasm>')
       .argument('<prog.wasm>', PROGRAM_ARGUMENT)
-      .option('-o, --output <file>', 'the file to write; default: stdout')
+      .option('-o, --output <file>', 'the file to write; default: stdout', filePath)
       .option('--force', 'replace an existing file')
       .option('-q, --quiet', 'say nothing')
     addLoadOptions(command, [])

@@ -115,7 +115,7 @@ export const LIBRARY = {
   options: ['imports'],
   stats: [],
   outcome: ['protocol'],
-  errors: ['outcome'],
+  errors: ['outcome', 'words'],
   inspection: ['errors'],
   'option-names': [],
   check: ['errors', 'option-names', 'words'],

@@ -41,10 +41,15 @@ function nearestOption(name: string, known: readonly string[]): string | undefin
 }
 
 /** Throws unless `value` is an object whose keys are options. */
-export function checkObject(option: string, value: unknown): asserts value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(option, 'an object', value)
-  }
+export function checkObject(
+  option: string,
+  value: unknown,
+  expected = 'an object',
+): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw invalid(option, expected, value)
+  // A Map, or a promise of options, would seem empty: limits in it would not be there.
+  if (Symbol.iterator in value) throw invalid(option, expected, value)
+  if (value instanceof Promise) throw invalid(option, `${expected} (await it first)`, value)
 }
 
 /** Throws unless `options` is an object, all of whose keys are among these. */
@@ -70,8 +75,8 @@ export function omit<Options extends object, Name extends string>(
 
 /** Throws unless `value` maps names to values; a Map would seem empty. */
 export function checkRecord(option: string, value: unknown): asserts value is object {
-  checkObject(option, value)
-  if (Symbol.iterator in value) throw invalid(option, 'an object with names as keys', value)
+  const isOther = typeof value === 'object' && value !== null && !Array.isArray(value)
+  checkObject(option, value, isOther ? 'an object with names as keys' : undefined)
 }
 
 /** Throws unless `value` is text that WASI can carry: no NUL, no half of a surrogate pair. */
@@ -94,7 +99,10 @@ export function checkBoolean(option: string, value: unknown): asserts value is b
 
 export function checkInteger(option: string, value: unknown, least: number): number {
   if (!Number.isSafeInteger(value) || (value as number) < least) {
-    throw invalid(option, least === 0 ? 'an integer of at least 0' : 'a positive integer', value)
+    const isLarge = typeof value === 'number' && value > Number.MAX_SAFE_INTEGER && value < Infinity
+    const most = isLarge ? ' and at most 2^53 - 1' : ''
+    const expected = least === 0 ? 'an integer of at least 0' : 'a positive integer'
+    throw invalid(option, expected + most, value)
   }
   return value as number
 }

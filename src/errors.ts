@@ -1,3 +1,4 @@
+import { printable } from './words.ts'
 import { describeOutcome, type Exit, type HostError, type Outcome } from './outcome.ts'
 
 /**
@@ -170,5 +171,18 @@ export function orThrow<T extends Outcome | HostError>(outcome: T): Exit & { cod
 export function fromNative(error: unknown): unknown {
   const text = error instanceof Error ? error.message : ''
   const match = /^(ERR_[A-Z_]+): ([^]*)$/.exec(text)
-  return match ? new WasiexecError(match[1] as WasiexecErrorCode, match[2] ?? '') : error
+  if (match === null) return error
+  const [code, message = ''] = match.slice(1) as [WasiexecErrorCode, string?]
+  return ofCore(code, message)
 }
+
+/** An error of the core's. */
+export function ofCore(code: WasiexecErrorCode, message: string): WasiexecError {
+  return new WasiexecError(code, WITH_NAMES.has(code) ? printable(message) : message)
+}
+
+/** Messages of one line with names that the program chose. */
+const WITH_NAMES: ReadonlySet<WasiexecErrorCode> = new Set([
+  'ERR_UNRESOLVED_IMPORT',
+  'ERR_NO_ENTRY_POINT',
+] as const)

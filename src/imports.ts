@@ -8,7 +8,7 @@ import type { HostClass, HostFunction, NumberType } from './imports/types.ts'
 import type { ExternInfo } from './inspection.ts'
 import type { InterfaceTypes } from './wit/interface.ts'
 import { canStandFor } from './wit/names.ts'
-import { nearest } from './words.ts'
+import { nearest, printable } from './words.ts'
 
 export type { BoundFunction, CallContext, CallWords } from './imports/binding.ts'
 export type {
@@ -120,11 +120,12 @@ export function bindImports(given: GivenImports, program: ProgramImports): Bound
       ? bindComponent(given, program, missing)
       : bindModule(given, program, missing)
   if (missing.length === 0) return bound
+  if (program.kind === 'component') addInstances(given, program, missing)
   const more = missing.length - MAX_LISTED
   const list = missing.slice(0, MAX_LISTED).join('; ') + (more > 0 ? `; and ${more} more` : '')
   throw new WasiexecError(
     'ERR_UNRESOLVED_IMPORT',
-    `\`imports\` lacks what ${JSON.stringify(program.name)} imports: ${list}`,
+    printable(`\`imports\` lacks what ${JSON.stringify(program.name)} imports: ${list}`),
   )
 }
 
@@ -165,7 +166,8 @@ function bindModule(
     else if (call === undefined) {
       others ??= withoutImported(modules, program)
       const instance = instances.get(module)
-      const why = instance === undefined ? hint(modules, others, wanted) : notOwn(module, instance)
+      const why =
+        instance === undefined ? hint(modules, others, wanted) : notOwn(`.${module}`, instance)
       missing.push(`${shown(wanted)}${why}`)
     } else bound.push(new NumberFunction(`${module}.${name}`, call, { params, results, type }))
   }
@@ -208,8 +210,24 @@ function shown({ module, name, kind, type }: HostImport): string {
 }
 
 /** What is said of a missing import for whose module an object of a class was given. */
-function notOwn(module: string, instance: string): string {
-  return `, \`imports.${module}\` is ${instance} without functions of its own, and methods of a class are not taken`
+/** Says of the first missing function that an object of a class was given in the place of its interface. */
+function addInstances(
+  { instances }: GivenImports,
+  { ofComponent }: ProgramImports,
+  missing: string[],
+): void {
+  for (const { interface: wanted } of ofComponent?.functions ?? []) {
+    const given = [...instances].find(([key]) => wanted !== undefined && canStandFor(key, wanted))
+    const index = missing.findIndex((it) => it.startsWith(`${wanted}#`))
+    if (given !== undefined && index >= 0) {
+      missing[index] += notOwn(`['${given[0]}']`, given[1])
+      return
+    }
+  }
+}
+
+function notOwn(member: string, instance: string): string {
+  return `, \`imports${member}\` is ${instance} without functions of its own, and methods of a class are not taken`
 }
 
 /** What was given under names that the program does not import: only such a name can be meant for another. */

@@ -146,6 +146,12 @@ function toSource(source: unknown): string | Uint8Array {
   }
   if (typeof source === 'string' && source !== '') {
     checkString('source', source)
+    if (/^(?:file|https?):\/\//i.test(source))
+      throw invalid(
+        'source',
+        'a path, a file: URL or bytes (a URL in text is `new URL(text)`)',
+        source,
+      )
     return resolve(source)
   }
   throw invalid('source', 'a path, a file: URL or bytes', source)

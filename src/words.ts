@@ -14,6 +14,14 @@ export function thrownWords(thrown: unknown): string {
   }
 }
 
+/** Text that a program chose, with everything escaped that a terminal would obey or a log take for a new line. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
+}
+
 /** The most texts that a message lists. */
 const MAX_LISTED = 20
 
@@ -32,7 +40,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   )
 }
 
-/** Whether they are one edit apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */
+/** Whether they are one edit or one swap of neighbours apart, or one is the beginning of the other: `timeout` for `timeoutMs`. */
 function isNear(a: string, b: string): boolean {
   if (a.startsWith(b) || b.startsWith(a)) return true
   if (Math.abs(a.length - b.length) > 1) return false
@@ -40,5 +48,7 @@ function isNear(a: string, b: string): boolean {
   while (start < a.length && a[start] === b[start]) start += 1
   let end = 0
   while (end < a.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1
-  return Math.max(a.length, b.length) - start - end <= 1
+  const apart = Math.max(a.length, b.length) - start - end
+  const isSwap = apart === 2 && a[start] === b[start + 1] && a[start + 1] === b[start]
+  return apart <= 1 || isSwap
 }

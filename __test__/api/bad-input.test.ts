@@ -222,3 +222,13 @@ test('no bad input is a matter to the runs that follow', async (t) => {
   t.is((await Promise.all(bad)).length, bad.length)
   t.is(ending(await (await real('rust')).run()), 'exit 0')
 })
+
+test('a URL in text is no path', async (t) => {
+  for (const url of [pathToFileURL(watPath('hello')).href, 'https://example.com/a.wasm']) {
+    const message = `\`source\` must be a path, a file: URL or bytes (a URL in text is \`new URL(text)\`), got ${JSON.stringify(url.length > 80 ? `${url.slice(0, 80)}…` : url)}`
+    for (const refused of [load(url), () => loadSync(url), run(url)]) {
+      const error = await refusal(refused)
+      t.deepEqual([error.code, error.message], ['ERR_INVALID_OPTION', message])
+    }
+  }
+})

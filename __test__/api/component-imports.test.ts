@@ -261,6 +261,13 @@ test('what is missing is named before anything starts', async (t) => {
     await messageOf({ logLine, 'my:pkg/store': { a: store.get, b: store.get } }),
     /#get, given are a, b;/,
   )
+  class Methods {
+    get(): void {}
+  }
+  t.regex(
+    await messageOf({ logLine, 'my:pkg/store': new Methods() }),
+    /`imports\['my:pkg\/store'\]` is a Methods without functions of its own, and methods of a class are not taken/,
+  )
   t.regex(
     await messageOf({ logLine, store, env: store }),
     /: my:pkg\/store@1\.2\.3 \(get, putAll, Cursor\), given are store, env$/,

@@ -190,6 +190,11 @@ test('a wrong value is refused before the call, with its place', async (t) => {
     '"echo-bytes": bytes: expected a Uint8Array or an array (list<u8>), got a Uint16Array',
   )
   t.is(await refused('ad'), 'the component exports no function "ad"; did you mean "add"?')
+  // A function of an interface, without the interface.
+  t.is(
+    await refused('divide'),
+    'the component exports no function "divide"; it exports "my:pkg/math@1.10.0#divide"',
+  )
   t.regex(
     await refused('nothing'),
     /^the component exports no function "nothing"; it exports "my:pkg\/math@1.10.0#subtract-numbers", /,

@@ -318,10 +318,10 @@ test('names that are those of other things as well do not hide these', async (t)
 import type { Instance } from 'wasiexec'
 import type { Exports, Exports_ } from './odd.d.ts'
 declare const odd: Instance<Exports>
-const { Foo, makeFoo, then } = odd.exports['my:odd/exports']
+const { Foo, makeFoo, then_ } = odd.exports['my:odd/exports']
 const foo: Exports_.Foo = await makeFoo()
 export const numbers: number[] = [
-  await then(1), await Foo.create(), await Foo.name(), await Foo.prototype_(),
+  await then_(1), await Foo.create(), await Foo.name(), await Foo.prototype_(),
   await foo.constructor_(), await foo.then_(), await foo.toString(),
   await odd.exports.delete(), await odd.exports.httpGet(),
 ]
@@ -340,9 +340,9 @@ test('functions with such names can be called', async (t) => {
   await using instance = await (
     await wat('odd-names-component')
   ).instantiate<Odd & { 'my:odd/exports': Odd }>()
-  const { then, makeFoo, Foo } = instance.exports['my:odd/exports'] as Odd
+  const { then_, makeFoo, Foo } = instance.exports['my:odd/exports'] as Odd
   const statics = Foo as unknown as Odd
-  t.is(await then!(5), 5)
+  t.is(await then_!(5), 5)
   for (const name of ['name', 'prototype_', 'create']) t.is(await statics[name]!(), 1, name)
   const foo = (await makeFoo!()) as Odd
   for (const name of ['constructor_', 'then_', 'toString']) t.is(await foo[name]!(), 7, name)

@@ -97,3 +97,31 @@ test('a core module has none, and is refused', async (t) => {
   const error = (await thrown(async () => (await wat('exports')).functions())) as WasiexecError
   t.is(error.code, 'ERR_UNSUPPORTED_WASM')
 })
+
+test('exports with a function called `then` are no promise', async (t) => {
+  const module = '(module (func (export "then") (param i32) (result i32) local.get 0))'
+  const component = `(component
+    (core module $m (func (export "then") (param i32) (result i32) local.get 0))
+    (core instance $i (instantiate $m))
+    (func $then (param "x" s32) (result s32) (canon lift (core func $i "then")))
+    (export "then" (func $then)))`
+  for (const text of [module, component]) {
+    const program = await load(Buffer.from(text), { cache: false })
+    await using instance = await program.instantiate()
+    const exports = (await instance.exports) as Record<string, (value: number) => Promise<unknown>>
+    t.deepEqual(Object.keys(exports), ['then_'])
+    t.is(await exports['then_']!(5), 5)
+    for (const name of ['then', 'then_']) {
+      const outcome = await instance.call(name, 6)
+      t.deepEqual(outcome.kind === 'returned' && outcome.values, [6], name)
+    }
+    t.regex(await program.types(), /^ {2}then_\(/m)
+  }
+  const both =
+    '(module (func (export "then") (result i32) i32.const 1) (func (export "then_") (result i32) i32.const 2))'
+  const program = await load(Buffer.from(both), { cache: false })
+  await using instance = await program.instantiate()
+  t.deepEqual(Object.keys(instance.exports), ['then_'])
+  t.is(await (instance.exports as Record<string, () => Promise<unknown>>)['then_']!(), 2)
+  t.is((await program.types()).match(/then_/g)!.length, 1)
+})

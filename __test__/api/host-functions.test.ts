@@ -1029,3 +1029,18 @@ test('values that a function returns are its own, whatever reading them runs', a
     t.deepEqual(given.pop(), [1, 2n, 3], way)
   }
 })
+
+test('names that a program chose are escaped in messages', async (t) => {
+  const text = '(module (import "a\\nb" "\\u{202e}\\1b[31m" (func)) (func (export "_start")))'
+  const program = await load(Buffer.from(text), { cache: false })
+  const shown = 'a\\u{a}b.\\u{202e}\\u{1b}[31m (function ())'
+  for (const imports of [undefined, {}]) {
+    const { code, message } = await refusal(program.run({ imports } as never))
+    t.is(code, 'ERR_UNRESOLVED_IMPORT')
+    t.true(message.includes(shown), message)
+  }
+  const other = await load(Buffer.from('(module (func (export "a\\nb")))'), { cache: false })
+  const { code, message } = await refusal(other.run())
+  t.is(code, 'ERR_NO_ENTRY_POINT')
+  t.true(message.includes('a\\u{a}b'), message)
+})

@@ -31,6 +31,22 @@ const REFUSED: readonly [options: unknown, message: string][] = [
   ['args', '`options` must be an object, got "args"'],
   [['args'], '`options` must be an object, got an array'],
   [() => {}, '`options` must be an object, got a function'],
+  // These would seem empty: limits in them would not be there.
+  [new Map([['limits', {}]]), '`options` must be an object, got a Map'],
+  [Promise.resolve({}), '`options` must be an object (await it first), got a Promise'],
+  [{ limits: new Map([['cpuMs', 1]]) }, '`limits` must be an object, got a Map'],
+  [
+    { limits: Promise.resolve({ cpuMs: 1 }) },
+    '`limits` must be an object (await it first), got a Promise',
+  ],
+  [{ network: new Map() }, '`network` must be false or { allow, listen, dns }, got a Map'],
+  [{ http: Promise.resolve({}) }, '`http` must be false or { allow, ca } (await it first)'],
+  [{ preopens: Promise.resolve({}) }, '`preopens` must be an object with names as keys (await it'],
+  [{ netwrok: {} }, 'unknown option `netwrok`; did you mean `network`?'],
+  [
+    { limits: { memoryBytes: 2 ** 53 } },
+    '`limits.memoryBytes` must be an integer of at least 0 and at most 2^53 - 1, got 9007199254740992',
+  ],
   [{ arg: [] }, 'unknown option `arg`; did you mean `args`?'],
   [{ Stdin: '' }, 'unknown option `Stdin`; did you mean `stdin`?'],
   [{ timeoutMs: 5 }, 'unknown option `timeoutMs`; did you mean `limits.timeoutMs`?'],
@@ -170,7 +186,7 @@ const REFUSED: readonly [options: unknown, message: string][] = [
     (name): [unknown, string][] =>
       [-1, 0.5, Number.NaN, Infinity, 2 ** 53, '5', 5n, null].map((value) => [
         { limits: { [name]: value } },
-        `\`limits.${name}\` must be an integer of at least 0, got `,
+        `\`limits.${name}\` must be an integer of at least 0${value === 2 ** 53 ? ' and at most 2^53 - 1' : ''}, got `,
       ]),
   ),
   [{ limits: { sockets: 513 } }, '`limits.sockets` must be at most 512, got 513'],

@@ -415,3 +415,23 @@ test('a body that other code reads as text is refused by name', async (t) => {
   await until(() => reason !== undefined)
   t.is((reason as Error).message, '`request (a chunk)` must be bytes, got "abc"')
 })
+
+test('a host whose port is none is refused', async (t) => {
+  const { handler } = await serve(t)
+  const port = await listen(t, handler.node)
+  const status = async (host: string) => (await ask(port, '/', { headers: { host } })).status
+  t.is(await status('x:65535'), 200)
+  for (const host of ['x:65536', 'x:99999', '[::1]:70000']) t.is(await status(host), 400, host)
+})
+
+test('what is not a request and a response of Node is refused by name', async (t) => {
+  const { handler } = await serve(t)
+  const answer = handler.node as (...given: unknown[]) => void
+  const expected = (name: string, got: string) => ({
+    code: 'ERR_INVALID_OPTION',
+    message: `\`${name}\` must be the ${name} of a server of node:http or node:https, got ${got}`,
+  })
+  t.throws(() => answer(new Request('http://x/'), {}), expected('request', 'a Request'))
+  t.throws(() => answer(), expected('request', 'undefined'))
+  t.throws(() => answer({ rawHeaders: [] }, {}), expected('response', 'an object'))
+})

@@ -403,7 +403,7 @@ test('repl: .exports has signatures of WIT, .wit the whole, and .help what compo
   )
   for (const row of help) t.true(row.length <= 80, row)
   const none = await repl(['.memory 0', '.globals'])
-  t.is(none.stderr.match(/unknown command/g)?.length, 2)
+  t.is(none.stderr.match(/is not for a component/g)?.length, 2)
 })
 
 test('what is longer than a string can be is printed', async (t) => {

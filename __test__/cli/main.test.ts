@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import test from 'ava'
 import { duration, limit, time } from '../../cli/parse.ts'
 import { call } from '../support/cli.ts'
+import { watPath } from '../support/guest.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 const VERBS = ['run', 'batch', 'serve', 'inspect', 'compile']
@@ -122,5 +123,33 @@ test('times', (t) => {
     '2024',
   ]) {
     t.throws(() => time(text), { message: /^Expected a time/ }, text)
+  }
+})
+
+test('an empty path to write to is refused', async (t) => {
+  for (const words of [
+    ['types', '-o', ''],
+    ['compile', '-o', ''],
+    ['snapshot', '-o', ''],
+    ['batch', '-o', ''],
+    ['batch', '--report', ''],
+    ['run', '--collect', '*', '--collect-to', ''],
+  ]) {
+    const { status, stdout, stderr } = await call([...words, watPath('exports')])
+    t.deepEqual([status, stdout], [125, ''], words.join(' '))
+    t.regex(
+      stderr,
+      /^wasiexec: option '.*<(?:file|folder)>' argument '' is invalid\. Expected a path\.\n$/,
+    )
+  }
+})
+
+test('the URL of a program is refused as such', async (t) => {
+  for (const url of ['https://example.com/a.wasm', 'file:///a.wasm']) {
+    const { status, stderr } = await call(['run', url])
+    t.deepEqual(
+      [status, stderr],
+      [125, `wasiexec: the program must be a file, got the URL ${url}\n`],
+    )
   }
 })

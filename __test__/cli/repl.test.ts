@@ -847,3 +847,17 @@ for (const [signal, status] of [
     t.deepEqual([code, stderr], [status, ''])
   })
 }
+
+test('a command for the other kind of program is refused as such', async (t) => {
+  const module = await repl(['.wit', '.drop $1'])
+  t.is(
+    module.stderr,
+    'wasiexec: line 1: .wit is not for a module; .help lists the commands\n' +
+      'wasiexec: line 2: .drop is not for a module; .help lists the commands\n',
+  )
+  const component = await repl(['.memory 0'], [watPath('calc-component')])
+  t.is(
+    component.stderr,
+    'wasiexec: line 1: .memory is not for a component; .help lists the commands\n',
+  )
+})

@@ -202,3 +202,18 @@ if (process.platform !== 'win32') {
     t.is(code, 0)
   })
 }
+
+test('a directory that is not there is an error before it listens', async (t) => {
+  const words = [
+    'serve',
+    '--no-cache',
+    '--port',
+    '0',
+    '--dir',
+    '/not/there',
+    await realPath('http'),
+  ]
+  const { status, stdout, stderr } = await call(words)
+  t.deepEqual([status, stdout], [125, ''])
+  t.regex(stderr, /^wasiexec: --dir: cannot open the directory: ENOENT: .*not.there'\n$/)
+})

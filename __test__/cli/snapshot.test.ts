@@ -64,3 +64,14 @@ test('bad command lines', async (t) => {
     t.regex(stderr, pattern)
   }
 })
+
+test('a function of --call that cannot be called is told with those that can', async (t) => {
+  const path = await folder(t)
+  const words = ['snapshot', '-o', join(path, 'out.wasm'), '--call', 'nope']
+  const { status, stderr } = await call([...words, await realPath('rust')])
+  t.is(status, 125)
+  t.regex(
+    stderr,
+    /^wasiexec: --call must name an exported function without parameters \(.*\), got "nope"\n$/,
+  )
+})

@@ -46,9 +46,20 @@ export async function carryOut(subject: Subject, words: readonly string[]): Prom
     await commandsOf(subject).parseAsync([...words], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
+    const { kind } = subject
+    if (OF_OTHERS[kind].includes(words[0] ?? ''))
+      throw new CliError(`${words[0]} is not for a ${kind}; .help lists the commands`, {
+        cause: error,
+      })
     const message = messageOf(error).replace(/\.$/, '')
     throw new CliError(`${message}; .help lists the commands`, { cause: error })
   }
+}
+
+/** Commands that only the other kind of program has. */
+const OF_OTHERS: Readonly<Record<Program['kind'], readonly string[]>> = {
+  module: ['.wit', '.resources', '.drop'],
+  component: ['.globals', '.memory'],
 }
 
 /** The names of the commands, with their dots. */

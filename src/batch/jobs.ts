@@ -287,11 +287,11 @@ export class Jobs {
 }
 
 function checkJob(job: unknown): asserts job is Job {
-  checkObject('job', job)
-  // A promise would look like a job without options.
-  if (typeof (job as Partial<Promise<unknown>>).then === 'function') {
+  // A promise, or what is like one, would look like a job without options.
+  if (typeof (job as Partial<Promise<unknown>> | null)?.then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
+  checkObject('job', job)
 }
 
 /** The error in the result of a job that came with one. */

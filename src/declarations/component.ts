@@ -1,6 +1,7 @@
 import {
   camelCase,
   functionName,
+  exportedName,
   memberName,
   pascalCase,
   shortName,
@@ -365,7 +366,9 @@ class Declarations {
     const { result } = called
     const isNothing = result === undefined || result === null
     const returned = isNothing ? 'void' : this.#of(result, style.results)
-    const key = propertyName(kind === 'function' ? camelCase(name) : memberName(name))
+    const isExported = style.side === 'exports'
+    const own = isExported ? exportedName(camelCase(name)) : camelCase(name)
+    const key = propertyName(kind === 'function' ? own : memberName(name))
     this.#out.line(`${key}(${this.#parameters(called, style, skipped)}): ${style.result(returned)}`)
   }
 

@@ -1,5 +1,6 @@
 import type { HostImport } from '../imports.ts'
 import type { InspectedExport } from '../inspection.ts'
+import { exportedName } from '../wit/names.ts'
 import { isIdentifier, Lines, propertyName, quoted } from './source.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -25,7 +26,12 @@ export function declareModule(
     if (kind !== 'function') continue
     const signature = parse(type)
     if (signature === undefined) out.line(`// ${quoted(name)} cannot be called: ${type}`)
-    else out.line(member(name, signature.parameters, resultOf(signature.results), []))
+    else {
+      const key = exportedName(name)
+      // As at run time.
+      if (key !== name && exports.some((other) => other.name === key)) continue
+      out.line(member(key, signature.parameters, resultOf(signature.results), []))
+    }
   }
   out.close('}')
   if (imports.length === 0) return out.text

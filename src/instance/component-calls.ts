@@ -7,6 +7,7 @@ import type { AllHandles } from '../wit/handles.ts'
 import { ComponentExports as Interface } from '../wit/component-exports.ts'
 import type { ComponentFunction } from '../wit/function.ts'
 import type { InterfaceTypes } from '../wit/interface.ts'
+import { camelCase } from '../wit/names.ts'
 import { Resources } from '../wit/resources.ts'
 import { ValueReader } from '../wit/value-reader.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
@@ -42,10 +43,17 @@ export class ComponentExports implements Exports {
     const { functions } = this.#interface
     const found = functions.get(name)
     if (found !== undefined) return this.#callees[found.number]!
-    const near = nearest(name, [...functions.keys()])
-    const names = this.#interface.list.map((called) => quote(called.name))
-    const hint = near === undefined ? `it exports ${listed(names)}` : `did you mean ${quote(near)}?`
-    throw invalidCall(`the component exports no function ${quote(name)}; ${hint}`)
+    throw invalidCall(`the component exports no function ${quote(name)}; ${this.#hint(name)}`)
+  }
+
+  #hint(name: string): string {
+    const names = this.#interface.list.map((called) => called.name)
+    // A function of an interface, without the interface.
+    const same = names.filter((it) => camelCase(it.slice(it.indexOf('#') + 1)) === camelCase(name))
+    if (same.length > 0) return `it exports ${listed(same.map(quote))}`
+    const near = nearest(name, [...this.#interface.functions.keys()])
+    if (near !== undefined) return `did you mean ${quote(near)}?`
+    return `it exports ${listed(names.map(quote))}`
   }
 
   memory(): ExportedMemory {

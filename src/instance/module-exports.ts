@@ -5,6 +5,7 @@ import type { WasiexecError } from '../errors.ts'
 import type { Returned } from '../outcome.ts'
 import { EXPECTED, NUMBER_BYTES, writeNumber, type NumberType } from '../port/numbers.ts'
 import type { Delivery } from '../port/records.ts'
+import { exportedName } from '../wit/names.ts'
 import type { ValueWriter } from '../wit/value-writer.ts'
 import type {
   Callee,
@@ -70,7 +71,7 @@ export class ModuleExports implements Exports {
 
   /** @throws {WasiexecError} `ERR_INVALID_CALL`, unless it is a function whose parameters and results are numbers. */
   function(name: string): ModuleFunction {
-    const found = this.functions.get(name)
+    const found = this.functions.get(name) ?? this.#exposed(name)
     if (found === undefined) throw this.#missing('function', name, this.functions)
     if (found.foreign === undefined) return found
     throw invalidCall(
@@ -105,9 +106,17 @@ export class ModuleExports implements Exports {
   expose(_: InstanceLink, call: CallExport): object {
     const functions = Object.create(null) as Record<string, unknown>
     for (const name of this.functions.keys()) {
-      functions[name] = async (...args: unknown[]) => call(this.function(name), args)
+      const exposed = exportedName(name)
+      // A function that is called so itself comes first.
+      if (exposed !== name && this.functions.has(exposed)) continue
+      functions[exposed] = async (...args: unknown[]) => call(this.function(name), args)
     }
     return Object.freeze(functions)
+  }
+
+  /** A function by its name in `exports`. */
+  #exposed(name: string): ModuleFunction | undefined {
+    return name === exportedName('then') ? this.functions.get('then') : undefined
   }
 
   #missing(kind: string, name: unknown, known: ReadonlyMap<string, unknown>): WasiexecError {

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { WasiexecError } from '../errors.ts'
+import { ofCore, WasiexecError } from '../errors.ts'
 import * as outcomes from '../outcome.ts'
 import type {
   CallValues,
@@ -152,7 +152,7 @@ export class Delivery {
 
   get fault(): WasiexecError {
     const { code, message } = this.json(SECTION.error) as { code: CoreErrorCode; message: string }
-    return new WasiexecError(code, message)
+    return ofCore(code, message)
   }
 
   /**

@@ -113,10 +113,13 @@ export class Handler {
 
   /**
    * Handles a request of Node's `http` or `https` server, for `createServer(handler.node)`. A run that ends before the
-   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Throws
-   * nothing: see {@link ServeOptions.onError}.
+   * head gives a 500, and one that ends later ends the connection. A client that disconnects aborts the run. Errors of a
+   * request go to {@link ServeOptions.onError}.
+   *
+   * @throws {WasiexecError} `ERR_INVALID_OPTION` for what is not a request and a response of Node's.
    */
   readonly node = (request: IncomingMessage, response: ServerResponse): void => {
+    checkNode(request, response)
     // Somebody else has answered, or nobody waits any more.
     if (response.destroyed || response.writableEnded || request.socket.destroyed) return
     if (this.#closedReason !== undefined) {
@@ -274,6 +277,14 @@ function headOf(request: Request): RequestHead {
   }
 }
 
+/** Frameworks have requests and responses of their own, around those of Node. */
+function checkNode(request: Partial<IncomingMessage>, response: Partial<ServerResponse>): void {
+  const expected = (what: string): string => `the ${what} of a server of node:http or node:https`
+  if (!Array.isArray(request?.rawHeaders)) throw invalid('request', expected('request'), request)
+  if (typeof response?.writeHead !== 'function')
+    throw invalid('response', expected('response'), response)
+}
+
 /** The head of a request of Node's; undefined for one that means nothing. */
 function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   const { method = '', url: target = '', headers, rawHeaders, socket } = request
@@ -283,7 +294,7 @@ function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   const hasBody =
     headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
   const of = (authority: string, path: string): RequestHead | undefined =>
-    AUTHORITY.test(authority) && PATH.test(path)
+    isAuthority(authority) && PATH.test(path)
       ? { method, scheme, authority, path, headers: rawHeaders, hasBody }
       : undefined
   const [, absolute, rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? []
@@ -292,7 +303,14 @@ function nodeHeadOf(request: IncomingMessage): RequestHead | undefined {
   return of(headers.host || 'localhost', target)
 }
 
-const AUTHORITY = /^(?:[\w.~!$&'()*+,;=-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
+const AUTHORITY = /^(?:[\w.~!$&'()*+,;=-]+|\[[\da-f:.]+\])(?::(?<port>\d{0,5}))?$/i
+const MAX_PORT = 65_535
+
+function isAuthority(text: string): boolean {
+  const match = AUTHORITY.exec(text)
+  return match !== null && Number(match.groups?.['port'] ?? 0) <= MAX_PORT
+}
+
 /** As the core reads it; `*` is for OPTIONS. */
 const PATH = /^(?:\*|\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*(?:\?[\x21\x24-\x3b\x3d\x3f-\x7e]*)?)$/
 

@@ -3,7 +3,7 @@ import { functionNames, interfaceNames } from './export-names.ts'
 import { ComponentFunction } from './function.ts'
 import { handle } from './handle-codec.ts'
 import type { InterfaceTypes } from './interface.ts'
-import { camelCase, pascalCase } from './names.ts'
+import { camelCase, exportedName, pascalCase } from './names.ts'
 import { importedMethods } from './resource-methods.ts'
 import type { Resources } from './resources.ts'
 
@@ -55,8 +55,8 @@ export class ComponentExports {
     }
     for (const called of this.list) {
       if (called.of.kind !== 'function') continue
-      ofInterface(called.interface)[camelCase(called.of.name)] = (...args: unknown[]) =>
-        invoke(called, args)
+      const name = exportedName(camelCase(called.of.name))
+      ofInterface(called.interface)[name] = (...args: unknown[]) => invoke(called, args)
     }
     for (const [alias, name] of this.#interfaces) {
       const members = interfaces.get(name)

@@ -1,6 +1,7 @@
 import {
   camelCase,
   compareVersions,
+  exportedName,
   shortName,
   splitInterface,
   type FunctionName,
@@ -40,7 +41,7 @@ export function functionNames<F extends Named>(
   for (const called of functions) {
     const { interface: owner, of } = called
     const own = called.name.slice(called.name.indexOf('#') + 1)
-    const names = of.kind === 'function' ? [own, camelCase(own)] : [own]
+    const names = of.kind === 'function' ? [own, camelCase(own), exportedName(own)] : [own]
     if (owner === undefined) for (const name of names) add(name, called)
     for (const [alias, target] of interfaces) {
       if (target !== owner) continue

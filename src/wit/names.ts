@@ -89,6 +89,11 @@ export function functionName(name: string): FunctionName {
 /** Members that classes and promises have already: an object with a `then` would be taken for a promise. */
 const TAKEN = new Set(['then', 'constructor', 'prototype'])
 
+/** A function in `exports`: an object with a `then` could not be awaited, nor returned by an async function. */
+export function exportedName(name: string): string {
+  return name === 'then' ? 'then_' : name
+}
+
 /** A member of a class. */
 export function memberName(name: string): string {
   const key = camelCase(name)
