@@ -209,7 +209,6 @@ function shown({ module, name, kind, type }: HostImport): string {
   return `${module}.${name} (${type === '' ? kind : `${kind} ${type}`})`
 }
 
-/** What is said of a missing import for whose module an object of a class was given. */
 /** Says of the first missing function that an object of a class was given in the place of its interface. */
 function addInstances(
   { instances }: GivenImports,
@@ -226,6 +225,7 @@ function addInstances(
   }
 }
 
+/** What is said of a missing import for whose module an object of a class was given. */
 function notOwn(member: string, instance: string): string {
   return `, \`imports${member}\` is ${instance} without functions of its own, and methods of a class are not taken`
 }
