@@ -23,6 +23,17 @@ export async function bundlePage(folder) {
   if (/<\/script|<!--/i.test(output[0].code)) throw new Error('report.js would end its own element')
   const styles = STYLES.map((name) => readFile(`${source}/style/${name}.css`, 'utf8'))
   const css = await Promise.all(styles)
-  await writeFile(`${folder}/report.css`, css.join('\n'))
+  await writeFile(`${folder}/report.css`, shortened(css.join('\n')))
   return output
+}
+
+/** The same style sheet without comments and indentation, which every report would have in it. */
+function shortened(css) {
+  return css
+    .replaceAll(/\/\*[^]*?\*\//g, '')
+    .replaceAll(/\s*\n\s*/g, '\n')
+    .replaceAll(/;\n\}/g, '\n}')
+    .replaceAll(/([,;{])\n/g, '$1')
+    .replaceAll(/([:,]) /g, '$1')
+    .replaceAll(' {', '{')
 }

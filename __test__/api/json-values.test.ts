@@ -132,7 +132,8 @@ test('outcomes of functions that return resources are JSON, whatever their objec
 
   const cyclic: Record<string, unknown> = { big: 1n, nextValue: () => 1 }
   cyclic['self'] = cyclic
-  const objects = [cyclic, Object.assign(() => 1, { nextValue: () => 1 }), Object.create(null)]
+  const bare = Object.assign(Object.create(null) as object, { nextValue: () => 1 })
+  const objects = [cyclic, Object.assign(() => 1, { nextValue: () => 1 }), bare]
   for (const object of objects) {
     class Cursor {
       static openCount = (): number => 0
