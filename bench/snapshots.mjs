@@ -120,12 +120,12 @@ export const snapshots = {
   }),
 }
 
-/** Runs per second, one after the other. */
-async function rate(program, options, seconds) {
+/** Runs per second on this thread, one after the other: no other has to be woken. */
+function rate(program, options, seconds) {
   const start = performance.now()
   let runs = 0
   do {
-    const outcome = await program.run(options)
+    const outcome = program.runSync(options)
     if (!outcome.ok) throw new Error(JSON.stringify(outcome))
     runs += 1
   } while (performance.now() - start < seconds * 1000)
