@@ -1,5 +1,6 @@
 import { nameResource } from '../outcome/value-json.ts'
 import type { Codec } from './codec.ts'
+import { isObject } from './handles.ts'
 import type { ResourceType } from './interface.ts'
 import { Mismatch } from './mismatch.ts'
 import { pascalCase } from './names.ts'
@@ -49,10 +50,6 @@ export function handle(
       return object
     },
   }
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 function hasMethod(value: object, name: string): boolean {

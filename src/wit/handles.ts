@@ -33,3 +33,8 @@ export interface AllHandles {
   /** Gets each object of the host, where the values are read that the host has written and the guest has not got. */
   letGo?(object: object): void
 }
+
+/** Whether a value can stand for a resource of the host. */
+export function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+}

@@ -1,4 +1,4 @@
-import type { Given, Handles } from './handles.ts'
+import { isObject, type Given, type Handles } from './handles.ts'
 
 /** The objects of a host that a guest has as resources. */
 export class HostObjects implements Handles {
@@ -13,8 +13,7 @@ export class HostObjects implements Handles {
   }
 
   numberOf(value: unknown): number | undefined {
-    const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
-    if (!isObject) return undefined
+    if (!isObject(value)) return undefined
     do this.#last = (this.#last + 1) % 2 ** 32
     while (this.#objects.has(this.#last))
     this.#objects.set(this.#last, value)
