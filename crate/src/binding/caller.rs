@@ -1,6 +1,5 @@
 //! Runs and calls that the thread of an environment waits for.
 
-use super::lent::Lent;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host_functions::{HostResult, MemoryAccess, MemoryAnswer};
 use crate::port::{Delivery, PendingRun, Port};
@@ -94,44 +93,21 @@ impl Caller {
         self.wait(id)
     }
 
-    /// Calls a function of an instance with the first bytes of `passed`. Returns what [`wait`](Self::wait) returns.
-    pub(super) fn call_passed(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        length: u32,
-    ) -> Result<f64> {
-        self.leave();
-        let payload = Bytes::copy_from_slice(first(&self.facade.passed, length));
-        self.begin_call(id, instance, called, payload)?;
-        self.wait(id)
-    }
-
-    /// The same with other bytes.
+    /// Calls a function of an instance. Returns what [`wait`](Self::wait) returns.
     pub(super) fn call(
         &mut self,
         id: f64,
         instance: f64,
         called: u32,
-        payload: &[u8],
+        payload: Bytes,
     ) -> Result<f64> {
-        self.leave();
-        self.begin_call(id, instance, called, Bytes::copy_from_slice(payload))?;
+        self.begin_call(id, instance, called, payload)?;
         self.wait(id)
     }
 
-    /// The same without a copy of them.
-    pub(super) fn call_lent(
-        &mut self,
-        id: f64,
-        instance: f64,
-        called: u32,
-        payload: Lent,
-    ) -> Result<f64> {
-        self.leave();
-        self.begin_call(id, instance, called, Bytes::from_owner(payload))?;
-        self.wait(id)
+    /// A copy of the first bytes of the facade's `passed`.
+    pub(super) fn passed(&self, length: u32) -> Bytes {
+        Bytes::copy_from_slice(first(&self.facade.passed, length))
     }
 
     /// The same as [`call`](Self::call) with the elements of a list of numbers that is the last argument, which are not
@@ -141,11 +117,10 @@ impl Caller {
         id: f64,
         instance: f64,
         called: u32,
-        payload: &[u8],
+        payload: Bytes,
         beside: &[u8],
     ) -> Result<f64> {
-        self.leave();
-        self.begin_call(id, instance, called, Bytes::copy_from_slice(payload))?;
+        self.begin_call(id, instance, called, payload)?;
         let (waited, is_left) = with_beside(beside, || self.wait(id));
         // After this turn JavaScript may change or free it.
         if let Some(last) = self.pending.last_mut()
@@ -268,6 +243,7 @@ impl Caller {
     }
 
     fn begin_call(&mut self, id: f64, instance: f64, called: u32, payload: Bytes) -> Result<()> {
+        self.leave();
         let run = self
             .port
             .call_sync(instance as u64, called as usize, payload)?;

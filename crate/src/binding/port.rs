@@ -165,12 +165,10 @@ impl BindingPort {
     pub fn make_call_sync<'a>(&self, env: &'a Env) -> napi::Result<SyncFunction<'a>> {
         let caller = self.caller.clone();
         env.create_function_from_closure("callSync", move |given| {
-            let (id, instance) = (given.get(0)?, given.get(1)?);
-            let (called, length) = (given.get(2)?, given.get(3)?);
-            let call = caller
-                .borrow_mut()
-                .call_passed(id, instance, called, length);
-            call.map_err(thrown)
+            let (id, instance, called) = (given.get(0)?, given.get(1)?, given.get(2)?);
+            let mut caller = caller.borrow_mut();
+            let payload = caller.passed(given.get(3)?);
+            caller.call(id, instance, called, payload).map_err(thrown)
         })
     }
 
@@ -183,8 +181,7 @@ impl BindingPort {
         let caller = self.caller.clone();
         env.create_function_from_closure("callSyncWith", move |given| {
             let (id, instance, called) = (given.get(0)?, given.get(1)?, given.get(2)?);
-            let payload: &[u8] = given.get(3)?;
-            let payload = first(payload, given.get(4)?);
+            let payload = Bytes::copy_from_slice(first(given.get(3)?, given.get(4)?));
             let call = caller.borrow_mut().call(id, instance, called, payload);
             call.map_err(thrown)
         })
@@ -201,12 +198,12 @@ impl BindingPort {
         payload: Uint8Array,
         length: u32,
     ) -> napi::Result<f64> {
-        let payload = Lent {
+        let payload = Bytes::from_owner(Lent {
             bytes: payload,
             length: length as usize,
-        };
+        });
         let mut caller = self.caller.borrow_mut();
-        let call = caller.call_lent(id, instance, called, payload);
+        let call = caller.call(id, instance, called, payload);
         call.map_err(thrown)
     }
 
@@ -223,7 +220,8 @@ impl BindingPort {
         beside: &[u8],
     ) -> napi::Result<f64> {
         let mut caller = self.caller.borrow_mut();
-        let call = caller.call_beside(id, instance, called, first(payload, length), beside);
+        let payload = Bytes::copy_from_slice(first(payload, length));
+        let call = caller.call_beside(id, instance, called, payload, beside);
         call.map_err(thrown)
     }
 
