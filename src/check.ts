@@ -40,8 +40,8 @@ function nearestOption(name: string, known: readonly string[]): string | undefin
   return undefined
 }
 
-/** Throws unless `value` is an object whose keys are options. */
-export function checkObject(
+/** Throws unless `value` is an object that can have names as keys. */
+function checkObject(
   option: string,
   value: unknown,
   expected = 'an object',
@@ -52,12 +52,35 @@ export function checkObject(
   if (value instanceof Promise) throw invalid(option, `${expected} (await it first)`, value)
 }
 
+/** Throws unless `value` is an object whose enumerable properties are options, its own or inherited ones. */
+export function checkOptionsObject(
+  option: string,
+  value: unknown,
+  expected?: string,
+): asserts value is object {
+  checkObject(option, value, expected)
+  if (isPlain(value)) return
+  for (const _ in value) return
+  // A Date would seem empty, and so would an object whose class has getters for options.
+  throw invalid(option, `${expected ?? 'an object'} with enumerable properties`, value)
+}
+
+/** Whether it is an object without a class, of this or another realm. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (
+    prototype === Object.prototype ||
+    prototype === null ||
+    Object.getPrototypeOf(prototype) === null
+  )
+}
+
 /** Throws unless `options` is an object, all of whose keys are among these. */
 export function checkOptions(
   options: unknown,
   known: readonly string[],
 ): asserts options is object {
-  checkObject('options', options)
+  checkOptionsObject('options', options)
   for (const key in options) if (!known.includes(key)) throw unknown(key, key, known)
 }
 

@@ -1,4 +1,4 @@
-import { checkRecord, invalid, show } from './check.ts'
+import { checkRecord, invalid, isPlain, show } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { BoundFunction } from './imports/binding.ts'
 import { bindInterfaces } from './imports/components.ts'
@@ -99,12 +99,6 @@ export function readImports(value: unknown): GivenImports {
     modules.set(module, named)
   }
   return { modules, root, instances }
-}
-
-/** Whether it is an object without a class, of this or another realm. */
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { checkObject } from './check.ts'
+import { checkOptionsObject } from './check.ts'
 import { limitsOf, runs, withOutcome, type RunMessage } from './diagnostics.ts'
 import { comesHere } from './errors.ts'
 import { loadRequest, splitOptions, type CheckedLoad, type LoadOptions } from './load-options.ts'
@@ -33,7 +33,7 @@ export async function run(
   source: string | URL | Uint8Array,
   options: (RunOptions | HostedRunOptions) & LoadOptions = {},
 ): Promise<Outcome | HostError> {
-  checkObject('options', options)
+  checkOptionsObject('options', options)
   const given = splitOptions(options)
   const checked = loadRequest(source, given.load)
   if (!runs.isObserved) return runLoaded(checked, given.run)

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import {
   checkBoolean,
   checkInteger,
-  checkObject,
+  checkOptionsObject,
   checkOneOf,
   checkString,
   invalid,
@@ -123,7 +123,7 @@ export function portOf(runtime: unknown): Port {
 }
 
 function checkOptions(options: RuntimeOptions): PortOptions {
-  checkObject('options', options)
+  checkOptionsObject('options', options)
   const checked: PortOptions = {}
   let retry: boolean | undefined
   for (const key in options) {

@@ -39,6 +39,19 @@ const REFUSED: readonly [options: unknown, message: string][] = [
     { limits: Promise.resolve({ cpuMs: 1 }) },
     '`limits` must be an object (await it first), got a Promise',
   ],
+  [
+    {
+      limits: new (class {
+        get cpuMs() {
+          return 1
+        }
+      })(),
+    },
+    '`limits` must be an object with enumerable properties, got an object',
+  ],
+  [new Date(0), '`options` must be an object with enumerable properties, got the Date 1970-01-01'],
+  [{ limits: new Date(0) }, '`limits` must be an object with enumerable properties, got the Date'],
+  [{ http: /x/ }, '`http` must be false or { allow, ca } with enumerable properties, got a RegExp'],
   [{ network: new Map() }, '`network` must be false or { allow, listen, dns }, got a Map'],
   [{ http: Promise.resolve({}) }, '`http` must be false or { allow, ca } (await it first)'],
   [{ preopens: Promise.resolve({}) }, '`preopens` must be an object with names as keys (await it'],

@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
-import { checkObject, invalid } from '../check.ts'
+import { checkOptionsObject, invalid } from '../check.ts'
 import type { Delivery } from '../port/records.ts'
 import { Encoder, OPTIONS_BYTES } from '../encoder.ts'
 import {
@@ -291,7 +291,7 @@ function checkJob(job: unknown): asserts job is Job {
   if (typeof (job as Partial<Promise<unknown>> | null)?.then === 'function') {
     throw invalid('job', 'an object (await it first, or use an async iterable)', job)
   }
-  checkObject('job', job)
+  checkOptionsObject('job', job)
 }
 
 /** The error in the result of a job that came with one. */

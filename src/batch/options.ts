@@ -1,7 +1,7 @@
 import {
   checkBoolean,
   checkInteger,
-  checkObject,
+  checkOptionsObject,
   checkOneOf,
   checkOptions,
   invalid,
@@ -205,7 +205,7 @@ export function checkBatchOptions(options: unknown): CheckedBatchOptions {
     state = 'kept',
   } = options as BatchOptions<unknown, AnyCallOutcome>
   checkOneOf('state', state, ['kept', 'fresh'])
-  checkObject('defaults', defaults)
+  checkOptionsObject('defaults', defaults)
   checkBoolean('ordered', ordered)
   if (concurrency !== undefined && checkInteger('concurrency', concurrency, 1) > MAX_CONCURRENCY) {
     throw invalid('concurrency', `at most ${MAX_CONCURRENCY}`, concurrency)

@@ -1,4 +1,4 @@
-import { checkObject, checkString, invalid, unknown } from '../check.ts'
+import { checkOptionsObject, checkString, invalid, unknown } from '../check.ts'
 import type { Encoder } from '../encoder.ts'
 import { fromNative } from '../errors.ts'
 import type { HttpOptions } from '../options.ts'
@@ -32,7 +32,7 @@ export function encodeHttp(value: unknown, to: Encoder): void {
     to.byte(OPTION.noHttp)
     return
   }
-  checkObject('http', value, 'false or { allow, ca }')
+  checkOptionsObject('http', value, 'false or { allow, ca }')
   for (const name in value)
     if (!NAMES.includes(name as (typeof NAMES)[number])) throw unknown(`http.${name}`, name, NAMES)
   const { allow = [], ca } = value as HttpOptions

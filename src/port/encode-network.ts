@@ -1,4 +1,4 @@
-import { checkObject, checkString, invalid, showLength, unknown } from '../check.ts'
+import { checkOptionsObject, checkString, invalid, showLength, unknown } from '../check.ts'
 import type { NetworkOptions } from '../options.ts'
 import { NAME_PATTERN, NETWORK_HOST, NETWORK_PROTOCOL, OPTION } from '../protocol.ts'
 import type { Encoder } from '../encoder.ts'
@@ -20,7 +20,7 @@ export function encodeNetwork(value: unknown, to: Encoder): void {
     to.byte(OPTION.noNetwork)
     return
   }
-  checkObject('network', value, 'false or { allow, listen, dns }')
+  checkOptionsObject('network', value, 'false or { allow, listen, dns }')
   for (const name in value)
     if (!NAMES.includes(name as (typeof NAMES)[number]))
       throw unknown(`network.${name}`, name, NAMES)

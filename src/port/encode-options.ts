@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import {
   checkInteger,
-  checkObject,
+  checkOptionsObject,
   checkRecord,
   checkOneOf,
   checkPositive,
@@ -90,7 +90,7 @@ export function encodeRunOptions(
   purpose: Purpose,
   shared?: SharedLocal,
 ): LocalOptions {
-  checkObject('options', options)
+  checkOptionsObject('options', options)
   const local: LocalOptions = {
     signal: undefined,
     input: undefined,
@@ -357,7 +357,7 @@ function isTime(value: unknown): value is number {
  * @throws {WasiexecError} `ERR_INVALID_OPTION`.
  */
 export function encodeCallLimits(value: unknown, to: Encoder): void {
-  checkObject('limits', value)
+  checkOptionsObject('limits', value)
   for (const [name, what] of INSTANCE_LIMITS) {
     const limit = (value as Record<string, unknown>)[name]
     if (limit === undefined) continue
@@ -367,7 +367,7 @@ export function encodeCallLimits(value: unknown, to: Encoder): void {
 }
 
 function encodeLimits(value: unknown, to: Encoder, purpose: Purpose | 'call'): void {
-  checkObject('limits', value)
+  checkOptionsObject('limits', value)
   for (const key in value) {
     const name = key as (typeof LIMITS)[number]
     const limit = (value as Record<string, unknown>)[name]
