@@ -78,6 +78,7 @@ async function take(
 ): Promise<Uint8Array> {
   // Neither program is run, but for the snapshot.
   const program = await openProgram(io, path, { ...loadOptions(flags), compiler: 'baseline' })
+  if (call !== undefined) await checkCall(program, call)
   const until = call === undefined ? 'stdin' : { call }
   return interruptible(io, async (signal) => {
     try {
@@ -85,22 +86,21 @@ async function take(
       return await warm.wasm()
     } catch (error) {
       if (!(error instanceof WasiexecError)) throw error
-      if (error.message.startsWith('`until: {')) throw await noFunction(program, call, error)
       if (error.outcome !== undefined) await passOn(io, error.outcome)
       throw error
     }
   })
 }
 
-/** The error for a `--call` that nothing can come of. */
-async function noFunction(program: Program, call = '', cause: Error): Promise<CliError> {
+/** Throws unless a program exports the function of `--call`, and it can be called without arguments. */
+async function checkCall(program: Program, call: string): Promise<void> {
   const { exports } = await program.inspect()
   const names = exports
     .filter(({ kind, type }) => kind === 'function' && type.startsWith('()'))
-    .map(({ name }) => printable(name))
-  return new CliError(
-    `--call must name an exported function without parameters (${listed(names)}), got ${printable(JSON.stringify(call))}`,
-    { cause },
+    .map(({ name }) => name)
+  if (names.includes(call)) return
+  throw new CliError(
+    `--call must name an exported function without parameters (${listed(names.map(printable))}), got ${printable(JSON.stringify(call))}`,
   )
 }
 

@@ -2,7 +2,7 @@ import { checkRecord, invalid, isPlain, show } from './check.ts'
 import { WasiexecError } from './errors.ts'
 import type { BoundFunction } from './imports/binding.ts'
 import { bindInterfaces } from './imports/components.ts'
-import { misspelt } from './imports/misspelt.ts'
+import { misspelt, notOwn } from './imports/hints.ts'
 import { NumberFunction } from './imports/numbers.ts'
 import type { HostClass, HostFunction, NumberType } from './imports/types.ts'
 import type { ExternInfo } from './inspection.ts'
@@ -114,7 +114,6 @@ export function bindImports(given: GivenImports, program: ProgramImports): Bound
       ? bindComponent(given, program, missing)
       : bindModule(given, program, missing)
   if (missing.length === 0) return bound
-  if (program.kind === 'component') addInstances(given, program, missing)
   const more = missing.length - MAX_LISTED
   const list = missing.slice(0, MAX_LISTED).join('; ') + (more > 0 ? `; and ${more} more` : '')
   throw new WasiexecError(
@@ -124,7 +123,7 @@ export function bindImports(given: GivenImports, program: ProgramImports): Bound
 }
 
 function bindComponent(
-  { modules, root }: GivenImports,
+  { modules, root, instances }: GivenImports,
   { all, ofComponent }: ProgramImports,
   missing: string[],
 ): BoundFunction[] {
@@ -140,7 +139,7 @@ function bindComponent(
   }
   return ofComponent === undefined
     ? []
-    : bindInterfaces(ofComponent, { interfaces: modules, root }, missing)
+    : bindInterfaces(ofComponent, { interfaces: modules, root, instances }, missing)
 }
 
 function bindModule(
@@ -201,27 +200,6 @@ function refuseProvided(given: GivenImports['modules'], program: ProgramImports)
 /** `env.log (function (i32, i32))`. */
 function shown({ module, name, kind, type }: HostImport): string {
   return `${module}.${name} (${type === '' ? kind : `${kind} ${type}`})`
-}
-
-/** Says of the first missing function that an object of a class was given in the place of its interface. */
-function addInstances(
-  { instances }: GivenImports,
-  { ofComponent }: ProgramImports,
-  missing: string[],
-): void {
-  for (const { interface: wanted } of ofComponent?.functions ?? []) {
-    const given = [...instances].find(([key]) => wanted !== undefined && canStandFor(key, wanted))
-    const index = missing.findIndex((it) => it.startsWith(`${wanted}#`))
-    if (given !== undefined && index >= 0) {
-      missing[index] += notOwn(`['${given[0]}']`, given[1])
-      return
-    }
-  }
-}
-
-/** What is said of a missing import for whose module an object of a class was given. */
-function notOwn(member: string, instance: string): string {
-  return `, \`imports${member}\` is ${instance} without functions of its own, and methods of a class are not taken`
 }
 
 /** What was given under names that the program does not import: only such a name can be meant for another. */

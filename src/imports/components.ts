@@ -20,7 +20,7 @@ import {
 import { ValueReader } from '../wit/value-reader.ts'
 import { ValueWriter } from '../wit/value-writer.ts'
 import type { BoundFunction, CallContext, CallWords } from './binding.ts'
-import { misspelt } from './misspelt.ts'
+import { misspelt, notOwn } from './hints.ts'
 
 /** What callers may give for a name: a function, a class, or something else that is refused. */
 type Given = ReadonlyMap<string, (...args: never[]) => unknown>
@@ -31,6 +31,8 @@ export interface GivenInterfaces {
   readonly interfaces: ReadonlyMap<string, Given>
   /** For the component itself. */
   readonly root: Given
+  /** Those of `interfaces` that are objects of a class without functions of their own, as messages show these. */
+  readonly instances: ReadonlyMap<string, string>
 }
 
 /**
@@ -50,6 +52,7 @@ export function bindInterfaces(
   })
   const imported = new Imported(types)
   const absent = new Set<string>()
+  const instances = new Map(given.instances)
   const bound: BoundFunction[] = []
   for (const type of types.functions) {
     const name = fullName(type)
@@ -64,8 +67,10 @@ export function bindInterfaces(
     } catch (error) {
       if (error instanceof Foreign)
         missing.push(`${name}, which has a ${error.kind}: it does not cross`)
-      else if (error instanceof Missing) missing.push(`${name}${error.hint}`)
-      else throw error
+      else if (error instanceof Missing) {
+        const key = keyFor(type.interface, given)
+        missing.push(`${name}${error.hint}${takeInstance(instances, key)}`)
+      } else throw error
     }
   }
   for (const name of absent) {
@@ -99,19 +104,28 @@ function signatureOf({ parameters, result }: FunctionType, codecs: Codecs): Sign
   }
 }
 
-/**
- * The functions that were given for an interface: under its name, that of the newest version that can stand for its, or its
- * name without a version.
- */
+/** The functions that were given for an interface, or for the component itself. */
 function givenFor(name: string | undefined, given: GivenInterfaces): Given | undefined {
   if (name === undefined) return given.root
-  const exact = given.interfaces.get(name)
-  if (exact !== undefined) return exact
+  const key = keyFor(name, given)
+  return key === undefined ? undefined : given.interfaces.get(key)
+}
+
+/** The name under which an interface was given: its own, that of the newest version that can stand for its, or without a version. */
+function keyFor(name: string | undefined, { interfaces }: GivenInterfaces): string | undefined {
+  if (name === undefined || interfaces.has(name)) return name
   const versionOf = (key: string): string | undefined => splitInterface(key).version
-  const [newest] = [...given.interfaces.keys()]
+  return [...interfaces.keys()]
     .filter((key) => canStandFor(key, name))
-    .toSorted((a, b) => compareVersions(versionOf(b), versionOf(a)))
-  return newest === undefined ? undefined : given.interfaces.get(newest)
+    .toSorted((a, b) => compareVersions(versionOf(b), versionOf(a)))[0]
+}
+
+/** What is said of an object of a class, with the first function that it lacks. */
+function takeInstance(instances: Map<string, string>, key: string | undefined): string {
+  const instance = key === undefined ? undefined : instances.get(key)
+  if (instance === undefined) return ''
+  instances.delete(key!)
+  return notOwn(`['${key}']`, instance)
 }
 
 function targetOf(type: FunctionType, members: Given, imported: Imported): Target {
