@@ -31,7 +31,7 @@ macro_rules! context {
 }
 pub(super) use context;
 
-/// Takes the place of wasmtime-wasi's functions of the same names.
+/// Adds wasmtime-wasi's functions with errnos in the place of traps.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     macro_rules! wrap {
         (@async $name:ident, $module:ident, $function:ident($($a:ident: $at:ty),*)) => {
@@ -90,12 +90,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             )*
         };
     }
-    // All of WASI 0.1 except `path_open`, `sock_*`, `fd_filestat_set_times` and writes, which are below, `proc_exit`,
-    // which returns nothing, and the functions in [`super::directories`].
+    // What both previews have, except `proc_exit`, which returns nothing, what is below and the functions in
+    // [`super::directories`].
     wrap! {
         async fn fd_advise(fd: i32, offset: i64, length: i64, advice: i32);
         async fn fd_datasync(fd: i32);
-        async fn fd_fdstat_get(fd: i32, stat: i32);
         async fn fd_filestat_get(fd: i32, stat: i32);
         async fn fd_filestat_set_size(fd: i32, size: i64);
         async fn fd_pread(fd: i32, iovs: i32, count: i32, offset: i64, read: i32);
@@ -115,23 +114,27 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
         async fn path_rename(fd: i32, path: i32, length: i32, to_fd: i32, to: i32, to_length: i32);
         async fn path_symlink(target: i32, target_length: i32, fd: i32, path: i32, length: i32);
         async fn path_unlink_file(fd: i32, path: i32, length: i32);
-        async fn poll_oneoff(subscriptions: i32, events: i32, count: i32, occurred: i32);
-        fn args_get(pointers: i32, bytes: i32);
-        fn args_sizes_get(count: i32, bytes: i32);
         fn clock_res_get(clock: i32, resolution: i32);
         fn clock_time_get(clock: i32, precision: i64, time: i32);
-        fn environ_get(pointers: i32, bytes: i32);
-        fn environ_sizes_get(count: i32, bytes: i32);
         fn fd_allocate(fd: i32, offset: i64, length: i64);
         fn fd_fdstat_set_flags(fd: i32, flags: i32);
         fn fd_fdstat_set_rights(fd: i32, base: i64, inheriting: i64);
         fn fd_prestat_dir_name(fd: i32, path: i32, length: i32);
-        fn fd_prestat_get(fd: i32, prestat: i32);
         fn fd_tell(fd: i32, position: i32);
         fn proc_raise(signal: i32);
         fn random_get(buffer: i32, length: i32);
         fn sched_yield();
     }
+    // Those of WASI 0.1 are in [`super::quick`].
+    wrap!(@async P0, p0, fd_fdstat_get(fd: i32, stat: i32));
+    wrap!(@sync P0, p0, args_get(pointers: i32, bytes: i32));
+    wrap!(@sync P0, p0, args_sizes_get(count: i32, bytes: i32));
+    wrap!(@sync P0, p0, environ_get(pointers: i32, bytes: i32));
+    wrap!(@sync P0, p0, environ_sizes_get(count: i32, bytes: i32));
+    wrap!(@sync P0, p0, fd_prestat_get(fd: i32, prestat: i32));
+    // That of the preview before is in [`super::poll_unstable`].
+    wrap!(@async P1, p1, poll_oneoff(subscriptions: i32, events: i32, count: i32, occurred: i32));
+    // Those of the preview before are the same functions: see [`super::sockets`].
     wrap!(@sync P1, p1, sock_accept(fd: i32, flags: i32, socket: i32));
     wrap!(@sync P1, p1, sock_recv(fd: i32, iovs: i32, count: i32, flags: i32, read: i32, done: i32));
     wrap!(@sync P1, p1, sock_send(fd: i32, iovs: i32, count: i32, flags: i32, written: i32));
@@ -139,9 +142,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     // Both are one function, so that directories are the same for both: see [`super::directory_times`].
     wrap!(@async P0, p1, fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32));
     wrap!(@async P1, p1, fd_filestat_set_times(fd: i32, accessed: i64, modified: i64, flags: i32));
-    // The same, so that all buffers are written for both: see [`super::gather`].
+    // The same, so that all buffers are written for both: see [`super::gather`] and, for WASI 0.1, [`super::quick`].
     wrap!(@async P0, p1, fd_write(fd: i32, iovs: i32, count: i32, written: i32));
-    wrap!(@async P1, p1, fd_write(fd: i32, iovs: i32, count: i32, written: i32));
     wrap!(@async P0, p1, fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32));
     wrap!(@async P1, p1, fd_pwrite(fd: i32, iovs: i32, count: i32, offset: i64, written: i32));
     wrap!(@open P0, p0);

@@ -7,21 +7,18 @@ use super::state::RunState;
 use super::{directories, errnos, poll_unstable, quick, sockets, stores};
 use crate::guest::Exit;
 use std::sync::Arc;
+use wasmtime::component::{HasSelf, ResourceTable};
 use wasmtime::{Engine, Store, WasmBacktrace, component};
-use wasmtime_wasi::p2::bindings::clocks::monotonic_clock as p2_clock;
-use wasmtime_wasi::p2::bindings::filesystem as p2_files;
-use wasmtime_wasi::p3::bindings::clocks::monotonic_clock as p3_clock;
-use wasmtime_wasi::p3::bindings::filesystem as p3_files;
-use wasmtime_wasi::{p0, p1, p2, p3};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
-/// The imports of core modules: wasmtime-wasi's p1 and p0, with our own `proc_exit` and errnos instead of traps.
+/// The imports of core modules: the functions of WASI 0.1 and the preview before it. Most of them call wasmtime-wasi's.
 ///
 /// wasmtime-wasi's `proc_exit` returns a plain error from code 126 up (RATIONALE.md).
 pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<RunState>> {
     let mut linker = wasmtime::Linker::new(engine);
-    p1::add_to_linker_async(&mut linker, RunState::p1)?;
-    p0::add_to_linker_async(&mut linker, RunState::p1)?;
-    linker.allow_shadowing(true);
     // An error that has a backtrace gets no other one, and nobody looks at that of an exit. In a store without frames it
     // is empty.
     let frameless = Arc::new(Store::new(engine, ()));
@@ -41,34 +38,205 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
     directories::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
     sockets::add_to_linker(&mut linker)?;
-    linker.allow_shadowing(false);
     Ok(linker)
 }
 
 /// The imports of components: WASI 0.2, and, with tasks, 0.3 as far as wasmtime-wasi's experimental p3 goes.
+///
+/// Each interface is added by itself: with wasmtime-wasi's functions for all of them, those that have others of ours in
+/// their place would be part of the binary too.
 pub(crate) fn component_linker(
     engine: &Engine,
     has_tasks: bool,
 ) -> wasmtime::Result<component::Linker<RunState>> {
     let mut linker = component::Linker::new(engine);
-    p2::add_to_linker_async(&mut linker)?;
+    add_p2_interfaces(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    if has_tasks {
+        add_p3_interfaces(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
     linker.allow_shadowing(true);
-    p2_files::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
-    p2_files::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
-    p2_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
     directories::add_to_p2_linker(&mut linker)?;
     sockets::add_to_p2_linker(&mut linker)?;
     stores::add_to_linker(&mut linker)?;
     if has_tasks {
-        p3::add_to_linker(&mut linker)?;
-        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-        p3_clock::add_to_linker::<_, Clocks>(&mut linker, RunState::clock)?;
-        p3_files::types::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
-        p3_files::preopens::add_to_linker::<_, ComponentFiles>(&mut linker, RunState::guest_files)?;
         directories::add_to_p3_linker(&mut linker)?;
         sockets::add_to_p3_linker(&mut linker)?;
     }
     linker.allow_shadowing(false);
     Ok(linker)
+}
+
+/// All of `wasi:cli/imports`, but `wasi:sockets/ip-name-lookup`.
+fn add_p2_interfaces(linker: &mut component::Linker<RunState>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
+    use wasmtime_wasi_io::bindings::wasi::io;
+
+    type Table = HasSelf<ResourceTable>;
+    io::error::add_to_linker::<_, Table>(linker, RunState::table)?;
+    io::poll::add_to_linker::<_, Table>(linker, RunState::table)?;
+    io::streams::add_to_linker::<_, Table>(linker, RunState::table)?;
+    cli::environment::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, RunState::cli)?;
+    clocks::monotonic_clock::add_to_linker::<_, Clocks>(linker, RunState::clock)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, RunState::clocks)?;
+    filesystem::preopens::add_to_linker::<_, ComponentFiles>(linker, RunState::guest_files)?;
+    filesystem::types::add_to_linker::<_, ComponentFiles>(linker, RunState::guest_files)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, RunState::random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, RunState::random)?;
+    random::random::add_to_linker::<_, WasiRandom>(linker, RunState::random)?;
+    let options = sockets::network::LinkOptions::default();
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, RunState::sockets)?;
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, RunState::sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, RunState::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, RunState::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, RunState::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, RunState::sockets)
+}
+
+/// The same of WASI 0.3.
+fn add_p3_interfaces(linker: &mut component::Linker<RunState>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::p3::bindings::{clocks, filesystem, sockets};
+    use wasmtime_wasi::p3::{cli, random};
+
+    cli::add_to_linker(linker)?;
+    clocks::monotonic_clock::add_to_linker::<_, Clocks>(linker, RunState::clock)?;
+    clocks::system_clock::add_to_linker::<_, WasiClocks>(linker, RunState::clocks)?;
+    clocks::types::add_to_linker::<_, WasiClocks>(linker, RunState::clocks)?;
+    filesystem::preopens::add_to_linker::<_, ComponentFiles>(linker, RunState::guest_files)?;
+    filesystem::types::add_to_linker::<_, ComponentFiles>(linker, RunState::guest_files)?;
+    random::add_to_linker(linker)?;
+    sockets::types::add_to_linker::<_, WasiSockets>(linker, RunState::sockets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::context::Wasi;
+    use super::*;
+    use crate::guest::Limits;
+    use std::collections::BTreeMap;
+    use wasmtime::Config;
+    use wasmtime_wasi::p1::WasiP1Ctx;
+    use wasmtime_wasi::{WasiCtx, p0, p1, p2, p3};
+
+    fn engine() -> Engine {
+        let mut config = Config::new();
+        config.wasm_component_model_async(true);
+        Engine::new(&config).unwrap()
+    }
+
+    /// The types of functions by module and name.
+    fn types<T: 'static>(
+        linker: &wasmtime::Linker<T>,
+        store: &mut Store<T>,
+    ) -> BTreeMap<String, String> {
+        let mut externs: Vec<_> = linker.iter(&mut *store).collect();
+        let named = |(module, name, it): (&str, &str, wasmtime::Extern)| {
+            let ty = it.into_func().unwrap().ty(&*store);
+            (format!("{module}.{name}"), ty.to_string())
+        };
+        externs.drain(..).map(named).collect()
+    }
+
+    #[test]
+    fn modules_can_import_what_wasmtime_wasi_has() {
+        let engine = engine();
+        let mut theirs = wasmtime::Linker::<WasiP1Ctx>::new(&engine);
+        p1::add_to_linker_async(&mut theirs, |it| it).unwrap();
+        p0::add_to_linker_async(&mut theirs, |it| it).unwrap();
+        let ours = module_linker(&engine).unwrap();
+        let state = RunState::new(Wasi::idle(), Limits::default(), Arc::default());
+        let ours = types(&ours, &mut Store::new(&engine, state));
+        let theirs = types(
+            &theirs,
+            &mut Store::new(&engine, WasiCtx::builder().build_p1()),
+        );
+        assert!(theirs.len() > 90);
+        assert_eq!(ours, theirs);
+    }
+
+    /// The interfaces of a version, without it.
+    const P2: &[&str] = &[
+        "cli/environment",
+        "cli/exit",
+        "cli/stderr",
+        "cli/stdin",
+        "cli/stdout",
+        "cli/terminal-input",
+        "cli/terminal-output",
+        "cli/terminal-stderr",
+        "cli/terminal-stdin",
+        "cli/terminal-stdout",
+        "clocks/monotonic-clock",
+        "clocks/wall-clock",
+        "filesystem/preopens",
+        "filesystem/types",
+        "io/error",
+        "io/poll",
+        "io/streams",
+        "random/insecure",
+        "random/insecure-seed",
+        "random/random",
+        "sockets/instance-network",
+        "sockets/ip-name-lookup",
+        "sockets/network",
+        "sockets/tcp",
+        "sockets/tcp-create-socket",
+        "sockets/udp",
+        "sockets/udp-create-socket",
+    ];
+    const P3: &[&str] = &[
+        "cli/environment",
+        "cli/exit",
+        "cli/stderr",
+        "cli/stdin",
+        "cli/stdout",
+        "cli/terminal-input",
+        "cli/terminal-output",
+        "cli/terminal-stderr",
+        "cli/terminal-stdin",
+        "cli/terminal-stdout",
+        "clocks/monotonic-clock",
+        "clocks/system-clock",
+        "filesystem/preopens",
+        "filesystem/types",
+        "random/insecure",
+        "random/insecure-seed",
+        "random/random",
+        "sockets/ip-name-lookup",
+        "sockets/types",
+    ];
+
+    /// Whether components can import an interface.
+    fn has<T: 'static>(linker: &component::Linker<T>, engine: &Engine, name: &str) -> bool {
+        let text = format!("(component (import \"{name}\" (instance)))");
+        let component = component::Component::new(engine, text).unwrap();
+        linker.instantiate_pre(&component).is_ok()
+    }
+
+    #[test]
+    fn components_can_import_every_interface_of_wasi() {
+        let engine = engine();
+        let mut theirs = component::Linker::<RunState>::new(&engine);
+        p2::add_to_linker_async(&mut theirs).unwrap();
+        p3::add_to_linker(&mut theirs).unwrap();
+        let ours = component_linker(&engine, true).unwrap();
+        for (interfaces, version) in [(P2, "0.2.12"), (P3, "0.3.0")] {
+            for interface in interfaces {
+                let name = format!("wasi:{interface}@{version}");
+                assert!(has(&theirs, &engine, &name), "wasmtime-wasi has no {name}");
+                assert!(has(&ours, &engine, &name), "{name}");
+            }
+        }
+        assert!(!has(&theirs, &engine, "wasi:cli/other@0.2.12"));
+    }
 }
