@@ -1,5 +1,5 @@
 // Run once more with worker processes, and with each compiler.
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
@@ -561,11 +561,52 @@ test('a component lists its files in memory, and finds no space beyond its limit
   t.deepEqual(texts(full.files), { out: 'x'.repeat(10) })
 })
 
+test('programs of the preview before WASI 0.1 have files, in memory as in a folder', async (t) => {
+  const path = await folder(t)
+  await writeFile(join(path, 'file'), 'hello')
+  const FILE = 4
+  const steps: Step[] = [
+    open(3, 'file'),
+    // From the end, the place, and the start, which this preview numbers as 1, 0 and 2.
+    ['fd_seek', FILE, -2n, 1, SCRATCH],
+    ['fd_seek', FILE, -1n, 0, SCRATCH + 8],
+    ['fd_seek', FILE, 1n, 2, SCRATCH + 16],
+    ['fd_seek', FILE, 0n, 3, SCRATCH + 24],
+    read(FILE, 3, 32),
+    write(FILE, ', or not'),
+    // A status: the type, the number of links, with 32 bits, and the size.
+    ['fd_filestat_get', FILE, SCRATCH + 64],
+    ['path_filestat_get', 3, 1, 'file', SCRATCH + 128],
+    ['path_filestat_get', 3, 1, 'none', SCRATCH + 128],
+    ['path_filestat_get', 3, 8, 'file', SCRATCH + 128],
+    ['fd_filestat_get', 77, SCRATCH],
+    ['path_rename', 3, 'file', 3, 'renamed'],
+  ]
+  const grants: RunOptions[] = [
+    { files: { file: 'hello' }, collect: ['renamed'] },
+    { preopens: { '/': { hostPath: path, access: 'write' } } },
+  ]
+  for (const grant of grants) {
+    const { errnos, memory, outcome } = await script(steps, grant, undefined, 'wasi_unstable')
+    const OK = 'success'
+    const expected = [OK, OK, OK, OK, 'inval', OK, OK, OK, OK, 'noent', 'inval', 'badf', OK]
+    t.deepEqual(errnos, expected)
+    t.deepEqual(
+      [0, 8, 16].map((at) => memory.readBigUInt64LE(at)),
+      [3n, 2n, 1n],
+    )
+    t.is(memory.toString('latin1', 32, 35), 'ell')
+    for (const at of [64, 128]) {
+      t.is(memory[at + 16], 4)
+      t.is(memory.readUInt32LE(at + 20), 1)
+      t.is(memory.readBigUInt64LE(at + 24), 12n)
+    }
+    if (outcome.files !== undefined) t.deepEqual(texts(outcome.files), { renamed: 'hell, or not' })
+  }
+  t.is(await readFile(join(path, 'renamed'), 'utf8'), 'hell, or not')
+})
+
 test('programs that cannot have files say why', async (t) => {
-  const unstable = await wat('exit-unstable')
-  const old = await refusal(() => unstable.run({ files: {} }))
-  t.is(old.code, 'ERR_INVALID_OPTION')
-  t.regex(old.message, /wasi_unstable/)
   const warm = await (await ownWat('cat')).snapshot()
   const error = await refusal(() => warm.run({ files: {} }))
   t.regex(error.message, /snapshot/)

@@ -53,7 +53,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::guest::{Bodies, Limits, TrapInfo};
 use crate::options::{Clock, Preopen, RunOptions};
 use crate::symbols;
-use crate::wasi::P0;
 use code::ProgramCode;
 use compiled::Code;
 use inspection::Sections;
@@ -245,15 +244,14 @@ impl Program {
     ///
     /// [`ErrorCode::InvalidOption`].
     fn check_files(&self) -> Result<()> {
-        let mut modules = self.info.imports.iter().flat_map(|import| &import.module);
-        let why = if modules.any(|module| module == P0) {
-            "which is from before WASI 0.1 (`wasi_unstable`); compile it again for WASI 0.1 or later"
-        } else if self.snapshot.is_some() {
-            "which is a snapshot: it has found its directories already; grant one with `preopens` when the snapshot is taken"
-        } else {
+        if self.snapshot.is_none() {
             return Ok(());
-        };
-        let message = format!("`files` cannot be given to {:?}, {why}", self.name());
+        }
+        let message = format!(
+            "`files` cannot be given to {:?}, which is a snapshot: it has found its directories already; grant one with \
+             `preopens` when the snapshot is taken",
+            self.name()
+        );
         Err(Error::new(ErrorCode::InvalidOption, message))
     }
 

@@ -17,7 +17,6 @@ mod listing;
 mod memory_files;
 mod network;
 mod poll;
-mod poll_unstable;
 mod preview1;
 mod quick;
 mod resolver;
@@ -29,6 +28,7 @@ mod state;
 mod stdin_call;
 mod stores;
 mod stream_end;
+mod unstable;
 mod virtual_clock;
 
 pub(crate) use context::{Invocation, Wasi};

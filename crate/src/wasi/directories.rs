@@ -1,9 +1,9 @@
 //! How guests of each preview read a directory.
 
-use super::errnos::{context, errno};
+use super::errnos::errno;
 use super::listing::{DirEntry, Directories, Failure, Listing, by_inode};
 use super::memory_files::{MemoryDescriptor, descriptor_type, error_code};
-use super::preview1::{P0, P1, slowly};
+use super::preview1::{P1, slowly};
 use super::resources::{exhausted, is_full};
 use super::state::RunState;
 use super::stream_end::{StreamEnd, nothing_yet};
@@ -18,107 +18,86 @@ use wasmtime::component::{
 };
 use wasmtime::{Caller, Linker, Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemView};
-use wasmtime_wasi::p0::wasi_unstable as p0;
-use wasmtime_wasi::p1::types::{Errno, Filetype};
-use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
+use wasmtime_wasi::p1::types::{Errno, Filestat, Filetype};
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as p1, WasiSnapshotPreview1};
 use wasmtime_wasi::p2::bindings::filesystem::types as p2;
 use wasmtime_wasi::p2::bindings::filesystem::types::DescriptorType;
 use wasmtime_wasi::p3::bindings::filesystem::types as p3;
-use wiggle::{GuestMemory, GuestPtr};
+use wiggle::GuestPtr;
 
 const SUCCESS: i32 = 0;
 const BADF: i32 = 8;
 const NOMEM: i32 = 48;
 const NOTDIR: i32 = 54;
 
-/// The size of a file's status, and where it has the inode and the type.
-const STAT: usize = 64;
-const STAT_INODE: usize = 8;
-const STAT_TYPE: usize = 16;
-
-/// Takes the place of wasmtime-wasi's functions of the same names.
+/// Adds the functions that read directories, and those that change which number a descriptor has.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
-    macro_rules! of {
-        ($name:ident, $module:ident) => {
-            linker.func_wrap_async(
-                $name,
-                "fd_readdir",
-                |mut caller: Caller<'_, RunState>,
-                 (fd, buffer, length, cookie, used): (i32, i32, i32, i64, i32)| {
-                    Box::new(async move {
-                        let mut status = [0; STAT];
-                        let (mut wasi, mut memory) = slowly(&mut caller)?;
-                        let Some(fd) = wasi.host(fd as u32) else {
-                            let wasi = context!($module, wasi);
-                            let memory = &mut memory;
-                            return errno(
-                                $module::fd_readdir(wasi, memory, fd, buffer, length, cookie, used)
-                                    .await,
-                            );
-                        };
-                        let fd = fd as i32;
-                        let wasi = wasi.wasi;
-                        let mut scratch = GuestMemory::Unshared(&mut status);
-                        let error =
-                            errno($module::fd_filestat_get(wasi, &mut scratch, fd, 0).await)?;
-                        if error != SUCCESS {
-                            return Ok(error);
-                        }
-                        match listing(&mut caller, fd, &status, cookie == 0).await {
-                            Ok(listing) => put(&mut caller, &listing, buffer, length, cookie, used),
-                            Err(error) => Ok(error),
-                        }
-                    })
-                },
-            )?;
-            linker.func_wrap_async(
-                $name,
-                "fd_close",
-                |mut caller: Caller<'_, RunState>, (fd,): (i32,)| {
-                    Box::new(async move {
-                        let (mut wasi, mut memory) = slowly(&mut caller)?;
-                        let closed = wasi.host(fd as u32);
-                        let wasi = context!($module, wasi);
-                        let error = errno($module::fd_close(wasi, &mut memory, fd).await)?;
-                        if let (SUCCESS, Some(fd)) = (error, closed) {
-                            directories(&mut caller).listings.remove(&(fd as i32));
-                        }
-                        Ok(error)
-                    })
-                },
-            )?;
-            linker.func_wrap_async(
-                $name,
-                "fd_renumber",
-                |mut caller: Caller<'_, RunState>, (fd, to): (i32, i32)| {
-                    Box::new(async move {
-                        let (mut wasi, mut memory) = slowly(&mut caller)?;
-                        let has_files = wasi.files.is_some();
-                        let closed = wasi.host(to as u32);
-                        let wasi = context!($module, wasi);
-                        let error = errno($module::fd_renumber(wasi, &mut memory, fd, to).await)?;
-                        if error == SUCCESS && fd != to {
-                            let this = directories(&mut caller);
-                            this.renumbered = true;
-                            let listings = &mut this.listings;
-                            if has_files {
-                                // Listings have wasmtime-wasi's numbers, which stay.
-                                closed.map(|fd| listings.remove(&(fd as i32)));
-                                return Ok(error);
-                            }
-                            match listings.remove(&fd) {
-                                Some(listing) => listings.insert(to, listing),
-                                None => listings.remove(&to),
-                            };
-                        }
-                        Ok(error)
-                    })
-                },
-            )?;
-        };
-    }
-    of!(P0, p0);
-    of!(P1, p1);
+    linker.func_wrap_async(
+        P1,
+        "fd_readdir",
+        |mut caller: Caller<'_, RunState>,
+         (fd, buffer, length, cookie, used): (i32, i32, i32, i64, i32)| {
+            Box::new(async move {
+                let (mut wasi, mut memory) = slowly(&mut caller)?;
+                let Some(fd) = wasi.host(fd as u32) else {
+                    let memory = &mut memory;
+                    return errno(
+                        p1::fd_readdir(&mut wasi, memory, fd, buffer, length, cookie, used).await,
+                    );
+                };
+                let status = match wasi.wasi.fd_filestat_get(&mut memory, fd.into()).await {
+                    Ok(status) => status,
+                    Err(error) => return Ok(error.downcast()? as i32),
+                };
+                match listing(&mut caller, fd as i32, &status, cookie == 0).await {
+                    Ok(listing) => put(&mut caller, &listing, buffer, length, cookie, used),
+                    Err(error) => Ok(error),
+                }
+            })
+        },
+    )?;
+    linker.func_wrap_async(
+        P1,
+        "fd_close",
+        |mut caller: Caller<'_, RunState>, (fd,): (i32,)| {
+            Box::new(async move {
+                let (mut wasi, mut memory) = slowly(&mut caller)?;
+                let closed = wasi.host(fd as u32);
+                let error = errno(p1::fd_close(&mut wasi, &mut memory, fd).await)?;
+                if let (SUCCESS, Some(fd)) = (error, closed) {
+                    directories(&mut caller).listings.remove(&(fd as i32));
+                }
+                Ok(error)
+            })
+        },
+    )?;
+    linker.func_wrap_async(
+        P1,
+        "fd_renumber",
+        |mut caller: Caller<'_, RunState>, (fd, to): (i32, i32)| {
+            Box::new(async move {
+                let (mut wasi, mut memory) = slowly(&mut caller)?;
+                let has_files = wasi.files.is_some();
+                let closed = wasi.host(to as u32);
+                let error = errno(p1::fd_renumber(&mut wasi, &mut memory, fd, to).await)?;
+                if error == SUCCESS && fd != to {
+                    let this = directories(&mut caller);
+                    this.renumbered = true;
+                    let listings = &mut this.listings;
+                    if has_files {
+                        // Listings have wasmtime-wasi's numbers, which stay.
+                        closed.map(|fd| listings.remove(&(fd as i32)));
+                        return Ok(error);
+                    }
+                    match listings.remove(&fd) {
+                        Some(listing) => listings.insert(to, listing),
+                        None => listings.remove(&to),
+                    };
+                }
+                Ok(error)
+            })
+        },
+    )?;
     Ok(())
 }
 
@@ -131,10 +110,10 @@ fn directories<'a>(caller: &'a mut Caller<'_, RunState>) -> &'a mut Directories 
 async fn listing(
     caller: &mut Caller<'_, RunState>,
     fd: i32,
-    status: &[u8; STAT],
+    status: &Filestat,
     anew: bool,
 ) -> std::result::Result<Arc<Listing>, i32> {
-    if status[STAT_TYPE] != Filetype::Directory as u8 {
+    if status.filetype != Filetype::Directory {
         return Err(NOTDIR);
     }
     let this = directories(caller);
@@ -144,11 +123,10 @@ async fn listing(
         return Ok(listing.clone());
     }
     let room = this.room.clone();
-    let mut inode = [0; 8];
-    inode.copy_from_slice(&status[STAT_INODE..STAT_INODE + 8]);
+    let inode = status.ino;
     // wasmtime-wasi does not tell which directory a descriptor number stands for.
     let all = dirs(caller.data_mut().filesystem().table);
-    let choose = move || by_inode(all, u64::from_le_bytes(inode));
+    let choose = move || by_inode(all, inode);
     let listing = Listing::read(choose, room).await.map_err(errno_of)?;
     let listing = Arc::new(listing);
     directories(caller).listings.insert(fd, listing.clone());

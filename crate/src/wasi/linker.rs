@@ -4,7 +4,7 @@ use super::clocks::Clocks;
 use super::memory_files::ComponentFiles;
 use super::preview1::{P0, P1};
 use super::state::RunState;
-use super::{directories, errnos, poll_unstable, quick, sockets, stores};
+use super::{directories, errnos, quick, sockets, stores, unstable};
 use crate::guest::Exit;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, ResourceTable};
@@ -34,10 +34,9 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
         )?;
     }
     errnos::add_to_linker(&mut linker)?;
-    poll_unstable::add_to_linker(&mut linker)?;
     directories::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
-    sockets::add_to_linker(&mut linker)?;
+    unstable::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -131,7 +130,7 @@ mod tests {
     fn engine() -> Engine {
         let mut config = Config::new();
         config.wasm_component_model_async(true);
-        Engine::new(&config).unwrap()
+        Engine::new(&config).expect("an engine")
     }
 
     /// The types of functions by module and name.
@@ -141,19 +140,19 @@ mod tests {
     ) -> BTreeMap<String, String> {
         let mut externs: Vec<_> = linker.iter(&mut *store).collect();
         let named = |(module, name, it): (&str, &str, wasmtime::Extern)| {
-            let ty = it.into_func().unwrap().ty(&*store);
+            let ty = it.into_func().expect("a function").ty(&*store);
             (format!("{module}.{name}"), ty.to_string())
         };
         externs.drain(..).map(named).collect()
     }
 
     #[test]
-    fn modules_can_import_what_wasmtime_wasi_has() {
+    fn modules_can_import_what_wasmtime_wasi_has() -> wasmtime::Result<()> {
         let engine = engine();
         let mut theirs = wasmtime::Linker::<WasiP1Ctx>::new(&engine);
-        p1::add_to_linker_async(&mut theirs, |it| it).unwrap();
-        p0::add_to_linker_async(&mut theirs, |it| it).unwrap();
-        let ours = module_linker(&engine).unwrap();
+        p1::add_to_linker_async(&mut theirs, |it| it)?;
+        p0::add_to_linker_async(&mut theirs, |it| it)?;
+        let ours = module_linker(&engine)?;
         let state = RunState::new(Wasi::idle(), Limits::default(), Arc::default());
         let ours = types(&ours, &mut Store::new(&engine, state));
         let theirs = types(
@@ -162,6 +161,7 @@ mod tests {
         );
         assert!(theirs.len() > 90);
         assert_eq!(ours, theirs);
+        Ok(())
     }
 
     /// The interfaces of a version, without it.
@@ -219,17 +219,17 @@ mod tests {
     /// Whether components can import an interface.
     fn has<T: 'static>(linker: &component::Linker<T>, engine: &Engine, name: &str) -> bool {
         let text = format!("(component (import \"{name}\" (instance)))");
-        let component = component::Component::new(engine, text).unwrap();
+        let component = component::Component::new(engine, text).expect("a component");
         linker.instantiate_pre(&component).is_ok()
     }
 
     #[test]
-    fn components_can_import_every_interface_of_wasi() {
+    fn components_can_import_every_interface_of_wasi() -> wasmtime::Result<()> {
         let engine = engine();
         let mut theirs = component::Linker::<RunState>::new(&engine);
-        p2::add_to_linker_async(&mut theirs).unwrap();
-        p3::add_to_linker(&mut theirs).unwrap();
-        let ours = component_linker(&engine, true).unwrap();
+        p2::add_to_linker_async(&mut theirs)?;
+        p3::add_to_linker(&mut theirs)?;
+        let ours = component_linker(&engine, true)?;
         for (interfaces, version) in [(P2, "0.2.12"), (P3, "0.3.0")] {
             for interface in interfaces {
                 let name = format!("wasi:{interface}@{version}");
@@ -238,5 +238,6 @@ mod tests {
             }
         }
         assert!(!has(&theirs, &engine, "wasi:cli/other@0.2.12"));
+        Ok(())
     }
 }

@@ -29,7 +29,7 @@ const MAX_WRITE: usize = 16 << 20;
 /// Calls that touch bytes from this address on are left to wasmtime-wasi, too.
 const MAX_REACH: usize = u32::MAX as usize;
 
-/// Takes the place of wasmtime-wasi's functions of the same names.
+/// Adds the functions.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     linker.func_wrap_async(
         P1,

@@ -10,20 +10,10 @@ mod p3_tcp_socket;
 mod p3_tcp_streams;
 mod p3_udp;
 
-use super::preview1::{P0, P1};
 use super::state::RunState;
 use wasmtime::component::{Resource, ResourceType};
-use wasmtime::{Linker, Result, component};
+use wasmtime::{Result, component};
 use wasmtime_wasi::TrappableError;
-
-/// Takes the place of wasmtime-wasi's functions for the preview before WASI 0.1, which trap. The functions
-/// of WASI 0.1 have the same types, and return the errno of a descriptor that is not a socket.
-pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> Result<()> {
-    for function in ["sock_recv", "sock_send", "sock_shutdown"] {
-        linker.alias(P1, function, P0, function)?;
-    }
-    Ok(())
-}
 
 /// Takes the place of the functions of wasmtime-wasi's WASI 0.2 that make sockets, hand out their bytes or look up names.
 pub(super) fn add_to_p2_linker(linker: &mut component::Linker<RunState>) -> Result<()> {

@@ -1,12 +1,12 @@
 //! Calls of WASI 0.1, and of the preview before it, that read stdin or wait for it.
 
-use super::errnos::{context, errno};
+use super::errnos::errno;
 use super::preview1::{P0, P1, memory, slowly};
 use super::state::RunState;
+use super::unstable as p0;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use wasmtime::{Caller, Linker};
-use wasmtime_wasi::p0::wasi_unstable as p0;
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
 
 const STDIN: u32 = 0;
@@ -60,8 +60,7 @@ pub(crate) fn hook_stdin(
                             return Err(hook.called(caller, call).await);
                         }
                         let (mut wasi, mut memory) = slowly(&mut caller)?;
-                        let wasi = context!($functions, wasi);
-                        errno($functions::$name(wasi, &mut memory, a, b, c, d).await)
+                        errno($functions::$name(&mut wasi, &mut memory, a, b, c, d).await)
                     })
                 },
             )?;
@@ -75,7 +74,7 @@ pub(crate) fn hook_stdin(
         waits_for_stdin(caller, call, P1_SUBSCRIPTION)
     };
     linker.allow_shadowing(true);
-    hook!(P0, p0, fd_read, reads);
+    hook!(P0, p1, fd_read, reads);
     hook!(P1, p1, fd_read, reads);
     hook!(P0, p0, poll_oneoff, waits_p0);
     hook!(P1, p1, poll_oneoff, waits_p1);

@@ -32,11 +32,6 @@ pub(crate) struct Preview1<'a> {
 }
 
 impl Preview1<'_> {
-    /// The context for the preview before WASI 0.1.
-    pub(crate) fn p0(&mut self) -> &mut WasiP1Ctx {
-        self.wasi
-    }
-
     /// The number of a descriptor in wasmtime-wasi. `None` if it is one in memory, or none at all.
     pub(crate) fn host(&self, fd: u32) -> Option<u32> {
         match &self.files {
