@@ -1,5 +1,5 @@
-//! WASI 0.1 as wasmtime-wasi has it, but with errnos instead of traps for wrong
-//! arguments and for resources that the host is out of.
+//! WASI 0.1 as wasmtime-wasi has it, but with errnos instead of traps for wrong arguments and for resources that the
+//! host is out of.
 //!
 //! wasmtime-wasi traps where an argument is not a value of its type, before it looks at anything else, and
 //! where its table is full. Every function that can return an errno is wrapped here and returns the errno
@@ -49,8 +49,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
             $(wrap!(@sync $sync($($b: $bt),*));)*
         };
     }
-    // All but `path_open`, which is below, `proc_exit`, which returns nothing, and the functions in [`super::directories`]
-    // and [`super::quick`].
+    // All but `path_open`, which is below, and the functions in [`super::directories`], [`super::quick`] and
+    // [`super::linker`].
     wrap! {
         async fn fd_advise(fd: i32, offset: i64, length: i64, advice: i32);
         async fn fd_datasync(fd: i32);

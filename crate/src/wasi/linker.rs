@@ -2,11 +2,10 @@
 
 use super::clocks::Clocks;
 use super::memory_files::ComponentFiles;
-use super::preview1::{P0, P1};
+use super::preview1::P1;
 use super::state::RunState;
 use super::{directories, errnos, quick, sockets, stores, unstable};
 use crate::guest::Exit;
-use std::sync::Arc;
 use wasmtime::component::{HasSelf, ResourceTable};
 use wasmtime::{Engine, Store, WasmBacktrace, component};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
@@ -21,18 +20,11 @@ pub(crate) fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linke
     let mut linker = wasmtime::Linker::new(engine);
     // An error that has a backtrace gets no other one, and nobody looks at that of an exit. In a store without frames it
     // is empty.
-    let frameless = Arc::new(Store::new(engine, ()));
-    for module in [P1, P0] {
-        let frameless = frameless.clone();
-        linker.func_wrap(
-            module,
-            "proc_exit",
-            move |code: i32| -> wasmtime::Result<()> {
-                let exit = wasmtime::Error::from(Exit(code as u32));
-                Err(exit.context(WasmBacktrace::capture(&*frameless)))
-            },
-        )?;
-    }
+    let frameless = Store::new(engine, ());
+    linker.func_wrap(P1, "proc_exit", move |code: i32| -> wasmtime::Result<()> {
+        let exit = wasmtime::Error::from(Exit(code as u32));
+        Err(exit.context(WasmBacktrace::capture(&frameless)))
+    })?;
     errnos::add_to_linker(&mut linker)?;
     directories::add_to_linker(&mut linker)?;
     quick::add_to_linker(&mut linker)?;
@@ -123,6 +115,7 @@ mod tests {
     use super::*;
     use crate::guest::Limits;
     use std::collections::BTreeMap;
+    use std::sync::Arc;
     use wasmtime::Config;
     use wasmtime_wasi::p1::WasiP1Ctx;
     use wasmtime_wasi::{WasiCtx, p0, p1, p2, p3};

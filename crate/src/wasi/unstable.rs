@@ -15,8 +15,8 @@ use wiggle::{GuestMemory, GuestPtr};
 
 const SUCCESS: i32 = 0;
 
-/// The functions that are the same, but for `proc_exit`.
-const SAME: [&str; 40] = [
+/// The functions that are the same.
+const SAME: [&str; 41] = [
     "args_get",
     "args_sizes_get",
     "clock_res_get",
@@ -51,6 +51,7 @@ const SAME: [&str; 40] = [
     "path_rename",
     "path_symlink",
     "path_unlink_file",
+    "proc_exit",
     "proc_raise",
     "random_get",
     "sched_yield",
