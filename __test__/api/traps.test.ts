@@ -133,3 +133,53 @@ test('a program runs as before after it trapped', async (t) => {
     t.deepEqual(outcomes.map(ending), ['trap stack-overflow', 'exit 0', 'trap stack-overflow'])
   }
 })
+
+for (const guest of [...Object.keys(CODES), 'component-trap']) {
+  test(`both compilers say the same of ${guest}`, async (t) => {
+    const traps = (['baseline', 'optimizing'] as const).map(async (compiler) => {
+      const program = await load(watPath(guest), { compiler, cache: false })
+      return trapOf(await program.run())
+    })
+    t.deepEqual(await traps[0], await traps[1])
+  })
+}
+
+/** Ways in which a guest can come to an `unreachable`. */
+const WAYS: Readonly<Record<string, string>> = {
+  'at the beginning': 'unreachable',
+  'after values': 'i32.const 5 local.set 0 unreachable nop',
+  'after a call': 'call $nothing unreachable',
+  'in a block': 'block unreachable end nop',
+  'in a loop': 'loop unreachable end',
+  'in a loop, the second time':
+    'loop local.get 0 if unreachable end i32.const 1 local.set 0 br 0 end',
+  'if a condition holds': 'i32.const 1 if unreachable end',
+  'if it does not': 'i32.const 0 if nop else unreachable end',
+  'if it does not, with one where it does': 'call $zero if unreachable else unreachable end',
+  'if it does not, after a call there': 'call $zero if call $nothing else unreachable end',
+  'past a branch': 'block call $zero br_if 0 unreachable end',
+  'by a branch': 'block call $one br_if 0 call $nothing unreachable end unreachable',
+  'by a branch out of two blocks':
+    'block block call $one br_if 1 call $nothing unreachable end call $nothing unreachable end unreachable',
+  'by a table': 'block block call $one br_table 0 1 end unreachable end unreachable',
+}
+
+for (const [way, body] of Object.entries(WAYS)) {
+  test(`an \`unreachable\` that a guest reaches ${way} is where it is`, async (t) => {
+    const source = `(module
+      (memory (export "memory") 1)
+      (func $nothing)
+      (func $zero (result i32) i32.const 0)
+      (func $one (result i32) i32.const 1)
+      (func (export "_start") (local i32) ${body}))`
+    const frames = (['baseline', 'optimizing', 'tiered'] as const).map(async (compiler) => {
+      const program = await load(Buffer.from(source), { compiler, cache: false })
+      const { frames } = trapOf(await program.run())
+      const { offset = 0 } = frames[0]!
+      t.is((await program.wasm())[offset], 0, `${compiler}: at ${offset}`)
+      return frames
+    })
+    const [baseline, ...others] = await Promise.all(frames)
+    for (const other of others) t.deepEqual(other, baseline)
+  })
+}

@@ -11,8 +11,9 @@ mod modules;
 mod origin;
 mod place;
 mod source_map;
+mod unreachable;
 
-use crate::guest::{Frame, TrapInfo, demangle};
+use crate::guest::{Frame, TrapCode, TrapInfo, demangle};
 use crate::lock::lock;
 use budget::Budget;
 use modules::{ModuleText, Tables, modules};
@@ -20,6 +21,7 @@ use place::Place;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
+use unreachable::unreachable_by;
 
 /// Programs trap at few places.
 const MAX_KNOWN: usize = 4096;
@@ -34,6 +36,8 @@ pub(crate) struct Symbols {
     modules: OnceLock<Vec<ModuleText>>,
     /// By the offset of the instruction.
     known: Mutex<HashMap<usize, Arc<[Place]>>>,
+    /// The offsets of `unreachable` instructions, by those that the compiler said.
+    reached: Mutex<HashMap<usize, usize>>,
 }
 
 impl Symbols {
@@ -43,6 +47,28 @@ impl Symbols {
             folder: folder.map(Into::into),
             ..Self::default()
         }
+    }
+
+    /// Writes where the `unreachable` is that has trapped. Returns what the compiler said if that is not known yet.
+    pub(crate) fn correct(&self, trap: &mut TrapInfo) -> Option<usize> {
+        let innermost = trap.frames.first_mut();
+        let innermost = innermost.filter(|_| trap.code == TrapCode::UnreachableCodeReached)?;
+        let said = innermost.offset?;
+        let reached = lock(&self.reached).get(&said).copied();
+        innermost.offset = reached.or(innermost.offset);
+        reached.is_none().then_some(said)
+    }
+
+    /// Finds out which `unreachable` is meant by an offset. `wasm` is the binary of the program.
+    pub(crate) fn learn_unreachable(&self, wasm: &[u8], said: usize) {
+        let modules = self.modules.get_or_init(|| modules(wasm));
+        let module = modules.iter().find(|module| module.code.contains(&said));
+        let found = module.and_then(|module| unreachable_by(wasm, &module.code, said));
+        let mut reached = lock(&self.reached);
+        if reached.len() >= MAX_KNOWN {
+            reached.clear();
+        }
+        reached.insert(said, found.unwrap_or(said));
     }
 
     /// Whether all is known that [`learn`](Self::learn) could find out about these frames.

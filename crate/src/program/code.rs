@@ -334,6 +334,14 @@ impl ProgramCode {
 
     /// Finds out where in the source the frames of a trap are.
     pub(super) async fn explain(self: &Arc<Self>, trap: &mut TrapInfo) {
+        if let Some(said) = self.symbols.correct(trap) {
+            let _turn = LOOK_UPS.acquire().await;
+            let this = self.clone();
+            let learn = move || this.symbols.learn_unreachable(&this.wasm.bytes, said);
+            // Where this fails, it is where the compiler said.
+            let _ = tokio::task::spawn_blocking(learn).await;
+            self.symbols.correct(trap);
+        }
         if !self.symbols.know(&trap.frames) {
             let _turn = LOOK_UPS.acquire().await;
             // One that went before may have found it out.
