@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { findFaults } from '../../scripts/check-crates.mjs'
 import * as versions from '../../scripts/release/check-version.mjs'
+import { platforms } from '../../scripts/release/packages.mjs'
 import { writePlatformPackages } from '../../scripts/release/platform-packages.mjs'
-import { binaryOf, here, platforms, stage } from '../../scripts/release/stage.mjs'
+import { binaryOf, here, stage } from '../../scripts/release/stage.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (...path) => readFile(join(root, ...path), 'utf8')
@@ -41,6 +42,15 @@ test('without stubs a release needs the binary of each platform', async (t) => {
   const staging = () => stage(folder, { stubs: false })
   if (missing.length === 0) t.notThrows(staging)
   else t.throws(staging, { message: /^expected npm\/.*\.node, got no such file/ })
+})
+
+test('what publishes needs no package', async (t) => {
+  const folder = await temporary(t)
+  for (const path of ['npm', 'packages', 'scripts/release', 'package.json'])
+    await cp(join(root, path), join(folder, path), { recursive: true })
+  const publish = () =>
+    execFileSync(process.execPath, ['scripts/release/publish.mjs'], { cwd: folder, stdio: 'pipe' })
+  t.throws(publish, { message: /expected: publish\.mjs FOLDER/ })
 })
 
 const linux = process.platform === 'linux' ? test : test.skip
