@@ -113,6 +113,20 @@ test('`npm version` gives everything the version, and the changes their day', as
   ])
 })
 
+test('a version for trying follows another one', async (t) => {
+  const folder = await checkout(t)
+  const shell = process.platform === 'win32'
+  const path = join(folder, 'CHANGELOG.md')
+  for (const version of ['9.8.7-rc.1', '9.8.7-rc.2', '9.8.7']) {
+    await writeFile(path, '# Changes\n\n## 9.8.7 (unreleased)\n\n- Text.\n')
+    execFileSync('npm', ['version', version, '--no-git-tag-version'], { cwd: folder, shell })
+    t.deepEqual(versions.findFaults(folder, `v${version}`), [])
+    const loader = await readFile(join(folder, 'src/native/index.cjs'), 'utf8')
+    const expected = new Set(loader.match(/(?<=version mismatch, expected ).+?(?= but got)/g))
+    t.deepEqual([...expected], [version])
+  }
+})
+
 test('a version that is not everywhere is found, and changes without a day', async (t) => {
   const folder = await checkout(t)
   const { version } = JSON.parse(await read('package.json'))

@@ -21,7 +21,9 @@ for (const path of [...platforms.map((platform) => join('npm', platform)), '.', 
     console.log(`${name}@${version}: published before`)
     continue
   }
-  const { status, stderr } = npm('publish', resolve(folder, path), ...options)
+  // Those who ask for no version do not get one such as 1.2.3-rc.1.
+  const tag = version.includes('-') ? ['--tag', 'next'] : []
+  const { status, stderr } = npm('publish', resolve(folder, path), ...tag, ...options)
   if (status !== 0) throw new Error(`npm publish failed for ${name}@${version}: ${stderr}`)
   const isDry = options.includes('--dry-run')
   console.log(`${name}@${version}: ${isDry ? `would be published\n${stderr}` : 'published'}`)
