@@ -91,6 +91,19 @@ test('crates: a licence, a source, a duplicate and a stale exception are found',
   ])
 })
 
+test('Renovate knows which crates have to fit wasmtime', async (t) => {
+  const { packageRules } = JSON.parse(await read('renovate.json'))
+  const [group, leaving] = packageRules.map(({ matchPackageNames }) => matchPackageNames)
+  t.deepEqual(group, leaving)
+  const patterns = group.map((name) => new RegExp(`^${name.replace('*', '.+')}$`))
+  const crates = (await read('crate/Cargo.toml')).match(/^(?:gimli|wa|wi[gt])[a-z-]*(?= = )/gm)
+  t.true(crates.includes('wasmtime-wasi'))
+  t.deepEqual(
+    crates.filter((crate) => !patterns.some((pattern) => pattern.test(crate))),
+    [],
+  )
+})
+
 /** What has a version, in a repository of its own. */
 async function checkout(t) {
   const folder = await temporary(t)
