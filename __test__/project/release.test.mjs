@@ -33,6 +33,7 @@ test('a platform package has its binary and the notices, in the one version, and
     const files = [`wasiexec.${platform}.node`, 'THIRD-PARTY-NOTICES.txt']
     t.like(manifest, { version, files })
     t.is(engines, undefined)
+    t.regex(await read('npm', platform, 'README.md'), / binary for `wasiexec`$/m)
   }
 })
 
