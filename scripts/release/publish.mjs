@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path'
 import { companions, platforms } from './packages.mjs'
 
 const [folder, ...options] = process.argv.slice(2)
-if (folder === undefined) throw new Error('expected: publish.mjs FOLDER [options of `npm publish`]')
+if (folder === undefined || folder.startsWith('-'))
+  throw new Error('expected: publish.mjs FOLDER [options of `npm publish`]')
 
 function npm(...args) {
   const shell = process.platform === 'win32'

@@ -96,6 +96,7 @@ function shorten(path) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, stubs] = process.argv.slice(2)
-  if (folder === undefined) throw new Error('expected: stage.mjs FOLDER [--stubs]')
+  if (folder === undefined || folder.startsWith('-'))
+    throw new Error('expected: stage.mjs FOLDER [--stubs]')
   stage(resolve(folder), { stubs: stubs === '--stubs' })
 }
