@@ -18,6 +18,8 @@ if (binaryOf(here) === undefined)
   throw new Error(`expected a binary for ${here}, this machine, got none; run \`npm run build\``)
 
 const isRelease = process.argv.includes('--release')
+for (const option of process.argv.slice(2))
+  if (option !== '--release') throw new Error(`expected no option but --release, got ${option}`)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const work = mkdtempSync(join(tmpdir(), 'wasiexec-rehearsal-'))
