@@ -34,7 +34,7 @@ export interface RuntimeOptions {
    * What spreads runs over cores: threads of this process, or as many processes of one thread each.
    * Processes take longer to start and have memory of their own. But they do not slow each other down
    * when guests grow their memory, and what kills one ends only its own runs.
-   * Not under Deno, and not in a single executable.
+   * Not under Deno and Electron, and not in a single executable.
    * Default: `'threads'`.
    */
   workers?: 'threads' | 'processes' | undefined

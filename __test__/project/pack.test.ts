@@ -160,6 +160,11 @@ test('an installed release runs the README example from ESM and from CommonJS, a
   const missing =
     /^wasiexec: the verb worker is in @wasiexec\/bullmq: npm install @wasiexec\/bullmq\n$/
   await refused(t, folder, missing, 'worker', '--queue', 'q')
+  const forbidden = node(folder, '--no-addons', '--eval', "require('wasiexec')")
+  t.regex(
+    String(await t.throwsAsync(forbidden)),
+    /Error: the binary for [a-z\d-]+ cannot be loaded: Cannot load native addon because /,
+  )
   const scope = join(folder, 'node_modules/@wasiexec')
   const name = `@wasiexec/binding-${here}`
   await writeFile(join(scope, `binding-${here}`, `wasiexec.${here}.node`), 'no binary')

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { findFaults } from '../../scripts/check-crates.mjs'
 import * as versions from '../../scripts/release/check-version.mjs'
+import { platforms } from '../../scripts/release/packages.mjs'
 import { writePlatformPackages } from '../../scripts/release/platform-packages.mjs'
-import { binaryOf, here, platforms, stage } from '../../scripts/release/stage.mjs'
+import { binaryOf, here, stage } from '../../scripts/release/stage.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (...path) => readFile(join(root, ...path), 'utf8')
@@ -32,6 +33,7 @@ test('a platform package has its binary and the notices, in the one version, and
     const files = [`wasiexec.${platform}.node`, 'THIRD-PARTY-NOTICES.txt']
     t.like(manifest, { version, files })
     t.is(engines, undefined)
+    t.regex(await read('npm', platform, 'README.md'), / binary for `wasiexec`$/m)
   }
 })
 
@@ -41,6 +43,15 @@ test('without stubs a release needs the binary of each platform', async (t) => {
   const staging = () => stage(folder, { stubs: false })
   if (missing.length === 0) t.notThrows(staging)
   else t.throws(staging, { message: /^expected npm\/.*\.node, got no such file/ })
+})
+
+test('what publishes needs no package', async (t) => {
+  const folder = await temporary(t)
+  for (const path of ['npm', 'packages', 'scripts/release', 'package.json'])
+    await cp(join(root, path), join(folder, path), { recursive: true })
+  const publish = () =>
+    execFileSync(process.execPath, ['scripts/release/publish.mjs'], { cwd: folder, stdio: 'pipe' })
+  t.throws(publish, { message: /expected: publish\.mjs FOLDER/ })
 })
 
 const linux = process.platform === 'linux' ? test : test.skip
@@ -81,6 +92,19 @@ test('crates: a licence, a source, a duplicate and a stale exception are found',
   ])
 })
 
+test('Renovate knows which crates have to fit wasmtime', async (t) => {
+  const { packageRules } = JSON.parse(await read('renovate.json'))
+  const [group, leaving] = packageRules.map(({ matchPackageNames }) => matchPackageNames)
+  t.deepEqual(group, leaving)
+  const patterns = group.map((name) => new RegExp(`^${name.replace('*', '.+')}$`))
+  const crates = (await read('crate/Cargo.toml')).match(/^(?:gimli|wa|wi[gt])[a-z-]*(?= = )/gm)
+  t.true(crates.includes('wasmtime-wasi'))
+  t.deepEqual(
+    crates.filter((crate) => !patterns.some((pattern) => pattern.test(crate))),
+    [],
+  )
+})
+
 /** What has a version, in a repository of its own. */
 async function checkout(t) {
   const folder = await temporary(t)
@@ -101,6 +125,20 @@ test('`npm version` gives everything the version, and the changes their day', as
   t.deepEqual(versions.findFaults(folder, 'v9.8.6'), [
     'expected the tag v9.8.7, as in package.json, got v9.8.6',
   ])
+})
+
+test('a version for trying follows another one', async (t) => {
+  const folder = await checkout(t)
+  const shell = process.platform === 'win32'
+  const path = join(folder, 'CHANGELOG.md')
+  for (const version of ['9.8.7-rc.1', '9.8.7-rc.2', '9.8.7']) {
+    await writeFile(path, '# Changes\n\n## 9.8.7 (unreleased)\n\n- Text.\n')
+    execFileSync('npm', ['version', version, '--no-git-tag-version'], { cwd: folder, shell })
+    t.deepEqual(versions.findFaults(folder, `v${version}`), [])
+    const loader = await readFile(join(folder, 'src/native/index.cjs'), 'utf8')
+    const expected = new Set(loader.match(/(?<=version mismatch, expected ).+?(?= but got)/g))
+    t.deepEqual([...expected], [version])
+  }
 })
 
 test('a version that is not everywhere is found, and changes without a day', async (t) => {

@@ -12,7 +12,9 @@ const NODE: Host = {
 
 const ALONE: readonly [reason: string, host: Partial<Host>][] = [
   ['under Deno', { versions: { node: '24.0.0', deno: '2.0.0' } }],
+  ['under Electron', { versions: { node: '24.0.0', electron: '40.0.0' } }],
   ['in a single executable', { isSea: true }],
+  ['in a single executable', { versions: { node: '24.0.0', pkg: '6.0.0' } }],
   ['in a single executable', { script: '/$bunfs/root/app' }],
   ['in a single executable', { script: 'B:\\~BUN\\root\\app.exe' }],
   ['in a single executable', { script: 'B:/~BUN/root/app.exe' }],

@@ -19,4 +19,5 @@ function build({ platform, triple, built = triple, env = {} }) {
   console.log(`npm/${platform}/wasiexec.${platform}.node`)
 }
 
-for (const target of process.argv.slice(2).map(findTarget)) build(target)
+const [first, ...others] = process.argv.slice(2)
+for (const target of [first, ...others].map(findTarget)) build(target)

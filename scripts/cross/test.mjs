@@ -16,6 +16,17 @@ if (MACHINES[name] === undefined)
 const addon = `npm/${target.platform}/wasiexec.${target.platform}.node`
 if (!existsSync(join(ROOT, addon))) throw new Error(`no ${addon}: npm run cross -- ${name}`)
 
+const left = leftOut(name)
+const files = readdirSync(join(ROOT, '__test__'), { recursive: true })
+  .map((file) => `__test__/${file}`)
+  .filter((file) => /\.test\.(?:ts|mjs)$/.test(file))
+  .filter((file) => !left.some((one) => one.file !== undefined && file.startsWith(one.file)))
+// Without a file, ava would take all.
+for (const file of asked) {
+  if (!files.includes(file))
+    throw new Error(`expected files of __test__/ that can run on ${name}, got ${file}`)
+}
+
 const machine = MACHINES[name]()
 run(process.execPath, ['scripts/build.mjs'], { cwd: ROOT })
 const cwd = stage(target)
@@ -42,15 +53,12 @@ const [batch, status] = node(['scripts/cross/batch.mjs'], `${name}-batch.log`)
 console.log(batch.trim())
 if (status !== 0) throw new Error(`a batch ended with ${status}`)
 
-const left = leftOut(name)
-const files = readdirSync(join(ROOT, '__test__'), { recursive: true })
-  .map((file) => `__test__/${file}`)
-  .filter((file) => /\.test\.(?:ts|mjs)$/.test(file))
-  .filter((file) => asked.length === 0 || asked.includes(file))
-  .filter((file) => !left.some((one) => one.file !== undefined && file.startsWith(one.file)))
 const titles = left.flatMap(({ title }) => (title === undefined ? [] : [`--match=!${title}`]))
 const ava = ['node_modules/ava/entrypoints/cli.js', '--tap', '--timeout=20m', '--concurrency=2']
-const [tap, code] = node([...ava, ...titles, ...files], `${name}-tests.log`)
+const [tap, code] = node(
+  [...ava, ...titles, ...(asked.length > 0 ? asked : files)],
+  `${name}-tests.log`,
+)
 for (const line of tap.split('\n'))
   if (/^not ok|^ok .*# (?:SKIP|TODO)/i.test(line)) console.log(line)
 const { passed, failed, skipped } = countAva(tap, code)

@@ -1,4 +1,5 @@
-// Writes the package.json of each platform package: what `napi create-npm-dirs` makes of the root's, less `engines`.
+// Writes the package.json and README.md of each platform package: what `napi create-npm-dirs` makes of the root's, less
+// `engines`, and with the name of the package that people install.
 // With `engines`, npm leaves the package out on a Node that is a little older than it asks for, says nothing, and
 // the program dies for want of its binary. As a script: writes npm/.
 import { spawnSync } from 'node:child_process'
@@ -25,6 +26,9 @@ export function writePlatformPackages(folder) {
     const { engines: _, ...manifest } = JSON.parse(readFileSync(path, 'utf8'))
     manifest.files.push(NOTICES)
     writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`)
+    const readme = join(folder, 'npm', platform, 'README.md')
+    const text = readFileSync(readme, 'utf8')
+    writeFileSync(readme, text.replace('binary for `@wasiexec/binding`', 'binary for `wasiexec`'))
   }
 }
 

@@ -1,13 +1,14 @@
 // Publishes what `stage.mjs` put into a folder: publish.mjs FOLDER [options of `npm publish`]. The platform packages go
-// first, so that nobody can install the package without them, and those that are built on it last. What the registry has already is left out, so that a
-// release that broke off can be started again.
+// first, so that nobody can install the package without them, and those that are built on it last. What the registry has
+// already is left out, so that a release that broke off can be started again.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { companions, platforms } from './stage.mjs'
+import { companions, platforms } from './packages.mjs'
 
 const [folder, ...options] = process.argv.slice(2)
-if (folder === undefined) throw new Error('expected: publish.mjs FOLDER [options of `npm publish`]')
+if (folder === undefined || folder.startsWith('-'))
+  throw new Error('expected: publish.mjs FOLDER [options of `npm publish`]')
 
 function npm(...args) {
   const shell = process.platform === 'win32'
@@ -21,7 +22,10 @@ for (const path of [...platforms.map((platform) => join('npm', platform)), '.', 
     console.log(`${name}@${version}: published before`)
     continue
   }
-  const { status, stderr } = npm('publish', resolve(folder, path), ...options)
+  // Those who ask for no version do not get one such as 1.2.3-rc.1.
+  const tag = version.includes('-') ? ['--tag', 'next'] : []
+  const { status, stderr } = npm('publish', resolve(folder, path), ...tag, ...options)
   if (status !== 0) throw new Error(`npm publish failed for ${name}@${version}: ${stderr}`)
-  console.log(`${name}@${version}: published`)
+  const isDry = options.includes('--dry-run')
+  console.log(`${name}@${version}: ${isDry ? `would be published\n${stderr}` : 'published'}`)
 }

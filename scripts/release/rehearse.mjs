@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { companions, platforms } from './packages.mjs'
 import { clients } from './rehearse/clients.mjs'
 import { machine } from './rehearse/machine.mjs'
 import { installedPlatforms, makeProject } from './rehearse/projects.mjs'
@@ -11,12 +12,14 @@ import { startRegistry } from './rehearse/registry.mjs'
 import { check, conclude, skip } from './rehearse/report.mjs'
 import { checkSize } from './rehearse/sizes.mjs'
 import { installTools } from './rehearse/tools.mjs'
-import { binaryOf, companions, here, platforms, stage } from './stage.mjs'
+import { binaryOf, here, stage } from './stage.mjs'
 
 if (binaryOf(here) === undefined)
   throw new Error(`expected a binary for ${here}, this machine, got none; run \`npm run build\``)
 
 const isRelease = process.argv.includes('--release')
+for (const option of process.argv.slice(2))
+  if (option !== '--release') throw new Error(`expected no option but --release, got ${option}`)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const work = mkdtempSync(join(tmpdir(), 'wasiexec-rehearsal-'))

@@ -31,7 +31,7 @@ rewrite('Cargo.lock', /(?<=^name = "wasiexec"\nversion = ").*(?="$)/m, version)
 // The loader is generated, with the version in it.
 rewrite(
   'src/native/index.cjs',
-  /(?<=bindingPackageVersion !== ')[^']+|(?<=version mismatch, expected )[\d.]+/g,
+  /(?<=bindingPackageVersion !== ')[^']+|(?<=version mismatch, expected )\S+/g,
   version,
 )
 const companions = readdirSync('packages').map((name) => `packages/${name}/package.json`)

@@ -1,9 +1,10 @@
 // Puts what a release publishes into a folder: the package at its top, the platform packages in npm/, the others in packages/. As a script:
 // stage.mjs FOLDER [--stubs], where `--stubs` puts a text in the place of a binary that is not there.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { minifySync } from 'rolldown/experimental'
+import { companions, platforms } from './packages.mjs'
 import { NOTICES } from './platform-packages.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -13,12 +14,6 @@ const OURS = ['scripts', 'workspaces', 'devDependencies', 'overrides', 'ava', 'n
 
 /** What napi-rs writes, with long names and comments. */
 const LOADER = 'src/native/index.cjs'
-
-/** The platforms that have a package, such as `linux-x64-musl`. */
-export const platforms = readdirSync(join(root, 'npm'))
-
-/** The folders of the packages that are built on the package, such as `packages/bullmq`. */
-export const companions = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)
 
 /** This machine's platform. */
 export const here = platforms.find(
@@ -101,6 +96,7 @@ function shorten(path) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, stubs] = process.argv.slice(2)
-  if (folder === undefined) throw new Error('expected: stage.mjs FOLDER [--stubs]')
+  if (folder === undefined || folder.startsWith('-'))
+    throw new Error('expected: stage.mjs FOLDER [--stubs]')
   stage(resolve(folder), { stubs: stubs === '--stubs' })
 }

@@ -22,14 +22,21 @@ try {
 function explain(error) {
   const messages = []
   for (let reason = error; reason; reason = reason.cause) messages.push(String(reason.message))
+  const here = `${process.platform}-${process.arch}`
+  const known = PLATFORMS.filter((name) => `${name}-`.startsWith(`${here}-`))
+  if (known.length === 0) {
+    return `expected one of ${PLATFORMS.join(', ')}, got ${here}: there is no binary of wasiexec for it, so build it from its repository`
+  }
   // The loader knows which libc this system has, and names what it tried.
-  const platform = PLATFORMS.find((name) =>
+  const platform = known.find((name) =>
     messages.some((message) => message.includes(`binding-${name}`)),
   )
-  const system = `${process.platform}-${process.arch}${libc(platform)}`
   if (platform === undefined) {
-    return `expected one of ${PLATFORMS.join(', ')}, got ${system}: there is no binary of wasiexec for it, so build it from its repository`
+    // It tried none: addons are not allowed, or the environment forbids it.
+    const said = messages.find((message) => !/^Cannot find native|'(\.\/|@)/.test(message))
+    return `the binary for ${here} cannot be loaded: ${(said ?? messages[0]).split('\n', 1)}`
   }
+  const system = here + libc(platform)
   const name = `@wasiexec/binding-${platform}`
   if (isInstalled(name)) {
     const said = messages.find((message) => message.includes(`binding-${platform}`))
@@ -42,7 +49,7 @@ function explain(error) {
   )
 }
 
-function libc(platform = '') {
+function libc(platform) {
   if (platform.endsWith('-gnu')) return ' (glibc)'
   return platform.endsWith('-musl') ? ' (musl)' : ''
 }

@@ -17,8 +17,12 @@ const BUN_FOLDER = /^(?:\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/
 /** Why a process can have threads alone, in words that go after "'threads'". */
 export function whyThreadsAlone(host: Host = thisProcess()): string | undefined {
   if (host.mark !== undefined) return 'in a worker process'
-  if (host.versions['deno'] !== undefined) return 'under Deno'
-  if (host.isSea || BUN_FOLDER.test(host.script ?? '')) return 'in a single executable'
+  const { deno, electron, pkg } = host.versions
+  if (deno !== undefined) return 'under Deno'
+  // Its executable is the application.
+  if (electron !== undefined) return 'under Electron'
+  if (host.isSea || pkg !== undefined || BUN_FOLDER.test(host.script ?? ''))
+    return 'in a single executable'
   return undefined
 }
 

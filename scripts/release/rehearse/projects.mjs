@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { platforms } from '../stage.mjs'
+import { platforms } from '../packages.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 
