@@ -12,6 +12,12 @@ const known = /^label "(?:macos-15-intel|windows-11-arm)" is unknown/
 
 for (const file of readdirSync(folder)) {
   const path = `${folder}/${file}`
+  if (!/^permissions: \{\}$/m.test(readFileSync(path, 'utf8'))) {
+    console.error(
+      `${path}: expected \`permissions: {}\` at the top, so that each job names its own`,
+    )
+    process.exitCode = 1
+  }
   for (const { line, column, message, kind } of await runLint(readFileSync(path, 'utf8'), path)) {
     if (known.test(message)) continue
     console.error(`${path}:${line}:${column}: ${message} [${kind}]`)

@@ -15,4 +15,9 @@ export function newestChanges(folder) {
   return { version, date, text: text.trim() }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(newestChanges('.')?.text)
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const changes = newestChanges('.')
+  if (changes === undefined)
+    throw new Error('expected a section such as `## 1.2.3 (2026-12-02)` in CHANGELOG.md, got none')
+  console.log(changes.text)
+}
