@@ -156,9 +156,16 @@ const WAYS: Readonly<Record<string, string>> = {
   'if a condition holds': 'i32.const 1 if unreachable end',
   'if it does not': 'i32.const 0 if nop else unreachable end',
   'if it does not, with one where it does': 'call $zero if unreachable else unreachable end',
+  'if it does, with one where it does not': 'call $one if unreachable else unreachable end',
+  'if it does, with a call where it does not':
+    'call $one if unreachable else call $nothing end unreachable',
+  'if it does not, with one after it': 'call $zero if unreachable end unreachable',
+  'if it does, with one after it': 'call $one if unreachable end unreachable',
   'if it does not, after a call there': 'call $zero if call $nothing else unreachable end',
   'past a branch': 'block call $zero br_if 0 unreachable end',
   'by a branch': 'block call $one br_if 0 call $nothing unreachable end unreachable',
+  'past a branch to another': 'block call $zero br_if 0 unreachable end unreachable',
+  'by a branch, past another': 'block call $one br_if 0 unreachable end unreachable',
   'by a branch out of two blocks':
     'block block call $one br_if 1 call $nothing unreachable end call $nothing unreachable end unreachable',
   'by a table': 'block block call $one br_table 0 1 end unreachable end unreachable',

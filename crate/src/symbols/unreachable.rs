@@ -28,26 +28,39 @@ fn reached(body: &FunctionBody<'_>, offset: usize) -> Option<usize> {
         Operator::If { .. } => 1,
         _ => 0,
     };
-    let has_else = matches!(first, Operator::If { .. });
+    let is_if = matches!(first, Operator::If { .. });
     let mut open = 0;
-    // Whether nothing was done since the branch.
+    // Whether nothing was done since the branch or its other end.
     let mut straight = true;
+    // The one behind the branch.
+    let mut near = None;
     for (operator, at) in operators {
+        let is_far = ends == 0;
         match operator {
-            Operator::Unreachable if straight || ends == 0 => return Some(at),
+            Operator::Unreachable if is_far => return near.filter(|_| !straight).or(Some(at)),
+            Operator::Unreachable if straight => {
+                // With one at both ends, Cranelift takes that where no branch is taken, or the condition does not hold.
+                if !is_if {
+                    return Some(at);
+                }
+                near = Some(at);
+            }
             Operator::Block { .. }
             | Operator::Loop { .. }
             | Operator::If { .. }
             | Operator::Try { .. }
             | Operator::TryTable { .. } => open += 1,
-            Operator::Else if open == 0 && has_else => ends = 0,
+            Operator::Else if open == 0 && is_if => ends = 0,
             Operator::End if open > 0 => open -= 1,
             Operator::End => ends = ends.saturating_sub(1),
             _ => {}
         }
-        straight &= does_nothing(&operator);
+        straight = match ends == 0 && !is_far {
+            true => true,
+            false => straight && does_nothing(&operator),
+        };
     }
-    None
+    near
 }
 
 /// Whether an instruction is nothing but a value or a label, so that an `unreachable` behind it is as good as before it.
@@ -118,7 +131,11 @@ mod tests {
         let past = "block i32.const 0 br_if 0 block call 0 end loop call 0 end unreachable end unreachable";
         assert_eq!(of(past, Some(2)), Some(11));
         let either = "i32.const 0 if unreachable else unreachable end";
-        assert_eq!(of(either, Some(1)), Some(2));
+        assert_eq!(of(either, Some(1)), Some(4));
+        let one = "i32.const 0 if unreachable else call 0 end unreachable";
+        assert_eq!(of(one, Some(1)), Some(2));
+        let last = "i32.const 0 if unreachable end call 0";
+        assert_eq!(of(last, Some(1)), Some(2));
         let other = "i32.const 0 if call 0 else unreachable end";
         assert_eq!(of(other, Some(1)), Some(4));
         let inner = "i32.const 0 if i32.const 0 if call 0 else call 0 end else unreachable end";
