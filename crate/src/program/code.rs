@@ -334,13 +334,15 @@ impl ProgramCode {
 
     /// Finds out where in the source the frames of a trap are.
     pub(super) async fn explain(self: &Arc<Self>, trap: &mut TrapInfo) {
-        if let Some(said) = self.symbols.correct(trap) {
+        if self.symbols.correct(trap).is_some() {
             let _turn = LOOK_UPS.acquire().await;
-            let this = self.clone();
-            let learn = move || this.symbols.learn_unreachable(&this.wasm.bytes, said);
-            // Where this fails, it is where the compiler said.
-            let _ = tokio::task::spawn_blocking(learn).await;
-            self.symbols.correct(trap);
+            // One that went before may have found it out.
+            if let Some(said) = self.symbols.correct(trap) {
+                // Where this fails, it is where the compiler said.
+                self.apart(move |this| this.symbols.learn_unreachable(&this.wasm.bytes, said))
+                    .await;
+                self.symbols.correct(trap);
+            }
         }
         if !self.symbols.know(&trap.frames) {
             let _turn = LOOK_UPS.acquire().await;
@@ -353,11 +355,16 @@ impl ProgramCode {
     }
 
     async fn learn(self: &Arc<Self>, frames: &[Frame]) {
-        let this = self.clone();
         let offsets: Vec<_> = frames.iter().filter_map(|frame| frame.offset).collect();
-        // Large tables would hold a scheduler thread for too long. Where this fails, frames have no lines.
-        let learn = move || this.symbols.learn(&this.wasm.bytes, &offsets);
-        let _ = tokio::task::spawn_blocking(learn).await;
+        // Where this fails, frames have no lines.
+        self.apart(move |this| this.symbols.learn(&this.wasm.bytes, &offsets))
+            .await;
+    }
+
+    /// Reads tables on a thread of its own: large ones would hold a scheduler thread for too long.
+    async fn apart(self: &Arc<Self>, read: impl FnOnce(&Self) + Send + 'static) {
+        let this = self.clone();
+        let _ = tokio::task::spawn_blocking(move || read(&this)).await;
     }
 
     /// Code that is there without compiling.

@@ -7,11 +7,9 @@ use super::preview1::{P0, P1, slowly};
 use super::state::RunState;
 use wasmtime::{Caller, Linker};
 use wasmtime_wasi::p0;
-use wasmtime_wasi::p1::types::{
-    Error, Event, Fd, Filestat, Lookupflags, Size, Subscription, SubscriptionU,
-};
+use wasmtime_wasi::p1::types::{Error, Event, Fd, Lookupflags, Size, Subscription, SubscriptionU};
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as p1, WasiSnapshotPreview1};
-use wiggle::{GuestMemory, GuestPtr};
+use wiggle::{GuestMemory, GuestPtr, GuestType};
 
 const SUCCESS: i32 = 0;
 
@@ -93,7 +91,7 @@ async fn fd_filestat_get(
     stat: i32,
 ) -> wasmtime::Result<i32> {
     let found = wasi.fd_filestat_get(memory, Fd::from(fd as u32)).await;
-    put_status(memory, stat, found)
+    put(memory, stat, found.map(p0::types::Filestat::from))
 }
 
 async fn path_filestat_get(
@@ -109,18 +107,18 @@ async fn path_filestat_get(
     let path = GuestPtr::new((path as u32, length as u32));
     let fd = Fd::from(fd as u32);
     let found = wasi.path_filestat_get(memory, fd, flags, path).await;
-    put_status(memory, stat, found)
+    put(memory, stat, found.map(p0::types::Filestat::from))
 }
 
-fn put_status(
+/// Writes a result of wasmtime-wasi's, or returns its errno.
+fn put<T: GuestType>(
     memory: &mut GuestMemory<'_>,
     at: i32,
-    found: Result<Filestat, Error>,
+    result: Result<T, Error>,
 ) -> wasmtime::Result<i32> {
-    match found {
-        Ok(found) => {
-            let at = GuestPtr::new(at as u32);
-            memory.write(at, p0::types::Filestat::from(found))?;
+    match result {
+        Ok(value) => {
+            memory.write(GuestPtr::new(at as u32), value)?;
             Ok(SUCCESS)
         }
         Err(error) => Ok(error.downcast()? as i32),
@@ -155,13 +153,8 @@ pub(super) async fn poll_oneoff(
 ) -> wasmtime::Result<i32> {
     let subscriptions = GuestPtr::new(subscriptions as u32);
     let events = GuestPtr::new(events as u32);
-    match poll(wasi, memory, subscriptions, events, count as u32).await {
-        Ok(number) => {
-            memory.write(GuestPtr::new(occurred as u32), number)?;
-            Ok(SUCCESS)
-        }
-        Err(error) => Ok(error.downcast()? as i32),
-    }
+    let number = poll(wasi, memory, subscriptions, events, count as u32).await;
+    put(memory, occurred, number)
 }
 
 async fn poll(
